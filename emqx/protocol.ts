@@ -1,0 +1,330 @@
+/**
+ * The wire contract: topics and messages between devices and the webhook.
+ *
+ * Devices use the short topics below; the broker's listener mounts them under `devices/<device id>/`, so rules and the
+ * publish API see the long form. Messages are JSON objects; unknown fields are ignored. Everything that speaks to a
+ * device or for one (webhook, stand-in, virtual devices, the C agent by the golden vectors beside this file) holds to it.
+ */
+import { z } from 'zod';
+
+/** A device's id: the common name of its certificate, its MQTT client id, and a level of its topics. */
+export const deviceIdSchema = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -');
+
+/** Largest payloads in bytes, by direction. */
+export const maxUplinkBytes = 16 * 1024;
+export const maxDownlinkBytes = 4 * 1024;
+export const maxCertificateDownlinkBytes = 8 * 1024;
+/** A presigned URL must fit the device's buffer. */
+export const maxUrlBytes = 2048;
+
+export type Direction = 'up' | 'down';
+/** critical: re-sent by the device until acked; telemetry: best effort; command: sent by the webhook. */
+export type MessageClass = 'critical' | 'telemetry' | 'command';
+
+const messageId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
+const at = z.iso.datetime({ offset: true }).nullable();
+/** [boot counter, number within the boot]: orders the critical messages of one device. */
+const seq = z.tuple([z.int().nonnegative(), z.int().nonnegative()]);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const component = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,31}$/);
+const bytes = z.int().nonnegative();
+const shortText = z.string().max(256);
+
+const base = { id: messageId, at };
+const critical = { ...base, seq };
+const attemptOf = { deployment: z.uuid(), attempt: z.int().positive() };
+
+/** Why a device refused, failed or gave up. The webhook's retry policy goes by these codes. */
+export const deviceErrorCodes = [
+  'busy',
+  'bad_request',
+  'url_refused',
+  'manifest_invalid',
+  'signature_invalid',
+  'hardware_mismatch',
+  'component_unknown',
+  'downgrade_refused',
+  'size_mismatch',
+  'digest_mismatch',
+  'download_failed',
+  'storage_failed',
+  'install_failed',
+  'boot_failed',
+  'self_test_failed',
+  'too_late',
+  'unknown_deployment',
+  'unknown_command',
+  'command_failed',
+] as const;
+export const deviceErrorSchema = z.object({ code: z.enum(deviceErrorCodes), message: shortText.optional() });
+export type DeviceError = z.infer<typeof deviceErrorSchema>;
+
+/** What a component runs now: the digest is over the image in the active slot, computed at boot. */
+export const runningSchema = z.object({
+  component,
+  version: z.string().min(1).max(64),
+  securityVersion: z.int().nonnegative(),
+  sha256,
+});
+export type Running = z.infer<typeof runningSchema>;
+
+/** Payload of the compact JWS (ES256, with a `kid`) that the firmware signing key makes; the device trusts nothing else. */
+export const manifestSchema = z.object({
+  component,
+  hardware: z.string().min(1).max(64),
+  version: z.string().min(1).max(64),
+  securityVersion: z.int().nonnegative(),
+  fileName: z.string().min(1).max(128),
+  size: z.int().positive(),
+  sha256,
+});
+export type Manifest = z.infer<typeof manifestSchema>;
+
+/** Start (or go on with) an update. The same (deployment, attempt) again only brings a fresh URL. */
+export const downloadRequestSchema = z.object({
+  ...base,
+  ...attemptOf,
+  manifest: z.string().min(1).max(2048),
+  url: z.url({ protocol: /^https$/ }).max(maxUrlBytes),
+  urlExpiresAt: z.iso.datetime({ offset: true }),
+});
+export type DownloadRequest = z.infer<typeof downloadRequestSchema>;
+
+export const downloadCancelSchema = z.object({ ...base, ...attemptOf });
+export type DownloadCancel = z.infer<typeof downloadCancelSchema>;
+
+/** Answer to a request: `accepted: false` carries the reason in `error`. */
+export const downloadRequestAckSchema = z.object({
+  ...critical,
+  ...attemptOf,
+  accepted: z.boolean(),
+  error: deviceErrorSchema.optional(),
+});
+export type DownloadRequestAck = z.infer<typeof downloadRequestAckSchema>;
+
+/** `urlExpired: true` asks for a fresh URL and is repeated until one arrives. */
+export const downloadProgressSchema = z.object({
+  ...base,
+  ...attemptOf,
+  stage: z.enum(['downloading', 'verifying', 'installing']),
+  receivedBytes: bytes,
+  totalBytes: bytes,
+  chunkBytes: bytes.optional(),
+  bytesPerSecond: z.number().nonnegative().optional(),
+  urlExpired: z.boolean().optional(),
+});
+export type DownloadProgress = z.infer<typeof downloadProgressSchema>;
+
+/** Figures of one attempt, kept across resets by the checkpoint. */
+export const downloadStatsSchema = z.object({
+  downloadMs: z.int().nonnegative(),
+  resumes: z.int().nonnegative(),
+  receivedBytes: bytes,
+  redownloadedBytes: bytes,
+});
+export type DownloadStats = z.infer<typeof downloadStatsSchema>;
+
+/**
+ * How an attempt ended. Sent after the boot that decided it, with what runs now: `succeeded` counts only when
+ * `running.sha256` is the target's.
+ */
+export const downloadResultSchema = z.object({
+  ...critical,
+  ...attemptOf,
+  outcome: z.enum(['succeeded', 'failed', 'rolled_back']),
+  running: runningSchema,
+  error: deviceErrorSchema.optional(),
+  stats: downloadStatsSchema.optional(),
+});
+export type DownloadResult = z.infer<typeof downloadResultSchema>;
+
+/** `cancelled: false` with `too_late` when the new image is already being installed or confirmed. */
+export const downloadCancelAckSchema = z.object({
+  ...critical,
+  ...attemptOf,
+  cancelled: z.boolean(),
+  error: deviceErrorSchema.optional(),
+});
+export type DownloadCancelAck = z.infer<typeof downloadCancelAckSchema>;
+
+export const statusSystemSchema = z.object({
+  ...base,
+  uptimeMs: z.number().nonnegative(),
+  freeHeapBytes: bytes.optional(),
+  freeStorageBytes: bytes.optional(),
+  temperatureC: z.number().optional(),
+  cpuPercent: z.number().min(0).max(100).optional(),
+});
+export const statusNetworkSchema = z.object({
+  ...base,
+  rssiDbm: z.number().optional(),
+  ip: z.string().max(64).optional(),
+  ssid: z.string().max(64).optional(),
+  reconnects: z.int().nonnegative().optional(),
+});
+/** With `seq` and `boot` it is the critical report of a boot; without them, plain telemetry. */
+export const statusHealthSchema = z.object({
+  ...base,
+  seq: seq.optional(),
+  state: z.enum(['ok', 'degraded', 'failing']),
+  running: z.array(runningSchema).min(1).max(8),
+  hardware: z.string().min(1).max(64).optional(),
+  boot: z
+    .object({
+      count: z.int().nonnegative(),
+      reason: z.enum(['power_on', 'update', 'rollback', 'watchdog', 'command', 'unknown']),
+    })
+    .optional(),
+});
+export type StatusHealth = z.infer<typeof statusHealthSchema>;
+
+/** Numbers by name; non-finite values cannot be written in JSON and so cannot arrive. */
+export const dataSchema = z.object({
+  ...base,
+  values: z.record(z.string().min(1).max(64), z.number()).refine((v) => Object.keys(v).length <= 64),
+});
+export const logSchema = z.object({
+  ...base,
+  level: z.enum(['debug', 'info', 'warn', 'error']),
+  message: z.string().max(4096),
+});
+
+export const controlCommandSchema = z.object({
+  ...base,
+  command: z.string().regex(/^[a-z][a-z0-9_.-]{0,63}$/),
+  args: z.record(z.string(), z.json()).optional(),
+});
+export type ControlCommand = z.infer<typeof controlCommandSchema>;
+/** `command` is the id of the command that it answers. */
+export const controlResponseSchema = z.object({
+  ...critical,
+  command: messageId,
+  ok: z.boolean(),
+  result: z.json().optional(),
+  error: deviceErrorSchema.optional(),
+});
+export type ControlResponse = z.infer<typeof controlResponseSchema>;
+
+/** PKCS#10, PEM. The first published form is `{id, csr}`, so the other common fields are optional here. */
+export const certRenewRequestSchema = z.object({
+  id: messageId,
+  at: at.optional(),
+  seq: seq.optional(),
+  csr: z.string().min(1).max(8192),
+});
+export type CertRenewRequest = z.infer<typeof certRenewRequestSchema>;
+/** Codes of a refused certificate request; the same ones that `POST /api/issue_cert` answers. */
+export const certErrorCodes = [
+  'csr_malformed',
+  'csr_signature_invalid',
+  'csr_name_mismatch',
+  'csr_key_refused',
+  'not_due',
+  'device_banned',
+  'ca_unavailable',
+] as const;
+/** `request` is the id of the request. Either certificate and chain (PEM, leaf first, no root) or an error. */
+export const certRenewResponseSchema = z.object({
+  ...base,
+  request: messageId,
+  certificate: z.string().optional(),
+  chain: z.string().optional(),
+  error: z.object({ code: z.enum(certErrorCodes), message: shortText.optional() }).optional(),
+});
+export type CertRenewResponse = z.infer<typeof certRenewResponseSchema>;
+
+/** Names critical messages that are committed: the device stops sending them. */
+export const ackSchema = z.object({ ids: z.array(messageId).min(1).max(64) });
+export type Ack = z.infer<typeof ackSchema>;
+
+/** Every topic as a device sees it. */
+export const topics = {
+  'firmware/download/request': { direction: 'down', class: 'command', schema: downloadRequestSchema },
+  'firmware/download/cancel': { direction: 'down', class: 'command', schema: downloadCancelSchema },
+  'firmware/download/request/ack': { direction: 'up', class: 'critical', schema: downloadRequestAckSchema },
+  'firmware/download/progress': { direction: 'up', class: 'telemetry', schema: downloadProgressSchema },
+  'firmware/download/result': { direction: 'up', class: 'critical', schema: downloadResultSchema },
+  'firmware/download/cancel/ack': { direction: 'up', class: 'critical', schema: downloadCancelAckSchema },
+  'status/system': { direction: 'up', class: 'telemetry', schema: statusSystemSchema },
+  'status/network': { direction: 'up', class: 'telemetry', schema: statusNetworkSchema },
+  'status/health': { direction: 'up', class: 'critical', schema: statusHealthSchema },
+  'data/sensors': { direction: 'up', class: 'telemetry', schema: dataSchema },
+  'data/metrics': { direction: 'up', class: 'telemetry', schema: dataSchema },
+  log: { direction: 'up', class: 'telemetry', schema: logSchema },
+  'control/command': { direction: 'down', class: 'command', schema: controlCommandSchema },
+  'control/response': { direction: 'up', class: 'critical', schema: controlResponseSchema },
+  'cert/renew/request': { direction: 'up', class: 'critical', schema: certRenewRequestSchema },
+  'cert/renew/response': { direction: 'down', class: 'command', schema: certRenewResponseSchema },
+  ack: { direction: 'down', class: 'command', schema: ackSchema },
+} as const satisfies Record<string, { direction: Direction; class: MessageClass; schema: z.ZodType }>;
+
+export type Topic = keyof typeof topics;
+export type UplinkTopic = { [T in Topic]: (typeof topics)[T]['direction'] extends 'up' ? T : never }[Topic];
+export type DownlinkTopic = Exclude<Topic, UplinkTopic>;
+export type MessageOf<T extends Topic> = z.infer<(typeof topics)[T]['schema']>;
+
+/** The topic by which the webhook knows that a device can be reached: commands published earlier would be lost. */
+export const requestTopic = 'firmware/download/request' satisfies DownlinkTopic;
+
+/** `devices/<id>/<topic>`, as rules and the publish API see it. */
+export function mountedTopic(deviceId: string, topic: string): string {
+  return `devices/${deviceId}/${topic}`;
+}
+
+/**
+ * Takes a mounted topic apart. Certificate topics are also known with a leading slash (as first published): `slash` says
+ * so, for the answer goes to the sibling of the topic that the request came on. Null when it is nobody's topic.
+ */
+export function parseMountedTopic(
+  mounted: string,
+): { deviceId: string; topic: Topic; slash: boolean } | null {
+  const match = /^devices\/([A-Za-z0-9_-]{1,64})\/(\/?)(.+)$/.exec(mounted);
+  if (!match) return null;
+  const [, deviceId, slash, topic] = match as unknown as [string, string, string, string];
+  if (!Object.hasOwn(topics, topic)) return null;
+  if (slash && !topic.startsWith('cert/renew/')) return null;
+  return { deviceId, topic: topic as Topic, slash: slash === '/' };
+}
+
+/**
+ * What the rules post to `POST /emqx/events`: one row a request, as the SELECT lists of `rules/*.hocon` name it. The payload
+ * stays text here, so that a device's broken JSON reaches the webhook (and its dead letters) instead of failing the rule.
+ */
+export const brokerMessageSchema = z.object({
+  event: z.literal('message'),
+  clientid: z.string(),
+  topic: z.string(),
+  payload: z.string(),
+  /** Subject of the client's certificate (`SERIALNUMBER=0A1B,CN=dev-1`); the text "undefined" where there was none. */
+  cert: z.string(),
+  /** When the broker received it, ms since 1970. */
+  received_at: z.number(),
+});
+export const brokerConnectedSchema = z.object({
+  event: z.literal('connected'),
+  clientid: z.string(),
+  cert: z.string(),
+  peername: z.string(),
+  connected_at: z.number(),
+});
+export const brokerDisconnectedSchema = z.object({
+  event: z.literal('disconnected'),
+  clientid: z.string(),
+  reason: z.string(),
+  connected_at: z.number(),
+  disconnected_at: z.number(),
+});
+export const brokerSubscribedSchema = z.object({
+  event: z.literal('subscribed'),
+  clientid: z.string(),
+  topic: z.string(),
+  cert: z.string(),
+});
+export const brokerEventSchema = z.discriminatedUnion('event', [
+  brokerMessageSchema,
+  brokerConnectedSchema,
+  brokerDisconnectedSchema,
+  brokerSubscribedSchema,
+]);
+export type BrokerEvent = z.infer<typeof brokerEventSchema>;
+export type BrokerMessage = z.infer<typeof brokerMessageSchema>;
