@@ -1,7 +1,7 @@
 import { createSignal } from 'solid-js';
 import { api, type Firmware } from '../../api.ts';
 import { digestFile } from '../../digest.ts';
-import { isAbort } from '../../http.ts';
+import { ApiError, isAbort } from '../../http.ts';
 import { createUpload, putByXhr, type UploadFields, type UploadProgress } from '../../upload.ts';
 import type { FileChoiceProblem } from './file-field.tsx';
 
@@ -35,6 +35,10 @@ export function readFields(data: FormData): UploadFields {
   };
 }
 
+/** A file that has gone or changed since it was chosen can no longer be read. */
+const unreadable = (cause: unknown) =>
+  new ApiError('unreadable', 0, 'The file could not be read.', { cause });
+
 /** The state of a registration: the chosen file and its digest, then the upload under way or why it stopped. */
 export function createRegistration() {
   const [file, setFile] = createSignal<File | null>(null);
@@ -61,7 +65,7 @@ export function createRegistration() {
     upload = null;
     digest = chosen && digestFile(chosen, { onProgress: setHashed, signal: hashing.signal });
     digest?.then(setSha256, (cause) => {
-      if (!isAbort(cause)) setError(cause);
+      if (!isAbort(cause)) setError(unreadable(cause));
     });
   };
 
@@ -77,7 +81,7 @@ export function createRegistration() {
     sending = new AbortController();
     setProgress({ step: 'preparing', sentBytes: 0 });
     try {
-      const sha = await digest;
+      const sha = await digest.catch((cause) => Promise.reject(unreadable(cause)));
       upload ??= createUpload(chosen, sha, { ...api, put: putByXhr });
       return await upload.run(fields, sending.signal, setProgress);
     } catch (cause) {
