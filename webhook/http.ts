@@ -21,9 +21,13 @@ export function createRouter() {
         path: issue.path.join('.'),
         message: issue.message,
       }));
-      throw new AppError('invalid_request', errors.map((e) => `${e.path || 'body'}: ${e.message}`).join('; '), {
-        errors,
-      });
+      throw new AppError(
+        'invalid_request',
+        errors.map((e) => `${e.path || 'body'}: ${e.message}`).join('; '),
+        {
+          errors,
+        },
+      );
     },
   });
 }

@@ -21,7 +21,8 @@ export function requireCaller(context: Context) {
     const cookie = getCookie(c, sessionCookie);
     const caller = cookie ? await findSession(context.db, cookie) : null;
     if (!caller) throw new AppError('unauthenticated', 'Log in first.');
-    if (!['GET', 'HEAD'].includes(c.req.method)) checkOrigin(c.req.header('origin'), c.req.url, context.publicUrl);
+    if (!['GET', 'HEAD'].includes(c.req.method))
+      checkOrigin(c.req.header('origin'), c.req.url, context.publicUrl);
     c.set('caller', caller);
     return next();
   });

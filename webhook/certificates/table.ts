@@ -15,7 +15,10 @@ export const certificates = pgTable(
     /** When its holder was first seen connecting with it: the certificate before may go then. */
     firstSeenAt: timestamp('first_seen_at', { withTimezone: true }),
   },
-  (t) => [index('certificates_name').on(t.commonName, t.notAfter), index('certificates_expiry').on(t.notAfter)],
+  (t) => [
+    index('certificates_name').on(t.commonName, t.notAfter),
+    index('certificates_expiry').on(t.notAfter),
+  ],
 );
 
 /** One-time tokens for `POST /api/issue_cert`; only the SHA-256 of a token is stored. */

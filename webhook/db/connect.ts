@@ -30,11 +30,17 @@ const migrationsFolder = new URL('./migrations', import.meta.url).pathname;
 const migrationLock = 4_717_241;
 
 export async function connect(location: DatabaseLocation): Promise<Database> {
-  return 'url' in location ? connectPostgres(location.url, location.connections ?? 10) : openPglite(location.dir);
+  return 'url' in location
+    ? connectPostgres(location.url, location.connections ?? 10)
+    : openPglite(location.dir);
 }
 
 async function connectPostgres(url: string, connections: number): Promise<Database> {
-  const client = postgres(url, { max: connections, onnotice: () => {}, connection: { application_name: 'flota' } });
+  const client = postgres(url, {
+    max: connections,
+    onnotice: () => {},
+    connection: { application_name: 'flota' },
+  });
   try {
     const single = postgres(url, { max: 1, onnotice: () => {} });
     try {

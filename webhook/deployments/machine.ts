@@ -147,7 +147,8 @@ function tick(target: Target, now: number): Step {
 }
 
 function cancel(target: Target, now: number): Step {
-  if (target.state === 'pending') return stay(finish({ ...target, cancelRequested: true }, 'cancelled', null));
+  if (target.state === 'pending')
+    return stay(finish({ ...target, cancelRequested: true }, 'cancelled', null));
   if (!isOpen(target.state) || target.cancelRequested) return stay(target);
   return {
     target: {
@@ -209,7 +210,9 @@ function result(target: Target, event: Extract<TargetEvent, { type: 'result' }>,
 
 function attested(target: Target, runningSha256: string): boolean {
   if (runningSha256 !== target.sha256 || target.attempt === 0) return false;
-  return (isOpen(target.state) && target.state !== 'pending') || correctable(target.state) || waitsAgain(target);
+  return (
+    (isOpen(target.state) && target.state !== 'pending') || correctable(target.state) || waitsAgain(target)
+  );
 }
 
 /** Verdicts that were made without the device's own word. */

@@ -16,7 +16,13 @@ export const targetStates = [
 export type TargetState = (typeof targetStates)[number];
 
 /** The device holds the command (or may): no other update of the component may start. */
-export const activeStates = ['sent', 'accepted', 'downloading', 'installing', 'cancelling'] as const satisfies TargetState[];
+export const activeStates = [
+  'sent',
+  'accepted',
+  'downloading',
+  'installing',
+  'cancelling',
+] as const satisfies TargetState[];
 export const openStates = ['pending', ...activeStates] as const satisfies TargetState[];
 
 export function isOpen(state: TargetState): boolean {

@@ -15,9 +15,9 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
+import type { DownloadStats } from '#emqx/protocol.ts';
 import { devices } from '../devices/table.ts';
 import { firmwares } from '../firmware/table.ts';
-import type { DownloadStats } from '#emqx/protocol.ts';
 import type { Policy } from './policy.ts';
 import { targetStates } from './states.ts';
 

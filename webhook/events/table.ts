@@ -10,10 +10,7 @@ export const receivedMessages = pgTable(
     digest: text().notNull(),
     receivedAt: timestamp('received_at', { withTimezone: true }).notNull().defaultNow(),
   },
-  (t) => [
-    primaryKey({ columns: [t.deviceId, t.messageId] }),
-    index('received_messages_at').on(t.receivedAt),
-  ],
+  (t) => [primaryKey({ columns: [t.deviceId, t.messageId] }), index('received_messages_at').on(t.receivedAt)],
 );
 
 /** What can never be handled, kept for an admin to see. */

@@ -30,7 +30,8 @@ export function liveRoutes(context: Context) {
                 resolve();
               };
             });
-            if (waiting.size === 0 && !stream.aborted && !closing.aborted) await stream.write(': still here\n\n');
+            if (waiting.size === 0 && !stream.aborted && !closing.aborted)
+              await stream.write(': still here\n\n');
             continue;
           }
           const batch = [...waiting.values()];
