@@ -51,8 +51,11 @@ const problem = z
   })
   .openapi('Problem');
 
-/** Every route's other answers: RFC 9457 problems, told apart by `code`. */
-export const problems = {
+/**
+ * Every route's other answers: RFC 9457 problems, told apart by `code`. They are thrown, never returned, so the typed client need
+ * not see them: its types are those of the good answers.
+ */
+export const problems: Record<never, never> = {
   default: { description: 'Problem', content: { 'application/problem+json': { schema: problem } } },
 };
 

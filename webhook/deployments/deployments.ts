@@ -53,16 +53,14 @@ export async function start(context: Context, selection: Selection, actor: strin
       throw new AppError('firmware_unsigned', 'The firmware has no signed manifest yet: sign it first.');
     }
     const { firmwareId, ...chosenBy } = selection;
-    await tx
-      .insert(deployments)
-      .values({
-        id,
-        firmwareId,
-        state: 'running',
-        selection: chosenBy,
-        policy: defaultPolicy,
-        createdBy: actor,
-      });
+    await tx.insert(deployments).values({
+      id,
+      firmwareId,
+      state: 'running',
+      selection: chosenBy,
+      policy: defaultPolicy,
+      createdBy: actor,
+    });
     const inserted = await tx
       .insert(targets)
       .select(
