@@ -85,6 +85,11 @@ export async function download(input: Download): Promise<DeviceError | null> {
     });
     if (signal.aborted) break;
     if (end.problem === 'storage') return storageError(end);
+    if (end.problem === 'wrong_size') {
+      position.receivedBytes = from;
+      stats.redownloadedBytes += end.wrote;
+      end.wrote = 0;
+    }
     stats.redownloadedBytes += end.skipped;
     stats.receivedBytes += end.skipped;
     if (end.wrote > 0) {

@@ -45,7 +45,10 @@ export interface RangeEnd {
 
 type Plan = { start: number; end: number } | { problem: RangeProblem; detail: string };
 
-/** One GET of a part of an image. Never throws; bytes that came before a problem are good and have been written. */
+/**
+ * One GET of a part of an image. Never throws. Bytes that came before a problem are good and have been written, except
+ * before `wrong_size`.
+ */
 export function fetchRange(request: RangeRequest): Promise<RangeEnd> {
   const { from, to, size, stallMs, signal } = request;
   if (signal.aborted) return Promise.resolve({ problem: 'aborted', wrote: 0, skipped: 0 });
@@ -103,9 +106,12 @@ export function fetchRange(request: RangeRequest): Promise<RangeEnd> {
           req.destroy();
         }
       });
-      response.on('end', () =>
-        position < plan.end ? finish('truncated', `body ends at ${position}`) : finish(null),
-      );
+      response.on('end', () => {
+        if (position >= plan.end) return finish(null);
+        // A whole body of unknown length that ends properly but early is another body.
+        if (status === 200) return finish('wrong_size', `${position} bytes instead of ${size}`);
+        finish('truncated', `body ends at ${position}`);
+      });
       response.on('error', (error) => finish('truncated', error.message));
       response.on('close', () => finish('truncated', 'connection closed'));
     });
