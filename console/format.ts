@@ -1,0 +1,88 @@
+/** Numbers, sizes, times and durations as words. Every function takes the language tag first. */
+
+const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
+
+export function formatNumber(language: string, value: number): string {
+  return new Intl.NumberFormat(language).format(value);
+}
+
+/** 1536 → "1.5 KiB": one decimal below 100, none above and for bytes. */
+export function formatBytes(language: string, bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1023.5 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  const digits = unit === 0 || value >= 99.95 ? 0 : 1;
+  const number = new Intl.NumberFormat(language, {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  }).format(value);
+  return `${number} ${units[unit]}`;
+}
+
+export function formatRate(language: string, bytesPerSecond: number): string {
+  return `${formatBytes(language, bytesPerSecond)}/s`;
+}
+
+/** 0.9234 → "92.3%"; 1 → "100%". Never rounds up to 100 % what is less. */
+export function formatShare(language: string, share: number): string {
+  const floored = share < 1 ? Math.min(share, 0.999) : share;
+  return new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 1 }).format(floored);
+}
+
+/** 850 → "850ms"; 4200 → "4.2s"; 90000 → "1m 30s"; 7380000 → "2h 3m". */
+export function formatDuration(language: string, ms: number): string {
+  const unit = (value: number, name: string, digits = 0) =>
+    new Intl.NumberFormat(language, {
+      style: 'unit',
+      unit: name,
+      unitDisplay: 'narrow',
+      maximumFractionDigits: digits,
+    }).format(value);
+  if (ms < 1000) return unit(Math.round(ms), 'millisecond');
+  if (ms < 59_950) return unit(ms / 1000, 'second', 1);
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 3600) {
+    const rest = seconds % 60;
+    return [unit(Math.floor(seconds / 60), 'minute'), rest ? unit(rest, 'second') : ''].join(' ').trim();
+  }
+  const minutes = Math.round(seconds / 60);
+  const rest = minutes % 60;
+  return [unit(Math.floor(minutes / 60), 'hour'), rest ? unit(rest, 'minute') : ''].join(' ').trim();
+}
+
+export function formatDateTime(language: string, at: string): string {
+  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(at));
+}
+
+export function formatDate(language: string, at: string): string {
+  return new Intl.DateTimeFormat(language, { dateStyle: 'medium' }).format(new Date(at));
+}
+
+/** Time of day with seconds, for timelines. */
+export function formatTime(language: string, at: string): string {
+  return new Intl.DateTimeFormat(language, { timeStyle: 'medium' }).format(new Date(at));
+}
+
+const steps = [
+  ['second', 60],
+  ['minute', 60],
+  ['hour', 24],
+  ['day', 30],
+  ['month', 12],
+  ['year', Number.POSITIVE_INFINITY],
+] as const;
+
+/** "3 minutes ago", "in 2 days": the largest unit of which at least one has passed. */
+export function formatAgo(language: string, at: string, nowMs: number): string {
+  let value = (Date.parse(at) - nowMs) / 1000;
+  for (const [unit, size] of steps) {
+    if (Math.abs(value) < size) {
+      return new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(Math.trunc(value), unit);
+    }
+    value /= size;
+  }
+  return at;
+}

@@ -1,0 +1,34 @@
+import { Navigate, Route, Router } from '@solidjs/router';
+import { render } from 'solid-js/web';
+import './styles/tokens.css';
+import './styles/base.css';
+import './styles/parts.css';
+import './styles/pages.css';
+import DeploymentPage from './pages/deployments/deployment.tsx';
+import DeploymentsPage from './pages/deployments/index.tsx';
+import DevicePage from './pages/devices/device.tsx';
+import DevicesPage from './pages/devices/index.tsx';
+import DeployPage from './pages/firmware/deploy.tsx';
+import FirmwarePage from './pages/firmware/firmware.tsx';
+import FirmwaresPage from './pages/firmware/index.tsx';
+import RegisterPage from './pages/firmware/new.tsx';
+import NotFoundPage from './pages/not-found.tsx';
+import { Shell } from './shell.tsx';
+
+render(
+  () => (
+    <Router root={Shell}>
+      <Route path="/" component={() => <Navigate href="/firmware" />} />
+      <Route path="/firmware" component={FirmwaresPage} />
+      <Route path="/firmware/new" component={RegisterPage} />
+      <Route path="/firmware/:id" component={FirmwarePage} />
+      <Route path="/firmware/:id/deploy" component={DeployPage} />
+      <Route path="/deployments" component={DeploymentsPage} />
+      <Route path="/deployments/:id" component={DeploymentPage} />
+      <Route path="/devices" component={DevicesPage} />
+      <Route path="/devices/:id" component={DevicePage} />
+      <Route path="*" component={NotFoundPage} />
+    </Router>
+  ),
+  document.getElementById('app')!,
+);

@@ -1,0 +1,99 @@
+import { A, useParams, useSearchParams } from '@solidjs/router';
+import { createSignal, type JSX, Show } from 'solid-js';
+import { api, type Deployment } from '../../api.ts';
+import { formatDuration } from '../../format.ts';
+import { language, t } from '../../i18n/i18n.ts';
+import { useLive } from '../../live.ts';
+import { createLoad } from '../../load.ts';
+import { Loading, Problem } from '../../parts/notes.tsx';
+import { Head } from '../../parts/page.tsx';
+import { textOf } from '../../parts/pager.tsx';
+import { countsInWords, StateBar, StateMark } from '../../parts/state.tsx';
+import { Ago } from '../../parts/time.tsx';
+import { Announcement } from './announcement.tsx';
+import { CancelDialog } from './cancel-dialog.tsx';
+import { Figures } from './figures.tsx';
+import { StateFilter } from './state-filter.tsx';
+import { Targets } from './targets.tsx';
+
+function Lead(props: { deployment: Deployment }): JSX.Element {
+  const tookMs = () => {
+    const { createdAt, finishedAt } = props.deployment;
+    return finishedAt ? Date.parse(finishedAt) - Date.parse(createdAt) : null;
+  };
+  return (
+    <span>
+      <StateMark state={props.deployment.state} />
+      {' · '}
+      {t('deployment.requestedBy', { who: props.deployment.createdBy })}
+      {' · '}
+      <Ago at={props.deployment.createdAt} />
+      <Show when={tookMs()}>
+        {(ms) => <> · {t('deployment.took', { duration: formatDuration(language(), ms()) })}</>}
+      </Show>
+    </span>
+  );
+}
+
+export default function DeploymentPage(): JSX.Element {
+  const params = useParams();
+  const [search, setSearch] = useSearchParams();
+  const [cancelling, setCancelling] = createSignal(false);
+  const state = () => textOf(search.state);
+  const load = createLoad(
+    () => params.id,
+    (id, signal) => api.getDeployment(id, signal),
+  );
+  useLive('deployment', () => params.id, load.refetch);
+
+  return (
+    <>
+      <Problem error={load.error} retry={load.refetch} />
+      <Show when={load.data} fallback={<Show when={!load.error}>{<Loading />}</Show>}>
+        {(deployment) => (
+          <>
+            <Head
+              title={`${deployment().firmware.name} ${deployment().firmware.version}`}
+              windowTitle={`${t('nav.deployments')}: ${deployment().firmware.name} ${deployment().firmware.version}`}
+              lead={<Lead deployment={deployment()} />}
+              actions={
+                <>
+                  <A class="button" href={`/firmware/${deployment().firmware.id}`}>
+                    {t('nav.firmware')}
+                  </A>
+                  <Show when={deployment().state === 'running'}>
+                    <button type="button" class="button danger" onClick={() => setCancelling(true)}>
+                      {t('deployment.cancel')}
+                    </button>
+                  </Show>
+                </>
+              }
+            />
+            <Figures deployment={deployment()} />
+            <StateBar
+              counts={deployment().counts}
+              label={t('deployment.barLabel', { states: countsInWords(deployment().counts) })}
+            />
+            <StateFilter
+              counts={deployment().counts}
+              total={deployment().total}
+              state={state()}
+              onState={(next) => setSearch({ state: next, page: undefined }, { replace: true })}
+            />
+            <Announcement deployment={deployment()} />
+            <Targets deployment={deployment()} state={state()} />
+            <Show when={cancelling()}>
+              <CancelDialog
+                deployment={deployment()}
+                onClose={() => {
+                  setCancelling(false);
+                  load.refetch();
+                }}
+              />
+            </Show>
+          </>
+        )}
+      </Show>
+    </>
+  );
+}

@@ -1,0 +1,60 @@
+import { A } from '@solidjs/router';
+import { createEffect, For, type JSX, on, Show } from 'solid-js';
+import { api, type TargetEvent } from '../../api.ts';
+import { formatTime } from '../../format.ts';
+import { language, t } from '../../i18n/i18n.ts';
+import { createLoad } from '../../load.ts';
+import { Loading, Problem } from '../../parts/notes.tsx';
+import { StateMark } from '../../parts/state.tsx';
+import { describeDetail } from './event-detail.ts';
+
+/** Everything that happened to one device in one deployment, in order. `version` changes when there may be more. */
+export function Timeline(props: {
+  deployment: string;
+  device: string;
+  name: string;
+  version: string;
+}): JSX.Element {
+  const load = createLoad<string, TargetEvent[]>(
+    () => props.device,
+    (device, signal) => api.listTargetEvents(props.deployment, device, signal),
+  );
+  createEffect(on(() => props.version, load.refetch, { defer: true }));
+
+  return (
+    <>
+      <Problem error={load.error} retry={load.refetch} />
+      <Show when={load.data} fallback={<Show when={!load.error}>{<Loading />}</Show>}>
+        {(events) => (
+          <Show when={events().length > 0} fallback={<p class="soft">{t('deployment.noEvents')}</p>}>
+            <ol class="timeline" aria-label={t('deployment.timeline', { name: props.name })}>
+              <For each={events()}>
+                {(event) => (
+                  <li>
+                    <time class="soft" datetime={event.at}>
+                      {formatTime(language(), event.at)}
+                    </time>
+                    <Show when={event.state} fallback={<span>{event.event}</span>}>
+                      {(state) => <StateMark state={state()} />}
+                    </Show>
+                    <span class="soft">
+                      {[
+                        event.state && event.state !== event.event ? event.event : '',
+                        describeDetail(event.detail),
+                      ]
+                        .filter(Boolean)
+                        .join(' · ')}
+                    </span>
+                  </li>
+                )}
+              </For>
+            </ol>
+          </Show>
+        )}
+      </Show>
+      <A class="link small" href={`/devices/${encodeURIComponent(props.device)}`}>
+        {t('common.more', { name: props.name })}
+      </A>
+    </>
+  );
+}

@@ -1,0 +1,115 @@
+import { A, useParams } from '@solidjs/router';
+import { createSignal, type JSX, Show } from 'solid-js';
+import { api, type FirmwareDetails } from '../../api.ts';
+import { formatBytes } from '../../format.ts';
+import { language, t } from '../../i18n/i18n.ts';
+import { useLive } from '../../live.ts';
+import { createLoad } from '../../load.ts';
+import { DeploymentTable } from '../../parts/deployment-table.tsx';
+import { Digest } from '../../parts/digest.tsx';
+import { Loading, Problem } from '../../parts/notes.tsx';
+import { Fact, Facts, Head } from '../../parts/page.tsx';
+import { Signature } from '../../parts/signature.tsx';
+import { When } from '../../parts/time.tsx';
+
+function FirmwareFacts(props: { firmware: FirmwareDetails }): JSX.Element {
+  return (
+    <Facts>
+      <Fact name={t('firmware.version')}>{props.firmware.version}</Fact>
+      <Fact name={t('firmware.author')}>{props.firmware.author}</Fact>
+      <Fact name={t('firmware.hardware')}>{props.firmware.hardware || t('firmware.anyHardware')}</Fact>
+      <Fact name={t('firmware.component')}>{props.firmware.component}</Fact>
+      <Fact name={t('firmware.securityVersion')}>{props.firmware.securityVersion}</Fact>
+      <Fact name={t('firmware.file')}>{props.firmware.fileName}</Fact>
+      <Fact name={t('firmware.size')}>{formatBytes(language(), props.firmware.sizeBytes)}</Fact>
+      <Fact name="SHA-256">
+        <Digest sha256={props.firmware.sha256} />
+      </Fact>
+      <Fact name={t('firmware.signature')}>
+        <Signature signed={props.firmware.signed} />
+        <Show when={!props.firmware.signed}>
+          <p class="hint">{t('firmware.unsignedWhy')}</p>
+        </Show>
+      </Fact>
+      <Fact name={t('firmware.uploaded')}>
+        <When at={props.firmware.createdAt} />
+      </Fact>
+      <Fact name={t('firmware.changed')}>
+        <When at={props.firmware.updatedAt} />
+      </Fact>
+      <Fact name={t('firmware.runningOn')}>{t('common.devices', { n: props.firmware.runningOn })}</Fact>
+    </Facts>
+  );
+}
+
+/** Asks for a fresh presigned address and hands it to the browser's own download. */
+async function download(firmware: FirmwareDetails): Promise<void> {
+  const { url } = await api.presignDownload({ version: firmware.version, fileName: firmware.fileName });
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = firmware.fileName;
+  link.click();
+}
+
+export default function FirmwarePage(): JSX.Element {
+  const params = useParams();
+  const load = createLoad(
+    () => params.id,
+    (id, signal) => api.getFirmware(id, signal),
+  );
+  const [downloadError, setDownloadError] = createSignal<unknown>();
+  useLive('firmware', () => params.id, load.refetch);
+  useLive('deployment', undefined, load.refetch);
+
+  const startDownload = (firmware: FirmwareDetails) => {
+    setDownloadError(undefined);
+    download(firmware).catch(setDownloadError);
+  };
+
+  return (
+    <>
+      <Problem error={load.error} retry={load.refetch} />
+      <Show when={load.data} fallback={<Show when={!load.error}>{<Loading />}</Show>}>
+        {(firmware) => (
+          <>
+            <Head
+              title={`${firmware().name} ${firmware().version}`}
+              actions={
+                <>
+                  <button type="button" class="button" onClick={() => startDownload(firmware())}>
+                    {t('firmware.download')}
+                  </button>
+                  <A class="button primary" href={`/firmware/${firmware().id}/deploy`}>
+                    {t('firmware.deploy')}
+                  </A>
+                </>
+              }
+            />
+            <Problem error={downloadError()} />
+            <div class="columns">
+              <section aria-labelledby="facts">
+                <h2 id="facts">{t('firmware.facts')}</h2>
+                <FirmwareFacts firmware={firmware()} />
+              </section>
+              <section aria-labelledby="note">
+                <h2 id="note">{t('firmware.note')}</h2>
+                <p class="prose" classList={{ soft: !firmware().releaseNote }}>
+                  {firmware().releaseNote || t('firmware.noNote')}
+                </p>
+              </section>
+            </div>
+            <section aria-labelledby="deployments" class="block">
+              <h2 id="deployments">{t('firmware.itsDeployments')}</h2>
+              <Show
+                when={firmware().deployments.length > 0}
+                fallback={<p class="prose soft">{t('firmware.neverDeployed')}</p>}
+              >
+                <DeploymentTable deployments={firmware().deployments} />
+              </Show>
+            </section>
+          </>
+        )}
+      </Show>
+    </>
+  );
+}

@@ -1,0 +1,147 @@
+import { useBeforeLeave, useNavigate } from '@solidjs/router';
+import { createMemo, createSignal, For, type JSX, onCleanup, onMount, Show } from 'solid-js';
+import { api } from '../../api.ts';
+import { ApiError } from '../../http.ts';
+import { t } from '../../i18n/i18n.ts';
+import { createLoad } from '../../load.ts';
+import { Problem } from '../../parts/notes.tsx';
+import { Head } from '../../parts/page.tsx';
+import { TextField } from './fields.tsx';
+import { FileField } from './file-field.tsx';
+import { checkFields, createRegistration, type FieldProblems, readFields } from './registration.ts';
+import { UploadStatus } from './upload-status.tsx';
+
+export default function RegisterPage(): JSX.Element {
+  const navigate = useNavigate();
+  const registration = createRegistration();
+  const [problems, setProblems] = createSignal<FieldProblems>({});
+  const sending = () => registration.progress() !== null;
+  // Hardware that devices really have, offered while typing.
+  const seen = createLoad(
+    () => true,
+    (_, signal) => api.listDevices({ limit: 100 }, signal),
+  );
+  const hardware = createMemo(() => [...new Set(seen.data?.items.map((device) => device.hardware))].sort());
+  const stopped = () => registration.error() !== undefined || registration.cancelled();
+  const serverSays = (path: string) => {
+    const error = registration.error();
+    return error instanceof ApiError ? error.errors.find((e) => e.path === path)?.message : undefined;
+  };
+
+  useBeforeLeave((event) => {
+    if (!sending()) return;
+    if (window.confirm(t('register.leave'))) registration.cancel();
+    else event.preventDefault();
+  });
+  const holdWindow = (event: BeforeUnloadEvent) => sending() && event.preventDefault();
+  onMount(() => window.addEventListener('beforeunload', holdWindow));
+  onCleanup(() => window.removeEventListener('beforeunload', holdWindow));
+
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const form = event.currentTarget as HTMLFormElement;
+    const fields = readFields(new FormData(form));
+    setProblems(checkFields(fields));
+    if (Object.keys(problems()).length > 0) {
+      form.querySelector<HTMLElement>('[aria-invalid]')?.focus();
+      return;
+    }
+    const firmware = await registration.send(fields);
+    if (firmware) navigate(`/firmware/${firmware.id}`);
+  };
+  const wrong = (name: keyof FieldProblems) =>
+    problems()[name] ? t(`register.problem.${name}`) : serverSays(name);
+
+  return (
+    <>
+      <Head title={t('register.title')} lead={t('register.lead')} />
+      <form class="register" onSubmit={submit} novalidate>
+        <FileField
+          file={registration.file()}
+          sha256={registration.sha256()}
+          hashed={registration.hashed()}
+          problem={registration.fileProblem()}
+          disabled={sending()}
+          onFile={registration.choose}
+        />
+        {/* `display: contents` keeps the grid; disabled keeps what is being sent from changing. */}
+        <fieldset disabled={sending()} style={{ display: 'contents' }}>
+          <div class="pair">
+            <TextField
+              name="name"
+              label={t('firmware.name')}
+              hint={t('register.nameHint')}
+              wrong={serverSays('name')}
+              maxLength={128}
+            />
+            <TextField
+              name="version"
+              label={t('firmware.version')}
+              hint={t('register.versionHint')}
+              wrong={wrong('version')}
+              maxLength={64}
+              required
+            />
+          </div>
+          <TextField
+            name="releaseNote"
+            label={t('firmware.note')}
+            wrong={serverSays('releaseNote')}
+            rows={4}
+          />
+          <div class="pair">
+            <TextField
+              name="hardware"
+              label={t('firmware.hardware')}
+              hint={t('register.hardwareHint')}
+              wrong={serverSays('hardware')}
+              maxLength={64}
+              list="hardware-seen"
+            />
+            <TextField
+              name="component"
+              label={t('firmware.component')}
+              hint={t('register.componentHint')}
+              wrong={wrong('component')}
+              value="main"
+              maxLength={32}
+            />
+            <TextField
+              name="securityVersion"
+              label={t('firmware.securityVersion')}
+              hint={t('register.securityVersionHint')}
+              wrong={wrong('securityVersion')}
+              value="0"
+              inputMode="numeric"
+            />
+          </div>
+          <datalist id="hardware-seen">
+            <For each={hardware()}>{(name) => <option value={name} />}</For>
+          </datalist>
+        </fieldset>
+        <Problem error={registration.error()} />
+        <Show when={registration.cancelled()}>
+          <p role="status">{t('register.cancelled')}</p>
+        </Show>
+        <Show
+          when={registration.progress()}
+          fallback={
+            <div class="actions">
+              <button type="submit" class="button primary">
+                {stopped() ? t('register.retry') : t('register.submit')}
+              </button>
+            </div>
+          }
+        >
+          {(progress) => (
+            <UploadStatus
+              progress={progress()}
+              sizeBytes={registration.file()?.size ?? 0}
+              onCancel={registration.cancel}
+            />
+          )}
+        </Show>
+      </form>
+    </>
+  );
+}

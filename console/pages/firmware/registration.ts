@@ -1,0 +1,95 @@
+import { createSignal } from 'solid-js';
+import { api, type Firmware } from '../../api.ts';
+import { digestFile } from '../../digest.ts';
+import { isAbort } from '../../http.ts';
+import { createUpload, putByXhr, type UploadFields, type UploadProgress } from '../../upload.ts';
+import type { FileChoiceProblem } from './file-field.tsx';
+
+export type FieldProblems = Partial<Record<'version' | 'component' | 'securityVersion', true>>;
+
+/** What can be told about the fields before the server is asked. */
+export function checkFields(fields: UploadFields): FieldProblems {
+  const problems: FieldProblems = {};
+  if (!fields.version) problems.version = true;
+  if (fields.component !== undefined && !/^[a-z0-9][a-z0-9_-]{0,31}$/.test(fields.component)) {
+    problems.component = true;
+  }
+  const { securityVersion } = fields;
+  if (securityVersion !== undefined && !(Number.isSafeInteger(securityVersion) && securityVersion >= 0)) {
+    problems.securityVersion = true;
+  }
+  return problems;
+}
+
+/** The fields of the form, trimmed; what is left empty is not sent, so that the server's defaults hold. */
+export function readFields(data: FormData): UploadFields {
+  const text = (name: string) => String(data.get(name) ?? '').trim();
+  const securityVersion = text('securityVersion');
+  return {
+    version: text('version'),
+    releaseNote: text('releaseNote'),
+    name: text('name') || undefined,
+    hardware: text('hardware') || undefined,
+    component: text('component') || undefined,
+    securityVersion: securityVersion ? Number(securityVersion) : undefined,
+  };
+}
+
+/** The state of a registration: the chosen file and its digest, then the upload under way or why it stopped. */
+export function createRegistration() {
+  const [file, setFile] = createSignal<File | null>(null);
+  const [fileProblem, setFileProblem] = createSignal<FileChoiceProblem | null>(null);
+  const [hashed, setHashed] = createSignal(0);
+  const [sha256, setSha256] = createSignal<string | null>(null);
+  const [progress, setProgress] = createSignal<UploadProgress | null>(null);
+  const [error, setError] = createSignal<unknown>();
+  const [cancelled, setCancelled] = createSignal(false);
+  let hashing: AbortController | null = null;
+  let digest: Promise<string> | null = null;
+  let sending: AbortController | null = null;
+  let upload: ReturnType<typeof createUpload> | null = null;
+
+  const choose = (chosen: File | null, problem: FileChoiceProblem | null) => {
+    hashing?.abort();
+    hashing = new AbortController();
+    setFile(chosen);
+    setFileProblem(problem);
+    setSha256(null);
+    setHashed(0);
+    setError(undefined);
+    setCancelled(false);
+    upload = null;
+    digest = chosen && digestFile(chosen, { onProgress: setHashed, signal: hashing.signal });
+    digest?.then(setSha256, (cause) => {
+      if (!isAbort(cause)) setError(cause);
+    });
+  };
+
+  /** Resolves with the firmware, or null when it was cancelled or failed (then `error` says why). */
+  const send = async (fields: UploadFields): Promise<Firmware | null> => {
+    const chosen = file();
+    if (!chosen || !digest) {
+      setFileProblem((problem) => problem ?? 'none');
+      return null;
+    }
+    setError(undefined);
+    setCancelled(false);
+    sending = new AbortController();
+    setProgress({ step: 'preparing', sentBytes: 0 });
+    try {
+      const sha = await digest;
+      upload ??= createUpload(chosen, sha, { ...api, put: putByXhr });
+      return await upload.run(fields, sending.signal, setProgress);
+    } catch (cause) {
+      if (isAbort(cause)) setCancelled(true);
+      else setError(cause);
+      return null;
+    } finally {
+      setProgress(null);
+    }
+  };
+
+  const cancel = () => sending?.abort();
+
+  return { file, fileProblem, sha256, hashed, choose, send, cancel, progress, error, cancelled };
+}

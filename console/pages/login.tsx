@@ -1,0 +1,82 @@
+import { createSignal, createUniqueId, type JSX, onMount, Show } from 'solid-js';
+import { api } from '../api.ts';
+import { t } from '../i18n/i18n.ts';
+import { Problem } from '../parts/notes.tsx';
+import { loggedIn, user } from '../session.ts';
+
+/**
+ * Logging in, over whatever is on screen: alone when nobody has been logged in yet, and as a veil over the page when a
+ * session has ended, so that the page and what was typed into it stay.
+ */
+export function Login(): JSX.Element {
+  const first = user() === null;
+  const titleId = createUniqueId();
+  const [error, setError] = createSignal<unknown>();
+  const [busy, setBusy] = createSignal(false);
+  let dialog!: HTMLDialogElement;
+
+  onMount(() => dialog.showModal());
+
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const fields = new FormData(event.currentTarget as HTMLFormElement);
+    setBusy(true);
+    setError(undefined);
+    try {
+      loggedIn(await api.login(String(fields.get('email')).trim(), String(fields.get('password'))));
+    } catch (cause) {
+      setError(cause);
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  return (
+    <dialog
+      ref={dialog}
+      class="login"
+      classList={{ whole: first }}
+      aria-labelledby={titleId}
+      // Escape must not close it: the requests beneath wait for a session.
+      onKeyDown={(event) => event.key === 'Escape' && event.preventDefault()}
+      onCancel={(event) => event.preventDefault()}
+      data-testid="login"
+    >
+      <Show when={first}>
+        <p class="mark">Flota</p>
+      </Show>
+      <h1 id={titleId}>{first ? t('login.title') : t('login.again')}</h1>
+      <p class="soft">{first ? t('login.lead') : t('login.againLead')}</p>
+      <form onSubmit={submit}>
+        <Problem error={error()} />
+        <div class="field">
+          <label for="login-email">{t('login.email')}</label>
+          <input
+            id="login-email"
+            name="email"
+            type="email"
+            class="input"
+            autocomplete="username"
+            required
+            autofocus
+            value={user()?.email ?? ''}
+          />
+        </div>
+        <div class="field">
+          <label for="login-password">{t('login.password')}</label>
+          <input
+            id="login-password"
+            name="password"
+            type="password"
+            class="input"
+            autocomplete="current-password"
+            required
+          />
+        </div>
+        <button type="submit" class="button primary" disabled={busy()}>
+          {t('login.submit')}
+        </button>
+      </form>
+    </dialog>
+  );
+}

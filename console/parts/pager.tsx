@@ -1,0 +1,46 @@
+import { type JSX, Show } from 'solid-js';
+import { t } from '../i18n/i18n.ts';
+
+/** Which rows are shown of how many, and the way to the others. `page` counts from 1. */
+export function Pager(props: {
+  page: number;
+  pageSize: number;
+  total: number;
+  onPage: (page: number) => void;
+}): JSX.Element {
+  const from = () => Math.min((props.page - 1) * props.pageSize + 1, props.total);
+  const to = () => Math.min(props.page * props.pageSize, props.total);
+  return (
+    <nav class="pager" aria-label={t('pager.label')}>
+      <span role="status">{t('pager.range', { from: from(), to: to(), total: props.total })}</span>
+      <Show when={props.total > props.pageSize || props.page > 1}>
+        <button
+          type="button"
+          class="button"
+          disabled={props.page <= 1}
+          onClick={() => props.onPage(props.page - 1)}
+        >
+          {t('pager.previous')}
+        </button>
+        <button
+          type="button"
+          class="button"
+          disabled={to() >= props.total}
+          onClick={() => props.onPage(props.page + 1)}
+        >
+          {t('pager.next')}
+        </button>
+      </Show>
+    </nav>
+  );
+}
+
+/** `?page=3` → 3; anything else → 1. */
+export const pageOf = (value: string | string[] | undefined): number => {
+  const page = Number(value);
+  return Number.isInteger(page) && page > 0 ? page : 1;
+};
+
+/** A search parameter as one text. */
+export const textOf = (value: string | string[] | undefined): string =>
+  (Array.isArray(value) ? value[0] : value) ?? '';

@@ -1,0 +1,115 @@
+import { A, type RouteSectionProps, useLocation } from '@solidjs/router';
+import { createEffect, For, type JSX, on, onMount, Show } from 'solid-js';
+import { api } from './api.ts';
+import { type Language, language, languages, setLanguage, t } from './i18n/i18n.ts';
+import { liveStatus, startLive } from './live.ts';
+import { Login } from './pages/login.tsx';
+import { Glyph } from './parts/state.tsx';
+import { loginWanted, setUser, user } from './session.ts';
+
+const statusGlyphs = {
+  open: 'M6 3.5a2.5 2.5 0 1 0 0 5a2.5 2.5 0 1 0 0-5',
+  connecting: 'M2 6h.01M6 6h.01M10 6h.01',
+  lost: 'M2 2l8 8M10 2l-8 8',
+};
+
+function LiveMark(): JSX.Element {
+  return (
+    <span class={`state ${liveStatus() === 'lost' ? 'tone-bad' : 'tone-good'}`} role="status">
+      <Glyph path={statusGlyphs[liveStatus()]} filled={liveStatus() === 'open'} />
+      <span class="word small">{t(`live.${liveStatus()}`)}</span>
+    </span>
+  );
+}
+
+function TopEnd(): JSX.Element {
+  const logout = async () => {
+    await api.logout().catch(() => {});
+    // A whole reload drops everything that the last user could see.
+    location.assign('/');
+  };
+  return (
+    <div class="top-end">
+      <Show when={user()}>
+        <LiveMark />
+      </Show>
+      <select
+        aria-label={t('shell.language')}
+        value={language()}
+        onChange={(event) => setLanguage(event.currentTarget.value as Language)}
+      >
+        <For each={Object.entries(languages)}>
+          {([tag, name]) => (
+            <option value={tag} lang={tag}>
+              {name}
+            </option>
+          )}
+        </For>
+      </select>
+      <Show when={user()}>
+        {(who) => (
+          <>
+            <span class="who">{who().email}</span>
+            <button type="button" onClick={logout}>
+              {t('shell.logout')}
+            </button>
+          </>
+        )}
+      </Show>
+    </div>
+  );
+}
+
+/** What surrounds every page: navigation, connection, language, account, and the login when one is needed. */
+export function Shell(props: RouteSectionProps): JSX.Element {
+  const location = useLocation();
+  let main!: HTMLElement;
+
+  // When the server cannot be reached at first, the pages say so; the stream's first opening makes good for it.
+  const recallUser = () => api.me().then(setUser, () => {});
+  onMount(() => recallUser().then(startLive));
+  createEffect(() => {
+    if (liveStatus() === 'open' && !user()) void recallUser();
+  });
+  createEffect(() => {
+    document.documentElement.lang = language();
+  });
+  // Keyboard and screen-reader users land in the new page, not on the link they left.
+  createEffect(
+    on(
+      () => location.pathname,
+      () => main.focus({ preventScroll: true }),
+      { defer: true },
+    ),
+  );
+
+  return (
+    <>
+      <button type="button" class="skip" onClick={() => main.focus()}>
+        {t('nav.skip')}
+      </button>
+      <header class="top">
+        <div class="top-row">
+          <A class="mark" href="/" activeClass="" inactiveClass="">
+            <svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">
+              <path d="M8 1 14 7H10V11H6V7H2zM2 13H14V15H2z" fill="currentColor" />
+            </svg>
+            Flota
+          </A>
+          <nav class="nav" aria-label={t('nav.label')}>
+            <A href="/firmware">{t('nav.firmware')}</A>
+            <A href="/deployments">{t('nav.deployments')}</A>
+            <A href="/devices">{t('nav.devices')}</A>
+          </nav>
+          <TopEnd />
+        </div>
+      </header>
+      <main id="main" tabindex="-1" ref={main}>
+        {props.children}
+      </main>
+      <Show when={loginWanted()}>
+        <Login />
+      </Show>
+    </>
+  );
+}
