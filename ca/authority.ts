@@ -1,0 +1,68 @@
+import { CaError, type RevokingAuthority } from './client.ts';
+import { createCrlPublisher } from './crl.ts';
+import { openHierarchy } from './hierarchy.ts';
+import { createIssuer } from './issue.ts';
+import { type Lifetimes, validateProfiles } from './profiles.ts';
+import { type CertificateRecord, openStore } from './store.ts';
+
+export interface AuthorityOptions {
+  /** Keys, certificates and records live here and nowhere else. */
+  dir: string;
+  /** Encrypts the CA keys when they are made; opens them afterwards. */
+  passphrase?: string;
+  /** Common name of the root is "<name> Root CA"; used on first use only. */
+  name?: string;
+  /** Seconds, by profile. */
+  lifetimes?: Lifetimes;
+  /** http: address under which `crl.pem` is published; then certificates name it. */
+  crlUrl?: string;
+  /** Milliseconds since 1970; for tests. */
+  now?: () => number;
+}
+
+export interface LocalAuthority extends RevokingAuthority {
+  /** What is written down about a serial (upper-case hex), and whether it has been revoked. */
+  find(serial: string): Promise<{ record: CertificateRecord; revoked: boolean } | undefined>;
+}
+
+/**
+ * Opens the authority under `dir`, and makes root and issuing CA there on first use.
+ * @throws CaError passphrase_wrong | hierarchy_damaged | config_invalid
+ */
+export async function openAuthority(options: AuthorityOptions): Promise<LocalAuthority> {
+  const { dir, passphrase, name, crlUrl, now = Date.now } = options;
+  const profiles = validateProfiles(options.lifetimes);
+  if (crlUrl !== undefined && !/^http:\/\/[\x21-\x7e]{1,500}$/.test(crlUrl)) {
+    throw new CaError('config_invalid', 'crlUrl must be an http: address (EMQX fetches no other)');
+  }
+  const hierarchy = await openHierarchy({
+    dir,
+    now,
+    ...(passphrase === undefined ? {} : { passphrase }),
+    ...(name ? { name } : {}),
+  });
+  const store = openStore(dir);
+  const publisher = createCrlPublisher({ dir, issuer: hierarchy.issuer, store, crlUrl, now });
+
+  return {
+    issue: createIssuer({ hierarchy, profiles, store, crlUrl, now }),
+    trust: async () => ({ root: hierarchy.root, issuing: hierarchy.issuing }),
+    crl: () => publisher.current(),
+
+    async find(serial) {
+      const record = await store.get(serial);
+      return record && { record, revoked: (await store.getRevocation(serial)) !== undefined };
+    },
+
+    async revoke(serial, reason) {
+      const record = await store.get(serial);
+      if (record?.state !== 'issued')
+        throw new CaError('certificate_unknown', `no certificate has the serial ${serial}`);
+      const revokedAt = new Date(Math.floor(now() / 1000) * 1000).toISOString();
+      const fresh = await store.revoke({ serial, reason, revokedAt, notAfter: record.notAfter });
+      if (!fresh) throw new CaError('already_revoked', `${serial} has been revoked already`);
+      await publisher.publish();
+      return { serial, revokedAt };
+    },
+  };
+}

@@ -1,0 +1,131 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { openAuthority } from './authority.ts';
+import {
+  CaError,
+  type ProfileName,
+  profileNames,
+  type RevocationReason,
+  revocationReasons,
+} from './client.ts';
+import { readEnv, toConfig } from './config.ts';
+import { replaceFile } from './durable-files.ts';
+import { fingerprintOf, hasHierarchy } from './hierarchy.ts';
+import { issueKeyPair } from './key-pair.ts';
+
+const help = `npm run ca -- <command> [options]      the certificate authority, on the machine that holds its keys
+
+  init                    make root and issuing CA; print their fingerprints
+  issue                   make a key and a certificate, or sign a CSR
+    --profile NAME        ${profileNames.join(', ')} (default: service)
+    --name NAME           common name
+    --names A,B           DNS names and IP addresses for the SAN
+    --out DIR             writes key.pem, cert.pem (leaf and issuing CA) and ca.pem (root and issuing CA)
+    --csr FILE            signs this CSR instead of making a key; prints leaf and chain, or writes them to --out
+  revoke SERIAL           revoke one certificate and publish a new CRL
+    --reason REASON       ${Object.keys(revocationReasons).join(', ')}
+  crl                     print the current CRL
+
+  --dir DIR               the authority's directory (default: CA_DIR, or .flota/ca)
+  --help
+
+The passphrase of the CA keys comes from CA_PASSPHRASE_FILE or CA_PASSPHRASE; CA_CRL_URL, CA_DEVICE_DAYS, CA_BROKER_DAYS and
+CA_SERVICE_DAYS are as for the service (ca/README.md).
+`;
+
+try {
+  await run(process.argv.slice(2));
+} catch (error) {
+  console.error(`ca: ${(error as Error).message}`);
+  process.exitCode = 1;
+}
+
+async function run(args: string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      dir: { type: 'string' },
+      profile: { type: 'string', default: 'service' },
+      name: { type: 'string' },
+      names: { type: 'string' },
+      out: { type: 'string' },
+      csr: { type: 'string' },
+      reason: { type: 'string', default: 'unspecified' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  const [command, argument] = positionals;
+  if (values.help || command === undefined) {
+    console.log(help);
+    if (!values.help) process.exitCode = 1;
+    return;
+  }
+  const config = toConfig(readEnv());
+  const options = { ...config, dir: values.dir ?? config.dir };
+  switch (command) {
+    case 'init':
+      return init(options);
+    case 'issue':
+      return issue(options, values);
+    case 'revoke':
+      return revoke(options, argument, values.reason);
+    case 'crl':
+      process.stdout.write(await (await openAuthority(options)).crl());
+      return;
+    default:
+      throw new CaError('request_invalid', `there is no command "${command}"; see --help`);
+  }
+}
+
+type Options = Parameters<typeof openAuthority>[0];
+
+async function init(options: Options): Promise<void> {
+  const existed = await hasHierarchy(options.dir);
+  const { root, issuing } = await (await openAuthority(options)).trust();
+  console.log(existed ? `already there: ${options.dir}` : `made: ${options.dir}`);
+  console.log(`root    sha256 ${fingerprintOf(root)}`);
+  console.log(`issuing sha256 ${fingerprintOf(issuing)}`);
+}
+
+interface IssueArguments {
+  profile: string;
+  name?: string;
+  names?: string;
+  out?: string;
+  csr?: string;
+}
+
+async function issue(options: Options, args: IssueArguments): Promise<void> {
+  if (!args.name) throw new CaError('request_invalid', 'issue needs --name');
+  if (!args.out && !args.csr) throw new CaError('request_invalid', 'issue needs --out or --csr');
+  const names = (args.names ?? '').split(',').filter(Boolean);
+  const request = { profile: args.profile as ProfileName, commonName: args.name, names };
+  const authority = await openAuthority(options);
+  const { root, issuing } = await authority.trust();
+  const issued = args.csr
+    ? { ...(await authority.issue({ ...request, csr: await readFile(args.csr, 'utf8') })), key: undefined }
+    : await issueKeyPair(authority, request);
+  const chain = issued.certificate + issued.chain;
+  if (!args.out) {
+    process.stdout.write(chain);
+    return;
+  }
+  await mkdir(args.out, { recursive: true });
+  if (issued.key !== undefined) await replaceFile(join(args.out, 'key.pem'), issued.key, 0o600);
+  await replaceFile(join(args.out, 'cert.pem'), chain);
+  await replaceFile(join(args.out, 'ca.pem'), root + issuing);
+  console.log(`${args.out}: ${issued.commonName}, serial ${issued.serial}, until ${issued.notAfter}`);
+}
+
+async function revoke(options: Options, serial: string | undefined, reason: string): Promise<void> {
+  if (!serial) throw new CaError('request_invalid', 'revoke needs a serial');
+  if (!Object.hasOwn(revocationReasons, reason))
+    throw new CaError('request_invalid', `there is no reason "${reason}"`);
+  const { revokedAt } = await (await openAuthority(options)).revoke(
+    serial.toUpperCase(),
+    reason as RevocationReason,
+  );
+  console.log(`${serial.toUpperCase()} revoked at ${revokedAt}`);
+}

@@ -1,0 +1,213 @@
+/**
+ * The certificate authority as its callers see it: the interface, its errors, and the client of the private service.
+ * Nothing here touches ASN.1, so the webhook can import this file alone.
+ */
+import { Agent, request } from 'node:https';
+import { z } from 'zod';
+
+export const profileNames = ['device', 'broker', 'service'] as const;
+export type ProfileName = (typeof profileNames)[number];
+
+export const caErrorCodes = [
+  'csr_malformed',
+  'csr_too_large',
+  'csr_signature_invalid',
+  'csr_key_refused',
+  'csr_name_mismatch',
+  'csr_name_refused',
+  'csr_extension_refused',
+  'name_invalid',
+  'profile_unknown',
+  'request_invalid',
+  'not_allowed',
+  'not_found',
+  'certificate_unknown',
+  'already_revoked',
+  'passphrase_wrong',
+  'hierarchy_damaged',
+  'issuer_expired',
+  'config_invalid',
+  'ca_unavailable',
+  'internal',
+] as const;
+export type CaErrorCode = (typeof caErrorCodes)[number];
+
+export class CaError extends Error {
+  readonly code: CaErrorCode;
+
+  constructor(code: CaErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'CaError';
+    this.code = code;
+  }
+}
+
+export interface IssueRequest {
+  /** PKCS#10, PEM. */
+  csr: string;
+  profile: ProfileName;
+  /** The CSR's only common name must equal it. */
+  commonName: string;
+  /** The DNS names and IP addresses that the CSR may carry in its SAN; none when left out. */
+  names?: string[];
+}
+
+export interface IssuedCertificate {
+  /** Upper-case hex, 32 digits. */
+  serial: string;
+  commonName: string;
+  /** The leaf, PEM. */
+  certificate: string;
+  /** The issuing CA, PEM; the root is not in it. */
+  chain: string;
+  /** RFC 3339, UTC. */
+  notBefore: string;
+  notAfter: string;
+  /** SHA-256 of the leaf's DER, lower-case hex. */
+  fingerprint: string;
+}
+
+/** RFC 5280 §5.3.1, without those that make no sense here (hold, removal, CA and attribute-authority compromise). */
+export const revocationReasons = {
+  unspecified: 0,
+  keyCompromise: 1,
+  affiliationChanged: 3,
+  superseded: 4,
+  cessationOfOperation: 5,
+  privilegeWithdrawn: 9,
+} as const;
+export type RevocationReason = keyof typeof revocationReasons;
+
+export interface CertificateAuthority {
+  /** The same CSR for the same profile and name gets the same certificate while that is in its first half of life. */
+  issue(request: IssueRequest): Promise<IssuedCertificate>;
+  /** PEM of the two authorities. */
+  trust(): Promise<{ root: string; issuing: string }>;
+}
+
+export interface RevokingAuthority extends CertificateAuthority {
+  /** @throws CaError certificate_unknown | already_revoked */
+  revoke(serial: string, reason: RevocationReason): Promise<{ serial: string; revokedAt: string }>;
+  /** The current CRL, PEM. */
+  crl(): Promise<string>;
+}
+
+export interface AuthorityConnection extends RevokingAuthority {
+  close(): void;
+}
+
+export interface ConnectOptions {
+  /** https://host:port of the private service. */
+  url: string;
+  /** A service certificate (leaf, then chain) and its key; the CA certificates to trust. PEM. */
+  cert: string;
+  key: string;
+  ca: string;
+  timeoutMs?: number;
+}
+
+const issuedSchema = z.object({
+  serial: z.string().regex(/^[0-9A-F]{2,40}$/),
+  commonName: z.string(),
+  certificate: z.string(),
+  chain: z.string(),
+  notBefore: z.string(),
+  notAfter: z.string(),
+  fingerprint: z.string(),
+});
+const trustSchema = z.object({ root: z.string(), issuing: z.string() });
+const revokedSchema = z.object({ serial: z.string(), revokedAt: z.string() });
+const crlSchema = z.object({ crl: z.string() });
+const problemSchema = z.object({ code: z.enum(caErrorCodes), detail: z.string() });
+
+const maxAnswerBytes = 32 * 1024 * 1024;
+
+/** Network faults, time-outs and answers that make no sense are all CaError `ca_unavailable`. */
+export function connectAuthority(options: ConnectOptions): AuthorityConnection {
+  const base = new URL(options.url);
+  if (base.protocol !== 'https:') throw new CaError('config_invalid', 'the CA is reached over https only');
+  const { cert, key, ca, timeoutMs = 10_000 } = options;
+  const agent = new Agent({ cert, key, ca, keepAlive: true, maxSockets: 8, minVersion: 'TLSv1.2' });
+
+  async function call<T>(method: string, path: string, schema: z.ZodType<T>, body?: unknown): Promise<T> {
+    const answer = await send(base, agent, method, path, body, timeoutMs);
+    const parsed = parseJson(answer.text);
+    if (answer.status === 200) {
+      const value = schema.safeParse(parsed);
+      if (value.success) return value.data;
+      throw new CaError('ca_unavailable', `the CA's answer to ${path} is not understood`);
+    }
+    const problem = problemSchema.safeParse(parsed);
+    if (problem.success) throw new CaError(problem.data.code, problem.data.detail);
+    throw new CaError('ca_unavailable', `the CA answered ${path} with status ${answer.status}`);
+  }
+
+  return {
+    issue: (issueRequest) => call('POST', '/issue', issuedSchema, issueRequest),
+    trust: () => call('GET', '/trust', trustSchema),
+    revoke: (serial, reason) => call('POST', '/revoke', revokedSchema, { serial, reason }),
+    crl: async () => (await call('GET', '/crl', crlSchema)).crl,
+    close: () => agent.destroy(),
+  };
+}
+
+interface Answer {
+  status: number;
+  text: string;
+}
+
+async function send(
+  base: URL,
+  agent: Agent,
+  method: string,
+  path: string,
+  body: unknown,
+  timeoutMs: number,
+): Promise<Answer> {
+  const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+  const deadline = AbortSignal.timeout(timeoutMs);
+  for (let attempt = 1; ; attempt += 1) {
+    const outcome = await sendOnce(base, agent, method, path, payload, deadline);
+    if (!('error' in outcome)) return outcome;
+    // A kept-alive socket may have been closed under us; every call may be repeated (issue is idempotent).
+    if (outcome.reused && attempt === 1 && !deadline.aborted) continue;
+    const why = deadline.aborted ? `no answer within ${timeoutMs} ms` : outcome.error.message;
+    throw new CaError('ca_unavailable', `the CA cannot be reached: ${why}`, { cause: outcome.error });
+  }
+}
+
+function sendOnce(
+  base: URL,
+  agent: Agent,
+  method: string,
+  path: string,
+  payload: Buffer | undefined,
+  signal: AbortSignal,
+): Promise<Answer | { error: Error; reused: boolean }> {
+  return new Promise((resolve) => {
+    const headers = payload && { 'content-type': 'application/json', 'content-length': payload.length };
+    const outgoing = request(new URL(path, base), { method, agent, signal, headers }, (incoming) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      incoming.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > maxAnswerBytes) incoming.destroy(new Error('the answer is too long'));
+        else chunks.push(chunk);
+      });
+      incoming.on('end', () =>
+        resolve({ status: incoming.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
+      );
+      incoming.on('error', (error) => resolve({ error, reused: false }));
+    });
+    outgoing.on('error', (error) => resolve({ error, reused: outgoing.reusedSocket }));
+    outgoing.end(payload);
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+import { CaError } from './client.ts';
+import type { Lifetimes } from './profiles.ts';
+
+export interface CaConfig {
+  dir: string;
+  host: string;
+  port: number;
+  /** DNS names and IP addresses in the service's own certificate. */
+  names: string[];
+  /** Common names of the service certificates that may call. */
+  callers: string[];
+  passphrase?: string;
+  crlUrl?: string;
+  lifetimes: Lifetimes;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export function readEnv(): Environment {
+  return process.env;
+}
+
+const day = 86_400;
+
+/** @throws CaError config_invalid, with every problem in its message */
+export function toConfig(env: Environment): CaConfig {
+  const problems: string[] = [];
+  const list = (name: string, fallback: string) =>
+    (env[name] ?? fallback)
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean);
+  const integer = (name: string, fallback: number, min: number, max: number) => {
+    const text = env[name];
+    if (text === undefined || text === '') return fallback;
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    problems.push(`${name} must be a whole number from ${min} to ${max}`);
+    return fallback;
+  };
+  const config: CaConfig = {
+    dir: env.CA_DIR || '.flota/ca',
+    host: env.CA_HOST || '127.0.0.1',
+    port: integer('CA_PORT', 8443, 0, 65_535),
+    names: list('CA_NAMES', 'localhost,127.0.0.1'),
+    callers: list('CA_CALLERS', 'webhook'),
+    passphrase: readPassphrase(env, problems),
+    lifetimes: {
+      device: integer('CA_DEVICE_DAYS', 90, 1, 3650) * day,
+      broker: integer('CA_BROKER_DAYS', 365, 1, 3650) * day,
+      service: integer('CA_SERVICE_DAYS', 365, 1, 3650) * day,
+    },
+  };
+  if (config.names.length === 0) problems.push('CA_NAMES must name at least one host');
+  if (config.callers.length === 0) problems.push('CA_CALLERS must name at least one caller');
+  if (env.CA_CRL_URL) {
+    if (env.CA_CRL_URL.startsWith('http://')) config.crlUrl = env.CA_CRL_URL;
+    else problems.push('CA_CRL_URL must be an http: address');
+  }
+  if (problems.length > 0) throw new CaError('config_invalid', problems.join('; '));
+  return config;
+}
+
+function readPassphrase(env: Environment, problems: string[]): string | undefined {
+  const { CA_PASSPHRASE: text, CA_PASSPHRASE_FILE: file } = env;
+  if (text && file) problems.push('CA_PASSPHRASE and CA_PASSPHRASE_FILE are both set');
+  if (!file) return text || undefined;
+  try {
+    const content = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+    if (content !== '') return content;
+    problems.push('CA_PASSPHRASE_FILE is empty');
+  } catch (error) {
+    problems.push(`CA_PASSPHRASE_FILE cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+  return undefined;
+}

@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto';
+import { distinguishedName, signCertificate } from './certificate.ts';
+import { CaError, type IssuedCertificate, type IssueRequest, type ProfileName } from './client.ts';
+import { type CertificateRequest, readRequest } from './csr.ts';
+import * as extensions from './extensions.ts';
+import { type Hierarchy, publicKeyBits, randomSerial } from './hierarchy.ts';
+import { oids } from './oids.ts';
+import { type Profile, type Profiles, pickProfile } from './profiles.ts';
+import { keyIdentifier } from './signer.ts';
+import type { CertificateStore, IssuedRecord, ReservedRecord } from './store.ts';
+import { parseSubjectName } from './subject-names.ts';
+
+export interface IssueContext {
+  hierarchy: Hierarchy;
+  profiles: Profiles;
+  store: CertificateStore;
+  /** Where relying parties fetch the CRL; left out of certificates when there is none. */
+  crlUrl?: string;
+  /** Milliseconds since 1970. */
+  now: () => number;
+}
+
+/**
+ * From CSR to certificate. The order is: check everything, then write the serial down, then sign, then write the
+ * certificate down, then answer; so no certificate exists whose serial we do not know.
+ */
+export function createIssuer(context: IssueContext): (request: IssueRequest) => Promise<IssuedCertificate> {
+  const underway = new Map<string, Promise<IssuedCertificate>>();
+  return async (request) => {
+    const profile = pickProfile(context.profiles, request.profile);
+    const csr = checkRequest(request, profile);
+    const requestDigest = createHash('sha256')
+      .update(`${request.profile}\0${request.commonName}\0`)
+      .update(csr.der)
+      .digest('hex');
+    const running = underway.get(requestDigest);
+    if (running) return running;
+    const result = answerOnce(context, request, profile, csr, requestDigest).finally(() =>
+      underway.delete(requestDigest),
+    );
+    underway.set(requestDigest, result);
+    return result;
+  };
+}
+
+function checkRequest(request: IssueRequest, profile: Profile): CertificateRequest {
+  if (!profile.commonName.test(request.commonName)) {
+    throw new CaError('name_invalid', `a ${request.profile} cannot have this common name`);
+  }
+  const allowed = new Set((request.names ?? []).map((name) => parseSubjectName(name).text));
+  const csr = readRequest(request.csr, profile.keys);
+  if (csr.commonName !== request.commonName) {
+    throw new CaError('csr_name_mismatch', `the CSR's common name is not "${request.commonName}"`);
+  }
+  const unexpected = csr.names.find((name) => !allowed.has(name.text));
+  if (unexpected)
+    throw new CaError('csr_name_refused', `the CSR may not carry the name "${unexpected.text}"`);
+  if (profile.subjectAltName === 'none' && csr.names.length > 0) {
+    throw new CaError('csr_name_refused', `a ${request.profile} certificate carries no alternative names`);
+  }
+  if (profile.subjectAltName === 'required' && csr.names.length === 0) {
+    throw new CaError(
+      'csr_name_refused',
+      `a ${request.profile} certificate needs a DNS name or an IP address`,
+    );
+  }
+  const granted: string[] = profile.extKeyUsage.map((purpose) => oids[purpose]);
+  if (!csr.purposes.every((purpose) => granted.includes(purpose))) {
+    throw new CaError(
+      'csr_extension_refused',
+      `a ${request.profile} certificate is not for what the CSR asks`,
+    );
+  }
+  return csr;
+}
+
+async function answerOnce(
+  context: IssueContext,
+  request: IssueRequest,
+  profile: Profile,
+  csr: CertificateRequest,
+  requestDigest: string,
+): Promise<IssuedCertificate> {
+  const earlier = await context.store.findByRequest(requestDigest);
+  if (earlier?.state === 'issued' && (await isFresh(context, earlier))) return toAnswer(earlier);
+  const { serial, record } = await reserveSerial(context, request.profile, request.commonName, requestDigest);
+  const validity = pickValidity(context, profile);
+  const { pem, fingerprint } = await signCertificate(
+    {
+      serial,
+      issuer: context.hierarchy.issuer.subject,
+      subject: distinguishedName({
+        commonName: request.commonName,
+        ...(profile.serialInSubject ? { serialNumber: record.serial } : {}),
+      }),
+      publicKey: csr.publicKey,
+      ...validity,
+      extensions: leafExtensions(context, profile, csr),
+    },
+    context.hierarchy.issuer.signer,
+  );
+  const issued: IssuedRecord = {
+    ...record,
+    state: 'issued',
+    certificate: pem,
+    chain: context.hierarchy.issuing,
+    fingerprint,
+    notBefore: rfc3339(validity.notBefore),
+    notAfter: rfc3339(validity.notAfter),
+  };
+  await context.store.complete(issued);
+  return toAnswer(issued);
+}
+
+/** Counted from the issue, not from the backdated notBefore. A revoked certificate is never handed out again. */
+async function isFresh(context: IssueContext, record: IssuedRecord): Promise<boolean> {
+  const from = Date.parse(record.reservedAt);
+  const middle = (from + Date.parse(record.notAfter)) / 2;
+  return context.now() < middle && (await context.store.getRevocation(record.serial)) === undefined;
+}
+
+async function reserveSerial(
+  context: IssueContext,
+  profile: ProfileName,
+  commonName: string,
+  requestDigest: string,
+): Promise<{ serial: Buffer; record: ReservedRecord }> {
+  for (;;) {
+    const serial = randomSerial();
+    const record: ReservedRecord = {
+      serial: serial.toString('hex').toUpperCase(),
+      state: 'reserved',
+      profile,
+      commonName,
+      requestDigest,
+      reservedAt: new Date(context.now()).toISOString(),
+    };
+    if (await context.store.reserve(record)) return { serial, record };
+  }
+}
+
+function pickValidity(context: IssueContext, profile: Profile): { notBefore: Date; notAfter: Date } {
+  // Certificates count in whole seconds.
+  const now = Math.floor(context.now() / 1000) * 1000;
+  const last = context.hierarchy.issuer.notAfter.getTime();
+  if (last <= now) throw new CaError('issuer_expired', 'the issuing CA has expired');
+  const notAfter = Math.min(now + profile.lifetimeSeconds * 1000, last);
+  return { notBefore: new Date(now - profile.backdateSeconds * 1000), notAfter: new Date(notAfter) };
+}
+
+function leafExtensions(context: IssueContext, profile: Profile, csr: CertificateRequest) {
+  const { issuer } = context.hierarchy;
+  return [
+    extensions.basicConstraints(undefined),
+    // TLS 1.3 and our TLS 1.2 suites only sign with the leaf's key.
+    extensions.keyUsage(['digitalSignature']),
+    extensions.extKeyUsage(profile.extKeyUsage),
+    extensions.subjectKeyIdentifier(keyIdentifier(publicKeyBits(csr.publicKey))),
+    extensions.authorityKeyIdentifier(issuer.keyId),
+    ...(csr.names.length > 0 ? [extensions.subjectAltName(csr.names)] : []),
+    ...(context.crlUrl === undefined ? [] : [extensions.crlDistributionPoint(context.crlUrl)]),
+  ];
+}
+
+function toAnswer(record: IssuedRecord): IssuedCertificate {
+  const { serial, commonName, certificate, chain, notBefore, notAfter, fingerprint } = record;
+  return { serial, commonName, certificate, chain, notBefore, notAfter, fingerprint };
+}
+
+function rfc3339(value: Date): string {
+  return value.toISOString().replace('.000Z', 'Z');
+}

@@ -1,0 +1,218 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { z } from 'zod';
+import type { LocalAuthority } from './authority.ts';
+import {
+  CaError,
+  type CaErrorCode,
+  profileNames,
+  type RevocationReason,
+  revocationReasons,
+} from './client.ts';
+import { issueKeyPair } from './key-pair.ts';
+
+export interface ServiceOptions {
+  authority: LocalAuthority;
+  host: string;
+  /** 0 = any. */
+  port: number;
+  /** DNS names and IP addresses in the service's own certificate. */
+  names: string[];
+  /** Common names of the service certificates that may call. */
+  callers: string[];
+  log?: (level: 'info' | 'error', message: string, fields?: Record<string, unknown>) => void;
+}
+
+export interface CaService {
+  port: number;
+  /** Answers what is underway, then ends every connection. */
+  close(): Promise<void>;
+}
+
+const maxBodyBytes = 64 * 1024;
+const closeGraceMs = 5_000;
+const dayMs = 86_400_000;
+
+const issueSchema = z.strictObject({
+  csr: z.string(),
+  profile: z.enum(profileNames),
+  commonName: z.string().max(64),
+  names: z.array(z.string().max(253)).max(50).optional(),
+});
+const revokeSchema = z.strictObject({
+  serial: z.string().regex(/^[0-9A-F]{2,40}$/),
+  reason: z.enum(Object.keys(revocationReasons) as [RevocationReason, ...RevocationReason[]]),
+});
+
+const statuses: Partial<Record<CaErrorCode, number>> = {
+  not_allowed: 403,
+  not_found: 404,
+  certificate_unknown: 404,
+  already_revoked: 409,
+  csr_too_large: 413,
+  issuer_expired: 503,
+  ca_unavailable: 503,
+  hierarchy_damaged: 500,
+  internal: 500,
+};
+
+type Route = (authority: LocalAuthority, body: unknown) => Promise<unknown>;
+const routes: Record<string, Route> = {
+  'GET /trust': (authority) => authority.trust(),
+  'GET /crl': async (authority) => ({ crl: await authority.crl() }),
+  'GET /healthz': async () => ({ status: 'ok' }),
+  'POST /issue': (authority, body) => authority.issue(validate(issueSchema, body)),
+  'POST /revoke': (authority, body) => {
+    const { serial, reason } = validate(revokeSchema, body);
+    return authority.revoke(serial, reason);
+  },
+};
+
+/** The authority behind mutual TLS: only service certificates of ours that are named in `callers` get an answer. */
+export async function startService(options: ServiceOptions): Promise<CaService> {
+  const { authority, log = () => undefined } = options;
+  const { root, issuing } = await authority.trust();
+  const tls = {
+    ca: root + issuing,
+    minVersion: 'TLSv1.2' as const,
+    requestCert: true,
+    rejectUnauthorized: true,
+  };
+  const ownPair = () =>
+    issueKeyPair(authority, { profile: 'service', commonName: 'ca', names: options.names });
+  const pair = await ownPair();
+  const secure = (own: typeof pair) => ({ ...tls, key: own.key, cert: own.certificate + own.chain });
+  const server = createServer(secure(pair), (request, response) => {
+    void answer(options, request, response, log);
+  });
+  server.headersTimeout = 10_000;
+  server.requestTimeout = 20_000;
+  server.keepAliveTimeout = 60_000;
+  await listen(server, options.port, options.host);
+
+  const renewAt = (Date.parse(pair.notBefore) + Date.parse(pair.notAfter)) / 2;
+  let expires = renewAt;
+  const daily = setInterval(
+    () => {
+      const renew = async () => {
+        if (Date.now() < expires) return;
+        const next = await ownPair();
+        server.setSecureContext(secure(next));
+        expires = (Date.parse(next.notBefore) + Date.parse(next.notAfter)) / 2;
+      };
+      // crl() makes a new one when the last is a day old, so that it never runs out while we live.
+      Promise.all([renew(), authority.crl()]).catch((error) => log('error', 'daily work failed', { error }));
+    },
+    Math.min(dayMs, Math.max(1_000, renewAt - Date.now())),
+  );
+  daily.unref();
+
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () => {
+      clearInterval(daily);
+      return close(server);
+    },
+  };
+}
+
+async function answer(
+  options: ServiceOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  log: NonNullable<ServiceOptions['log']>,
+): Promise<void> {
+  const path = request.url ?? '/';
+  try {
+    const caller = await identifyCaller(options, request.socket as TLSSocket);
+    const route = routes[`${request.method} ${path}`];
+    if (!route) throw new CaError('not_found', `there is no ${request.method} ${path.slice(0, 100)}`);
+    const body = request.method === 'POST' ? await readBody(request) : undefined;
+    const result = await route(options.authority, body);
+    log('info', 'answered', { method: request.method, path, caller });
+    send(response, 200, 'application/json', result);
+  } catch (error) {
+    if (response.destroyed || request.destroyed) return;
+    const known = error instanceof CaError ? error : new CaError('internal', 'the CA failed');
+    const status = statuses[known.code] ?? 422;
+    log(status >= 500 ? 'error' : 'info', 'refused', {
+      method: request.method,
+      path,
+      code: known.code,
+      error,
+    });
+    const problem = {
+      type: 'about:blank',
+      title: known.code,
+      status,
+      code: known.code,
+      detail: known.message,
+    };
+    send(response, status, 'application/problem+json', problem);
+  }
+}
+
+/** Our own records say which profile a certificate has; its extensions could not tell a broker from a service. */
+async function identifyCaller(options: ServiceOptions, socket: TLSSocket): Promise<string> {
+  const serial = socket.getPeerCertificate().serialNumber ?? '';
+  const found = await options.authority.find(serial);
+  const allowed =
+    found?.record.state === 'issued' &&
+    found.record.profile === 'service' &&
+    !found.revoked &&
+    options.callers.includes(found.record.commonName);
+  if (!allowed) throw new CaError('not_allowed', 'this client certificate may not call the CA');
+  return found.record.commonName;
+}
+
+async function readBody(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBodyBytes)
+      throw new CaError('request_invalid', `a request has at most ${maxBodyBytes} bytes`);
+    chunks.push(chunk);
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  } catch {
+    throw new CaError('request_invalid', 'the body is not JSON');
+  }
+}
+
+function validate<T>(schema: z.ZodType<T>, body: unknown): T {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`);
+  throw new CaError('request_invalid', problems.join('; '));
+}
+
+function send(response: ServerResponse, status: number, type: string, body: unknown): void {
+  const payload = Buffer.from(JSON.stringify(body));
+  response.writeHead(status, { 'content-type': type, 'content-length': payload.length });
+  response.end(payload);
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const impatient = setTimeout(() => server.closeAllConnections(), closeGraceMs);
+    server.close(() => {
+      clearTimeout(impatient);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,173 @@
+/** Options and environment of `npm start`, checked whole before anything is touched. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { ConfigError, environmentSchema, parseEnvironment } from '#webhook/config.ts';
+import type { ObjectStoreSettings } from '#webhook/firmware/objects.ts';
+
+const port = z.coerce.number().int().min(0).max(65_535);
+
+const localSchema = environmentSchema.extend({
+  FLOTA_DATA: z.string().min(1).default('.flota'),
+  MQTT_PORT: port.default(8883),
+  EMQX_API_PORT: port.default(18_083),
+  S3_PORT: port.default(9000),
+  S3_TLS_PORT: port.default(9443),
+  EMQX_MQTT_URL: z.url({ protocol: /^mqtts$/ }).optional(),
+});
+
+export const help = `Usage: npm start -- [options]
+
+Starts all of Flota on this machine, with virtual devices, and deploys a demo firmware to them.
+
+  --devices N   how many virtual devices (default 10, at most 500)
+  --no-demo     start the system and the devices, deploy nothing
+  --exit        stop after the demo deployment: status 0 when every device succeeded, else 1
+  --help        this text
+
+Environment: FLOTA_DATA (.flota) PORT (8080) INTERNAL_PORT (8081) MQTT_PORT (8883) EMQX_API_PORT (18083) S3_PORT (9000)
+  S3_TLS_PORT (9443) FLOTA_ADMIN_EMAIL FLOTA_ADMIN_PASSWORD FLOTA_API_TOKEN PUBLIC_URL DATABASE_URL …: see README.md
+`;
+
+export interface LocalConfig {
+  dataDir: string;
+  devices: number;
+  demo: boolean;
+  exit: boolean;
+  host: string;
+  ports: {
+    http: number;
+    internal: number;
+    mqtt: number;
+    emqxApi: number;
+    s3: number;
+    s3Tls: number;
+  };
+  publicUrl: string | null;
+  databaseUrl: string | null;
+  adminEmail: string;
+  adminPassword: string | null;
+  apiToken: string | null;
+  /** The real things that replace a local part, each on its own; null: the part is started here. */
+  s3: ObjectStoreSettings | null;
+  emqx: { url: string; key: string; secret: string; mqttUrl: string } | null;
+  ca: { url: string; cert: string; key: string; ca: string } | null;
+}
+
+/** Throws ConfigError with every problem; 'help' when that is all that was asked for. */
+export function toLocalConfig(
+  args: string[],
+  environment: Record<string, string | undefined>,
+): LocalConfig | 'help' {
+  const problems: string[] = [];
+  const options = readOptions(args, problems);
+  if (options?.help) return 'help';
+  let env: z.infer<typeof localSchema> | null = null;
+  try {
+    env = parseEnvironment(localSchema, environment);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    problems.push(...error.problems);
+  }
+  const devices = z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(500)
+    .safeParse(options?.devices ?? '10');
+  if (!devices.success) problems.push('--devices: must be a whole number from 1 to 500');
+  if (options?.exit && options['no-demo']) problems.push('--exit: goes with the demo, so not with --no-demo');
+  if (env) problems.push(...findPortClashes(env));
+  const real = env && readRealParts(env, problems);
+  if (problems.length > 0 || !env || !real) throw new ConfigError(problems);
+  return {
+    ...real,
+    dataDir: resolve(env.FLOTA_DATA),
+    devices: devices.data!,
+    demo: !options?.['no-demo'],
+    exit: options?.exit ?? false,
+    host: env.HOST,
+    ports: {
+      http: env.PORT,
+      internal: env.INTERNAL_PORT,
+      mqtt: env.MQTT_PORT,
+      emqxApi: env.EMQX_API_PORT,
+      s3: env.S3_PORT,
+      s3Tls: env.S3_TLS_PORT,
+    },
+    publicUrl: env.PUBLIC_URL ?? null,
+    databaseUrl: env.DATABASE_URL ?? null,
+    adminEmail: env.FLOTA_ADMIN_EMAIL ?? 'admin@flota.local',
+    adminPassword: env.FLOTA_ADMIN_PASSWORD ?? null,
+    apiToken: env.FLOTA_API_TOKEN ?? null,
+  };
+}
+
+function readOptions(args: string[], problems: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        devices: { type: 'string' },
+        'no-demo': { type: 'boolean' },
+        exit: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    }).values;
+  } catch (error) {
+    problems.push((error as Error).message.split('. ')[0]!);
+    return null;
+  }
+}
+
+function readRealParts(
+  env: z.infer<typeof localSchema>,
+  problems: string[],
+): Pick<LocalConfig, 's3' | 'emqx' | 'ca'> {
+  const need = (name: keyof typeof env, because: string): string => {
+    if (env[name] === undefined) problems.push(`${name}: is needed with ${because}`);
+    return String(env[name] ?? '');
+  };
+  const file = (name: 'CA_CLIENT_CERT' | 'CA_CLIENT_KEY' | 'CA_ROOT'): string => {
+    const path = need(name, 'CA_URL');
+    try {
+      return path && readFileSync(path, 'utf8');
+    } catch (error) {
+      problems.push(`${name}: ${(error as Error).message}`);
+      return '';
+    }
+  };
+  return {
+    s3: env.S3_ENDPOINT
+      ? {
+          endpoint: env.S3_ENDPOINT,
+          publicUrl: env.S3_PUBLIC_URL,
+          deviceUrl: env.S3_DEVICE_URL,
+          bucket: need('S3_BUCKET', 'S3_ENDPOINT'),
+          region: env.AWS_REGION,
+        }
+      : null,
+    emqx: env.EMQX_API_URL
+      ? {
+          url: env.EMQX_API_URL,
+          key: need('EMQX_API_KEY', 'EMQX_API_URL'),
+          secret: need('EMQX_API_SECRET', 'EMQX_API_URL'),
+          mqttUrl: need('EMQX_MQTT_URL', 'EMQX_API_URL'),
+        }
+      : null,
+    ca: env.CA_URL
+      ? { url: env.CA_URL, cert: file('CA_CLIENT_CERT'), key: file('CA_CLIENT_KEY'), ca: file('CA_ROOT') }
+      : null,
+  };
+}
+
+function findPortClashes(env: z.infer<typeof localSchema>): string[] {
+  const names = ['PORT', 'INTERNAL_PORT', 'MQTT_PORT', 'EMQX_API_PORT', 'S3_PORT', 'S3_TLS_PORT'] as const;
+  return names.flatMap((name, i) =>
+    names
+      .slice(0, i)
+      .filter((other) => env[other] === env[name] && env[name] !== 0)
+      .map((other) => `${other} and ${name}: both are ${env[name]}`),
+  );
+}

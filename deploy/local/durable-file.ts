@@ -1,0 +1,27 @@
+import { randomUUID } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+
+/** Either the old content or the new, whenever the process is killed. Mode 0600: what is kept here is secret. */
+export function writeDurably(path: string, content: string): void {
+  const temporary = `${path}.${randomUUID()}`;
+  const fd = openSync(temporary, 'wx', 0o600);
+  try {
+    writeSync(fd, content);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(temporary, path);
+}
+
+/** What the file says, or what `make` gives, kept from now on. */
+export function readOrMake(path: string, make: () => string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const content = make();
+  writeDurably(path, content);
+  return content;
+}

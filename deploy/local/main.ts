@@ -1,0 +1,116 @@
+/** `npm start`: the whole system, virtual devices, and a first deployment to watch. */
+import { createWriteStream, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { ConfigError } from '#webhook/config.ts';
+import { createLog } from '#webhook/log.ts';
+import { help, type LocalConfig, toLocalConfig } from './config.ts';
+import { DataDirectoryInUse } from './data-lock.ts';
+import { deployDemo, watch } from './demo.ts';
+import { startFleet } from './fleet.ts';
+import { createProgress, summarize } from './progress.ts';
+import { createRest } from './rest.ts';
+import { startStack } from './stack.ts';
+
+async function run(config: LocalConfig): Promise<number> {
+  const interrupted = new AbortController();
+  const onSignal = () => {
+    // A second Ctrl-C does not wait.
+    if (interrupted.signal.aborted) process.exit(130);
+    interrupted.abort();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+
+  say(`Starting Flota (data in ${config.dataDir}) …`);
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  const logFile = createWriteStream(join(config.dataDir, 'flota.log'), { flags: 'a', mode: 0o600 });
+  await new Promise<void>((resolve, reject) => logFile.once('open', () => resolve()).once('error', reject));
+  const log = createLog('info', (line) => logFile.write(line));
+  const stack = await startStack(config, log);
+  let fleet: Awaited<ReturnType<typeof startFleet>> | null = null;
+  try {
+    const rest = createRest(stack.url, stack.apiToken);
+    say(`Console:  ${stack.url}`);
+    say(
+      `Login:    ${stack.admin.email}  ${config.adminPassword ? '(FLOTA_ADMIN_PASSWORD)' : stack.admin.password}`,
+    );
+    fleet = await startFleet(stack, rest, config.dataDir, config.devices);
+    say(`Devices:  ${config.devices} virtual devices are on`);
+    if (config.demo && !interrupted.signal.aborted) {
+      const ids = fleet.devices.map((device) => device.id).sort();
+      const deployments = await deployDemo(rest, ids);
+      say(`Deploying the demo firmware: ${stack.url}/deployments/${deployments[0]!.id}`);
+      const show = createProgress(process.stdout);
+      const ended = await watch(
+        rest,
+        deployments.map((d) => d.id),
+        show,
+        interrupted.signal,
+      );
+      if (!interrupted.signal.aborted) {
+        const { text, allSucceeded } = summarize(ended);
+        say(text);
+        if (config.exit) return allSucceeded ? 0 : 1;
+      }
+    }
+    if (!interrupted.signal.aborted) {
+      say('Running. Ctrl-C stops it; a second start goes on where this one was.');
+      await new Promise<void>((resolve) => interrupted.signal.addEventListener('abort', () => resolve()));
+    }
+    return config.exit ? 130 : 0;
+  } finally {
+    if (!config.exit) say('Stopping …');
+    await fleet?.close();
+    await stack.close();
+    await new Promise<void>((resolve) => logFile.end(resolve));
+  }
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** One clear line for what a user can mend; the stack trace only for our own mistakes. */
+function explain(error: unknown, config: LocalConfig | null): string {
+  if (error instanceof ConfigError) return error.problems.join('\n');
+  if (error instanceof DataDirectoryInUse) return error.message;
+  const { code, port, path, message } = error as NodeJS.ErrnoException & { port?: number };
+  const name = portVariable(config, port);
+  if (code === 'EADDRINUSE') return `port ${port} is taken: stop what uses it, or set ${name} to another`;
+  if (code === 'EACCES' && port) return `port ${port} may not be opened by this user: set ${name} to another`;
+  if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM' || code === 'ENOTDIR' || code === 'ENOSPC') {
+    return `${config?.dataDir ?? path} cannot be written (${code}): choose another FLOTA_DATA`;
+  }
+  if (code === 'ECONNREFUSED' || code === 'CONNECT_TIMEOUT' || code === 'ENOTFOUND') {
+    return `cannot reach what the environment names (${message || code}): check DATABASE_URL, EMQX_API_URL, S3_ENDPOINT, CA_URL`;
+  }
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function portVariable(config: LocalConfig | null, port: number | undefined): string {
+  const { http, internal, mqtt, emqxApi, s3, s3Tls } = config?.ports ?? {};
+  const names = new Map([
+    [http, 'PORT'],
+    [internal, 'INTERNAL_PORT'],
+    [mqtt, 'MQTT_PORT'],
+    [emqxApi, 'EMQX_API_PORT'],
+    [s3, 'S3_PORT'],
+    [s3Tls, 'S3_TLS_PORT'],
+  ]);
+  return names.get(port) ?? 'its variable';
+}
+
+let config: LocalConfig | null = null;
+try {
+  const parsed = toLocalConfig(process.argv.slice(2), process.env);
+  if (parsed === 'help') process.stdout.write(help);
+  else {
+    config = parsed;
+    process.exitCode = await run(config);
+  }
+} catch (error) {
+  process.stderr.write(`flota: ${explain(error, config)}\n`);
+  process.exitCode = 1;
+}
+// Whatever a library has left open must not keep a finished run alive.
+process.exit();

@@ -1,0 +1,35 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { readOrMake } from './durable-file.ts';
+
+const schema = z.object({
+  adminPassword: z.string(),
+  apiToken: z.string(),
+  webhookToken: z.string(),
+  emqxKey: z.string(),
+  emqxSecret: z.string(),
+  s3AccessKeyId: z.string(),
+  s3SecretAccessKey: z.string(),
+  caPassphrase: z.string(),
+});
+export type Secrets = z.infer<typeof schema>;
+
+/** Made at the first start, kept in the data directory. */
+export function loadSecrets(dir: string): Secrets {
+  const text = readOrMake(join(dir, 'secrets.json'), () => {
+    const secret = () => randomBytes(24).toString('base64url');
+    const made: Secrets = {
+      adminPassword: randomBytes(9).toString('base64url'),
+      apiToken: secret(),
+      webhookToken: secret(),
+      emqxKey: 'flota',
+      emqxSecret: secret(),
+      s3AccessKeyId: `FLOTA${randomBytes(8).toString('hex').toUpperCase()}`,
+      s3SecretAccessKey: secret(),
+      caPassphrase: secret(),
+    };
+    return JSON.stringify(made, null, 2);
+  });
+  return schema.parse(JSON.parse(text));
+}

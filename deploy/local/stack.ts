@@ -1,0 +1,178 @@
+/**
+ * Everything but the devices, in one process: CA, file store, database, broker stand-in, webhook with console. Each part is the one that
+ * production runs, or stands in for it behind the same protocol; each can be replaced by a real one (`LocalConfig`).
+ */
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { JSONWebKeySet } from 'jose';
+import { openAuthority } from '#ca/authority.ts';
+import { connectAuthority } from '#ca/client.ts';
+import { issueKeyPair } from '#ca/key-pair.ts';
+import { createEmqxApi } from '#emqx/api.ts';
+import { loadRules } from '#emqx/rules.ts';
+import { startBroker } from '#emqx/standin/broker.ts';
+import { connect } from '#webhook/db/connect.ts';
+import { createObjectStore, type ObjectStoreSettings } from '#webhook/firmware/objects.ts';
+import type { Log } from '#webhook/log.ts';
+import { startWebhook } from '#webhook/server.ts';
+import type { LocalConfig } from './config.ts';
+import { lockDataDirectory } from './data-lock.ts';
+import { loadSecrets } from './secrets.ts';
+import { openSigningKey } from './signing-key.ts';
+import { startStore } from './store/store.ts';
+
+export interface Stack {
+  /** The console. */
+  url: string;
+  internalUrl: string;
+  mqttUrl: string;
+  /** PEM of the root and issuing CA. */
+  trust: string;
+  /** What devices verify manifests against. */
+  signingKeys: JSONWebKeySet;
+  admin: { email: string; password: string };
+  apiToken: string;
+  webhookToken: string;
+  close(): Promise<void>;
+}
+
+const bucket = 'flota';
+
+/** Rejects with what stood in the way (DataDirectoryInUse, EADDRINUSE, EACCES …), after closing what had been started. */
+export async function startStack(config: LocalConfig, log: Log): Promise<Stack> {
+  const closers: (() => unknown)[] = [];
+  const close = async () => {
+    for (const end of closers.splice(0).reverse()) await end();
+  };
+  try {
+    mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+    closers.push(lockDataDirectory(config.dataDir));
+    return { ...(await startParts(config, log, closers)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function startParts(
+  config: LocalConfig,
+  log: Log,
+  closers: (() => unknown)[],
+): Promise<Omit<Stack, 'close'>> {
+  const { dataDir, host, ports } = config;
+  const secrets = loadSecrets(dataDir);
+  const webhookToken = secrets.webhookToken;
+  const apiToken = config.apiToken ?? secrets.apiToken;
+  const admin = { email: config.adminEmail, password: config.adminPassword ?? secrets.adminPassword };
+
+  const authority = config.ca
+    ? connectAuthority(config.ca)
+    : await openAuthority({ dir: join(dataDir, 'ca'), passphrase: secrets.caPassphrase });
+  const { root, issuing } = await authority.trust();
+  const trust = `${root.trim()}\n${issuing.trim()}\n`;
+  const serverIdentity = async (commonName: string) => {
+    const names = ['localhost', '127.0.0.1'];
+    const pair = await issueKeyPair(authority, { profile: 'broker', commonName, names });
+    return { key: pair.key, cert: `${pair.certificate.trim()}\n${pair.chain.trim()}\n` };
+  };
+
+  let objectSettings: ObjectStoreSettings;
+  if (config.s3) objectSettings = config.s3;
+  else {
+    const credentials = { accessKeyId: secrets.s3AccessKeyId, secretAccessKey: secrets.s3SecretAccessKey };
+    const store = await startStore({
+      host,
+      dir: join(dataDir, 'store'),
+      httpPort: ports.s3,
+      httpsPort: ports.s3Tls,
+      tls: await serverIdentity('store'),
+      bucket,
+      ...credentials,
+      region: 'us-east-1',
+      corsOrigins: '*',
+    });
+    closers.push(() => store.close());
+    objectSettings = {
+      endpoint: `http://127.0.0.1:${store.httpPort}`,
+      publicUrl: `http://localhost:${store.httpPort}`,
+      deviceUrl: `https://localhost:${store.httpsPort}`,
+      bucket,
+      region: 'us-east-1',
+      credentials,
+    };
+  }
+  const objects = createObjectStore(objectSettings);
+  closers.push(() => objects.close());
+
+  const database = await connect(
+    config.databaseUrl ? { url: config.databaseUrl } : { dir: join(dataDir, 'database') },
+  );
+  closers.push(() => database.close());
+
+  // The rules must know where the webhook listens before it does.
+  const internalPort = ports.internal || (await findFreePort(host));
+  const internalUrl = `http://127.0.0.1:${internalPort}`;
+  let emqx = config.emqx;
+  if (!emqx) {
+    const broker = await startBroker({
+      host,
+      mqttPort: ports.mqtt,
+      apiPort: ports.emqxApi,
+      tls: { ...(await serverIdentity('broker')), ca: trust },
+      acl: readFileSync(new URL('../../emqx/conf/acl.conf', import.meta.url), 'utf8'),
+      config: loadRules({ webhookUrl: internalUrl, webhookToken }),
+      apiKey: secrets.emqxKey,
+      apiSecret: secrets.emqxSecret,
+      log,
+    });
+    closers.push(() => broker.close());
+    emqx = {
+      url: `http://127.0.0.1:${broker.apiPort}`,
+      key: secrets.emqxKey,
+      secret: secrets.emqxSecret,
+      mqttUrl: `mqtts://localhost:${broker.mqttPort}`,
+    };
+  }
+
+  const signing = await openSigningKey(dataDir);
+  const consoleDir = new URL('../../console/dist', import.meta.url).pathname;
+  const webhook = await startWebhook(
+    {
+      database,
+      objects,
+      broker: createEmqxApi(emqx),
+      authority,
+      signer: signing.signer,
+      trustedKeys: signing.keys,
+      log,
+      webhookToken,
+      apiToken,
+      publicUrl: config.publicUrl,
+      consoleDir: existsSync(consoleDir) ? consoleDir : null,
+    },
+    { host, port: ports.http, internalPort, admin },
+  );
+  closers.push(() => webhook.close());
+  return {
+    url: webhook.url,
+    internalUrl,
+    mqttUrl: emqx.mqttUrl,
+    trust,
+    signingKeys: signing.keys,
+    admin,
+    apiToken,
+    webhookToken,
+  };
+}
+
+async function findFreePort(host: string): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, host, resolve);
+  });
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { nodeAt, readHocon, toPlain } from '../hocon.ts';
+import { maxCertificateDownlinkBytes, maxUplinkBytes, topics } from '../protocol.ts';
+import { parseAcl } from '../standin/acl.ts';
+
+const acl = parseAcl(readFileSync(new URL('./acl.conf', import.meta.url), 'utf8'));
+const conf = readHocon(fileURLToPath(new URL('./emqx.conf', import.meta.url)));
+const at = (path: string) => {
+  const node = nodeAt(conf, ...path.split('.'));
+  return node && toPlain(node);
+};
+
+/** Every topic of the protocol, the certificate topics also with their slash. */
+const all = Object.entries(topics).flatMap(([topic, { direction }]) => [
+  { topic, direction },
+  ...(topic.startsWith('cert/renew/') ? [{ topic: `/${topic}`, direction }] : []),
+]);
+
+describe('acl.conf', () => {
+  test.each(all)('$topic goes $direction and no other way', ({ topic, direction }) => {
+    expect(acl({ clientid: 'dev-1' }, 'publish', topic)).toBe(direction === 'up');
+    expect(acl({ clientid: 'dev-1' }, 'subscribe', topic)).toBe(direction === 'down');
+  });
+
+  test('names no topic that the protocol does not have', () => {
+    const text = readFileSync(new URL('./acl.conf', import.meta.url), 'utf8');
+    const named = text
+      .split('\n')
+      .filter((line) => !line.startsWith('%'))
+      .flatMap((line) => [...line.matchAll(/"([^"]*)"/g)].map((match) => match[1]));
+    expect(named.sort()).toEqual(all.map(({ topic }) => topic).sort());
+  });
+
+  test.each([
+    '#',
+    '+',
+    '+/#',
+    'devices/#',
+    'devices/dev-2/ack',
+    'firmware/download/+',
+    'firmware/#',
+    '$SYS/#',
+    '$share/g/ack',
+    '//cert/renew/response',
+    '/ack',
+    'ACK',
+    '',
+  ])('%j may be neither published nor subscribed', (topic) => {
+    expect(acl({ clientid: 'dev-1' }, 'publish', topic)).toBe(false);
+    expect(acl({ clientid: 'dev-1' }, 'subscribe', topic)).toBe(false);
+  });
+});
+
+describe('emqx.conf', () => {
+  test('opens one listener, and it demands a certificate', () => {
+    expect(at('listeners.ssl.default')).toMatchObject({
+      enable: true,
+      bind: '0.0.0.0:8883',
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: it is EMQX's, not JavaScript's
+      mountpoint: 'devices/${clientid}/',
+      ssl_options: {
+        verify: 'verify_peer',
+        fail_if_no_peer_cert: true,
+        versions: ['tlsv1.3', 'tlsv1.2'],
+        reuse_sessions: false,
+      },
+    });
+    for (const kind of ['tcp', 'ws', 'wss']) expect(at(`listeners.${kind}.default.enable`)).toBe(false);
+    expect(at('dashboard.listeners.http.bind')).toBe('127.0.0.1:18083');
+  });
+
+  test('names clients by their certificate and carries it to the rules', () => {
+    expect(at('mqtt')).toMatchObject({
+      peer_cert_as_clientid: 'cn',
+      client_attrs_init: [
+        { expression: 'dn', set_as_attr: 'cert' },
+        { expression: 'cn', set_as_attr: 'cn' },
+      ],
+    });
+  });
+
+  test('denies what no rule allows', () => {
+    expect(at('authorization')).toMatchObject({
+      no_match: 'deny',
+      sources: [{ type: 'file', enable: true }],
+    });
+  });
+
+  test('lets the largest message through, with room for its header', () => {
+    expect(at('mqtt.max_packet_size')).toBe('64KB');
+    expect(64 * 1024).toBeGreaterThan(Math.max(maxUplinkBytes, maxCertificateDownlinkBytes) + 1024);
+  });
+
+  test('holds nothing that operators tune: it would win over their changes at every start', () => {
+    expect(
+      [...conf.entries.keys()].filter((root) => ['connectors', 'actions', 'rule_engine'].includes(root)),
+    ).toEqual([]);
+  });
+});

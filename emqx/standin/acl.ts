@@ -1,0 +1,119 @@
+/**
+ * Reads EMQX's acl.conf (Erlang terms) and answers as its file authorizer: the first rule that matches decides, none means
+ * deny. Only what does not depend on address, user or regular expressions is supported; the rest is refused by name.
+ */
+import { topicMatches } from './topic.ts';
+
+export type Action = 'publish' | 'subscribe';
+export type Acl = (client: { clientid: string }, action: Action, topic: string) => boolean;
+export class AclError extends Error {
+  override readonly name = 'AclError';
+  readonly code = 'acl_invalid';
+}
+
+/** EMQX's placeholder, in topics and in the mountpoint. */
+// biome-ignore lint/suspicious/noTemplateCurlyInString: it is EMQX's, not JavaScript's
+export const clientidPlaceholder = '${clientid}';
+
+type Term = string | number | { atom: string } | { tuple: Term[] } | Term[];
+interface Rule {
+  allow: boolean;
+  clientid: string | null;
+  action: Action | 'all';
+  topics: { eq: boolean; filter: string }[] | 'all';
+}
+
+/** Throws AclError with the line of what it does not understand. */
+export function parseAcl(text: string): Acl {
+  const rules = terms(text).map(({ term, line }) => toRule(term, line));
+  return (client, action, topic) => {
+    for (const rule of rules) {
+      if (rule.clientid !== null && rule.clientid !== client.clientid) continue;
+      if (rule.action !== 'all' && rule.action !== action) continue;
+      if (rule.topics === 'all' || rule.topics.some((t) => matches(t, topic, client.clientid)))
+        return rule.allow;
+    }
+    return false;
+  };
+}
+
+function matches({ eq, filter }: { eq: boolean; filter: string }, topic: string, clientid: string): boolean {
+  const wanted = filter.split(clientidPlaceholder).join(clientid);
+  return eq ? wanted === topic : topicMatches(wanted, topic);
+}
+
+function toRule(term: Term, line: number): Rule {
+  const bad = (what: string) => new AclError(`acl.conf:${line}: ${what}`);
+  const atom = (t: Term | undefined) =>
+    typeof t === 'object' && !Array.isArray(t) && 'atom' in t ? t.atom : null;
+  const parts = typeof term === 'object' && !Array.isArray(term) && 'tuple' in term ? term.tuple : null;
+  if (!parts) throw bad('a rule is a tuple that begins with allow or deny');
+  const permission = atom(parts[0]);
+  if (permission !== 'allow' && permission !== 'deny') throw bad('a rule begins with allow or deny');
+  const allow = permission === 'allow';
+  if (parts.length === 2 && atom(parts[1]) === 'all')
+    return { allow, clientid: null, action: 'all', topics: 'all' };
+  const [, who, what, list] = parts;
+  if (parts.length !== 4) throw bad('a rule is {allow | deny, who, action, topics}');
+  const action = atom(what);
+  if (action !== 'publish' && action !== 'subscribe' && action !== 'all')
+    throw bad('action is publish, subscribe or all; QoS and retain conditions are not supported here');
+  let clientid: string | null = null;
+  if (atom(who) !== 'all') {
+    const tuple = typeof who === 'object' && !Array.isArray(who) && 'tuple' in who ? who.tuple : [];
+    if (!['client', 'clientid'].includes(atom(tuple[0]) ?? '') || typeof tuple[1] !== 'string')
+      throw bad('who is all or {clientid, "..."}; the rest is not supported here');
+    clientid = tuple[1];
+  }
+  if (atom(list) === 'all') return { allow, clientid, action, topics: 'all' };
+  if (!Array.isArray(list)) throw bad('topics is a list');
+  const topics = list.map((item) => {
+    if (typeof item === 'string') return { eq: false, filter: item };
+    const tuple = typeof item === 'object' && !Array.isArray(item) && 'tuple' in item ? item.tuple : [];
+    if (atom(tuple[0]) !== 'eq' || typeof tuple[1] !== 'string')
+      throw bad('a topic is "filter" or {eq, "topic"}');
+    return { eq: true, filter: tuple[1] };
+  });
+  return { allow, clientid, action, topics };
+}
+
+function terms(text: string): { term: Term; line: number }[] {
+  const token = /\s+|%[^\n]*|([{}[\],.])|"((?:[^"\\]|\\.)*)"|'([^'\n]*)'|([a-z][A-Za-z0-9_@]*)|(-?\d+)/y;
+  let at = 0;
+  const line = () => text.slice(0, at).split('\n').length;
+  const next = (): { sign?: string; term?: Term } | null => {
+    for (;;) {
+      if (at >= text.length) return null;
+      token.lastIndex = at;
+      const match = token.exec(text);
+      if (!match) throw new AclError(`acl.conf:${line()}: unexpected ${JSON.stringify(text[at])}`);
+      at = token.lastIndex;
+      if (match[1] !== undefined) return { sign: match[1] };
+      if (match[2] !== undefined) return { term: match[2].replace(/\\(.)/g, '$1') };
+      const atom = match[3] ?? match[4];
+      if (atom !== undefined) return { term: { atom } };
+      if (match[5] !== undefined) return { term: Number(match[5]) };
+    }
+  };
+  const read = (first: { sign?: string; term?: Term } | null): Term => {
+    if (first?.term !== undefined) return first.term;
+    const close = first?.sign === '{' ? '}' : first?.sign === '[' ? ']' : null;
+    if (!close) throw new AclError(`acl.conf:${line()}: expected a term`);
+    const items: Term[] = [];
+    for (let item = next(); item?.sign !== close; item = next()) {
+      if (items.length > 0) {
+        if (item?.sign !== ',') throw new AclError(`acl.conf:${line()}: expected "," or "${close}"`);
+        item = next();
+      }
+      items.push(read(item));
+    }
+    return close === '}' ? { tuple: items } : items;
+  };
+  const all: { term: Term; line: number }[] = [];
+  for (let first = next(); first; first = next()) {
+    const start = line();
+    all.push({ term: read(first), line: start });
+    if (next()?.sign !== '.') throw new AclError(`acl.conf:${line()}: expected "." after the rule`);
+  }
+  return all;
+}

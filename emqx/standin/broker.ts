@@ -1,0 +1,234 @@
+/**
+ * The embedded broker: aedes behind a TLS listener that demands a client certificate, with EMQX's mountpoint, ACL, rules,
+ * HTTP actions and a part of its HTTP API. For development and tests; see README.md for what it is not.
+ */
+import { once } from 'node:events';
+import type { AddressInfo, Server } from 'node:net';
+import tls, { type TLSSocket } from 'node:tls';
+import { Aedes, type AedesPublishPacket, type Client } from 'aedes';
+import { clientidPlaceholder, parseAcl } from './acl.ts';
+import { clientConnected, clientDisconnected, messagePublished, sessionSubscribed } from './event-columns.ts';
+import { createHttpApi } from './http-api.ts';
+import { MountStream } from './mount-stream.ts';
+import { createOutgoingQueues } from './outgoing-queues.ts';
+import { peerName } from './peer-name.ts';
+import { createRuleEngine, type EngineConfig, type Log, type RuleEngine } from './rule-engine.ts';
+import { type Session, Sessions } from './sessions.ts';
+
+export interface BrokerOptions {
+  host: string;
+  /** 0: any free port. */
+  mqttPort: number;
+  apiPort: number;
+  /** PEM texts; `cert` may hold leaf and chain, `ca` is root and issuing CA. */
+  tls: { key: string; cert: string; ca: string };
+  /** Text of conf/acl.conf. */
+  acl: string;
+  /** Connectors, actions and rules in the shape of EMQX's configuration. */
+  config: EngineConfig;
+  mountpoint?: string;
+  apiKey: string;
+  apiSecret: string;
+  log?: Log;
+  /** As conf/emqx.conf sets them. */
+  maxPacketBytes?: number;
+  maxQueuedMessages?: number;
+  /** For tests: after how long an unanswered action request is sent again. */
+  actionHangMs?: number;
+}
+export interface Broker {
+  mqttPort: number;
+  apiPort: number;
+  rules: Pick<RuleEngine, 'ruleMetrics' | 'actionMetrics' | 'ruleIds' | 'actionIds'>;
+  close(): Promise<void>;
+}
+
+/** Throws AclError or ConfigError for what it cannot use, and the system's own error (EADDRINUSE …) for a port. */
+export async function startBroker(options: BrokerOptions): Promise<Broker> {
+  const log = options.log ?? (() => {});
+  const acl = parseAcl(options.acl);
+  const engine = createRuleEngine(options.config, log, { hangMs: options.actionHangMs });
+  const sessions = new Sessions();
+  /** A will is published after its session is gone. */
+  const sessionOf = new WeakMap<object, Session>();
+  const queues = createOutgoingQueues(options.maxQueuedMessages ?? 1000);
+  const aedes = await Aedes.createBroker({
+    queueLimit: 1000,
+    authorizePublish: (_client, _packet, done) => done(null),
+    authorizeForward: (_client, packet) => (isExpired(packet) ? null : packet),
+  });
+  Object.assign((aedes as unknown as { persistence: object }).persistence, queues.persistence);
+
+  const begin = (stream: MountStream, session: Omit<Session, 'subscriptions' | 'stream'>) => {
+    const old = sessions.get(session.clientid);
+    if (old?.connected) {
+      old.stream.endsBecause(session.persistent ? 'takenover' : 'discarded');
+      // aedes closes it too, but later: its end must be told before this one's beginning.
+      ended(old.clientid, old.stream);
+    }
+    if (!session.persistent) queues.drop(session.clientid);
+    sessionOf.set(stream, sessions.begin({ ...session, stream }));
+  };
+  const ended = (clientid: string, stream: MountStream) => {
+    const session = sessions.end(clientid, stream, Date.now());
+    if (!session) return;
+    engine.handle('$events/client_disconnected', () =>
+      clientDisconnected(session, stream.reason ?? 'tcp_closed'),
+    );
+  };
+
+  const accept = (socket: TLSSocket) => {
+    const name = peerName(socket);
+    if (!name) {
+      log('warn', 'certificate without a usable common name');
+      socket.destroy();
+      return;
+    }
+    const clientid = name.cn;
+    const mountpoint = options.mountpoint ?? `devices/${clientidPlaceholder}/`;
+    const prefix = mountpoint.replaceAll(clientidPlaceholder, clientid);
+    const stream: MountStream = new MountStream(socket, {
+      clientid,
+      prefix,
+      acl,
+      maxPacketBytes: options.maxPacketBytes ?? 64 * 1024,
+      onConnect: ({ clean, keepalive, protocolVersion }) =>
+        begin(stream, {
+          clientid,
+          persistent: !clean,
+          connected: true,
+          connectedAt: Date.now(),
+          disconnectedAt: null,
+          peer: { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 },
+          attrs: { cert: name.dn, cn: name.cn },
+          keepalive,
+          protocolVersion,
+          prefix,
+        }),
+      onSubscribed: (subscriptions) => {
+        const session = sessions.get(clientid);
+        if (session?.stream !== stream) return;
+        for (const { topic, qos } of subscriptions) {
+          sessions.subscribed(session, topic, qos);
+          engine.handle('$events/session_subscribed', () => sessionSubscribed(session, topic, qos));
+        }
+      },
+      onUnsubscribed: (topics) => {
+        const session = sessions.get(clientid);
+        if (session?.stream === stream) for (const topic of topics) sessions.unsubscribed(session, topic);
+      },
+    });
+    stream.once('close', () => ended(clientid, stream));
+    socket.setNoDelay(true);
+    aedes.handle(stream);
+  };
+
+  aedes.on('client', (client: Client) => {
+    const session = sessions.get(client.id);
+    if (session?.stream === client.conn)
+      engine.handle('$events/client_connected', () => clientConnected(session));
+  });
+  aedes.on('keepaliveTimeout', (client: Client) =>
+    (client.conn as MountStream).endsBecause('keepalive_timeout'),
+  );
+  aedes.on('clientError', (client: Client, error: Error) =>
+    log('debug', error.message, { clientid: client.id }),
+  );
+  aedes.on('publish', (packet: AedesPublishPacket, client: Client | null) => {
+    const session = client && sessionOf.get(client.conn);
+    if (session) engine.handle(packet.topic, () => messagePublished(asMessage(packet), session));
+  });
+
+  const listener = tls.createServer(
+    {
+      key: options.tls.key,
+      cert: options.tls.cert,
+      ca: options.tls.ca,
+      requestCert: true,
+      rejectUnauthorized: true,
+      minVersion: 'TLSv1.2',
+    },
+    accept,
+  );
+  listener.on('tlsClientError', (error) => log('debug', 'TLS handshake refused', { error: error.message }));
+
+  const api = createHttpApi({
+    key: options.apiKey,
+    secret: options.apiSecret,
+    sessions,
+    engine,
+    queued: (clientid) => queues.length(clientid),
+    publish: (message) =>
+      new Promise((resolve) => {
+        const expiry = message.messageExpirySeconds;
+        const packet = {
+          cmd: 'publish' as const,
+          topic: message.topic,
+          payload: message.payload,
+          qos: message.qos,
+          retain: message.retain,
+          dup: false,
+          ...(expiry === undefined ? {} : { messageExpiry: Date.now() + expiry * 1000 }),
+        };
+        const routed = sessions.hasRoute(message.topic);
+        engine.handle(message.topic, () => messagePublished({ ...packet, dup: false }, null));
+        aedes.publish(packet, () => resolve(routed));
+      }),
+    kick: async (clientid) => {
+      const session = sessions.get(clientid);
+      if (!session) return false;
+      const { stream } = session;
+      if (session.connected) {
+        stream.endsBecause('kicked');
+        stream.destroy();
+        ended(clientid, stream);
+      }
+      sessions.remove(clientid);
+      queues.drop(clientid);
+      const { persistence } = aedes as unknown as {
+        persistence: { cleanSubscriptions(client: { id: string }): Promise<void> };
+      };
+      await persistence.cleanSubscriptions({ id: clientid });
+      return true;
+    },
+  });
+
+  const close = async () => {
+    engine.close();
+    const closing = [listener, api].map(
+      (server: Server) =>
+        new Promise<void>((resolve) => (server.listening ? server.close(() => resolve()) : resolve())),
+    );
+    api.closeAllConnections();
+    await new Promise<void>((resolve) => aedes.close(() => resolve()));
+    for (const session of sessions.all()) session.stream.destroy();
+    await Promise.all(closing);
+  };
+  try {
+    const [mqttPort, apiPort] = [
+      await listen(listener, options.mqttPort, options.host),
+      await listen(api, options.apiPort, options.host),
+    ];
+    return { mqttPort, apiPort, rules: engine, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function listen(server: Server, port: number, host: string): Promise<number> {
+  server.listen(port, host);
+  // once() rejects with the server's own error, EADDRINUSE for one.
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+function isExpired(packet: AedesPublishPacket): boolean {
+  const { messageExpiry } = packet as { messageExpiry?: number };
+  return messageExpiry !== undefined && messageExpiry <= Date.now();
+}
+
+function asMessage(packet: AedesPublishPacket) {
+  const { topic, payload, qos, retain, dup } = packet;
+  return { topic, payload: Buffer.from(payload as Buffer), qos, retain, dup };
+}

@@ -1,0 +1,242 @@
+/** The part of EMQX's HTTP API (v5) that the webhook and the tools use, behind an API key. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import http, { type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { listClients, showClient } from './api-clients.ts';
+import { newMessageId } from './event-columns.ts';
+import { type ApiMessage, problemsOf, readMessage } from './publish-request.ts';
+import type { RuleEngine } from './rule-engine.ts';
+import { testRule } from './rule-test.ts';
+import type { Sessions } from './sessions.ts';
+
+export interface ApiParts {
+  key: string;
+  secret: string;
+  sessions: Sessions;
+  engine: Pick<RuleEngine, 'ruleMetrics' | 'actionMetrics'>;
+  /** Messages that wait for an offline session. */
+  queued(clientid: string): number;
+  /** False when nobody is subscribed. */
+  publish(message: ApiMessage): Promise<boolean>;
+  /** False when there is no such client. */
+  kick(clientid: string): Promise<boolean>;
+}
+export interface Reply {
+  status: number;
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+type Handler = (request: {
+  params: string[];
+  query: URLSearchParams;
+  body: unknown;
+}) => Reply | Promise<Reply>;
+
+const maxBodyBytes = 8_000_000;
+
+export function badRequest(message: unknown, code = 'BAD_REQUEST'): Reply {
+  return {
+    status: 400,
+    body: { code, message: typeof message === 'string' ? message : JSON.stringify(message) },
+  };
+}
+const notFound = (code: string, message: string): Reply => ({ status: 404, body: { code, message } });
+
+export function createHttpApi(parts: ApiParts): Server {
+  const routes = toRoutes(parts);
+  const server = http.createServer((request, response) => {
+    answer(request, routes, parts)
+      .catch((): Reply => ({ status: 500, body: { code: 'INTERNAL_ERROR', message: 'error' } }))
+      .then((reply) => send(response, reply));
+  });
+  server.keepAliveTimeout = 60_000;
+  return server;
+}
+
+function toRoutes(parts: ApiParts): [method: string, path: RegExp, handler: Handler][] {
+  const noClient = () => notFound('CLIENTID_NOT_FOUND', 'Client ID not found');
+  return [
+    ['POST', /^\/publish$/, ({ body }) => publishOne(parts, body)],
+    ['POST', /^\/publish\/bulk$/, ({ body }) => publishBulk(parts, body)],
+    ['GET', /^\/clients$/, ({ query }) => listClients(parts, query)],
+    [
+      'GET',
+      /^\/clients\/([^/]+)$/,
+      ({ params }) => {
+        const session = parts.sessions.get(params[0]!);
+        return session ? { status: 200, body: showClient(session, parts) } : noClient();
+      },
+    ],
+    [
+      'DELETE',
+      /^\/clients\/([^/]+)$/,
+      async ({ params }) => ((await parts.kick(params[0]!)) ? { status: 204 } : noClient()),
+    ],
+    [
+      'POST',
+      /^\/clients\/kickout\/bulk$/,
+      async ({ body }) => {
+        if (!Array.isArray(body)) return badRequest('a list of client ids is needed');
+        for (const clientid of body) await parts.kick(String(clientid));
+        return { status: 204 };
+      },
+    ],
+    [
+      'GET',
+      /^\/clients\/([^/]+)\/subscriptions$/,
+      ({ params }) => {
+        const session = parts.sessions.get(params[0]!);
+        if (!session) return noClient();
+        const of = {
+          clientid: session.clientid,
+          durable: false,
+          nl: 0,
+          node: 'emqx@127.0.0.1',
+          rap: 0,
+          rh: 0,
+        };
+        return {
+          status: 200,
+          body: [...session.subscriptions].map(([topic, qos]) => ({ ...of, topic, qos })),
+        };
+      },
+    ],
+    [
+      'GET',
+      /^\/rules\/([^/]+)\/metrics$/,
+      ({ params }) => {
+        const metrics = parts.engine.ruleMetrics(params[0]!);
+        return metrics
+          ? { status: 200, body: { id: params[0], metrics, node_metrics: [] } }
+          : notFound('NOT_FOUND', 'Rule Id Not Found');
+      },
+    ],
+    [
+      'GET',
+      /^\/actions\/http:([^/]+)\/metrics$/,
+      ({ params }) => {
+        const metrics = parts.engine.actionMetrics(params[0]!);
+        return metrics
+          ? { status: 200, body: { metrics, node_metrics: [] } }
+          : notFound('NOT_FOUND', 'Action lookup failed');
+      },
+    ],
+    ['POST', /^\/rule_test$/, ({ body }) => testRule(body)],
+  ];
+}
+
+async function answer(
+  request: IncomingMessage,
+  routes: ReturnType<typeof toRoutes>,
+  parts: ApiParts,
+): Promise<Reply> {
+  const url = new URL(request.url ?? '/', 'http://broker');
+  const body = await readBody(request);
+  const path = url.pathname.startsWith('/api/v5/')
+    ? decodeURIComponent(url.pathname.slice('/api/v5'.length))
+    : '';
+  if (path === '/status' && request.method === 'GET') return status(url.searchParams);
+  const known = routes.filter(([, pattern]) => pattern.test(path));
+  if (known.length === 0) return notFound('API_NOT_EXIST', 'Request Path Not Found');
+  const route = known.find(([method]) => method === request.method);
+  if (!route)
+    return { status: 405, headers: { allow: [...new Set(known.map(([method]) => method))].join(', ') } };
+  const refusal = unauthorized(request.headers.authorization, parts);
+  if (refusal) return refusal;
+  if (body === null) return { status: 500 };
+  let content: unknown = {};
+  if (request.method !== 'GET' && request.method !== 'DELETE') {
+    const type = request.headers['content-type']?.split(';')[0]?.trim();
+    if (type !== 'application/json' && (body.length > 0 || type !== undefined))
+      return {
+        status: 415,
+        body: { code: 'UNSUPPORTED_MEDIA_TYPE', message: 'content-type:application/json Required' },
+      };
+    try {
+      if (body.length > 0) content = JSON.parse(body.toString('utf8'));
+    } catch {
+      return badRequest('Invalid json message received');
+    }
+  }
+  return route[2]({ params: route[1].exec(path)!.slice(1), query: url.searchParams, body: content });
+}
+
+function status(query: URLSearchParams): Reply {
+  const node_name = 'emqx@127.0.0.1';
+  if (query.get('format') === 'json')
+    return {
+      status: 200,
+      body: { rel_vsn: 'v5.8.9', node_name, broker_status: 'started', app_status: 'running' },
+    };
+  return {
+    status: 200,
+    headers: { 'content-type': 'text/plain' },
+    body: `Node ${node_name} is started\nemqx is running`,
+  };
+}
+
+function unauthorized(header: string | undefined, { key, secret }: ApiParts): Reply | null {
+  const refuse = (code: string, message: string): Reply => ({
+    status: 401,
+    headers: { 'www-authenticate': 'Basic Realm="emqx-dashboard"' },
+    body: { code, message },
+  });
+  if (header?.startsWith('Bearer ')) return refuse('BAD_TOKEN', 'Get a token by POST /login');
+  if (!header?.startsWith('Basic '))
+    return refuse('AUTHORIZATION_HEADER_ERROR', 'Support authorization: basic/bearer ');
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  const given = Buffer.from(header.slice('Basic '.length), 'base64').toString('utf8');
+  return timingSafeEqual(digest(given), digest(`${key}:${secret}`))
+    ? null
+    : refuse('BAD_API_KEY_OR_SECRET', 'Check api_key/api_secret');
+}
+
+const noSubscribers = { message: 'no_matching_subscribers', reason_code: 16 };
+
+async function publishOne(parts: ApiParts, body: unknown): Promise<Reply> {
+  const problems = problemsOf(body, 'root');
+  if (problems.length > 0) return badRequest(problems.length === 1 ? problems[0] : problems);
+  const message = readMessage(body as Record<string, unknown>);
+  if ('message' in message) return { status: 400, body: message };
+  const routed = await parts.publish(message);
+  return routed ? { status: 200, body: { id: newMessageId() } } : { status: 202, body: noSubscribers };
+}
+
+/** Everything is checked before anything is sent; then in order. */
+async function publishBulk(parts: ApiParts, body: unknown): Promise<Reply> {
+  if (!Array.isArray(body)) return badRequest('a list of messages is needed');
+  if (body.length === 0) return { status: 500, body: { code: 'INTERNAL_ERROR', message: 'empty_batch' } };
+  const problems = body.flatMap((item, i) => problemsOf(item, `root.${i + 1}`));
+  if (problems.length > 0) return badRequest(problems.length === 1 ? problems[0] : problems);
+  const messages: ApiMessage[] = [];
+  for (const item of body) {
+    const message = readMessage(item);
+    if ('message' in message) return { status: 400, body: message };
+    messages.push(message);
+  }
+  const routed = await Promise.all(messages.map((message) => parts.publish(message)));
+  return {
+    status: routed.every(Boolean) ? 200 : 202,
+    body: routed.map((ok) => (ok ? { id: newMessageId() } : noSubscribers)),
+  };
+}
+
+/** Null when it is too large; the rest is read and thrown away, so that the answer is seen. */
+async function readBody(request: IncomingMessage): Promise<Buffer | null> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += chunk.length;
+    if (bytes <= maxBodyBytes) chunks.push(chunk);
+  }
+  return bytes > maxBodyBytes ? null : Buffer.concat(chunks);
+}
+
+function send(response: ServerResponse, { status, body, headers }: Reply): void {
+  const text = typeof body === 'string' ? body : body === undefined ? '' : JSON.stringify(body);
+  response.writeHead(status, {
+    ...(text && typeof body !== 'string' ? { 'content-type': 'application/json' } : {}),
+    ...headers,
+    ...(status === 204 ? {} : { 'content-length': String(Buffer.byteLength(text)) }),
+  });
+  response.end(text);
+}

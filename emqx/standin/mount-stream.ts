@@ -1,0 +1,198 @@
+/**
+ * The listener's mountpoint as a packet codec between a device's TLS socket and aedes: the client id becomes the
+ * certificate's name, topics get the prefix on their way in and lose it on their way out, and the ACL is asked in between
+ * with the short topic, as EMQX asks it.
+ */
+import { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import mqtt, {
+  type IConnectPacket,
+  type IPublishPacket,
+  type ISubscribePacket,
+  type Packet,
+} from 'mqtt-packet';
+import type { Acl } from './acl.ts';
+
+export interface Mount {
+  clientid: string;
+  /** With its last slash: `devices/dev-1/`. */
+  prefix: string;
+  acl: Acl;
+  maxPacketBytes: number;
+  onConnect(packet: { clean: boolean; keepalive: number; protocolVersion: number }): void;
+  /** After the broker has granted them; mounted topics. */
+  onSubscribed(subscriptions: { topic: string; qos: number }[]): void;
+  onUnsubscribed(topics: string[]): void;
+}
+
+const refused = 128;
+/** MQTT 5 §3.2.2.2: Unsupported Protocol Version. */
+const unsupportedVersion = 0x84;
+
+export class MountStream extends Duplex {
+  /** Why the connection ended, in EMQX's words; the first who knows says it. */
+  reason: string | null = null;
+  private readonly socket: TLSSocket;
+  private readonly mount: Mount;
+  private readonly fromDevice = mqtt.parser();
+  private readonly fromBroker = mqtt.parser();
+  private readonly subscribing = new Map<number, { topic: string; qos: number; allowed: boolean }[]>();
+  /** QoS 2 messages that were refused: their handshake is finished here. */
+  private readonly deniedIds = new Set<number>();
+  private connected = false;
+
+  constructor(socket: TLSSocket, mount: Mount) {
+    super({ emitClose: true, autoDestroy: true });
+    this.socket = socket;
+    this.mount = mount;
+    this.fromDevice.on('packet', (packet: Packet) => this.receive(packet));
+    this.fromDevice.on('error', (error: Error) => this.destroy(error));
+    this.fromBroker.on('packet', (packet: Packet) => this.deliver(packet));
+    this.fromBroker.on('error', (error: Error) => this.destroy(error));
+    socket.on('data', (chunk: Buffer) => this.parse(chunk));
+    socket.on('end', () => this.push(null));
+    socket.on('error', (error) => this.destroy(error));
+    socket.on('close', () => this.destroy());
+  }
+
+  endsBecause(reason: string): void {
+    this.reason ??= reason;
+  }
+
+  override _read(): void {
+    this.socket.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.socket.cork();
+    this.fromBroker.parse(chunk);
+    process.nextTick(() => this.socket.uncork());
+    if (this.socket.writableNeedDrain && !this.socket.destroyed) this.socket.once('drain', () => done());
+    else done();
+  }
+
+  override _final(done: () => void): void {
+    this.socket.end(done);
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    // end() lets the last packets out; a peer that does not take them is cut off.
+    if (error || this.socket.writableNeedDrain) this.socket.destroy();
+    else {
+      this.socket.end();
+      this.socket.destroySoon();
+    }
+    done(error);
+  }
+
+  private parse(chunk: Buffer): void {
+    if (this.destroyed) return;
+    this.fromDevice.parse(chunk);
+    // A packet announces its length first: what is too large is refused before it is held.
+    const pending = (this.fromDevice as unknown as { packet: { length: number } }).packet.length;
+    if (pending > this.mount.maxPacketBytes) this.tooLarge();
+  }
+
+  private tooLarge(): void {
+    this.endsBecause('frame_too_large');
+    this.destroy(new Error('packet too large'));
+  }
+
+  private receive(packet: Packet): void {
+    if (this.destroyed) return;
+    if ((packet.length ?? 0) > this.mount.maxPacketBytes) {
+      this.tooLarge();
+      return;
+    }
+    if (packet.cmd === 'connect') this.connect(packet);
+    else if (packet.cmd === 'publish') this.publish(packet);
+    else if (packet.cmd === 'subscribe') this.subscribe(packet);
+    else if (packet.cmd === 'unsubscribe') {
+      const topics = packet.unsubscriptions.map((topic) => this.mount.prefix + topic);
+      this.mount.onUnsubscribed(topics);
+      this.forward({ ...packet, unsubscriptions: topics });
+    } else if (packet.cmd === 'pubrel' && this.deniedIds.delete(packet.messageId!))
+      this.answer({ cmd: 'pubcomp', messageId: packet.messageId });
+    else {
+      if (packet.cmd === 'disconnect') this.endsBecause('normal');
+      this.forward(packet);
+    }
+  }
+
+  private connect(packet: IConnectPacket): void {
+    if (this.connected) {
+      this.destroy(new Error('CONNECT twice'));
+      return;
+    }
+    this.connected = true;
+    if (packet.protocolVersion === 5) {
+      const connack = { cmd: 'connack', reasonCode: unsupportedVersion, sessionPresent: false } as Packet;
+      this.socket.write(mqtt.generate(connack, { protocolVersion: 5 }));
+      this.destroy();
+      return;
+    }
+    const { clientid, prefix } = this.mount;
+    const { will, ...rest } = packet;
+    const connect: IConnectPacket = { ...rest, clientId: clientid };
+    if (will && this.allows('publish', will.topic)) connect.will = { ...will, topic: prefix + will.topic };
+    this.mount.onConnect({
+      clean: packet.clean ?? true,
+      keepalive: packet.keepalive ?? 0,
+      protocolVersion: packet.protocolVersion ?? 4,
+    });
+    this.forward(connect);
+  }
+
+  /** EMQX's deny_action = ignore: the message is acknowledged and goes nowhere. */
+  private publish(packet: IPublishPacket): void {
+    if (this.allows('publish', packet.topic)) {
+      this.forward({ ...packet, topic: this.mount.prefix + packet.topic });
+    } else if (packet.qos === 1) {
+      this.answer({ cmd: 'puback', messageId: packet.messageId });
+    } else if (packet.qos === 2) {
+      this.deniedIds.add(packet.messageId!);
+      this.answer({ cmd: 'pubrec', messageId: packet.messageId });
+    }
+  }
+
+  private subscribe(packet: ISubscribePacket): void {
+    const asked = packet.subscriptions.map(({ topic, qos }) => ({
+      topic: this.mount.prefix + topic,
+      qos,
+      allowed: this.allows('subscribe', topic),
+    }));
+    const allowed = new Map(asked.filter((one) => one.allowed).map((one) => [one.topic, one.qos]));
+    if (allowed.size === 0) {
+      this.answer({ cmd: 'suback', messageId: packet.messageId, granted: asked.map(() => refused) });
+      return;
+    }
+    this.subscribing.set(packet.messageId!, asked);
+    const subscriptions = [...allowed].map(([topic, qos]) => ({ topic, qos }));
+    this.forward({ ...packet, subscriptions });
+  }
+
+  private deliver(packet: Packet): void {
+    const { prefix } = this.mount;
+    if (packet.cmd === 'publish') {
+      if (packet.topic.startsWith(prefix))
+        this.answer({ ...packet, topic: packet.topic.slice(prefix.length) });
+    } else if (packet.cmd === 'suback') {
+      const asked = this.subscribing.get(packet.messageId!) ?? [];
+      this.subscribing.delete(packet.messageId!);
+      this.answer({ ...packet, granted: asked.map(({ allowed, qos }) => (allowed ? qos : refused)) });
+      this.mount.onSubscribed(asked.filter((one) => one.allowed));
+    } else this.answer(packet);
+  }
+
+  private allows(action: 'publish' | 'subscribe', topic: string): boolean {
+    return this.mount.acl({ clientid: this.mount.clientid }, action, topic);
+  }
+
+  private forward(packet: Packet): void {
+    if (!this.push(mqtt.generate(packet))) this.socket.pause();
+  }
+
+  private answer(packet: Packet): void {
+    if (!this.socket.destroyed && this.socket.writable) this.socket.write(mqtt.generate(packet));
+  }
+}

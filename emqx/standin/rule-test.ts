@@ -1,0 +1,78 @@
+/** `POST /rule_test`: a statement over a made-up event. Columns that the context lacks are filled in, as on the broker. */
+import { badRequest, type Reply } from './http-api.ts';
+import { encodeJson, fromJs, isRow, newRow, type Row } from './json.ts';
+import { EvaluationError } from './sql/compare.ts';
+import { evaluate, selectsFrom } from './sql/evaluate.ts';
+import { SqlError } from './sql/lexer.ts';
+import { parseSql } from './sql/parser.ts';
+
+/** `message_publish` is an event of topics; the others have a name of their own to select from. */
+const events = new Set([
+  'message_publish',
+  'client_connected',
+  'client_disconnected',
+  'session_subscribed',
+  'session_unsubscribed',
+  'message_delivered',
+  'message_acked',
+  'message_dropped',
+]);
+/** The broker refuses these in a context, although live events have them. */
+const refused = ['client_attrs', 'flags', 'pub_props', 'peername', 'metadata'];
+
+export function testRule(body: unknown): Reply {
+  const { sql, context } = (body ?? {}) as { sql?: unknown; context?: Record<string, unknown> };
+  if (typeof sql !== 'string') return badRequest('Bad Arguments: rule_test.sql required_field');
+  const type = String(context?.event_type);
+  if (typeof context !== 'object' || context === null || !events.has(type))
+    return badRequest('Bad Arguments: rule_test.context unknown event type');
+  const unknown = refused.find((name) => name in context);
+  if (unknown) return badRequest(`Bad Arguments: rule_test.context unknown_fields ${unknown}`);
+  try {
+    const statement = parseSql(sql);
+    const row = event(type, context);
+    const rows = selectsFrom(statement, type === 'message_publish' ? String(row.topic) : `$events/${type}`)
+      ? evaluate(statement, row)
+      : null;
+    if (!rows) return { status: 412, body: { code: 'NOT_MATCH', message: 'SQL Not Match' } };
+    const text = encodeJson(statement.type === 'select' ? rows[0] : rows);
+    return { status: 200, headers: { 'content-type': 'application/json' }, body: text };
+  } catch (error) {
+    if (error instanceof SqlError || error instanceof EvaluationError) return badRequest(error.message);
+    throw error;
+  }
+}
+
+function event(type: string, context: Record<string, unknown>): Row {
+  const now = BigInt(Date.now());
+  const common = {
+    event: type.replace('_', '.'),
+    clientid: 'c_emqx',
+    username: 'u_emqx',
+    peerhost: '127.0.0.1',
+    peername: '127.0.0.1:1883',
+    timestamp: now,
+    node: 'emqx@127.0.0.1',
+    client_attrs: Object.assign(newRow(), { test: 'example' }),
+    metadata: Object.assign(newRow(), { rule_id: 'sql_tester' }),
+  };
+  const own = type.startsWith('message_')
+    ? {
+        id: '0006000000000000F445000000010000',
+        topic: 't/a',
+        payload: '{"msg": "hello"}',
+        qos: 1n,
+        flags: newRow(),
+        pub_props: Object.assign(newRow(), { 'User-Property': Object.assign(newRow(), { foo: 'bar' }) }),
+        publish_received_at: now,
+      }
+    : { topic: 't/a', qos: 1n, connected_at: now, disconnected_at: now, reason: 'normal' };
+  const filled = Object.assign(newRow(), common, type.startsWith('client_') ? only(own, type) : own);
+  const given = fromJs(context);
+  return Object.assign(filled, isRow(given) ? given : {});
+}
+
+function only(own: Row, type: string): Row {
+  const { connected_at, disconnected_at, reason } = own;
+  return type === 'client_connected' ? { connected_at } : { connected_at, disconnected_at, reason };
+}

@@ -1,0 +1,385 @@
+import type { DownlinkTopic, Running, UplinkTopic } from '#emqx/protocol.ts';
+import { answerCommand } from './command.ts';
+import { Disk, PowerLost } from './disk.ts';
+import { readDownlink } from './downlink.ts';
+import { type Identity, readIdentity, validity, writeIdentity } from './identity.ts';
+import { type Journal, readJournal, writeJournal } from './journal.ts';
+import { type AgentEvent, type AgentState, afterBoot, type Effect, step } from './machine.ts';
+import { manifestVerifier, type VerifyManifest } from './manifest.ts';
+import type { Network } from './network.ts';
+import { DeviceFault, type LogLevel, type Settings } from './options.ts';
+import { acknowledge, enqueue, OutboxSender, randomId } from './outbox.ts';
+import { Renewal } from './renewal.ts';
+import { Reporter } from './reporter.ts';
+import { Session } from './session.ts';
+import { type Boot, type BootReason, Slots } from './slots.ts';
+import { Timers } from './timers.ts';
+import { UpdateRun } from './update-run.ts';
+
+export interface AgentHooks {
+  /** The device wants to start again; this life ends with it. */
+  reboot(): void;
+  changed(): void;
+  notice(event: 'online' | 'offline' | 'boot' | 'result' | 'renewed' | 'identify', detail?: unknown): void;
+}
+
+/** One life of the device, from power-on to reset. What it keeps for the next is on its disk. */
+export class Agent {
+  readonly settings: Settings;
+  readonly disk: Disk;
+  readonly timers: Timers;
+  readonly session: Session;
+  readonly reporter: Reporter;
+  readonly #hooks: AgentHooks;
+  readonly #network: Network;
+  #slots!: Slots;
+  readonly #sender: OutboxSender;
+  readonly #renewal: Renewal;
+  readonly #verifyManifest: VerifyManifest;
+  #identity: Identity;
+  #journal: Journal;
+  #boot: Boot | null = null;
+  #run: UpdateRun | null = null;
+  #seq = 0;
+  #onTrial = false;
+  #ended = false;
+
+  /** Throws DeviceFault('not_enrolled'). */
+  constructor(settings: Settings, network: Network, hooks: AgentHooks) {
+    const { timing } = settings;
+    this.settings = settings;
+    this.#network = network;
+    this.#hooks = hooks;
+    this.disk = new Disk(settings.dir, { fsync: settings.fsync, onWrite: settings.onDiskWrite });
+    const identity = readIdentity(this.disk);
+    if (!identity) throw new DeviceFault('not_enrolled', `no identity in ${settings.dir}: enroll first`);
+    this.#identity = identity;
+    this.#journal = readJournal(this.disk);
+    this.#verifyManifest = manifestVerifier({ ...settings, slotBytes: settings.limits.slotBytes });
+    this.timers = new Timers((task) => this.#guard(task));
+    this.session = new Session({
+      settings,
+      network,
+      timers: this.timers,
+      run: (task) => this.#guard(task),
+      keyPair: () => this.#renewal.keyPair(),
+      online: (pair) => {
+        this.#renewal.connected(pair);
+        this.#online();
+      },
+      offline: (pair, { wasOnline, reached, why }) => {
+        if (!wasOnline && reached) this.#renewal.connectFailed(pair);
+        this.#sender.offline();
+        settings.log('debug', 'offline', { device: settings.id, why });
+        if (wasOnline) hooks.notice('offline', why);
+        hooks.changed();
+      },
+      message: (topic, payload) => this.#receive(topic, payload),
+    });
+    this.reporter = new Reporter(settings, this.session, this.timers, () => this.running);
+    this.#sender = new OutboxSender({
+      messages: () => this.#journal.outbox,
+      publish: ({ topic, payload }) => this.session.publish(topic, payload, { droppable: false }),
+      timers: this.timers,
+      minMs: timing.resendMinMs,
+      maxMs: timing.resendMaxMs,
+      random: settings.random,
+    });
+    this.#renewal = new Renewal({
+      id: settings.id,
+      identity: () => this.#identity,
+      store: (next) => {
+        writeIdentity(this.disk, next);
+        this.#identity = next;
+      },
+      isQueued: (id) => this.#journal.outbox.some((it) => it.id === id),
+      ask: (id, csr) => this.#commit(this.#journal, [], [{ topic: 'cert/renew/request', id, body: { csr } }]),
+      newId: randomId,
+      reconnect: () => this.session.reconnect(),
+      renewed: () => hooks.notice('renewed'),
+      retryMs: timing.renewRetryMs,
+      maxConnects: settings.limits.renewedConnects,
+      log: (level, message, fields) => this.log(level, message, fields),
+    });
+  }
+
+  get journal(): Journal {
+    return this.#journal;
+  }
+
+  /** Null until the active slot has been measured. */
+  get boot(): Boot | null {
+    return this.#boot;
+  }
+
+  get onTrial(): boolean {
+    return this.#onTrial;
+  }
+
+  get running(): Running {
+    return this.#boot!.running;
+  }
+
+  get run(): UpdateRun | null {
+    return this.#run;
+  }
+
+  get certificate(): { serial: string; notAfter: number } {
+    const { serial, notAfter } = validity(this.#identity.certificate);
+    return { serial, notAfter };
+  }
+
+  get slots(): Slots {
+    return this.#slots;
+  }
+
+  get network(): Network {
+    return this.#network;
+  }
+
+  async start(): Promise<void> {
+    this.#slots = new Slots(this.disk, this.settings.component);
+    const boot = await this.#slots.boot(this.settings.limits.trialBoots);
+    this.#boot = boot;
+    this.#journal = { ...this.#journal, ...afterBoot(this.#journal, (it) => this.#slots.holds(it)) };
+    this.#hooks.notice('boot', { count: boot.count, reason: boot.reason });
+    this.#onTrial = boot.onTrial;
+    if (boot.onTrial) {
+      const failure = await this.#slots.selfTest();
+      if (failure) return this.#rollBack(failure);
+      this.timers.after(this.settings.timing.selfTestMs, () => {
+        if (this.#onTrial) this.#rollBack({ code: 'self_test_failed', message: 'no connection in time' });
+      });
+    } else this.#settle();
+    this.reporter.start();
+    this.#checkRenewal();
+    this.session.connect();
+  }
+
+  /** Everything stops at once; nothing reaches the disk any more. */
+  kill(): void {
+    this.#ended = true;
+    this.disk.cut();
+    this.timers.stop();
+    this.#run?.stop();
+    void this.session.close(false);
+  }
+
+  /** An orderly end: saves how far the download got and says goodbye to the broker. */
+  async end(): Promise<void> {
+    this.#guard(() => this.#run?.checkpoint());
+    this.#ended = true;
+    this.timers.stop();
+    this.#run?.stop();
+    this.disk.cut();
+    await this.session.close(true);
+  }
+
+  /** Feeds one event to the transition table, stores what it says, then acts on it. */
+  apply(event: AgentEvent): void {
+    const { state, effects } = step(this.#journal, event, this.running);
+    if (state !== this.#journal || effects.length > 0) this.#commit(state, effects);
+  }
+
+  /** Stores a checkpoint. */
+  store(state: AgentState): void {
+    this.#commit(state, []);
+  }
+
+  log(level: LogLevel, message: string, fields?: Record<string, unknown>): void {
+    this.reporter.log(level, message, fields);
+  }
+
+  changed(): void {
+    this.#hooks.changed();
+  }
+
+  /** Runs work that outlives a tick; what it throws ends this life, unless it has ended already. */
+  spawn(work: Promise<unknown>): void {
+    work.catch((error) =>
+      this.#guard(() => {
+        throw error;
+      }),
+    );
+  }
+
+  requestReboot(reason: BootReason): void {
+    this.#slots.announceBoot(reason);
+    this.#hooks.reboot();
+  }
+
+  notice(event: 'identify'): void {
+    this.#hooks.notice(event);
+  }
+
+  #guard(task: () => void): void {
+    if (this.#ended) return;
+    try {
+      task();
+    } catch (error) {
+      if (error instanceof PowerLost || this.#ended) return;
+      // A firmware that finds itself in a state it cannot explain starts again; the disk is always consistent.
+      this.settings.log('error', 'unexpected fault, restarting', {
+        device: this.settings.id,
+        error: String((error as Error)?.stack ?? error),
+      });
+      try {
+        this.#slots.announceBoot('watchdog');
+      } catch {
+        // The disk itself may be the fault.
+      }
+      this.#hooks.reboot();
+    }
+  }
+
+  #online(): void {
+    if (this.#onTrial) {
+      this.#slots.confirm();
+      this.#onTrial = false;
+      this.log('info', `image ${this.running.version} confirmed`);
+      this.#settle();
+    }
+    this.reporter.online();
+    this.#sender.online();
+    this.#run?.online();
+    this.#checkRenewal();
+    this.#hooks.notice('online');
+    this.#hooks.changed();
+  }
+
+  #rollBack(error: NonNullable<Boot['rollback']>): void {
+    this.settings.log('warn', 'rolling back', { device: this.settings.id, ...error });
+    this.#slots.revert(error);
+    this.#hooks.reboot();
+  }
+
+  /** The boot is decided: says what runs, ends an update that it was about, and goes on with one that it interrupted. */
+  #settle(): void {
+    const { count, reason, running, rollback, intact } = this.#boot!;
+    const health = {
+      topic: 'status/health' as const,
+      body: {
+        state: intact ? 'ok' : 'failing',
+        running: [running],
+        hardware: this.settings.hardware,
+        boot: { count, reason },
+      },
+    };
+    const { job } = this.#journal;
+    if (job?.stage === 'rebooting') {
+      const event: AgentEvent =
+        running.sha256 === job.manifest.sha256
+          ? { type: 'booted', confirmed: true }
+          : { type: 'booted', confirmed: false, error: rollback ?? { code: 'boot_failed' } };
+      const { state, effects } = step(this.#journal, event, running);
+      this.#commit(state, effects, [health]);
+    } else this.#commit(this.#journal, [], [health]);
+    if (!this.#journal.staged) UpdateRun.clear(this.disk);
+    if (!job || job.stage === 'rebooting') return;
+    this.log('info', `going on with ${job.manifest.version} after a restart`, { stage: job.stage });
+    this.#act(job.stage === 'verifying' ? { do: 'verify' } : { do: 'download' }, true);
+  }
+
+  #commit(
+    state: AgentState,
+    effects: Effect[],
+    more: { topic: UplinkTopic; body: Record<string, unknown>; id?: string }[] = [],
+  ): void {
+    const sends = effects.filter((it) => it.do === 'send');
+    let { outbox } = this.#journal;
+    for (const { topic, body, id } of [...more, ...sends.map((it) => ({ ...it, id: undefined }))]) {
+      const message = {
+        id: id ?? randomId(),
+        at: new Date().toISOString(),
+        seq: [this.#boot!.count, this.#seq++],
+        ...body,
+      };
+      const stored = { id: message.id, topic, payload: JSON.stringify(message) };
+      outbox = enqueue(outbox, stored, this.settings.limits.outboxMessages);
+    }
+    this.#write({ ...this.#journal, ...state, outbox });
+    for (const effect of effects) this.#act(effect, false);
+  }
+
+  #write(journal: Journal): void {
+    const { outbox } = this.#journal;
+    writeJournal(this.disk, journal);
+    this.#journal = journal;
+    if (journal.outbox !== outbox) this.#sender.pump();
+    this.#hooks.changed();
+  }
+
+  #act(effect: Effect, afterRestart: boolean): void {
+    switch (effect.do) {
+      case 'send':
+        if (effect.topic === 'firmware/download/result') this.#hooks.notice('result', effect.body);
+        this.log('info', effect.topic, effect.body);
+        return;
+      case 'download':
+      case 'verify':
+      case 'install':
+        this.#run?.stop();
+        this.#run = new UpdateRun(this, effect.do, afterRestart);
+        return;
+      case 'use-fresh-url':
+        this.#run?.freshUrl();
+        return;
+      case 'stop':
+        this.#run?.stop();
+        this.#run = null;
+        if (!this.#journal.staged) UpdateRun.clear(this.disk);
+        return;
+      case 'reboot':
+        this.#hooks.reboot();
+    }
+  }
+
+  #checkRenewal(): void {
+    this.spawn(this.#renewal.check());
+    const { renewCheckMs } = this.settings.timing;
+    this.#cancelRenewalTimer();
+    this.#cancelRenewalTimer = this.timers.after(renewCheckMs, () => this.#checkRenewal());
+  }
+  #cancelRenewalTimer: () => void = () => {};
+
+  async #receive(topic: DownlinkTopic, payload: Buffer): Promise<void> {
+    const read = readDownlink(topic, payload);
+    if ('problem' in read) return this.log('warn', `ignored a message on ${topic}: ${read.problem}`);
+    if ('refused' in read) {
+      const { error, ...attempt } = read.refused;
+      return this.apply({ type: 'request', ...attempt, url: '', verdict: { error } });
+    }
+    switch (read.topic) {
+      case 'firmware/download/request': {
+        const { deployment, attempt, url, manifest } = read.message;
+        const verdict = await this.#verifyManifest(manifest, this.running);
+        return this.apply({ type: 'request', deployment, attempt, url, verdict });
+      }
+      case 'firmware/download/cancel': {
+        const { deployment, attempt } = read.message;
+        return this.apply({ type: 'cancel', deployment, attempt });
+      }
+      case 'ack':
+        return this.#forget(read.message.ids);
+      case 'cert/renew/response':
+        this.#forget([read.message.request]);
+        return this.#renewal.answered(read.message);
+      case 'control/command':
+        return this.#command(read.message);
+    }
+  }
+
+  #forget(ids: string[]): void {
+    const outbox = acknowledge(this.#journal.outbox, ids);
+    if (outbox.length < this.#journal.outbox.length) this.#write({ ...this.#journal, outbox });
+  }
+
+  #command(message: Parameters<typeof answerCommand>[1]): void {
+    if (this.#journal.commands.includes(message.id)) return;
+    const { body, after } = answerCommand(this, message);
+    const commands = [...this.#journal.commands, message.id].slice(-8);
+    const state = { ...this.#journal, commands };
+    this.#commit(state, [], [{ topic: 'control/response', body: { command: message.id, ...body } }]);
+    after?.();
+  }
+}

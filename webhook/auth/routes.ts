@@ -1,0 +1,57 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
+import type { Context } from '../context.ts';
+import { answer, createRouter, jsonBody, problems } from '../http.ts';
+import { logIn, logOut, sessionLifetimeMs } from './auth.ts';
+import { checkOrigin, requireCaller, sessionCookie } from './session.ts';
+
+const me = z.object({ email: z.string(), role: z.enum(['admin', 'operator', 'viewer']) }).openapi('Me');
+
+const login = createRoute({
+  method: 'post',
+  path: '/api/login',
+  summary: 'Log in; sets the session cookie',
+  request: jsonBody(z.object({ email: z.string().min(1).max(254), password: z.string().min(1).max(1024) })),
+  responses: { 200: answer('Who is logged in', me), ...problems },
+});
+const logout = createRoute({
+  method: 'post',
+  path: '/api/logout',
+  summary: 'Log out',
+  responses: { 204: { description: 'Logged out' }, ...problems },
+});
+const whoAmI = createRoute({
+  method: 'get',
+  path: '/api/me',
+  summary: 'Who is logged in',
+  responses: { 200: answer('Who is logged in', me), ...problems },
+});
+
+export function authRoutes(context: Context) {
+  const router = createRouter();
+  router.use('/api/me', requireCaller(context));
+  return router
+    .openapi(login, async (c) => {
+      checkOrigin(c.req.header('origin'), c.req.url, context.publicUrl);
+      const { email, password } = c.req.valid('json');
+      const { token, caller } = await logIn(context.db, email, password);
+      setCookie(c, sessionCookie, token, {
+        httpOnly: true,
+        sameSite: 'Strict',
+        secure: new URL(context.publicUrl).protocol === 'https:',
+        path: '/',
+        maxAge: sessionLifetimeMs / 1000,
+      });
+      return c.json({ email: caller.name, role: caller.role }, 200);
+    })
+    .openapi(logout, async (c) => {
+      const token = getCookie(c, sessionCookie);
+      if (token) await logOut(context.db, token);
+      deleteCookie(c, sessionCookie, { path: '/' });
+      return c.body(null, 204);
+    })
+    .openapi(whoAmI, (c) => {
+      const caller = c.get('caller');
+      return c.json({ email: caller.name, role: caller.role }, 200);
+    });
+}

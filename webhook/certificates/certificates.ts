@@ -1,0 +1,155 @@
+import { randomBytes } from 'node:crypto';
+import { and, desc, eq, gt, inArray, isNull, lte, or, sql } from 'drizzle-orm';
+import { CaError } from '#ca/client.ts';
+import { record } from '../audit/audit.ts';
+import { sha256 } from '../auth/auth.ts';
+import type { Context } from '../context.ts';
+import type { Db } from '../db/connect.ts';
+import { AppError } from '../errors.ts';
+import { certificates, enrollmentTokens } from './table.ts';
+
+export type Profile = 'device' | 'broker' | 'service';
+
+export interface NewToken {
+  profile: Profile;
+  commonName: string;
+  names: string[];
+  lifetimeMs: number;
+}
+
+/** A one-time token for `POST /api/issue_cert`, bound to a profile and a name. It is shown once; only its hash is kept. */
+export async function createToken(
+  db: Db,
+  input: NewToken,
+  actor: string,
+): Promise<{ token: string; expiresAt: Date }> {
+  const token = randomBytes(32).toString('base64url');
+  const expiresAt = new Date(Date.now() + input.lifetimeMs);
+  await db.transaction(async (tx) => {
+    await tx.insert(enrollmentTokens).values({
+      tokenHash: sha256(token),
+      profile: input.profile,
+      commonName: input.commonName,
+      names: input.names,
+      createdBy: actor,
+      expiresAt,
+    });
+    await record(tx, {
+      actor,
+      action: 'certificate.token',
+      subject: input.commonName,
+      detail: { profile: input.profile, names: input.names },
+    });
+  });
+  return { token, expiresAt };
+}
+
+export interface IssuedView {
+  serial: string;
+  certificate: string;
+  chain: string;
+  notAfter: string;
+}
+
+/**
+ * Redeems a token. The token is bound to the CSR before the CA is asked, so that two callers cannot both use it, while the one
+ * whose answer was lost may ask again with the same CSR and gets the same certificate.
+ */
+export async function redeemToken(context: Context, token: string, csr: string): Promise<IssuedView> {
+  const csrHash = sha256(csr);
+  const [row] = await context.db
+    .update(enrollmentTokens)
+    .set({ usedByCsr: csrHash, usedAt: new Date() })
+    .where(
+      and(
+        eq(enrollmentTokens.tokenHash, sha256(token)),
+        gt(enrollmentTokens.expiresAt, new Date()),
+        or(isNull(enrollmentTokens.usedByCsr), eq(enrollmentTokens.usedByCsr, csrHash)),
+      ),
+    )
+    .returning();
+  if (!row) throw new AppError('token_invalid', 'The token is unknown, used, or has expired.');
+  try {
+    return await issue(context, { profile: row.profile, commonName: row.commonName, names: row.names, csr });
+  } catch (error) {
+    // A refused CSR has cost nothing: the token may be tried with a corrected one.
+    await context.db
+      .update(enrollmentTokens)
+      .set({ usedByCsr: null, usedAt: null })
+      .where(eq(enrollmentTokens.tokenHash, row.tokenHash));
+    throw error;
+  }
+}
+
+/** Asks the CA and keeps what it answers. CA errors come out as `AppError`s of the same codes. */
+export async function issue(
+  context: Context,
+  request: { profile: Profile; commonName: string; names?: string[]; csr: string },
+): Promise<IssuedView> {
+  const issued = await context.authority.issue(request).catch((error: unknown) => {
+    throw error instanceof CaError ? toAppError(error) : error;
+  });
+  await context.db
+    .insert(certificates)
+    .values({
+      serial: issued.serial,
+      profile: request.profile,
+      commonName: issued.commonName,
+      certificate: issued.certificate,
+      chain: issued.chain,
+      notBefore: new Date(issued.notBefore),
+      notAfter: new Date(issued.notAfter),
+    })
+    .onConflictDoNothing();
+  const { serial, certificate, chain, notAfter } = issued;
+  return { serial, certificate, chain, notAfter };
+}
+
+function toAppError(error: CaError): AppError {
+  switch (error.code) {
+    case 'csr_malformed':
+    case 'csr_signature_invalid':
+    case 'csr_name_mismatch':
+    case 'csr_key_refused':
+      return new AppError(error.code, error.message, { cause: error });
+    default:
+      return new AppError('ca_unavailable', 'The certificate authority does not answer.', { cause: error });
+  }
+}
+
+/** The certificate that each device was last seen with, or else the newest one issued to it. */
+export async function findCurrent(
+  db: Db,
+  names: string[],
+): Promise<Map<string, { serial: string; notAfter: string }>> {
+  if (names.length === 0) return new Map();
+  const rows = await db
+    .selectDistinctOn([certificates.commonName], {
+      commonName: certificates.commonName,
+      serial: certificates.serial,
+      notAfter: certificates.notAfter,
+    })
+    .from(certificates)
+    .where(and(inArray(certificates.commonName, names), eq(certificates.profile, 'device')))
+    .orderBy(
+      certificates.commonName,
+      sql`${certificates.firstSeenAt} desc nulls last`,
+      desc(certificates.notAfter),
+    );
+  return new Map(rows.map((r) => [r.commonName, { serial: r.serial, notAfter: r.notAfter.toISOString() }]));
+}
+
+/** These serials were used in a connection. */
+export async function markSeen(db: Db, serials: string[]): Promise<void> {
+  await db
+    .update(certificates)
+    .set({ firstSeenAt: new Date() })
+    .where(and(inArray(certificates.serial, serials), isNull(certificates.firstSeenAt)));
+}
+
+/** Tokens that have been out of date for a day tell nobody anything. */
+export async function forgetOldTokens(db: Db): Promise<void> {
+  await db
+    .delete(enrollmentTokens)
+    .where(lte(enrollmentTokens.expiresAt, new Date(Date.now() - 24 * 3600_000)));
+}

@@ -1,0 +1,130 @@
+/** The webhook's configuration: the environment is read here, once, and every problem is listed before anything starts. */
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const url = z.url({ protocol: /^https?$/ });
+const text = z.string().min(1);
+
+export const environmentSchema = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  PORT: port.default(8080),
+  INTERNAL_PORT: port.default(8081),
+  PUBLIC_URL: url.optional(),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  S3_ENDPOINT: url.optional(),
+  S3_BUCKET: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/)
+    .optional(),
+  S3_PUBLIC_URL: url.optional(),
+  S3_DEVICE_URL: z.url({ protocol: /^https$/ }).optional(),
+  AWS_REGION: z.string().default('us-east-1'),
+  EMQX_API_URL: url.optional(),
+  EMQX_API_KEY: text.optional(),
+  EMQX_API_SECRET: text.optional(),
+  CA_URL: z.url({ protocol: /^https$/ }).optional(),
+  CA_CLIENT_CERT: text.optional(),
+  CA_CLIENT_KEY: text.optional(),
+  CA_ROOT: text.optional(),
+  WEBHOOK_TOKEN: z.string().min(16).optional(),
+  FLOTA_API_TOKEN: z.string().min(16).optional(),
+  FLOTA_ADMIN_EMAIL: z.email().optional(),
+  FLOTA_ADMIN_PASSWORD: z.string().min(8).optional(),
+  FIRMWARE_KEYS: text.optional(),
+});
+export type Environment = z.infer<typeof environmentSchema>;
+
+/** Every problem of a configuration, a line each. */
+export class ConfigError extends Error {
+  readonly problems: string[];
+  constructor(problems: string[]) {
+    super(problems.join('\n'));
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/** Validates variables against a schema; an empty variable counts as not set. Shared with `npm start`, which has a few more. */
+export function parseEnvironment<S extends z.ZodType>(
+  schema: S,
+  env: Record<string, string | undefined>,
+): z.infer<S> {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = schema.safeParse(set);
+  if (parsed.success) return parsed.data;
+  throw new ConfigError(parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`));
+}
+
+export type Config = ReturnType<typeof toConfig>;
+
+/** For a copy of its own (`webhook/main.ts`), where every other part is a real one somewhere else. */
+export function toConfig(env: Environment, readFile: (path: string) => string) {
+  const problems: string[] = [];
+  const need = <K extends keyof Environment>(name: K): NonNullable<Environment[K]> => {
+    const value = env[name];
+    if (value === undefined) problems.push(`${name}: is needed`);
+    return value as NonNullable<Environment[K]>;
+  };
+  const file = (name: 'CA_CLIENT_CERT' | 'CA_CLIENT_KEY' | 'CA_ROOT' | 'FIRMWARE_KEYS'): string => {
+    const path = need(name);
+    if (path === undefined) return '';
+    try {
+      return readFile(path);
+    } catch (error) {
+      problems.push(`${name}: ${(error as Error).message}`);
+      return '';
+    }
+  };
+  const config = {
+    host: env.HOST,
+    port: env.PORT,
+    internalPort: env.INTERNAL_PORT,
+    publicUrl: env.PUBLIC_URL ?? null,
+    databaseUrl: need('DATABASE_URL'),
+    store: {
+      endpoint: env.S3_ENDPOINT,
+      publicUrl: env.S3_PUBLIC_URL,
+      deviceUrl: env.S3_DEVICE_URL,
+      bucket: need('S3_BUCKET'),
+      region: env.AWS_REGION,
+    },
+    emqx: { url: need('EMQX_API_URL'), key: need('EMQX_API_KEY'), secret: need('EMQX_API_SECRET') },
+    ca: {
+      url: need('CA_URL'),
+      cert: file('CA_CLIENT_CERT'),
+      key: file('CA_CLIENT_KEY'),
+      ca: file('CA_ROOT'),
+    },
+    webhookToken: need('WEBHOOK_TOKEN'),
+    apiToken: env.FLOTA_API_TOKEN ?? null,
+    admin:
+      env.FLOTA_ADMIN_EMAIL && env.FLOTA_ADMIN_PASSWORD
+        ? { email: env.FLOTA_ADMIN_EMAIL, password: env.FLOTA_ADMIN_PASSWORD }
+        : null,
+    trustedKeys: parseKeys(file('FIRMWARE_KEYS'), problems),
+  };
+  if (Boolean(env.FLOTA_ADMIN_EMAIL) !== Boolean(env.FLOTA_ADMIN_PASSWORD)) {
+    problems.push('FLOTA_ADMIN_EMAIL and FLOTA_ADMIN_PASSWORD: give both or neither');
+  }
+  if (env.PORT !== 0 && env.PORT === env.INTERNAL_PORT) problems.push('PORT and INTERNAL_PORT: must differ');
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+const keySet = z.object({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })).min(1) });
+
+function parseKeys(json: string, problems: string[]): z.infer<typeof keySet> {
+  if (json === '') return { keys: [] };
+  try {
+    return keySet.parse(JSON.parse(json));
+  } catch {
+    problems.push('FIRMWARE_KEYS: must be a JSON Web Key Set whose keys have a kid');
+    return { keys: [] };
+  }
+}
+
+/** The only reader of `process.env` in the webhook. */
+export function readConfig(): Config {
+  return toConfig(parseEnvironment(environmentSchema, process.env), (path) => readFileSync(path, 'utf8'));
+}

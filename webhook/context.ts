@@ -1,0 +1,33 @@
+import type { JSONWebKeySet } from 'jose';
+import type { CertificateAuthority } from '#ca/client.ts';
+import type { EmqxApi } from '#emqx/api.ts';
+import type { Database, Db } from './db/connect.ts';
+import type { ObjectStore } from './firmware/objects.ts';
+import type { FirmwareSigner } from './firmware/signer.ts';
+import type { Live } from './live/live.ts';
+import type { Log } from './log.ts';
+
+/** Everything that operations and routes need, wired once by `server.ts`. */
+export interface Context {
+  database: Database;
+  db: Db;
+  objects: ObjectStore;
+  broker: EmqxApi;
+  authority: CertificateAuthority;
+  /** Null where manifests are signed elsewhere and brought in (`npm run firmware -- sign`). */
+  signer: FirmwareSigner | null;
+  /** Public firmware signing keys: a manifest brought in from outside must verify against one. */
+  trustedKeys: JSONWebKeySet;
+  live: Live;
+  log: Log;
+  /** Tells this copy's dispatcher that there is work. */
+  wake: () => void;
+  /** Aborted when this copy shuts down: long answers end. */
+  closing: AbortSignal;
+  webhookToken: string;
+  apiToken: string | null;
+  /** Where admins reach the console; its origin is the one that may change things by cookie. */
+  publicUrl: string;
+  /** Built console to serve at `/`, or null. */
+  consoleDir: string | null;
+}

@@ -1,0 +1,266 @@
+/**
+ * The life of one update on one device, as a pure function: (target, event, now) → (target, commands). It decides everything;
+ * the database only stores what it says. It must hold when events are lost, repeated, late or out of order.
+ */
+import type { DeviceError, DownloadStats } from '#emqx/protocol.ts';
+import { isTransient, type Policy, retryDelay } from './policy.ts';
+import { isOpen, type TargetState } from './states.ts';
+
+/** Times are ms since 1970. `sha256` is the digest that the device must attest. */
+export interface Target {
+  readonly deploymentId: string;
+  readonly deviceId: string;
+  readonly component: string;
+  readonly sha256: string;
+  readonly policy: Policy;
+  readonly totalBytes: number;
+  state: TargetState;
+  /** Number of the present (or last) attempt; 0 before the first. */
+  attempt: number;
+  cancelRequested: boolean;
+  receivedBytes: number;
+  bytesPerSecond: number | null;
+  error: { code: string; message?: string } | null;
+  stats: DownloadStats | null;
+  /** pending: not before this. */
+  nextAttemptAt: number | null;
+  /** When the present stage times out. */
+  deadlineAt: number | null;
+}
+
+export type TargetEvent =
+  | { type: 'dispatch' }
+  | { type: 'subscribed' }
+  | { type: 'tick' }
+  | { type: 'cancel' }
+  | { type: 'supersede' }
+  | { type: 'ack'; attempt: number; accepted: boolean; error?: DeviceError }
+  | {
+      type: 'progress';
+      attempt: number;
+      stage: 'downloading' | 'verifying' | 'installing';
+      receivedBytes: number;
+      bytesPerSecond?: number;
+      urlExpired?: boolean;
+    }
+  | {
+      type: 'result';
+      attempt: number;
+      outcome: 'succeeded' | 'failed' | 'rolled_back';
+      runningSha256: string;
+      error?: DeviceError;
+      stats?: DownloadStats;
+    }
+  | { type: 'booted'; runningSha256: string }
+  | { type: 'cancel_ack'; attempt: number; cancelled: boolean; error?: DeviceError };
+
+/** `request` makes a fresh URL when it is sent; `cancel` stops the attempt on the device. */
+export interface TargetCommand {
+  type: 'request' | 'cancel';
+  attempt: number;
+}
+
+export interface Step {
+  target: Target;
+  commands: TargetCommand[];
+}
+
+export function step(target: Target, event: TargetEvent, now: number): Step {
+  switch (event.type) {
+    case 'dispatch':
+      return dispatch(target, now);
+    case 'subscribed':
+      return subscribed(target);
+    case 'tick':
+      return tick(target, now);
+    case 'cancel':
+      return cancel(target, now);
+    case 'supersede':
+      return target.state === 'pending'
+        ? stay(finish(target, 'skipped', { code: 'superseded' }))
+        : stay(target);
+    case 'booted':
+      return attested(target, event.runningSha256) ? stay(succeed(target)) : stay(target);
+    default:
+      return fromDevice(target, event, now);
+  }
+}
+
+type AttemptEvent = Extract<TargetEvent, { attempt: number }>;
+
+function fromDevice(target: Target, event: AttemptEvent, now: number): Step {
+  // An attested success stands whichever attempt brought it, and corrects a verdict that came too early.
+  if (event.type === 'result' && event.outcome === 'succeeded' && attested(target, event.runningSha256)) {
+    return stay(succeed(target, event.stats));
+  }
+  if (event.type === 'cancel_ack') return cancelAck(target, event, now);
+  if (event.attempt !== target.attempt) return stay(target);
+  switch (event.type) {
+    case 'ack':
+      return ack(target, event, now);
+    case 'progress':
+      return progress(target, event, now);
+    case 'result':
+      return result(target, event, now);
+  }
+}
+
+function dispatch(target: Target, now: number): Step {
+  if (target.state !== 'pending' || (target.nextAttemptAt ?? 0) > now) return stay(target);
+  const attempt = target.attempt + 1;
+  return {
+    target: {
+      ...target,
+      state: 'sent',
+      attempt,
+      receivedBytes: 0,
+      bytesPerSecond: null,
+      error: null,
+      nextAttemptAt: null,
+      deadlineAt: now + target.policy.ackTimeoutMs,
+    },
+    commands: [{ type: 'request', attempt }],
+  };
+}
+
+/** The device is back and can hear us: what it may have missed is said again. Deadlines stay, or flapping would go on for ever. */
+function subscribed(target: Target): Step {
+  switch (target.state) {
+    case 'sent':
+    case 'accepted':
+    case 'downloading':
+      return { target, commands: [{ type: 'request', attempt: target.attempt }] };
+    case 'cancelling':
+      return { target, commands: [{ type: 'cancel', attempt: target.attempt }] };
+    default:
+      return stay(target);
+  }
+}
+
+function tick(target: Target, now: number): Step {
+  if (target.deadlineAt === null || target.deadlineAt > now || !isOpen(target.state)) return stay(target);
+  if (target.state === 'cancelling' || target.cancelRequested) {
+    return stay(finish(target, 'timed_out', { code: 'timed_out', message: 'no answer to the cancel' }));
+  }
+  const error = { code: 'timed_out', message: `no news while ${target.state}` };
+  return stay(retry(target, error, now) ?? finish(target, 'timed_out', error));
+}
+
+function cancel(target: Target, now: number): Step {
+  if (target.state === 'pending')
+    return stay(finish({ ...target, cancelRequested: true }, 'cancelled', null));
+  if (!isOpen(target.state) || target.cancelRequested) return stay(target);
+  return {
+    target: {
+      ...target,
+      state: 'cancelling',
+      cancelRequested: true,
+      deadlineAt: now + target.policy.cancelTimeoutMs,
+    },
+    commands: [{ type: 'cancel', attempt: target.attempt }],
+  };
+}
+
+function cancelAck(target: Target, event: Extract<TargetEvent, { type: 'cancel_ack' }>, now: number): Step {
+  const awaited = target.state === 'cancelling' || (target.state === 'timed_out' && target.cancelRequested);
+  if (!awaited || event.attempt !== target.attempt) return stay(target);
+  // A device that never got the request has nothing to stop.
+  if (event.cancelled || event.error?.code === 'unknown_deployment')
+    return stay(finish(target, 'cancelled', null));
+  // Too late: the new image is being booted, and its own report decides.
+  return stay({ ...target, state: 'installing', deadlineAt: now + target.policy.installTimeoutMs });
+}
+
+function ack(target: Target, event: Extract<TargetEvent, { type: 'ack' }>, now: number): Step {
+  if (stopsAgain(target)) return again(target);
+  if (target.state !== 'sent') return stay(target);
+  if (!event.accepted) return stay(failed(target, event.error ?? { code: 'bad_request' }, now));
+  return stay({ ...target, state: 'accepted', deadlineAt: now + target.policy.downloadTimeoutMs });
+}
+
+function progress(target: Target, event: Extract<TargetEvent, { type: 'progress' }>, now: number): Step {
+  if (stopsAgain(target)) return again(target);
+  const installing = event.stage !== 'downloading';
+  const before: TargetState[] = installing
+    ? ['sent', 'accepted', 'downloading', 'installing']
+    : ['sent', 'accepted', 'downloading'];
+  if (!before.includes(target.state)) return stay(target);
+  const next: Target = {
+    ...target,
+    state: installing ? 'installing' : 'downloading',
+    receivedBytes: Math.min(Math.max(target.receivedBytes, event.receivedBytes), target.totalBytes),
+    bytesPerSecond: event.bytesPerSecond ?? (installing ? null : target.bytesPerSecond),
+    deadlineAt: now + (installing ? target.policy.installTimeoutMs : target.policy.downloadTimeoutMs),
+  };
+  return { target: next, commands: event.urlExpired ? [{ type: 'request', attempt: target.attempt }] : [] };
+}
+
+function result(target: Target, event: Extract<TargetEvent, { type: 'result' }>, now: number): Step {
+  if (!isOpen(target.state) || target.state === 'pending') return stay(target);
+  const known = { ...target, stats: event.stats ?? target.stats };
+  if (event.outcome === 'rolled_back') {
+    return stay(finish(known, 'rolled_back', event.error ?? { code: 'boot_failed' }));
+  }
+  const error =
+    event.outcome === 'succeeded'
+      ? { code: 'attestation_mismatch', message: 'the device reports success but runs another image' }
+      : (event.error ?? { code: 'download_failed' });
+  return stay(failed(known, error, now));
+}
+
+function attested(target: Target, runningSha256: string): boolean {
+  if (runningSha256 !== target.sha256 || target.attempt === 0) return false;
+  return (
+    (isOpen(target.state) && target.state !== 'pending') || correctable(target.state) || waitsAgain(target)
+  );
+}
+
+/** Verdicts that were made without the device's own word. */
+function correctable(state: TargetState): boolean {
+  return state === 'timed_out' || state === 'failed' || state === 'rolled_back';
+}
+
+/** pending between two attempts: the first may still end well. */
+function waitsAgain(target: Target): boolean {
+  return target.state === 'pending' && target.attempt > 0;
+}
+
+function succeed(target: Target, stats?: DownloadStats): Target {
+  const done = finish(target, 'succeeded', null);
+  return { ...done, receivedBytes: target.totalBytes, stats: stats ?? target.stats };
+}
+
+function failed(target: Target, error: { code: string; message?: string }, now: number): Target {
+  return retry(target, error, now) ?? finish(target, 'failed', error);
+}
+
+/** Back to pending with a back-off, or null when the policy has no more attempts for this error. */
+function retry(target: Target, error: { code: string; message?: string }, now: number): Target | null {
+  if (target.cancelRequested || !isTransient(error.code) || target.attempt >= target.policy.maxAttempts)
+    return null;
+  return {
+    ...target,
+    state: 'pending',
+    error,
+    bytesPerSecond: null,
+    deadlineAt: null,
+    nextAttemptAt: now + retryDelay(target.policy, target.attempt, target.deviceId),
+  };
+}
+
+function finish(target: Target, state: TargetState, error: Target['error']): Target {
+  return { ...target, state, error, bytesPerSecond: null, deadlineAt: null, nextAttemptAt: null };
+}
+
+/** The device works on what was cancelled (the cancel was lost, or the request overtook it): tell it again. */
+function stopsAgain(target: Target): boolean {
+  return target.cancelRequested && (target.state === 'cancelled' || target.state === 'timed_out');
+}
+
+function again(target: Target): Step {
+  return { target, commands: [{ type: 'cancel', attempt: target.attempt }] };
+}
+
+function stay(target: Target): Step {
+  return { target, commands: [] };
+}

@@ -1,0 +1,206 @@
+/**
+ * Commands leave through here: claimed under a lease, sent in bulk after the commit, deleted once the broker has them. PostgreSQL is
+ * the queue; the broker's session is only an optimisation, so a command for a device that is not subscribed waits here.
+ */
+import { randomUUID } from 'node:crypto';
+import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
+import type { PublishMessage, PublishOutcome } from '#emqx/api.ts';
+import { type DownlinkTopic, mountedTopic } from '#emqx/protocol.ts';
+import type { Context } from '../context.ts';
+import { type Db, query } from '../db/connect.ts';
+import { deviceUrlLifetimeS } from '../firmware/objects.ts';
+import { firmwares } from '../firmware/table.ts';
+import { activeStates } from './states.ts';
+import { deployments, outbox, targets } from './table.ts';
+
+export interface Command {
+  deviceId: string;
+  /** As the device sees it; certificate topics may have the leading slash. */
+  topic: DownlinkTopic | `/${DownlinkTopic}`;
+  /** The message without `id` and `at`, which are added on sending. */
+  body: Record<string, unknown>;
+}
+
+export async function enqueue(db: Db, commands: Command[]): Promise<void> {
+  await db.insert(outbox).values(commands.map((c) => ({ ...c, sendAt: new Date() })));
+}
+
+/** The devices subscribed: what was parked for them goes now. */
+export async function unpark(db: Db, deviceIds: string[]): Promise<void> {
+  await db
+    .update(outbox)
+    .set({ sendAt: new Date() })
+    .where(and(inArray(outbox.deviceId, deviceIds), isNull(outbox.sendAt)));
+}
+
+const batch = 1000;
+const leaseS = 30;
+const maxBackOffS = 60;
+
+interface Row {
+  id: string;
+  deviceId: string;
+  topic: string;
+  deploymentId: string | null;
+  attempt: number | null;
+  body: Record<string, unknown> | null;
+  tries: number;
+  manifest: string | null;
+  s3Path: string | null;
+}
+
+/** Sends one batch; answers whether there may be more. Throws what the broker's client throws; rows then wait for their lease. */
+export async function send(context: Context): Promise<boolean> {
+  const rows = await claim(context.db);
+  if (rows.length === 0) return false;
+  const { live, stale } = split(rows);
+  const messages = await Promise.all(live.map((row) => toMessage(context, row)));
+  let outcomes: PublishOutcome[];
+  try {
+    outcomes = messages.length ? await context.broker.publishBulk(messages) : [];
+  } catch (error) {
+    await backOff(context.db, live);
+    await remove(context.db, stale);
+    throw error;
+  }
+  await settle(context, live, stale, outcomes);
+  return rows.length === batch;
+}
+
+/** Leases rows that are due, oldest first; a request comes with what its message is made of if its attempt is still alive. */
+async function claim(db: Db): Promise<Row[]> {
+  const claimed = await query<{ id: string }>(
+    db,
+    sql`update outbox set send_at = now() + make_interval(secs => ${leaseS}), tries = tries + 1
+        where id in (select id from outbox where send_at <= now() order by id limit ${batch} for update skip locked)
+        returning id`,
+  );
+  if (claimed.length === 0) return [];
+  const rows = await db
+    .select({
+      id: sql<string>`${outbox.id}::text`,
+      deviceId: outbox.deviceId,
+      topic: outbox.topic,
+      deploymentId: outbox.deploymentId,
+      attempt: outbox.attempt,
+      body: outbox.body,
+      tries: outbox.tries,
+      manifest: firmwares.manifest,
+      s3Path: firmwares.s3Path,
+    })
+    .from(outbox)
+    .leftJoin(
+      targets,
+      and(
+        eq(targets.deploymentId, outbox.deploymentId),
+        eq(targets.deviceId, outbox.deviceId),
+        eq(targets.attempt, outbox.attempt),
+        inArray(
+          targets.state,
+          activeStates.filter((s) => s !== 'cancelling'),
+        ),
+      ),
+    )
+    .leftJoin(deployments, eq(deployments.id, targets.deploymentId))
+    .leftJoin(firmwares, eq(firmwares.id, deployments.firmwareId))
+    .where(
+      inArray(
+        outbox.id,
+        claimed.map((r) => Number(r.id)),
+      ),
+    )
+    .orderBy(outbox.id);
+  return rows;
+}
+
+/** A request whose attempt was cancelled, replaced or has ended must not be sent any more. */
+function split(rows: Row[]): { live: Row[]; stale: Row[] } {
+  const isStale = (row: Row) => isRequest(row) && row.s3Path === null;
+  return { live: rows.filter((row) => !isStale(row)), stale: rows.filter(isStale) };
+}
+
+function isRequest(row: Row): boolean {
+  return row.topic === 'firmware/download/request';
+}
+
+async function toMessage(context: Context, row: Row): Promise<PublishMessage> {
+  const common = { id: randomUUID(), at: new Date().toISOString() };
+  const attempt = { deployment: row.deploymentId, attempt: row.attempt };
+  let payload: Record<string, unknown>;
+  if (isRequest(row)) {
+    const { url, expiresAt } = await context.objects.presignForDevice(row.s3Path!);
+    payload = { ...common, ...attempt, manifest: row.manifest, url, urlExpiresAt: expiresAt.toISOString() };
+  } else if (row.topic === 'firmware/download/cancel') {
+    payload = { ...common, ...attempt };
+  } else {
+    payload = { ...common, ...row.body };
+  }
+  return {
+    topic: mountedTopic(row.deviceId, row.topic),
+    payload: JSON.stringify(payload),
+    qos: 1,
+    ...(isRequest(row) && { messageExpirySeconds: deviceUrlLifetimeS }),
+  };
+}
+
+async function settle(
+  context: Context,
+  live: Row[],
+  stale: Row[],
+  outcomes: PublishOutcome[],
+): Promise<void> {
+  const of = (kind: PublishOutcome['kind']) => live.filter((_, i) => outcomes[i]?.kind === kind);
+  const refused = of('refused');
+  for (const row of refused) {
+    const outcome = outcomes[live.indexOf(row)] as Extract<PublishOutcome, { kind: 'refused' }>;
+    context.log('error', 'command refused by the broker', {
+      topic: row.topic,
+      device: row.deviceId,
+      reason: outcome.reason,
+    });
+  }
+  // Subscribing brings a request again, with a fresh URL; everything else waits here for the device.
+  const absent = of('no_subscriber');
+  await remove(context.db, [...stale, ...of('routed'), ...refused, ...absent.filter(isRequest)]);
+  await park(
+    context.db,
+    absent.filter((row) => !isRequest(row)),
+  );
+  await backOff(context.db, of('failed'));
+}
+
+async function remove(db: Db, rows: Row[]): Promise<void> {
+  if (rows.length)
+    await db.delete(outbox).where(
+      inArray(
+        outbox.id,
+        rows.map((r) => Number(r.id)),
+      ),
+    );
+}
+
+async function park(db: Db, rows: Row[]): Promise<void> {
+  if (rows.length)
+    await db
+      .update(outbox)
+      .set({ sendAt: null })
+      .where(
+        inArray(
+          outbox.id,
+          rows.map((r) => Number(r.id)),
+        ),
+      );
+}
+
+async function backOff(db: Db, rows: Row[]): Promise<void> {
+  if (rows.length === 0) return;
+  await db
+    .update(outbox)
+    .set({ sendAt: sql`now() + make_interval(secs => least(${maxBackOffS}, power(2, least(tries, 10))))` })
+    .where(
+      inArray(
+        outbox.id,
+        rows.map((r) => Number(r.id)),
+      ),
+    );
+}

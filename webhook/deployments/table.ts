@@ -1,0 +1,121 @@
+import { sql } from 'drizzle-orm';
+import {
+  bigint,
+  bigserial,
+  boolean,
+  doublePrecision,
+  foreignKey,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
+import type { DownloadStats } from '#emqx/protocol.ts';
+import { devices } from '../devices/table.ts';
+import { firmwares } from '../firmware/table.ts';
+import type { Policy } from './policy.ts';
+import { targetStates } from './states.ts';
+
+export const deployments = pgTable(
+  'deployments',
+  {
+    id: uuid().primaryKey().defaultRandom(),
+    firmwareId: uuid('firmware_id')
+      .notNull()
+      .references(() => firmwares.id),
+    state: text({ enum: ['running', 'completed', 'cancelled'] }).notNull(),
+    selection: jsonb().$type<{ regions: string[]; divisions: string[]; devices: string[] }>().notNull(),
+    policy: jsonb().$type<Policy>().notNull(),
+    createdBy: text('created_by').notNull(),
+    createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+    finishedAt: timestamp('finished_at', { withTimezone: true }),
+  },
+  (t) => [
+    index('deployments_created').on(t.createdAt),
+    index('deployments_running').on(t.id).where(sql`state = 'running'`),
+  ],
+);
+
+/** One device's update within a deployment; written only with what `machine.ts` says. */
+export const targets = pgTable(
+  'targets',
+  {
+    deploymentId: uuid('deployment_id')
+      .notNull()
+      .references(() => deployments.id, { onDelete: 'cascade' }),
+    deviceId: text('device_id')
+      .notNull()
+      .references(() => devices.id, { onDelete: 'cascade' }),
+    component: text().notNull(),
+    state: text({ enum: targetStates }).notNull(),
+    attempt: integer().notNull().default(0),
+    cancelRequested: boolean('cancel_requested').notNull().default(false),
+    receivedBytes: bigint('received_bytes', { mode: 'number' }).notNull().default(0),
+    totalBytes: bigint('total_bytes', { mode: 'number' }).notNull(),
+    bytesPerSecond: doublePrecision('bytes_per_second'),
+    errorCode: text('error_code'),
+    errorMessage: text('error_message'),
+    stats: jsonb().$type<DownloadStats>(),
+    nextAttemptAt: timestamp('next_attempt_at', { withTimezone: true }),
+    deadlineAt: timestamp('deadline_at', { withTimezone: true }),
+    updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.deploymentId, t.deviceId] }),
+    // At most one update runs on a component of a device.
+    uniqueIndex('targets_one_active')
+      .on(t.deviceId, t.component)
+      .where(sql`state in ('sent', 'accepted', 'downloading', 'installing', 'cancelling')`),
+    index('targets_pending').on(t.deviceId, t.component).where(sql`state = 'pending'`),
+    index('targets_deadline').on(t.deadlineAt).where(sql`deadline_at is not null`),
+    index('targets_device').on(t.deviceId),
+    index('targets_state').on(t.deploymentId, t.state),
+  ],
+);
+
+/** A device's timeline: one row for every transition. */
+export const targetEvents = pgTable(
+  'target_events',
+  {
+    id: bigserial({ mode: 'number' }).primaryKey(),
+    deploymentId: uuid('deployment_id').notNull(),
+    deviceId: text('device_id').notNull(),
+    at: timestamp({ withTimezone: true }).notNull(),
+    event: text().notNull(),
+    state: text().notNull(),
+    detail: text(),
+  },
+  (t) => [
+    foreignKey({
+      columns: [t.deploymentId, t.deviceId],
+      foreignColumns: [targets.deploymentId, targets.deviceId],
+    }).onDelete('cascade'),
+    index('target_events_target').on(t.deploymentId, t.deviceId, t.id),
+  ],
+);
+
+/**
+ * Commands on their way to the broker. A `request` row names its attempt only: the URL is made when it is sent. `body` of the
+ * others is the whole message. A row is claimed under a lease, so a copy that dies loses nothing.
+ */
+export const outbox = pgTable(
+  'outbox',
+  {
+    id: bigserial({ mode: 'number' }).primaryKey(),
+    deviceId: text('device_id').notNull(),
+    topic: text().notNull(),
+    deploymentId: uuid('deployment_id'),
+    attempt: integer(),
+    body: jsonb().$type<Record<string, unknown>>(),
+    tries: integer().notNull().default(0),
+    /** Not before this; a lease while a copy is sending it. Null: parked until the device subscribes again. */
+    sendAt: timestamp('send_at', { withTimezone: true }),
+    createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+  },
+  (t) => [index('outbox_send_at').on(t.sendAt), index('outbox_device').on(t.deviceId)],
+);

@@ -1,0 +1,81 @@
+/** What events say of devices, applied set-based: one statement a kind and commit group, newest value wins. */
+import { sql } from 'drizzle-orm';
+import { type Db, query } from '../db/connect.ts';
+
+export interface Connected {
+  deviceId: string;
+  connectedAt: number;
+  certificateSerial: string | null;
+}
+
+export interface RunningReport {
+  deviceId: string;
+  seq: [number, number];
+  component: string;
+  version: string;
+  sha256: string;
+  securityVersion: number;
+}
+
+/** Those of the ids that are registered. */
+export async function findKnown(db: Db, ids: string[]): Promise<Set<string>> {
+  const rows = await query<{ id: string }>(
+    db,
+    sql`select id from devices where id in (select value from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb))`,
+  );
+  return new Set(rows.map((row) => row.id));
+}
+
+/** A connect is not yet reachable: what is published before the device has subscribed is lost. */
+export async function markConnected(db: Db, rows: Connected[]): Promise<void> {
+  await db.execute(sql`
+    update devices d
+    set online = true, reachable = false,
+        connected_at = to_timestamp(v."connectedAt" / 1000.0),
+        last_seen_at = greatest(d.last_seen_at, to_timestamp(v."connectedAt" / 1000.0)),
+        certificate_serial = v."certificateSerial"
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+      as v("deviceId" text, "connectedAt" double precision, "certificateSerial" text)
+    where d.id = v."deviceId"
+      and (d.connected_at is null or d.connected_at < to_timestamp(v."connectedAt" / 1000.0))`);
+}
+
+export async function markReachable(db: Db, deviceIds: string[]): Promise<void> {
+  await db.execute(sql`
+    update devices set online = true, reachable = true, last_seen_at = now()
+    where id in (select value from jsonb_array_elements_text(${JSON.stringify(deviceIds)}::jsonb))`);
+}
+
+/** Only when no newer connection is known: events of two connections may overtake each other. */
+export async function markDisconnected(
+  db: Db,
+  rows: { deviceId: string; connectedAt: number }[],
+): Promise<void> {
+  await db.execute(sql`
+    update devices d set online = false, reachable = false, last_seen_at = now()
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as v("deviceId" text, "connectedAt" double precision)
+    where d.id = v."deviceId"
+      and (d.connected_at is null or d.connected_at <= to_timestamp(v."connectedAt" / 1000.0))`);
+}
+
+/** Reports must come one a (device, component): the newest of the group. Older ones than stored are left out. */
+export async function recordRunning(db: Db, reports: RunningReport[]): Promise<void> {
+  const rows = reports.map(({ seq, ...rest }) => ({ ...rest, bootSeq: seq[0], seqNumber: seq[1] }));
+  await db.execute(sql`
+    insert into components
+      (device_id, component, version, sha256, security_version, boot_seq, seq_number, reported_at)
+    select v."deviceId", v.component, v.version, v.sha256, v."securityVersion", v."bootSeq", v."seqNumber", now()
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+      as v("deviceId" text, component text, version text, sha256 text, "securityVersion" int, "bootSeq" int, "seqNumber" int)
+    on conflict (device_id, component) do update
+    set version = excluded.version, sha256 = excluded.sha256, security_version = excluded.security_version,
+        boot_seq = excluded.boot_seq, seq_number = excluded.seq_number, reported_at = excluded.reported_at
+    where (components.boot_seq, components.seq_number) < (excluded.boot_seq, excluded.seq_number)`);
+}
+
+export async function recordHealth(db: Db, rows: { deviceId: string; health: unknown }[]): Promise<void> {
+  await db.execute(sql`
+    update devices d set health = v.health
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as v("deviceId" text, health jsonb)
+    where d.id = v."deviceId"`);
+}

@@ -1,0 +1,65 @@
+import {
+  boolean,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uuid,
+} from 'drizzle-orm/pg-core';
+
+export const regions = pgTable('regions', {
+  id: uuid().primaryKey().defaultRandom(),
+  name: text().notNull().unique(),
+});
+
+export const divisions = pgTable('divisions', {
+  id: uuid().primaryKey().defaultRandom(),
+  name: text().notNull().unique(),
+});
+
+/** `id` is the common name of the device's certificate. */
+export const devices = pgTable(
+  'devices',
+  {
+    id: text().primaryKey(),
+    name: text().notNull(),
+    regionId: uuid('region_id').references(() => regions.id),
+    divisionId: uuid('division_id').references(() => divisions.id),
+    hardware: text().notNull(),
+    online: boolean().notNull().default(false),
+    /** Subscribed to its request topic since it connected: from then on commands reach it. */
+    reachable: boolean().notNull().default(false),
+    /** Of the present (or last) connection, broker's clock: an older disconnect may arrive after a newer connect. */
+    connectedAt: timestamp('connected_at', { withTimezone: true }),
+    lastSeenAt: timestamp('last_seen_at', { withTimezone: true }),
+    certificateSerial: text('certificate_serial'),
+    health: jsonb(),
+    createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+  },
+  (t) => [
+    index('devices_region').on(t.regionId),
+    index('devices_division').on(t.divisionId),
+    index('devices_hardware').on(t.hardware),
+  ],
+);
+
+/** What each component of a device runs, by its last attested report; `bootSeq`/`seqNumber` keep older reports out. */
+export const components = pgTable(
+  'components',
+  {
+    deviceId: text('device_id')
+      .notNull()
+      .references(() => devices.id, { onDelete: 'cascade' }),
+    component: text().notNull(),
+    version: text().notNull(),
+    sha256: text().notNull(),
+    securityVersion: integer('security_version').notNull(),
+    bootSeq: integer('boot_seq').notNull(),
+    seqNumber: integer('seq_number').notNull(),
+    reportedAt: timestamp('reported_at', { withTimezone: true }).notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.deviceId, t.component] }), index('components_sha256').on(t.sha256)],
+);

@@ -1,0 +1,79 @@
+/**
+ * Every error that a caller can see: a closed set of stable codes. Only `app.onError` knows their HTTP statuses.
+ */
+export const statusByCode = {
+  invalid_request: 400,
+  malformed_json: 400,
+  unauthenticated: 401,
+  login_failed: 401,
+  token_invalid: 401,
+  forbidden: 403,
+  origin_refused: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  firmware_exists: 409,
+  device_exists: 409,
+  name_taken: 409,
+  deployment_finished: 409,
+  body_too_large: 413,
+  object_missing: 422,
+  object_empty: 422,
+  object_too_large: 422,
+  manifest_invalid: 422,
+  firmware_unsigned: 422,
+  no_targets: 422,
+  unknown_reference: 422,
+  csr_malformed: 422,
+  csr_signature_invalid: 422,
+  csr_name_mismatch: 422,
+  csr_key_refused: 422,
+  event_rejected: 400,
+  overloaded: 503,
+  shutting_down: 503,
+  database_unavailable: 503,
+  storage_unavailable: 503,
+  broker_unavailable: 503,
+  ca_unavailable: 503,
+  internal: 500,
+} as const;
+
+export type ErrorCode = keyof typeof statusByCode;
+
+export interface FieldError {
+  path: string;
+  message: string;
+}
+
+/** Thrown anywhere below the routes; `message` is shown to the caller, `cause` only logged. */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  readonly errors: FieldError[] | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; errors?: FieldError[] } = {}) {
+    super(message, { cause: options.cause });
+    this.name = 'AppError';
+    this.code = code;
+    this.errors = options.errors;
+  }
+}
+
+/** RFC 9457 problem details with our stable `code`. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  code: ErrorCode;
+  detail: string;
+  errors?: FieldError[];
+}
+
+export function toProblem(error: AppError): Problem {
+  return {
+    type: 'about:blank',
+    title: error.code.replaceAll('_', ' '),
+    status: statusByCode[error.code],
+    code: error.code,
+    detail: error.message,
+    ...(error.errors && { errors: error.errors }),
+  };
+}

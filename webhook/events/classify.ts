@@ -1,0 +1,151 @@
+/** The trust boundary for what devices say: a broker's row becomes a typed input, or is refused with a code. Pure. */
+import { createHash } from 'node:crypto';
+import {
+  type BrokerEvent,
+  type BrokerMessage,
+  type MessageOf,
+  maxUplinkBytes,
+  parseMountedTopic,
+  requestTopic,
+  topics,
+  type UplinkTopic,
+} from '#emqx/protocol.ts';
+
+export type RejectCode =
+  | 'topic_unknown'
+  | 'client_mismatch'
+  | 'payload_too_large'
+  | 'payload_not_json'
+  | 'payload_invalid'
+  | 'certificate_mismatch'
+  | 'device_unknown'
+  | 'id_reused';
+
+export interface Reject {
+  kind: 'reject';
+  code: RejectCode;
+  detail: string;
+  clientId: string;
+  topic: string | null;
+  body: string;
+}
+
+/** One message of one topic; `critical` has what acknowledging and ordering it needs. */
+export type DeviceMessage = {
+  [T in UplinkTopic]: {
+    kind: 'message';
+    deviceId: string;
+    topic: T;
+    message: MessageOf<T>;
+    receivedAt: number;
+    slash: boolean;
+    critical: { id: string; seq: [number, number] | null; digest: string } | null;
+  };
+}[UplinkTopic];
+
+export type Input =
+  | DeviceMessage
+  | { kind: 'connected'; deviceId: string; connectedAt: number; certificateSerial: string | null }
+  | { kind: 'disconnected'; deviceId: string; connectedAt: number }
+  | { kind: 'subscribed'; deviceId: string }
+  | { kind: 'ignored' }
+  | Reject;
+
+export function classify(event: BrokerEvent): Input {
+  switch (event.event) {
+    case 'connected': {
+      const subject = parseSubject(event.cert);
+      if (subject.commonName !== event.clientid) {
+        return reject(event, 'certificate_mismatch', `certificate of ${subject.commonName ?? 'nobody'}`);
+      }
+      return {
+        kind: 'connected',
+        deviceId: event.clientid,
+        connectedAt: event.connected_at,
+        certificateSerial: subject.serial,
+      };
+    }
+    case 'disconnected':
+      return { kind: 'disconnected', deviceId: event.clientid, connectedAt: event.connected_at };
+    case 'subscribed': {
+      const parsed = parseMountedTopic(event.topic);
+      if (parsed?.deviceId !== event.clientid || parsed.topic !== requestTopic) return { kind: 'ignored' };
+      return { kind: 'subscribed', deviceId: event.clientid };
+    }
+    case 'message':
+      return classifyMessage(event);
+  }
+}
+
+function classifyMessage(event: BrokerMessage): Input {
+  const parsed = parseMountedTopic(event.topic);
+  if (!parsed || topics[parsed.topic].direction !== 'up') {
+    return reject(event, 'topic_unknown', 'no uplink topic of the protocol');
+  }
+  // The broker vouches for the client id alone: what another client (or the publish API) sends in a device's name is not the device's.
+  if (event.clientid !== parsed.deviceId) {
+    return reject(event, 'client_mismatch', `client ${event.clientid} spoke as device ${parsed.deviceId}`);
+  }
+  if (Buffer.byteLength(event.payload) > maxUplinkBytes) {
+    return reject(event, 'payload_too_large', `more than ${maxUplinkBytes} bytes`);
+  }
+  const json = parseJson(event.payload);
+  if (json === undefined) return reject(event, 'payload_not_json', 'not JSON, or with a NUL character');
+  const { schema, class: messageClass } = topics[parsed.topic];
+  const result = schema.safeParse(json);
+  if (!result.success) {
+    const issue = result.error.issues[0]!;
+    return reject(event, 'payload_invalid', `${issue.path.join('.') || 'message'}: ${issue.message}`);
+  }
+  const message = result.data as { id: string; seq?: [number, number] };
+  // status/health is critical only as the report of a boot, which carries a seq; a renewal always is.
+  const isCritical =
+    messageClass === 'critical' && (message.seq !== undefined || parsed.topic !== 'status/health');
+  return {
+    kind: 'message',
+    deviceId: parsed.deviceId,
+    topic: parsed.topic,
+    message: result.data,
+    receivedAt: event.received_at,
+    slash: parsed.slash,
+    critical: isCritical
+      ? { id: message.id, seq: message.seq ?? null, digest: digest(parsed.topic, event.payload) }
+      : null,
+  } as DeviceMessage;
+}
+
+/** PostgreSQL's text cannot hold NUL, so a message with one is refused here instead of failing its whole commit group. */
+function parseJson(text: string): unknown {
+  if (/\\u0000|\0/.test(text)) return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+function digest(topic: string, payload: string): string {
+  return createHash('sha256').update(`${topic}\n${payload}`).digest('hex');
+}
+
+/** `SERIALNUMBER=0A1B,CN=dev-1`, as the broker prints a subject. */
+export function parseSubject(subject: string): { commonName: string | null; serial: string | null } {
+  const part = (name: string) =>
+    subject
+      .split(',')
+      .map((p) => p.trim())
+      .find((p) => p.toUpperCase().startsWith(`${name}=`))
+      ?.slice(name.length + 1) ?? null;
+  return { commonName: part('CN'), serial: part('SERIALNUMBER')?.toUpperCase() ?? null };
+}
+
+export function reject(event: BrokerEvent, code: RejectCode, detail: string): Reject {
+  return {
+    kind: 'reject',
+    code,
+    detail,
+    clientId: event.clientid,
+    topic: 'topic' in event ? event.topic : null,
+    body: event.event === 'message' ? event.payload : JSON.stringify(event),
+  };
+}

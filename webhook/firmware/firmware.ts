@@ -1,0 +1,164 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { and, count, desc, eq, ilike, or } from 'drizzle-orm';
+import type { Manifest } from '#emqx/protocol.ts';
+import { record } from '../audit/audit.ts';
+import type { Context } from '../context.ts';
+import { type Db, sqlState, uniqueViolation } from '../db/connect.ts';
+import { AppError } from '../errors.ts';
+import type { PresignedUrl } from './objects.ts';
+import { verifyManifest } from './signer.ts';
+import { firmwares } from './table.ts';
+
+export type Firmware = typeof firmwares.$inferSelect;
+
+/** Larger than any microcontroller's slot; keeps a mistake from being hashed for minutes. */
+export const maxFirmwareBytes = 256 * 1024 * 1024;
+
+export interface NewFirmware {
+  version: string;
+  fileName: string;
+  releaseNote: string;
+  s3Path: string;
+  name: string;
+  author: string;
+  hardware: string;
+  component: string;
+  securityVersion: number;
+}
+
+/** First of the three steps: where to put the file. Refuses a (version, fileName) that is there already. */
+export async function presignUpload(
+  context: Context,
+  file: { version: string; fileName: string; sha256?: string | undefined },
+): Promise<PresignedUrl & { headers: Record<string, string>; s3Path: string }> {
+  if (await findByFile(context.db, file.version, file.fileName)) throw exists(file);
+  const s3Path = `${file.version}/${randomUUID()}/${file.fileName}`;
+  return { ...(await context.objects.presignUpload(s3Path, file.sha256)), s3Path };
+}
+
+/** Last step: reads the uploaded object once for its size and digest, signs its manifest, and stores the row. */
+export async function register(context: Context, input: NewFirmware): Promise<Firmware> {
+  const [version, uuid, fileName, ...rest] = input.s3Path.split('/');
+  const ours = version === input.version && fileName === input.fileName && rest.length === 0;
+  if (!ours || !/^[0-9a-f-]{36}$/.test(uuid ?? '')) {
+    throw new AppError(
+      'invalid_request',
+      's3Path: must be the one that presigned_upload gave for this file.',
+    );
+  }
+  if (await findByFile(context.db, input.version, input.fileName)) throw exists(input);
+  const { sizeBytes, sha256 } = await digest(context, input.s3Path);
+  const manifest = await context.signer?.sign(toManifest({ ...input, sizeBytes, sha256 }));
+  const firmware = await context.db
+    .transaction(async (tx) => {
+      const [row] = await tx
+        .insert(firmwares)
+        .values({ ...input, sizeBytes, sha256, manifest: manifest ?? null })
+        .returning();
+      await record(tx, {
+        actor: input.author,
+        action: 'firmware.register',
+        subject: row!.id,
+        detail: { sha256 },
+      });
+      return row!;
+    })
+    .catch((error: unknown) => {
+      throw sqlState(error) === uniqueViolation ? exists(input) : error;
+    });
+  context.live.changed('firmware', firmware.id);
+  return firmware;
+}
+
+async function digest(context: Context, s3Path: string): Promise<{ sizeBytes: number; sha256: string }> {
+  const { stream, sizeBytes } = await context.objects.open(s3Path);
+  if (sizeBytes === 0 || sizeBytes > maxFirmwareBytes) {
+    stream.destroy();
+    if (sizeBytes === 0) throw new AppError('object_empty', 'The uploaded file is empty.');
+    throw new AppError('object_too_large', `The uploaded file is larger than ${maxFirmwareBytes} bytes.`);
+  }
+  const hash = createHash('sha256');
+  let read = 0;
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      read += chunk.length;
+    }
+  } catch (cause) {
+    throw new AppError('storage_unavailable', 'The file store broke off while the file was read.', { cause });
+  }
+  if (read !== sizeBytes) throw new AppError('storage_unavailable', 'The file store sent a truncated file.');
+  return { sizeBytes, sha256: hash.digest('hex') };
+}
+
+/** Brings in a manifest that was signed elsewhere. */
+export async function attachManifest(
+  context: Context,
+  id: string,
+  jws: string,
+  actor: string,
+): Promise<Firmware> {
+  const firmware = await get(context.db, id);
+  await verifyManifest(jws, toManifest(firmware), context.trustedKeys);
+  const row = await context.db.transaction(async (tx) => {
+    const [updated] = await tx
+      .update(firmwares)
+      .set({ manifest: jws, updatedAt: new Date() })
+      .where(eq(firmwares.id, id))
+      .returning();
+    await record(tx, { actor, action: 'firmware.sign', subject: id });
+    return updated!;
+  });
+  context.live.changed('firmware', id);
+  return row;
+}
+
+export function toManifest(
+  f: Pick<
+    Firmware,
+    'component' | 'hardware' | 'version' | 'securityVersion' | 'fileName' | 'sizeBytes' | 'sha256'
+  >,
+): Manifest {
+  return {
+    component: f.component,
+    hardware: f.hardware,
+    version: f.version,
+    securityVersion: f.securityVersion,
+    fileName: f.fileName,
+    size: f.sizeBytes,
+    sha256: f.sha256,
+  };
+}
+
+export async function list(
+  db: Db,
+  filter: { search?: string | undefined; limit?: number | undefined; offset: number },
+): Promise<{ items: Firmware[]; total: number }> {
+  const pattern = filter.search ? `%${filter.search.replace(/[\\%_]/g, '\\$&')}%` : null;
+  const where = pattern ? or(ilike(firmwares.name, pattern), ilike(firmwares.version, pattern)) : undefined;
+  const rows = db.select().from(firmwares).where(where).orderBy(desc(firmwares.createdAt), firmwares.id);
+  const items = await (filter.limit ? rows.limit(filter.limit).offset(filter.offset) : rows);
+  const [total] = await db.select({ value: count() }).from(firmwares).where(where);
+  return { items, total: total!.value };
+}
+
+export async function get(db: Db, id: string): Promise<Firmware> {
+  const [row] = await db.select().from(firmwares).where(eq(firmwares.id, id));
+  if (!row) throw new AppError('not_found', 'There is no such firmware.');
+  return row;
+}
+
+export async function findByFile(db: Db, version: string, fileName: string): Promise<Firmware | undefined> {
+  const [row] = await db
+    .select()
+    .from(firmwares)
+    .where(and(eq(firmwares.version, version), eq(firmwares.fileName, fileName)));
+  return row;
+}
+
+function exists(file: { version: string; fileName: string }): AppError {
+  return new AppError(
+    'firmware_exists',
+    `Version ${file.version} of ${file.fileName} is registered already.`,
+  );
+}

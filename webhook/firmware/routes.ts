@@ -1,0 +1,197 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { requireCaller } from '../auth/session.ts';
+import type { Context } from '../context.ts';
+import { listForFirmware, present as presentDeployment } from '../deployments/deployments.ts';
+import { deploymentSchema } from '../deployments/schema.ts';
+import { countRunning } from '../devices/devices.ts';
+import { AppError } from '../errors.ts';
+import { answer, createRouter, jsonBody, listOrPage, paging, problems } from '../http.ts';
+import * as firmware from './firmware.ts';
+
+const version = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/, 'must be 1 to 64 of letters, digits and . _ + -');
+/** One path segment of printable characters: it becomes part of an object key and of a device's file name. */
+const fileName = z
+  .string()
+  .regex(
+    /^[\p{L}\p{N}_][\p{L}\p{N} ._()+@-]{0,99}$/u,
+    'must be a plain file name: 1 to 100 letters, digits, spaces and . _ ( ) + @ -',
+  );
+const hardware = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
+const component = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,31}$/);
+
+export const firmwareSchema = z
+  .object({
+    id: z.uuid(),
+    name: z.string(),
+    version: z.string(),
+    fileName: z.string(),
+    author: z.string(),
+    hardware: z.string(),
+    component: z.string(),
+    securityVersion: z.int(),
+    releaseNote: z.string(),
+    s3Path: z.string(),
+    sizeBytes: z.int(),
+    sha256: z.string(),
+    signed: z.boolean(),
+    createdAt: z.string(),
+    updatedAt: z.string(),
+  })
+  .openapi('Firmware');
+
+const upload = createRoute({
+  method: 'post',
+  path: '/api/s3/presigned_upload',
+  summary: 'Step 1: where to PUT the file, and with which headers',
+  request: jsonBody(
+    z.object({
+      version,
+      fileName,
+      sha256: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/)
+        .optional(),
+    }),
+  ),
+  responses: {
+    200: answer(
+      'A presigned PUT; the headers are signed and must be sent as they are',
+      z.object({
+        url: z.string(),
+        headers: z.record(z.string(), z.string()),
+        s3Path: z.string(),
+        expiresAt: z.string(),
+      }),
+    ),
+    ...problems,
+  },
+});
+const register = createRoute({
+  method: 'post',
+  path: '/api/firmwares/metadata',
+  summary: 'Step 3: register the uploaded file',
+  request: jsonBody(
+    z.object({
+      version,
+      fileName,
+      releaseNote: z.string().max(10_000),
+      s3Path: z.string().max(400),
+      name: z.string().trim().min(1).max(100).optional(),
+      author: z.string().trim().min(1).max(254).optional(),
+      hardware: hardware.default('esp32-s3'),
+      component: component.default('main'),
+      securityVersion: z
+        .int()
+        .min(0)
+        .max(2 ** 31 - 1)
+        .default(0),
+    }),
+  ),
+  responses: { 201: answer('The firmware', firmwareSchema), ...problems },
+});
+const list = createRoute({
+  method: 'get',
+  path: '/api/firmwares/metadata',
+  summary: 'Firmwares, newest first',
+  request: { query: paging.extend({ search: z.string().max(100).optional() }) },
+  responses: {
+    200: answer('All, or a page with its total when `limit` is given', listOrPage(firmwareSchema)),
+    ...problems,
+  },
+});
+const get = createRoute({
+  method: 'get',
+  path: '/api/firmware/{id}',
+  summary: 'One firmware, where it runs and its deployments',
+  request: { params: z.object({ id: z.uuid() }) },
+  responses: {
+    200: answer(
+      'The firmware',
+      firmwareSchema.extend({ runningOn: z.int(), deployments: z.array(deploymentSchema) }),
+    ),
+    ...problems,
+  },
+});
+const download = createRoute({
+  method: 'get',
+  path: '/api/s3/presigned_download',
+  summary: 'A URL that downloads the file',
+  request: { query: z.object({ version, fileName }) },
+  responses: {
+    200: answer('A presigned GET', z.object({ url: z.string(), expiresAt: z.string() })),
+    ...problems,
+  },
+});
+const attach = createRoute({
+  method: 'put',
+  path: '/api/firmware/{id}/manifest',
+  summary: 'Bring in a manifest that was signed elsewhere (compact JWS, ES256)',
+  request: {
+    params: z.object({ id: z.uuid() }),
+    ...jsonBody(z.object({ manifest: z.string().min(1).max(2048) })),
+  },
+  responses: { 200: answer('The firmware', firmwareSchema), ...problems },
+});
+
+export function firmwareRoutes(context: Context) {
+  const router = createRouter();
+  for (const path of ['/api/s3/*', '/api/firmwares/*', '/api/firmware/*'])
+    router.use(path, requireCaller(context));
+  return router
+    .openapi(upload, async (c) => {
+      const { expiresAt, ...rest } = await firmware.presignUpload(context, c.req.valid('json'));
+      return c.json({ ...rest, expiresAt: expiresAt.toISOString() }, 200);
+    })
+    .openapi(register, async (c) => {
+      const input = c.req.valid('json');
+      const row = await firmware.register(context, {
+        ...input,
+        name: input.name ?? input.fileName,
+        author: input.author ?? c.get('caller').name,
+      });
+      return c.json(present(row), 201);
+    })
+    .openapi(list, async (c) => {
+      const query = c.req.valid('query');
+      const { items, total } = await firmware.list(context.db, query);
+      const shown = items.map(present);
+      return c.json(query.limit ? { items: shown, total } : shown, 200);
+    })
+    .openapi(get, async (c) => {
+      const row = await firmware.get(context.db, c.req.valid('param').id);
+      const [runningOn, deployments] = await Promise.all([
+        countRunning(context.db, row.component, row.sha256),
+        listForFirmware(context.db, row.id),
+      ]);
+      return c.json({ ...present(row), runningOn, deployments: deployments.map(presentDeployment) }, 200);
+    })
+    .openapi(download, async (c) => {
+      const { version, fileName } = c.req.valid('query');
+      const row = await firmware.findByFile(context.db, version, fileName);
+      if (!row) throw new AppError('not_found', 'There is no such firmware.');
+      const { url, expiresAt } = await context.objects.presignDownload(row.s3Path, row.fileName);
+      return c.json({ url, expiresAt: expiresAt.toISOString() }, 200);
+    })
+    .openapi(attach, async (c) => {
+      const { id } = c.req.valid('param');
+      const row = await firmware.attachManifest(
+        context,
+        id,
+        c.req.valid('json').manifest,
+        c.get('caller').name,
+      );
+      return c.json(present(row), 200);
+    });
+}
+
+function present(row: firmware.Firmware) {
+  const { manifest, createdAt, updatedAt, ...rest } = row;
+  return {
+    ...rest,
+    signed: manifest !== null,
+    createdAt: createdAt.toISOString(),
+    updatedAt: updatedAt.toISOString(),
+  };
+}

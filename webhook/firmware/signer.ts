@@ -1,0 +1,31 @@
+import { compactVerify, createLocalJWKSet, type JSONWebKeySet } from 'jose';
+import { type Manifest, manifestSchema } from '#emqx/protocol.ts';
+import { AppError } from '../errors.ts';
+
+/** Holds the firmware signing key, outside this process in production (KMS, or a person with `npm run firmware -- sign`). */
+export interface FirmwareSigner {
+  /** Compact JWS (RFC 7515) with alg ES256 and a `kid`. */
+  sign(manifest: Manifest): Promise<string>;
+}
+
+/** Throws `manifest_invalid` unless `jws` is signed by a trusted key and says exactly what `expected` says. */
+export async function verifyManifest(
+  jws: string,
+  expected: Manifest,
+  trustedKeys: JSONWebKeySet,
+): Promise<void> {
+  const manifest = await compactVerify(jws, createLocalJWKSet(trustedKeys), { algorithms: ['ES256'] })
+    .then(({ payload }) => manifestSchema.parse(JSON.parse(new TextDecoder().decode(payload))))
+    .catch((cause: unknown) => {
+      throw new AppError('manifest_invalid', 'The manifest is not signed by a trusted firmware key.', {
+        cause,
+      });
+    });
+  const differing = (Object.keys(expected) as (keyof Manifest)[]).filter((k) => manifest[k] !== expected[k]);
+  if (differing.length > 0) {
+    throw new AppError(
+      'manifest_invalid',
+      `The manifest is for another firmware: ${differing.join(', ')} differ.`,
+    );
+  }
+}

@@ -1,0 +1,74 @@
+/** What all routes share: the router with its validation, and short forms for OpenAPI descriptions. */
+import { OpenAPIHono, z } from '@hono/zod-openapi';
+import { AppError } from './errors.ts';
+
+/** Who is calling, set by `auth/session.ts` on every route that needs it. */
+export interface Caller {
+  name: string;
+  role: 'admin' | 'operator' | 'viewer';
+}
+
+export interface AppEnv {
+  Variables: { caller: Caller; requestId: string };
+}
+
+/** A router whose request validation ends as our own coded error. */
+export function createRouter() {
+  return new OpenAPIHono<AppEnv>({
+    defaultHook: (result) => {
+      if (result.success) return;
+      const errors = result.error.issues.map((issue) => ({
+        path: issue.path.join('.'),
+        message: issue.message,
+      }));
+      throw new AppError(
+        'invalid_request',
+        errors.map((e) => `${e.path || 'body'}: ${e.message}`).join('; '),
+        {
+          errors,
+        },
+      );
+    },
+  });
+}
+
+export function jsonBody<S extends z.ZodType>(schema: S) {
+  return { body: { content: { 'application/json': { schema } }, required: true } };
+}
+
+export function answer<S extends z.ZodType>(description: string, schema: S) {
+  return { description, content: { 'application/json': { schema } } };
+}
+
+const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.string(),
+    detail: z.string(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .openapi('Problem');
+
+/**
+ * Every route's other answers: RFC 9457 problems, told apart by `code`. They are thrown, never returned, so the typed client need
+ * not see them: its types are those of the good answers.
+ */
+export const problems: Record<never, never> = {
+  default: { description: 'Problem', content: { 'application/problem+json': { schema: problem } } },
+};
+
+/** With `limit` a list pages ({items, total}); without, it is the whole array as first published. */
+export const paging = z.object({
+  limit: z.coerce.number().int().min(1).max(1000).optional(),
+  offset: z.coerce.number().int().min(0).default(0),
+});
+
+export function page<S extends z.ZodType>(item: S) {
+  return z.object({ items: z.array(item), total: z.int() });
+}
+
+export function listOrPage<S extends z.ZodType>(item: S) {
+  return z.union([z.array(item), page(item)]);
+}

@@ -1,0 +1,77 @@
+/**
+ * Hints to consoles that something has changed and is worth fetching again. A hint goes through PostgreSQL's NOTIFY, so that it
+ * reaches the consoles of every copy; hints about the same thing are merged for a quarter of a second.
+ */
+import { sql } from 'drizzle-orm';
+import type { Database } from '../db/connect.ts';
+import type { Log } from '../log.ts';
+
+export type LiveKind = 'deployment' | 'device' | 'firmware';
+export interface Change {
+  kind: LiveKind;
+  id: string;
+}
+
+export interface Live {
+  /** Call after the commit that made the change. */
+  changed(kind: LiveKind, ...ids: string[]): void;
+  /** Returns the way to stop listening. */
+  subscribe(listener: (change: Change) => void): () => void;
+  close(): Promise<void>;
+}
+
+const channel = 'flota_live';
+const mergeMs = 250;
+/** NOTIFY takes less than 8,000 bytes; an id takes at most 64 and its quotes. */
+const idsPerNotice = 80;
+
+export async function openLive(database: Database, log: Log): Promise<Live> {
+  const listeners = new Set<(change: Change) => void>();
+  const waiting = new Map<LiveKind, Set<string>>();
+  let timer: NodeJS.Timeout | null = null;
+  let flushing: Promise<void> = Promise.resolve();
+
+  await database.listen(channel, (payload) => {
+    const notice = JSON.parse(payload) as { kind: LiveKind; ids: string[] };
+    for (const id of notice.ids) for (const listener of listeners) listener({ kind: notice.kind, id });
+  });
+
+  async function flush(): Promise<void> {
+    timer = null;
+    const notices = [...waiting].flatMap(([kind, ids]) => {
+      const all = [...ids];
+      const pages = Math.ceil(all.length / idsPerNotice);
+      return Array.from({ length: pages }, (_, i) =>
+        JSON.stringify({ kind, ids: all.slice(i * idsPerNotice, (i + 1) * idsPerNotice) }),
+      );
+    });
+    waiting.clear();
+    try {
+      for (const notice of notices) await database.db.execute(sql`select pg_notify(${channel}, ${notice})`);
+    } catch (error) {
+      // A hint that is lost costs a stale screen until the next one, never data.
+      log('warn', 'live hint not sent', { error });
+    }
+  }
+
+  return {
+    changed(kind, ...ids) {
+      if (ids.length === 0) return;
+      const set = waiting.get(kind) ?? new Set();
+      for (const id of ids) set.add(id);
+      waiting.set(kind, set);
+      timer ??= setTimeout(() => {
+        flushing = flush();
+      }, mergeMs);
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async close() {
+      if (timer) clearTimeout(timer);
+      await flushing;
+      listeners.clear();
+    },
+  };
+}

@@ -1,0 +1,47 @@
+import { streamSSE } from 'hono/streaming';
+import type { Context } from '../context.ts';
+import { createRouter } from '../http.ts';
+
+const keepAliveMs = 15_000;
+
+/** Server-sent events; a slow reader is cut off rather than let its backlog grow (it fetches anew when it is back). */
+export function liveRoutes(context: Context) {
+  return createRouter().get('/api/live', (c) => {
+    c.header('X-Accel-Buffering', 'no');
+    return streamSSE(c, async (stream) => {
+      const waiting = new Map<string, string>();
+      let wake = () => {};
+      const stop = context.live.subscribe((change) => {
+        waiting.set(`${change.kind}/${change.id}`, JSON.stringify(change));
+        wake();
+      });
+      const closing = context.closing;
+      const onClose = () => wake();
+      closing.addEventListener('abort', onClose);
+      stream.onAbort(() => wake());
+      try {
+        await stream.writeSSE({ event: 'hello', data: '{}', retry: 2000 });
+        while (!stream.aborted && !stream.closed && !closing.aborted) {
+          if (waiting.size === 0) {
+            await new Promise<void>((resolve) => {
+              const timer = setTimeout(resolve, keepAliveMs);
+              wake = () => {
+                clearTimeout(timer);
+                resolve();
+              };
+            });
+            if (waiting.size === 0 && !stream.aborted && !closing.aborted)
+              await stream.write(': still here\n\n');
+            continue;
+          }
+          const batch = [...waiting.values()];
+          waiting.clear();
+          for (const data of batch) await stream.writeSSE({ event: 'changed', data });
+        }
+      } finally {
+        closing.removeEventListener('abort', onClose);
+        stop();
+      }
+    });
+  });
+}

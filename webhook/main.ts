@@ -1,0 +1,50 @@
+/** One copy of the webhook in production: every other part is a real one, reached by the addresses in the environment. */
+import { existsSync } from 'node:fs';
+import { connectAuthority } from '#ca/client.ts';
+import { createEmqxApi } from '#emqx/api.ts';
+import { ConfigError, readConfig } from './config.ts';
+import { connect } from './db/connect.ts';
+import { createObjectStore } from './firmware/objects.ts';
+import { createLog } from './log.ts';
+import { startWebhook } from './server.ts';
+
+const log = createLog('info');
+
+async function main(): Promise<void> {
+  const config = readConfig();
+  const database = await connect({ url: config.databaseUrl });
+  const objects = createObjectStore(config.store);
+  const consoleDir = new URL('../console/dist', import.meta.url).pathname;
+  const webhook = await startWebhook(
+    {
+      database,
+      objects,
+      broker: createEmqxApi(config.emqx),
+      authority: connectAuthority(config.ca),
+      signer: null,
+      trustedKeys: config.trustedKeys,
+      log,
+      webhookToken: config.webhookToken,
+      apiToken: config.apiToken,
+      publicUrl: config.publicUrl,
+      consoleDir: existsSync(consoleDir) ? consoleDir : null,
+    },
+    config,
+  );
+  log('info', 'webhook listens', { url: webhook.url, internalPort: webhook.internalPort });
+  const stop = async (): Promise<void> => {
+    await webhook.close();
+    objects.close();
+    await database.close();
+    process.exit(0);
+  };
+  process.once('SIGINT', () => void stop());
+  process.once('SIGTERM', () => void stop());
+}
+
+main().catch((error: unknown) => {
+  if (error instanceof ConfigError)
+    for (const problem of error.problems) process.stderr.write(`${problem}\n`);
+  else log('error', 'webhook could not start', { error });
+  process.exit(1);
+});

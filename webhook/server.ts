@@ -1,0 +1,84 @@
+/** Starts one copy of the webhook: both listeners and the dispatcher; `close` ends all of them without losing anything. */
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import { createInternalApp, createPublicApp } from './app.ts';
+import { ensureAdmin } from './auth/auth.ts';
+import type { Context } from './context.ts';
+import { startDispatcher } from './deployments/dispatch.ts';
+import { createIngest } from './events/ingest.ts';
+import { openLive } from './live/live.ts';
+
+export type WebhookParts = Omit<Context, 'db' | 'live' | 'wake' | 'closing' | 'publicUrl'> & {
+  /** Default: where this copy itself listens. */
+  publicUrl: string | null;
+};
+
+export interface WebhookOptions {
+  host: string;
+  port: number;
+  internalPort: number;
+  admin: { email: string; password: string } | null;
+}
+
+export interface Webhook {
+  port: number;
+  internalPort: number;
+  url: string;
+  close(): Promise<void>;
+}
+
+/** Rejects with EADDRINUSE when a port is taken; then nothing is left running. The caller owns `parts` and closes them after. */
+export async function startWebhook(parts: WebhookParts, options: WebhookOptions): Promise<Webhook> {
+  if (options.admin) await ensureAdmin(parts.database.db, options.admin.email, options.admin.password);
+  const live = await openLive(parts.database, parts.log);
+  const closing = new AbortController();
+  const context: Context = {
+    ...parts,
+    db: parts.database.db,
+    live,
+    closing: closing.signal,
+    publicUrl: parts.publicUrl ?? `http://localhost:${options.port}`,
+    wake: () => dispatcher?.wake(),
+  };
+  let dispatcher: ReturnType<typeof startDispatcher> | null = null;
+  const ingest = createIngest(() => context);
+  const servers: Server[] = [];
+  const listen = async (app: { fetch: unknown }, port: number): Promise<number> => {
+    const server = createAdaptorServer({ fetch: app.fetch as never }) as Server;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, options.host, resolve);
+    });
+    servers.push(server);
+    return (server.address() as AddressInfo).port;
+  };
+
+  async function close(): Promise<void> {
+    closing.abort();
+    await dispatcher?.stop();
+    await ingest.stop();
+    await Promise.all(servers.map(closeServer));
+    await live.close();
+  }
+
+  try {
+    const port = await listen(createPublicApp(context), options.port);
+    context.publicUrl = parts.publicUrl ?? `http://localhost:${port}`;
+    const internalPort = await listen(createInternalApp(context, ingest), options.internalPort);
+    dispatcher = startDispatcher(() => context);
+    return { port, internalPort, url: context.publicUrl, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Answers under way are finished; connections that only wait are ended. */
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const hurry = setTimeout(() => server.closeAllConnections(), 2_000);
+  await closed;
+  clearTimeout(hurry);
+}

@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import { sql } from 'drizzle-orm';
+import { record } from '../audit/audit.ts';
+import type { Context } from '../context.ts';
+import type { Db } from '../db/connect.ts';
+import { enqueue } from '../deployments/outbox.ts';
+import * as devices from '../devices/devices.ts';
+import { controlCommands, deviceLogs, telemetry } from './table.ts';
+
+export interface TelemetryRow {
+  deviceId: string;
+  topic: string;
+  at: Date;
+  body: Record<string, unknown>;
+}
+
+export async function recordTelemetry(db: Db, rows: TelemetryRow[]): Promise<void> {
+  await db.insert(telemetry).values(rows);
+}
+
+export async function recordLogs(
+  db: Db,
+  rows: { deviceId: string; at: Date; level: string; message: string }[],
+): Promise<void> {
+  await db.insert(deviceLogs).values(rows);
+}
+
+/** Answers to commands; one whose command nobody sent changes nothing. */
+export async function recordResponses(
+  db: Db,
+  rows: { deviceId: string; command: string; response: Record<string, unknown> }[],
+): Promise<void> {
+  await db.execute(sql`
+    update control_commands c set answered_at = now(), response = v.response
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as v("deviceId" text, command text, response jsonb)
+    where c.id = v.command and c.device_id = v."deviceId" and c.answered_at is null`);
+}
+
+/** Sends a command to a device; its answer is stored beside it when it comes. */
+export async function sendCommand(
+  context: Context,
+  deviceId: string,
+  command: string,
+  args: Record<string, unknown> | undefined,
+  actor: string,
+): Promise<{ id: string }> {
+  await devices.get(context.db, deviceId);
+  const id = randomUUID();
+  await context.db.transaction(async (tx) => {
+    await tx.insert(controlCommands).values({ id, deviceId, command, args: args ?? null, createdBy: actor });
+    await enqueue(tx, [{ deviceId, topic: 'control/command', body: { id, command, ...(args && { args }) } }]);
+    await record(tx, { actor, action: 'device.command', subject: deviceId, detail: { command } });
+  });
+  context.wake();
+  return { id };
+}
