@@ -153,11 +153,11 @@ describe('a file', () => {
     );
   });
 
-  it('is refused when it is empty or its name is empty, unprintable or too long', () => {
+  it('is refused when it is empty or its name is empty, too long or not plain', () => {
     expect(problem('a.bin', 0)).toBe('empty');
     expect(problem(' ')).toBe('name');
-    expect(problem('a\n.bin')).toBe('name');
-    expect(problem(`${'a'.repeat(125)}.bin`)).toBe('long');
+    expect(['', 'a\n.bin', '.hidden', 'a#b.bin'].map((name) => problem(name))).toEqual(Array(4).fill('name'));
+    expect(problem(`${'a'.repeat(97)}.bin`)).toBe('long');
   });
 
   it('is taken with an ordinary name, dots, spaces and other scripts included', () => {

@@ -49,7 +49,7 @@ function Forecast(props: { empty: boolean; dryRun: Load<DryRun> }): JSX.Element 
                       {(one) => (
                         <li>
                           {one.device}{' '}
-                          <span class="soft">{tMaybe(`deviceError.${one.reason}`) ?? one.reason}</span>
+                          <span class="soft">{tMaybe(`excluded.${one.reason}`) ?? one.reason}</span>
                         </li>
                       )}
                     </For>

@@ -18,10 +18,11 @@ it('leaves out what was left empty, so that the server’s defaults hold', () =>
   });
 });
 
-it('tells a missing version, a bad component and a security version that is not a whole number', () => {
+it('tells a missing version, a bad hardware or component and a security version that is not a whole number', () => {
   const problems = (values: Record<string, string>) => checkFields(readFields(form(values)));
-  expect(problems({ version: ' ', component: 'Main!', securityVersion: '1.5' })).toEqual({
+  expect(problems({ version: ' ', hardware: 'a b', component: 'Main!', securityVersion: '1.5' })).toEqual({
     version: true,
+    hardware: true,
     component: true,
     securityVersion: true,
   });

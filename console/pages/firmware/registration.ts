@@ -5,12 +5,15 @@ import { ApiError, isAbort } from '../../http.ts';
 import { createUpload, putByXhr, type UploadFields, type UploadProgress } from '../../upload.ts';
 import type { FileChoiceProblem } from './file-field.tsx';
 
-export type FieldProblems = Partial<Record<'version' | 'component' | 'securityVersion', true>>;
+export type FieldProblems = Partial<Record<'version' | 'hardware' | 'component' | 'securityVersion', true>>;
 
 /** What can be told about the fields before the server is asked. */
 export function checkFields(fields: UploadFields): FieldProblems {
   const problems: FieldProblems = {};
-  if (!fields.version) problems.version = true;
+  if (!/^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/.test(fields.version)) problems.version = true;
+  if (fields.hardware !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(fields.hardware)) {
+    problems.hardware = true;
+  }
   if (fields.component !== undefined && !/^[a-z0-9][a-z0-9_-]{0,31}$/.test(fields.component)) {
     problems.component = true;
   }
