@@ -225,6 +225,17 @@ export const en = {
   'deviceError.command_failed': 'The command failed',
   'deviceError.too_late': 'It was too late to cancel',
 
+  'event.dispatch': 'Request sent',
+  'event.subscribed': 'Device came back',
+  'event.tick': 'Its time had come',
+  'event.cancel': 'Cancel requested',
+  'event.supersede': 'Superseded by a newer deployment',
+  'event.ack': 'Device answered',
+  'event.progress': 'Device reported progress',
+  'event.result': 'Device reported the outcome',
+  'event.booted': 'New firmware booted and proved itself',
+  'event.cancel_ack': 'Device answered the cancel',
+
   'devices.title': 'Devices',
   'devices.search': 'Search by name or id',
   'devices.filters': 'Filters',

@@ -227,6 +227,17 @@ export const ko: Record<keyof typeof en, string> = {
   'deviceError.command_failed': '명령이 실패했습니다',
   'deviceError.too_late': '취소하기에 너무 늦었습니다',
 
+  'event.dispatch': '요청을 보냄',
+  'event.subscribed': '디바이스가 돌아옴',
+  'event.tick': '정해진 시각이 됨',
+  'event.cancel': '취소 요청됨',
+  'event.supersede': '새 배포로 대체됨',
+  'event.ack': '디바이스가 응답함',
+  'event.progress': '디바이스가 진행 상황을 보고함',
+  'event.result': '디바이스가 결과를 보고함',
+  'event.booted': '새 펌웨어가 부팅되어 확인됨',
+  'event.cancel_ack': '디바이스가 취소에 응답함',
+
   'devices.title': '디바이스',
   'devices.search': '이름 또는 ID 검색',
   'devices.filters': '필터',
