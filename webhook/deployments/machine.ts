@@ -93,15 +93,6 @@ function fromDevice(target: Target, event: AttemptEvent, now: number): Step {
   if (event.type === 'result' && event.outcome === 'succeeded' && attested(target, event.runningSha256)) {
     return stay(succeed(target, event.stats));
   }
-  if (
-    event.type === 'result' &&
-    target.state === 'succeeded' &&
-    !target.stats &&
-    event.attempt === target.attempt
-  ) {
-    // The boot report came first; the result still brings the figures.
-    return stay({ ...target, stats: event.stats ?? null });
-  }
   if (event.type === 'cancel_ack') return cancelAck(target, event, now);
   if (event.attempt !== target.attempt) return stay(target);
   switch (event.type) {
