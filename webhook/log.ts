@@ -1,6 +1,6 @@
 /** JSON lines on standard error; the only place that writes them. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
-export type Log = (level: LogLevel, message: string, fields?: Record<string, unknown>) => void;
+export type Log = (level: LogLevel, message: string, fields?: object) => void;
 
 const rank: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
@@ -15,7 +15,7 @@ export function createLog(
 }
 
 /** Errors do not survive JSON.stringify: keep what helps to find the cause. */
-function plain(fields: Record<string, unknown>): Record<string, unknown> {
+function plain(fields: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? describe(value) : value]),
   );

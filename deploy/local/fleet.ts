@@ -5,6 +5,7 @@ import type { VirtualDevice } from '#firmware/virtual/device.ts';
 import { startDevice } from '#firmware/virtual/device.ts';
 import { enroll } from '#firmware/virtual/identity.ts';
 import type { DeviceOptions } from '#firmware/virtual/options.ts';
+import { ThrottledNetwork } from '#firmware/virtual/throttle.ts';
 import { type Rest, RestError, unwrap } from './rest.ts';
 import type { Stack } from './stack.ts';
 
@@ -24,8 +25,9 @@ export async function startFleet(
   rest: Rest,
   dataDir: string,
   count: number,
-  options: Partial<DeviceOptions> = {},
+  options: Partial<DeviceOptions> & { bytesPerSecond?: number } = {},
 ): Promise<Fleet> {
+  const { bytesPerSecond, ...deviceOptions } = options;
   const regions = await ensurePlaces(rest.api.regions, regionNames);
   const divisions = await ensurePlaces(rest.api.divisions, divisionNames);
   const ids = Array.from({ length: count }, (_, i) => `device-${String(i + 1).padStart(3, '0')}`);
@@ -45,7 +47,8 @@ export async function startFleet(
           mqttUrl: stack.mqttUrl,
           trust: stack.trust,
           signingKeys: stack.signingKeys as { keys: object[] },
-          ...options,
+          ...(bytesPerSecond && { network: new ThrottledNetwork(bytesPerSecond) }),
+          ...deviceOptions,
         }),
       );
     }

@@ -11,6 +11,11 @@ import { createProgress, summarize } from './progress.ts';
 import { createRest } from './rest.ts';
 import { startStack } from './stack.ts';
 
+/** A link as slow as a busy Wi-Fi, so that there is something to watch. */
+const demoBytesPerSecond = 512 * 1024;
+// That the SDK will ask for a newer Node one day is news for who updates it, not for who starts Flota.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+
 async function run(config: LocalConfig): Promise<number> {
   const interrupted = new AbortController();
   const onSignal = () => {
@@ -34,7 +39,9 @@ async function run(config: LocalConfig): Promise<number> {
     say(
       `Login:    ${stack.admin.email}  ${config.adminPassword ? '(FLOTA_ADMIN_PASSWORD)' : stack.admin.password}`,
     );
-    fleet = await startFleet(stack, rest, config.dataDir, config.devices);
+    fleet = await startFleet(stack, rest, config.dataDir, config.devices, {
+      bytesPerSecond: demoBytesPerSecond,
+    });
     say(`Devices:  ${config.devices} virtual devices are on`);
     if (config.demo && !interrupted.signal.aborted) {
       const ids = fleet.devices.map((device) => device.id).sort();

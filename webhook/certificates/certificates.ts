@@ -111,6 +111,9 @@ function toAppError(error: CaError): AppError {
     case 'csr_signature_invalid':
     case 'csr_name_mismatch':
     case 'csr_key_refused':
+    case 'csr_too_large':
+    case 'csr_name_refused':
+    case 'csr_extension_refused':
       return new AppError(error.code, error.message, { cause: error });
     default:
       return new AppError('ca_unavailable', 'The certificate authority does not answer.', { cause: error });

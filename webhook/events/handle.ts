@@ -154,10 +154,11 @@ async function applyToTargets(tx: Db, messages: Message[], subscribed: string[],
 }
 
 function applyBoot(fold: Fold, target: Parameters<Fold['apply']>[0], message: Message): void {
-  const running = (message as Of<'status/health'>).message.running.find(
-    (r) => r.component === target.component,
-  );
-  if (running) fold.apply(target, { type: 'booted', runningSha256: running.sha256 });
+  const { boot, running } = (message as Of<'status/health'>).message;
+  // The boot of an update is followed by its result, which is as sure to arrive and also brings the figures.
+  if (boot?.reason === 'update') return;
+  const own = running.find((r) => r.component === target.component);
+  if (own) fold.apply(target, { type: 'booted', runningSha256: own.sha256 });
 }
 
 function toTargetEvent(m: DeviceMessage): TargetEvent | null {

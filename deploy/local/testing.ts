@@ -1,0 +1,66 @@
+/** For tests only: a whole Flota of their own on free ports and in a temporary directory. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DeviceOptions } from '#firmware/virtual/options.ts';
+import { type LocalConfig, toLocalConfig } from './config.ts';
+import { type Fleet, startFleet } from './fleet.ts';
+import { createRest, type Rest } from './rest.ts';
+import { type Stack, startStack } from './stack.ts';
+
+/** Every port is chosen by the system. */
+export const freePorts = {
+  PORT: '0',
+  INTERNAL_PORT: '0',
+  MQTT_PORT: '0',
+  EMQX_API_PORT: '0',
+  S3_PORT: '0',
+  S3_TLS_PORT: '0',
+};
+
+export interface TestSystem {
+  dataDir: string;
+  stack: Stack;
+  rest: Rest;
+  /** Switches on virtual devices; they are closed with the system. */
+  start(count: number, options?: Partial<DeviceOptions> & { bytesPerSecond?: number }): Promise<Fleet>;
+  close(): Promise<void>;
+}
+
+export async function startTestSystem(): Promise<TestSystem> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'flota-test-'));
+  const config = toLocalConfig([], { ...freePorts, FLOTA_DATA: dataDir }) as LocalConfig;
+  const stack = await startStack(config, () => {});
+  const rest = createRest(stack.url, stack.apiToken);
+  const fleets: Fleet[] = [];
+  return {
+    dataDir,
+    stack,
+    rest,
+    async start(count, options) {
+      const fleet = await startFleet(stack, rest, dataDir, count, options);
+      fleets.push(fleet);
+      return fleet;
+    },
+    async close() {
+      await Promise.all(fleets.map((fleet) => fleet.close()));
+      await stack.close();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Polls until `read` gives something, or fails with what it last gave. */
+export async function until<T>(
+  read: () => T | Promise<T>,
+  good: (value: T) => boolean,
+  timeoutMs = 20_000,
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const value = await read();
+    if (good(value)) return value;
+    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms; last: ${JSON.stringify(value)}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
