@@ -133,10 +133,13 @@ export class VirtualDevice extends EventEmitter<DeviceEvents> {
     });
     this.#agent = agent;
     agent.spawn(
-      agent.start().then(() => {
-        if (this.#agent === agent) this.#state = 'on';
-        this.emit('change');
-      }),
+      Promise.resolve()
+        .then(() => agent.start())
+        .then(() => {
+          if (this.#agent !== agent) return;
+          this.#state = 'on';
+          this.emit('change');
+        }),
     );
   }
 
