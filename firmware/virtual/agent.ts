@@ -1,8 +1,7 @@
-import type { DownlinkTopic, Running } from '#emqx/protocol.ts';
-import { answerCommand } from './command.ts';
+import type { Running } from '#emqx/protocol.ts';
 import { Disk, PowerLost } from './disk.ts';
-import { readDownlink } from './downlink.ts';
 import { type Identity, readIdentity, validity, writeIdentity } from './identity.ts';
+import { receive } from './inbox.ts';
 import { Journal, type Report } from './journal.ts';
 import { type AgentEvent, type AgentState, afterBoot, type Effect, step } from './machine.ts';
 import { manifestVerifier, type VerifyManifest } from './manifest.ts';
@@ -34,8 +33,8 @@ export class Agent {
   readonly #hooks: AgentHooks;
   readonly #network: Network;
   #slots!: Slots;
-  readonly #renewal: Renewal;
-  readonly #verifyManifest: VerifyManifest;
+  readonly renewal: Renewal;
+  readonly verifyManifest: VerifyManifest;
   #identity: Identity;
   #boot: Boot | null = null;
   #run: UpdateRun | null = null;
@@ -51,26 +50,26 @@ export class Agent {
     const identity = readIdentity(this.disk);
     if (!identity) throw new DeviceFault('not_enrolled', `no identity in ${settings.dir}: enroll first`);
     this.#identity = identity;
-    this.#verifyManifest = manifestVerifier({ ...settings, slotBytes: settings.limits.slotBytes });
+    this.verifyManifest = manifestVerifier({ ...settings, slotBytes: settings.limits.slotBytes });
     this.timers = new Timers((task) => this.#guard(task));
     this.session = new Session({
       settings,
       network,
       timers: this.timers,
       run: (task) => this.#guard(task),
-      keyPair: () => this.#renewal.keyPair(),
+      keyPair: () => this.renewal.keyPair(),
       online: (pair) => {
-        this.#renewal.connected(pair);
+        this.renewal.connected(pair);
         this.#online();
       },
       offline: (pair, { wasOnline, reached, why }) => {
-        if (!wasOnline && reached) this.#renewal.connectFailed(pair);
+        if (!wasOnline && reached) this.renewal.connectFailed(pair);
         this.journal.offline();
         settings.log('debug', 'offline', { device: settings.id, why });
         if (wasOnline) hooks.notice('offline', why);
         hooks.changed();
       },
-      message: (topic, payload) => this.#receive(topic, payload),
+      message: (topic, payload) => receive(this, topic, payload),
     });
     this.reporter = new Reporter(settings, this.session, this.timers, () => this.running);
     this.journal = new Journal({
@@ -80,7 +79,7 @@ export class Agent {
       publish: ({ topic, payload }) => this.session.publish(topic, payload, { droppable: false }),
       changed: () => hooks.changed(),
     });
-    this.#renewal = new Renewal({
+    this.renewal = new Renewal({
       id: settings.id,
       identity: () => this.#identity,
       store: (next) => {
@@ -301,43 +300,10 @@ export class Agent {
   }
 
   #checkRenewal(): void {
-    this.spawn(this.#renewal.check());
+    this.spawn(this.renewal.check());
     const { renewCheckMs } = this.settings.timing;
     this.#cancelRenewalTimer();
     this.#cancelRenewalTimer = this.timers.after(renewCheckMs, () => this.#checkRenewal());
   }
   #cancelRenewalTimer: () => void = () => {};
-
-  async #receive(topic: DownlinkTopic, payload: Buffer): Promise<void> {
-    const read = readDownlink(topic, payload);
-    if ('problem' in read) return this.log('warn', `ignored a message on ${topic}: ${read.problem}`);
-    if ('refused' in read) {
-      const { error, ...attempt } = read.refused;
-      return this.apply({ type: 'request', ...attempt, url: '', verdict: { error } });
-    }
-    switch (read.topic) {
-      case 'firmware/download/request': {
-        const { deployment, attempt, url, manifest } = read.message;
-        const verdict = await this.#verifyManifest(manifest, this.running);
-        return this.apply({ type: 'request', deployment, attempt, url, verdict });
-      }
-      case 'firmware/download/cancel': {
-        const { deployment, attempt } = read.message;
-        return this.apply({ type: 'cancel', deployment, attempt });
-      }
-      case 'ack':
-        return this.journal.forget(read.message.ids);
-      case 'cert/renew/response':
-        this.journal.forget([read.message.request]);
-        return this.#renewal.answered(read.message);
-      case 'control/command':
-        return this.#command(read.message);
-    }
-  }
-
-  #command(message: Parameters<typeof answerCommand>[1]): void {
-    const { body, after } = answerCommand(this, message);
-    const report = { topic: 'control/response' as const, body: { command: message.id, ...body } };
-    if (this.journal.answer(message.id, report)) after?.();
-  }
 }
