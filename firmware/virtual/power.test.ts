@@ -86,7 +86,7 @@ describe('power', () => {
         for (const [kind, n] of next) await replay(kind, n);
       }),
     );
-  });
+  }, 120_000);
 
   test('cut in the middle of a download costs no more than the bytes since the checkpoint', async () => {
     const device = await bench.online({ limits: { checkpointChunks: 1, chunkCeilingBytes: 32 * kib } });

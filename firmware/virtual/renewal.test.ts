@@ -49,7 +49,7 @@ describe('a certificate near its end', () => {
     const oldKey = identity(bench).key;
     const { stop } = answerRenewals(bench);
     try {
-      await bench.online();
+      await bench.online({ timing: { renewRetryMs: 60_000 } });
       await until(() => bench.broker.serials.length >= 2 && identity(bench).pending === null, 'the renewal');
     } finally {
       stop();
@@ -104,7 +104,7 @@ describe('a certificate near its end', () => {
         for (const [kind, n] of next) await replay(kind, n);
       }),
     );
-  });
+  }, 120_000);
 
   test('is kept when the new one does not connect', async () => {
     await bench.enroll(nearItsEnd);

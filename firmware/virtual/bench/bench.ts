@@ -23,7 +23,7 @@ export const quick: Partial<Timing> = {
   retryMaxMs: 40,
   urlRefreshMinMs: 30,
   urlRefreshMaxMs: 60,
-  stallMs: 150,
+  stallMs: 2_000,
   checkpointMs: 50,
   progressMs: 50,
   telemetryMs: 60_000,
