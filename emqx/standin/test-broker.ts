@@ -89,7 +89,8 @@ export async function startTestBed(
         body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
       });
       const text = await response.text();
-      return { status: response.status, body: text === '' ? null : JSON.parse(text) };
+      const json = response.headers.get('content-type')?.includes('json');
+      return { status: response.status, body: json ? JSON.parse(text) : text };
     },
     connect(pair, own = {}) {
       const client = mqtt.connect(`mqtts://127.0.0.1:${broker.mqttPort}`, {
