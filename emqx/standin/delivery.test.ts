@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { messagePublished } from './event-columns.ts';
 import { createRuleEngine } from './rule-engine.ts';
@@ -16,7 +17,7 @@ interface Vector {
 }
 
 /** The observed run took 8 s of request_ttl, 2 s rounds and 20 s until a silent connection was closed. */
-const scale = 1 / 10;
+const scale = 1 / 8;
 const ms = (seconds: number) => seconds * 1_000 * scale;
 // biome-ignore lint/suspicious/noTemplateCurlyInString: it is EMQX's, not JavaScript's
 const payload = '${payload}';
@@ -39,7 +40,7 @@ function behaviourOf(name: string): Behaviour {
   const times = { once: 1, twice: 2, 'three times': 3, 'four times': 4 }[failing?.[2] ?? ''];
   if (failing && times)
     return (n, _body, answer) => answer(n <= times ? Number(failing[1]) : Number(failing[3]));
-  const start = Date.now();
+  let start = 0;
   switch (name) {
     case 'closes the connection without an answer, always':
       return (_n, _body, _answer, socket) => socket.end();
@@ -48,7 +49,10 @@ function behaviourOf(name: string): Behaviour {
     case 'resets the connection (RST), always':
       return (_n, _body, _answer, socket) => socket.resetAndDestroy();
     case '503 for 5 s with a second message behind the first, then 200':
-      return (_n, _body, answer) => answer(Date.now() - start < ms(5) ? 503 : 200);
+      return (_n, _body, answer) => {
+        start ||= Date.now();
+        answer(Date.now() - start < ms(5) ? 503 : 200);
+      };
     case '500 for the first message, 200 for the second behind it':
       return (_n, body, answer) => answer(body === '{"n":1}' ? 500 : 200);
     case 'never answers (hangs longer than request_ttl)':
@@ -70,11 +74,22 @@ const attemptsVary = new Set([
 
 test('an action delivers, retries and counts as EMQX 5.8.9 does', { timeout: 60_000 }, async () => {
   const { rows } = readVectors<{ rows: Vector[] }>('delivery');
-  const results = new Map(
-    await Promise.all(rows.map(async (vector) => [vector.name, await replay(vector)] as const)),
-  );
+  const results = new Map<string, string | null>();
+  // What ends at once goes first, so that the code is warm; then the timed ones, not all in the same instant.
+  const running: Promise<unknown>[] = [];
+  for (const timed of [false, true])
+    for (const vector of rows.filter(({ name }) => isTimed(name) === timed)) {
+      const result = replay(vector).then((difference) => results.set(vector.name, difference));
+      running.push(result);
+      await (timed ? delay(40) : result);
+    }
+  await Promise.all(running);
   await holdTo('delivery', rows, {}, async ({ name }) => results.get(name)!);
 });
+
+function isTimed(name: string): boolean {
+  return !/^always answers (?!429|503)|^(500|503 once)/.test(name);
+}
 
 async function replay(vector: Vector): Promise<string | null> {
   const bodies: string[] = [];
@@ -95,7 +110,6 @@ async function replay(vector: Vector): Promise<string | null> {
   const upAfter = /refused, up again after (\d+) s/.exec(vector.name);
   if (upAfter) {
     await new Promise((resolve) => server.close(resolve));
-    setTimeout(() => listen(server, port), ms(Number(upAfter[1])));
   }
   const engine = createRuleEngine(
     {
@@ -114,6 +128,7 @@ async function replay(vector: Vector): Promise<string | null> {
       messagePublished({ topic: 't', payload: text, qos: 1, retain: false, dup: false }, null),
     );
   }
+  if (upAfter) setTimeout(() => listen(server, port), ms(Number(upAfter[1])));
   const rule = () => engine.ruleMetrics('r')! as unknown as Record<string, number>;
   try {
     await until(
