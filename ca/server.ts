@@ -134,7 +134,7 @@ async function answer(
     log('info', 'answered', { method: request.method, path, caller });
     send(response, 200, 'application/json', result);
   } catch (error) {
-    if (response.destroyed || request.destroyed) return;
+    if (response.destroyed) return;
     const known = error instanceof CaError ? error : new CaError('internal', 'the CA failed');
     const status = statuses[known.code] ?? 422;
     log(status >= 500 ? 'error' : 'info', 'refused', {
@@ -170,7 +170,8 @@ async function identifyCaller(options: ServiceOptions, socket: TLSSocket): Promi
 async function readBody(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // Left early, the loop would destroy the socket that the refusal has to go through.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > maxBodyBytes)
       throw new CaError('request_invalid', `a request has at most ${maxBodyBytes} bytes`);
