@@ -1,5 +1,5 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalAuthority, openAuthority } from './authority.ts';
@@ -79,11 +79,17 @@ describe('the hierarchy', () => {
     await issueKeyPair(opened, { profile: 'device', commonName: 'dev-1' });
   });
 
+  it("works without the root's key, which may be kept elsewhere", async () => {
+    const dir = join(work.dir, 'offline');
+    await openAuthority({ dir });
+    await rm(join(dir, 'hierarchy/root.key'));
+    await issueKeyPair(await openAuthority({ dir }), { profile: 'device', commonName: 'dev-1' });
+  });
+
   it('is not used when its files do not fit together', async () => {
     const one = join(work.dir, 'one');
     const other = join(work.dir, 'other');
     await Promise.all([openAuthority({ dir: one }), openAuthority({ dir: other })]);
-    const { writeFile } = await import('node:fs/promises');
     await writeFile(join(one, 'hierarchy/issuing.key'), await readFile(join(other, 'hierarchy/issuing.key')));
     await expect(openAuthority({ dir: one })).rejects.toMatchObject({ code: 'hierarchy_damaged' });
   });

@@ -44,7 +44,7 @@ function killAfter(allowed: number): Promise<void> {
         return new Promise<never>(() => undefined);
       };
     };
-    for (const name of ['mkdir', 'rename', 'link', 'unlink', 'rm'] as const) {
+    for (const name of ['mkdir', 'rename', 'link', 'symlink', 'unlink', 'rm'] as const) {
       fs.promises[name] = gate(original[name] as (...args: unknown[]) => Promise<unknown>) as never;
     }
     fs.promises.open = gate(async (path: string, flags?: string, mode?: number) => {

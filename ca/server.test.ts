@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { request } from 'node:https';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalAuthority, openAuthority } from './authority.ts';
@@ -150,7 +150,11 @@ describe('the client', () => {
     const first = await startService({ ...options, port: 0 });
     const caller = connectWith(webhook, `https://127.0.0.1:${first.port}`);
     await caller.trust();
+    const mute = connect(first.port, '127.0.0.1').on('error', () => undefined);
+    await new Promise((resolve) => mute.once('connect', resolve));
+    const started = performance.now();
     await first.close();
+    expect(performance.now() - started).toBeLessThan(1_000);
     const second = await startService({ ...options, port: first.port });
     await caller.trust();
     caller.close();

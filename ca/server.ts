@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { z } from 'zod';
 import type { LocalAuthority } from './authority.ts';
@@ -84,8 +84,18 @@ export async function startService(options: ServiceOptions): Promise<CaService> 
     issueKeyPair(authority, { profile: 'service', commonName: 'ca', names: options.names });
   const pair = await ownPair();
   const secure = (own: typeof pair) => ({ ...tls, key: own.key, cert: own.certificate + own.chain });
+  let busy = 0;
   const server = createServer(secure(pair), (request, response) => {
+    busy += 1;
+    response.once('close', () => {
+      busy -= 1;
+    });
     void answer(options, request, response, log);
+  });
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
   });
   server.headersTimeout = 10_000;
   server.requestTimeout = 20_000;
@@ -113,7 +123,7 @@ export async function startService(options: ServiceOptions): Promise<CaService> 
     port: (server.address() as AddressInfo).port,
     close: () => {
       clearInterval(daily);
-      return close(server);
+      return close(server, sockets, () => busy);
     },
   };
 }
@@ -207,13 +217,16 @@ function listen(server: Server, port: number, host: string): Promise<void> {
   });
 }
 
-function close(server: Server): Promise<void> {
+function close(server: Server, sockets: ReadonlySet<Socket>, busy: () => number): Promise<void> {
   return new Promise((resolve) => {
-    const impatient = setTimeout(() => server.closeAllConnections(), closeGraceMs);
+    const endAll = () => sockets.forEach((socket) => void socket.destroy());
+    const impatient = setTimeout(endAll, closeGraceMs);
     server.close(() => {
       clearTimeout(impatient);
       resolve();
     });
     server.closeIdleConnections();
+    // What is left has not finished its handshake, and closeIdleConnections() does not know it.
+    if (busy() === 0) endAll();
   });
 }
