@@ -200,6 +200,27 @@ describe('broker and service certificates', () => {
   });
 });
 
+describe('a device that comes back', () => {
+  it('must sign with the key that it had, when that is asked for', async () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const request = {
+      csr: makeRequest(privateKey, 'dev-7'),
+      profile: 'device',
+      commonName: 'dev-7',
+    } as const;
+    const known = await authority.issue(request);
+    now += 100 * day;
+    const back = await authority.issue({ ...request, sameKeyAs: known.certificate });
+    expect(back.serial).not.toBe(known.serial);
+    const stranger = authority.issue({ ...request, csr: csrFor('dev-7'), sameKeyAs: known.certificate });
+    await expect(stranger).rejects.toMatchObject({ code: 'csr_key_mismatch' });
+    await expect(authority.issue({ ...request, sameKeyAs: 'x' })).rejects.toMatchObject({
+      code: 'request_invalid',
+    });
+    now -= 100 * day;
+  });
+});
+
 describe('the same CSR again', () => {
   it('gets the same certificate, also when both come at once, also after a restart', async () => {
     const request = { csr: csrFor('dev-4'), profile: 'device', commonName: 'dev-4' } as const;

@@ -40,6 +40,7 @@ const issueSchema = z.strictObject({
   profile: z.enum(profileNames),
   commonName: z.string().max(64),
   names: z.array(z.string().max(253)).max(50).optional(),
+  sameKeyAs: z.string().max(16_384).optional(),
 });
 const revokeSchema = z.strictObject({
   serial: z.string().regex(/^[0-9A-F]{2,40}$/),

@@ -288,9 +288,9 @@ describe('a presigned upload', () => {
       `PUT ${url.pathname}${url.search} HTTP/1.1\r\n${lines.map((pair) => pair.join(': ')).join('\r\n')}\r\n\r\n`,
     );
     socket.write(Buffer.alloc(100_000));
-    await vi.waitFor(async () => expect(await readdir(join(options.dir, 'tmp'))).toHaveLength(1));
+    await vi.waitFor(async () => expect(await readdir(join(options.dir, 'tmp'))).toHaveLength(1), 5_000);
     socket.destroy();
-    await vi.waitFor(async () => expect(await readdir(join(options.dir, 'tmp'))).toEqual([]));
+    await vi.waitFor(async () => expect(await readdir(join(options.dir, 'tmp'))).toEqual([]), 5_000);
     expect((await send(await presignGet('up/cut'))).status).toBe(404);
   });
 
