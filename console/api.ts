@@ -1,105 +1,51 @@
 /**
- * The webhook's REST API as the console uses it: shapes and paths, nothing else. When the webhook exports its app's type,
- * only this file changes: `hc<App>('/', { fetch: sessionFetch })` and types taken from it.
+ * The webhook's REST API as the console uses it: paths and calls. The shapes are the webhook's own, taken from the type of its
+ * app, so that a change there is a type error here; nothing of it is in the bundle.
  */
+import type { hc, InferRequestType, InferResponseType } from 'hono/client';
+import type { App } from '#webhook/app.ts';
 import { createSessionFetch } from './http.ts';
 import { askLogin, type User } from './session.ts';
 
-export type Firmware = {
-  id: string;
-  name: string;
-  version: string;
-  fileName: string;
-  author: string;
-  hardware: string;
-  component: string;
-  securityVersion: number;
-  releaseNote: string;
-  s3Path: string;
-  sizeBytes: number;
-  sha256: string;
-  signed: boolean;
-  createdAt: string;
-  updatedAt: string;
-};
-export type FirmwareDetails = Firmware & { runningOn: number; deployments: Deployment[] };
-export type NewFirmware = {
-  version: string;
-  fileName: string;
-  releaseNote: string;
-  s3Path: string;
-  name?: string;
-  author?: string;
-  hardware?: string;
-  component?: string;
-  securityVersion?: number;
-};
-export type Presigned = { url: string; headers: Record<string, string>; s3Path: string; expiresAt: string };
-export type Group = { id: string; name: string; devices: number };
-export type GroupName = { id: string; name: string };
-export type Running = { component: string; version: string; sha256: string; securityVersion: number };
-export type Device = {
-  id: string;
-  name: string;
-  region: GroupName | null;
-  division: GroupName | null;
-  hardware: string;
-  online: boolean;
-  connectedAt: string | null;
-  lastSeenAt: string | null;
-  running: Running[];
-  certificate: { serial: string; notAfter: string } | null;
-  createdAt: string;
-};
-export type Selection = { firmwareId: string; regions?: string[]; divisions?: string[]; devices?: string[] };
-export type DryRun = {
-  targets: number;
-  excluded: { device: string; reason: string }[];
-  egressBytes: number;
-};
+type Routes = ReturnType<typeof hc<App>>['api'];
+type Body<Route> = InferRequestType<Route> extends { json: infer T } ? T : never;
+/** Lists answer a page when `limit` is given, and the console always gives it. */
+type PageOf<Route> = Extract<InferResponseType<Route, 200>, { total: number }>;
 
-export const targetStates = [
-  'pending',
-  'sent',
-  'accepted',
-  'downloading',
-  'installing',
-  'succeeded',
-  'failed',
-  'rolled_back',
-  'cancelling',
-  'cancelled',
-  'timed_out',
-  'skipped',
-] as const;
-export type TargetState = (typeof targetStates)[number];
-export type DeploymentState = 'running' | 'completed' | 'cancelled';
-export type Deployment = {
-  id: string;
-  firmware: { id: string; name: string; version: string; fileName: string; sizeBytes: number };
-  state: DeploymentState;
-  createdBy: string;
-  createdAt: string;
-  finishedAt: string | null;
-  total: number;
-  counts: Record<TargetState, number>;
-  figures: { successRate: number | null; meanDownloadMs: number | null; resumedDownloads: number };
-};
-export type Target = {
-  device: string;
-  deviceName: string;
-  region: string | null;
-  division: string | null;
-  state: TargetState;
-  attempt: number;
-  receivedBytes: number;
-  totalBytes: number;
-  bytesPerSecond: number | null;
-  error: { code: string; message?: string | null } | null;
-  updatedAt: string;
-};
-export type TargetEvent = { at: string; event: string; state: TargetState | null; detail: unknown };
+export type FirmwareDetails = InferResponseType<Routes['firmware'][':id']['$get'], 200>;
+export type Firmware = PageOf<Routes['firmwares']['metadata']['$get']>['items'][number];
+export type NewFirmware = Body<Routes['firmwares']['metadata']['$post']>;
+export type Presigned = InferResponseType<Routes['s3']['presigned_upload']['$post'], 200>;
+export type Group = InferResponseType<Routes['regions']['$get'], 200>[number];
+export type Device = InferResponseType<Routes['devices'][':id']['$get'], 200>;
+export type Selection = Body<Routes['deployments']['$post']>;
+export type DryRun = InferResponseType<Routes['deployments']['dry_run']['$post'], 200>;
+export type Deployment = InferResponseType<Routes['deployments'][':id']['$get'], 200>;
+export type DeploymentState = Deployment['state'];
+export type Target = InferResponseType<Routes['deployments'][':id']['targets']['$get'], 200>['items'][number];
+export type TargetState = Target['state'];
+export type TargetEvent = InferResponseType<
+  Routes['deployments'][':id']['targets'][':device']['events']['$get'],
+  200
+>[number];
 export type Page<T> = { items: T[]; total: number };
+
+/** Every state of a target: the compiler refuses one too many or too few. */
+const stateSet = {
+  pending: true,
+  sent: true,
+  accepted: true,
+  downloading: true,
+  installing: true,
+  succeeded: true,
+  failed: true,
+  rolled_back: true,
+  cancelling: true,
+  cancelled: true,
+  timed_out: true,
+  skipped: true,
+} satisfies Record<TargetState, true>;
+export const targetStates = Object.keys(stateSet) as TargetState[];
 
 type Query = Record<string, string | number | undefined>;
 

@@ -4,7 +4,12 @@ import { api } from './api.ts';
 export type ChangedKind = 'deployment' | 'device' | 'firmware';
 export type LiveStatus = 'connecting' | 'open' | 'lost';
 type Watch = { kind: ChangedKind; id: string | undefined; refetch: () => void };
-type Source = Pick<EventSource, 'readyState' | 'addEventListener' | 'close'>;
+/** The part of an EventSource that is used. */
+type Source = {
+  readonly readyState: number;
+  addEventListener(type: string, listener: (event: Event) => void): void;
+  close(): void;
+};
 
 const closed = 2;
 

@@ -15,18 +15,21 @@ import RegisterPage from './pages/firmware/new.tsx';
 import NotFoundPage from './pages/not-found.tsx';
 import { Shell } from './shell.tsx';
 
+const uuid = { id: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i };
+const deviceId = { id: /^[A-Za-z0-9_-]{1,64}$/ };
+
 render(
   () => (
     <Router root={Shell}>
       <Route path="/" component={() => <Navigate href="/firmware" />} />
       <Route path="/firmware" component={FirmwaresPage} />
       <Route path="/firmware/new" component={RegisterPage} />
-      <Route path="/firmware/:id" component={FirmwarePage} />
-      <Route path="/firmware/:id/deploy" component={DeployPage} />
+      <Route path="/firmware/:id" matchFilters={uuid} component={FirmwarePage} />
+      <Route path="/firmware/:id/deploy" matchFilters={uuid} component={DeployPage} />
       <Route path="/deployments" component={DeploymentsPage} />
-      <Route path="/deployments/:id" component={DeploymentPage} />
+      <Route path="/deployments/:id" matchFilters={uuid} component={DeploymentPage} />
       <Route path="/devices" component={DevicesPage} />
-      <Route path="/devices/:id" component={DevicePage} />
+      <Route path="/devices/:id" matchFilters={deviceId} component={DevicePage} />
       <Route path="*" component={NotFoundPage} />
     </Router>
   ),

@@ -4,6 +4,7 @@ import { api } from './api.ts';
 import { type Language, language, languages, setLanguage, t } from './i18n/i18n.ts';
 import { liveStatus, startLive } from './live.ts';
 import { Login } from './pages/login.tsx';
+import { Mark } from './parts/mark.tsx';
 import { Glyph } from './parts/state.tsx';
 import { loginWanted, setUser, user } from './session.ts';
 
@@ -91,10 +92,7 @@ export function Shell(props: RouteSectionProps): JSX.Element {
       <header class="top">
         <div class="top-row">
           <A class="mark" href="/" activeClass="" inactiveClass="">
-            <svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">
-              <path d="M8 1 14 7H10V11H6V7H2zM2 13H14V15H2z" fill="currentColor" />
-            </svg>
-            Flota
+            <Mark />
           </A>
           <nav class="nav" aria-label={t('nav.label')}>
             <A href="/firmware">{t('nav.firmware')}</A>

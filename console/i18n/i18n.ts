@@ -1,22 +1,13 @@
 import { createRoot, createSignal } from 'solid-js';
 import { en } from './en.ts';
 import { ko } from './ko.ts';
+import { chooseLanguage, type Language, languages } from './language.ts';
 import { fillMessage, type Values } from './message.ts';
 
-export const languages = { en: 'English', ko: '한국어' } as const;
-export type Language = keyof typeof languages;
 export type MessageKey = keyof typeof en;
 
 const dictionaries: Record<Language, Record<MessageKey, string>> = { en, ko };
 const storageKey = 'flota.language';
-
-const isLanguage = (value: unknown): value is Language => typeof value === 'string' && value in languages;
-
-/** The remembered choice, else the first of the browser's languages that we speak, else English. */
-export function chooseLanguage(remembered: string | null, preferred: readonly string[]): Language {
-  if (isLanguage(remembered)) return remembered;
-  return preferred.map((tag) => tag.split('-')[0]).find(isLanguage) ?? 'en';
-}
 
 function remember(value?: Language): string | null {
   try {
@@ -45,4 +36,4 @@ export function tMaybe(key: string, values?: Values): string | null {
   return key in dictionaries.en ? t(key as MessageKey, values) : null;
 }
 
-export { language };
+export { type Language, language, languages };

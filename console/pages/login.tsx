@@ -1,6 +1,7 @@
 import { createSignal, createUniqueId, type JSX, onMount, Show } from 'solid-js';
 import { api } from '../api.ts';
 import { t } from '../i18n/i18n.ts';
+import { Mark } from '../parts/mark.tsx';
 import { Problem } from '../parts/notes.tsx';
 import { loggedIn, user } from '../session.ts';
 
@@ -43,7 +44,9 @@ export function Login(): JSX.Element {
       data-testid="login"
     >
       <Show when={first}>
-        <p class="mark">Flota</p>
+        <p class="mark">
+          <Mark />
+        </p>
       </Show>
       <h1 id={titleId}>{first ? t('login.title') : t('login.again')}</h1>
       <p class="soft">{first ? t('login.lead') : t('login.againLead')}</p>

@@ -66,6 +66,7 @@ export function SearchField(props: {
         type="search"
         autocomplete="off"
         spellcheck={false}
+        maxLength={100}
         aria-label={props.label}
         placeholder={props.label}
         value={props.value}

@@ -7,7 +7,7 @@ import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
 import { Loading, Problem } from '../../parts/notes.tsx';
 import { Head } from '../../parts/page.tsx';
-import { textOf } from '../../parts/pager.tsx';
+import { textOf } from '../../parts/params.ts';
 import { countsInWords, StateBar, StateMark } from '../../parts/state.tsx';
 import { Ago } from '../../parts/time.tsx';
 import { Announcement } from './announcement.tsx';

@@ -7,7 +7,8 @@ import { createLoad } from '../../load.ts';
 import { DeploymentTable } from '../../parts/deployment-table.tsx';
 import { Empty, Loading, Problem } from '../../parts/notes.tsx';
 import { Head } from '../../parts/page.tsx';
-import { Pager, pageOf } from '../../parts/pager.tsx';
+import { Pager } from '../../parts/pager.tsx';
+import { pageOf } from '../../parts/params.ts';
 
 const pageSize = 50;
 

@@ -5,7 +5,8 @@ import { t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
 import { Loading, Problem } from '../../parts/notes.tsx';
-import { Pager, pageOf } from '../../parts/pager.tsx';
+import { Pager } from '../../parts/pager.tsx';
+import { pageOf } from '../../parts/params.ts';
 import { byAttention } from '../../parts/state-tone.ts';
 import { TargetRow } from './target-row.tsx';
 

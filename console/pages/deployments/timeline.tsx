@@ -1,12 +1,13 @@
 import { A } from '@solidjs/router';
 import { createEffect, For, type JSX, on, Show } from 'solid-js';
-import { api, type TargetEvent } from '../../api.ts';
+import { api, type TargetEvent, targetStates } from '../../api.ts';
 import { formatTime } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
 import { createLoad } from '../../load.ts';
 import { Loading, Problem } from '../../parts/notes.tsx';
 import { StateMark } from '../../parts/state.tsx';
-import { describeDetail } from './event-detail.ts';
+
+const stateOf = (event: TargetEvent) => targetStates.find((state) => state === event.state);
 
 /** Everything that happened to one device in one deployment, in order. `version` changes when there may be more. */
 export function Timeline(props: {
@@ -34,14 +35,11 @@ export function Timeline(props: {
                     <time class="soft" datetime={event.at}>
                       {formatTime(language(), event.at)}
                     </time>
-                    <Show when={event.state} fallback={<span>{event.event}</span>}>
+                    <Show when={stateOf(event)} fallback={<span>{event.state}</span>}>
                       {(state) => <StateMark state={state()} />}
                     </Show>
                     <span class="soft">
-                      {[
-                        event.state && event.state !== event.event ? event.event : '',
-                        describeDetail(event.detail),
-                      ]
+                      {[event.event === event.state ? '' : event.event, event.detail]
                         .filter(Boolean)
                         .join(' · ')}
                     </span>

@@ -7,7 +7,8 @@ import { createLoad } from '../../load.ts';
 import { Empty, Loading, Problem } from '../../parts/notes.tsx';
 import { Online } from '../../parts/online.tsx';
 import { Head } from '../../parts/page.tsx';
-import { Pager, pageOf, textOf } from '../../parts/pager.tsx';
+import { Pager } from '../../parts/pager.tsx';
+import { pageOf, textOf } from '../../parts/params.ts';
 import { SearchField } from '../../parts/search-field.tsx';
 import { DeviceFilters, type FilterValues } from './filters.tsx';
 

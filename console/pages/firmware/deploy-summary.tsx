@@ -1,6 +1,6 @@
 import { For, type JSX, Show } from 'solid-js';
 import type { DryRun, FirmwareDetails } from '../../api.ts';
-import { formatBytes, formatNumber } from '../../format.ts';
+import { formatBytes } from '../../format.ts';
 import { language, t, tMaybe } from '../../i18n/i18n.ts';
 import type { Load } from '../../load.ts';
 import { Problem } from '../../parts/notes.tsx';
@@ -39,10 +39,7 @@ function Forecast(props: { empty: boolean; dryRun: Load<DryRun> }): JSX.Element 
         <Show when={props.dryRun.data} fallback={<p class="soft">{t('deploy.counting')}</p>}>
           {(run) => (
             <div classList={{ counting: props.dryRun.loading }}>
-              <p>
-                <span class="big">{formatNumber(language(), run().targets)}</span>
-                {t('deploy.wouldGet', { n: run().targets })}
-              </p>
+              <p class="big">{t('deploy.wouldGet', { n: run().targets })}</p>
               <p class="soft">{t('deploy.egress', { bytes: formatBytes(language(), run().egressBytes) })}</p>
               <Show when={run().excluded.length > 0}>
                 <details>
@@ -52,7 +49,7 @@ function Forecast(props: { empty: boolean; dryRun: Load<DryRun> }): JSX.Element 
                       {(one) => (
                         <li>
                           {one.device}{' '}
-                          <span class="soft">{tMaybe(`deviceError.${one.reason}`) ?? one.reason}</span>
+                          <span class="soft">{tMaybe(`excluded.${one.reason}`) ?? one.reason}</span>
                         </li>
                       )}
                     </For>

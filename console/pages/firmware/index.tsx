@@ -6,7 +6,8 @@ import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
 import { Empty, Loading, Problem } from '../../parts/notes.tsx';
 import { Head } from '../../parts/page.tsx';
-import { Pager, pageOf, textOf } from '../../parts/pager.tsx';
+import { Pager } from '../../parts/pager.tsx';
+import { pageOf, textOf } from '../../parts/params.ts';
 import { SearchField } from '../../parts/search-field.tsx';
 import { Ago } from '../../parts/time.tsx';
 

@@ -72,7 +72,7 @@ export default function RegisterPage(): JSX.Element {
               label={t('firmware.name')}
               hint={t('register.nameHint')}
               wrong={serverSays('name')}
-              maxLength={128}
+              maxLength={100}
             />
             <TextField
               name="version"
@@ -94,7 +94,7 @@ export default function RegisterPage(): JSX.Element {
               name="hardware"
               label={t('firmware.hardware')}
               hint={t('register.hardwareHint')}
-              wrong={serverSays('hardware')}
+              wrong={wrong('hardware')}
               maxLength={64}
               list="hardware-seen"
             />

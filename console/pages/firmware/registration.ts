@@ -1,16 +1,19 @@
 import { createSignal } from 'solid-js';
 import { api, type Firmware } from '../../api.ts';
 import { digestFile } from '../../digest.ts';
-import { isAbort } from '../../http.ts';
+import { ApiError, isAbort } from '../../http.ts';
 import { createUpload, putByXhr, type UploadFields, type UploadProgress } from '../../upload.ts';
 import type { FileChoiceProblem } from './file-field.tsx';
 
-export type FieldProblems = Partial<Record<'version' | 'component' | 'securityVersion', true>>;
+export type FieldProblems = Partial<Record<'version' | 'hardware' | 'component' | 'securityVersion', true>>;
 
 /** What can be told about the fields before the server is asked. */
 export function checkFields(fields: UploadFields): FieldProblems {
   const problems: FieldProblems = {};
-  if (!fields.version) problems.version = true;
+  if (!/^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/.test(fields.version)) problems.version = true;
+  if (fields.hardware !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(fields.hardware)) {
+    problems.hardware = true;
+  }
   if (fields.component !== undefined && !/^[a-z0-9][a-z0-9_-]{0,31}$/.test(fields.component)) {
     problems.component = true;
   }
@@ -34,6 +37,10 @@ export function readFields(data: FormData): UploadFields {
     securityVersion: securityVersion ? Number(securityVersion) : undefined,
   };
 }
+
+/** A file that has gone or changed since it was chosen can no longer be read. */
+const unreadable = (cause: unknown) =>
+  new ApiError('unreadable', 0, 'The file could not be read.', { cause });
 
 /** The state of a registration: the chosen file and its digest, then the upload under way or why it stopped. */
 export function createRegistration() {
@@ -61,7 +68,7 @@ export function createRegistration() {
     upload = null;
     digest = chosen && digestFile(chosen, { onProgress: setHashed, signal: hashing.signal });
     digest?.then(setSha256, (cause) => {
-      if (!isAbort(cause)) setError(cause);
+      if (!isAbort(cause)) setError(unreadable(cause));
     });
   };
 
@@ -77,7 +84,7 @@ export function createRegistration() {
     sending = new AbortController();
     setProgress({ step: 'preparing', sentBytes: 0 });
     try {
-      const sha = await digest;
+      const sha = await digest.catch((cause) => Promise.reject(unreadable(cause)));
       upload ??= createUpload(chosen, sha, { ...api, put: putByXhr });
       return await upload.run(fields, sending.signal, setProgress);
     } catch (cause) {

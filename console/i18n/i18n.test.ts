@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { deviceErrorCodes } from '#emqx/protocol.ts';
+import { targetStates } from '../api.ts';
+import { en } from './en.ts';
+import { ko } from './ko.ts';
+import { chooseLanguage } from './language.ts';
+import { fillMessage, valueNames } from './message.ts';
+
+describe('the dictionaries', () => {
+  it('have every key in both languages, none of them empty', () => {
+    expect(Object.keys(ko).sort()).toEqual(Object.keys(en).sort());
+    for (const text of [...Object.values(en), ...Object.values(ko)]) expect(text.trim()).not.toBe('');
+  });
+
+  it('want the same values for the same key, so that no language leaves one out', () => {
+    for (const key of Object.keys(en) as (keyof typeof en)[]) {
+      expect(valueNames(ko[key]), key).toEqual(valueNames(en[key]));
+    }
+  });
+
+  it('have Korean words where there should be', () => {
+    const same = Object.keys(en).filter((key) => en[key as keyof typeof en] === ko[key as keyof typeof en]);
+    expect(same).toEqual([]);
+    for (const [key, text] of Object.entries(ko)) {
+      if (key !== 'device.id') expect(text, key).toMatch(/\p{Script=Hangul}/u);
+    }
+  });
+
+  it('have words for every state of a target and every error of a device', () => {
+    const wanted = [
+      ...targetStates.map((state) => `state.${state}`),
+      ...deviceErrorCodes.map((code) => `deviceError.${code}`),
+    ];
+    expect(wanted.filter((key) => !(key in en))).toEqual([]);
+  });
+});
+
+describe('a message', () => {
+  it("is filled with values, numbers in the language's way", () => {
+    expect(fillMessage('en', '{from}–{to} of {total}', { from: 1, to: 50, total: 12345 })).toBe(
+      '1–50 of 12,345',
+    );
+  });
+
+  it("takes the singular or the plural by the language's rule", () => {
+    const message = '{n} {n|device|devices}';
+    expect([0, 1, 2].map((n) => fillMessage('en', message, { n }))).toEqual([
+      '0 devices',
+      '1 device',
+      '2 devices',
+    ]);
+  });
+
+  it('keeps the hole when its value is missing, and takes values as they are', () => {
+    expect(fillMessage('en', 'for {name}')).toBe('for {name}');
+    expect(fillMessage('en', 'for {name}', { name: '{n} $& <b>' })).toBe('for {n} $& <b>');
+  });
+});
+
+describe('the language', () => {
+  it("is the remembered one, else the first of the browser's that we speak, else English", () => {
+    expect(chooseLanguage('ko', ['en-GB'])).toBe('ko');
+    expect(chooseLanguage(null, ['fr-FR', 'ko-KR', 'en'])).toBe('ko');
+    expect(chooseLanguage('toString', ['de'])).toBe('en');
+  });
+});
