@@ -2,12 +2,16 @@ import { A } from '@solidjs/router';
 import { createEffect, For, type JSX, on, Show } from 'solid-js';
 import { api, type TargetEvent, targetStates } from '../../api.ts';
 import { formatTime } from '../../format.ts';
-import { language, t } from '../../i18n/i18n.ts';
+import { language, t, tMaybe } from '../../i18n/i18n.ts';
 import { createLoad } from '../../load.ts';
 import { Loading, Problem } from '../../parts/notes.tsx';
 import { StateMark } from '../../parts/state.tsx';
 
 const stateOf = (event: TargetEvent) => targetStates.find((state) => state === event.state);
+
+/** What made the step; nothing when that would only repeat the state. */
+const wordsOf = (event: TargetEvent) =>
+  event.event === event.state ? '' : (tMaybe(`event.${event.event}`) ?? event.event);
 
 /** Everything that happened to one device in one deployment, in order. `version` changes when there may be more. */
 export function Timeline(props: {
@@ -38,11 +42,7 @@ export function Timeline(props: {
                     <Show when={stateOf(event)} fallback={<span>{event.state}</span>}>
                       {(state) => <StateMark state={state()} />}
                     </Show>
-                    <span class="soft">
-                      {[event.event === event.state ? '' : event.event, event.detail]
-                        .filter(Boolean)
-                        .join(' · ')}
-                    </span>
+                    <span class="soft">{[wordsOf(event), event.detail].filter(Boolean).join(' · ')}</span>
                   </li>
                 )}
               </For>
