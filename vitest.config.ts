@@ -1,16 +1,25 @@
 import { defineConfig } from 'vitest/config';
 
-/** What every project shares: real sockets, databases and browsers on two cores, so more workers only make each other time out. */
-const shared = { testTimeout: 30_000, hookTimeout: 60_000 };
+const folders = '{emqx,webhook,ca,console,firmware,deploy}';
 
 export default defineConfig({
   test: {
+    // Real sockets, databases and browsers on two cores: more workers only make each other time out.
     maxWorkers: 2,
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
     projects: [
+      { extends: true, test: { name: 'all', include: [`${folders}/**/*.test.ts`] } },
       {
+        // What touches the database, once more on a real PostgreSQL; the first project uses PGlite.
         extends: true,
-        test: { ...shared, name: 'all', include: ['{emqx,webhook,ca,console,firmware,deploy}/**/*.test.ts'] },
+        test: {
+          name: 'postgresql',
+          include: ['webhook/**/*.test.ts'],
+          globalSetup: ['.ci/postgresql.ts'],
+          setupFiles: ['.ci/use-postgresql.ts'],
+        },
       },
     ],
   },

@@ -13,6 +13,7 @@ export const caErrorCodes = [
   'csr_too_large',
   'csr_signature_invalid',
   'csr_key_refused',
+  'csr_key_mismatch',
   'csr_name_mismatch',
   'csr_name_refused',
   'csr_extension_refused',
@@ -50,6 +51,8 @@ export interface IssueRequest {
   commonName: string;
   /** The DNS names and IP addresses that the CSR may carry in its SAN; none when left out. */
   names?: string[];
+  /** A certificate (PEM, expired or not) whose key the CSR must have: how a device proves that it is the one we knew. */
+  sameKeyAs?: string;
 }
 
 export interface IssuedCertificate {

@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { type KeyObject, verify } from 'node:crypto';
 import * as asn1 from 'asn1js';
 import * as pkijs from 'pkijs';
 import { CaError } from './client.ts';
@@ -6,6 +6,7 @@ import { checkDer } from './der.ts';
 import { oids, signatureAlgorithms } from './oids.ts';
 import { decodePem } from './pem.ts';
 import type { KeyPolicy } from './profiles.ts';
+import { readPublicKey } from './public-keys.ts';
 import { type RequestedExtensions, readExtensions } from './requested-extensions.ts';
 
 /** An RSA-4096 request with a dozen names is about 2 KiB. */
@@ -36,7 +37,7 @@ export function readRequest(pem: string, keys: KeyPolicy): CertificateRequest {
   // RFC 2986 §4.1: version 1 is the number 0.
   if (request.version !== 0) throw new CaError('csr_malformed', 'the CSR has an unknown version');
   const publicKey = new Uint8Array(request.subjectPublicKeyInfo.toSchema().toBER(false));
-  const key = readKey(publicKey, request.subjectPublicKeyInfo, keys);
+  const key = readPublicKey(publicKey, keys);
   verifyPossession(request, key);
   return { commonName: readCommonName(request), publicKey, der, ...readExtensions(request.attributes ?? []) };
 }
@@ -48,44 +49,6 @@ function parse(der: Uint8Array<ArrayBuffer>): pkijs.CertificationRequest {
     return new pkijs.CertificationRequest({ schema: result });
   } catch (cause) {
     throw new CaError('csr_malformed', 'not a PKCS#10 request', { cause });
-  }
-}
-
-function readKey(der: Uint8Array, info: pkijs.PublicKeyInfo, policy: KeyPolicy): KeyObject {
-  const key = importKey(der);
-  // One encoding a key: no compressed points, no odd parameters (RFC 5480 §2.1.1, RFC 3279 §2.3.1).
-  if (!key.export({ type: 'spki', format: 'der' }).equals(der)) {
-    throw new CaError('csr_key_refused', 'the public key is not in its canonical encoding');
-  }
-  const details = key.asymmetricKeyDetails ?? {};
-  if (key.asymmetricKeyType === 'ec') {
-    const { algorithmParams } = info.algorithm;
-    const curve =
-      algorithmParams instanceof asn1.ObjectIdentifier ? algorithmParams.valueBlock.toString() : '';
-    const name = curve === oids.p256 ? 'P-256' : curve === oids.p384 ? 'P-384' : undefined;
-    if (name && policy.curves.includes(name)) return key;
-    throw new CaError('csr_key_refused', `EC keys must be on ${policy.curves.join(' or ')}`);
-  }
-  if (key.asymmetricKeyType === 'rsa' && policy.rsaBits) {
-    const { min, max } = policy.rsaBits;
-    const bits = details.modulusLength ?? 0;
-    if (bits < min || bits > max)
-      throw new CaError('csr_key_refused', `RSA keys must have ${min} to ${max} bits`);
-    // FIPS 186-5 §A.1.1 allows up to 2^256; a large exponent only makes each verification slow.
-    const exponent = details.publicExponent ?? 0n;
-    if (exponent < 65_537n || exponent > 0xffff_ffffn || exponent % 2n === 0n) {
-      throw new CaError('csr_key_refused', 'the RSA exponent must be odd, from 65537 to 2^32');
-    }
-    return key;
-  }
-  throw new CaError('csr_key_refused', 'keys of this kind are not accepted');
-}
-
-function importKey(der: Uint8Array): KeyObject {
-  try {
-    return createPublicKey({ key: Buffer.from(der), format: 'der', type: 'spki' });
-  } catch (cause) {
-    throw new CaError('csr_key_refused', 'the public key cannot be read', { cause });
   }
 }
 

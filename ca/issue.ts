@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { distinguishedName, signCertificate } from './certificate.ts';
 import { CaError, type IssuedCertificate, type IssueRequest, type ProfileName } from './client.ts';
 import { type CertificateRequest, readRequest } from './csr.ts';
@@ -52,6 +52,7 @@ function checkRequest(request: IssueRequest, profile: Profile): CertificateReque
   if (csr.commonName !== request.commonName) {
     throw new CaError('csr_name_mismatch', `the CSR's common name is not "${request.commonName}"`);
   }
+  if (request.sameKeyAs !== undefined) checkSameKey(csr, request.sameKeyAs);
   const unexpected = csr.names.find((name) => !allowed.has(name.text));
   if (unexpected)
     throw new CaError('csr_name_refused', `the CSR may not carry the name "${unexpected.text}"`);
@@ -72,6 +73,24 @@ function checkRequest(request: IssueRequest, profile: Profile): CertificateReque
     );
   }
   return csr;
+}
+
+function checkSameKey(csr: CertificateRequest, pem: string): void {
+  const known = readCertificateKey(pem);
+  if (!known.equals(csr.publicKey)) {
+    throw new CaError(
+      'csr_key_mismatch',
+      'the CSR is not signed with the key of the certificate that is known',
+    );
+  }
+}
+
+function readCertificateKey(pem: string): Buffer {
+  try {
+    return new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' });
+  } catch (cause) {
+    throw new CaError('request_invalid', 'sameKeyAs is not a certificate', { cause });
+  }
 }
 
 async function answerOnce(

@@ -15,10 +15,6 @@ export const oids = {
   serverAuth: '1.3.6.1.5.5.7.3.1',
   clientAuth: '1.3.6.1.5.5.7.3.2',
   extensionRequest: '1.2.840.113549.1.9.14',
-  ecPublicKey: '1.2.840.10045.2.1',
-  rsaEncryption: '1.2.840.113549.1.1.1',
-  p256: '1.2.840.10045.3.1.7',
-  p384: '1.3.132.0.34',
   ecdsaWithSha256: '1.2.840.10045.4.3.2',
 } as const;
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { z } from 'zod';
 import type { LocalAuthority } from './authority.ts';
@@ -40,6 +40,7 @@ const issueSchema = z.strictObject({
   profile: z.enum(profileNames),
   commonName: z.string().max(64),
   names: z.array(z.string().max(253)).max(50).optional(),
+  sameKeyAs: z.string().max(16_384).optional(),
 });
 const revokeSchema = z.strictObject({
   serial: z.string().regex(/^[0-9A-F]{2,40}$/),
@@ -84,8 +85,18 @@ export async function startService(options: ServiceOptions): Promise<CaService> 
     issueKeyPair(authority, { profile: 'service', commonName: 'ca', names: options.names });
   const pair = await ownPair();
   const secure = (own: typeof pair) => ({ ...tls, key: own.key, cert: own.certificate + own.chain });
+  let busy = 0;
   const server = createServer(secure(pair), (request, response) => {
+    busy += 1;
+    response.once('close', () => {
+      busy -= 1;
+    });
     void answer(options, request, response, log);
+  });
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
   });
   server.headersTimeout = 10_000;
   server.requestTimeout = 20_000;
@@ -113,7 +124,7 @@ export async function startService(options: ServiceOptions): Promise<CaService> 
     port: (server.address() as AddressInfo).port,
     close: () => {
       clearInterval(daily);
-      return close(server);
+      return close(server, sockets, () => busy);
     },
   };
 }
@@ -134,7 +145,7 @@ async function answer(
     log('info', 'answered', { method: request.method, path, caller });
     send(response, 200, 'application/json', result);
   } catch (error) {
-    if (response.destroyed || request.destroyed) return;
+    if (response.destroyed) return;
     const known = error instanceof CaError ? error : new CaError('internal', 'the CA failed');
     const status = statuses[known.code] ?? 422;
     log(status >= 500 ? 'error' : 'info', 'refused', {
@@ -170,7 +181,8 @@ async function identifyCaller(options: ServiceOptions, socket: TLSSocket): Promi
 async function readBody(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // Left early, the loop would destroy the socket that the refusal has to go through.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > maxBodyBytes)
       throw new CaError('request_invalid', `a request has at most ${maxBodyBytes} bytes`);
@@ -206,13 +218,16 @@ function listen(server: Server, port: number, host: string): Promise<void> {
   });
 }
 
-function close(server: Server): Promise<void> {
+function close(server: Server, sockets: ReadonlySet<Socket>, busy: () => number): Promise<void> {
   return new Promise((resolve) => {
-    const impatient = setTimeout(() => server.closeAllConnections(), closeGraceMs);
+    const endAll = () => sockets.forEach((socket) => void socket.destroy());
+    const impatient = setTimeout(endAll, closeGraceMs);
     server.close(() => {
       clearTimeout(impatient);
       resolve();
     });
     server.closeIdleConnections();
+    // What is left has not finished its handshake, and closeIdleConnections() does not know it.
+    if (busy() === 0) endAll();
   });
 }

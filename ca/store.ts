@@ -1,7 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProfileName, RevocationReason } from './client.ts';
-import { createFile, replaceFile } from './durable-files.ts';
+import { createFile, replaceFile, replaceLink } from './durable-files.ts';
 
 interface RecordBase {
   serial: string;
@@ -47,11 +47,13 @@ const serialPattern = /^[0-9A-F]{2,40}$/;
 
 /**
  * One file a record, in 256 directories by the first byte of its name. `records/` is written through to the disk before
- * anything is signed; `requests/` is an index that may be lost (a repeated request then gets a second certificate).
+ * anything is signed; `requests/` is an index of symbolic links, digest → serial, whose loss does no harm (a repeated
+ * request then gets a second certificate).
  */
 export function openStore(dir: string): CertificateStore {
   const place = (folder: string, name: string) =>
     join(dir, folder, name.slice(0, 2).toLowerCase(), `${name}.json`);
+  const request = (digest: string) => join(dir, 'requests', digest.slice(0, 2), digest);
 
   async function get(serial: string): Promise<CertificateRecord | undefined> {
     if (!serialPattern.test(serial)) return undefined;
@@ -63,12 +65,11 @@ export function openStore(dir: string): CertificateStore {
     reserve: (record) => createFile(place('records', record.serial), JSON.stringify(record), 0o600),
     async complete(record) {
       await replaceFile(place('records', record.serial), JSON.stringify(record), 0o600);
-      const index = JSON.stringify({ serial: record.serial });
-      await replaceFile(place('requests', record.requestDigest), index, 0o600);
+      await replaceLink(request(record.requestDigest), record.serial);
     },
     async findByRequest(requestDigest) {
-      const index = await readJson<{ serial: string }>(place('requests', requestDigest));
-      return index && get(index.serial);
+      const serial = await readLink(request(requestDigest));
+      return serial === undefined ? undefined : get(serial);
     },
     revoke: (revocation) =>
       createFile(place('revoked', revocation.serial), JSON.stringify(revocation), 0o600),
@@ -92,6 +93,15 @@ export function openStore(dir: string): CertificateStore {
 async function readJson<T>(path: string): Promise<T | undefined> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as T;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function readLink(path: string): Promise<string | undefined> {
+  try {
+    return await readlink(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

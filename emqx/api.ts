@@ -95,7 +95,6 @@ export function createEmqxApi(options: EmqxApiOptions): EmqxApi {
             ? {}
             : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
         },
-        timeout: timeoutMs,
       });
       const overall = setTimeout(
         () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)),

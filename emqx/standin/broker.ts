@@ -147,6 +147,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       requestCert: true,
       rejectUnauthorized: true,
       minVersion: 'TLSv1.2',
+      handshakeTimeout: 15_000,
     },
     accept,
   );
@@ -192,6 +193,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       return true;
     },
   });
+
+  for (const server of [listener, api]) server.on('error', (error) => log('error', error.message));
 
   const close = async () => {
     engine.close();

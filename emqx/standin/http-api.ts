@@ -32,6 +32,8 @@ type Handler = (request: {
 }) => Reply | Promise<Reply>;
 
 const maxBodyBytes = 8_000_000;
+const unknownPath =
+  '<html><head><title>404 - NOT FOUND</title></head><body><h1>404 - NOT FOUND</h1></body></html>';
 
 export function badRequest(message: unknown, code = 'BAD_REQUEST'): Reply {
   return {
@@ -136,7 +138,7 @@ async function answer(
     : '';
   if (path === '/status' && request.method === 'GET') return status(url.searchParams);
   const known = routes.filter(([, pattern]) => pattern.test(path));
-  if (known.length === 0) return notFound('API_NOT_EXIST', 'Request Path Not Found');
+  if (known.length === 0) return { status: 404, headers: { 'content-type': 'text/html' }, body: unknownPath };
   const route = known.find(([method]) => method === request.method);
   if (!route)
     return { status: 405, headers: { allow: [...new Set(known.map(([method]) => method))].join(', ') } };

@@ -1,6 +1,6 @@
 /** The rules of a configuration, asked for every event; what they select goes to their actions. */
 import { type ActionMetrics, createHttpAction, type HttpAction, type Settings } from './http-action.ts';
-import type { Row } from './json.ts';
+import { newRow, type Row } from './json.ts';
 import { evaluate, selectsFrom } from './sql/evaluate.ts';
 import { parseSql, type Statement } from './sql/parser.ts';
 import { hasWildcard } from './topic.ts';
@@ -31,6 +31,7 @@ interface Rule {
   id: string;
   statement: Statement;
   actions: HttpAction[];
+  metadata: Row;
   metrics: RuleMetrics;
 }
 
@@ -67,6 +68,7 @@ export function createRuleEngine(config: EngineConfig, log: Log, options?: { han
         id,
         statement: explained(`rule ${id}`, () => parseSql(rule.sql)),
         actions: named,
+        metadata: Object.assign(newRow(), { rule_id: id }),
         metrics: noMetrics(),
       };
     });
@@ -75,6 +77,7 @@ export function createRuleEngine(config: EngineConfig, log: Log, options?: { han
   const run = (rule: Rule, row: Row) => {
     const { metrics } = rule;
     metrics.matched++;
+    row.metadata = rule.metadata;
     let rows: Row[] | null;
     try {
       rows = evaluate(rule.statement, row);

@@ -20,6 +20,13 @@ const events = new Set([
 /** The broker refuses these in a context, although live events have them. */
 const refused = ['client_attrs', 'flags', 'pub_props', 'peername', 'metadata'];
 
+const properties = fromJs({
+  'Message-Expiry-Interval': 30,
+  'Payload-Format-Indicator': 0,
+  'User-Property': { foo: 'bar' },
+  'User-Property-Pairs': [{ key: 'foo' }, { value: 'bar' }],
+});
+
 export function testRule(body: unknown): Reply {
   const { sql, context } = (body ?? {}) as { sql?: unknown; context?: Record<string, unknown> };
   if (typeof sql !== 'string') return badRequest('Bad Arguments: rule_test.sql required_field');
@@ -50,7 +57,7 @@ function event(type: string, context: Record<string, unknown>): Row {
     clientid: 'c_emqx',
     username: 'u_emqx',
     peerhost: '127.0.0.1',
-    peername: '127.0.0.1:1883',
+    peername: '192.168.0.10:32781',
     timestamp: now,
     node: 'emqx@127.0.0.1',
     client_attrs: Object.assign(newRow(), { test: 'example' }),
@@ -63,7 +70,7 @@ function event(type: string, context: Record<string, unknown>): Row {
         payload: '{"msg": "hello"}',
         qos: 1n,
         flags: newRow(),
-        pub_props: Object.assign(newRow(), { 'User-Property': Object.assign(newRow(), { foo: 'bar' }) }),
+        pub_props: properties,
         publish_received_at: now,
       }
     : { topic: 't/a', qos: 1n, connected_at: now, disconnected_at: now, reason: 'normal' };

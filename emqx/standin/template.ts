@@ -11,9 +11,10 @@ export const wholeRow = '${.}';
 export function compileTemplate(template: string): Template {
   const parts: (string | string[])[] = [];
   let at = 0;
-  for (const match of template.matchAll(/\$\{(\.|\.?[^${}\s]+)\}/g)) {
+  for (const match of template.matchAll(/\$\{(\$|\.|\.?[^${}\s]+)\}/g)) {
     if (match.index > at) parts.push(template.slice(at, match.index));
-    parts.push(match[1] === '.' ? [] : match[1]!.replace(/^\./, '').split('.'));
+    const name = match[1]!;
+    parts.push(name === '$' ? name : name === '.' ? [] : name.replace(/^\./, '').split('.'));
     at = match.index + match[0].length;
   }
   if (at < template.length) parts.push(template.slice(at));

@@ -12,7 +12,14 @@ export const acl = readFileSync(new URL('../conf/acl.conf', import.meta.url), 'u
 
 export interface Sink {
   url: string;
-  requests: { path: string; headers: http.IncomingHttpHeaders; body: string }[];
+  requests: {
+    method: string;
+    path: string;
+    headers: http.IncomingHttpHeaders;
+    body: string;
+    bytes: Buffer;
+    at: number;
+  }[];
   rows(): Record<string, unknown>[];
   /** Answers the next requests; the default is 204. */
   respond: (request: IncomingMessage, response: ServerResponse, body: string) => void;
@@ -23,8 +30,10 @@ export async function startSink(port = 0): Promise<Sink> {
   const server = http.createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
-    const body = Buffer.concat(chunks).toString('utf8');
-    sink.requests.push({ path: request.url ?? '', headers: request.headers, body });
+    const bytes = Buffer.concat(chunks);
+    const body = bytes.toString('utf8');
+    const { method = '', url: path = '', headers } = request;
+    sink.requests.push({ method, path, headers, body, bytes, at: Date.now() });
     sink.respond(request, response, body);
   });
   server.listen(port, '127.0.0.1');
@@ -80,7 +89,8 @@ export async function startTestBed(
         body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
       });
       const text = await response.text();
-      return { status: response.status, body: text === '' ? null : JSON.parse(text) };
+      const json = response.headers.get('content-type')?.includes('json');
+      return { status: response.status, body: json ? JSON.parse(text) : text };
     },
     connect(pair, own = {}) {
       const client = mqtt.connect(`mqtts://127.0.0.1:${broker.mqttPort}`, {

@@ -1,14 +1,13 @@
-import type { DownlinkTopic, Running, UplinkTopic } from '#emqx/protocol.ts';
-import { answerCommand } from './command.ts';
+import type { Running } from '#emqx/protocol.ts';
 import { Disk, PowerLost } from './disk.ts';
-import { readDownlink } from './downlink.ts';
 import { type Identity, readIdentity, validity, writeIdentity } from './identity.ts';
-import { type Journal, readJournal, writeJournal } from './journal.ts';
+import { receive } from './inbox.ts';
+import { Journal, type Report } from './journal.ts';
 import { type AgentEvent, type AgentState, afterBoot, type Effect, step } from './machine.ts';
 import { manifestVerifier, type VerifyManifest } from './manifest.ts';
 import type { Network } from './network.ts';
 import { DeviceFault, type LogLevel, type Settings } from './options.ts';
-import { acknowledge, enqueue, OutboxSender, randomId } from './outbox.ts';
+import { randomId } from './outbox.ts';
 import { Renewal } from './renewal.ts';
 import { Reporter } from './reporter.ts';
 import { Session } from './session.ts';
@@ -30,23 +29,20 @@ export class Agent {
   readonly timers: Timers;
   readonly session: Session;
   readonly reporter: Reporter;
+  readonly journal: Journal;
   readonly #hooks: AgentHooks;
   readonly #network: Network;
   #slots!: Slots;
-  readonly #sender: OutboxSender;
-  readonly #renewal: Renewal;
-  readonly #verifyManifest: VerifyManifest;
+  readonly renewal: Renewal;
+  readonly verifyManifest: VerifyManifest;
   #identity: Identity;
-  #journal: Journal;
   #boot: Boot | null = null;
   #run: UpdateRun | null = null;
-  #seq = 0;
   #onTrial = false;
   #ended = false;
 
   /** Throws DeviceFault('not_enrolled'). */
   constructor(settings: Settings, network: Network, hooks: AgentHooks) {
-    const { timing } = settings;
     this.settings = settings;
     this.#network = network;
     this.#hooks = hooks;
@@ -54,57 +50,52 @@ export class Agent {
     const identity = readIdentity(this.disk);
     if (!identity) throw new DeviceFault('not_enrolled', `no identity in ${settings.dir}: enroll first`);
     this.#identity = identity;
-    this.#journal = readJournal(this.disk);
-    this.#verifyManifest = manifestVerifier({ ...settings, slotBytes: settings.limits.slotBytes });
+    this.verifyManifest = manifestVerifier({ ...settings, slotBytes: settings.limits.slotBytes });
     this.timers = new Timers((task) => this.#guard(task));
     this.session = new Session({
       settings,
       network,
       timers: this.timers,
       run: (task) => this.#guard(task),
-      keyPair: () => this.#renewal.keyPair(),
+      keyPair: () => this.renewal.keyPair(),
       online: (pair) => {
-        this.#renewal.connected(pair);
+        this.renewal.connected(pair);
         this.#online();
       },
       offline: (pair, { wasOnline, reached, why }) => {
-        if (!wasOnline && reached) this.#renewal.connectFailed(pair);
-        this.#sender.offline();
+        if (!wasOnline && reached) this.renewal.connectFailed(pair);
+        this.journal.offline();
         settings.log('debug', 'offline', { device: settings.id, why });
         if (wasOnline) hooks.notice('offline', why);
         hooks.changed();
       },
-      message: (topic, payload) => this.#receive(topic, payload),
+      message: (topic, payload) => receive(this, topic, payload),
     });
     this.reporter = new Reporter(settings, this.session, this.timers, () => this.running);
-    this.#sender = new OutboxSender({
-      messages: () => this.#journal.outbox,
-      publish: ({ topic, payload }) => this.session.publish(topic, payload, { droppable: false }),
+    this.journal = new Journal({
+      disk: this.disk,
+      settings,
       timers: this.timers,
-      minMs: timing.resendMinMs,
-      maxMs: timing.resendMaxMs,
-      random: settings.random,
+      publish: ({ topic, payload }) => this.session.publish(topic, payload, { droppable: false }),
+      changed: () => hooks.changed(),
     });
-    this.#renewal = new Renewal({
+    this.renewal = new Renewal({
       id: settings.id,
       identity: () => this.#identity,
       store: (next) => {
         writeIdentity(this.disk, next);
         this.#identity = next;
       },
-      isQueued: (id) => this.#journal.outbox.some((it) => it.id === id),
-      ask: (id, csr) => this.#commit(this.#journal, [], [{ topic: 'cert/renew/request', id, body: { csr } }]),
+      isQueued: (id) => this.journal.holds(id),
+      ask: (id, csr) =>
+        this.journal.commit(this.journal.state, [{ topic: 'cert/renew/request', id, body: { csr } }]),
       newId: randomId,
       reconnect: () => this.session.reconnect(),
       renewed: () => hooks.notice('renewed'),
-      retryMs: timing.renewRetryMs,
+      retryMs: settings.timing.renewRetryMs,
       maxConnects: settings.limits.renewedConnects,
       log: (level, message, fields) => this.log(level, message, fields),
     });
-  }
-
-  get journal(): Journal {
-    return this.#journal;
   }
 
   /** Null until the active slot has been measured. */
@@ -141,7 +132,10 @@ export class Agent {
     this.#slots = new Slots(this.disk, this.settings.component);
     const boot = await this.#slots.boot(this.settings.limits.trialBoots);
     this.#boot = boot;
-    this.#journal = { ...this.#journal, ...afterBoot(this.#journal, (it) => this.#slots.holds(it)) };
+    this.journal.beginBoot(
+      boot.count,
+      afterBoot(this.journal.state, (it) => this.#slots.holds(it)),
+    );
     this.#hooks.notice('boot', { count: boot.count, reason: boot.reason });
     this.#onTrial = boot.onTrial;
     if (boot.onTrial) {
@@ -177,13 +171,8 @@ export class Agent {
 
   /** Feeds one event to the transition table, stores what it says, then acts on it. */
   apply(event: AgentEvent): void {
-    const { state, effects } = step(this.#journal, event, this.running);
-    if (state !== this.#journal || effects.length > 0) this.#commit(state, effects);
-  }
-
-  /** Stores a checkpoint. */
-  store(state: AgentState): void {
-    this.#commit(state, []);
+    const { state, effects } = step(this.journal.state, event, this.running);
+    if (state !== this.journal.state || effects.length > 0) this.#commit(state, effects);
   }
 
   log(level: LogLevel, message: string, fields?: Record<string, unknown>): void {
@@ -240,7 +229,7 @@ export class Agent {
       this.#settle();
     }
     this.reporter.online();
-    this.#sender.online();
+    this.journal.online();
     this.#run?.online();
     this.#checkRenewal();
     this.#hooks.notice('online');
@@ -265,48 +254,24 @@ export class Agent {
         boot: { count, reason },
       },
     };
-    const { job } = this.#journal;
+    const { job } = this.journal.state;
     if (job?.stage === 'rebooting') {
       const event: AgentEvent =
         running.sha256 === job.manifest.sha256
           ? { type: 'booted', confirmed: true }
           : { type: 'booted', confirmed: false, error: rollback ?? { code: 'boot_failed' } };
-      const { state, effects } = step(this.#journal, event, running);
+      const { state, effects } = step(this.journal.state, event, running);
       this.#commit(state, effects, [health]);
-    } else this.#commit(this.#journal, [], [health]);
-    if (!this.#journal.staged) UpdateRun.clear(this.disk);
+    } else this.journal.commit(this.journal.state, [health]);
+    if (!this.journal.state.staged) UpdateRun.clear(this.disk);
     if (!job || job.stage === 'rebooting') return;
     this.log('info', `going on with ${job.manifest.version} after a restart`, { stage: job.stage });
     this.#act(job.stage === 'verifying' ? { do: 'verify' } : { do: 'download' }, true);
   }
 
-  #commit(
-    state: AgentState,
-    effects: Effect[],
-    more: { topic: UplinkTopic; body: Record<string, unknown>; id?: string }[] = [],
-  ): void {
-    const sends = effects.filter((it) => it.do === 'send');
-    let { outbox } = this.#journal;
-    for (const { topic, body, id } of [...more, ...sends.map((it) => ({ ...it, id: undefined }))]) {
-      const message = {
-        id: id ?? randomId(),
-        at: new Date().toISOString(),
-        seq: [this.#boot!.count, this.#seq++],
-        ...body,
-      };
-      const stored = { id: message.id, topic, payload: JSON.stringify(message) };
-      outbox = enqueue(outbox, stored, this.settings.limits.outboxMessages);
-    }
-    this.#write({ ...this.#journal, ...state, outbox });
+  #commit(state: AgentState, effects: Effect[], more: Report[] = []): void {
+    this.journal.commit(state, [...more, ...effects.filter((it) => it.do === 'send')]);
     for (const effect of effects) this.#act(effect, false);
-  }
-
-  #write(journal: Journal): void {
-    const { outbox } = this.#journal;
-    writeJournal(this.disk, journal);
-    this.#journal = journal;
-    if (journal.outbox !== outbox) this.#sender.pump();
-    this.#hooks.changed();
   }
 
   #act(effect: Effect, afterRestart: boolean): void {
@@ -327,7 +292,7 @@ export class Agent {
       case 'stop':
         this.#run?.stop();
         this.#run = null;
-        if (!this.#journal.staged) UpdateRun.clear(this.disk);
+        if (!this.journal.state.staged) UpdateRun.clear(this.disk);
         return;
       case 'reboot':
         this.#hooks.reboot();
@@ -335,51 +300,10 @@ export class Agent {
   }
 
   #checkRenewal(): void {
-    this.spawn(this.#renewal.check());
+    this.spawn(this.renewal.check());
     const { renewCheckMs } = this.settings.timing;
     this.#cancelRenewalTimer();
     this.#cancelRenewalTimer = this.timers.after(renewCheckMs, () => this.#checkRenewal());
   }
   #cancelRenewalTimer: () => void = () => {};
-
-  async #receive(topic: DownlinkTopic, payload: Buffer): Promise<void> {
-    const read = readDownlink(topic, payload);
-    if ('problem' in read) return this.log('warn', `ignored a message on ${topic}: ${read.problem}`);
-    if ('refused' in read) {
-      const { error, ...attempt } = read.refused;
-      return this.apply({ type: 'request', ...attempt, url: '', verdict: { error } });
-    }
-    switch (read.topic) {
-      case 'firmware/download/request': {
-        const { deployment, attempt, url, manifest } = read.message;
-        const verdict = await this.#verifyManifest(manifest, this.running);
-        return this.apply({ type: 'request', deployment, attempt, url, verdict });
-      }
-      case 'firmware/download/cancel': {
-        const { deployment, attempt } = read.message;
-        return this.apply({ type: 'cancel', deployment, attempt });
-      }
-      case 'ack':
-        return this.#forget(read.message.ids);
-      case 'cert/renew/response':
-        this.#forget([read.message.request]);
-        return this.#renewal.answered(read.message);
-      case 'control/command':
-        return this.#command(read.message);
-    }
-  }
-
-  #forget(ids: string[]): void {
-    const outbox = acknowledge(this.#journal.outbox, ids);
-    if (outbox.length < this.#journal.outbox.length) this.#write({ ...this.#journal, outbox });
-  }
-
-  #command(message: Parameters<typeof answerCommand>[1]): void {
-    if (this.#journal.commands.includes(message.id)) return;
-    const { body, after } = answerCommand(this, message);
-    const commands = [...this.#journal.commands, message.id].slice(-8);
-    const state = { ...this.#journal, commands };
-    this.#commit(state, [], [{ topic: 'control/response', body: { command: message.id, ...body } }]);
-    after?.();
-  }
 }

@@ -75,7 +75,7 @@ export class VirtualDevice extends EventEmitter<DeviceEvents> {
 
   snapshot(): Snapshot {
     const agent = this.#agent;
-    const job = agent?.journal.job ?? null;
+    const job = agent?.journal.state.job ?? null;
     const run = job ? agent?.run : null;
     const boot = agent?.boot ?? null;
     return {
@@ -84,7 +84,9 @@ export class VirtualDevice extends EventEmitter<DeviceEvents> {
       online: agent?.session.online ?? false,
       deployment: job?.deployment ?? null,
       attempt: job?.attempt ?? null,
-      receivedBytes: job ? (run?.position.receivedBytes ?? agent?.journal.staged?.receivedBytes ?? 0) : 0,
+      receivedBytes: job
+        ? (run?.position.receivedBytes ?? agent?.journal.state.staged?.receivedBytes ?? 0)
+        : 0,
       totalBytes: job?.manifest.size ?? 0,
       chunkBytes: run?.position.chunkBytes ?? job?.chunkBytes ?? 0,
       stats: job ? { ...(run?.position.stats ?? job.stats) } : null,
@@ -133,10 +135,13 @@ export class VirtualDevice extends EventEmitter<DeviceEvents> {
     });
     this.#agent = agent;
     agent.spawn(
-      agent.start().then(() => {
-        if (this.#agent === agent) this.#state = 'on';
-        this.emit('change');
-      }),
+      Promise.resolve()
+        .then(() => agent.start())
+        .then(() => {
+          if (this.#agent !== agent) return;
+          this.#state = 'on';
+          this.emit('change');
+        }),
     );
   }
 

@@ -13,6 +13,7 @@ import {
   wrongRange,
 } from './bench/file-server.ts';
 import { until } from './bench/until.ts';
+import type { Timing } from './options.ts';
 
 let bench: Bench;
 beforeEach(async () => {
@@ -25,7 +26,11 @@ afterEach(async () => {
 
 /** Downloads over a server that misbehaves as told, and expects the right image to run in the end. */
 async function update(...faults: Answer[]) {
-  await bench.online();
+  return updateWith({}, ...faults);
+}
+
+async function updateWith(timing: Partial<Timing>, ...faults: Answer[]) {
+  await bench.online({ timing });
   const manifest = bench.publish(200 * kib);
   bench.files.next.push(...faults);
   await bench.request(manifest);
@@ -82,7 +87,7 @@ describe('the right image arrives in spite of', () => {
   });
 
   test('a stalled body and one that never starts', async () => {
-    const stats = await update(honest, stallAfter(5_000), () => {}, honest);
+    const stats = await updateWith({ stallMs: 150 }, honest, stallAfter(5_000), () => {}, honest);
     expect(stats).toMatchObject({ receivedBytes: 200 * kib, redownloadedBytes: 0 });
   });
 

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import fs from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Bench, kib } from './bench/bench.ts';
 import { stallAfter, trickle } from './bench/file-server.ts';
@@ -182,6 +184,44 @@ describe('requests that come again', () => {
     expect(bench.files.requests).toHaveLength(before);
     expect(bench.device.snapshot().bootCount).toBe(2);
   });
+});
+
+describe('cancel', () => {
+  const cancel = () =>
+    bench.broker.send('firmware/download/cancel', { deployment: bench.deployment, attempt: 1 });
+
+  test('stops a download at once and frees its storage', async () => {
+    await bench.online();
+    bench.files.always = stallAfter(30_000);
+    await bench.request(bench.publish());
+    await until(() => bench.device.snapshot().receivedBytes >= 30_000, 'bytes');
+    cancel();
+    expect(await bench.broker.see('firmware/download/cancel/ack')).toMatchObject({
+      cancelled: true,
+      attempt: 1,
+    });
+    expect(bench.device.snapshot()).toMatchObject({ state: 'idle', deployment: null, receivedBytes: 0 });
+    expect(fs.existsSync(join(bench.dir, 'staging.img'))).toBe(false);
+    await until(() => bench.files.openConnections === 0, 'the connection to be closed');
+  });
+
+  test.each(['accepted', 'verifying', 'installing', 'rebooting', 'off'] as const)(
+    'that comes when the device is %s is answered as it turns out',
+    async (state) => {
+      const device = await bench.online();
+      const manifest = bench.publish();
+      const reached = bench.when(state);
+      await bench.request(manifest);
+      await reached;
+      cancel();
+      const { cancelled, error } = await bench.broker.see('firmware/download/cancel/ack');
+      await until(() => device.snapshot().state === 'idle' && device.snapshot().online, 'the end');
+      const { sha256 } = device.snapshot().running!;
+      expect(cancelled).toBe(sha256 !== manifest.sha256);
+      if (cancelled) expect(bench.broker.of('firmware/download/result')).toEqual([]);
+      else expect(error).toMatchObject({ code: 'too_late' });
+    },
+  );
 });
 
 describe('commands', () => {

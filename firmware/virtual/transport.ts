@@ -4,6 +4,15 @@ import type { Network } from './network.ts';
 
 type Target = { host?: string | null; port?: number | string | null; servername?: string };
 
+/** Parsing trust costs time and memory; the devices of a process mostly share one. */
+let parsed: { trust: string; context: tls.SecureContext } | undefined;
+
+function contextOf(trust: string): tls.SecureContext {
+  if (parsed?.trust !== trust)
+    parsed = { trust, context: tls.createSecureContext({ ca: trust, minVersion: 'TLSv1.2' }) };
+  return parsed.context;
+}
+
 class DeviceAgent extends https.Agent {
   readonly #network: Network;
   readonly #trust: string;
@@ -21,8 +30,7 @@ class DeviceAgent extends https.Agent {
       socket: raw,
       host,
       ...(target.servername ? { servername: target.servername } : {}),
-      ca: this.#trust,
-      minVersion: 'TLSv1.2',
+      secureContext: contextOf(this.#trust),
       ALPNProtocols: ['http/1.1'],
     });
     raw.on('error', (error) => socket.destroy(error));

@@ -19,11 +19,11 @@ export class UpdateRun {
   #asked = 0;
 
   constructor(agent: Agent, work: 'download' | 'verify' | 'install', afterRestart: boolean) {
-    const job = agent.journal.job!;
+    const job = agent.journal.state.job!;
     this.#agent = agent;
     this.#deployment = job.deployment;
     this.position = {
-      receivedBytes: agent.journal.staged?.receivedBytes ?? 0,
+      receivedBytes: agent.journal.state.staged?.receivedBytes ?? 0,
       chunkBytes: job.chunkBytes,
       stats: { ...job.stats },
     };
@@ -55,12 +55,12 @@ export class UpdateRun {
 
   /** Makes what has been received survive a reset: data first, then the note that it is there. */
   checkpoint(): void {
-    const { job, staged } = this.#agent.journal;
+    const { job, staged } = this.#agent.journal.state;
     if (this.#abort.signal.aborted || !this.#file || !job || !staged) return;
     this.#file.sync();
     const { receivedBytes, chunkBytes, stats } = this.position;
-    this.#agent.store({
-      ...this.#agent.journal,
+    this.#agent.journal.commit({
+      ...this.#agent.journal.state,
       job: { ...job, chunkBytes, stats: { ...stats } },
       staged: { ...staged, receivedBytes },
     });
@@ -87,7 +87,7 @@ export class UpdateRun {
     const error = await download({
       size: job.manifest.size,
       position,
-      url: () => agent.journal.job!.url,
+      url: () => agent.journal.state.job!.url,
       agent: this.#https,
       limits: settings.limits,
       timing: settings.timing,
@@ -96,7 +96,7 @@ export class UpdateRun {
       sleep: (ms, until) => agent.timers.sleep(ms, until),
       write: (offset, data) => {
         file.writeAt(offset, data);
-        if (agent.journal.job?.stage === 'accepted') agent.apply({ type: 'receiving' });
+        if (agent.journal.state.job?.stage === 'accepted') agent.apply({ type: 'receiving' });
       },
       checkpoint: () => this.checkpoint(),
       onProgress: () => {
@@ -153,12 +153,12 @@ export class UpdateRun {
 
   async #waitForFreshUrl(signal: AbortSignal): Promise<void> {
     const { urlRefreshMinMs, urlRefreshMaxMs } = this.#agent.settings.timing;
-    const { url } = this.#agent.journal.job!;
+    const { url } = this.#agent.journal.state.job!;
     const wake = new AbortController();
     this.#wake = wake;
     const stop = () => wake.abort();
     signal.addEventListener('abort', stop);
-    while (!wake.signal.aborted && this.#agent.journal.job?.url === url) {
+    while (!wake.signal.aborted && this.#agent.journal.state.job?.url === url) {
       this.#sayExpired();
       const pause = backoffMs(this.#asked++, urlRefreshMinMs, urlRefreshMaxMs, this.#agent.settings.random);
       await this.#agent.timers.sleep(pause, wake.signal);
@@ -168,7 +168,7 @@ export class UpdateRun {
   }
 
   #sayExpired(): void {
-    const { job } = this.#agent.journal;
+    const { job } = this.#agent.journal.state;
     if (job)
       this.#agent.reporter.progress(job, this.position.receivedBytes, this.position.chunkBytes, {
         urlExpired: true,
@@ -176,7 +176,7 @@ export class UpdateRun {
   }
 
   #report(): void {
-    const { job } = this.#agent.journal;
+    const { job } = this.#agent.journal.state;
     if (job?.deployment === this.#deployment)
       this.#agent.reporter.progress(job, this.position.receivedBytes, this.position.chunkBytes);
   }

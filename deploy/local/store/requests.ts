@@ -67,7 +67,9 @@ export async function putObject({ request, response, target, payloadHash, header
   // Before the body is sent; publishing checks it again.
   if (onlyNew && (await objects.has(target.key))) throw alreadyThere();
   if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue();
-  const info = await objects.put(request, {
+  // Left early, the loop would destroy the socket that the refusal has to go through.
+  const body = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+  const info = await objects.put(body, {
     key: target.key,
     sizeBytes,
     contentType: (request.headers['content-type'] ?? 'binary/octet-stream').slice(0, 256),

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
@@ -107,6 +107,14 @@ function send(
     });
     outgoing.on('error', reject);
     outgoing.end(body);
+  });
+}
+
+/** A connection on which nothing is ever sent. */
+function connected(port: number): Promise<Socket> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(socket));
+    socket.on('error', () => undefined);
   });
 }
 
@@ -280,9 +288,9 @@ describe('a presigned upload', () => {
       `PUT ${url.pathname}${url.search} HTTP/1.1\r\n${lines.map((pair) => pair.join(': ')).join('\r\n')}\r\n\r\n`,
     );
     socket.write(Buffer.alloc(100_000));
-    await vi.waitFor(async () => expect(await readdir(join(options.dir, 'tmp'))).toHaveLength(1));
+    await vi.waitFor(async () => expect(await readdir(join(options.dir, 'tmp'))).toHaveLength(1), 5_000);
     socket.destroy();
-    await vi.waitFor(async () => expect(await readdir(join(options.dir, 'tmp'))).toEqual([]));
+    await vi.waitFor(async () => expect(await readdir(join(options.dir, 'tmp'))).toEqual([]), 5_000);
     expect((await send(await presignGet('up/cut'))).status).toBe(404);
   });
 
@@ -566,9 +574,11 @@ describe('the listeners', () => {
     const first = await startStore(here);
     const other = client(credentials, { endpoint: `http://127.0.0.1:${first.httpPort}` });
     await other.send(new PutObjectCommand({ Bucket: bucket, Key: 'kept', Body: 'still here' }));
+    const mute = await Promise.all([first.httpPort, first.httpsPort].map(connected));
     const started = performance.now();
     await first.close();
     expect(performance.now() - started).toBeLessThan(1_000);
+    for (const socket of mute) socket.destroy();
     other.destroy();
     const second = await startStore(here);
     const reader = client(credentials, { endpoint: `http://127.0.0.1:${second.httpPort}` });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { allowOrigin, answerPreflight } from './cors.ts';
 import { errorXml, S3Error } from './errors.ts';
 import { type Objects, openObjects } from './objects.ts';
@@ -48,8 +48,10 @@ export async function startStore(options: StoreOptions): Promise<Store> {
   };
   const http = prepare(createServer(), handler(true));
   const https = prepare(createTlsServer({ ...options.tls, minVersion: 'TLSv1.2' }), handler(false));
+  const httpSockets = trackSockets(http);
+  const httpsSockets = trackSockets(https);
   const close = async () => {
-    await Promise.all([stop(http), stop(https)]);
+    await Promise.all([stop(http, httpSockets), stop(https, httpsSockets)]);
     await Promise.allSettled(underway);
   };
   try {
@@ -190,9 +192,19 @@ function listen(server: Server, port: number, host: string): Promise<number> {
   });
 }
 
-function stop(server: Server): Promise<void> {
+function stop(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
-    server.closeAllConnections();
+    // closeAllConnections() does not know sockets that are still in their TLS handshake.
+    for (const socket of sockets) socket.destroy();
   });
+}
+
+function trackSockets(server: Server): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return sockets;
 }

@@ -27,6 +27,7 @@ export function evaluate(statement: Statement, event: Row): Row[] | null {
   if (items.expression === null) throw new EvaluationError('FOREACH needs a list, not *');
   const list = value(items.expression, columns);
   if (items.alias) columns.put(items.alias, list);
+  else columns.replace(nameOf(items.expression), list);
   if (statement.where && !holds(statement.where, columns)) return null;
   const name = items.alias ?? [{ key: 'item' }];
   const rows: Row[] = [];
@@ -66,6 +67,12 @@ class Columns {
       typeof this.row.payload === 'string'
     )
       this.row.payload = this.decodedPayload();
+    putAt(this.row, path, to);
+    this.payloadRead = false;
+  }
+
+  /** As put, but what stands in the way is not gone into: a payload keeps only what is put. */
+  replace(path: Step[], to: Value): void {
     putAt(this.row, path, to);
     this.payloadRead = false;
   }

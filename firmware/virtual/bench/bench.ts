@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CompactSign, exportJWK, generateKeyPair } from 'jose';
 import type { DownloadRequest, Manifest } from '#emqx/protocol.ts';
-import { type DeviceOptions, startDevice, type VirtualDevice } from '../device.ts';
+import { type DeviceOptions, type DeviceState, startDevice, type VirtualDevice } from '../device.ts';
 import { enroll } from '../identity.ts';
 import { buildImage } from '../image.ts';
 import type { Timing } from '../options.ts';
@@ -23,7 +23,7 @@ export const quick: Partial<Timing> = {
   retryMaxMs: 40,
   urlRefreshMinMs: 30,
   urlRefreshMaxMs: 60,
-  stallMs: 150,
+  stallMs: 2_000,
   checkpointMs: 50,
   progressMs: 50,
   telemetryMs: 60_000,
@@ -167,9 +167,17 @@ export class Bench {
     return this.broker.see('firmware/download/result', (it) => !outcome || it.outcome === outcome);
   }
 
-  /** The state that the device shows, awaited. */
-  state(wanted: string): Promise<boolean> {
-    return until(() => this.device.snapshot().state === wanted, `state ${wanted}`);
+  /** Resolves the moment the device shows a state, however short it is. */
+  when(state: DeviceState): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (this.device.snapshot().state !== state) return;
+        this.device.off('change', look);
+        resolve();
+      };
+      this.device.on('change', look);
+      look();
+    });
   }
 
   async close(): Promise<void> {

@@ -71,8 +71,12 @@ export class Broker {
     );
   }
 
+  /** The messages on a topic, copies of the same one left out. */
   of(topic: UplinkTopic): Record<string, unknown>[] {
-    return this.received.filter((it) => it.topic === topic).map(({ message }) => message);
+    const first = new Map<unknown, Record<string, unknown>>();
+    for (const it of this.received)
+      if (it.topic === topic && !first.has(it.message.id)) first.set(it.message.id, it.message);
+    return [...first.values()];
   }
 
   /** The first message on the topic that fits, now or later. */

@@ -22,7 +22,6 @@ export class FileServer {
   always: Answer = honest;
   readonly requests: { path: string; range: string | undefined }[] = [];
   connections = 0;
-  sentBytes = 0;
   readonly port: number;
   readonly #server: https.Server;
   readonly #sockets = new Set<Socket>();
@@ -51,6 +50,10 @@ export class FileServer {
     const server = https.createServer({ key: input.key, cert: input.certificate });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return new FileServer(server);
+  }
+
+  get openConnections(): number {
+    return this.#sockets.size;
   }
 
   url(path = '/image.bin?signature=1'): string {

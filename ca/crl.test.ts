@@ -1,0 +1,111 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type LocalAuthority, openAuthority } from './authority.ts';
+import { issueKeyPair } from './key-pair.ts';
+import { openWorkspace, type Workspace } from './test-openssl.ts';
+
+const day = 86_400_000;
+const crlUrl = 'http://127.0.0.1:8081/crl.pem';
+let work: Workspace;
+let authority: LocalAuthority;
+let now = Date.now();
+
+beforeAll(async () => {
+  work = await openWorkspace();
+  authority = await openAuthority({ dir: join(work.dir, 'ca'), crlUrl, now: () => now });
+  const { root, issuing } = await authority.trust();
+  await work.file('trust.pem', root + issuing);
+});
+afterAll(() => work.remove());
+
+async function show(pem: string): Promise<string> {
+  await work.file('crl.pem', pem);
+  const { status, output } = await work.openssl(
+    'crl',
+    '-in',
+    'crl.pem',
+    '-CAfile',
+    'trust.pem',
+    '-noout',
+    '-text',
+  );
+  expect([status, output]).toEqual([0, expect.stringContaining('verify OK')]);
+  return output;
+}
+
+const numberOf = (shown: string) => Number(/CRL Number: \n\s+(\d+)/.exec(shown)?.[1]);
+const device = (name: string) => issueKeyPair(authority, { profile: 'device', commonName: name });
+
+describe('the CRL', () => {
+  it('is signed, numbered and names its distribution point, also when nothing is revoked', async () => {
+    const shown = await show(await authority.crl());
+    expect(shown).toMatch(
+      /Issuing Distribution Point: critical\n\s+Full Name:\n\s+URI:http:\/\/127.0.0.1:8081\/crl.pem/,
+    );
+    expect(shown).toContain('Only User Certificates');
+    expect(shown).toContain('X509v3 Authority Key Identifier');
+    expect(shown).toContain('No Revoked Certificates');
+    expect(numberOf(shown)).toBeGreaterThan(0);
+  });
+
+  it('lists a revoked certificate with its reason, and OpenSSL refuses that one alone', async () => {
+    const [bad, good] = [await device('dev-1'), await device('dev-1')];
+    await authority.revoke(bad.serial, 'keyCompromise');
+    const shown = await show(await authority.crl());
+    expect(shown).toContain(`Serial Number: ${bad.serial}`);
+    expect(shown).toContain('Key Compromise');
+    expect(shown).not.toContain(good.serial);
+    await work.file('bad.pem', bad.certificate);
+    await work.file('good.pem', good.certificate);
+    const verify = ['verify', '-crl_check', '-CAfile', 'trust.pem', '-CRLfile', 'crl.pem'];
+    expect((await work.openssl(...verify, 'bad.pem')).output).toContain('certificate revoked');
+    expect((await work.openssl(...verify, 'good.pem')).output).toContain('good.pem: OK');
+  });
+
+  it('is a static file that needs nobody to serve it', async () => {
+    expect(await readFile(join(work.dir, 'ca/crl.pem'), 'utf8')).toBe(await authority.crl());
+  });
+
+  it('has a higher number each time, also when many are revoked at once', async () => {
+    const before = numberOf(await show(await authority.crl()));
+    const some = await Promise.all(['a', 'b', 'c', 'd'].map(device));
+    await Promise.all(some.map((pair) => authority.revoke(pair.serial, 'unspecified')));
+    const shown = await show(await authority.crl());
+    expect(numberOf(shown)).toBeGreaterThanOrEqual(before + 4);
+    for (const pair of some) expect(shown).toContain(pair.serial);
+  });
+
+  it('is valid for at least a week whenever it is fetched, and keeps an entry past the end of its certificate', async () => {
+    const pair = await device('dev-2');
+    await authority.revoke(pair.serial, 'superseded');
+    now += 6 * day;
+    const next = /Next Update: (.*)/.exec(await show(await authority.crl()))?.[1];
+    expect(Date.parse(next ?? '') - now).toBeGreaterThan(7 * day);
+    now += 85 * day;
+    expect(await show(await authority.crl())).toContain(pair.serial);
+    now += 60 * day;
+    expect(await show(await authority.crl())).not.toContain(pair.serial);
+  });
+
+  it('takes a serial once, and only one that was issued', async () => {
+    const { serial } = await device('dev-3');
+    await authority.revoke(serial, 'unspecified');
+    await expect(authority.revoke(serial, 'unspecified')).rejects.toMatchObject({ code: 'already_revoked' });
+    for (const unknown of ['00', 'AB'.repeat(16), '../../hierarchy/root']) {
+      await expect(authority.revoke(unknown, 'unspecified')).rejects.toMatchObject({
+        code: 'certificate_unknown',
+      });
+    }
+  });
+
+  it('is named in certificates only as an http: address', async () => {
+    await work.file('leaf.pem', (await device('dev-4')).certificate);
+    const { output } = await work.openssl('x509', '-in', 'leaf.pem', '-noout', '-text');
+    expect(output).toMatch(
+      /CRL Distribution Points: \n\s+Full Name:\n\s+URI:http:\/\/127.0.0.1:8081\/crl.pem/,
+    );
+    const wrong = openAuthority({ dir: join(work.dir, 'ca'), crlUrl: 'https://127.0.0.1/crl.pem' });
+    await expect(wrong).rejects.toMatchObject({ code: 'config_invalid' });
+  });
+});

@@ -1,0 +1,163 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { request } from 'node:https';
+import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type LocalAuthority, openAuthority } from './authority.ts';
+import { type AuthorityConnection, connectAuthority } from './client.ts';
+import { type IssuedKeyPair, issueKeyPair, makeRequest } from './key-pair.ts';
+import { type CaService, startService } from './server.ts';
+import { openWorkspace, type Workspace } from './test-openssl.ts';
+
+let work: Workspace;
+let authority: LocalAuthority;
+let service: CaService;
+let webhook: IssuedKeyPair;
+let connection: AuthorityConnection;
+let ca: string;
+
+beforeAll(async () => {
+  work = await openWorkspace();
+  authority = await openAuthority({ dir: join(work.dir, 'ca') });
+  const options = {
+    authority,
+    host: '127.0.0.1',
+    port: 0,
+    names: ['localhost', '127.0.0.1'],
+    callers: ['webhook'],
+  };
+  service = await startService(options);
+  webhook = await issueKeyPair(authority, { profile: 'service', commonName: 'webhook' });
+  const trust = await authority.trust();
+  ca = trust.root + trust.issuing;
+  connection = connectWith(webhook);
+});
+
+afterAll(async () => {
+  connection.close();
+  await service.close();
+  await work.remove();
+});
+
+function connectWith(pair: IssuedKeyPair, url = `https://127.0.0.1:${service.port}`, timeoutMs?: number) {
+  return connectAuthority({ url, key: pair.key, cert: pair.certificate + pair.chain, ca, timeoutMs });
+}
+
+const csrFor = (name: string) =>
+  makeRequest(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey, name);
+
+/** A request that our own client would not send. */
+function raw(method: string, path: string, body?: string) {
+  return new Promise<{ status: number; type: string; body: Record<string, unknown> }>((resolve, reject) => {
+    const tls = { key: webhook.key, cert: webhook.certificate + webhook.chain, ca };
+    const outgoing = request(
+      { host: '127.0.0.1', port: service.port, method, path, ...tls, agent: false },
+      async (incoming) => {
+        let text = '';
+        for await (const chunk of incoming) text += chunk;
+        resolve({
+          status: incoming.statusCode ?? 0,
+          type: incoming.headers['content-type'] ?? '',
+          body: JSON.parse(text),
+        });
+      },
+    );
+    outgoing.on('error', reject).end(body);
+  });
+}
+
+describe('the private service', () => {
+  it('issues, tells whom to trust, revokes and publishes the CRL over mTLS', async () => {
+    const issued = await connection.issue({ csr: csrFor('dev-1'), profile: 'device', commonName: 'dev-1' });
+    expect(issued.commonName).toBe('dev-1');
+    expect(await connection.trust()).toEqual(await authority.trust());
+    expect(await connection.revoke(issued.serial, 'keyCompromise')).toMatchObject({ serial: issued.serial });
+    expect(await connection.crl()).toBe(await authority.crl());
+  });
+
+  it('answers the same errors as the authority in process', async () => {
+    const wrongName = connection.issue({ csr: csrFor('dev-1'), profile: 'device', commonName: 'dev-2' });
+    await expect(wrongName).rejects.toMatchObject({ name: 'CaError', code: 'csr_name_mismatch' });
+    await expect(connection.revoke('00AA', 'unspecified')).rejects.toMatchObject({
+      code: 'certificate_unknown',
+    });
+  });
+
+  it('answers nobody but the named services', async () => {
+    const callers = await Promise.all([
+      issueKeyPair(authority, { profile: 'device', commonName: 'webhook' }),
+      issueKeyPair(authority, { profile: 'broker', commonName: 'webhook', names: ['webhook'] }),
+      issueKeyPair(authority, { profile: 'service', commonName: 'other' }),
+    ]);
+    for (const pair of callers) {
+      const caller = connectWith(pair);
+      await expect(caller.trust()).rejects.toMatchObject({ code: 'not_allowed' });
+      caller.close();
+    }
+  });
+
+  it('answers a revoked service no more, not even on an open connection', async () => {
+    const pair = await issueKeyPair(authority, { profile: 'service', commonName: 'webhook' });
+    const caller = connectWith(pair);
+    await caller.trust();
+    await authority.revoke(pair.serial, 'superseded');
+    await expect(caller.trust()).rejects.toMatchObject({ code: 'not_allowed' });
+    caller.close();
+  });
+
+  it('answers nobody without a certificate of ours', async () => {
+    const foreign = await openAuthority({ dir: join(work.dir, 'foreign') });
+    const pair = await issueKeyPair(foreign, { profile: 'service', commonName: 'webhook' });
+    const caller = connectWith(pair);
+    await expect(caller.trust()).rejects.toMatchObject({ code: 'ca_unavailable' });
+    caller.close();
+  });
+
+  it.each([
+    ['not JSON', '{', 422],
+    ['not what is expected', '{"csr": 1}', 422],
+    ['with unknown fields', '{"csr": "", "profile": "device", "commonName": "x", "extra": 1}', 422],
+    ['too long', `"${'x'.repeat(70_000)}"`, 422],
+  ])('refuses a body that is %s with a problem document', async (_, body, status) => {
+    const answer = await raw('POST', '/issue', body);
+    expect([answer.status, answer.type]).toEqual([status, 'application/problem+json']);
+    expect(answer.body).toMatchObject({ type: 'about:blank', code: 'request_invalid', status });
+  });
+
+  it('knows no other paths', async () => {
+    expect(await raw('GET', '/issue')).toMatchObject({ status: 404, body: { code: 'not_found' } });
+    expect(await raw('GET', '/constructor')).toMatchObject({ status: 404 });
+    expect(await raw('GET', '/healthz')).toMatchObject({ status: 200 });
+  });
+});
+
+describe('the client', () => {
+  it('says ca_unavailable when nobody listens or nobody answers', async () => {
+    const silent = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');
+    await new Promise((resolve) => silent.once('listening', resolve));
+    const { port } = silent.address() as { port: number };
+    const waiting = connectWith(webhook, `https://127.0.0.1:${port}`, 100);
+    await expect(waiting.trust()).rejects.toMatchObject({ code: 'ca_unavailable', message: /100 ms/ });
+    waiting.close();
+    await new Promise((resolve) => silent.close(resolve));
+    const alone = connectWith(webhook, `https://127.0.0.1:${port}`);
+    await expect(alone.trust()).rejects.toMatchObject({ code: 'ca_unavailable' });
+    alone.close();
+  });
+
+  it('survives a restart of the service between two calls', async () => {
+    const options = { authority, host: '127.0.0.1', names: ['127.0.0.1'], callers: ['webhook'] };
+    const first = await startService({ ...options, port: 0 });
+    const caller = connectWith(webhook, `https://127.0.0.1:${first.port}`);
+    await caller.trust();
+    const mute = connect(first.port, '127.0.0.1').on('error', () => undefined);
+    await new Promise((resolve) => mute.once('connect', resolve));
+    const started = performance.now();
+    await first.close();
+    expect(performance.now() - started).toBeLessThan(1_000);
+    const second = await startService({ ...options, port: first.port });
+    await caller.trust();
+    caller.close();
+    await second.close();
+  });
+});

@@ -1,0 +1,122 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePorts, until } from './testing.ts';
+
+const main = fileURLToPath(new URL('./main.ts', import.meta.url));
+let root: string;
+const running = new Set<ChildProcess>();
+
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'flota-start-'));
+});
+afterAll(() => {
+  for (const child of running) child.kill('SIGKILL');
+  rmSync(root, { recursive: true, force: true });
+});
+
+interface Run {
+  child: ChildProcess;
+  output: () => string;
+  errors: () => string;
+  exit: Promise<number | null>;
+}
+
+/** As `npm start -- args` does it, without npm's shell in between. */
+function start(args: string[], environment: Record<string, string> = {}): Run {
+  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...freePorts, ...environment },
+  });
+  running.add(child);
+  let output = '';
+  let errors = '';
+  child.stdout.on('data', (data) => {
+    output += data;
+  });
+  child.stderr.on('data', (data) => {
+    errors += data;
+  });
+  const exit = new Promise<number | null>((resolve) => {
+    child.on('close', (code) => {
+      running.delete(child);
+      resolve(code);
+    });
+  });
+  return { child, output: () => output, errors: () => errors, exit };
+}
+
+async function refused(args: string[], environment: Record<string, string>): Promise<string> {
+  const run = start(args, environment);
+  expect(await run.exit).toBe(1);
+  return run.errors();
+}
+
+describe('npm start', () => {
+  it('goes on after kill -9 in the middle of the demo, and lets no second start into the same directory', async () => {
+    const FLOTA_DATA = join(root, 'killed');
+    const first = start(['--devices', '3'], { FLOTA_DATA });
+    await until(first.output, (text) => /downloading 25 %/.test(text), 60_000);
+
+    const second = await refused([], { FLOTA_DATA });
+    expect(second).toMatch(/^flota: .* is in use by another Flota \(process \d+\)[^\n]*\n$/);
+
+    first.child.kill('SIGKILL');
+    await first.exit;
+    const again = start(['--devices', '3', '--exit'], { FLOTA_DATA });
+    expect(await again.exit, again.errors() + again.output()).toBe(0);
+    expect(again.output()).toMatch(/^3\/3 succeeded\n {2}success rate +100\.0 %\n {2}mean download time +[\d.]+ s\n/m);
+    expect(again.output()).toMatch(/^ {2}resumed downloads +[1-3]$/m);
+
+    const third = start(['--devices', '3', '--exit'], { FLOTA_DATA });
+    expect(await third.exit).toBe(0);
+    expect(third.output()).toContain('3/3 succeeded');
+  }, 120_000);
+
+  it('stops cleanly on Ctrl-C', async () => {
+    const FLOTA_DATA = join(root, 'interrupted');
+    const run = start(['--devices', '1', '--no-demo'], { FLOTA_DATA });
+    await until(run.output, (text) => text.includes('Running.'), 60_000);
+    run.child.kill('SIGINT');
+    expect(await run.exit).toBe(0);
+    expect(run.errors()).toBe('');
+  }, 90_000);
+
+  it('names a taken port and its variable in one line', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    const errors = await refused([], { FLOTA_DATA: join(root, 'port'), MQTT_PORT: String(port) });
+    server.close();
+    expect(errors).toBe(`flota: port ${port} is taken: stop what uses it, or set MQTT_PORT to another\n`);
+  });
+
+  it('names a directory that cannot be written in one line', async () => {
+    writeFileSync(join(root, 'file'), '');
+    const errors = await refused([], { FLOTA_DATA: join(root, 'file', 'data') });
+    expect(errors).toMatch(/^flota: .*file\/data cannot be written \(ENOTDIR\): choose another FLOTA_DATA\n$/);
+  });
+
+  it('lists every bad variable and option, a line each, before it touches anything', async () => {
+    const errors = await refused(['--devices', 'many'], {
+      FLOTA_DATA: join(root, 'bad'),
+      PORT: '99999',
+      S3_PORT: '9001',
+      MQTT_PORT: '9001',
+      DATABASE_URL: 'mysql://localhost/flota',
+    });
+    expect(errors.trim().split('\n')).toHaveLength(3);
+    for (const name of ['PORT', 'DATABASE_URL', '--devices']) expect(errors).toContain(name);
+    const clash = await refused([], { FLOTA_DATA: join(root, 'bad'), S3_PORT: '9001', MQTT_PORT: '9001' });
+    expect(clash).toBe('flota: MQTT_PORT and S3_PORT: both are 9001\n');
+  });
+
+  it('explains itself with --help', async () => {
+    const run = start(['--help']);
+    expect(await run.exit).toBe(0);
+    expect(run.output()).toContain('--devices N');
+  });
+});

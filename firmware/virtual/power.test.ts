@@ -1,0 +1,297 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Bench, kib, quick } from './bench/bench.ts';
+import { honest, stallAfter, trickle } from './bench/file-server.ts';
+import { until } from './bench/until.ts';
+
+let bench: Bench;
+beforeEach(async () => {
+  bench = await Bench.open();
+});
+afterEach(async () => {
+  await bench.close();
+  expect(bench.broker.violations).toEqual([]);
+});
+
+const factory = '0.0.0';
+
+describe('power', () => {
+  test.each([
+    ['a good image still ends with it', 'pass'],
+    ['a bad image still ends with the old one', 'fail'],
+  ] as const)(
+    'cut at any single write of an update to %s, reported truthfully',
+    async (_name, selfTest) => {
+      /** One update, cut at the nth write of a kind; says how many writes of each kind there were. */
+      const replay = async (kind: string, n: number): Promise<Map<string, number>> => {
+        const where = `${kind}, number ${n}`;
+        const own = await Bench.open();
+        try {
+          const writes = new Map<string, number>();
+          const versions = new Set<string>();
+          const manifest = own.publish(40 * kib, '1.0.0', selfTest);
+          const device = await own.start({
+            onDiskWrite: (what) => {
+              const count = (writes.get(what) ?? 0) + 1;
+              writes.set(what, count);
+              if (what === kind && count === n) device.powerCut();
+            },
+          });
+          device.on('change', () => {
+            const version = device.snapshot().running?.version;
+            if (version) versions.add(version);
+          });
+          await until(() => device.snapshot().online, 'the device to be online');
+          await own.request(manifest);
+          // The webhook sends again what was not accepted, whenever the device subscribes.
+          const answered = () => own.broker.of('firmware/download/request/ack').length > 0;
+          const result = await until(() => {
+            if (device.snapshot().online && device.snapshot().state === 'idle' && !answered())
+              void own.request(manifest);
+            return own.broker.of('firmware/download/result')[0];
+          }, `a result with the power cut at ${where}`);
+          const expected =
+            selfTest === 'pass'
+              ? ['succeeded', { sha256: manifest.sha256 }, undefined]
+              : ['rolled_back', { version: factory }, { code: 'self_test_failed' }];
+          expect([where, result.outcome, result.running, result.error]).toMatchObject([where, ...expected]);
+          await until(() => device.snapshot().outboxMessages === 0, 'an empty outbox');
+          expect([...versions].every((version) => version === factory || version === '1.0.0')).toBe(true);
+          const outcomes = new Set(own.broker.of('firmware/download/result').map((it) => it.id));
+          expect(outcomes.size).toBe(1);
+          expect(own.broker.violations).toEqual([]);
+          return writes;
+        } finally {
+          await own.close();
+        }
+      };
+      const kinds = await replay('nothing', 0);
+      expect([...kinds.keys()].sort()).toEqual([
+        'data slot-a.img',
+        'data slot-b.img',
+        'data staging.img',
+        'remove staging.img',
+        'rename agent.json',
+        'rename boot.json',
+        'truncate slot-a.img',
+        'truncate slot-b.img',
+        'truncate staging.img',
+        'write agent.json',
+        'write boot.json',
+      ]);
+      // Up to the boot that decides, both go the same way.
+      const worthwhile = [...kinds].filter(([kind]) => selfTest === 'pass' || /rename/.test(kind));
+      const cuts = worthwhile.flatMap(([kind, count]) =>
+        Array.from({ length: count }, (_, n) => [kind, n + 1] as const),
+      );
+      const next = cuts.values();
+      await Promise.all(
+        Array.from({ length: 8 }, async () => {
+          for (const [kind, n] of next) await replay(kind, n);
+        }),
+      );
+    },
+    120_000,
+  );
+
+  test('cut in the middle of a download costs no more than the bytes since the checkpoint', async () => {
+    const device = await bench.online({ limits: { checkpointChunks: 1, chunkCeilingBytes: 32 * kib } });
+    const manifest = bench.publish(200 * kib);
+    bench.files.next.push(honest, honest, stallAfter(5_000));
+    await bench.request(manifest);
+    await until(() => device.snapshot().receivedBytes === 64 * kib + 5_000, 'the stall');
+    device.powerCut();
+    const { stats } = (await bench.result('succeeded')) as { stats: Record<string, number> };
+    expect(stats).toMatchObject({
+      receivedBytes: 200 * kib + 5_000,
+      redownloadedBytes: 5_000,
+      resumes: 1,
+    });
+    expect(stats.downloadMs).toBeGreaterThan(0);
+    expect(bench.broker.of('status/health').map((it) => (it.boot as { reason: string }).reason)).toEqual([
+      'power_on',
+      'power_on',
+      'update',
+    ]);
+  });
+
+  test('cut again and again still gets there', async () => {
+    const device = await bench.online({ limits: { checkpointChunks: 1, chunkCeilingBytes: 16 * kib } });
+    const manifest = bench.publish(300 * kib);
+    bench.files.always = trickle(8 * kib, 8);
+    await bench.request(manifest);
+    for (let cuts = 1; cuts <= 4; cuts++) {
+      await until(() => device.snapshot().receivedBytes > cuts * 40 * kib, 'more bytes');
+      device.powerCut();
+    }
+    expect(await bench.result()).toMatchObject({ outcome: 'succeeded' });
+  });
+});
+
+describe('a new image that is no good', () => {
+  test('fails its self-test, is rolled back, and that is reported with the old digest', async () => {
+    await bench.online();
+    const old = bench.device.snapshot().running;
+    await bench.request(bench.publish(20 * kib, '2.0.0', 'fail'));
+    expect(await bench.result()).toMatchObject({
+      outcome: 'rolled_back',
+      error: { code: 'self_test_failed' },
+      running: old,
+    });
+    const healths = bench.broker.of('status/health');
+    expect(healths.at(-1)).toMatchObject({ boot: { count: 3, reason: 'rollback' }, running: [old] });
+    expect(healths.some((it) => JSON.stringify(it.running).includes('2.0.0'))).toBe(false);
+  });
+
+  test('cannot connect, and is rolled back', async () => {
+    const device = await bench.online({ timing: { selfTestMs: 150 } });
+    const installing = bench.when('installing');
+    await bench.request(bench.publish(20 * kib));
+    await installing;
+    bench.broker.down = true;
+    bench.broker.kick();
+    await until(() => device.snapshot().bootCount === 3, 'the rollback');
+    bench.broker.down = false;
+    expect(await bench.result()).toMatchObject({
+      outcome: 'rolled_back',
+      error: { code: 'self_test_failed' },
+      running: { version: factory },
+    });
+  });
+
+  test('was damaged in its slot, and is not booted', async () => {
+    let renames = 0;
+    await bench.online({
+      onDiskWrite: (what) => {
+        if (what !== 'write boot.json' || bench.device.snapshot().state !== 'installing' || renames++ > 0)
+          return;
+        const fd = fs.openSync(join(bench.dir, 'slot-b.img'), 'r+');
+        fs.writeSync(fd, 'damage', 5_000);
+        fs.closeSync(fd);
+      },
+    });
+    await bench.request(bench.publish(20 * kib));
+    expect(await bench.result()).toMatchObject({
+      outcome: 'rolled_back',
+      error: { code: 'boot_failed' },
+      running: { version: factory },
+    });
+    expect(renames).toBe(1);
+  });
+
+  test('gets a few boots to prove itself, not more', async () => {
+    const device = await bench.online({ limits: { trialBoots: 2 }, timing: { rebootMs: 1 } });
+    const installing = bench.when('installing');
+    await bench.request(bench.publish(20 * kib));
+    await installing;
+    bench.broker.down = true;
+    bench.broker.kick();
+    for (const bootCount of [2, 3]) {
+      await until(
+        () => device.snapshot().state === 'testing' && device.snapshot().bootCount === bootCount,
+        'a trial',
+      );
+      device.powerCut();
+    }
+    bench.broker.down = false;
+    expect(await bench.result()).toMatchObject({ outcome: 'rolled_back', error: { code: 'boot_failed' } });
+  });
+});
+
+describe('critical messages', () => {
+  test('are sent again, byte for byte, until acked, across reboots', async () => {
+    const device = await bench.online();
+    bench.broker.acking = false;
+    const manifest = bench.publish(20 * kib);
+    await bench.request(manifest);
+    const sent = () => bench.broker.received.filter((it) => it.topic === 'firmware/download/result');
+    await until(() => sent().length >= 2, 'a second copy');
+    const boots = device.snapshot().bootCount;
+    device.powerCut();
+    await until(() => device.snapshot().bootCount > boots, 'the reboot');
+    const before = sent().length;
+    await until(() => sent().length > before, 'a copy after the reboot');
+    bench.broker.kick();
+    const again = sent().length;
+    await until(() => sent().length > again, 'a copy after the reconnect');
+    expect(new Set(sent().map((it) => it.payload)).size).toBe(1);
+    bench.broker.acking = true;
+    await until(() => device.snapshot().outboxMessages === 0, 'an empty outbox');
+    const seqs = bench.broker.received.flatMap((it) => (it.message.seq ? [`${it.message.seq}`] : []));
+    const ids = bench.broker.received.flatMap((it) => (it.message.seq ? [it.message.id] : []));
+    expect(new Set(seqs).size).toBe(new Set(ids).size);
+  });
+});
+
+describe('the program', () => {
+  const program = fileURLToPath(new URL('./main.ts', import.meta.url));
+  const children: ChildProcess[] = [];
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+  });
+
+  function run(args: string[]) {
+    const child = spawn(process.execPath, ['--import', 'tsx', program, ...args]);
+    children.push(child);
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (data) => {
+        output += data;
+      });
+    const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    return { child, exited, output: () => output };
+  }
+
+  test('killed with -9 in the middle of a download goes on where it was', async () => {
+    await bench.enroll();
+    fs.writeFileSync(join(bench.dir, 'trust.pem'), bench.shared.pki.trust);
+    fs.writeFileSync(join(bench.dir, 'keys.json'), JSON.stringify(bench.shared.signingKeys));
+    const args = [
+      ...['--id', 'dev-1', '--dir', bench.dir, '--mqtt-url', bench.broker.url],
+      ...['--trust', join(bench.dir, 'trust.pem'), '--signing-keys', join(bench.dir, 'keys.json')],
+      ...['--timing', JSON.stringify(quick), '--limits', '{"checkpointChunks":1}'],
+    ];
+    const first = run(args);
+    await bench.broker.see('status/health');
+    await until(() => bench.broker.subscriptions.includes('firmware/download/request'), 'the subscription');
+    const manifest = bench.publish(1024 * kib);
+    bench.files.next.push(honest, honest, honest);
+    bench.files.always = stallAfter(1_000);
+    await bench.request(manifest);
+    await until(() => bench.files.requests.length >= 4, 'half of the download');
+    first.child.kill('SIGKILL');
+    await first.exited;
+    bench.files.always = honest;
+    const before = bench.files.requests.length;
+    const second = run(args);
+    const result = (await bench.result()) as { stats: Record<string, number> };
+    expect(result).toMatchObject({ outcome: 'succeeded', running: { sha256: manifest.sha256 } });
+    expect(bench.files.requests[before]?.range).toMatch(/^bytes=[1-9]/);
+    expect(result.stats.redownloadedBytes).toBeLessThan(64 * kib);
+    second.child.kill('SIGTERM');
+    expect(await second.exited).toBe(0);
+  });
+
+  test('says in one line what is wrong', async () => {
+    const pem = join(bench.dir, 'trust.pem');
+    fs.writeFileSync(pem, bench.shared.pki.trust);
+    fs.writeFileSync(join(bench.dir, 'keys.json'), JSON.stringify(bench.shared.signingKeys));
+    const base = ['--id', 'dev-1', '--dir', bench.dir, '--trust', pem];
+    const keys = ['--signing-keys', join(bench.dir, 'keys.json'), '--mqtt-url', bench.broker.url];
+    const cases: [string[], RegExp][] = [
+      [['--id', 'x'], /^missing: --dir, --mqtt-url, --trust, --signing-keys \(see --help\)\n$/],
+      [[...base, ...keys], /^no identity in .*: enroll first\n$/],
+      [[...base, ...keys, '--enroll-url', 'http://127.0.0.1:1', '--token', 't'], /^cannot enroll at .*\n$/],
+    ];
+    await Promise.all(
+      cases.map(async ([args, message]) => {
+        const { exited, output } = run(args);
+        expect(await exited).toBe(1);
+        expect(output()).toMatch(message);
+      }),
+    );
+  });
+});
