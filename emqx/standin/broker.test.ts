@@ -241,6 +241,28 @@ describe('an attacker', () => {
     await Promise.all([client.endAsync(), victim.endAsync()]);
   });
 
+  test("cannot leave a will on another device's topic", async () => {
+    const before = sink.requests.length;
+    const will = {
+      topic: 'devices/dev-2/log',
+      payload: Buffer.from('evil will'),
+      qos: 1 as const,
+      retain: false,
+    };
+    const client = await bed.online(one, { will });
+    const ends = rowsOf('disconnected', 'dev-1').length;
+    client.stream.destroy();
+    await until('its end', () => rowsOf('disconnected', 'dev-1').length > ends);
+    await (await bed.online(one)).publishAsync('log', 'afterwards', { qos: 1 });
+    await until('the next row', () =>
+      sink
+        .rows()
+        .slice(before)
+        .some((row) => row.payload === 'afterwards'),
+    );
+    expect(sink.requests.slice(before).some(({ body }) => body.includes('evil will'))).toBe(false);
+  });
+
   test('who announces a packet of 200 MB is cut off before it is held', async () => {
     const socket = tls.connect({
       host: '127.0.0.1',
