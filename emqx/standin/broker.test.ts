@@ -15,7 +15,7 @@ let two: TestPair;
 
 beforeAll(async () => {
   sink = await startSink();
-  bed = await startTestBed(loadRules({ webhookUrl: sink.url, webhookToken: 'token-1' }) as object);
+  bed = await startTestBed(loadRules({ webhookUrl: sink.url, webhookToken: 'token-1' }));
   [one, two] = [await bed.ca.leaf('dev-1'), await bed.ca.leaf('dev-2')];
 });
 afterAll(async () => {
@@ -34,7 +34,7 @@ describe('a device with a certificate', () => {
         clientId: 'dev-2',
         minVersion: version,
         maxVersion: version,
-      } as object);
+      });
       expect((await bed.api('GET', '/clients/dev-1')).body).toMatchObject({
         clientid: 'dev-1',
         connected: true,
@@ -155,6 +155,32 @@ describe('an offline device', () => {
     expect((await send('5')).status).toBe(202);
     await small.close();
   });
+});
+
+test('no command is lost when connections break or are taken over at any moment', async () => {
+  const device = await bed.ca.leaf('dev-shaky');
+  const got = new Set<string>();
+  const sent: string[] = [];
+  for (let round = 0; round < 12; round++) {
+    const client = bed.connect(device, { clean: false });
+    client.on('error', () => {});
+    client.on('message', (_topic, payload) => got.add(String(payload)));
+    await once(client, 'connect');
+    if (round === 0) await client.subscribeAsync('control/command', { qos: 1 });
+    const publishing = Array.from({ length: 10 }, (_, i) => {
+      sent.push(`${round}-${i}`);
+      const message = {
+        topic: mountedTopic('dev-shaky', 'control/command'),
+        payload: `${round}-${i}`,
+        qos: 1,
+      };
+      return bed.api('POST', '/publish', message);
+    });
+    if (round % 3 === 0) client.stream.destroy();
+    for (const answer of await Promise.all(publishing)) expect(answer.status).toBe(200);
+    if (round % 3 === 1) client.stream.destroy();
+  }
+  await until('every command', () => got.size === sent.length);
 });
 
 describe('an attacker', () => {
