@@ -34,7 +34,7 @@ describe('a device with a certificate', () => {
         clientId: 'dev-2',
         minVersion: version,
         maxVersion: version,
-      });
+      } as object);
       expect((await bed.api('GET', '/clients/dev-1')).body).toMatchObject({
         clientid: 'dev-1',
         connected: true,
