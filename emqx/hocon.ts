@@ -38,8 +38,9 @@ export function readHocon(file: string): HoconObject {
   return parseHocon(readFileSync(file, 'utf8'), file);
 }
 
-/** Parses a text; `include` paths are relative to `file`. */
-export function parseHocon(text: string, file = 'hocon', including: string[] = []): HoconObject {
+const noFile = 'hocon';
+/** Parses a text; `include` paths are relative to `file`, and refused without one. */
+export function parseHocon(text: string, file = noFile, including: string[] = []): HoconObject {
   return new Reader(text, file, including).document();
 }
 
@@ -153,6 +154,7 @@ class Reader {
   private include(into: HoconObject): boolean {
     const match = /^include\s+"([^"\n]+)"/.exec(this.text.slice(this.at, this.at + 1024));
     if (!match) return false;
+    if (this.file === noFile) throw this.error('include is for files');
     const file = resolve(dirname(this.file), match[1]!);
     if (this.including.includes(file)) throw this.error(`"${match[1]}" includes itself`);
     let text: string;

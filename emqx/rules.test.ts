@@ -8,7 +8,7 @@ import { fromJs, type Row } from './standin/json.ts';
 import { evaluate, selectsFrom } from './standin/sql/evaluate.ts';
 import { parseSql } from './standin/sql/parser.ts';
 import { compileTemplate } from './standin/template.ts';
-import { toBytes, toMilliseconds } from './standin/units.ts';
+import { toBytes, toMilliseconds } from './units.ts';
 
 const { config, samples } = readRules();
 const rules = Object.entries(config.rule_engine.rules).map(([id, rule]) => ({
