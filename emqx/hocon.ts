@@ -13,6 +13,10 @@ export interface Span {
   end: number;
   line: number;
   column: number;
+  /** Where the entry's key begins; in a list, where the item does. */
+  key: number;
+  /** The line on which the object was given a second time. */
+  again?: number;
 }
 export type HoconNode =
   | { kind: 'object'; entries: Map<string, HoconNode>; span: Span }
@@ -66,10 +70,15 @@ export function nodeAt(node: HoconNode | undefined, ...path: string[]): HoconNod
 export function mergeObjects(under: HoconObject, over: HoconObject): HoconObject {
   for (const [key, node] of over.entries) {
     const old = under.entries.get(key);
-    if (old?.kind === 'object' && node.kind === 'object') mergeObjects(old, node);
+    if (old?.kind === 'object' && node.kind === 'object') merge(old, node);
     else under.entries.set(key, node);
   }
   return under;
+}
+
+function merge(old: HoconObject, node: HoconObject): void {
+  old.span.again ??= node.span.line;
+  mergeObjects(old, node);
 }
 
 const endOfBare = new Set([...'$"{}[]:=,+#`^?!@*&\\\n\r']);
@@ -139,7 +148,8 @@ class Reader {
     }
     const last = path.at(-1)!;
     const old = target.entries.get(last);
-    if (old?.kind === 'object' && node.kind === 'object') mergeObjects(old, node);
+    node.span.key = keyAt;
+    if (old?.kind === 'object' && node.kind === 'object') merge(old, node);
     else target.entries.set(last, node);
   }
 
@@ -254,7 +264,7 @@ class Reader {
   private span(start: number): Span {
     const before = this.text.slice(0, start);
     const line = before.split('\n').length;
-    return { file: this.file, start, end: start, line, column: start - before.lastIndexOf('\n') };
+    return { file: this.file, start, end: start, line, column: start - before.lastIndexOf('\n'), key: start };
   }
 
   private error(message: string, at = this.at): HoconError {
