@@ -15,7 +15,15 @@ import { EmqxError } from './connection.ts';
 import { HoconError } from './hocon.ts';
 import { RuleError } from './rules.ts';
 
-const commands: Record<string, Command> = { plan, apply, pull, test: testRules, status, render, capture };
+export const commands: Record<string, Command> = {
+  plan,
+  apply,
+  pull,
+  test: testRules,
+  status,
+  render,
+  capture,
+};
 
 const environment = `Environment: EMQX_API_URL (http://127.0.0.1:18083), EMQX_API_KEY, EMQX_API_SECRET; WEBHOOK_URL and WEBHOOK_TOKEN of the connector
 \`webhook\`. For a broker on this machine the secrets of \`npm start\` are used when they are not set (FLOTA_DATA, .flota).`;

@@ -6,7 +6,7 @@ import type { HoconValue } from './hocon.ts';
 import { toBytes, toMilliseconds } from './units.ts';
 
 export type Settings = { [key: string]: HoconValue };
-type Kind = 'text' | 'texts' | 'duration' | 'bytes' | 'count' | 'flag' | 'map' | readonly string[];
+type Kind = 'text' | 'sql' | 'texts' | 'duration' | 'bytes' | 'count' | 'flag' | 'map' | readonly string[];
 interface Field {
   is: Kind;
   otherwise?: HoconValue;
@@ -97,7 +97,7 @@ const rule: Fields = {
   enable: flag(true),
   name: text,
   description: text,
-  sql: { is: 'text', required: true },
+  sql: { is: 'sql', required: true },
   actions: { is: 'texts', otherwise: [] },
 };
 
@@ -154,6 +154,7 @@ export function meansSame(fields: Fields, path: string[], a: HoconValue, b: Hoco
   const [name, ...rest] = path;
   const field = fields[name!];
   if (field && 'fields' in field) return meansSame(field.fields, rest, a, b);
+  if (field?.is === 'sql') return String(a).trim() === String(b).trim();
   try {
     if (field?.is === 'duration') return toMilliseconds(a, 0) === toMilliseconds(b, 0);
     if (field?.is === 'bytes') return toBytes(a, 0) === toBytes(b, 0);
@@ -192,7 +193,8 @@ function fits(kind: Kind, value: HoconValue): boolean {
 function article(kind: string): string {
   if (kind.startsWith('one of')) return kind;
   return (
-    { texts: 'a list of texts', map: 'an object', bytes: 'a size', flag: 'true or false' }[kind] ??
-    `a ${kind}`
+    { texts: 'a list of texts', map: 'an object', bytes: 'a size', flag: 'true or false', sql: 'a text' }[
+      kind
+    ] ?? `a ${kind}`
   );
 }

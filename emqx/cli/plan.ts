@@ -12,7 +12,8 @@ export const plan: Command = {
   summary: 'what differs between the files and the broker, and what that means; exit 2 when they differ',
   help: `The connector \`webhook\` is compared with WEBHOOK_URL; without that its address stays as it is. Secret headers read back
 as ****** and count as unchanged. Rules that change are tried on the broker (POST /rule_test) with the samples of their file and
-with the events of the last \`capture\`; what differs in the requests to the webhook is shown.`,
+with the events of the last \`capture\`; what differs in the requests to the webhook is shown. Columns of an event that rule_test
+does not take (client_attrs, for one) read "undefined" there, before as after.`,
   needs: 'broker',
   async run({ broker, settings, dir, say, paint }) {
     const compared = compare(dir, await broker.read(), settings);

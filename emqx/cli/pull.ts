@@ -85,12 +85,21 @@ function update({ kind, id, source, differences }: Change, texts: Map<string, st
     .filter(({ path }) => deployments(path))
     .map(({ path }) => `${kind} ${id}: ${path.join('.')} is the deployment's and stays out of ${place}`);
   if (mine.length === 0) return told;
-  const edits: Edit[] = mine.map(({ path, broker }) => ({ path, value: broker }));
+  const edits: Edit[] = mine.map(({ path, broker }) => ({ path, value: writable(kind, path, broker) }));
   const before = texts.get(file) ?? readFileSync(file, 'utf8');
   // A file with two changed objects: the second's places are those of the text as it is now.
   const now = texts.has(file) ? reread(file, before, kind, id) : node;
   texts.set(file, editText(before, now, [...roots[kind], id], edits));
   return [...told, ...mine.map((one) => `${kind} ${id} → ${place}: ${one.path.join('.')} = ${shown(one)}`)];
+}
+
+/** Three quotes cannot hold a text that ends with one; behind SQL a new line means nothing. */
+function writable<T extends HoconValue | undefined>(
+  kind: Change['kind'],
+  path: string[],
+  value: T,
+): T | string {
+  return kind === 'rule' && path[0] === 'sql' && String(value).endsWith('"') ? `${value}\n` : value;
 }
 
 function shown({ broker }: Difference): string {
@@ -127,7 +136,7 @@ function fileOf({ kind, id, settings }: Live): string {
       Object.entries(values)
         .map(([name, value]): [string, HoconValue] => [
           name,
-          isSettings(value) ? own(value, [...path, name]) : value,
+          isSettings(value) ? own(value, [...path, name]) : writable(kind, [...path, name], value),
         ])
         .filter(([name, value]) => {
           if (isSettings(value)) return Object.keys(value).length > 0;
