@@ -294,7 +294,8 @@ async function beDevices({
 const role =
   process.send && process.argv.find((argument) => argument.startsWith('--bench-'))?.slice('--bench-'.length);
 if (role)
-  process.on('message', async (message) => {
+  // biome-ignore lint/suspicious/noExplicitAny: each side sends what the other takes
+  process.on('message', async (message: any) => {
     const answer =
       message === 'memory'
         ? await memory()
