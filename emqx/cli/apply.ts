@@ -27,7 +27,7 @@ done; another apply does the rest. WEBHOOK_TOKEN is needed when the connector \`
     if (flags.secrets) addSecrets(compared);
     const changes = compared.changes.filter(({ does }) => does !== 'foreign');
     const requests = new Map(
-      changes.filter(({ wanted }) => wanted).map((change) => [change, toRequest(change)]),
+      changes.filter(({ wanted }) => wanted).map((change) => [change, toRequest(change, settings)]),
     );
     for (const change of changes) await checkSql(change, given);
     for (const [i, change] of changes.entries()) {

@@ -120,6 +120,18 @@ describe('apply', () => {
     cli.write('x.hocon', 'connectors.http.x { url = "http://a", headers { authorization = "******" } }');
     await expect(cli.run('apply')).rejects.toThrow(/connector x .*write the secret/);
     expect((await rule('data')).description).toMatch(/^Sensor values/);
+    // What the deployment has to say is not guessed for a broker elsewhere, nor is a token anywhere.
+    cli.freshFiles();
+    for (const path of await idsOf('rule')) await cli.bed.api('DELETE', `/rules/${path}`);
+    for (const path of await idsOf('action')) await cli.bed.api('DELETE', `/actions/http:${path}`);
+    await cli.bed.api('DELETE', '/connectors/http:webhook');
+    await expect(cli.run('apply', {}, { webhook: { url: cli.sink.url, token: null } })).rejects.toThrow(
+      /WEBHOOK_TOKEN/,
+    );
+    await expect(cli.run('apply', {}, { webhook: { url: null, token: 't' }, local: false })).rejects.toThrow(
+      /WEBHOOK_URL/,
+    );
+    expect(await idsOf('rule')).toEqual([]);
   });
 });
 
@@ -133,7 +145,7 @@ describe('plan', () => {
     expect(text).toContain('resource_opts.max_buffer_bytes: "4MB" → "8MB"');
     expect(text).not.toContain('request_ttl');
     expect(text).toMatch(/- SELECT 'message' as event.*\n.*\+ SELECT 'news' as event/);
-    expect(text).toContain('rule progress: 1 of 1 samples');
+    expect(text).toContain('rule progress: 1 of 1 events (1 samples, 0 captured)');
     expect(text).toMatch(
       /- POST \/emqx\/events \{.*"event":"message"[\s\S]*\+ POST \/emqx\/events \{.*"event":"news"/,
     );
@@ -151,7 +163,7 @@ describe('plan', () => {
       expect((await idsOf(kind)).filter((id) => id.startsWith('flota-capture'))).toEqual([]);
     cli.edit('log.hocon', '"devices/+/log"', `"devices/+/log"\n  WHERE payload.level = 'error'`);
     const { text } = await cli.run('plan');
-    expect(text).toMatch(/rule log: 2 of 1 samples and 1 captured/);
+    expect(text).toMatch(/rule log: 2 of 2 events \(1 samples, 1 captured\)/);
     expect(text).toContain('captured message.publish of http_api on devices/d7/log');
     expect(text).toContain('nothing is sent any more');
   });

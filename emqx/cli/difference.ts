@@ -101,10 +101,12 @@ function forDeployment(
 }
 
 /** What is sent for a change; `apply` leaves its mark on what it makes and does not claim what others made. */
-export function toRequest({ kind, id, wanted, live }: Change): Values {
+export function toRequest({ kind, id, wanted, live }: Change, { webhook, local }: Settings): Values {
   const description = String(wanted!.description ?? '');
   const request: Values = { ...wanted };
   if (!live || live.ours) request.description = `${description} ${marker(id)}`.trim();
+  if (kind === 'connector' && id === webhookConnector && !live && !webhook.url && !local)
+    throw new CliError(`connector ${id} has to be made: set WEBHOOK_URL`);
   if (kind === 'connector' && !live && hasMask(request))
     throw new CliError(
       id === webhookConnector

@@ -68,7 +68,7 @@ function showDifference({ path, broker, file }: Difference, say: Say, paint: Pai
   const name = path.join('.');
   if (typeof broker === 'string' && typeof file === 'string' && /\n/.test(broker + file)) {
     say(`    ${name}:`);
-    for (const [sign, line] of lineDiff(broker, file))
+    for (const [sign, line] of lineDiff(broker.trimEnd(), file.trimEnd()))
       say(paint(sign === '-' ? 'red' : sign === '+' ? 'green' : 'dim', `      ${sign} ${line}`));
     return;
   }
@@ -80,7 +80,7 @@ function shown(value: HoconValue | undefined): string {
 }
 
 function showMeaning({ rule, events, changed }: Meaning, say: Say, paint: Paint): void {
-  const tried = `${events.samples} samples and ${events.captured} captured events`;
+  const tried = `${events.samples + events.captured} events (${events.samples} samples, ${events.captured} captured)`;
   if (changed.length === 0) {
     say(`  rule ${rule}: nothing changes for ${tried}`);
     return;

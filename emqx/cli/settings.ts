@@ -9,6 +9,8 @@ export interface Settings {
   webhook: { url: string | null; token: string | null };
   /** Where captured events are kept. */
   dataDir: string;
+  /** The broker is on this machine. */
+  local: boolean;
 }
 
 export function readSettings(env = process.env): Settings {
@@ -35,6 +37,7 @@ export function readSettings(env = process.env): Settings {
     api: { url, key, secret },
     webhook: { url: webhookUrl, token: env.WEBHOOK_TOKEN || secrets.webhookToken || null },
     dataDir,
+    local,
   };
 }
 

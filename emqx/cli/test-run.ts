@@ -18,6 +18,7 @@ export async function startCliBed() {
     api: { url: `http://127.0.0.1:${bed.broker.apiPort}`, key: 'key', secret: 'secret' },
     webhook: { url: sink.url, token: 'token-1' },
     dataDir: root,
+    local: true,
   };
   const cli = {
     ...{ bed, sink, dir, root, settings },
