@@ -68,7 +68,11 @@ async function startParts(
 
   const authority = config.ca
     ? connectAuthority(config.ca)
-    : await openAuthority({ dir: join(dataDir, 'ca'), passphrase: secrets.caPassphrase });
+    : await openAuthority({
+        dir: join(dataDir, 'ca'),
+        passphrase: secrets.caPassphrase,
+        ...(config.deviceCertificateSeconds && { lifetimes: { device: config.deviceCertificateSeconds } }),
+      });
   const { root, issuing } = await authority.trust();
   const trust = `${root.trim()}\n${issuing.trim()}\n`;
   const serverIdentity = async (commonName: string) => {
