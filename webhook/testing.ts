@@ -217,7 +217,7 @@ export interface TestWebhook {
   firmware(options?: {
     hardware?: string;
     content?: string;
-  }): Promise<{ id: string; sha256: string; [k: string]: any }>;
+  }): Promise<{ id: string; sha256: string; [k: string]: Json }>;
   deploy(firmwareId: string, ...devices: TestDevice[]): Promise<Json>;
   target(deployment: string, device: TestDevice): Promise<Json>;
   close(): Promise<void>;
