@@ -246,7 +246,13 @@ export async function startTestWebhook(
       consoleDir: null,
       ...parts,
     },
-    { host: '127.0.0.1', port: 0, internalPort: 0, admin: parts.admin ?? null },
+    {
+      host: '127.0.0.1',
+      port: 0,
+      internalPort: 0,
+      admin: parts.admin ?? null,
+      pauses: { idleMs: 50, faultMs: 100 },
+    },
   );
   const base = `http://127.0.0.1:${copy.port}`;
   const call = async (url: string, init: RequestInit): Promise<Answer> => {

@@ -13,8 +13,6 @@ import { send } from './outbox.ts';
 import { Fold, lockTargets } from './store.ts';
 import { deployments, targets } from './table.ts';
 
-const idleMs = 1_000;
-const faultMs = 2_000;
 const housekeepingMs = 60_000;
 const batch = 500;
 
@@ -24,7 +22,16 @@ export interface Dispatcher {
   stop(): Promise<void>;
 }
 
-export function startDispatcher(context: () => Context): Dispatcher {
+export interface Pauses {
+  /** Between two looks at the database when nobody wakes it, and after a fault. */
+  idleMs: number;
+  faultMs: number;
+}
+
+export function startDispatcher(
+  context: () => Context,
+  { idleMs, faultMs }: Pauses = { idleMs: 1_000, faultMs: 2_000 },
+): Dispatcher {
   let stopped = false;
   let woken = false;
   let rouse = () => {};
