@@ -108,6 +108,8 @@ function answerError(log: Log): ErrorHandler<AppEnv> {
         error,
       });
     }
+    // The rest of the body is not read, so nothing else can come over this connection.
+    if (problem.status === 413) c.header('Connection', 'close');
     if (problem.status === 401) c.header('WWW-Authenticate', 'Bearer');
     c.header('Content-Type', 'application/problem+json');
     return c.body(JSON.stringify(problem), problem.status as 400);
