@@ -251,7 +251,7 @@ export async function startTestWebhook(
       port: 0,
       internalPort: 0,
       admin: parts.admin ?? null,
-      pauses: { idleMs: 50, faultMs: 100 },
+      pauses: { idleMs: 100, faultMs: 150 },
     },
   );
   const base = `http://127.0.0.1:${copy.port}`;

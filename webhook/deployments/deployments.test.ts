@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { and, eq, isNull, sql } from 'drizzle-orm';
+import { and, between, eq, inArray, isNull, sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { query } from '../db/connect.ts';
 import { sendCommand } from '../telemetry/telemetry.ts';
@@ -47,6 +47,19 @@ const expire = (deployment: string, column: 'deadline_at' | 'next_attempt_at') =
   database.db.execute(
     sql`update targets set ${sql.raw(column)} = now() - interval '1 s' where deployment_id = ${deployment} and ${sql.raw(column)} is not null`,
   );
+/** Ends the back-off of the first tries (never a lease, which is longer) until nothing of these devices is left. */
+const emptied = (...devices: TestDevice[]) =>
+  until('an empty outbox', async () => {
+    const mine = inArray(
+      outbox.deviceId,
+      devices.map((d) => d.id),
+    );
+    await database.db
+      .update(outbox)
+      .set({ sendAt: sql`now()` })
+      .where(and(mine, between(outbox.sendAt, sql`now()`, sql`now() + interval '5 s'`)));
+    return (await database.db.$count(outbox, mine)) === 0;
+  });
 const rowsFor = (device: TestDevice) =>
   database.db.select().from(outbox).where(eq(outbox.deviceId, device.id));
 
@@ -209,8 +222,8 @@ describe('waiting and trying again', () => {
     });
     expect(row).toMatchObject({ topic: 'firmware/download/request', deploymentId: id, attempt: 1 });
     webhook.broker.answer = () => ({ kind: 'routed' });
-    await until('the request', () => device.requests().length === 1);
-    await until('an empty outbox', async () => (await rowsFor(device)).length === 0);
+    await emptied(device);
+    expect(device.requests()).toHaveLength(1);
   });
 
   test('of a group, what failed is sent again alone; what was refused is not', async () => {
@@ -223,12 +236,8 @@ describe('waiting and trying again', () => {
         : { kind: 'routed' };
     };
     await webhook.deploy((await webhook.firmware()).id, a, b, c);
-    await until('both', () => a.requests().length === 1 && b.requests().length === 1);
-    await until(
-      'an empty outbox',
-      async () => (await Promise.all([a, b, c].map(rowsFor))).flat().length === 0,
-    );
-    expect(a.requests()).toHaveLength(1);
+    await emptied(a, b, c);
+    expect([a, b].map((d) => d.requests().length)).toEqual([1, 1]);
     expect(failed).toBe(2);
     expect(c.requests()).toEqual([]);
   });
@@ -278,7 +287,8 @@ describe('commands that wait for a device', () => {
         .where(and(eq(outbox.deviceId, device.id), isNull(outbox.sendAt))),
     ).toEqual([]);
     webhook.broker.answer = () => ({ kind: 'routed' });
-    await until('the command', () => webhook.broker.to(device.id, 'control/command').length === 1);
+    await emptied(device);
+    expect(webhook.broker.to(device.id, 'control/command')).toHaveLength(1);
   });
 });
 
@@ -321,22 +331,19 @@ describe('cancelling', () => {
     await reaches(id, device, 'sent');
     await webhook.api('POST', `/api/deployments/${id}/cancel`);
     webhook.broker.answer = () => ({ kind: 'routed' });
-    await until('an empty outbox', async () => (await rowsFor(device)).length === 0);
+    await emptied(device);
     expect(webhook.broker.to(device.id).map((s) => s.topic)).toEqual(['firmware/download/cancel']);
   });
 
   test('against the dispatcher: no request leaves once the cancel is answered', async () => {
-    for (let round = 0; round < 8; round++) {
+    for (let round = 0; round < 4; round++) {
       const devices = await Promise.all(Array.from({ length: 6 }, () => online()));
       const { id } = await webhook.deploy((await webhook.firmware()).id, ...devices);
       const answer = await webhook.api('POST', `/api/deployments/${id}/cancel`);
       expect(answer.status).toBe(202);
       const counts = answer.body.counts;
       expect(counts.cancelled + counts.cancelling).toBe(6);
-      await until(
-        'what was sent to be told',
-        async () => (await Promise.all(devices.map(rowsFor))).flat().length === 0,
-      );
+      await emptied(...devices);
       for (const device of devices) {
         const topics = webhook.broker.to(device.id).map((s) => s.topic);
         const { state } = await webhook.target(id, device);
@@ -415,12 +422,12 @@ describe('two copies on one database', () => {
   });
 
   test('send every attempt once', async () => {
-    const devices = await Promise.all(Array.from({ length: 60 }, (_, i) => online(i % 2 ? webhook : other)));
+    const devices = await Promise.all(Array.from({ length: 40 }, (_, i) => online(i % 2 ? webhook : other)));
     const { id } = await webhook.deploy((await webhook.firmware()).id, ...devices);
     await until('all requests', () => devices.every((d) => d.requests().length > 0));
-    await until('an empty outbox', async () => (await Promise.all(devices.map(rowsFor))).flat().length === 0);
+    await emptied(...devices);
     expect(devices.map((d) => d.requests().length)).toEqual(devices.map(() => 1));
-    expect((await get(id)).counts.sent).toBe(60);
+    expect((await get(id)).counts.sent).toBe(40);
   });
 
   test('count a message once that comes to both at once, and ack it each time', async () => {
@@ -439,7 +446,7 @@ describe('two copies on one database', () => {
 
   test('crossing groups of the same devices end, all of them', async () => {
     const devices = await Promise.all(Array.from({ length: 20 }, () => webhook.device()));
-    const rounds = Array.from({ length: 5 }, (_, n) => n + 1);
+    const rounds = [1, 2, 3];
     const answers = await Promise.all(
       rounds.flatMap((n) => [
         ...devices.map((d) => d.boot('a'.repeat(64), [n, 0])),
@@ -480,7 +487,7 @@ describe('two copies on one database', () => {
       .set({ sendAt: new Date(Date.now() - 1) })
       .where(eq(outbox.deviceId, device.id));
     await until('the command', () => webhook.broker.to(device.id, 'control/command').length === 1);
-    await until('an empty outbox', async () => (await rowsFor(device)).length === 0);
+    await emptied(device);
   });
 
   function deadContext(onPublish: () => void): Json {
