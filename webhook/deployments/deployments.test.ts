@@ -235,7 +235,8 @@ describe('waiting and trying again', () => {
         ? { kind: 'refused', reason: 'bad' }
         : { kind: 'routed' };
     };
-    await webhook.deploy((await webhook.firmware()).id, a, b, c);
+    const { id } = await webhook.deploy((await webhook.firmware()).id, a, b, c);
+    for (const device of [a, b, c]) await reaches(id, device, 'sent');
     await emptied(a, b, c);
     expect([a, b].map((d) => d.requests().length)).toEqual([1, 1]);
     expect(failed).toBe(2);
