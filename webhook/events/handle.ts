@@ -50,6 +50,13 @@ export async function handle(tx: Db, inputs: Input[], raws: string[], now: numbe
   const of = <T extends Message['topic']>(...topics: T[]) =>
     messages.filter((m) => (topics as string[]).includes(m.topic)) as Of<T>[];
 
+  await presence.lock(tx, [
+    ...new Set(
+      accepted.flatMap((a) =>
+        'deviceId' in a && (a.kind !== 'message' || a.topic === 'status/health') ? [a.deviceId] : [],
+      ),
+    ),
+  ]);
   await applyPresence(tx, accepted);
   const subscribed = [...new Set(accepted.flatMap((a) => (a.kind === 'subscribed' ? [a.deviceId] : [])))];
   const saved = await applyToTargets(tx, await withoutOutdatedBoots(tx, messages), subscribed, now);
