@@ -1,9 +1,9 @@
-/** `/connectors`, `/actions`, `/rules` and `PUT /configs`, in EMQX's shapes; only HTTP connectors and actions exist here. */
+/** `/connectors`, `/actions` and `/rules`, in EMQX's shapes; only HTTP connectors and actions exist here. */
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
-import { HoconError, parseHocon, toPlain } from '../hocon.ts';
-import { isSecret, isSettings, kinds, masked, type ResourceKind, roots, type Settings } from '../schema.ts';
-import { ConfigError, type Configuration, type Entry } from './configuration.ts';
+import { isSecret, isSettings, kinds, masked, type ResourceKind } from '../schema.ts';
+import { putConfigs } from './api-configs.ts';
+import type { Configuration, Entry } from './configuration.ts';
 import { badRequest, type Call, notFound, pageOf, type Reply, type Route } from './http-api.ts';
 import type { RuleEngine } from './rule-engine.ts';
 import { parseSql } from './sql/parser.ts';
@@ -190,81 +190,4 @@ function answers({ hostname, port, protocol }: URL): Promise<boolean> {
     socket.setTimeout(1_000, () => end(false));
     socket.once('connect', () => end(true)).once('error', () => end(false));
   });
-}
-
-/** All of it is checked before any of it is taken over. */
-function putConfigs(config: Configuration, mode: string, body: unknown): Reply {
-  if (mode !== 'merge' && mode !== 'replace')
-    return badRequest({ path: 'mode', value: mode, reason: 'not_a_enum_symbol' });
-  if (typeof body !== 'string' || body.trim() === '')
-    return { status: 500, body: { code: 'INTERNAL_ERROR', message: 'function_clause' } };
-  let given: Settings;
-  try {
-    given = toPlain(parseHocon(body)) as Settings;
-  } catch (error) {
-    if (!(error instanceof HoconError)) throw error;
-    return {
-      status: 400,
-      body: { errors: { line: error.line, reason: error.message, type: 'parse_error' } },
-    };
-  }
-  for (const root of Object.keys(given))
-    if (!kinds.some((kind) => roots[kind][0] === root))
-      return {
-        status: 400,
-        body: { errors: { [root]: `root_key_not_found, or not supported by the stand-in: ${root}` } },
-      };
-  const wanted: [ResourceKind, string, Settings][] = [];
-  for (const kind of kinds) {
-    const [root, type] = roots[kind];
-    for (const [below, entries] of Object.entries((given[root] ?? {}) as Settings)) {
-      if (below !== type)
-        return {
-          status: 400,
-          body: { errors: { [root]: `${root}.${below}: not supported by the stand-in` } },
-        };
-      for (const [id, settings] of Object.entries(entries as Settings)) {
-        const old = mode === 'merge' ? config[kind].get(id)?.settings : undefined;
-        const whole = merged(old, settings as Settings);
-        const path = `${root}.${type}.${id}`;
-        try {
-          config.checked(kind, id, whole);
-        } catch (error) {
-          if (!(error instanceof ConfigError)) throw error;
-          if (error.unknownField)
-            return { status: 500, body: { code: 'INTERNAL_ERROR', message: error.message } };
-          const problem = {
-            kind: 'validation_error',
-            path: [path, ...error.path].join('.'),
-            reason: error.message,
-          };
-          return { status: 400, body: { errors: { [root]: problem } } };
-        }
-        const known = (name: string) =>
-          config.connector.has(name) || wanted.some(([, other]) => other === name);
-        if (kind === 'action' && !known(String(whole.connector)))
-          return {
-            status: 400,
-            body: { errors: `${path}: connector_not_found_or_wrong_type ${whole.connector}` },
-          };
-        wanted.push([kind, id, whole]);
-      }
-    }
-  }
-  for (const entry of wanted) config.put(...entry);
-  if (mode === 'replace')
-    for (const kind of [...kinds].reverse())
-      for (const id of [...config[kind].keys()])
-        if (roots[kind][0] in given && !wanted.some(([k, name]) => k === kind && name === id))
-          config.remove(kind, id);
-  return { status: 200 };
-}
-
-function merged(under: Settings | undefined, over: Settings): Settings {
-  const whole: Settings = { ...under };
-  for (const [key, value] of Object.entries(over)) {
-    const old = whole[key];
-    whole[key] = isSettings(old) && isSettings(value) ? merged(old, value) : value;
-  }
-  return whole;
 }

@@ -155,3 +155,16 @@ test('a banned device is cut off and stays out until the ban is lifted', async (
   expect((await bed.api('DELETE', '/banned/clientid/bad-1')).status).toBe(204);
   await (await bed.online(pair)).endAsync();
 });
+
+test('replacing the rules as a whole leaves only those that were given', async () => {
+  await bed.api('POST', '/rules', { id: 'old', sql: 'SELECT 1 as a FROM "t"', actions: [] });
+  const response = await fetch(`http://127.0.0.1:${bed.broker.apiPort}/api/v5/configs?mode=replace`, {
+    method: 'PUT',
+    headers: { authorization: `Basic ${btoa('key:secret')}`, 'content-type': 'text/plain' },
+    body: 'rule_engine.rules.only { sql = "SELECT 2 as b FROM t", actions = [] }',
+  });
+  expect(response.status).toBe(200);
+  const { data } = (await bed.api('GET', '/rules')).body;
+  expect(data.map(({ id }: { id: string }) => id)).toEqual(['only']);
+  expect((await bed.api('GET', '/actions/http:a')).status).toBe(200);
+});
