@@ -28,10 +28,10 @@ export interface TestSystem {
   close(): Promise<void>;
 }
 
-export async function startTestSystem(): Promise<TestSystem> {
+export async function startTestSystem(overrides: Partial<LocalConfig> = {}): Promise<TestSystem> {
   const dataDir = mkdtempSync(join(tmpdir(), 'flota-test-'));
   const config = toLocalConfig([], { ...freePorts, FLOTA_DATA: dataDir }) as LocalConfig;
-  const stack = await startStack(config, () => {});
+  const stack = await startStack({ ...config, ...overrides }, () => {});
   const rest = createRest(stack.url, stack.apiToken);
   const fleets: Fleet[] = [];
   return {

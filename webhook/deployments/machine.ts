@@ -93,6 +93,17 @@ function fromDevice(target: Target, event: AttemptEvent, now: number): Step {
   if (event.type === 'result' && event.outcome === 'succeeded' && attested(target, event.runningSha256)) {
     return stay(succeed(target, event.stats));
   }
+  if (
+    event.type === 'result' &&
+    target.state === 'succeeded' &&
+    !target.stats &&
+    event.attempt === target.attempt
+  ) {
+    // The boot report came first; the result still brings the figures, or takes it back: the image did not stay.
+    return event.outcome === 'rolled_back' && event.runningSha256 !== target.sha256
+      ? stay(rollBack(target, event))
+      : stay({ ...target, stats: event.stats ?? null });
+  }
   if (event.type === 'cancel_ack') return cancelAck(target, event, now);
   if (event.attempt !== target.attempt) return stay(target);
   switch (event.type) {
@@ -147,14 +158,16 @@ function tick(target: Target, now: number): Step {
 }
 
 function cancel(target: Target, now: number): Step {
-  if (target.state === 'pending')
+  if (target.state === 'pending' && target.attempt === 0)
     return stay(finish({ ...target, cancelRequested: true }, 'cancelled', null));
+  // Between two attempts the device may still be at the one that timed out: only its own word ends it.
   if (!isOpen(target.state) || target.cancelRequested) return stay(target);
   return {
     target: {
       ...target,
       state: 'cancelling',
       cancelRequested: true,
+      nextAttemptAt: null,
       deadlineAt: now + target.policy.cancelTimeoutMs,
     },
     commands: [{ type: 'cancel', attempt: target.attempt }],
@@ -167,7 +180,9 @@ function cancelAck(target: Target, event: Extract<TargetEvent, { type: 'cancel_a
   // A device that never got the request has nothing to stop.
   if (event.cancelled || event.error?.code === 'unknown_deployment')
     return stay(finish(target, 'cancelled', null));
-  // Too late: the new image is being booted, and its own report decides.
+  // Too late: the new image is being booted, and its own report decides. What has timed out stays closed, for another
+  // update of the device may be under way by now; an attested success corrects it all the same.
+  if (target.state === 'timed_out') return stay(target);
   return stay({ ...target, state: 'installing', deadlineAt: now + target.policy.installTimeoutMs });
 }
 
@@ -192,20 +207,23 @@ function progress(target: Target, event: Extract<TargetEvent, { type: 'progress'
     bytesPerSecond: event.bytesPerSecond ?? (installing ? null : target.bytesPerSecond),
     deadlineAt: now + (installing ? target.policy.installTimeoutMs : target.policy.downloadTimeoutMs),
   };
-  return { target: next, commands: event.urlExpired ? [{ type: 'request', attempt: target.attempt }] : [] };
+  const wantsUrl = event.urlExpired && !installing && !target.cancelRequested;
+  return { target: next, commands: wantsUrl ? [{ type: 'request', attempt: target.attempt }] : [] };
 }
 
 function result(target: Target, event: Extract<TargetEvent, { type: 'result' }>, now: number): Step {
   if (!isOpen(target.state) || target.state === 'pending') return stay(target);
   const known = { ...target, stats: event.stats ?? target.stats };
-  if (event.outcome === 'rolled_back') {
-    return stay(finish(known, 'rolled_back', event.error ?? { code: 'boot_failed' }));
-  }
+  if (event.outcome === 'rolled_back') return stay(rollBack(known, event));
   const error =
     event.outcome === 'succeeded'
       ? { code: 'attestation_mismatch', message: 'the device reports success but runs another image' }
       : (event.error ?? { code: 'download_failed' });
   return stay(failed(known, error, now));
+}
+
+function rollBack(target: Target, event: Extract<TargetEvent, { type: 'result' }>): Target {
+  return finish(target, 'rolled_back', event.error ?? { code: 'boot_failed' });
 }
 
 function attested(target: Target, runningSha256: string): boolean {
