@@ -374,12 +374,12 @@ export function createDevice(webhook: TestWebhook, id: string) {
         running: running(sha256),
         ...more,
       }),
-    boot: (sha256: string, seq: [number, number]) =>
+    boot: (sha256: string, seq: [number, number], reason = 'power_on') =>
       device.send('status/health', {
         seq,
         state: 'ok',
         running: [running(sha256)],
-        boot: { count: seq[0], reason: 'update' },
+        boot: { count: seq[0], reason },
       }),
     requests: () => webhook.broker.to(id, 'firmware/download/request'),
   };

@@ -123,6 +123,14 @@ describe('an update', () => {
     expect((await webhook.target(second.id, second.device)).state).toBe('sent');
   });
 
+  test('the boot of an update leaves the verdict to its result, which also brings the figures', async () => {
+    const { device, firmware, id } = await requested();
+    await device.boot(firmware.sha256, [3, 0], 'update');
+    expect((await webhook.target(id, device)).state).toBe('sent');
+    expect((await device.result(id, firmware.sha256)).status).toBe(204);
+    await reaches(id, device, 'succeeded');
+  });
+
   test('a device cannot speak about the deployment of another', async () => {
     const { device, firmware, id } = await requested();
     const stranger = await online();

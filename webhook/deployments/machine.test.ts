@@ -64,7 +64,8 @@ describe('transitions', () => {
     ['pending', { type: 'dispatch' }, 'sent', ['request']],
     ['pending', { type: 'dispatch' }, 'pending', [], { nextAttemptAt: 501 }],
     ['pending', { type: 'cancel' }, 'cancelled'],
-    ['pending', { type: 'cancel' }, 'cancelling', ['cancel'], { attempt: 1 }],
+    ['pending', { type: 'cancel' }, 'cancelling', ['cancel'], { attempt: 1, error: { code: 'timed_out' } }],
+    ['pending', { type: 'cancel' }, 'cancelled', [], { attempt: 1, error: { code: 'download_failed' } }],
     ['pending', { type: 'supersede' }, 'skipped'],
     ['pending', { type: 'subscribed' }, 'pending'],
     ['pending', booted(), 'pending'],
@@ -212,6 +213,8 @@ function play(seed: number): string | null {
   let attestedEver = false;
   let cancelCommitted = false;
   let ackedCancel = false;
+  /** The device's own word that this attempt is over. */
+  let endedAttempt = 0;
   const inFlight: { at: number; event: TargetEvent }[] = [];
   let said = 0;
   const send = (event: TargetEvent) => {
@@ -270,13 +273,25 @@ function play(seed: number): string | null {
     if (attests) attestedEver = true;
     if (event.type === 'cancel') cancelCommitted = true;
     if (event.type === 'cancel_ack' && event.attempt === before.attempt) ackedCancel = true;
+    if (
+      (event.type === 'result' || (event.type === 'ack' && !event.accepted)) &&
+      event.attempt === before.attempt
+    ) {
+      endedAttempt = event.attempt;
+    }
     if (after.state === 'succeeded' && before.state !== 'succeeded' && !attests)
       return 'succeeded without attestation';
     if (after.attempt > after.policy.maxAttempts) return 'too many attempts';
     if (after.attempt < before.attempt) return 'the attempt went back';
     if (cancelCommitted && commands.some((c) => c.type === 'request')) return 'requested after cancel';
     if (cancelCommitted && after.attempt !== before.attempt) return 'a new attempt after cancel';
-    if (after.state === 'cancelled' && before.state !== 'cancelled' && after.attempt > 0 && !ackedCancel) {
+    if (
+      after.state === 'cancelled' &&
+      before.state !== 'cancelled' &&
+      after.attempt > 0 &&
+      !ackedCancel &&
+      endedAttempt !== after.attempt
+    ) {
       return 'cancelled without the device';
     }
     if (!isOpen(before.state) && isOpen(after.state)) return `reopened: ${before.state} → ${after.state}`;

@@ -158,9 +158,12 @@ function tick(target: Target, now: number): Step {
 }
 
 function cancel(target: Target, now: number): Step {
-  if (target.state === 'pending' && target.attempt === 0)
+  // Between two attempts: after one that the device itself has ended, nothing runs there. It may still be at one that timed out;
+  // then only its own word ends it.
+  const nothingRuns = target.attempt === 0 || target.error?.code !== 'timed_out';
+  if (target.state === 'pending' && nothingRuns) {
     return stay(finish({ ...target, cancelRequested: true }, 'cancelled', null));
-  // Between two attempts the device may still be at the one that timed out: only its own word ends it.
+  }
   if (!isOpen(target.state) || target.cancelRequested) return stay(target);
   return {
     target: {
