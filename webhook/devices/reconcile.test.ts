@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { BrokerClient } from '#emqx/api.ts';
 import {
@@ -211,29 +212,37 @@ describe('when it looks', () => {
 
   // PGlite has one opener, and so one copy.
   if (process.env.TEST_DATABASE_URL)
-    test('one copy at a time', async () => {
+    test('one copy applies it at a time', async () => {
+      const connectedAt = Date.now() - 10 * minute;
+      const device = await events.device();
+      const other = await database.another();
       let release = () => {};
       const held = new Promise<void>((resolve) => {
         release = resolve;
       });
-      await reconcile([], () => held);
+      let isHeld = false;
+      const holding = other.db.transaction(async (tx) => {
+        await tx.execute(sql`select pg_advisory_xact_lock(4717242)`);
+        isHeld = true;
+        await held;
+      });
+      await until('the lock', () => isHeld);
       const broker = createRecordingBroker();
       let looks = 0;
       broker.listClients = async () => {
         looks++;
-        return [];
+        return [client(device, connectedAt)];
       };
-      const other = await database.another();
-      const second = await startTestWebhook(other, {
+      const copy = await startTestWebhook(database, {
         broker,
-        reconcile: { ...times, periodMs: 20, youngMs: 10 },
+        reconcile: { ...times, periodMs: 20 },
       });
-      // It has asked for the lock at its start, before it stores this.
-      expect((await second.event({ event: 'nothing' })).status).toBe(400);
-      expect(looks).toBe(0);
+      open.push(copy);
+      await until('three rounds', () => looks > 3);
+      expect(await isOnline(device)).toBe(false);
       release();
-      await until('the second looks', () => looks > 0);
-      await second.close();
+      await holding;
+      await until('online', () => isOnline(device));
       await other.close();
     });
 });

@@ -97,19 +97,17 @@ interface Seen {
 /** Any number will do, as long as all copies use the same. */
 const reconcileLock = 4_717_242;
 
+/** Nothing is held while the broker lists; what it says is applied by one copy at a time, and the next one finds nothing left. */
 async function reconcile(context: Context, times: ReconcileTimes): Promise<void> {
-  const { db, database } = context;
-  const mended =
-    database.kind === 'pglite'
-      ? // One opener only, and a transaction would keep everybody else waiting for the broker.
-        await look(context, db).then((seen) => db.transaction((tx) => mend(tx, seen, times)))
-      : await db.transaction(async (tx) => {
-          const [lock] = await query<{ mine: boolean }>(
-            tx,
-            sql`select pg_try_advisory_xact_lock(${reconcileLock}) as mine`,
-          );
-          return lock?.mine ? mend(tx, await look(context, tx), times) : null;
-        });
+  const { db } = context;
+  const seen = await look(context);
+  const mended = await db.transaction(async (tx) => {
+    const [lock] = await query<{ mine: boolean }>(
+      tx,
+      sql`select pg_try_advisory_xact_lock(${reconcileLock}) as mine`,
+    );
+    return lock?.mine ? mend(tx, seen, times) : null;
+  });
   if (!mended || mended.deviceIds.length === 0) return;
   context.log('info', 'presence mended', { devices: mended.deviceIds.length });
   context.live.changed('device', ...mended.deviceIds);
@@ -117,7 +115,7 @@ async function reconcile(context: Context, times: ReconcileTimes): Promise<void>
   context.wake();
 }
 
-async function look({ broker }: Context, db: Db): Promise<Seen> {
+async function look({ broker, db }: Context): Promise<Seen> {
   const [clock] = await query<{ ms: number }>(
     db,
     sql`select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms`,
