@@ -23,8 +23,8 @@ defineOutages({
       worker_pool_size: 2,
     });
   },
-  timing: { resendMinMs: 500, resendMaxMs: 2_000, reconnectMinMs: 50, reconnectMaxMs: 500 },
-  outageMs: 1_000,
+  timing: { resendMinMs: 500, resendMaxMs: 1_000, reconnectMinMs: 50, reconnectMaxMs: 500 },
+  outageMs: 800,
   recoveryMs: 30_000,
   flood: { messages: 8, bytes: 1_024 },
   telemetryBufferBytes: 2 * 128 * 1024,
