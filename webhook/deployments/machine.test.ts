@@ -331,6 +331,18 @@ function play(seed: number): string | null {
   return null;
 }
 
+test('a device that repeats its progress without getting on times out all the same', () => {
+  const { target } = step(
+    at('downloading', { receivedBytes: 10, deadlineAt: 500 }),
+    progress('downloading'),
+    400,
+  );
+  expect(target.receivedBytes).toBeGreaterThan(10);
+  expect(target.deadlineAt).toBeGreaterThan(500);
+  const again = step(target, progress('downloading'), 600).target;
+  expect(again.deadlineAt).toBe(target.deadlineAt);
+});
+
 describe('over a network that loses, repeats, delays and reorders', () => {
   test('ten thousand updates end, and every promise holds', () => {
     const first = 1;

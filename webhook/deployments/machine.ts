@@ -203,12 +203,17 @@ function progress(target: Target, event: Extract<TargetEvent, { type: 'progress'
     ? ['sent', 'accepted', 'downloading', 'installing']
     : ['sent', 'accepted', 'downloading'];
   if (!before.includes(target.state)) return stay(target);
+  const state = installing ? 'installing' : 'downloading';
+  const receivedBytes = Math.min(Math.max(target.receivedBytes, event.receivedBytes), target.totalBytes);
+  // Only getting on buys time: a device that repeats itself without advancing times out like a silent one.
+  const advanced = state !== target.state || receivedBytes > target.receivedBytes;
+  const timeoutMs = installing ? target.policy.installTimeoutMs : target.policy.downloadTimeoutMs;
   const next: Target = {
     ...target,
-    state: installing ? 'installing' : 'downloading',
-    receivedBytes: Math.min(Math.max(target.receivedBytes, event.receivedBytes), target.totalBytes),
+    state,
+    receivedBytes,
     bytesPerSecond: event.bytesPerSecond ?? (installing ? null : target.bytesPerSecond),
-    deadlineAt: now + (installing ? target.policy.installTimeoutMs : target.policy.downloadTimeoutMs),
+    deadlineAt: advanced ? now + timeoutMs : target.deadlineAt,
   };
   const wantsUrl = event.urlExpired && !installing && !target.cancelRequested;
   return { target: next, commands: wantsUrl ? [{ type: 'request', attempt: target.attempt }] : [] };
