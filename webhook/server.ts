@@ -6,6 +6,7 @@ import { createInternalApp, createPublicApp } from './app.ts';
 import { ensureAdmin } from './auth/auth.ts';
 import type { Context } from './context.ts';
 import { type Pauses, startDispatcher } from './deployments/dispatch.ts';
+import { noticeReturn, type Reconciler, type ReconcileTimes, startReconciler } from './devices/reconcile.ts';
 import { createIngest } from './events/ingest.ts';
 import { openLive } from './live/live.ts';
 
@@ -21,6 +22,7 @@ export interface WebhookOptions {
   admin: { email: string; password: string } | null;
   /** Of the dispatcher. */
   pauses?: Pauses;
+  reconcile?: ReconcileTimes;
 }
 
 export interface Webhook {
@@ -38,12 +40,14 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
   const context: Context = {
     ...parts,
     db: parts.database.db,
+    broker: noticeReturn(parts.broker, () => reconciler?.wake()),
     live,
     closing: closing.signal,
     publicUrl: parts.publicUrl ?? `http://localhost:${options.port}`,
     wake: () => dispatcher?.wake(),
   };
   let dispatcher: ReturnType<typeof startDispatcher> | null = null;
+  let reconciler: Reconciler | null = null;
   const ingest = createIngest(() => context);
   const servers: Server[] = [];
   const listen = async (app: { fetch: unknown }, port: number): Promise<number> => {
@@ -58,7 +62,7 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
 
   async function close(): Promise<void> {
     closing.abort();
-    await dispatcher?.stop();
+    await Promise.all([dispatcher?.stop(), reconciler?.stop()]);
     await ingest.stop();
     await Promise.all(servers.map(closeServer));
     await live.close();
@@ -69,6 +73,7 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
     context.publicUrl = parts.publicUrl ?? `http://localhost:${port}`;
     const internalPort = await listen(createInternalApp(context, ingest), options.internalPort);
     dispatcher = startDispatcher(() => context, options.pauses);
+    reconciler = startReconciler(() => context, options.reconcile);
     return { port, internalPort, url: context.publicUrl, close };
   } catch (error) {
     await close();

@@ -7,6 +7,7 @@ import { CaError, type CertificateAuthority } from '#ca/client.ts';
 import type { EmqxApi, PublishMessage, PublishOutcome } from '#emqx/api.ts';
 import { mountedTopic, type UplinkTopic } from '#emqx/protocol.ts';
 import { connect, type Database, type Db } from './db/connect.ts';
+import type { ReconcileTimes } from './devices/reconcile.ts';
 import { AppError } from './errors.ts';
 import type { ObjectStore } from './firmware/objects.ts';
 import type { FirmwareSigner } from './firmware/signer.ts';
@@ -225,7 +226,10 @@ export interface TestWebhook {
 
 export async function startTestWebhook(
   database: Database,
-  parts: Partial<WebhookParts> & { admin?: { email: string; password: string } } = {},
+  parts: Partial<WebhookParts> & {
+    admin?: { email: string; password: string };
+    reconcile?: ReconcileTimes;
+  } = {},
 ): Promise<TestWebhook> {
   const broker = (parts.broker as RecordingBroker | undefined) ?? createRecordingBroker();
   const objects = (parts.objects as MemoryStore | undefined) ?? createMemoryStore();
@@ -252,6 +256,7 @@ export async function startTestWebhook(
       internalPort: 0,
       admin: parts.admin ?? null,
       pauses: { idleMs: 100, faultMs: 150 },
+      reconcile: parts.reconcile,
     },
   );
   const base = `http://127.0.0.1:${copy.port}`;

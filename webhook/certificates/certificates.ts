@@ -87,7 +87,7 @@ export async function redeemToken(context: Context, token: string, csr: string):
 /** Asks the CA and keeps what it answers. CA errors come out as `AppError`s of the same codes. */
 export async function issue(
   context: Context,
-  request: { profile: Profile; commonName: string; names?: string[]; csr: string },
+  request: { profile: Profile; commonName: string; names?: string[]; csr: string; sameKeyAs?: string },
 ): Promise<IssuedView> {
   const issued = await context.authority.issue(request).catch((error: unknown) => {
     throw error instanceof CaError ? toAppError(error) : error;
@@ -114,6 +114,7 @@ function toAppError(error: CaError): AppError {
     case 'csr_signature_invalid':
     case 'csr_name_mismatch':
     case 'csr_key_refused':
+    case 'csr_key_mismatch':
     case 'csr_too_large':
     case 'csr_name_refused':
     case 'csr_extension_refused':

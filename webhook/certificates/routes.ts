@@ -3,13 +3,24 @@ import { requireCaller } from '../auth/session.ts';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { answer, createRouter, jsonBody, problems } from '../http.ts';
+import { renewBroker } from './broker-renewal.ts';
 import { createToken, redeemToken } from './certificates.ts';
 
 const issueCert = createRoute({
   method: 'post',
   path: '/api/issue_cert',
-  summary: 'A certificate for a CSR, by a one-time token (Authorization: Bearer)',
-  request: jsonBody(z.object({ csr: z.string().min(1).max(16_384) })),
+  summary:
+    'A certificate for a CSR, by a one-time token (Authorization: Bearer); a broker renews by its key instead',
+  request: jsonBody(
+    z.object({
+      csr: z.string().min(1).max(16_384),
+      renews: z
+        .string()
+        .regex(/^[0-9A-F]{2,40}$/)
+        .optional()
+        .openapi({ description: "Serial of the broker's certificate whose key has signed the CSR" }),
+    }),
+  ),
   responses: {
     200: answer(
       'PEM: the leaf, and the chain up to (without) the root',
@@ -45,10 +56,12 @@ export function certificateRoutes(context: Context) {
   router.use('/api/certificates/*', requireCaller(context));
   return router
     .openapi(issueCert, async (c) => {
+      const { csr, renews } = c.req.valid('json');
+      if (renews) return c.json(await renewBroker(context, renews, csr), 200);
       const token = /^Bearer (.+)$/.exec(c.req.header('authorization') ?? '')?.[1];
       if (!token)
         throw new AppError('token_invalid', 'A one-time token is needed (Authorization: Bearer …).');
-      return c.json(await redeemToken(context, token, c.req.valid('json').csr), 200);
+      return c.json(await redeemToken(context, token, csr), 200);
     })
     .openapi(newToken, async (c) => {
       const { token, expiresAt } = await createToken(context.db, c.req.valid('json'), c.get('caller').name);

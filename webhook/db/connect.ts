@@ -10,6 +10,7 @@ import { migrate as migratePglite } from 'drizzle-orm/pglite/migrator';
 import { drizzle as drizzlePostgres } from 'drizzle-orm/postgres-js';
 import { migrate as migratePostgres } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
+import { createPatientSockets } from './patient-socket.ts';
 import * as schema from './schema.ts';
 
 /** The client or a transaction of it: operations take either. */
@@ -40,6 +41,8 @@ async function connectPostgres(url: string, connections: number): Promise<Databa
     max: connections,
     onnotice: () => {},
     connection: { application_name: 'flota' },
+    // The driver has this option; its types do not.
+    ...({ socket: createPatientSockets() } as object),
   });
   try {
     const single = postgres(url, { max: 1, onnotice: () => {} });

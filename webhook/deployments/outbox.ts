@@ -162,6 +162,11 @@ async function settle(
   }
   // Subscribing brings a request again, with a fresh URL; everything else waits here for the device.
   const absent = of('no_subscriber');
+  await devices.markDeaf(
+    context.db,
+    absent.map((row) => row.deviceId),
+    leaseS,
+  );
   await remove(context.db, [...stale, ...of('routed'), ...refused, ...absent.filter(isRequest)]);
   await park(
     context.db,

@@ -51,6 +51,22 @@ export async function markReachable(db: Db, deviceIds: string[]): Promise<void> 
     where id in (select value from jsonb_array_elements_text(${JSON.stringify(deviceIds)}::jsonb))`);
 }
 
+/**
+ * The broker knows no subscription of theirs: they wait for one, unless they were heard of since such a command can have been on its
+ * way.
+ */
+export async function markDeaf(db: Db, deviceIds: string[], forS: number): Promise<void> {
+  if (deviceIds.length === 0) return;
+  await db.execute(sql`
+    update devices d set reachable = false
+    from (
+      select id from devices
+      where reachable and id in (select value from jsonb_array_elements_text(${JSON.stringify(deviceIds)}::jsonb))
+      order by id for no key update
+    ) deaf
+    where d.id = deaf.id and (d.last_seen_at is null or d.last_seen_at < now() - make_interval(secs => ${forS}))`);
+}
+
 /** Only when no newer connection is known; a connect that comes after its own disconnect then counts as older. */
 export async function markDisconnected(
   db: Db,

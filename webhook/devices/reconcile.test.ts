@@ -1,0 +1,248 @@
+import { sql } from 'drizzle-orm';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { BrokerClient } from '#emqx/api.ts';
+import {
+  createRecordingBroker,
+  openDatabase,
+  type RecordingBroker,
+  startTestWebhook,
+  type TestDatabase,
+  type TestDevice,
+  type TestWebhook,
+  until,
+} from '../testing.ts';
+
+const minute = 60_000;
+const times = { periodMs: 3_600_000, faultMs: 30, youngMs: minute, settledMs: 15_000 };
+
+let database: TestDatabase;
+/** Registers devices and says what happens to them; it never looks at the list itself, apart from its start. */
+let events: TestWebhook;
+const open: TestWebhook[] = [];
+
+beforeAll(async () => {
+  database = await openDatabase();
+  events = await startTestWebhook(database, { reconcile: times });
+});
+afterEach(async () => {
+  for (const copy of open.splice(0)) await copy.close();
+});
+afterAll(async () => {
+  await events?.close();
+  await database?.close();
+});
+
+const client = (device: TestDevice, connectedAt: number): BrokerClient => ({
+  clientid: device.id,
+  connected: true,
+  connectedAt,
+});
+
+/** A copy that starts, and so reconciles, with a broker that lists these; `meanwhile` happens while it lists. */
+async function reconcile(
+  listed: BrokerClient[],
+  meanwhile?: () => Promise<unknown>,
+  answer?: RecordingBroker['answer'],
+) {
+  const broker = createRecordingBroker();
+  if (answer) broker.answer = answer;
+  let lists = 0;
+  broker.listClients = async (options) => {
+    expect(options).toEqual({ connected: true });
+    lists++;
+    await meanwhile?.();
+    return listed;
+  };
+  const copy = await startTestWebhook(database, { broker, reconcile: times });
+  open.push(copy);
+  await until('a listing', () => lists > 0);
+  // Stopping waits for the round that is under way.
+  return { broker, copy, lists: () => lists };
+}
+async function reconciled(...args: Parameters<typeof reconcile>): Promise<void> {
+  const { copy } = await reconcile(...args);
+  open.splice(open.indexOf(copy), 1);
+  await copy.close();
+}
+const isOnline = async (device: TestDevice) =>
+  (await events.api('GET', `/api/devices/${device.id}`)).body.online;
+async function online(connectedAt: number): Promise<TestDevice> {
+  const device = await events.device();
+  await device.connect(connectedAt);
+  // The subscription sets when it was last heard of, which is before any listing below.
+  await device.subscribe();
+  return device;
+}
+
+describe('presence follows the list of the broker', () => {
+  test('in both directions', async () => {
+    const stays = await online(Date.now() - 10 * minute);
+    const went = await online(Date.now() - 10 * minute);
+    const came = await events.device();
+    await reconciled([client(stays, Date.now() - 10 * minute), client(came, Date.now() - 5 * minute)]);
+    expect([await isOnline(stays), await isOnline(went), await isOnline(came)]).toEqual([true, false, true]);
+  });
+
+  test('and one that was marked offline by mistake comes back with the same connection', async () => {
+    const connectedAt = Date.now() - 10 * minute;
+    const device = await online(connectedAt);
+    await reconciled([]);
+    expect(await isOnline(device)).toBe(false);
+    await reconciled([client(device, connectedAt)]);
+    expect(await isOnline(device)).toBe(true);
+  });
+
+  test('but a list does not overrule what was heard since it began', async () => {
+    const came = await online(Date.now() - 10 * minute);
+    const connectedAt = Date.now() - 10 * minute;
+    const went = await online(connectedAt);
+    await reconciled([client(went, connectedAt)], async () => {
+      await came.connect(Date.now());
+      await came.subscribe();
+      await went.disconnect(connectedAt);
+    });
+    expect([await isOnline(came), await isOnline(went)]).toEqual([true, false]);
+  });
+
+  test('nor a connection that is too young for it', async () => {
+    const device = await online(Date.now() - 5_000);
+    await reconciled([]);
+    expect(await isOnline(device)).toBe(true);
+  });
+
+  test('the events of a connection that was first seen in the list still count', async () => {
+    const device = await events.device();
+    const connectedAt = Date.now() - 5 * minute;
+    await reconciled([client(device, connectedAt)]);
+    await device.disconnect(connectedAt);
+    expect(await isOnline(device)).toBe(false);
+  });
+
+  test('a late end of an older connection does not', async () => {
+    const device = await online(Date.now() - 10 * minute);
+    await reconciled([client(device, Date.now() - 5 * minute)]);
+    await device.disconnect(Date.now() - 10 * minute);
+    expect(await isOnline(device)).toBe(true);
+  });
+});
+
+describe('a device whose subscription nobody reported', () => {
+  async function waiting(connectedAt: number) {
+    const device = await events.device();
+    await device.connect(connectedAt);
+    const deployment = await events.deploy((await events.firmware()).id, device);
+    return { device, deployment };
+  }
+  const requests = (broker: RecordingBroker, device: TestDevice) =>
+    broker.to(device.id, 'firmware/download/request');
+
+  test('gets its command once it has been connected for long enough to have subscribed', async () => {
+    const connectedAt = Date.now() - 2 * minute;
+    const { device, deployment } = await waiting(connectedAt);
+    expect((await events.target(deployment.id, device)).state).toBe('pending');
+    const { broker } = await reconcile([client(device, connectedAt)]);
+    await until('the request', () => [...requests(broker, device), ...device.requests()].length > 0);
+    expect((await events.target(deployment.id, device)).state).toBe('sent');
+  });
+
+  test('waits for the subscription while it may still be on its way', async () => {
+    const connectedAt = Date.now() - 1_000;
+    const { device, deployment } = await waiting(connectedAt);
+    await reconciled([client(device, connectedAt)]);
+    expect((await events.target(deployment.id, device)).state).toBe('pending');
+    await device.subscribe();
+    await until('the request', () => device.requests().length > 0);
+  });
+
+  test('waits for it again when the broker says that nobody is subscribed', async () => {
+    const connectedAt = Date.now() - 2 * minute;
+    const { device, deployment } = await waiting(connectedAt);
+    let absent = 0;
+    const nobody = () => {
+      absent++;
+      return { kind: 'no_subscriber' as const };
+    };
+    events.broker.answer = nobody;
+    const { broker } = await reconcile([client(device, connectedAt)], undefined, nobody);
+    await until('an answer', () => absent > 0);
+    const reachable = async () =>
+      (await database.db.query.devices.findFirst({ where: (d, { eq }) => eq(d.id, device.id) }))!.reachable;
+    await until('unreachable', async () => !(await reachable()));
+    events.broker.answer = broker.answer = () => ({ kind: 'routed' });
+    await device.subscribe();
+    await until('the request', () => [...requests(broker, device), ...device.requests()].length > 0);
+    expect((await events.target(deployment.id, device)).attempt).toBe(1);
+  });
+});
+
+describe('when it looks', () => {
+  test('again and again until the broker answers, and once more after it was away', async () => {
+    const device = await online(Date.now() - 10 * minute);
+    const broker = createRecordingBroker();
+    let away = true;
+    let lists = 0;
+    broker.listClients = async () => {
+      lists++;
+      if (away) throw new Error('away');
+      return [client(device, Date.now() - 10 * minute)];
+    };
+    const copy = await startTestWebhook(database, { broker, reconcile: times });
+    open.push(copy);
+    await until('two tries', () => lists >= 2);
+    away = false;
+    const before = lists;
+    await until('a good one', () => lists > before);
+    const settled = lists;
+    broker.answer = () => {
+      throw new Error('away');
+    };
+    // Its ack cannot be sent: that is how the copy learns that the broker is away.
+    const report = () => copy.event(device.row('control/response', { seq: [1, 1], command: 'c', ok: true }));
+    let failures = 0;
+    broker.answer = () => {
+      failures++;
+      throw new Error('away');
+    };
+    expect((await report()).status).toBe(204);
+    await until('a failed publish', () => failures > 0);
+    broker.answer = () => ({ kind: 'routed' });
+    expect((await report()).status).toBe(204);
+    await until('another look', () => lists > settled);
+  });
+
+  // PGlite has one opener, and so one copy.
+  if (process.env.TEST_DATABASE_URL)
+    test('one copy applies it at a time', async () => {
+      const connectedAt = Date.now() - 10 * minute;
+      const device = await events.device();
+      const other = await database.another();
+      let release = () => {};
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      let isHeld = false;
+      const holding = other.db.transaction(async (tx) => {
+        await tx.execute(sql`select pg_advisory_xact_lock(4717242)`);
+        isHeld = true;
+        await held;
+      });
+      await until('the lock', () => isHeld);
+      const broker = createRecordingBroker();
+      let looks = 0;
+      broker.listClients = async () => {
+        looks++;
+        return [client(device, connectedAt)];
+      };
+      const copy = await startTestWebhook(database, {
+        broker,
+        reconcile: { ...times, periodMs: 20 },
+      });
+      open.push(copy);
+      await until('three rounds', () => looks > 3);
+      expect(await isOnline(device)).toBe(false);
+      release();
+      await holding;
+      await until('online', () => isOnline(device));
+      await other.close();
+    });
+});

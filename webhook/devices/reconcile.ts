@@ -1,0 +1,182 @@
+/**
+ * Presence against the broker's own list. Events say who came and went, and an event can be lost (a broker that restarts says
+ * nothing of who was connected); so at the start, every few minutes, and after the broker was away, one copy compares.
+ */
+import { sql } from 'drizzle-orm';
+import type { BrokerClient, EmqxApi } from '#emqx/api.ts';
+import type { Context } from '../context.ts';
+import { type Db, query } from '../db/connect.ts';
+import { unpark } from '../deployments/outbox.ts';
+import { concerning, Fold, lockTargets } from '../deployments/store.ts';
+
+export interface ReconcileTimes {
+  periodMs: number;
+  /** Until the next round after one that failed. */
+  faultMs: number;
+  /** A connection younger than this when the listing begins is left to its events; covers clocks that differ by less. */
+  youngMs: number;
+  /** A device subscribes right after it connects: one connected for longer can be reached, or a 202 says otherwise. */
+  settledMs: number;
+}
+const defaults: ReconcileTimes = { periodMs: 300_000, faultMs: 10_000, youngMs: 60_000, settledMs: 15_000 };
+
+export interface Reconciler {
+  /** The broker was away: devices came and went unseen. */
+  wake(): void;
+  /** Ends after the round that is under way. */
+  stop(): Promise<void>;
+}
+
+export function startReconciler(context: () => Context, times: ReconcileTimes = defaults): Reconciler {
+  let stopped = false;
+  let unsettled = true;
+  let rouse = () => {};
+
+  async function run(): Promise<void> {
+    while (!stopped) {
+      let pauseMs = times.faultMs;
+      try {
+        await reconcile(context(), times);
+        // Connections too young for this round are old enough for the next.
+        pauseMs = unsettled ? Math.min(times.periodMs, times.youngMs * 1.5) : times.periodMs;
+        unsettled = false;
+      } catch (error) {
+        context().log('warn', 'presence not reconciled', { error });
+        unsettled = true;
+      }
+      if (stopped) return;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, pauseMs);
+        rouse = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+
+  const running = run();
+  return {
+    wake() {
+      unsettled = true;
+      rouse();
+    },
+    async stop() {
+      stopped = true;
+      rouse();
+      await running;
+    },
+  };
+}
+
+/** The same broker; `onReturn` hears when a publish goes through after one that did not. */
+export function noticeReturn(broker: EmqxApi, onReturn: () => void): EmqxApi {
+  let away = false;
+  return {
+    ...broker,
+    async publishBulk(messages) {
+      try {
+        const outcomes = await broker.publishBulk(messages);
+        if (away) onReturn();
+        away = false;
+        return outcomes;
+      } catch (error) {
+        away = true;
+        throw error;
+      }
+    },
+  };
+}
+
+interface Seen {
+  /** Database's clock, ms: what was heard of a device since then is newer than the list. */
+  beganAt: number;
+  clients: BrokerClient[];
+}
+
+/** Any number will do, as long as all copies use the same. */
+const reconcileLock = 4_717_242;
+
+/** Nothing is held while the broker lists; what it says is applied by one copy at a time, and the next one finds nothing left. */
+async function reconcile(context: Context, times: ReconcileTimes): Promise<void> {
+  const { db } = context;
+  const seen = await look(context);
+  const mended = await db.transaction(async (tx) => {
+    const [lock] = await query<{ mine: boolean }>(
+      tx,
+      sql`select pg_try_advisory_xact_lock(${reconcileLock}) as mine`,
+    );
+    return lock?.mine ? mend(tx, seen, times) : null;
+  });
+  if (!mended || mended.deviceIds.length === 0) return;
+  context.log('info', 'presence mended', { devices: mended.deviceIds.length });
+  context.live.changed('device', ...mended.deviceIds);
+  context.live.changed('deployment', ...mended.deploymentIds);
+  context.wake();
+}
+
+async function look({ broker, db }: Context): Promise<Seen> {
+  const [clock] = await query<{ ms: number }>(
+    db,
+    sql`select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms`,
+  );
+  return { beganAt: clock!.ms, clients: await broker.listClients({ connected: true }) };
+}
+
+async function mend(tx: Db, { beganAt, clients }: Seen, times: ReconcileTimes) {
+  const listed = JSON.stringify(
+    clients.flatMap(({ clientid, connectedAt }) =>
+      connectedAt === null ? [] : [{ id: clientid, at: connectedAt / 1000 }],
+    ),
+  );
+  const began = sql`to_timestamp(${beganAt / 1000}::float8)`;
+  const unheard = sql`(d.last_seen_at is null or d.last_seen_at < ${began})`;
+  const gone = await query<{ id: string }>(
+    tx,
+    sql`with gone as (
+          select d.id from devices d
+          where d.online and ${unheard}
+            and (d.connected_at is null or d.connected_at < ${began} - make_interval(secs => ${times.youngMs / 1000}))
+            and d.id not in (select id from jsonb_to_recordset(${listed}::jsonb) as v(id text))
+          order by d.id for no key update)
+        update devices d set online = false, reachable = false from gone where d.id = gone.id returning d.id`,
+  );
+  // One millisecond early, so that the connection's own events, should they still come, count as news.
+  const back = await query<{ id: string; reachable: boolean }>(
+    tx,
+    sql`with back as (
+          select d.id, v.at, v.at < ${began} - make_interval(secs => ${times.settledMs / 1000}) as settled
+          from devices d
+          join (select id, to_timestamp(at) as at from jsonb_to_recordset(${listed}::jsonb) as v(id text, at float8)) v
+            on v.id = d.id
+          where ${unheard}
+            and (not d.online or d.connected_at is null or d.connected_at < v.at - interval '1 second'
+              or (not d.reachable and v.at < ${began} - make_interval(secs => ${times.settledMs / 1000})))
+            and (d.connected_at is null or d.connected_at < v.at + interval '1 second')
+          order by d.id for no key update of d)
+        update devices d
+        set online = true, reachable = back.settled,
+            connected_at = greatest(d.connected_at, back.at - interval '1 millisecond')
+        from back where d.id = back.id returning d.id, d.reachable`,
+  );
+  const deploymentIds = await tellSubscribed(
+    tx,
+    back.filter((device) => device.reachable).map((device) => device.id),
+  );
+  return { deviceIds: [...gone, ...back].map((device) => device.id), deploymentIds };
+}
+
+const atOnce = 1_000;
+
+/** As their lost events would have: what they may have missed is said again. */
+async function tellSubscribed(tx: Db, deviceIds: string[]): Promise<string[]> {
+  const changed: string[] = [];
+  for (let i = 0; i < deviceIds.length; i += atOnce) {
+    const ids = deviceIds.slice(i, i + atOnce);
+    const fold = new Fold(await lockTargets(tx, concerning(ids, [])), Date.now());
+    for (const id of ids) for (const target of fold.ofDevice(id)) fold.apply(target, { type: 'subscribed' });
+    await unpark(tx, ids);
+    changed.push(...(await fold.save(tx)).deploymentIds);
+  }
+  return changed;
+}
