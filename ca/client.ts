@@ -27,6 +27,11 @@ export const caErrorCodes = [
   'passphrase_wrong',
   'hierarchy_damaged',
   'issuer_expired',
+  'issuer_missing',
+  'issuing_mismatch',
+  'root_missing',
+  'directory_busy',
+  'overloaded',
   'config_invalid',
   'ca_unavailable',
   'internal',
@@ -84,15 +89,26 @@ export type RevocationReason = keyof typeof revocationReasons;
 export interface CertificateAuthority {
   /** The same CSR for the same profile and name gets the same certificate while that is in its first half of life. */
   issue(request: IssueRequest): Promise<IssuedCertificate>;
-  /** PEM of the two authorities. */
+  /** PEM: the root, and every issuing CA that has not expired, the one that signs now first. */
   trust(): Promise<{ root: string; issuing: string }>;
+}
+
+export interface PublishedCrl {
+  /** What the file is called beside the address that certificates name: `crl.pem`, `crl-2.pem`, … */
+  name: string;
+  pem: string;
+  number: number;
+  /** RFC 3339. */
+  nextUpdate: string;
 }
 
 export interface RevokingAuthority extends CertificateAuthority {
   /** @throws CaError certificate_unknown | already_revoked */
   revoke(serial: string, reason: RevocationReason): Promise<{ serial: string; revokedAt: string }>;
-  /** The current CRL, PEM. */
+  /** The current CRLs, PEM, one behind the other. */
   crl(): Promise<string>;
+  /** One for each issuing CA that has not expired, the newest CA first. */
+  crls(): Promise<PublishedCrl[]>;
 }
 
 export interface AuthorityConnection extends RevokingAuthority {
@@ -120,7 +136,9 @@ const issuedSchema = z.object({
 });
 const trustSchema = z.object({ root: z.string(), issuing: z.string() });
 const revokedSchema = z.object({ serial: z.string(), revokedAt: z.string() });
-const crlSchema = z.object({ crl: z.string() });
+const crlSchema = z.object({
+  crls: z.array(z.object({ name: z.string(), pem: z.string(), number: z.number(), nextUpdate: z.string() })),
+});
 const problemSchema = z.object({ code: z.enum(caErrorCodes), detail: z.string() });
 
 const maxAnswerBytes = 32 * 1024 * 1024;
@@ -149,7 +167,8 @@ export function connectAuthority(options: ConnectOptions): AuthorityConnection {
     issue: (issueRequest) => call('POST', '/issue', issuedSchema, issueRequest),
     trust: () => call('GET', '/trust', trustSchema),
     revoke: (serial, reason) => call('POST', '/revoke', revokedSchema, { serial, reason }),
-    crl: async () => (await call('GET', '/crl', crlSchema)).crl,
+    crl: async () => (await call('GET', '/crl', crlSchema)).crls.map(({ pem }) => pem).join(''),
+    crls: async () => (await call('GET', '/crl', crlSchema)).crls,
     close: () => agent.destroy(),
   };
 }

@@ -62,7 +62,7 @@ const statuses: Partial<Record<CaErrorCode, number>> = {
 type Route = (authority: LocalAuthority, body: unknown) => Promise<unknown>;
 const routes: Record<string, Route> = {
   'GET /trust': (authority) => authority.trust(),
-  'GET /crl': async (authority) => ({ crl: await authority.crl() }),
+  'GET /crl': async (authority) => ({ crls: await authority.crls() }),
   'GET /healthz': async () => ({ status: 'ok' }),
   'POST /issue': (authority, body) => authority.issue(validate(issueSchema, body)),
   'POST /revoke': (authority, body) => {
