@@ -4,6 +4,7 @@ import { openHierarchy } from './hierarchy.ts';
 import { createIssuer } from './issue.ts';
 import { type Lifetimes, validateProfiles } from './profiles.ts';
 import { rotate } from './rotation.ts';
+import type { Signer } from './signer.ts';
 import { type CertificateRecord, openStore } from './store.ts';
 
 export interface AuthorityOptions {
@@ -17,6 +18,8 @@ export interface AuthorityOptions {
   lifetimes?: Lifetimes;
   /** http: address under which `crl.pem` is published; then certificates name it. */
   crlUrl?: string;
+  /** Puts something in front of each issuing CA's key: a meter, a limit, or a KMS that holds the same key. */
+  wrapSigner?: (signer: Signer) => Signer;
   /** Milliseconds since 1970; for tests. */
   now?: () => number;
 }
@@ -36,7 +39,7 @@ export interface LocalAuthority extends RevokingAuthority {
  * @throws CaError passphrase_wrong | hierarchy_damaged | config_invalid
  */
 export async function openAuthority(options: AuthorityOptions): Promise<LocalAuthority> {
-  const { dir, passphrase, name, crlUrl, now = Date.now } = options;
+  const { dir, passphrase, name, crlUrl, wrapSigner, now = Date.now } = options;
   const profiles = validateProfiles(options.lifetimes);
   if (crlUrl !== undefined && !/^http:\/\/[!-"$->@-~]{1,500}$/.test(crlUrl)) {
     throw new CaError(
@@ -49,6 +52,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<LocalAut
     now,
     ...(passphrase === undefined ? {} : { passphrase }),
     ...(name ? { name } : {}),
+    ...(wrapSigner ? { wrapSigner } : {}),
   };
   const hierarchy = await openHierarchy(place);
   const store = await openStore(dir);

@@ -123,6 +123,8 @@ export interface ConnectOptions {
   key: string;
   ca: string;
   timeoutMs?: number;
+  /** Requests at the same time; others wait for them here. */
+  maxConnections?: number;
 }
 
 const issuedSchema = z.object({
@@ -147,8 +149,15 @@ const maxAnswerBytes = 32 * 1024 * 1024;
 export function connectAuthority(options: ConnectOptions): AuthorityConnection {
   const base = new URL(options.url);
   if (base.protocol !== 'https:') throw new CaError('config_invalid', 'the CA is reached over https only');
-  const { cert, key, ca, timeoutMs = 10_000 } = options;
-  const agent = new Agent({ cert, key, ca, keepAlive: true, maxSockets: 8, minVersion: 'TLSv1.2' });
+  const { cert, key, ca, timeoutMs = 10_000, maxConnections = 32 } = options;
+  const agent = new Agent({
+    cert,
+    key,
+    ca,
+    keepAlive: true,
+    maxSockets: maxConnections,
+    minVersion: 'TLSv1.2',
+  });
 
   async function call<T>(method: string, path: string, schema: z.ZodType<T>, body?: unknown): Promise<T> {
     const answer = await send(base, agent, method, path, body, timeoutMs);

@@ -146,7 +146,7 @@ function parseAttributes(der: Uint8Array<ArrayBuffer>, attributes: Element | und
   return readElements(der, attributes.start, attributes.end).map(({ at, end }) => {
     try {
       const limits = { maxDepth: 24, maxNodes: 2_000 };
-      const { result, offset } = asn1.fromBER(der.slice(at, end), limits);
+      const { result, offset } = asn1.fromBER(new Uint8Array(der.subarray(at, end)), limits);
       if (offset === -1) throw new Error(result.error);
       return new pkijs.Attribute({ schema: result });
     } catch (cause) {

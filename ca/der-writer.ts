@@ -49,7 +49,7 @@ export function bitString(bytes: Uint8Array): Buffer {
 }
 
 /** RFC 5280 §4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050 on; whole seconds. */
-export function timestamp(value: Date): Buffer {
+function timestamp(value: Date): Buffer {
   const digits = value.toISOString().replace(/[-:T]|\.\d+/g, '');
   return value.getUTCFullYear() < 2050
     ? text(tags.utcTime, digits.slice(2))
@@ -67,4 +67,15 @@ export function objectIdentifier(dotted: string): Buffer {
     bytes.push(...groups);
   }
   return element(tags.oid, Uint8Array.from(bytes));
+}
+
+let lastValidity: { from: number; to: number; encoded: Buffer } | undefined;
+
+/** The validity of a certificate; those of one profile and second have the same. */
+export function validity(notBefore: Date, notAfter: Date): Buffer {
+  const [from, to] = [notBefore.getTime(), notAfter.getTime()];
+  if (lastValidity?.from !== from || lastValidity.to !== to) {
+    lastValidity = { from, to, encoded: sequence(timestamp(notBefore), timestamp(notAfter)) };
+  }
+  return lastValidity.encoded;
 }

@@ -13,7 +13,7 @@ import {
 import { CaError } from './client.ts';
 import { isThere, placeDirectory, readIfThere, readText } from './hierarchy-files.ts';
 import { sealPrivateKey } from './private-keys.ts';
-import { localSigner } from './signer.ts';
+import { localSigner, type Signer } from './signer.ts';
 
 /** An issuing CA of ours: it signs leaves while it is the newest, and the CRL of its own leaves as long as it lives. */
 export interface Issuer extends SigningAuthority {
@@ -39,6 +39,8 @@ export interface HierarchyOptions {
   passphrase?: string;
   /** Common name of the root; the issuing CA's is derived from it. */
   name?: string;
+  /** Puts something in front of each issuing CA's key: a meter, a limit, or a KMS that holds the same key. */
+  wrapSigner?: (signer: Signer) => Signer;
   now: () => number;
 }
 
@@ -157,5 +159,6 @@ async function openIssuer(options: HierarchyOptions, root: string, number: numbe
   const authority = openSigning(certificate ?? '', key ?? '', options.passphrase);
   if (!readCertificate(authority.certificate).verify(readCertificate(root).publicKey))
     throw new CaError('hierarchy_damaged', `root.pem did not sign the issuing CA ${number}`);
-  return { ...authority, number, id: Buffer.from(authority.keyId).toString('hex') };
+  const signer = options.wrapSigner?.(authority.signer) ?? authority.signer;
+  return { ...authority, signer, number, id: Buffer.from(authority.keyId).toString('hex') };
 }

@@ -9,7 +9,7 @@ import {
   sequence,
   tags,
   text,
-  timestamp,
+  validity,
 } from './der-writer.ts';
 import * as extensions from './extensions.ts';
 import { oids } from './oids.ts';
@@ -69,7 +69,7 @@ export function prepareLeaf(template: LeafTemplate): (content: LeafContent) => P
       positive(content.serial),
       algorithm,
       issuerName,
-      sequence(timestamp(content.notBefore), timestamp(content.notAfter)),
+      validity(content.notBefore, content.notAfter),
       subjectOf(content, profile),
       content.publicKey,
       element(

@@ -5,8 +5,7 @@ import type { KeyPolicy } from './profiles.ts';
 /**
  * A SubjectPublicKeyInfo on a named curve with an uncompressed point is these bytes and then the coordinates (RFC 5480 §2): a
  * compressed point, explicit parameters or another encoding of the same key do not start so. Importing the raw point is also
- * three times faster than OpenSSL's decoder; it checks that the point is on the curve, and on a curve of prime order (cofactor 1) that
- * is all there is to check (NIST SP 800-56A §5.6.2.3.4).
+ * twice as fast as OpenSSL's decoder, makes a key that verifies sooner than one from a JWK, and checks that the point is on the curve.
  */
 const curves = [
   { name: 'P-256', prefix: '3059301306072a8648ce3d020106082a8648ce3d03010703420004', bytes: 32 },
