@@ -15,6 +15,9 @@ import { replaceFile } from './durable-files.ts';
 import { createRootOnly, hasHierarchy } from './hierarchy.ts';
 import { issueKeyPair } from './key-pair.ts';
 import { splitPem } from './pem.ts';
+import { provision } from './provision.ts';
+import { readDeviceList } from './provision-list.ts';
+import { connectRegistry } from './registration.ts';
 import { installIssuing, requestIssuing, signIssuingRequest } from './rotation.ts';
 
 const help = `npm run ca -- <command> [options]      the certificate authority, on the machine that holds its keys
@@ -27,6 +30,10 @@ const help = `npm run ca -- <command> [options]      the certificate authority, 
     --names A,B           DNS names and IP addresses for the SAN
     --out DIR             writes key.pem, cert.pem (leaf and issuing CA) and ca.pem (root and issuing CA)
     --csr FILE            signs this CSR instead of making a key; prints leaf and chain, or writes them to --out
+  provision               keys and certificates for a production run; the same command again goes on where it was stopped
+    --csv FILE            a header and a line for each device: id, and any of hardware, name, region, division, csr
+    --out DIR             DIR/<id>/key.pem and cert.pem, DIR/ca.pem; no key where the device made its own (csr: PEM or a path)
+    --url URL             also registers the devices at this webhook (needs hardware, and FLOTA_API_TOKEN)
   revoke SERIAL           revoke one certificate and publish a new CRL
     --reason REASON       ${Object.keys(revocationReasons).join(', ')}
   crl                     print the current CRLs
@@ -68,6 +75,8 @@ async function run(args: string[]): Promise<void> {
       reason: { type: 'string', default: 'unspecified' },
       'root-only': { type: 'boolean', default: false },
       cert: { type: 'string' },
+      csv: { type: 'string' },
+      url: { type: 'string' },
       root: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -93,6 +102,8 @@ async function run(args: string[]): Promise<void> {
       return installed(options, values.cert, values.root);
     case 'issue':
       return issue(options, values);
+    case 'provision':
+      return provisionAll(options, config.apiToken, values);
     case 'revoke':
       return revoke(options, argument, values.reason);
     case 'crl':
@@ -181,6 +192,33 @@ async function issue(options: Options, args: IssueArguments): Promise<void> {
   await replaceFile(join(args.out, 'cert.pem'), chain);
   await replaceFile(join(args.out, 'ca.pem'), root + issuing);
   console.log(`${args.out}: ${issued.commonName}, serial ${issued.serial}, until ${issued.notAfter}`);
+}
+
+async function provisionAll(
+  options: Options,
+  apiToken: string | undefined,
+  { csv, out, url }: { csv?: string; out?: string; url?: string },
+): Promise<void> {
+  if (!csv || !out) throw new CaError('request_invalid', 'provision needs --csv and --out');
+  if (url && !URL.canParse(url)) throw new CaError('request_invalid', '--url is not an address');
+  if (url && !apiToken) throw new CaError('request_invalid', 'provision with --url needs FLOTA_API_TOKEN');
+  const devices = readDeviceList(csv, { hardware: url !== undefined });
+  const stop = new AbortController();
+  // The second time the system's own way of ending a process applies.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  const result = await provision({
+    authority: await openAuthority(options),
+    devices,
+    out,
+    ...(url && apiToken ? { registry: connectRegistry(url, apiToken) } : {}),
+    progress: process.stderr,
+    stop: stop.signal,
+  });
+  console.log(
+    `${result.made} made, ${result.before} there before, ${result.failed} failed, ${result.left} left: ${out}`,
+  );
+  if (result.left > 0) console.log('stopped; the same command goes on from here');
+  if (result.left + result.failed > 0) process.exitCode = stop.signal.aborted ? 130 : 1;
 }
 
 async function revoke(options: Options, serial: string | undefined, reason: string): Promise<void> {

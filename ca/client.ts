@@ -32,6 +32,7 @@ export const caErrorCodes = [
   'root_missing',
   'directory_busy',
   'overloaded',
+  'registration_failed',
   'config_invalid',
   'ca_unavailable',
   'internal',
