@@ -149,6 +149,11 @@ describe('a broken rule file is refused with file and line', () => {
     ['connector_unknown', '\n\nactions.http.x { connector = nope }', /x\.hocon:3: .*nope/],
     ['rule_invalid', 'rule_engine.rules.x { actions = [] }', /x\.hocon:1: .*sql/],
     ['rule_invalid', 'samples = []', /x\.hocon:1: /],
+    [
+      'sql_invalid',
+      'rule_engine.rules.x {\n  sql = """SELECT a\n  FORM "t"\n  """\n  actions = [] }',
+      /x\.hocon:3: rule x: unexpected "t", expected from/,
+    ],
     ['hocon_syntax', 'rule_engine.rules.x {\n  sql = "SELECT\n}', /x\.hocon:2:9: .*never closed/],
   ])('%s', (code, text, message) => {
     // Sorted last, so that the file in the way is the other one.

@@ -3,6 +3,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type HoconObject, type HoconValue, mergeObjects, nodeAt, readHocon, toPlain } from './hocon.ts';
+import { SqlError } from './standin/sql/lexer.ts';
+import { parseSql } from './standin/sql/parser.ts';
 
 export interface RuleConfig {
   sql: string;
@@ -25,7 +27,12 @@ export interface RuleSample {
   receives: Settings[];
 }
 
-export type RuleErrorCode = 'rule_invalid' | 'rule_duplicate' | 'action_unknown' | 'connector_unknown';
+export type RuleErrorCode =
+  | 'rule_invalid'
+  | 'sql_invalid'
+  | 'rule_duplicate'
+  | 'action_unknown'
+  | 'connector_unknown';
 export class RuleError extends Error {
   override readonly name = 'RuleError';
   readonly code: RuleErrorCode;
@@ -53,7 +60,7 @@ export function loadRules(options: { dir?: string; webhookUrl: string; webhookTo
   return config;
 }
 
-/** Everything under the directory, checked: ids are unique, every action and connector that is named exists. */
+/** Everything under the directory, checked: SQL can be read, ids are unique, every action and connector that is named exists. */
 export function readRules(dir = rulesDir): { config: BrokerConfig; samples: RuleSample[] } {
   const samples: RuleSample[] = [];
   const owners = new Map<string, string>();
@@ -120,6 +127,7 @@ function check(config: BrokerConfig, whole: HoconObject): void {
     const at = place('rule_engine', 'rules', id);
     if (typeof rule.sql !== 'string' || !Array.isArray(rule.actions))
       throw new RuleError('rule_invalid', ...at, `rule ${id} needs sql and a list of actions`);
+    checkSql(id, rule.sql, ...place('rule_engine', 'rules', id, 'sql'));
     for (const action of rule.actions)
       if (!Object.hasOwn(config.actions.http, String(action).replace(/^http:/, '')))
         throw new RuleError('action_unknown', ...at, `rule ${id} names the unknown action ${action}`);
@@ -131,4 +139,14 @@ function check(config: BrokerConfig, whole: HoconObject): void {
         ...place('actions', 'http', id),
         `action ${id} names the unknown connector ${action.connector}`,
       );
+}
+
+function checkSql(id: string, sql: string, file: string, line: number): void {
+  try {
+    parseSql(sql);
+  } catch (error) {
+    if (!(error instanceof SqlError)) throw error;
+    const below = sql.slice(0, error.at).split('\n').length - 1;
+    throw new RuleError('sql_invalid', file, line + below, `rule ${id}: ${error.message}`);
+  }
 }

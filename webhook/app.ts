@@ -12,6 +12,7 @@ import { secureHeaders } from 'hono/secure-headers';
 import { authRoutes } from './auth/routes.ts';
 import { certificateRoutes } from './certificates/routes.ts';
 import type { Context } from './context.ts';
+import { isUnavailable, isUnstorableText } from './db/connect.ts';
 import { deploymentRoutes } from './deployments/routes.ts';
 import { deviceRoutes } from './devices/routes.ts';
 import { AppError, toProblem } from './errors.ts';
@@ -107,6 +108,8 @@ function answerError(log: Log): ErrorHandler<AppEnv> {
         error,
       });
     }
+    // The rest of the body is not read, so nothing else can come over this connection.
+    if (problem.status === 413) c.header('Connection', 'close');
     if (problem.status === 401) c.header('WWW-Authenticate', 'Bearer');
     c.header('Content-Type', 'application/problem+json');
     return c.body(JSON.stringify(problem), problem.status as 400);
@@ -117,6 +120,12 @@ function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (error instanceof HTTPException && error.status === 400) {
     return new AppError('malformed_json', error.message || 'The body is not JSON.', { cause: error });
+  }
+  if (isUnstorableText(error)) {
+    return new AppError('invalid_request', 'Text must not hold the character U+0000.', { cause: error });
+  }
+  if (isUnavailable(error)) {
+    return new AppError('database_unavailable', 'The database does not answer.', { cause: error });
   }
   return new AppError('internal', 'Something went wrong on our side.', { cause: error });
 }

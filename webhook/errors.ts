@@ -10,7 +10,6 @@ export const statusByCode = {
   forbidden: 403,
   origin_refused: 403,
   not_found: 404,
-  method_not_allowed: 405,
   firmware_exists: 409,
   device_exists: 409,
   name_taken: 409,

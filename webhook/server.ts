@@ -5,7 +5,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import { createInternalApp, createPublicApp } from './app.ts';
 import { ensureAdmin } from './auth/auth.ts';
 import type { Context } from './context.ts';
-import { startDispatcher } from './deployments/dispatch.ts';
+import { type Pauses, startDispatcher } from './deployments/dispatch.ts';
 import { createIngest } from './events/ingest.ts';
 import { openLive } from './live/live.ts';
 
@@ -19,6 +19,8 @@ export interface WebhookOptions {
   port: number;
   internalPort: number;
   admin: { email: string; password: string } | null;
+  /** Of the dispatcher. */
+  pauses?: Pauses;
 }
 
 export interface Webhook {
@@ -66,7 +68,7 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
     const port = await listen(createPublicApp(context), options.port);
     context.publicUrl = parts.publicUrl ?? `http://localhost:${port}`;
     const internalPort = await listen(createInternalApp(context, ingest), options.internalPort);
-    dispatcher = startDispatcher(() => context);
+    dispatcher = startDispatcher(() => context, options.pauses);
     return { port, internalPort, url: context.publicUrl, close };
   } catch (error) {
     await close();

@@ -110,7 +110,7 @@ export const en = {
   'register.problem.folder': 'That is a folder. Drop one file.',
   'register.problem.many': 'Drop one file at a time.',
   'register.problem.none': 'Choose a file first.',
-  'register.problem.version': 'Letters, digits and . _ + -, at most 64.',
+  'register.problem.version': 'Enter a version: letters, digits and . _ + -, at most 64.',
   'register.problem.hardware': 'Letters, digits and . _ -, at most 64.',
   'register.problem.securityVersion': 'A whole number from 0 up.',
   'register.problem.component': 'Small letters, digits, _ and -, at most 32.',

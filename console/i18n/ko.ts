@@ -112,7 +112,7 @@ export const ko: Record<keyof typeof en, string> = {
   'register.problem.folder': '폴더입니다. 파일 하나를 놓으세요.',
   'register.problem.many': '파일은 한 번에 하나만 놓으세요.',
   'register.problem.none': '먼저 파일을 선택하세요.',
-  'register.problem.version': '영문자, 숫자, . _ + -만 64자까지 쓸 수 있습니다.',
+  'register.problem.version': '버전을 입력하세요. 영문자, 숫자, . _ + -만 64자까지 쓸 수 있습니다.',
   'register.problem.hardware': '영문자, 숫자, . _ -만 64자까지 쓸 수 있습니다.',
   'register.problem.securityVersion': '0 이상의 정수를 입력하세요.',
   'register.problem.component': '영문 소문자, 숫자, _, -만 32자까지 쓸 수 있습니다.',

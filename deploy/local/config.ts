@@ -49,6 +49,8 @@ export interface LocalConfig {
   adminEmail: string;
   adminPassword: string | null;
   apiToken: string | null;
+  /** How long device certificates live; null: the CA's default. Tests make it short. */
+  deviceCertificateSeconds: number | null;
   /** The real things that replace a local part, each on its own; null: the part is started here. */
   s3: ObjectStoreSettings | null;
   emqx: { url: string; key: string; secret: string; mqttUrl: string } | null;
@@ -101,6 +103,7 @@ export function toLocalConfig(
     adminEmail: env.FLOTA_ADMIN_EMAIL ?? 'admin@flota.local',
     adminPassword: env.FLOTA_ADMIN_PASSWORD ?? null,
     apiToken: env.FLOTA_API_TOKEN ?? null,
+    deviceCertificateSeconds: null,
   };
 }
 

@@ -68,7 +68,9 @@ describe('npm start', () => {
     await first.exit;
     const again = start(['--devices', '3', '--exit'], { FLOTA_DATA });
     expect(await again.exit, again.errors() + again.output()).toBe(0);
-    expect(again.output()).toMatch(/^3\/3 succeeded\n {2}success rate +100\.0 %\n {2}mean download time +[\d.]+ s\n/m);
+    expect(again.output()).toMatch(
+      /^3\/3 succeeded\n {2}success rate +100\.0 %\n {2}mean download time +[\d.]+ s\n/m,
+    );
     expect(again.output()).toMatch(/^ {2}resumed downloads +[1-3]$/m);
 
     const third = start(['--devices', '3', '--exit'], { FLOTA_DATA });
@@ -97,7 +99,9 @@ describe('npm start', () => {
   it('names a directory that cannot be written in one line', async () => {
     writeFileSync(join(root, 'file'), '');
     const errors = await refused([], { FLOTA_DATA: join(root, 'file', 'data') });
-    expect(errors).toMatch(/^flota: .*file\/data cannot be written \(ENOTDIR\): choose another FLOTA_DATA\n$/);
+    expect(errors).toMatch(
+      /^flota: .*file\/data cannot be written \(ENOTDIR\): choose another FLOTA_DATA\n$/,
+    );
   });
 
   it('lists every bad variable and option, a line each, before it touches anything', async () => {

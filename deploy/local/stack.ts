@@ -68,7 +68,11 @@ async function startParts(
 
   const authority = config.ca
     ? connectAuthority(config.ca)
-    : await openAuthority({ dir: join(dataDir, 'ca'), passphrase: secrets.caPassphrase });
+    : await openAuthority({
+        dir: join(dataDir, 'ca'),
+        passphrase: secrets.caPassphrase,
+        ...(config.deviceCertificateSeconds && { lifetimes: { device: config.deviceCertificateSeconds } }),
+      });
   const { root, issuing } = await authority.trust();
   const trust = `${root.trim()}\n${issuing.trim()}\n`;
   const serverIdentity = async (commonName: string) => {
@@ -143,8 +147,8 @@ async function startParts(
       objects,
       broker: createEmqxApi(emqx),
       authority,
-      signer: signing.signer,
-      trustedKeys: signing.keys,
+      signer: signing,
+      trustedKeys: signing.publicKeys,
       log,
       webhookToken,
       apiToken,
@@ -159,7 +163,7 @@ async function startParts(
     internalUrl,
     mqttUrl: emqx.mqttUrl,
     trust,
-    signingKeys: signing.keys,
+    signingKeys: signing.publicKeys,
     admin,
     apiToken,
     webhookToken,

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Browser, chromium } from 'playwright-core';
 import type { DeviceOptions } from '#firmware/virtual/options.ts';
 import { type LocalConfig, toLocalConfig } from './config.ts';
 import { type Fleet, startFleet } from './fleet.ts';
@@ -27,10 +28,10 @@ export interface TestSystem {
   close(): Promise<void>;
 }
 
-export async function startTestSystem(): Promise<TestSystem> {
+export async function startTestSystem(overrides: Partial<LocalConfig> = {}): Promise<TestSystem> {
   const dataDir = mkdtempSync(join(tmpdir(), 'flota-test-'));
   const config = toLocalConfig([], { ...freePorts, FLOTA_DATA: dataDir }) as LocalConfig;
-  const stack = await startStack(config, () => {});
+  const stack = await startStack({ ...config, ...overrides }, () => {});
   const rest = createRest(stack.url, stack.apiToken);
   const fleets: Fleet[] = [];
   return {
@@ -48,6 +49,22 @@ export async function startTestSystem(): Promise<TestSystem> {
       rmSync(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** Debian's Chromium with a fresh profile and nothing that talks to anybody but the page's own servers. */
+export function openBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--no-first-run',
+    ],
+  });
 }
 
 /** Polls until `read` gives something, or fails with what it last gave. */

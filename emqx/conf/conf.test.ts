@@ -67,7 +67,12 @@ describe('emqx.conf', () => {
         reuse_sessions: false,
       },
     });
-    for (const kind of ['tcp', 'ws', 'wss']) expect(at(`listeners.${kind}.default.enable`)).toBe(false);
+    for (const kind of ['tcp', 'ws', 'wss'])
+      expect(at(`listeners.${kind}.default`)).toMatchObject({
+        enable: false,
+        bind: expect.stringMatching(/^127\.0\.0\.1:/),
+      });
+    expect(Object.keys(at('listeners') as object).sort()).toEqual(['ssl', 'tcp', 'ws', 'wss']);
     expect(at('dashboard.listeners.http.bind')).toBe('127.0.0.1:18083');
   });
 

@@ -15,7 +15,7 @@ let two: TestPair;
 
 beforeAll(async () => {
   sink = await startSink();
-  bed = await startTestBed(loadRules({ webhookUrl: sink.url, webhookToken: 'token-1' }) as object);
+  bed = await startTestBed(loadRules({ webhookUrl: sink.url, webhookToken: 'token-1' }));
   [one, two] = [await bed.ca.leaf('dev-1'), await bed.ca.leaf('dev-2')];
 });
 afterAll(async () => {
@@ -157,6 +157,32 @@ describe('an offline device', () => {
   });
 });
 
+test('no command is lost when connections break or are taken over at any moment', async () => {
+  const device = await bed.ca.leaf('dev-shaky');
+  const got = new Set<string>();
+  const sent: string[] = [];
+  for (let round = 0; round < 12; round++) {
+    const client = bed.connect(device, { clean: false });
+    client.on('error', () => {});
+    client.on('message', (_topic, payload) => got.add(String(payload)));
+    await once(client, 'connect');
+    if (round === 0) await client.subscribeAsync('control/command', { qos: 1 });
+    const publishing = Array.from({ length: 10 }, (_, i) => {
+      sent.push(`${round}-${i}`);
+      const message = {
+        topic: mountedTopic('dev-shaky', 'control/command'),
+        payload: `${round}-${i}`,
+        qos: 1,
+      };
+      return bed.api('POST', '/publish', message);
+    });
+    if (round % 3 === 0) client.stream.destroy();
+    for (const answer of await Promise.all(publishing)) expect(answer.status).toBe(200);
+    if (round % 3 === 1) client.stream.destroy();
+  }
+  await until('every command', () => got.size === sent.length);
+});
+
 describe('an attacker', () => {
   test('without a certificate is refused', async () => {
     await refused(bed, { ca: bed.ca.ca });
@@ -239,6 +265,28 @@ describe('an attacker', () => {
         .filter((row) => row.payload === 'evil'),
     ).toEqual([]);
     await Promise.all([client.endAsync(), victim.endAsync()]);
+  });
+
+  test("cannot leave a will on another device's topic", async () => {
+    const before = sink.requests.length;
+    const will = {
+      topic: 'devices/dev-2/log',
+      payload: Buffer.from('evil will'),
+      qos: 1 as const,
+      retain: false,
+    };
+    const client = await bed.online(one, { will });
+    const ends = rowsOf('disconnected', 'dev-1').length;
+    client.stream.destroy();
+    await until('its end', () => rowsOf('disconnected', 'dev-1').length > ends);
+    await (await bed.online(one)).publishAsync('log', 'afterwards', { qos: 1 });
+    await until('the next row', () =>
+      sink
+        .rows()
+        .slice(before)
+        .some((row) => row.payload === 'afterwards'),
+    );
+    expect(sink.requests.slice(before).some(({ body }) => body.includes('evil will'))).toBe(false);
   });
 
   test('who announces a packet of 200 MB is cut off before it is held', async () => {

@@ -13,7 +13,7 @@ async function start(
   const config = loadRules({ webhookUrl: sink.url, webhookToken: 't' });
   for (const action of Object.values(config.actions.http))
     action.resource_opts = { ...(action.resource_opts as object), resume_interval: '50ms', ...changes };
-  bed = await startTestBed(config as object, options);
+  bed = await startTestBed(config, options);
   return bed;
 }
 

@@ -233,7 +233,8 @@ function refuseCancel(state: AgentState, event: CancelEvent): Step {
  */
 function cancelNothing(state: AgentState, event: CancelEvent): Step {
   const over = state.finished.find((it) => it.deployment === event.deployment && it.attempt >= event.attempt);
-  if (over && over.attempt === event.attempt && over.how !== 'cancelled' && over.how !== 'refused')
+  const booted = over?.how === 'succeeded' || over?.how === 'rolled_back';
+  if (booted && over.attempt === event.attempt)
     return { state, effects: [tooLate(event, `it has ${over.how}`)] };
   return {
     state: over ? state : remember(state, event, 'cancelled'),

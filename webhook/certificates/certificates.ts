@@ -72,7 +72,10 @@ export async function redeemToken(context: Context, token: string, csr: string):
   try {
     return await issue(context, { profile: row.profile, commonName: row.commonName, names: row.names, csr });
   } catch (error) {
-    // A refused CSR has cost nothing: the token may be tried with a corrected one.
+    // A refused CSR has cost nothing: the token may be tried with a corrected one. Any other fault may have come after the CA
+    // had issued, so the token stays bound to this CSR.
+    const refused = error instanceof AppError && error.code.startsWith('csr_');
+    if (!refused) throw error;
     await context.db
       .update(enrollmentTokens)
       .set({ usedByCsr: null, usedAt: null })

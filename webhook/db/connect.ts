@@ -103,7 +103,32 @@ export function sqlState(error: unknown): string | undefined {
 export const uniqueViolation = '23505';
 export const foreignKeyViolation = '23503';
 
-/** Faults of the data itself (classes 22 and 23): trying the same again cannot help. Everything else may pass. */
+/** Faults of the data itself (classes 22 and 23, or values that no driver can write): trying the same again cannot help. */
 export function isPermanent(error: unknown): boolean {
-  return /^2[23]/.test(sqlState(error) ?? '');
+  const state = sqlState(error);
+  if (state) return /^2[23]/.test(state);
+  for (let e = error; e instanceof Error; e = e.cause) {
+    if (e instanceof TypeError || e instanceof RangeError || e instanceof SyntaxError) return true;
+  }
+  return false;
+}
+
+/** Two transactions stood in each other's way: the same again at once may work. */
+export function isCollision(error: unknown): boolean {
+  return ['40001', '40P01'].includes(sqlState(error) ?? '');
+}
+
+/** PostgreSQL's text cannot hold U+0000. */
+export function isUnstorableText(error: unknown): boolean {
+  return ['22021', '22P05'].includes(sqlState(error) ?? '');
+}
+
+/** The database is away, starting, stopping or full up, as opposed to refusing a statement. */
+export function isUnavailable(error: unknown): boolean {
+  if (/^(08|53|57P)/.test(sqlState(error) ?? '')) return true;
+  for (let e = error; e instanceof Error; e = e.cause) {
+    const code = String((e as { code?: unknown }).code);
+    if (/^(CONNECTION_|CONNECT_TIMEOUT$|ECONNREFUSED$|ECONNRESET$|ENOTFOUND$|EPIPE$)/.test(code)) return true;
+  }
+  return false;
 }

@@ -155,7 +155,7 @@ export async function list(
   paging: { limit?: number | undefined; offset: number },
 ): Promise<{ items: Deployment[]; total: number }> {
   const rows = await summaries(db)
-    .orderBy(desc(deployments.createdAt))
+    .orderBy(desc(deployments.createdAt), deployments.id)
     .limit(paging.limit ?? 1000)
     .offset(paging.offset);
   const [total] = await db.select({ value: count() }).from(deployments);

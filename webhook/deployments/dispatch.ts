@@ -2,18 +2,17 @@
  * The one background loop of a copy: starts what is due, times out what is silent, closes deployments, works off renewals, and
  * sends. Every step is safe to run in any number of copies and to be killed in the middle.
  */
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, type SQL, sql } from 'drizzle-orm';
 import { forgetOldTokens } from '../certificates/certificates.ts';
 import { work as workRenewals } from '../certificates/renewals.ts';
 import type { Context } from '../context.ts';
-import { type Db, query, sqlState, uniqueViolation } from '../db/connect.ts';
+import { query, sqlState, uniqueViolation } from '../db/connect.ts';
 import { forgetOldMessages } from '../events/received.ts';
+import type { TargetEvent } from './machine.ts';
 import { send } from './outbox.ts';
 import { Fold, lockTargets } from './store.ts';
 import { deployments, targets } from './table.ts';
 
-const idleMs = 1_000;
-const faultMs = 2_000;
 const housekeepingMs = 60_000;
 const batch = 500;
 
@@ -23,40 +22,50 @@ export interface Dispatcher {
   stop(): Promise<void>;
 }
 
-export function startDispatcher(context: () => Context): Dispatcher {
+export interface Pauses {
+  /** Between two looks at the database when nobody wakes it, and after a fault. */
+  idleMs: number;
+  faultMs: number;
+}
+
+export function startDispatcher(
+  context: () => Context,
+  { idleMs, faultMs }: Pauses = { idleMs: 1_000, faultMs: 2_000 },
+): Dispatcher {
   let stopped = false;
   let woken = false;
   let rouse = () => {};
   let lastHousekeeping = 0;
 
-  async function round(): Promise<boolean> {
-    const now = Date.now();
-    if (now - lastHousekeeping > housekeepingMs) {
-      lastHousekeeping = now;
-      await forgetOldTokens(context().db);
-      await forgetOldMessages(context().db);
+  /** Each step on its own: one that fails (the broker is away) must not keep the others from their work. */
+  async function round(): Promise<{ more: boolean; failed: boolean }> {
+    const outcome = { more: false, failed: false };
+    for (const step of [keepHouse, supersede, startPending, timeOut, workRenewals, send, complete]) {
+      try {
+        if (await step(context())) outcome.more = true;
+      } catch (error) {
+        context().log('warn', 'dispatch postponed', { step: step.name, error });
+        outcome.failed = true;
+      }
     }
-    const steps = [
-      await startPending(context()),
-      await timeOut(context()),
-      await workRenewals(context()),
-      await send(context()),
-    ];
-    await complete(context());
-    return steps.some(Boolean);
+    return outcome;
+  }
+
+  async function keepHouse({ db }: Context): Promise<boolean> {
+    const now = Date.now();
+    if (now - lastHousekeeping < housekeepingMs) return false;
+    lastHousekeeping = now;
+    await forgetOldTokens(db);
+    await forgetOldMessages(db);
+    return false;
   }
 
   async function run(): Promise<void> {
     while (!stopped) {
       woken = false;
-      let pauseMs = idleMs;
-      try {
-        if (await round()) continue;
-      } catch (error) {
-        context().log('warn', 'dispatch postponed', { error });
-        pauseMs = faultMs;
-      }
-      if (stopped || (woken && pauseMs === idleMs)) continue;
+      const { more, failed } = await round();
+      const pauseMs = failed ? faultMs : idleMs;
+      if (stopped || (!failed && (more || woken))) continue;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, pauseMs);
         rouse = () => {
@@ -81,62 +90,46 @@ export function startDispatcher(context: () => Context): Dispatcher {
   };
 }
 
-/** Pending targets whose device can be reached become attempts; where two deployments wait for one device, the newer goes. */
+/** Where a newer deployment waits for the same component of a device, the older one is not sent any more. */
+function supersede(context: Context): Promise<boolean> {
+  return applyToDue(
+    context,
+    { type: 'supersede' },
+    sql`select t.deployment_id as "deploymentId", t.device_id as "deviceId"
+        from targets t join deployments d on d.id = t.deployment_id
+        where t.state = 'pending' and exists (
+          select 1 from targets o join deployments n on n.id = o.deployment_id
+          where o.device_id = t.device_id and o.component = t.component and o.state = 'pending'
+            and n.state = 'running' and (n.created_at, n.id) > (d.created_at, d.id))
+        order by t.deployment_id, t.device_id limit ${batch} for update of t skip locked`,
+  );
+}
+
+/**
+ * Pending targets whose device can be reached become attempts. One waits until nothing else of that component is active or
+ * pending: an older one must have been superseded first, or it would be sent after the newer and undo it.
+ */
 async function startPending(context: Context): Promise<boolean> {
   try {
-    const claimed = await context.db.transaction(async (tx) => {
-      const due = await claimPending(tx);
-      if (due.length === 0) return null;
-      const locked = await lockTargets(tx, keysIn(due));
-      const fold = new Fold(locked, Date.now());
-      for (const target of locked) {
-        const superseded = due.some(
-          (d) => d.deploymentId === target.deploymentId && d.deviceId === target.deviceId && d.superseded,
-        );
-        fold.apply(target, { type: superseded ? 'supersede' : 'dispatch' });
-      }
-      return fold.save(tx);
-    });
-    if (!claimed) return false;
-    context.live.changed('deployment', ...claimed.deploymentIds);
-    return claimed.deploymentIds.length > 0;
+    return await applyToDue(
+      context,
+      { type: 'dispatch' },
+      sql`select t.deployment_id as "deploymentId", t.device_id as "deviceId"
+          from targets t
+          join deployments d on d.id = t.deployment_id and d.state = 'running'
+          join devices v on v.id = t.device_id and v.reachable
+          where t.state = 'pending' and (t.next_attempt_at is null or t.next_attempt_at <= now())
+            and not exists (
+              select 1 from targets o
+              where o.device_id = t.device_id and o.component = t.component and o.deployment_id <> t.deployment_id
+                and o.state in ('pending', 'sent', 'accepted', 'downloading', 'installing', 'cancelling'))
+          order by t.deployment_id, t.device_id limit ${batch} for update of t skip locked`,
+    );
   } catch (error) {
     // Another copy has just started the other of two updates of one device.
     if (sqlState(error) === uniqueViolation) return false;
     throw error;
   }
-}
-
-interface Due extends Record<string, unknown> {
-  deploymentId: string;
-  deviceId: string;
-  superseded: boolean;
-}
-
-async function claimPending(db: Db): Promise<Due[]> {
-  return query<Due>(
-    db,
-    sql`select t.deployment_id as "deploymentId", t.device_id as "deviceId", newer.exists as superseded
-        from targets t
-        join deployments d on d.id = t.deployment_id and d.state = 'running'
-        join devices v on v.id = t.device_id
-        cross join lateral (
-          select exists (
-            select 1 from targets o join deployments n on n.id = o.deployment_id
-            where o.device_id = t.device_id and o.component = t.component and o.state = 'pending'
-              and n.state = 'running' and (n.created_at, n.id) > (d.created_at, d.id)
-          ) as exists
-        ) newer
-        where t.state = 'pending'
-          and (newer.exists or (
-            v.reachable and (t.next_attempt_at is null or t.next_attempt_at <= now())
-            and not exists (
-              select 1 from targets a where a.device_id = t.device_id and a.component = t.component
-                and a.state in ('sent', 'accepted', 'downloading', 'installing', 'cancelling'))))
-        order by t.deployment_id, t.device_id
-        limit ${batch}
-        for update of t skip locked`,
-  );
 }
 
 function keysIn(rows: { deploymentId: string; deviceId: string }[]) {
@@ -146,25 +139,31 @@ function keysIn(rows: { deploymentId: string; deviceId: string }[]) {
 }
 
 /** Stages that were silent for too long, whoever should have spoken. */
-async function timeOut(context: Context): Promise<boolean> {
+function timeOut(context: Context): Promise<boolean> {
+  return applyToDue(
+    context,
+    { type: 'tick' },
+    sql`select deployment_id as "deploymentId", device_id as "deviceId" from targets
+        where deadline_at <= now() order by deployment_id, device_id limit ${batch} for update skip locked`,
+  );
+}
+
+/** Applies one event to the targets that `due` claims (and locks); answers whether any changed. */
+async function applyToDue(context: Context, event: TargetEvent, due: SQL): Promise<boolean> {
   const saved = await context.db.transaction(async (tx) => {
-    const due = await query<{ deploymentId: string; deviceId: string }>(
-      tx,
-      sql`select deployment_id as "deploymentId", device_id as "deviceId" from targets
-          where deadline_at <= now() order by deployment_id, device_id limit ${batch} for update skip locked`,
-    );
-    if (due.length === 0) return null;
-    const locked = await lockTargets(tx, keysIn(due));
+    const keys = await query<{ deploymentId: string; deviceId: string }>(tx, due);
+    if (keys.length === 0) return null;
+    const locked = await lockTargets(tx, keysIn(keys));
     const fold = new Fold(locked, Date.now());
-    for (const target of locked) fold.apply(target, { type: 'tick' });
+    for (const target of locked) fold.apply(target, event);
     return fold.save(tx);
   });
-  if (saved) context.live.changed('deployment', ...saved.deploymentIds);
+  context.live.changed('deployment', ...(saved?.deploymentIds ?? []));
   return (saved?.deploymentIds.length ?? 0) > 0;
 }
 
 /** A running deployment without open targets is done. */
-async function complete(context: Context): Promise<void> {
+async function complete(context: Context): Promise<boolean> {
   const done = await context.db
     .update(deployments)
     .set({ state: 'completed', finishedAt: new Date() })
@@ -177,4 +176,5 @@ async function complete(context: Context): Promise<void> {
     )
     .returning({ id: deployments.id });
   context.live.changed('deployment', ...done.map((d) => d.id));
+  return false;
 }

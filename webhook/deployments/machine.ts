@@ -93,6 +93,17 @@ function fromDevice(target: Target, event: AttemptEvent, now: number): Step {
   if (event.type === 'result' && event.outcome === 'succeeded' && attested(target, event.runningSha256)) {
     return stay(succeed(target, event.stats));
   }
+  if (
+    event.type === 'result' &&
+    target.state === 'succeeded' &&
+    !target.stats &&
+    event.attempt === target.attempt
+  ) {
+    // The boot report came first; the result still brings the figures, or takes it back: the image did not stay.
+    return event.outcome === 'rolled_back' && event.runningSha256 !== target.sha256
+      ? stay(rollBack(target, event))
+      : stay({ ...target, stats: event.stats ?? null });
+  }
   if (event.type === 'cancel_ack') return cancelAck(target, event, now);
   if (event.attempt !== target.attempt) return stay(target);
   switch (event.type) {
@@ -147,14 +158,19 @@ function tick(target: Target, now: number): Step {
 }
 
 function cancel(target: Target, now: number): Step {
-  if (target.state === 'pending')
+  // Between two attempts: after one that the device itself has ended, nothing runs there. It may still be at one that timed out;
+  // then only its own word ends it.
+  const nothingRuns = target.attempt === 0 || target.error?.code !== 'timed_out';
+  if (target.state === 'pending' && nothingRuns) {
     return stay(finish({ ...target, cancelRequested: true }, 'cancelled', null));
+  }
   if (!isOpen(target.state) || target.cancelRequested) return stay(target);
   return {
     target: {
       ...target,
       state: 'cancelling',
       cancelRequested: true,
+      nextAttemptAt: null,
       deadlineAt: now + target.policy.cancelTimeoutMs,
     },
     commands: [{ type: 'cancel', attempt: target.attempt }],
@@ -167,7 +183,9 @@ function cancelAck(target: Target, event: Extract<TargetEvent, { type: 'cancel_a
   // A device that never got the request has nothing to stop.
   if (event.cancelled || event.error?.code === 'unknown_deployment')
     return stay(finish(target, 'cancelled', null));
-  // Too late: the new image is being booted, and its own report decides.
+  // Too late: the new image is being booted, and its own report decides. What has timed out stays closed, for another
+  // update of the device may be under way by now; an attested success corrects it all the same.
+  if (target.state === 'timed_out') return stay(target);
   return stay({ ...target, state: 'installing', deadlineAt: now + target.policy.installTimeoutMs });
 }
 
@@ -185,27 +203,35 @@ function progress(target: Target, event: Extract<TargetEvent, { type: 'progress'
     ? ['sent', 'accepted', 'downloading', 'installing']
     : ['sent', 'accepted', 'downloading'];
   if (!before.includes(target.state)) return stay(target);
+  const state = installing ? 'installing' : 'downloading';
+  const receivedBytes = Math.min(Math.max(target.receivedBytes, event.receivedBytes), target.totalBytes);
+  // Only getting on buys time: a device that repeats itself without advancing times out like a silent one.
+  const advanced = state !== target.state || receivedBytes > target.receivedBytes;
+  const timeoutMs = installing ? target.policy.installTimeoutMs : target.policy.downloadTimeoutMs;
   const next: Target = {
     ...target,
-    state: installing ? 'installing' : 'downloading',
-    receivedBytes: Math.min(Math.max(target.receivedBytes, event.receivedBytes), target.totalBytes),
+    state,
+    receivedBytes,
     bytesPerSecond: event.bytesPerSecond ?? (installing ? null : target.bytesPerSecond),
-    deadlineAt: now + (installing ? target.policy.installTimeoutMs : target.policy.downloadTimeoutMs),
+    deadlineAt: advanced ? now + timeoutMs : target.deadlineAt,
   };
-  return { target: next, commands: event.urlExpired ? [{ type: 'request', attempt: target.attempt }] : [] };
+  const wantsUrl = event.urlExpired && !installing && !target.cancelRequested;
+  return { target: next, commands: wantsUrl ? [{ type: 'request', attempt: target.attempt }] : [] };
 }
 
 function result(target: Target, event: Extract<TargetEvent, { type: 'result' }>, now: number): Step {
   if (!isOpen(target.state) || target.state === 'pending') return stay(target);
   const known = { ...target, stats: event.stats ?? target.stats };
-  if (event.outcome === 'rolled_back') {
-    return stay(finish(known, 'rolled_back', event.error ?? { code: 'boot_failed' }));
-  }
+  if (event.outcome === 'rolled_back') return stay(rollBack(known, event));
   const error =
     event.outcome === 'succeeded'
       ? { code: 'attestation_mismatch', message: 'the device reports success but runs another image' }
       : (event.error ?? { code: 'download_failed' });
   return stay(failed(known, error, now));
+}
+
+function rollBack(target: Target, event: Extract<TargetEvent, { type: 'result' }>): Target {
+  return finish(target, 'rolled_back', event.error ?? { code: 'boot_failed' });
 }
 
 function attested(target: Target, runningSha256: string): boolean {

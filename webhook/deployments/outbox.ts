@@ -8,6 +8,7 @@ import type { PublishMessage, PublishOutcome } from '#emqx/api.ts';
 import { type DownlinkTopic, mountedTopic } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/connect.ts';
+import * as devices from '../devices/presence.ts';
 import { deviceUrlLifetimeS } from '../firmware/objects.ts';
 import { firmwares } from '../firmware/table.ts';
 import { activeStates } from './states.ts';
@@ -179,17 +180,24 @@ async function remove(db: Db, rows: Row[]): Promise<void> {
     );
 }
 
+/**
+ * Until the device subscribes; if it has done so while its command was under way, nothing would wake the command, so that one is
+ * tried again. The device's row is locked first: a subscription commits before it (and is seen) or after it (and unparks).
+ */
 async function park(db: Db, rows: Row[]): Promise<void> {
-  if (rows.length)
-    await db
-      .update(outbox)
-      .set({ sendAt: null })
-      .where(
-        inArray(
-          outbox.id,
-          rows.map((r) => Number(r.id)),
-        ),
-      );
+  if (rows.length === 0) return;
+  await db.transaction(async (tx) => {
+    const reachable = await devices.lockReachable(
+      tx,
+      rows.map((r) => r.deviceId),
+    );
+    await backOff(
+      tx,
+      rows.filter((r) => reachable.has(r.deviceId)),
+    );
+    const parked = rows.filter((r) => !reachable.has(r.deviceId)).map((r) => Number(r.id));
+    if (parked.length) await tx.update(outbox).set({ sendAt: null }).where(inArray(outbox.id, parked));
+  });
 }
 
 async function backOff(db: Db, rows: Row[]): Promise<void> {

@@ -26,11 +26,16 @@ export async function findKnown(db: Db, ids: string[]): Promise<Set<string>> {
   return new Set(rows.map((row) => row.id));
 }
 
-/** A connect is not yet reachable: what is published before the device has subscribed is lost. */
+/**
+ * Events of one connection may overtake each other, and its subscription may be known before it: a device that was heard of
+ * since about then keeps being reachable (too early costs one lost publish, which subscribing repeats; too late would leave the
+ * device without commands until it connects again). Any other is reachable only once it has subscribed.
+ */
 export async function markConnected(db: Db, rows: Connected[]): Promise<void> {
   await db.execute(sql`
     update devices d
-    set online = true, reachable = false,
+    set online = true,
+        reachable = d.reachable or coalesce(d.last_seen_at >= to_timestamp(v."connectedAt" / 1000.0) - interval '5 seconds', false),
         connected_at = to_timestamp(v."connectedAt" / 1000.0),
         last_seen_at = greatest(d.last_seen_at, to_timestamp(v."connectedAt" / 1000.0)),
         certificate_serial = v."certificateSerial"
@@ -46,21 +51,50 @@ export async function markReachable(db: Db, deviceIds: string[]): Promise<void> 
     where id in (select value from jsonb_array_elements_text(${JSON.stringify(deviceIds)}::jsonb))`);
 }
 
-/** Only when no newer connection is known: events of two connections may overtake each other. */
+/** Only when no newer connection is known; a connect that comes after its own disconnect then counts as older. */
 export async function markDisconnected(
   db: Db,
   rows: { deviceId: string; connectedAt: number }[],
 ): Promise<void> {
   await db.execute(sql`
-    update devices d set online = false, reachable = false, last_seen_at = now()
+    update devices d
+    set online = false, reachable = false, last_seen_at = now(),
+        connected_at = greatest(d.connected_at, to_timestamp(v."connectedAt" / 1000.0))
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as v("deviceId" text, "connectedAt" double precision)
     where d.id = v."deviceId"
       and (d.connected_at is null or d.connected_at <= to_timestamp(v."connectedAt" / 1000.0))`);
 }
 
+/** Of reports a (device, component, seq), positionally: whether a newer one is stored already. */
+export async function findOutdated(
+  db: Db,
+  reports: { deviceId: string; component: string; seq: [number, number] }[],
+): Promise<boolean[]> {
+  if (reports.length === 0) return [];
+  const keys = reports.map(({ deviceId, component, seq }, i) => ({
+    i,
+    deviceId,
+    component,
+    boot: seq[0],
+    n: seq[1],
+  }));
+  const rows = await query<{ i: number }>(
+    db,
+    sql`select v.i from components c
+        join jsonb_to_recordset(${JSON.stringify(keys)}::jsonb)
+          as v(i int, "deviceId" text, component text, boot bigint, n bigint)
+          on c.device_id = v."deviceId" and c.component = v.component
+        where (c.boot_seq, c.seq_number) > (v.boot, v.n)`,
+  );
+  const outdated = new Set(rows.map((row) => row.i));
+  return reports.map((_, i) => outdated.has(i));
+}
+
 /** Reports must come one a (device, component): the newest of the group. Older ones than stored are left out. */
 export async function recordRunning(db: Db, reports: RunningReport[]): Promise<void> {
-  const rows = reports.map(({ seq, ...rest }) => ({ ...rest, bootSeq: seq[0], seqNumber: seq[1] }));
+  const rows = reports
+    .map(({ seq, ...rest }) => ({ ...rest, bootSeq: seq[0], seqNumber: seq[1] }))
+    .sort((a, b) => (`${a.deviceId}/${a.component}` < `${b.deviceId}/${b.component}` ? -1 : 1));
   await db.execute(sql`
     insert into components
       (device_id, component, version, sha256, security_version, boot_seq, seq_number, reported_at)
@@ -78,4 +112,24 @@ export async function recordHealth(db: Db, rows: { deviceId: string; health: unk
     update devices d set health = v.health
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as v("deviceId" text, health jsonb)
     where d.id = v."deviceId"`);
+}
+
+/** Locks the rows that the functions above will write, in id order: groups of two copies then never wait in a circle. */
+export async function lock(db: Db, ids: string[]): Promise<void> {
+  if (ids.length === 0) return;
+  await db.execute(
+    sql`select id from devices where id in (select value from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb))
+        order by id for no key update`,
+  );
+}
+
+/** Those of the devices that are subscribed; none of them changes until the transaction ends. */
+export async function lockReachable(db: Db, ids: string[]): Promise<Set<string>> {
+  const rows = await query<{ id: string; reachable: boolean }>(
+    db,
+    sql`select id, reachable from devices
+        where id in (select value from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb))
+        order by id for share`,
+  );
+  return new Set(rows.filter((row) => row.reachable).map((row) => row.id));
 }

@@ -50,9 +50,16 @@ export async function handle(tx: Db, inputs: Input[], raws: string[], now: numbe
   const of = <T extends Message['topic']>(...topics: T[]) =>
     messages.filter((m) => (topics as string[]).includes(m.topic)) as Of<T>[];
 
+  await presence.lock(tx, [
+    ...new Set(
+      accepted.flatMap((a) =>
+        'deviceId' in a && (a.kind !== 'message' || a.topic === 'status/health') ? [a.deviceId] : [],
+      ),
+    ),
+  ]);
   await applyPresence(tx, accepted);
   const subscribed = [...new Set(accepted.flatMap((a) => (a.kind === 'subscribed' ? [a.deviceId] : [])))];
-  const saved = await applyToTargets(tx, messages, subscribed, now);
+  const saved = await applyToTargets(tx, await withoutOutdatedBoots(tx, messages), subscribed, now);
   await applyRunning(tx, messages);
   await store(tx, of);
 
@@ -151,6 +158,27 @@ async function applyToTargets(tx: Db, messages: Message[], subscribed: string[],
   }
   if (subscribed.length) await unpark(tx, subscribed);
   return fold.save(tx);
+}
+
+/** A boot report that was overtaken by a later boot's says nothing of what runs now: it must not end an update. */
+async function withoutOutdatedBoots(tx: Db, messages: Message[]): Promise<Message[]> {
+  const reports = messages.flatMap((m) => {
+    const seq = m.critical?.seq;
+    return m.topic === 'status/health' && seq
+      ? m.message.running.map(({ component }) => ({
+          deviceId: m.deviceId,
+          component,
+          seq,
+          message: m as Message,
+        }))
+      : [];
+  });
+  const outdated = await presence.findOutdated(
+    tx,
+    reports.map(({ deviceId, component, seq }) => ({ deviceId, component, seq })),
+  );
+  const dropped = new Set(reports.filter((_, i) => outdated[i]).map((r) => r.message));
+  return messages.filter((m) => !dropped.has(m));
 }
 
 function applyBoot(fold: Fold, target: Parameters<Fold['apply']>[0], message: Message): void {

@@ -4,7 +4,7 @@
  */
 import { mountedTopic } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
-import { isPermanent } from '../db/connect.ts';
+import { isCollision, isPermanent } from '../db/connect.ts';
 import { AppError } from '../errors.ts';
 import type { Input, Reject } from './classify.ts';
 import { bury } from './dead-letters.ts';
@@ -60,7 +60,9 @@ export function createIngest(context: () => Context): Ingest {
   };
 }
 
-async function commitGroup(context: Context, group: Waiting[]): Promise<void> {
+const maxCollisions = 3;
+
+async function commitGroup(context: Context, group: Waiting[], collisions = 0): Promise<void> {
   let outcome: Outcome;
   try {
     outcome = await context.db.transaction((tx) =>
@@ -72,6 +74,7 @@ async function commitGroup(context: Context, group: Waiting[]): Promise<void> {
       ),
     );
   } catch (error) {
+    if (isCollision(error) && collisions < maxCollisions) return commitGroup(context, group, collisions + 1);
     if (group.length > 1 && isPermanent(error)) {
       for (const waiting of group) await commitGroup(context, [waiting]);
     } else if (isPermanent(error)) {

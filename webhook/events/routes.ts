@@ -42,7 +42,12 @@ export function eventRoutes(context: Context, ingest: Ingest) {
     return c.body(null, 204);
 
     async function refuse(body: string, detail: string): Promise<AppError> {
-      await bury(context.db, [{ code: 'event_malformed', detail, clientId: null, topic: null, body }]);
+      // What could not be kept must come again: the broker repeats a 503, never a 500.
+      await bury(context.db, [{ code: 'event_malformed', detail, clientId: null, topic: null, body }]).catch(
+        (cause: unknown) => {
+          throw new AppError('database_unavailable', 'The database does not answer.', { cause });
+        },
+      );
       return new AppError('event_rejected', detail, {
         errors: [{ path: 'event', message: 'event_malformed' }],
       });

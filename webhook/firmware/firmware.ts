@@ -37,7 +37,7 @@ export async function presignUpload(
 }
 
 /** Last step: reads the uploaded object once for its size and digest, signs its manifest, and stores the row. */
-export async function register(context: Context, input: NewFirmware): Promise<Firmware> {
+export async function register(context: Context, input: NewFirmware, actor: string): Promise<Firmware> {
   const [version, uuid, fileName, ...rest] = input.s3Path.split('/');
   const ours = version === input.version && fileName === input.fileName && rest.length === 0;
   if (!ours || !/^[0-9a-f-]{36}$/.test(uuid ?? '')) {
@@ -56,7 +56,7 @@ export async function register(context: Context, input: NewFirmware): Promise<Fi
         .values({ ...input, sizeBytes, sha256, manifest: manifest ?? null })
         .returning();
       await record(tx, {
-        actor: input.author,
+        actor,
         action: 'firmware.register',
         subject: row!.id,
         detail: { sha256 },

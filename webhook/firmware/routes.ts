@@ -146,11 +146,12 @@ export function firmwareRoutes(context: Context) {
     })
     .openapi(register, async (c) => {
       const input = c.req.valid('json');
-      const row = await firmware.register(context, {
-        ...input,
-        name: input.name ?? input.fileName,
-        author: input.author ?? c.get('caller').name,
-      });
+      const actor = c.get('caller').name;
+      const row = await firmware.register(
+        context,
+        { ...input, name: input.name ?? input.fileName, author: input.author ?? actor },
+        actor,
+      );
       return c.json(present(row), 201);
     })
     .openapi(list, async (c) => {

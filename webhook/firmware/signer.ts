@@ -15,7 +15,11 @@ export async function verifyManifest(
   trustedKeys: JSONWebKeySet,
 ): Promise<void> {
   const manifest = await compactVerify(jws, createLocalJWKSet(trustedKeys), { algorithms: ['ES256'] })
-    .then(({ payload }) => manifestSchema.parse(JSON.parse(new TextDecoder().decode(payload))))
+    .then(({ payload, protectedHeader }) => {
+      // Devices choose the key by its `kid` and refuse a manifest without one.
+      if (!protectedHeader.kid) throw new Error('no kid');
+      return manifestSchema.parse(JSON.parse(new TextDecoder().decode(payload)));
+    })
     .catch((cause: unknown) => {
       throw new AppError('manifest_invalid', 'The manifest is not signed by a trusted firmware key.', {
         cause,

@@ -1,4 +1,5 @@
 import { streamSSE } from 'hono/streaming';
+import { requireCaller } from '../auth/session.ts';
 import type { Context } from '../context.ts';
 import { createRouter } from '../http.ts';
 
@@ -6,7 +7,7 @@ const keepAliveMs = 15_000;
 
 /** Server-sent events; a slow reader is cut off rather than let its backlog grow (it fetches anew when it is back). */
 export function liveRoutes(context: Context) {
-  return createRouter().get('/api/live', (c) => {
+  return createRouter().get('/api/live', requireCaller(context), (c) => {
     c.header('X-Accel-Buffering', 'no');
     return streamSSE(c, async (stream) => {
       const waiting = new Map<string, string>();

@@ -5,7 +5,7 @@ import { formatDuration } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
-import { Loading, Problem } from '../../parts/notes.tsx';
+import { Loaded } from '../../parts/loaded.tsx';
 import { Head } from '../../parts/page.tsx';
 import { textOf } from '../../parts/params.ts';
 import { countsInWords, StateBar, StateMark } from '../../parts/state.tsx';
@@ -47,53 +47,50 @@ export default function DeploymentPage(): JSX.Element {
   useLive('deployment', () => params.id, load.refetch);
 
   return (
-    <>
-      <Problem error={load.error} retry={load.refetch} />
-      <Show when={load.data} fallback={<Show when={!load.error}>{<Loading />}</Show>}>
-        {(deployment) => (
-          <>
-            <Head
-              title={`${deployment().firmware.name} ${deployment().firmware.version}`}
-              windowTitle={`${t('nav.deployments')}: ${deployment().firmware.name} ${deployment().firmware.version}`}
-              lead={<Lead deployment={deployment()} />}
-              actions={
-                <>
-                  <A class="button" href={`/firmware/${deployment().firmware.id}`}>
-                    {t('nav.firmware')}
-                  </A>
-                  <Show when={deployment().state === 'running'}>
-                    <button type="button" class="button danger" onClick={() => setCancelling(true)}>
-                      {t('deployment.cancel')}
-                    </button>
-                  </Show>
-                </>
-              }
+    <Loaded load={load}>
+      {(deployment) => (
+        <>
+          <Head
+            title={`${deployment().firmware.name} ${deployment().firmware.version}`}
+            windowTitle={`${t('nav.deployments')}: ${deployment().firmware.name} ${deployment().firmware.version}`}
+            lead={<Lead deployment={deployment()} />}
+            actions={
+              <>
+                <A class="button" href={`/firmware/${deployment().firmware.id}`}>
+                  {t('nav.firmware')}
+                </A>
+                <Show when={deployment().state === 'running'}>
+                  <button type="button" class="button danger" onClick={() => setCancelling(true)}>
+                    {t('deployment.cancel')}
+                  </button>
+                </Show>
+              </>
+            }
+          />
+          <Figures deployment={deployment()} />
+          <StateBar
+            counts={deployment().counts}
+            label={t('deployment.barLabel', { states: countsInWords(deployment().counts) })}
+          />
+          <StateFilter
+            counts={deployment().counts}
+            total={deployment().total}
+            state={state()}
+            onState={(next) => setSearch({ state: next, page: undefined }, { replace: true })}
+          />
+          <Announcement deployment={deployment()} />
+          <Targets deployment={deployment()} state={state()} />
+          <Show when={cancelling()}>
+            <CancelDialog
+              deployment={deployment()}
+              onClose={() => {
+                setCancelling(false);
+                load.refetch();
+              }}
             />
-            <Figures deployment={deployment()} />
-            <StateBar
-              counts={deployment().counts}
-              label={t('deployment.barLabel', { states: countsInWords(deployment().counts) })}
-            />
-            <StateFilter
-              counts={deployment().counts}
-              total={deployment().total}
-              state={state()}
-              onState={(next) => setSearch({ state: next, page: undefined }, { replace: true })}
-            />
-            <Announcement deployment={deployment()} />
-            <Targets deployment={deployment()} state={state()} />
-            <Show when={cancelling()}>
-              <CancelDialog
-                deployment={deployment()}
-                onClose={() => {
-                  setCancelling(false);
-                  load.refetch();
-                }}
-              />
-            </Show>
-          </>
-        )}
-      </Show>
-    </>
+          </Show>
+        </>
+      )}
+    </Loaded>
   );
 }

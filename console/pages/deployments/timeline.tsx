@@ -4,7 +4,7 @@ import { api, type TargetEvent, targetStates } from '../../api.ts';
 import { formatTime } from '../../format.ts';
 import { language, t, tMaybe } from '../../i18n/i18n.ts';
 import { createLoad } from '../../load.ts';
-import { Loading, Problem } from '../../parts/notes.tsx';
+import { Loaded } from '../../parts/loaded.tsx';
 import { StateMark } from '../../parts/state.tsx';
 
 const stateOf = (event: TargetEvent) => targetStates.find((state) => state === event.state);
@@ -28,8 +28,7 @@ export function Timeline(props: {
 
   return (
     <>
-      <Problem error={load.error} retry={load.refetch} />
-      <Show when={load.data} fallback={<Show when={!load.error}>{<Loading />}</Show>}>
+      <Loaded load={load}>
         {(events) => (
           <Show when={events().length > 0} fallback={<p class="soft">{t('deployment.noEvents')}</p>}>
             <ol class="timeline" aria-label={t('deployment.timeline', { name: props.name })}>
@@ -49,7 +48,7 @@ export function Timeline(props: {
             </ol>
           </Show>
         )}
-      </Show>
+      </Loaded>
       <A class="link small" href={`/devices/${encodeURIComponent(props.device)}`}>
         {t('common.more', { name: props.name })}
       </A>

@@ -5,7 +5,7 @@ import { t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
 import { Digest } from '../../parts/digest.tsx';
-import { Loading, Problem } from '../../parts/notes.tsx';
+import { Loaded } from '../../parts/loaded.tsx';
 import { Online } from '../../parts/online.tsx';
 import { Fact, Facts, Head } from '../../parts/page.tsx';
 import { Glyph } from '../../parts/state.tsx';
@@ -112,58 +112,55 @@ export default function DevicePage(): JSX.Element {
   useLive('device', () => params.id, load.refetch);
 
   return (
-    <>
-      <Problem error={load.error} retry={load.refetch} />
-      <Show when={load.data} fallback={<Show when={!load.error}>{<Loading />}</Show>}>
-        {(device) => (
-          <>
-            <Head
-              title={device().name || device().id}
-              lead={<Online online={device().online} lastSeenAt={device().lastSeenAt} />}
-            />
-            <div class="columns">
-              <section aria-labelledby="identity">
-                <h2 id="identity">{t('device.identity')}</h2>
-                <Identity device={device()} />
-              </section>
-              <section aria-labelledby="certificate">
-                <h2 id="certificate">{t('device.certificate')}</h2>
-                <Show
-                  when={device().certificate}
-                  fallback={<p class="prose soft">{t('device.noCertificate')}</p>}
-                >
-                  {(certificate) => (
-                    <Facts>
-                      <Fact name={t('device.serial')}>
-                        <code>{certificate().serial}</code>
-                      </Fact>
-                      <Fact name={t('device.notAfter')}>
-                        <When at={certificate().notAfter} /> (<Ago at={certificate().notAfter} />)
-                      </Fact>
-                      <Fact name={t('deployments.state')}>
-                        <CertificateMark notAfter={certificate().notAfter} />
-                      </Fact>
-                    </Facts>
-                  )}
-                </Show>
-              </section>
-            </div>
-            <section aria-labelledby="running">
-              <h2 id="running">{t('device.runningTitle')}</h2>
+    <Loaded load={load}>
+      {(device) => (
+        <>
+          <Head
+            title={device().name || device().id}
+            lead={<Online online={device().online} lastSeenAt={device().lastSeenAt} />}
+          />
+          <div class="columns">
+            <section aria-labelledby="identity">
+              <h2 id="identity">{t('device.identity')}</h2>
+              <Identity device={device()} />
+            </section>
+            <section aria-labelledby="certificate">
+              <h2 id="certificate">{t('device.certificate')}</h2>
               <Show
-                when={device().running.length > 0}
-                fallback={<p class="prose soft">{t('device.nothingRunning')}</p>}
+                when={device().certificate}
+                fallback={<p class="prose soft">{t('device.noCertificate')}</p>}
               >
-                <RunningTable device={device()} />
+                {(certificate) => (
+                  <Facts>
+                    <Fact name={t('device.serial')}>
+                      <code>{certificate().serial}</code>
+                    </Fact>
+                    <Fact name={t('device.notAfter')}>
+                      <When at={certificate().notAfter} /> (<Ago at={certificate().notAfter} />)
+                    </Fact>
+                    <Fact name={t('deployments.state')}>
+                      <CertificateMark notAfter={certificate().notAfter} />
+                    </Fact>
+                  </Facts>
+                )}
               </Show>
             </section>
-            <section aria-labelledby="recent">
-              <h2 id="recent">{t('device.recent')}</h2>
-              <Recent device={device()} />
-            </section>
-          </>
-        )}
-      </Show>
-    </>
+          </div>
+          <section aria-labelledby="running">
+            <h2 id="running">{t('device.runningTitle')}</h2>
+            <Show
+              when={device().running.length > 0}
+              fallback={<p class="prose soft">{t('device.nothingRunning')}</p>}
+            >
+              <RunningTable device={device()} />
+            </Show>
+          </section>
+          <section aria-labelledby="recent">
+            <h2 id="recent">{t('device.recent')}</h2>
+            <Recent device={device()} />
+          </section>
+        </>
+      )}
+    </Loaded>
   );
 }

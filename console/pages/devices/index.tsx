@@ -4,10 +4,10 @@ import { api, type Device } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
-import { Empty, Loading, Problem } from '../../parts/notes.tsx';
+import { Paged } from '../../parts/loaded.tsx';
+import { Empty } from '../../parts/notes.tsx';
 import { Online } from '../../parts/online.tsx';
 import { Head } from '../../parts/page.tsx';
-import { Pager } from '../../parts/pager.tsx';
 import { pageOf, textOf } from '../../parts/params.ts';
 import { SearchField } from '../../parts/search-field.tsx';
 import { DeviceFilters, type FilterValues } from './filters.tsx';
@@ -110,30 +110,22 @@ export default function DevicesPage(): JSX.Element {
           </button>
         </Show>
       </search>
-      <Problem error={load.error} retry={load.refetch} />
-      <Show when={load.data} fallback={<Show when={!load.error}>{<Loading />}</Show>}>
-        {(data) => (
+      <Paged
+        load={load}
+        page={page()}
+        pageSize={pageSize}
+        onPage={(next) => setParams({ page: next })}
+        empty={
           <Show
-            when={data().total > 0}
-            fallback={
-              <Show
-                when={narrowed()}
-                fallback={<Empty title={t('devices.empty')} lead={t('devices.emptyLead')} />}
-              >
-                <Empty title={t('devices.noMatch')} lead={t('devices.noMatchLead')} />
-              </Show>
-            }
+            when={narrowed()}
+            fallback={<Empty title={t('devices.empty')} lead={t('devices.emptyLead')} />}
           >
-            <DeviceTable devices={data().items} stale={load.loading} />
-            <Pager
-              page={page()}
-              pageSize={pageSize}
-              total={data().total}
-              onPage={(next) => setParams({ page: next })}
-            />
+            <Empty title={t('devices.noMatch')} lead={t('devices.noMatchLead')} />
           </Show>
-        )}
-      </Show>
+        }
+      >
+        {(items) => <DeviceTable devices={items()} stale={load.loading} />}
+      </Paged>
     </>
   );
 }

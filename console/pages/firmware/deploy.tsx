@@ -1,10 +1,10 @@
 import { useNavigate, useParams } from '@solidjs/router';
-import { createSignal, type JSX, Show } from 'solid-js';
+import { createSignal, type JSX } from 'solid-js';
 import { api, type FirmwareDetails } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
-import { Loading, Problem } from '../../parts/notes.tsx';
+import { Loaded } from '../../parts/loaded.tsx';
 import { Head } from '../../parts/page.tsx';
 import { createChoices } from './choice.ts';
 import { DeploySummary } from './deploy-summary.tsx';
@@ -78,19 +78,16 @@ export default function DeployPage(): JSX.Element {
     `${t('deploy.lead')} ${firmware.hardware ? t('deploy.hardwareOnly', { hardware: firmware.hardware }) : ''}`;
 
   return (
-    <>
-      <Problem error={load.error} retry={load.refetch} />
-      <Show when={load.data} fallback={<Show when={!load.error}>{<Loading />}</Show>}>
-        {(firmware) => (
-          <>
-            <Head
-              title={t('deploy.title', { name: firmware().name, version: firmware().version })}
-              lead={lead(firmware())}
-            />
-            <DeployForm firmware={firmware()} />
-          </>
-        )}
-      </Show>
-    </>
+    <Loaded load={load}>
+      {(firmware) => (
+        <>
+          <Head
+            title={t('deploy.title', { name: firmware().name, version: firmware().version })}
+            lead={lead(firmware())}
+          />
+          <DeployForm firmware={firmware()} />
+        </>
+      )}
+    </Loaded>
   );
 }

@@ -7,7 +7,8 @@ import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
 import { DeploymentTable } from '../../parts/deployment-table.tsx';
 import { Digest } from '../../parts/digest.tsx';
-import { Loading, Problem } from '../../parts/notes.tsx';
+import { Loaded } from '../../parts/loaded.tsx';
+import { Problem } from '../../parts/notes.tsx';
 import { Fact, Facts, Head } from '../../parts/page.tsx';
 import { Signature } from '../../parts/signature.tsx';
 import { When } from '../../parts/time.tsx';
@@ -67,49 +68,46 @@ export default function FirmwarePage(): JSX.Element {
   };
 
   return (
-    <>
-      <Problem error={load.error} retry={load.refetch} />
-      <Show when={load.data} fallback={<Show when={!load.error}>{<Loading />}</Show>}>
-        {(firmware) => (
-          <>
-            <Head
-              title={`${firmware().name} ${firmware().version}`}
-              actions={
-                <>
-                  <button type="button" class="button" onClick={() => startDownload(firmware())}>
-                    {t('firmware.download')}
-                  </button>
-                  <A class="button primary" href={`/firmware/${firmware().id}/deploy`}>
-                    {t('firmware.deploy')}
-                  </A>
-                </>
-              }
-            />
-            <Problem error={downloadError()} />
-            <div class="columns">
-              <section aria-labelledby="facts">
-                <h2 id="facts">{t('firmware.facts')}</h2>
-                <FirmwareFacts firmware={firmware()} />
-              </section>
-              <section aria-labelledby="note">
-                <h2 id="note">{t('firmware.note')}</h2>
-                <p class="prose" classList={{ soft: !firmware().releaseNote }}>
-                  {firmware().releaseNote || t('firmware.noNote')}
-                </p>
-              </section>
-            </div>
-            <section aria-labelledby="deployments" class="block">
-              <h2 id="deployments">{t('firmware.itsDeployments')}</h2>
-              <Show
-                when={firmware().deployments.length > 0}
-                fallback={<p class="prose soft">{t('firmware.neverDeployed')}</p>}
-              >
-                <DeploymentTable deployments={firmware().deployments} />
-              </Show>
+    <Loaded load={load}>
+      {(firmware) => (
+        <>
+          <Head
+            title={`${firmware().name} ${firmware().version}`}
+            actions={
+              <>
+                <button type="button" class="button" onClick={() => startDownload(firmware())}>
+                  {t('firmware.download')}
+                </button>
+                <A class="button primary" href={`/firmware/${firmware().id}/deploy`}>
+                  {t('firmware.deploy')}
+                </A>
+              </>
+            }
+          />
+          <Problem error={downloadError()} />
+          <div class="columns">
+            <section aria-labelledby="facts">
+              <h2 id="facts">{t('firmware.facts')}</h2>
+              <FirmwareFacts firmware={firmware()} />
             </section>
-          </>
-        )}
-      </Show>
-    </>
+            <section aria-labelledby="note">
+              <h2 id="note">{t('firmware.note')}</h2>
+              <p class="prose" classList={{ soft: !firmware().releaseNote }}>
+                {firmware().releaseNote || t('firmware.noNote')}
+              </p>
+            </section>
+          </div>
+          <section aria-labelledby="deployments" class="block">
+            <h2 id="deployments">{t('firmware.itsDeployments')}</h2>
+            <Show
+              when={firmware().deployments.length > 0}
+              fallback={<p class="prose soft">{t('firmware.neverDeployed')}</p>}
+            >
+              <DeploymentTable deployments={firmware().deployments} />
+            </Show>
+          </section>
+        </>
+      )}
+    </Loaded>
   );
 }

@@ -4,9 +4,9 @@ import { api, type Firmware } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
-import { Empty, Loading, Problem } from '../../parts/notes.tsx';
+import { Paged } from '../../parts/loaded.tsx';
+import { Empty } from '../../parts/notes.tsx';
 import { Head } from '../../parts/page.tsx';
-import { Pager } from '../../parts/pager.tsx';
 import { pageOf, textOf } from '../../parts/params.ts';
 import { SearchField } from '../../parts/search-field.tsx';
 import { Ago } from '../../parts/time.tsx';
@@ -87,34 +87,26 @@ export default function FirmwaresPage(): JSX.Element {
           onSearch={(text) => setParams({ search: text, page: undefined }, { replace: true })}
         />
       </div>
-      <Problem error={load.error} retry={load.refetch} />
-      <Show when={load.data} fallback={<Show when={!load.error}>{<Loading />}</Show>}>
-        {(data) => (
+      <Paged
+        load={load}
+        page={page()}
+        pageSize={pageSize}
+        onPage={(next) => setParams({ page: next })}
+        empty={
           <Show
-            when={data().total > 0}
+            when={search()}
             fallback={
-              <Show
-                when={search()}
-                fallback={
-                  <Empty title={t('firmware.empty')} lead={t('firmware.emptyLead')}>
-                    {register()}
-                  </Empty>
-                }
-              >
-                <Empty title={t('firmware.noMatch', { search: search() })} />
-              </Show>
+              <Empty title={t('firmware.empty')} lead={t('firmware.emptyLead')}>
+                {register()}
+              </Empty>
             }
           >
-            <FirmwareTable firmwares={data().items} stale={load.loading} />
-            <Pager
-              page={page()}
-              pageSize={pageSize}
-              total={data().total}
-              onPage={(next) => setParams({ page: next })}
-            />
+            <Empty title={t('firmware.noMatch', { search: search() })} />
           </Show>
-        )}
-      </Show>
+        }
+      >
+        {(items) => <FirmwareTable firmwares={items()} stale={load.loading} />}
+      </Paged>
     </>
   );
 }

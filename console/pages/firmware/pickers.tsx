@@ -3,7 +3,7 @@ import { api, type Group } from '../../api.ts';
 import { formatNumber } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
 import { createLoad } from '../../load.ts';
-import { Loading, Problem } from '../../parts/notes.tsx';
+import { Loaded } from '../../parts/loaded.tsx';
 import { Online } from '../../parts/online.tsx';
 import { SearchField } from '../../parts/search-field.tsx';
 import { Chevron } from '../../parts/state.tsx';
@@ -79,23 +79,24 @@ export function GroupPicker(props: {
       testId={`pick-${props.kind}`}
       open
     >
-      <Problem error={load.error} retry={load.refetch} />
-      <Show when={load.data} fallback={<Show when={!load.error}>{<Loading />}</Show>}>
-        <Show when={load.data?.length} fallback={<p class="soft">{props.none}</p>}>
-          <Show when={load.data!.length > 8}>
-            <SearchField label={props.searchLabel} value={search()} onSearch={setSearch} />
+      <Loaded load={load}>
+        {(groups) => (
+          <Show when={groups().length} fallback={<p class="soft">{props.none}</p>}>
+            <Show when={groups().length > 8}>
+              <SearchField label={props.searchLabel} value={search()} onSearch={setSearch} />
+            </Show>
+            <ul class="choices">
+              <For each={matching()} fallback={<li class="soft">{t('deploy.noMatch')}</li>}>
+                {(group) => (
+                  <Choose choices={props.choices} kind={props.kind} id={group.id} name={group.name}>
+                    {t('common.devices', { n: group.devices })}
+                  </Choose>
+                )}
+              </For>
+            </ul>
           </Show>
-          <ul class="choices">
-            <For each={matching()} fallback={<li class="soft">{t('deploy.noMatch')}</li>}>
-              {(group) => (
-                <Choose choices={props.choices} kind={props.kind} id={group.id} name={group.name}>
-                  {t('common.devices', { n: group.devices })}
-                </Choose>
-              )}
-            </For>
-          </ul>
-        </Show>
-      </Show>
+        )}
+      </Loaded>
     </Picker>
   );
 }
@@ -115,8 +116,7 @@ export function DevicePicker(props: { hardware: string; choices: Choices }): JSX
       open
     >
       <SearchField label={t('deploy.searchDevices')} value={search()} onSearch={setSearch} />
-      <Problem error={load.error} retry={load.refetch} />
-      <Show when={load.data} fallback={<Show when={!load.error}>{<Loading />}</Show>}>
+      <Loaded load={load}>
         {(data) => (
           <>
             <ul class="choices">
@@ -150,7 +150,7 @@ export function DevicePicker(props: { hardware: string; choices: Choices }): JSX
             </Show>
           </>
         )}
-      </Show>
+      </Loaded>
     </Picker>
   );
 }

@@ -2,6 +2,12 @@
 export class SqlError extends Error {
   override readonly name = 'SqlError';
   readonly code = 'sql_invalid';
+  /** Offset into the statement. */
+  readonly at: number;
+  constructor(message: string, at: number) {
+    super(message);
+    this.at = at;
+  }
 }
 
 export interface Token {
@@ -24,7 +30,7 @@ export function tokenize(sql: string): Token[] {
   while (at < sql.length) {
     shape.lastIndex = at;
     const match = shape.exec(sql);
-    if (!match) throw new SqlError(`unexpected ${JSON.stringify(sql[at])} at ${at}`);
+    if (!match) throw new SqlError(`unexpected ${JSON.stringify(sql[at])}`, at);
     const [, text, quotedName, float, integer, word, sign] = match;
     if (text !== undefined) tokens.push({ kind: 'text', value: text, at });
     else if (quotedName !== undefined) tokens.push({ kind: 'name', value: quotedName, at, quoted: true });

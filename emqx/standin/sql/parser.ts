@@ -259,6 +259,6 @@ class Parser {
   private unexpected(wanted?: string): SqlError {
     const token = this.peek();
     const found = token.kind === 'end' ? 'the end' : JSON.stringify(token.value);
-    return new SqlError(`unexpected ${found} at ${token.at}${wanted ? `, expected ${wanted}` : ''}`);
+    return new SqlError(`unexpected ${found}${wanted ? `, expected ${wanted}` : ''}`, token.at);
   }
 }

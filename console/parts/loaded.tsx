@@ -1,0 +1,40 @@
+import { type Accessor, type JSX, Show } from 'solid-js';
+import type { Load } from '../load.ts';
+import { Loading, Problem } from './notes.tsx';
+import { Pager } from './pager.tsx';
+
+/** What a load has come to: its error with a retry, a sign of waiting, or its data. */
+export function Loaded<T>(props: {
+  load: Load<T>;
+  children: (data: Accessor<T>) => JSX.Element;
+}): JSX.Element {
+  return (
+    <>
+      <Problem error={props.load.error} retry={props.load.refetch} />
+      <Show when={props.load.data} fallback={<Show when={!props.load.error}>{<Loading />}</Show>}>
+        {(data) => props.children(data as Accessor<T>)}
+      </Show>
+    </>
+  );
+}
+
+/** One page of a list and the way to the others; `empty` where there is nothing at all. `page` counts from 1. */
+export function Paged<Item>(props: {
+  load: Load<{ items: Item[]; total: number }>;
+  page: number;
+  pageSize: number;
+  onPage: (page: number) => void;
+  empty: JSX.Element;
+  children: (items: Accessor<Item[]>) => JSX.Element;
+}): JSX.Element {
+  return (
+    <Loaded load={props.load}>
+      {(data) => (
+        <Show when={data().total > 0} fallback={props.empty}>
+          {props.children(() => data().items)}
+          <Pager page={props.page} pageSize={props.pageSize} total={data().total} onPage={props.onPage} />
+        </Show>
+      )}
+    </Loaded>
+  );
+}

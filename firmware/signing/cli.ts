@@ -1,0 +1,79 @@
+/** `npm run firmware`: the firmware signing key, kept away from the machines that serve. */
+import { createHash } from 'node:crypto';
+import { createReadStream, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { manifestSchema } from '#emqx/protocol.ts';
+import { makeKey, openKey } from './key.ts';
+
+const help = `Usage: npm run firmware -- <command> [options]
+
+  keygen --out DIR      makes firmware-signing-key.pem (keep it offline) and firmware-keys.json (what FIRMWARE_KEYS names, and
+                        what devices are built with)
+  sign --key KEY.pem --file IMAGE --version V --hardware H [--component main] [--security-version 0] [--name FILENAME]
+                        prints the signed manifest of an image: bring it in with
+                        PUT /api/firmware/<id>/manifest {"manifest": "…"}. Give what the firmware was registered with; FILENAME
+                        is the image's own name unless given.
+`;
+
+async function run(args: string[]): Promise<void> {
+  const { positionals, values } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      out: { type: 'string' },
+      key: { type: 'string' },
+      file: { type: 'string' },
+      name: { type: 'string' },
+      version: { type: 'string' },
+      hardware: { type: 'string' },
+      component: { type: 'string', default: 'main' },
+      'security-version': { type: 'string', default: '0' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  const need = (name: 'out' | 'key' | 'file' | 'version' | 'hardware'): string => {
+    const value = values[name];
+    if (!value) throw new Error(`--${name} is needed; see --help`);
+    return value;
+  };
+  if (values.help || positionals.length === 0) process.stdout.write(help);
+  else if (positionals[0] === 'keygen') await keygen(need('out'));
+  else if (positionals[0] === 'sign') {
+    const file = need('file');
+    const manifest = manifestSchema.safeParse({
+      component: values.component,
+      hardware: need('hardware'),
+      version: need('version'),
+      securityVersion: Number(values['security-version']),
+      fileName: values.name ?? basename(file),
+      size: statSync(file).size,
+      sha256: await digest(file),
+    });
+    if (!manifest.success) {
+      throw new Error(manifest.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).join('; '));
+    }
+    const key = await openKey(readFileSync(need('key'), 'utf8'));
+    process.stdout.write(`${await key.sign(manifest.data)}\n`);
+  } else throw new Error(`there is no command ${positionals[0]}; see --help`);
+}
+
+async function keygen(dir: string): Promise<void> {
+  const pem = makeKey();
+  const { publicKeys, kid } = await openKey(pem);
+  // An existing key is never written over: devices may trust it.
+  writeFileSync(join(dir, 'firmware-signing-key.pem'), pem, { mode: 0o600, flag: 'wx' });
+  writeFileSync(join(dir, 'firmware-keys.json'), `${JSON.stringify(publicKeys, null, 2)}\n`, { flag: 'wx' });
+  process.stdout.write(`kid ${kid}\n`);
+}
+
+async function digest(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
+
+run(process.argv.slice(2)).catch((error: unknown) => {
+  process.stderr.write(`firmware: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

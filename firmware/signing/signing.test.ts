@@ -1,0 +1,81 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { compactVerify, createLocalJWKSet } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'flota-signing-'));
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+function firmware(...args: string[]): Promise<{ status: number; out: string; err: string }> {
+  const cli = fileURLToPath(new URL('./cli.ts', import.meta.url));
+  return new Promise((resolve) => {
+    execFile(process.execPath, ['--import', 'tsx', cli, ...args], (error, out, err) => {
+      resolve({ status: error ? Number(error.code) : 0, out, err });
+    });
+  });
+}
+
+describe('npm run firmware', () => {
+  it('signs the manifest of an image with a key of its own, verifiable by the public set', async () => {
+    expect((await firmware('keygen', '--out', dir)).status).toBe(0);
+    const file = join(dir, 'app.bin');
+    writeFileSync(file, 'an image');
+    const key = join(dir, 'firmware-signing-key.pem');
+    const signed = await firmware(
+      'sign',
+      '--key',
+      key,
+      '--file',
+      file,
+      '--version',
+      '1.2.3',
+      '--hardware',
+      'esp32-s3',
+    );
+    expect(signed.err).toBe('');
+    const keys = createLocalJWKSet(JSON.parse(readFileSync(join(dir, 'firmware-keys.json'), 'utf8')));
+    const { payload, protectedHeader } = await compactVerify(signed.out.trim(), keys);
+    expect(protectedHeader.alg).toBe('ES256');
+    expect(JSON.parse(new TextDecoder().decode(payload))).toEqual({
+      component: 'main',
+      hardware: 'esp32-s3',
+      version: '1.2.3',
+      securityVersion: 0,
+      fileName: 'app.bin',
+      size: 8,
+      sha256: createHash('sha256').update('an image').digest('hex'),
+    });
+  });
+
+  it('never writes over a key, and says in one line what is missing or wrong', async () => {
+    const again = await firmware('keygen', '--out', dir);
+    expect(again.status).toBe(1);
+    expect(again.err).toMatch(/^firmware: EEXIST[^\n]*\n$/);
+    expect((await firmware('sign', '--file', join(dir, 'app.bin'))).err).toMatch(
+      /^firmware: --\w+ is needed[^\n]*\n$/,
+    );
+    const empty = join(dir, 'empty.bin');
+    writeFileSync(empty, '');
+    const key = join(dir, 'firmware-signing-key.pem');
+    const refused = await firmware(
+      'sign',
+      '--key',
+      key,
+      '--file',
+      empty,
+      '--version',
+      '1',
+      '--hardware',
+      'h',
+    );
+    expect(refused).toMatchObject({ status: 1, out: '' });
+    expect(refused.err).toMatch(/^firmware: size: /);
+  });
+});

@@ -1,0 +1,382 @@
+import { randomUUID } from 'node:crypto';
+import { eq, sql } from 'drizzle-orm';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Context } from '../context.ts';
+import { query } from '../db/connect.ts';
+import { devices } from '../devices/table.ts';
+import { deviceLogs, telemetry } from '../telemetry/table.ts';
+import {
+  interruptible,
+  openDatabase,
+  startTestWebhook,
+  type TestDatabase,
+  type TestDevice,
+  type TestWebhook,
+  until,
+} from '../testing.ts';
+import { classify } from './classify.ts';
+import { createIngest } from './ingest.ts';
+import { deadLetters, receivedMessages } from './table.ts';
+
+let opened: TestDatabase;
+let database: ReturnType<typeof interruptible>;
+let webhook: TestWebhook;
+beforeAll(async () => {
+  opened = await openDatabase();
+  database = interruptible(opened);
+  webhook = await startTestWebhook(database);
+});
+afterAll(async () => {
+  await webhook?.close();
+  await opened?.close();
+});
+
+const letters = (clientId: string) =>
+  database.db.select().from(deadLetters).where(eq(deadLetters.clientId, clientId));
+const letterOf = (body: string) => database.db.select().from(deadLetters).where(eq(deadLetters.body, body));
+const acksTo = (device: TestDevice) =>
+  webhook.broker.to(device.id, 'ack').flatMap((s) => s.body.ids as string[]);
+const deviceRow = async (device: TestDevice) =>
+  (await database.db.select().from(devices).where(eq(devices.id, device.id)))[0]!;
+const health = (device: TestDevice, id: string, sha = 'c'.repeat(64), seq = [1, 1]) =>
+  device.row('status/health', { id, seq, state: 'ok', running: [device.running(sha)] });
+
+describe('who may post', () => {
+  test.each([
+    ['no token', {}],
+    ['a wrong token', { authorization: 'Bearer nonsense' }],
+    ["the API's token", { authorization: 'Bearer api-token-for-tests' }],
+    ['another scheme', { authorization: 'Basic d2ViaG9vay10b2tlbi1mb3ItdGVzdHM=' }],
+  ])('%s is refused and nothing is kept', async (_, headers) => {
+    const device = await webhook.device();
+    const answer = await webhook.event(device.row('log', { level: 'info', message: 'x' }), headers);
+    expect(answer.status).toBe(401);
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    expect(answer.body.code).toBe('token_invalid');
+    expect(await database.db.select().from(deviceLogs).where(eq(deviceLogs.deviceId, device.id))).toEqual([]);
+    expect(await letters(device.id)).toEqual([]);
+  });
+
+  test('the public port has no such route', async () => {
+    const answer = await fetch(`http://127.0.0.1:${webhook.copy.port}/emqx/events`, { method: 'POST' });
+    expect(answer.status).toBe(404);
+  });
+});
+
+describe('what can never succeed is answered 400 and kept as a dead letter', () => {
+  test('an outer body that is not JSON', async () => {
+    const body = `{"broken ${randomUUID()}`;
+    const answer = await webhook.event(body);
+    expect([answer.status, answer.body.code]).toEqual([400, 'event_rejected']);
+    expect(await letterOf(body)).toMatchObject([{ code: 'event_malformed', detail: 'not JSON' }]);
+  });
+
+  test('a row that no rule sends', async () => {
+    const body = JSON.stringify({ event: 'exploded', nonce: randomUUID() });
+    expect((await webhook.event(body)).status).toBe(400);
+    expect(await letterOf(body)).toMatchObject([{ code: 'event_malformed' }]);
+  });
+
+  test('a body larger than any row, of which the beginning is kept', async () => {
+    const start = randomUUID();
+    expect((await webhook.event(start + 'x'.repeat(200_000))).status).toBe(400);
+    const [letter] = await query<{ n: number }>(
+      database.db,
+      sql`select length(body) as n from dead_letters where body like ${`${start}%`}`,
+    );
+    expect(letter!.n).toBe(1024);
+  });
+
+  const cases: [string, string, (d: TestDevice) => object][] = [
+    [
+      'a device that speaks as another',
+      'client_mismatch',
+      (d) => ({ clientid: d.id, topic: 'devices/victim/log' }),
+    ],
+    ['an unknown topic', 'topic_unknown', (d) => ({ topic: `devices/${d.id}/firmware/format` })],
+    ['a downlink topic', 'topic_unknown', (d) => ({ topic: `devices/${d.id}/firmware/download/request` })],
+    ['a topic outside the mountpoint', 'topic_unknown', () => ({ topic: 'log' })],
+    ['a payload that is not JSON', 'payload_not_json', () => ({ payload: '{"id":' })],
+    [
+      'a payload with NUL',
+      'payload_not_json',
+      () => ({ payload: '{"id":"x","at":null,"level":"info","message":"\\u0000"}' }),
+    ],
+    ['a payload that is no object', 'payload_invalid', () => ({ payload: '[]' })],
+    ['a payload that lacks a field', 'payload_invalid', () => ({ payload: '{"id":"x","at":null}' })],
+    [
+      'a payload above 16 KiB',
+      'payload_too_large',
+      () => ({ payload: JSON.stringify({ id: 'x', m: 'é'.repeat(8200) }) }),
+    ],
+  ];
+  test.each(cases)('%s', async (_, code, change) => {
+    const device = await webhook.device();
+    const row = { ...device.row('log', { level: 'info', message: 'x' }), ...change(device) };
+    const answer = await webhook.event(row);
+    expect(answer.status).toBe(400);
+    expect(answer.body).toMatchObject({ code: 'event_rejected', errors: [{ message: code }] });
+    expect(await letters(device.id)).toMatchObject([
+      { code, topic: row.topic, body: row.payload.slice(0, 16_384) },
+    ]);
+    expect(await database.db.select().from(deviceLogs).where(eq(deviceLogs.deviceId, device.id))).toEqual([]);
+  });
+
+  test('a device that nobody registered', async () => {
+    const device = await webhook.device();
+    const stranger = `stranger-${randomUUID().slice(0, 8)}`;
+    const row = {
+      ...device.row('log', { level: 'info', message: 'x' }),
+      clientid: stranger,
+      topic: `devices/${stranger}/log`,
+    };
+    expect((await webhook.event(row)).status).toBe(400);
+    expect(await letters(stranger)).toMatchObject([{ code: 'device_unknown' }]);
+  });
+
+  test('a connection with the certificate of somebody else, or with none', async () => {
+    const device = await webhook.device();
+    for (const cert of ['SERIALNUMBER=0A,CN=other', 'undefined']) {
+      const row = { event: 'connected', clientid: device.id, cert, peername: 'x', connected_at: 1 };
+      expect((await webhook.event(row)).body.errors[0].message).toBe('certificate_mismatch');
+    }
+    expect(await letters(device.id)).toHaveLength(2);
+    expect((await deviceRow(device)).online).toBe(false);
+  });
+});
+
+describe('critical messages', () => {
+  test('are acked after the commit, again when repeated, and handled once', async () => {
+    const device = await webhook.device();
+    const id = randomUUID();
+    const row = device.row('control/response', { id, seq: [1, 1], command: 'c', ok: true });
+    expect((await webhook.event(row)).status).toBe(204);
+    await until('the ack', () => acksTo(device).length === 1);
+    expect((await webhook.event(row)).status).toBe(204);
+    await until('the second ack', () => acksTo(device).length === 2);
+    expect(acksTo(device)).toEqual([id, id]);
+    const kept = await database.db
+      .select()
+      .from(receivedMessages)
+      .where(eq(receivedMessages.deviceId, device.id));
+    expect(kept).toHaveLength(1);
+  });
+
+  test('an id used again for another body is a dead letter without an ack, also within one group', async () => {
+    const device = await webhook.device();
+    const id = randomUUID();
+    const answers = await Promise.all([
+      webhook.event(health(device, id)),
+      webhook.event(health(device, id, 'd'.repeat(64))),
+    ]);
+    expect(answers.map((a) => a.status).sort()).toEqual([204, 400]);
+    expect(await letters(device.id)).toMatchObject([{ code: 'id_reused' }]);
+    await until('the ack', () => acksTo(device).length === 1);
+    expect((await webhook.event(health(device, id, 'e'.repeat(64)))).status).toBe(400);
+    expect(await letters(device.id)).toHaveLength(2);
+  });
+
+  test('the same id from two devices is two messages', async () => {
+    const [a, b] = [await webhook.device(), await webhook.device()];
+    const id = randomUUID();
+    expect((await webhook.event(health(a, id))).status).toBe(204);
+    expect((await webhook.event(health(b, id))).status).toBe(204);
+  });
+
+  test('an older report that arrives later does not replace what is known to run', async () => {
+    const device = await webhook.device();
+    const [older, newer] = ['1'.repeat(64), '2'.repeat(64)];
+    await device.boot(newer, [7, 0]);
+    await device.boot(older, [6, 5]);
+    const { body } = await webhook.api('GET', `/api/devices/${device.id}`);
+    expect(body.running).toMatchObject([{ sha256: newer }]);
+    await Promise.all([device.boot(older, [9, 0]), device.boot(newer, [8, 9])]);
+    expect((await webhook.api('GET', `/api/devices/${device.id}`)).body.running[0].sha256).toBe(older);
+  });
+
+  test('acks of a group leave as one bulk call', async () => {
+    const many = await Promise.all(Array.from({ length: 40 }, () => webhook.device()));
+    const before = webhook.broker.calls.length;
+    await Promise.all(many.map((d) => d.boot('f'.repeat(64), [1, 0])));
+    await until('all acks', () => many.every((d) => acksTo(d).length === 1));
+    const calls = webhook.broker.calls.slice(before).filter((call) => call[0]?.topic === 'ack');
+    expect(calls.length).toBeLessThan(20);
+    expect(Math.max(...calls.map((c) => c.length))).toBeGreaterThan(2);
+    expect(calls[0]![0]!.message.qos).toBe(0);
+  });
+
+  test('no ack can be lost into an unhandled rejection when the broker is away', async () => {
+    const device = await webhook.device();
+    webhook.broker.answer = () => {
+      throw new Error('away');
+    };
+    try {
+      expect((await device.boot('f'.repeat(64), [1, 0])).status).toBe(204);
+    } finally {
+      webhook.broker.answer = () => ({ kind: 'routed' });
+    }
+  });
+});
+
+describe('groups', () => {
+  test.each([
+    [
+      'that the database refuses',
+      (d: TestDevice) =>
+        d.row('status/health', {
+          id: randomUUID(),
+          seq: [2 ** 40, 0],
+          state: 'ok',
+          running: [d.running('a'.repeat(64))],
+        }),
+    ],
+    [
+      'that the driver cannot write',
+      (d: TestDevice) => ({ ...d.row('log', { level: 'info', message: 'x' }), received_at: 1e300 }),
+    ],
+  ])('poison %s is buried alone and harms nobody', async (_, poisonOf) => {
+    const device = await webhook.device();
+    const poisoned = await webhook.device();
+    const good = Array.from({ length: 12 }, (_, i) => device.row('log', { level: 'info', message: `m${i}` }));
+    const answers = await Promise.all(
+      [...good.slice(0, 6), poisonOf(poisoned), ...good.slice(6)].map((row) => webhook.event(row)),
+    );
+    expect(answers.map((a) => a.status).filter((s) => s === 204)).toHaveLength(12);
+    expect(answers[6]!.status).toBe(400);
+    expect(await letters(poisoned.id)).toMatchObject([{ code: 'payload_invalid' }]);
+    expect(
+      await database.db.select().from(deviceLogs).where(eq(deviceLogs.deviceId, device.id)),
+    ).toHaveLength(12);
+    expect(acksTo(poisoned)).toEqual([]);
+  });
+
+  test('telemetry of all kinds is stored', async () => {
+    const device = await webhook.device();
+    const answers = await Promise.all([
+      device.send('status/system', { uptimeMs: 1 }),
+      device.send('status/network', { rssiDbm: -60 }),
+      device.send('data/sensors', { values: { t: 21.5 } }),
+      device.send('data/metrics', { values: { n: 1 } }),
+      device.send('status/health', { state: 'ok', running: [device.running('a'.repeat(64))] }),
+    ]);
+    expect(answers.map((a) => a.status)).toEqual([204, 204, 204, 204, 204]);
+    const rows = await database.db.select().from(telemetry).where(eq(telemetry.deviceId, device.id));
+    expect(rows.map((r) => r.topic).sort()).toEqual([
+      'data/metrics',
+      'data/sensors',
+      'status/network',
+      'status/system',
+    ]);
+    expect(rows.find((r) => r.topic === 'data/sensors')!.body).toMatchObject({ values: { t: 21.5 } });
+    expect(acksTo(device)).toEqual([]);
+  });
+
+  test('a full queue is answered 503 at once, and what was taken is committed', async () => {
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const db = new Proxy(database.db, {
+      get: (target, property) =>
+        property === 'transaction'
+          ? async (work: never) => gate.then(() => target.transaction(work))
+          : Reflect.get(target, property),
+    });
+    const context = {
+      db,
+      wake() {},
+      live: { changed() {} },
+      log() {},
+      broker: webhook.broker,
+    } as unknown as Context;
+    const ingest = createIngest(() => context);
+    const device = await webhook.device();
+    const raw = device.row('log', { level: 'info', message: 'x' });
+    const taken = Array.from({ length: 3_000 }, () => ingest.submit(classify(raw as never), ''));
+    await expect(ingest.submit(classify(raw as never), '')).rejects.toMatchObject({ code: 'overloaded' });
+    open();
+    expect((await Promise.all(taken)).every((reject) => reject === null)).toBe(true);
+    const stopping = ingest.stop();
+    await expect(ingest.submit(classify(raw as never), '')).rejects.toMatchObject({ code: 'shutting_down' });
+    await stopping;
+    expect(
+      await database.db.select().from(deviceLogs).where(eq(deviceLogs.deviceId, device.id)),
+    ).toHaveLength(3_000);
+  });
+
+  test('while the database is away every event gets 503, and counts once when it comes again', async () => {
+    const device = await webhook.device();
+    const id = randomUUID();
+    database.away = true;
+    try {
+      const answer = await webhook.event(health(device, id));
+      expect([answer.status, answer.body.code]).toEqual([503, 'database_unavailable']);
+      expect((await webhook.event('not json')).status).toBe(503);
+      expect((await webhook.api('GET', '/api/devices')).status).toBe(503);
+      expect((await fetch(`${webhook.copy.url}/readyz`)).status).toBe(503);
+      expect((await fetch(`${webhook.copy.url}/healthz`)).status).toBe(200);
+    } finally {
+      database.away = false;
+    }
+    expect((await webhook.event(health(device, id))).status).toBe(204);
+    expect((await fetch(`${webhook.copy.url}/readyz`)).status).toBe(200);
+    await until('the ack', () => acksTo(device).length === 1);
+  });
+});
+
+describe('presence', () => {
+  test('connect, subscribe, disconnect', async () => {
+    const device = await webhook.device();
+    await device.connect(1_000, '0b');
+    expect(await deviceRow(device)).toMatchObject({
+      online: true,
+      reachable: false,
+      certificateSerial: '0B',
+    });
+    await device.subscribe();
+    expect(await deviceRow(device)).toMatchObject({ online: true, reachable: true });
+    await device.disconnect(1_000);
+    expect(await deviceRow(device)).toMatchObject({ online: false, reachable: false });
+  });
+
+  test('an old disconnect after a new connect changes nothing', async () => {
+    const device = await webhook.device();
+    await device.connect(1_000);
+    await device.connect(2_000);
+    await device.subscribe();
+    await device.disconnect(1_000);
+    expect(await deviceRow(device)).toMatchObject({ online: true, reachable: true });
+  });
+
+  test('a subscription that overtakes its connect keeps the device reachable', async () => {
+    const device = await webhook.device();
+    const connectedAt = Date.now();
+    await device.subscribe();
+    await device.connect(connectedAt);
+    expect(await deviceRow(device)).toMatchObject({ online: true, reachable: true });
+  });
+
+  test('also when the old disconnect comes between the two', async () => {
+    const device = await webhook.device();
+    await device.connect(1_000);
+    const connectedAt = Date.now();
+    await device.subscribe();
+    await device.disconnect(1_000);
+    await device.connect(connectedAt);
+    expect(await deviceRow(device)).toMatchObject({ online: true, reachable: true });
+  });
+
+  test('a disconnect that overtakes its own connect leaves the device offline', async () => {
+    const device = await webhook.device();
+    await device.disconnect(1_000);
+    await device.connect(1_000);
+    expect(await deviceRow(device)).toMatchObject({ online: false });
+  });
+
+  test('a subscription to anything but the request topic says nothing', async () => {
+    const device = await webhook.device();
+    const row = { event: 'subscribed', clientid: device.id, topic: `devices/${device.id}/ack`, cert: '' };
+    expect((await webhook.event(row)).status).toBe(204);
+    expect((await deviceRow(device)).reachable).toBe(false);
+  });
+});
