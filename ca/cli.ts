@@ -124,7 +124,9 @@ async function init(options: Options): Promise<void> {
   console.log(`issuing sha256 ${fingerprintOf(issuing)}`);
 }
 
-const atPresent = (options: Options) => ({ ...options, now: Date.now });
+function atPresent(options: Options): Options & { now: () => number } {
+  return { ...options, now: Date.now };
+}
 
 async function initRoot(options: Options): Promise<void> {
   const root = await createRootOnly(atPresent(options));
