@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { measureCa } from './ca.ts';
+import { measureEmqx } from './emqx.ts';
 import type { Figure, Figures } from './figures.ts';
 
 interface Benchmark {
@@ -12,6 +13,7 @@ interface Benchmark {
 /** Add yours here; each runs in a process of its own, one after the other. */
 const benchmarks: Record<string, Benchmark> = {
   ca: { oneCore: true, measure: measureCa },
+  emqx: { oneCore: false, measure: measureEmqx },
 };
 
 const help = `npm run bench [-- --json] [NAME …]      figures as ratios against a baseline measured in the same run

@@ -30,7 +30,6 @@ export const statusByCode = {
   csr_signature_invalid: 422,
   csr_name_mismatch: 422,
   csr_key_refused: 422,
-  csr_key_mismatch: 422,
   csr_too_large: 422,
   csr_name_refused: 422,
   csr_extension_refused: 422,

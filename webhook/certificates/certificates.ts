@@ -173,7 +173,6 @@ function toAppError(error: CaError): AppError {
     case 'csr_signature_invalid':
     case 'csr_name_mismatch':
     case 'csr_key_refused':
-    case 'csr_key_mismatch':
     case 'csr_too_large':
     case 'csr_name_refused':
     case 'csr_extension_refused':
