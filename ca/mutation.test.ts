@@ -57,7 +57,7 @@ function tally(outcomes: string[]): string[] {
   return [...new Set(outcomes)].sort();
 }
 
-describe(`${rounds} mutations`, () => {
+describe(`${rounds} mutations`, { timeout: 300_000 }, () => {
   it('of CSRs are each refused with a code, and none is signed', async () => {
     const pick = random(20_260_101);
     const outcomes: string[] = [];
