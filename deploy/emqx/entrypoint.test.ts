@@ -361,4 +361,4 @@ it('killed before any step that leaves a trace, it leaves no half files and goes
     expect(readdirSync(dir).sort()).toEqual(['ca.pem', 'cert.pem', 'key.pem', 'names']);
   }
   expect(killed).toBeGreaterThanOrEqual(11);
-}, 60_000);
+}, 180_000);

@@ -140,9 +140,7 @@ async function startParts(
     proxy,
     postgresql,
     async replaceWebhook() {
-      const old = webhook;
-      webhook = null;
-      await old?.close();
+      await webhook?.close();
       webhook = await startCopy();
     },
     async actionMetrics(action) {
