@@ -95,7 +95,7 @@ export function TokenDialog(props: { onClose: () => void }): JSX.Element {
               </code>
             </p>
             <p class="soft">
-              {t('token.once', { until: '' })} <When at={issued().expiresAt} />
+              {t('token.once')} <When at={issued().expiresAt} />
             </p>
             <div class="actions">
               <button type="button" class="button primary" onClick={() => dialog.close()}>
