@@ -302,7 +302,7 @@ export const ko: Record<keyof typeof en, string> = {
   'certificate.revokeKeep': '그대로 두기',
   'certificate.reason': '사유',
   'certificate.revoked': '폐기됨',
-  'certificate.revokedBy': '{reason}, {who}',
+  'certificate.revokedBy': '{reason} (처리: {who})',
   'certificate.inCrl': '폐기 목록에 있음',
   'certificate.notInCrl': '아직 폐기 목록에 없음',
   'certificate.download': '내려받기',
