@@ -9,7 +9,9 @@ import type { ErrorHandler, Hono, NotFoundHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
+import { type AccessTable, createGuard, readAccess } from './auth/guard.ts';
 import { authRoutes } from './auth/routes.ts';
+import { sessionCookie } from './auth/session.ts';
 import { certificateRoutes } from './certificates/routes.ts';
 import type { Context } from './context.ts';
 import { isUnavailable, isUnstorableText } from './db/connect.ts';
@@ -25,6 +27,11 @@ import type { Log } from './log.ts';
 
 /** API bodies are small; files go to the store and not through here. */
 const maxApiBodyBytes = 1024 * 1024;
+
+const securitySchemes = {
+  session: { type: 'apiKey', in: 'cookie', name: sessionCookie },
+  bearer: { type: 'http', scheme: 'bearer' },
+} as const;
 
 export function createPublicApp(context: Context) {
   const base = createRouter();
@@ -42,6 +49,14 @@ export function createPublicApp(context: Context) {
     }),
   );
   base.use('/api/*', limitBody());
+  let table: AccessTable = new Map();
+  base.use(
+    '/api/*',
+    createGuard(context, () => table),
+  );
+  for (const [name, scheme] of Object.entries(securitySchemes)) {
+    base.openAPIRegistry.registerComponent('securitySchemes', name, scheme);
+  }
   base.get('/healthz', (c) => c.text('ok'));
   base.get('/readyz', async (c) => {
     await context.db.execute(sql`select 1`).catch((cause: unknown) => {
@@ -60,6 +75,7 @@ export function createPublicApp(context: Context) {
       openapi: '3.1.0',
       info: { title: 'Flota', version: '1', description: 'Firmware updates over the air.' },
     });
+  table = readAccess(app);
   app.all('/api/*', () => {
     throw new AppError('not_found', 'There is no such route.');
   });

@@ -2,12 +2,13 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { requireCaller } from '../auth/session.ts';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
-import { answer, createRouter, jsonBody, problems } from '../http.ts';
+import { access, answer, createRouter, jsonBody, problems } from '../http.ts';
 import { createToken, redeemToken } from './certificates.ts';
 
 const issueCert = createRoute({
   method: 'post',
   path: '/api/issue_cert',
+  ...access('anyone'),
   summary: 'A certificate for a CSR, by a one-time token (Authorization: Bearer)',
   request: jsonBody(z.object({ csr: z.string().min(1).max(16_384) })),
   responses: {
@@ -21,6 +22,7 @@ const issueCert = createRoute({
 const newToken = createRoute({
   method: 'post',
   path: '/api/certificates/tokens',
+  ...access('admin'),
   summary: 'A one-time token for issue_cert, bound to a profile and a name',
   request: jsonBody(
     z.object({
