@@ -9,6 +9,7 @@ import type { ErrorHandler, Hono, NotFoundHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
+import { accountRoutes } from './auth/account-routes.ts';
 import { type AccessTable, createGuard, readAccess } from './auth/guard.ts';
 import { authRoutes } from './auth/routes.ts';
 import { sessionCookie } from './auth/session.ts';
@@ -66,6 +67,7 @@ export function createPublicApp(context: Context) {
   });
   const app = base
     .route('/', authRoutes(context))
+    .route('/', accountRoutes(context))
     .route('/', firmwareRoutes(context))
     .route('/', deviceRoutes(context))
     .route('/', deploymentRoutes(context))
@@ -126,6 +128,7 @@ function answerError(log: Log): ErrorHandler<AppEnv> {
     }
     // The rest of the body is not read, so nothing else can come over this connection.
     if (problem.status === 413) c.header('Connection', 'close');
+    if (known.retryAfterS) c.header('Retry-After', String(known.retryAfterS));
     if (problem.status === 401) c.header('WWW-Authenticate', 'Bearer');
     c.header('Content-Type', 'application/problem+json');
     return c.body(JSON.stringify(problem), problem.status as 400);

@@ -11,6 +11,7 @@ export const environmentSchema = z.object({
   PORT: port.default(8080),
   INTERNAL_PORT: port.default(8081),
   PUBLIC_URL: url.optional(),
+  TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   S3_ENDPOINT: url.optional(),
   S3_BUCKET: z
@@ -81,6 +82,7 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
     port: env.PORT,
     internalPort: env.INTERNAL_PORT,
     publicUrl: env.PUBLIC_URL ?? null,
+    proxies: env.TRUSTED_PROXIES,
     databaseUrl: need('DATABASE_URL'),
     store: {
       endpoint: env.S3_ENDPOINT,

@@ -10,6 +10,8 @@ export type Role = (typeof roles)[number];
 export interface Caller {
   name: string;
   role: Role;
+  /** Null for a token. */
+  userId: string | null;
 }
 
 /** `anyone` is for the routes by which one gets in. */

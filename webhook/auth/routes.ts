@@ -1,9 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
+import { deleteCookie, getCookie } from 'hono/cookie';
 import type { Context } from '../context.ts';
 import { access, answer, createRouter, jsonBody, problems } from '../http.ts';
-import { logIn, logOut, sessionLifetimeMs } from './auth.ts';
-import { checkOrigin, sessionCookie } from './session.ts';
+import { clientAddress } from './address.ts';
+import { logIn, logOut } from './auth.ts';
+import { checkOrigin, sessionCookie, setSessionCookie } from './session.ts';
 
 const me = z.object({ email: z.string(), role: z.enum(['admin', 'operator', 'viewer']) }).openapi('Me');
 
@@ -36,17 +37,13 @@ export function authRoutes(context: Context) {
     .openapi(login, async (c) => {
       checkOrigin(c.req.header('origin'), c.req.url, context.publicUrl);
       const { email, password } = c.req.valid('json');
-      const { token, caller } = await logIn(context.db, email, password);
-      setCookie(c, sessionCookie, token, {
-        httpOnly: true,
-        sameSite: 'Strict',
-        secure: new URL(context.publicUrl).protocol === 'https:',
-        path: '/',
-        maxAge: sessionLifetimeMs / 1000,
-      });
+      const address = clientAddress(c, context.proxies ?? 0);
+      const { token, caller } = await logIn(context.db, { email, password, address });
+      setSessionCookie(c, context.publicUrl, token);
       return c.json({ email: caller.name, role: caller.role }, 200);
     })
     .openapi(logout, async (c) => {
+      checkOrigin(c.req.header('origin'), c.req.url, context.publicUrl);
       const token = getCookie(c, sessionCookie);
       if (token) await logOut(context.db, token);
       deleteCookie(c, sessionCookie, { path: '/' });

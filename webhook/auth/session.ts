@@ -1,10 +1,12 @@
 import type { Context as HonoContext } from 'hono';
-import { getCookie } from 'hono/cookie';
+import { getCookie, setCookie } from 'hono/cookie';
 import { createMiddleware } from 'hono/factory';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
 import type { AppEnv, Caller } from '../http.ts';
-import { findSession, sameSecret } from './auth.ts';
+import { findSession, sessionLifetimeMs } from './auth.ts';
+import { sameSecret } from './secrets.ts';
+import { findCaller } from './tokens.ts';
 
 export const sessionCookie = 'flota_session';
 
@@ -15,10 +17,12 @@ export const sessionCookie = 'flota_session';
 export async function identify(context: Context, c: HonoContext<AppEnv>): Promise<Caller> {
   const bearer = /^Bearer (.+)$/.exec(c.req.header('authorization') ?? '')?.[1];
   if (bearer) {
-    if (!context.apiToken || !sameSecret(bearer, context.apiToken)) {
-      throw new AppError('token_invalid', 'The bearer token is not known.');
+    if (context.apiToken && sameSecret(bearer, context.apiToken)) {
+      return { name: 'api-token', role: 'admin', userId: null };
     }
-    return { name: 'api-token', role: 'admin' };
+    const caller = await findCaller(context.db, bearer);
+    if (!caller) throw new AppError('token_invalid', 'The bearer token is not known, expired or revoked.');
+    return caller;
   }
   const cookie = getCookie(c, sessionCookie);
   const caller = cookie ? await findSession(context.db, cookie) : null;
@@ -27,6 +31,16 @@ export async function identify(context: Context, c: HonoContext<AppEnv>): Promis
     checkOrigin(c.req.header('origin'), c.req.url, context.publicUrl);
   }
   return caller;
+}
+
+export function setSessionCookie(c: HonoContext<AppEnv>, publicUrl: string, token: string): void {
+  setCookie(c, sessionCookie, token, {
+    httpOnly: true,
+    sameSite: 'Strict',
+    secure: new URL(publicUrl).protocol === 'https:',
+    path: '/',
+    maxAge: sessionLifetimeMs / 1000,
+  });
 }
 
 /** For a router that is served without `guard.ts` in front of it. */
