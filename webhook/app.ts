@@ -9,6 +9,7 @@ import type { ErrorHandler, Hono, NotFoundHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
+import { auditRoutes } from './audit/routes.ts';
 import { accountRoutes } from './auth/account-routes.ts';
 import { type AccessTable, createGuard, readAccess } from './auth/guard.ts';
 import { authRoutes } from './auth/routes.ts';
@@ -72,6 +73,7 @@ export function createPublicApp(context: Context) {
     .route('/', deviceRoutes(context))
     .route('/', deploymentRoutes(context))
     .route('/', certificateRoutes(context))
+    .route('/', auditRoutes(context))
     .route('/', liveRoutes(context))
     .doc31('/api/openapi.json', {
       openapi: '3.1.0',
