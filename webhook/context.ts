@@ -26,6 +26,8 @@ export interface Context {
   closing: AbortSignal;
   webhookToken: string;
   apiToken: string | null;
+  /** How many proxies of ours stand in front; default 0. */
+  proxies?: number;
   /** Where admins reach the console; its origin is the one that may change things by cookie. */
   publicUrl: string;
   /** Built console to serve at `/`, or null. */

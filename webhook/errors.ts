@@ -14,6 +14,8 @@ export const statusByCode = {
   firmware_exists: 409,
   device_exists: 409,
   name_taken: 409,
+  user_exists: 409,
+  last_admin: 409,
   deployment_finished: 409,
   already_revoked: 409,
   already_banned: 409,
@@ -35,6 +37,7 @@ export const statusByCode = {
   csr_extension_refused: 422,
   csr_key_mismatch: 422,
   no_known_key: 422,
+  too_many_attempts: 429,
   event_rejected: 400,
   overloaded: 503,
   shutting_down: 503,
@@ -56,12 +59,19 @@ export interface FieldError {
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly errors: FieldError[] | undefined;
+  /** When it is worth asking again. */
+  readonly retryAfterS: number | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; errors?: FieldError[] } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; errors?: FieldError[]; retryAfterS?: number } = {},
+  ) {
     super(message, { cause: options.cause });
     this.name = 'AppError';
     this.code = code;
     this.errors = options.errors;
+    this.retryAfterS = options.retryAfterS;
   }
 }
 

@@ -4,7 +4,7 @@ import { deviceIdSchema } from '#emqx/protocol.ts';
 import { requireCaller } from '../auth/session.ts';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
-import { answer, createRouter, jsonBody, problems } from '../http.ts';
+import { access, answer, createRouter, jsonBody, problems } from '../http.ts';
 import * as bans from './bans.ts';
 import { renewBroker } from './broker-renewal.ts';
 import { createGrant, createToken, redeemToken } from './certificates.ts';
@@ -15,6 +15,7 @@ import { revoke } from './revocation.ts';
 const issueCert = createRoute({
   method: 'post',
   path: '/api/issue_cert',
+  ...access('anyone'),
   summary:
     'A certificate for a CSR, by a one-time token (Authorization: Bearer); a broker renews by its key instead',
   request: jsonBody(
@@ -38,6 +39,7 @@ const issueCert = createRoute({
 const newToken = createRoute({
   method: 'post',
   path: '/api/certificates/tokens',
+  ...access('admin'),
   summary: 'A one-time token for issue_cert, bound to a profile and a name',
   request: jsonBody(
     z.object({
@@ -87,6 +89,7 @@ const reasons = Object.keys(revocationReasons) as [RevocationReason, ...Revocati
 const listCertificates = createRoute({
   method: 'get',
   path: '/api/certificates',
+  ...access('viewer'),
   summary: 'Certificates, the newest first; by expiry, the most urgent first',
   request: {
     query: page.extend({
@@ -105,6 +108,7 @@ const listCertificates = createRoute({
 const expiring = createRoute({
   method: 'get',
   path: '/api/certificates/expiring',
+  ...access('viewer'),
   summary:
     'Devices whose certificate ends soon or has ended, by days left: counts at 30, 14 and 3, and a page',
   request: { query: page.extend({ days: z.coerce.number().int().min(0).max(3650).default(30) }) },
@@ -128,6 +132,7 @@ const expiring = createRoute({
 const getCertificate = createRoute({
   method: 'get',
   path: '/api/certificates/{serial}',
+  ...access('viewer'),
   summary: 'One certificate, with its PEM',
   request: { params: z.object({ serial }) },
   responses: { 200: answer('The certificate', details), ...problems },
@@ -135,6 +140,7 @@ const getCertificate = createRoute({
 const revokeCertificate = createRoute({
   method: 'post',
   path: '/api/certificates/{serial}/revoke',
+  ...access('admin'),
   summary:
     'Revoke one certificate: who is connected with it is disconnected; its device may come back with another',
   request: {
@@ -146,6 +152,7 @@ const revokeCertificate = createRoute({
 const newGrant = createRoute({
   method: 'post',
   path: '/api/certificates/grants',
+  ...access('admin'),
   summary: 'A one-time token for a device whose certificate has expired: for a CSR by the key that it had',
   request: jsonBody(
     z.object({
@@ -171,12 +178,14 @@ const banSchema = z
 const listBans = createRoute({
   method: 'get',
   path: '/api/bans',
+  ...access('viewer'),
   summary: 'Banned devices, the newest first',
   responses: { 200: answer('All', z.array(banSchema)), ...problems },
 });
 const newBan = createRoute({
   method: 'post',
   path: '/api/bans',
+  ...access('admin'),
   summary: 'Ban a whole device, whatever its certificate',
   request: jsonBody(z.object({ device: deviceIdSchema, reason: z.string().trim().max(500).default('') })),
   responses: { 201: answer('The ban', banSchema), ...problems },
@@ -184,6 +193,7 @@ const newBan = createRoute({
 const liftBan = createRoute({
   method: 'delete',
   path: '/api/bans/{device}',
+  ...access('admin'),
   summary: 'Let a banned device come back',
   request: { params: z.object({ device: deviceIdSchema }) },
   responses: { 204: { description: 'Lifted' }, ...problems },
