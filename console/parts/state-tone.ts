@@ -23,7 +23,8 @@ const looks: Record<TargetState | 'running' | 'completed', Look> = {
   completed: { tone: 'good', tint: '--s-succeeded', glyph: 'M1.5 6.5 4.5 9.5 10.5 2.5' },
 };
 
-export const lookOf = (state: TargetState | DeploymentState): Look => looks[state] ?? looks.pending;
+export const lookOf = (state: TargetState | DeploymentState): Look =>
+  (looks as Partial<Record<typeof state, Look>>)[state] ?? looks.pending;
 
 /** Left to right in the stacked bar: done, under way, waiting, stopped, wrong. */
 export const barOrder: readonly TargetState[] = [

@@ -1,6 +1,5 @@
 import type { Context as HonoContext } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
-import { createMiddleware } from 'hono/factory';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
 import type { AppEnv, Caller } from '../http.ts';
@@ -40,14 +39,6 @@ export function setSessionCookie(c: HonoContext<AppEnv>, publicUrl: string, toke
     secure: new URL(publicUrl).protocol === 'https:',
     path: '/',
     maxAge: sessionLifetimeMs / 1000,
-  });
-}
-
-/** For a router that is served without `guard.ts` in front of it. */
-export function requireCaller(context: Context) {
-  return createMiddleware<AppEnv>(async (c, next) => {
-    if (!c.get('caller')) c.set('caller', await identify(context, c));
-    return next();
   });
 }
 

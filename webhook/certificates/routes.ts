@@ -1,7 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { type RevocationReason, revocationReasons } from '#ca/client.ts';
 import { deviceIdSchema } from '#emqx/protocol.ts';
-import { requireCaller } from '../auth/session.ts';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { access, answer, createRouter, jsonBody, problems } from '../http.ts';
@@ -201,9 +200,6 @@ const liftBan = createRoute({
 
 export function certificateRoutes(context: Context) {
   const router = createRouter();
-  for (const path of ['/api/certificates', '/api/certificates/*', '/api/bans', '/api/bans/*']) {
-    router.use(path, requireCaller(context));
-  }
   const { db } = context;
   // Public, as a CRL is: an http address for brokers that cannot read the file store.
   router.get('/crl/:name', async (c) => {

@@ -402,8 +402,9 @@ describe('what cannot be deployed', () => {
       ...selection,
       devices: [device.id, right.id],
     });
-    expect(body).toEqual({
+    expect(body).toMatchObject({
       targets: 1,
+      waves: [{ total: 1, devices: [right.id] }],
       excluded: [{ device: device.id, reason: 'other_hardware' }],
       egressBytes: firmware.sizeBytes,
     });

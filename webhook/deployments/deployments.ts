@@ -1,99 +1,51 @@
 import { randomUUID } from 'node:crypto';
-import { and, count, desc, eq, inArray, sql } from 'drizzle-orm';
+import { and, count, desc, eq, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/connect.ts';
-import { chosen } from '../devices/devices.ts';
 import { devices, divisions, regions } from '../devices/table.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
 import { firmwares } from '../firmware/table.ts';
-import { defaultPolicy } from './policy.ts';
-import type { Selection } from './schema.ts';
-import { openStates, type TargetState, targetStates } from './states.ts';
-import { Fold, lockTargets } from './store.ts';
+import { createRollout, nothing, type Rollout, type RolloutState, type Tally } from './rollout.ts';
+import * as rollouts from './rollouts.ts';
+import { type StartRequest, toPolicy, type WaveView } from './schema.ts';
+import { countByReason } from './selection.ts';
+import { type TargetState, targetStates } from './states.ts';
 import { deployments, targetEvents, targets } from './table.ts';
 
-export interface DryRun {
-  targets: number;
-  excluded: { device: string; reason: 'other_hardware' }[];
-  egressBytes: number;
-}
-
-/** At most this many exclusions are listed one by one. */
-const excludedShown = 1_000;
-
-/** Who would get it and who not, before anything is written or sent. */
-export async function dryRun(db: Db, selection: Selection): Promise<DryRun> {
-  const image = await firmware.get(db, selection.firmwareId);
-  const matches = eq(devices.hardware, image.hardware);
-  const [included] = await db
-    .select({ value: count() })
-    .from(devices)
-    .where(and(chosen(selection), matches));
-  const excluded = await db
-    .select({ device: devices.id })
-    .from(devices)
-    .where(and(chosen(selection), sql`not ${matches}`))
-    .orderBy(devices.id)
-    .limit(excludedShown);
-  return {
-    targets: included!.value,
-    excluded: excluded.map(({ device }) => ({ device, reason: 'other_hardware' })),
-    egressBytes: included!.value * image.sizeBytes,
-  };
-}
-
-/** Resolves the selection and starts: targets are rows at once, commands follow as devices can be reached. */
-export async function start(context: Context, selection: Selection, actor: string): Promise<Deployment> {
+/** Resolves the selection (at its start time, if it has one) and starts: commands follow as waves open and devices can be reached. */
+export async function start(context: Context, request: StartRequest, actor: string): Promise<Deployment> {
+  const { firmwareId, policy: asked, startAt, ...selection } = request;
   const id = randomUUID();
   await context.db.transaction(async (tx) => {
-    const image = await firmware.get(tx, selection.firmwareId);
+    const image = await firmware.get(tx, firmwareId);
     if (!image.manifest) {
       throw new AppError('firmware_unsigned', 'The firmware has no signed manifest yet: sign it first.');
     }
-    const { firmwareId, ...chosenBy } = selection;
+    const counts = await countByReason(tx, image, selection);
+    counts.delete('other_hardware');
+    const total = [...counts.values()].reduce((sum, n) => sum + n, 0);
+    if (total === 0) {
+      throw new AppError('no_targets', `The selection holds no device of hardware ${image.hardware}.`);
+    }
+    const policy = toPolicy(asked);
+    const starts = startAt === undefined ? null : new Date(startAt);
     await tx.insert(deployments).values({
       id,
       firmwareId,
-      state: 'running',
-      selection: chosenBy,
-      policy: defaultPolicy,
+      selection,
+      policy,
+      startAt: starts,
       createdBy: actor,
+      ...rollouts.toRow(createRollout(policy, starts?.getTime() ?? null)),
     });
-    const inserted = await tx
-      .insert(targets)
-      .select(
-        tx
-          .select({
-            deploymentId: sql`${id}::uuid`.as('deployment_id'),
-            deviceId: devices.id,
-            component: sql`${image.component}::text`.as('component'),
-            state: sql`'pending'`.as('state'),
-            attempt: sql`0`.as('attempt'),
-            cancelRequested: sql`false`.as('cancel_requested'),
-            receivedBytes: sql`0`.as('received_bytes'),
-            totalBytes: sql`${image.sizeBytes}::bigint`.as('total_bytes'),
-            bytesPerSecond: sql`null::double precision`.as('bytes_per_second'),
-            errorCode: sql`null`.as('error_code'),
-            errorMessage: sql`null`.as('error_message'),
-            stats: sql`null::jsonb`.as('stats'),
-            nextAttemptAt: sql`null::timestamptz`.as('next_attempt_at'),
-            deadlineAt: sql`null::timestamptz`.as('deadline_at'),
-            updatedAt: sql`now()`.as('updated_at'),
-          })
-          .from(devices)
-          .where(and(chosen(selection), eq(devices.hardware, image.hardware))),
-      )
-      .returning({ deviceId: targets.deviceId });
-    if (inserted.length === 0) {
-      throw new AppError('no_targets', `The selection holds no device of hardware ${image.hardware}.`);
-    }
+    await rollouts.apply(tx, id, { type: 'tick' });
     await record(tx, {
       actor,
       action: 'deployment.start',
       subject: id,
-      detail: { firmware: firmwareId, ...chosenBy, targets: inserted.length },
+      detail: { firmware: firmwareId, ...selection, targets: total },
     });
   });
   context.wake();
@@ -101,26 +53,31 @@ export async function start(context: Context, selection: Selection, actor: strin
   return get(context.db, id);
 }
 
-/** Nothing is dispatched after this has committed; devices that hold the command are told to stop. */
-export async function cancel(context: Context, id: string, actor: string): Promise<Deployment> {
+export type OperatorEvent = 'pause' | 'resume' | 'cancel' | 'retry_failed';
+const finishedFor: Record<OperatorEvent, RolloutState[]> = {
+  pause: ['completed', 'cancelled'],
+  resume: ['completed', 'cancelled'],
+  cancel: ['completed', 'cancelled'],
+  retry_failed: ['cancelled'],
+};
+
+/**
+ * What an operator wants of it. The same again changes nothing. After `cancel` or `pause` has committed nothing more is started; by
+ * `cancel`, devices that hold the command are told to stop. Errors: not_found, deployment_finished.
+ */
+export async function operate(
+  context: Context,
+  id: string,
+  event: OperatorEvent,
+  actor: string,
+): Promise<Deployment> {
   await context.db.transaction(async (tx) => {
-    const updated = await tx
-      .update(deployments)
-      .set({ state: 'cancelled', finishedAt: new Date() })
-      .where(and(eq(deployments.id, id), eq(deployments.state, 'running')))
-      .returning({ id: deployments.id });
-    if (updated.length === 0) {
-      const { state } = await get(tx, id);
-      throw new AppError('deployment_finished', `The deployment is ${state} already.`);
+    const before = await rollouts.apply(tx, id, { type: event });
+    if (!before) throw new AppError('not_found', 'There is no such deployment.');
+    if (finishedFor[event].includes(before.state)) {
+      throw new AppError('deployment_finished', `The deployment is ${before.state} already.`);
     }
-    const locked = await lockTargets(
-      tx,
-      and(eq(targets.deploymentId, id), inArray(targets.state, [...openStates])),
-    );
-    const fold = new Fold(locked, Date.now());
-    for (const target of locked) fold.apply(target, { type: 'cancel' });
-    await fold.save(tx);
-    await record(tx, { actor, action: 'deployment.cancel', subject: id });
+    await record(tx, { actor, action: `deployment.${event}`, subject: id });
   });
   context.wake();
   context.live.changed('deployment', id);
@@ -133,6 +90,9 @@ const summaryColumns = {
   createdBy: deployments.createdBy,
   createdAt: deployments.createdAt,
   finishedAt: deployments.finishedAt,
+  startAt: deployments.startAt,
+  policy: deployments.policy,
+  memory: deployments.memory,
   firmware: {
     id: firmwares.id,
     name: firmwares.name,
@@ -183,31 +143,39 @@ async function summarize(db: Db, rows: Awaited<ReturnType<typeof summaries>>) {
   const ids = JSON.stringify(rows.map((row) => row.id));
   const tallies = await query<{
     id: string;
+    wave: number;
     state: TargetState;
     n: number;
+    silent: number;
     ms: number | null;
     resumed: number;
   }>(
     db,
-    sql`select deployment_id as id, state, count(*)::int as n,
+    sql`select deployment_id as id, wave, state, count(*)::int as n, count(*) filter (where ${rollouts.isSilent})::int as silent,
           avg((stats->>'downloadMs')::float8) as ms, count(*) filter (where (stats->>'resumes')::int > 0)::int as resumed
         from targets
         where deployment_id in (select value::uuid from jsonb_array_elements_text(${ids}::jsonb))
-        group by 1, 2`,
+        group by 1, 2, 3`,
   );
   return rows.map((row) => {
     const mine = tallies.filter((t) => t.id === row.id);
     const counts = Object.fromEntries(targetStates.map((s) => [s, 0])) as Record<TargetState, number>;
-    for (const t of mine) counts[t.state] = t.n;
+    for (const t of mine) counts[t.state] += t.n;
+    const timed = mine.filter((t) => t.state === 'succeeded' && t.ms !== null);
     const { succeeded } = counts;
     const ended = succeeded + counts.failed + counts.rolled_back + counts.timed_out;
+    const { memory, ...rest } = row;
     return {
-      ...row,
+      ...rest,
+      waves: describeWaves({ ...memory, state: row.state }, rollouts.toTallies(mine)),
+      halted: memory.halted && { ...memory.halted, at: new Date(memory.halted.at).toISOString() },
       total: mine.reduce((sum, t) => sum + t.n, 0),
       counts,
       figures: {
         successRate: ended ? succeeded / ended : null,
-        meanDownloadMs: mine.find((t) => t.state === 'succeeded')?.ms ?? null,
+        meanDownloadMs: timed.length
+          ? timed.reduce((sum, t) => sum + t.ms! * t.n, 0) / timed.reduce((sum, t) => sum + t.n, 0)
+          : null,
         resumedDownloads: mine.reduce((sum, t) => sum + t.resumed, 0),
       },
     };
@@ -215,7 +183,32 @@ async function summarize(db: Db, rows: Awaited<ReturnType<typeof summaries>>) {
 }
 
 export function present(d: Deployment) {
-  return { ...d, createdAt: d.createdAt.toISOString(), finishedAt: d.finishedAt?.toISOString() ?? null };
+  return {
+    ...d,
+    createdAt: d.createdAt.toISOString(),
+    startAt: d.startAt?.toISOString() ?? null,
+    finishedAt: d.finishedAt?.toISOString() ?? null,
+  };
+}
+
+function describeWaves(
+  rollout: Pick<Rollout, 'state' | 'gates' | 'wave' | 'soakSince'>,
+  tallies: Tally[],
+): WaveView[] {
+  return (rollout.gates ?? []).map((gate, wave) => {
+    const { left, timedOut, ...tally } = tallies[wave] ?? nothing;
+    const soaks = wave === rollout.wave && rollout.soakSince !== null;
+    const passed = wave < rollout.wave || rollout.state === 'completed';
+    return {
+      ...gate,
+      ...tally,
+      timedOut,
+      skipped: left,
+      total: tally.pending + tally.active + tally.succeeded + tally.failed + timedOut + left,
+      state: passed ? 'passed' : soaks ? 'soaking' : wave === rollout.wave ? 'open' : 'waiting',
+      soakUntil: soaks ? new Date(rollout.soakSince! + gate.soakMs).toISOString() : null,
+    };
+  });
 }
 
 /** Those that need attention first: failures, then what is under way, then what waits, then what is done. */

@@ -17,6 +17,7 @@ function target(over: Partial<Target> = {}): Target {
     totalBytes: 100,
     state: 'pending',
     attempt: 0,
+    attemptsForgiven: 0,
     cancelRequested: false,
     receivedBytes: 0,
     bytesPerSecond: null,

@@ -17,6 +17,8 @@ export interface Target {
   state: TargetState;
   /** Number of the present (or last) attempt; 0 before the first. */
   attempt: number;
+  /** Attempts that no longer count: those before an operator had it tried again. */
+  attemptsForgiven: number;
   cancelRequested: boolean;
   receivedBytes: number;
   bytesPerSecond: number | null;
@@ -34,6 +36,7 @@ export type TargetEvent =
   | { type: 'tick' }
   | { type: 'cancel' }
   | { type: 'supersede' }
+  | { type: 'retry' }
   | { type: 'ack'; attempt: number; accepted: boolean; error?: DeviceError }
   | {
       type: 'progress';
@@ -79,6 +82,8 @@ export function step(target: Target, event: TargetEvent, now: number): Step {
       return target.state === 'pending'
         ? stay(finish(target, 'skipped', { code: 'superseded' }))
         : stay(target);
+    case 'retry':
+      return stay(tryAgain(target));
     case 'booted':
       return attested(target, event.runningSha256) ? stay(succeed(target)) : stay(target);
     default:
@@ -262,8 +267,8 @@ function failed(target: Target, error: { code: string; message?: string }, now: 
 
 /** Back to pending with a back-off, or null when the policy has no more attempts for this error. */
 function retry(target: Target, error: { code: string; message?: string }, now: number): Target | null {
-  if (target.cancelRequested || !isTransient(error.code) || target.attempt >= target.policy.maxAttempts)
-    return null;
+  const used = target.attempt - target.attemptsForgiven;
+  if (target.cancelRequested || !isTransient(error.code) || used >= target.policy.maxAttempts) return null;
   return {
     ...target,
     state: 'pending',
@@ -272,6 +277,12 @@ function retry(target: Target, error: { code: string; message?: string }, now: n
     deadlineAt: null,
     nextAttemptAt: now + retryDelay(target.policy, target.attempt, target.deviceId),
   };
+}
+
+/** An operator wants new attempts of what did not end well; the error stays until the first of them. */
+function tryAgain(target: Target): Target {
+  if (!correctable(target.state) || target.cancelRequested) return target;
+  return { ...target, state: 'pending', attemptsForgiven: target.attempt, stats: null, nextAttemptAt: null };
 }
 
 function finish(target: Target, state: TargetState, error: Target['error']): Target {

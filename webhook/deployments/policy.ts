@@ -10,6 +10,28 @@ export interface Policy {
   retryDelayMs: number;
 }
 
+/** What must hold within a wave. Percentages are of its devices, without those skipped. */
+export interface Gate {
+  /** The next wave waits for this many successes. */
+  successPercent: number;
+  /** More failures than this halt the rollout; 100 never does. */
+  failurePercent: number;
+  /** More devices than this that got the command and were not heard of again halt it; 100 never does. */
+  silencePercent: number;
+  /** How long the successes must stand before the next wave opens. */
+  soakMs: number;
+}
+
+/** A wave reaches up to this many devices of the deployment, those of earlier waves included. */
+export type Wave = Gate & { upTo: { count: number } | { percent: number } };
+
+/** How a deployment goes out. Kept with the deployment as it was when it was made. */
+export interface RolloutPolicy extends Policy {
+  waves: Wave[];
+  /** Attempts started in any 60 seconds, by all copies together; null: as fast as possible. */
+  ratePerMinute: number | null;
+}
+
 export const defaultPolicy: Policy = {
   maxAttempts: 3,
   ackTimeoutMs: 60_000,
@@ -18,6 +40,31 @@ export const defaultPolicy: Policy = {
   cancelTimeoutMs: 10 * 60_000,
   retryDelayMs: 10_000,
 };
+
+/** Where silence would mean an outage of our own as likely as theirs (one wave for all), it does not halt. */
+export const defaultGate = (waves: number): Gate => ({
+  successPercent: 90,
+  failurePercent: 20,
+  silencePercent: waves > 1 ? 20 : 100,
+  soakMs: 0,
+});
+
+export const defaultRollout: RolloutPolicy = {
+  ...defaultPolicy,
+  waves: [{ ...defaultGate(1), upTo: { percent: 100 } }],
+  ratePerMinute: null,
+};
+
+/** Where each wave ends when there are `total` devices; waves that would be empty are left out. The last one takes all. */
+export function cutWaves(waves: Wave[], total: number): { gate: Gate; end: number }[] {
+  const cut: { gate: Gate; end: number }[] = [];
+  for (const [i, { upTo, ...gate }] of waves.entries()) {
+    const asked = 'count' in upTo ? upTo.count : Math.ceil((upTo.percent / 100) * total - 1e-9);
+    const end = i === waves.length - 1 ? total : Math.min(asked, total);
+    if (end > (cut.at(-1)?.end ?? 0)) cut.push({ gate, end });
+  }
+  return cut;
+}
 
 /** Faults that another attempt may get over. The rest (a refused manifest, a failed self-test) would only repeat. */
 const transient: ReadonlySet<string> = new Set<DeviceError['code'] | 'timed_out'>([

@@ -1,10 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { deviceIdSchema } from '#emqx/protocol.ts';
-import { requireCaller } from '../auth/session.ts';
 import type { Context } from '../context.ts';
 import { access, answer, createRouter, jsonBody, page, paging, problems } from '../http.ts';
 import * as deployments from './deployments.ts';
-import { deploymentSchema, selectionSchema, targetSchema } from './schema.ts';
+import { dryRun as runDry } from './dry-run.ts';
+import { deploymentSchema, dryRunSchema, startSchema, targetSchema } from './schema.ts';
 import { targetStates } from './states.ts';
 
 const id = z.object({ id: z.uuid() });
@@ -14,25 +14,15 @@ const dryRun = createRoute({
   path: '/api/deployments/dry_run',
   ...access('operator'),
   summary: 'Who would get it, who not and why; nothing is sent',
-  request: jsonBody(selectionSchema),
-  responses: {
-    200: answer(
-      'The outcome',
-      z.object({
-        targets: z.int(),
-        excluded: z.array(z.object({ device: z.string(), reason: z.string() })),
-        egressBytes: z.int(),
-      }),
-    ),
-    ...problems,
-  },
+  request: jsonBody(startSchema),
+  responses: { 200: answer('The outcome', dryRunSchema), ...problems },
 });
 const start = createRoute({
   method: 'post',
   path: '/api/deployments',
   ...access('operator'),
   summary: 'Deploy a firmware',
-  request: jsonBody(selectionSchema),
+  request: jsonBody(startSchema),
   responses: { 201: answer('The deployment', deploymentSchema), ...problems },
 });
 const list = createRoute({
@@ -75,22 +65,36 @@ const listEvents = createRoute({
     ...problems,
   },
 });
-const cancel = createRoute({
-  method: 'post',
-  path: '/api/deployments/{id}/cancel',
-  ...access('operator'),
-  summary: 'Stop: nothing more is dispatched, devices under way are told to stop',
-  request: { params: id },
-  responses: { 202: answer('The deployment', deploymentSchema), ...problems },
-});
+const operation = <P extends string>(path: P, summary: string) =>
+  createRoute({
+    method: 'post',
+    path,
+    ...access('operator'),
+    summary,
+    request: { params: id },
+    responses: { 202: answer('The deployment', deploymentSchema), ...problems },
+  });
+const cancel = operation(
+  '/api/deployments/{id}/cancel',
+  'Stop: nothing more is dispatched, devices under way are told to stop',
+);
+const pause = operation('/api/deployments/{id}/pause', 'Start nothing more until it is resumed');
+const resume = operation(
+  '/api/deployments/{id}/resume',
+  'Go on, also after a halt: what made it halt is forgiven',
+);
+const retryFailed = operation(
+  '/api/deployments/{id}/retry_failed',
+  'New attempts for what failed, timed out or rolled back; a completed deployment runs again',
+);
 
 export function deploymentRoutes(context: Context) {
   const router = createRouter();
-  router.use('/api/deployments', requireCaller(context));
-  router.use('/api/deployments/*', requireCaller(context));
   const { db } = context;
+  const operate = async (event: deployments.OperatorEvent, id: string, actor: string) =>
+    deployments.present(await deployments.operate(context, id, event, actor));
   return router
-    .openapi(dryRun, async (c) => c.json(await deployments.dryRun(db, c.req.valid('json')), 200))
+    .openapi(dryRun, async (c) => c.json(await runDry(db, c.req.valid('json')), 200))
     .openapi(start, async (c) => {
       const deployment = await deployments.start(context, c.req.valid('json'), c.get('caller').name);
       return c.json(deployments.present(deployment), 201);
@@ -109,8 +113,16 @@ export function deploymentRoutes(context: Context) {
       const { id: deployment, device } = c.req.valid('param');
       return c.json(await deployments.listTargetEvents(db, deployment, device), 200);
     })
-    .openapi(cancel, async (c) => {
-      const deployment = await deployments.cancel(context, c.req.valid('param').id, c.get('caller').name);
-      return c.json(deployments.present(deployment), 202);
-    });
+    .openapi(cancel, async (c) =>
+      c.json(await operate('cancel', c.req.valid('param').id, c.get('caller').name), 202),
+    )
+    .openapi(pause, async (c) =>
+      c.json(await operate('pause', c.req.valid('param').id, c.get('caller').name), 202),
+    )
+    .openapi(resume, async (c) =>
+      c.json(await operate('resume', c.req.valid('param').id, c.get('caller').name), 202),
+    )
+    .openapi(retryFailed, async (c) =>
+      c.json(await operate('retry_failed', c.req.valid('param').id, c.get('caller').name), 202),
+    );
 }

@@ -1,5 +1,111 @@
 import { z } from '@hono/zod-openapi';
+import { defaultGate, defaultPolicy, type RolloutPolicy } from './policy.ts';
+import { rolloutStates } from './rollout.ts';
 import { targetStates } from './states.ts';
+
+const percent = z.number().min(0).max(100);
+const dayMs = 86_400_000;
+const durationMs = z
+  .int()
+  .min(0)
+  .max(30 * dayMs);
+const timeoutMs = z.int().min(1_000).max(dayMs);
+const gate = {
+  successPercent: percent,
+  failurePercent: percent,
+  silencePercent: percent,
+  soakMs: durationMs,
+};
+
+/** Up to `count` devices, or `percent` of them, of the whole deployment: `[{count: 1}, {percent: 5}, {percent: 100}]`. */
+const waveSchema = z
+  .strictObject({
+    count: z.int().min(1).optional(),
+    percent: z.number().gt(0).max(100).optional(),
+    ...z.object(gate).partial().shape,
+  })
+  .refine((w) => (w.count === undefined) !== (w.percent === undefined), 'give either count or percent');
+
+export const policySchema = z
+  .strictObject({
+    waves: z.array(waveSchema).min(1).max(20).optional(),
+    ...z.object(gate).partial().shape,
+    ratePerMinute: z.int().min(1).max(1_000_000).nullable().optional(),
+    maxAttempts: z.int().min(1).max(20).optional(),
+    ackTimeoutMs: timeoutMs.optional(),
+    downloadTimeoutMs: timeoutMs.optional(),
+    installTimeoutMs: timeoutMs.optional(),
+    cancelTimeoutMs: timeoutMs.optional(),
+    retryDelayMs: timeoutMs.optional(),
+  })
+  .superRefine(({ waves = [] }, context) => {
+    const grows = (i: number) => {
+      const [a, b] = [waves[i - 1]!, waves[i]!];
+      if (a.percent !== undefined && b.percent !== undefined) return b.percent > a.percent;
+      return a.count === undefined || b.count === undefined || b.count > a.count;
+    };
+    for (let i = 1; i < waves.length; i++) {
+      if (!grows(i))
+        context.addIssue({
+          code: 'custom',
+          path: ['waves', i],
+          message: 'must reach further than the wave before',
+        });
+    }
+    if (waves.length && waves.at(-1)!.percent !== 100) {
+      context.addIssue({
+        code: 'custom',
+        path: ['waves', waves.length - 1],
+        message: 'the last wave must be {percent: 100}',
+      });
+    }
+  })
+  .openapi('RolloutPolicy');
+type AskedPolicy = z.infer<typeof policySchema>;
+
+/** What was not asked for by default: one wave for all. A wave's own thresholds go before the policy's. */
+export function toPolicy(asked: AskedPolicy = {}): RolloutPolicy {
+  const {
+    waves = [{ percent: 100 }],
+    successPercent,
+    failurePercent,
+    silencePercent,
+    soakMs,
+    ...rest
+  } = asked;
+  const common = defined({ successPercent, failurePercent, silencePercent, soakMs });
+  return {
+    ...defaultPolicy,
+    ratePerMinute: null,
+    ...defined(rest),
+    waves: waves.map(({ count, percent, ...own }) => ({
+      ...defaultGate(waves.length),
+      ...common,
+      ...defined(own),
+      upTo: count === undefined ? { percent: percent! } : { count },
+    })),
+  };
+}
+
+function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, v]) => v !== undefined)) as never;
+}
+
+const waveViewSchema = z.object({
+  state: z.enum(['waiting', 'open', 'soaking', 'passed']),
+  total: z.int(),
+  pending: z.int(),
+  active: z.int(),
+  succeeded: z.int(),
+  failed: z.int(),
+  timedOut: z.int(),
+  /** Timed out, for good or until the next attempt: some of these are pending too. */
+  silent: z.int(),
+  skipped: z.int(),
+  ...gate,
+  soakUntil: z.string().nullable(),
+});
+export type WaveView = z.infer<typeof waveViewSchema>;
 
 export const deploymentSchema = z
   .object({
@@ -11,10 +117,23 @@ export const deploymentSchema = z
       fileName: z.string(),
       sizeBytes: z.int(),
     }),
-    state: z.enum(['running', 'completed', 'cancelled']),
+    state: z.enum(rolloutStates),
     createdBy: z.string(),
     createdAt: z.string(),
     finishedAt: z.string().nullable(),
+    startAt: z.string().nullable(),
+    policy: z.looseObject({ ratePerMinute: z.int().nullable(), maxAttempts: z.int() }),
+    /** Empty until a scheduled deployment starts. */
+    waves: z.array(waveViewSchema),
+    /** Why it halted (or last did, when it ended halted). */
+    halted: z
+      .object({
+        reason: z.enum(['failures', 'silence', 'gate_missed']),
+        wave: z.int(),
+        message: z.string(),
+        at: z.string(),
+      })
+      .nullable(),
     total: z.int(),
     counts: z.record(z.enum(targetStates), z.int()),
     figures: z.object({
@@ -53,3 +172,34 @@ export const selectionSchema = z
   })
   .openapi('Selection');
 export type Selection = z.infer<typeof selectionSchema>;
+
+export const startSchema = selectionSchema
+  .extend({
+    policy: policySchema.optional(),
+    /** Not before this; the selection is resolved then. */
+    startAt: z.iso.datetime({ offset: true }).optional(),
+  })
+  .openapi('NewDeployment');
+export type StartRequest = z.infer<typeof startSchema>;
+
+export const dryRunSchema = z
+  .object({
+    targets: z.int(),
+    excluded: z.array(
+      z.object({ device: z.string(), reason: z.enum(['other_hardware', 'up_to_date', 'downgrade']) }),
+    ),
+    /** How many are excluded for each reason; `excluded` names at most a thousand. */
+    excludedCounts: z.object({ other_hardware: z.int(), up_to_date: z.int(), downgrade: z.int() }),
+    /** Targets that first wait for another update of theirs; at most a thousand are named. */
+    underWay: z.array(z.object({ device: z.string(), deployment: z.uuid() })),
+    /** As the devices are now; at most a thousand of each are named. */
+    waves: z.array(z.object({ total: z.int(), devices: z.array(z.string()) })),
+    /** Every image once. */
+    egressBytes: z.int(),
+    /** From the policy and `measuredBytesPerSecond`, if every device can be reached and succeeds at once; null without a measurement. */
+    expectedMs: z.number().nullable(),
+    /** Mean of the latest successful downloads of that hardware, or of any. */
+    measuredBytesPerSecond: z.number().nullable(),
+  })
+  .openapi('DryRun');
+export type DryRun = z.infer<typeof dryRunSchema>;

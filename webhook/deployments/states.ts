@@ -28,3 +28,7 @@ export const openStates = ['pending', ...activeStates] as const satisfies Target
 export function isOpen(state: TargetState): boolean {
   return (openStates as readonly TargetState[]).includes(state);
 }
+
+export function isActive(state: TargetState): boolean {
+  return (activeStates as readonly TargetState[]).includes(state);
+}

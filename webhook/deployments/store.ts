@@ -1,10 +1,10 @@
 /** Targets in and out of the database, set-based: the fold in `machine.ts` never sees SQL. */
 import { and, asc, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
-import type { Db } from '../db/connect.ts';
+import { type Db, query } from '../db/connect.ts';
 import { firmwares } from '../firmware/table.ts';
 import { step, type Target, type TargetCommand, type TargetEvent } from './machine.ts';
-import { isOpen, openStates } from './states.ts';
-import { deployments, outbox, targetEvents, targets } from './table.ts';
+import { isActive, isOpen, openStates } from './states.ts';
+import { deployments, rolloutMarks, targets } from './table.ts';
 
 /** Locks and reads targets in key order, so that two transactions never wait for each other in a circle. */
 export async function lockTargets(db: Db, where: SQL | undefined): Promise<Target[]> {
@@ -25,6 +25,7 @@ export async function lockTargets(db: Db, where: SQL | undefined): Promise<Targe
     totalBytes: target.totalBytes,
     state: target.state,
     attempt: target.attempt,
+    attemptsForgiven: target.attemptsForgiven,
     cancelRequested: target.cancelRequested,
     receivedBytes: target.receivedBytes,
     bytesPerSecond: target.bytesPerSecond,
@@ -33,6 +34,31 @@ export async function lockTargets(db: Db, where: SQL | undefined): Promise<Targe
     nextAttemptAt: target.nextAttemptAt?.getTime() ?? null,
     deadlineAt: target.deadlineAt?.getTime() ?? null,
   }));
+}
+
+/** Condition on `targets`: these ones. */
+export function among(keys: { deploymentId: string; deviceId: string }[]): SQL {
+  const json = JSON.stringify(keys.map(({ deploymentId, deviceId }) => ({ d: deploymentId, v: deviceId })));
+  return sql`(${targets.deploymentId}, ${targets.deviceId}) in
+    (select d, v from jsonb_to_recordset(${json}::jsonb) as k(d uuid, v text))`;
+}
+
+/** Applies one event to the targets that `due` claims (and locks). */
+export async function applyToDue(tx: Db, event: TargetEvent, due: SQL, now: number): Promise<Applied> {
+  const keys = await query<{ deploymentId: string; deviceId: string }>(tx, due);
+  if (keys.length === 0) return { claimed: 0, last: null, deploymentIds: [] };
+  const locked = await lockTargets(tx, among(keys));
+  const fold = new Fold(locked, now);
+  for (const target of locked) fold.apply(target, event);
+  const { deploymentIds } = await fold.save(tx);
+  return { claimed: keys.length, last: keys.at(-1)!.deviceId, deploymentIds };
+}
+
+export interface Applied {
+  claimed: number;
+  /** Device of the last one claimed. */
+  last: string | null;
+  deploymentIds: string[];
 }
 
 /** What an event of these devices may concern: what is open, what was given up without their word, and what they name. */
@@ -62,6 +88,11 @@ export class Fold {
   readonly #commands: { target: Target; command: TargetCommand }[] = [];
   readonly #timeline: { target: Target; event: TargetEvent['type']; at: number }[] = [];
 
+  /** Deployments whose rollout may have something to do. */
+  readonly #moved = new Set<string>();
+  /** Devices that have ended something, so that another deployment's turn may have come. */
+  readonly #freed = new Set<string>();
+
   constructor(locked: Target[], now: number) {
     this.#targets = new Map(locked.map((t) => [key(t), t]));
     this.#before = new Map(this.#targets);
@@ -83,6 +114,10 @@ export class Fold {
     for (const command of commands) this.#commands.push({ target: next, command });
     if (next.state !== current.state || next.attempt !== current.attempt) {
       this.#timeline.push({ target: next, event: event.type, at: this.#now });
+      this.#moved.add(next.deploymentId);
+      if (isActive(current.state) && !isActive(next.state)) this.#freed.add(next.deviceId);
+    } else if (event.type === 'subscribed' && next.state === 'pending') {
+      this.#moved.add(next.deploymentId);
     }
   }
 
@@ -90,34 +125,56 @@ export class Fold {
   async save(db: Db): Promise<{ deploymentIds: string[]; commands: number }> {
     const changed = [...this.#targets].filter(([k, t]) => this.#before.get(k) !== t).map(([, t]) => t);
     if (changed.length) await updateTargets(db, changed, this.#now);
-    if (this.#timeline.length) {
-      await db.insert(targetEvents).values(
-        this.#timeline.map(({ target, event, at }) => ({
-          deploymentId: target.deploymentId,
-          deviceId: target.deviceId,
-          at: new Date(at),
-          event,
-          state: target.state,
-          detail: target.error && [target.error.code, target.error.message].filter(Boolean).join(': '),
-        })),
-      );
-    }
-    if (this.#commands.length) {
-      await db.insert(outbox).values(
-        this.#commands.map(({ target, command }) => ({
-          deviceId: target.deviceId,
-          topic: `firmware/download/${command.type}`,
-          deploymentId: target.deploymentId,
-          attempt: command.attempt,
-          sendAt: new Date(this.#now),
-        })),
-      );
-    }
+    if (this.#timeline.length) await this.#record(db);
+    if (this.#commands.length) await this.#enqueue(db);
+    if (this.#moved.size) await mark(db, [...this.#moved]);
+    if (this.#freed.size) await markWaiting(db, [...this.#freed]);
     return {
       deploymentIds: [...new Set(changed.map((t) => t.deploymentId))],
       commands: this.#commands.length,
     };
   }
+
+  async #record(db: Db): Promise<void> {
+    const rows = this.#timeline.map(({ target, event, at }) => ({
+      d: target.deploymentId,
+      v: target.deviceId,
+      at: new Date(at).toISOString(),
+      event,
+      state: target.state,
+      detail: target.error && [target.error.code, target.error.message].filter(Boolean).join(': '),
+    }));
+    await db.execute(sql`
+      insert into target_events (deployment_id, device_id, at, event, state, detail)
+      select d, v, at, event, state, detail from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+        as r(d uuid, v text, at timestamptz, event text, state text, detail text)`);
+  }
+
+  async #enqueue(db: Db): Promise<void> {
+    const rows = this.#commands.map(({ target, command }) => ({
+      v: target.deviceId,
+      topic: `firmware/download/${command.type}`,
+      d: target.deploymentId,
+      attempt: command.attempt,
+    }));
+    await db.execute(sql`
+      insert into outbox (device_id, topic, deployment_id, attempt, send_at)
+      select v, topic, d, attempt, ${new Date(this.#now).toISOString()}::timestamptz
+      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(v text, topic text, d uuid, attempt int)`);
+  }
+}
+
+/** Rollouts to be looked at again. */
+export async function mark(db: Db, deploymentIds: string[]): Promise<void> {
+  await db.insert(rolloutMarks).values(deploymentIds.map((deploymentId) => ({ deploymentId })));
+}
+
+/** Those of the devices' other deployments that waited for the one that has ended. */
+async function markWaiting(db: Db, deviceIds: string[]): Promise<void> {
+  await db.execute(sql`
+    insert into rollout_marks (deployment_id)
+    select distinct deployment_id from targets where state = 'pending'
+      and device_id in (select value from jsonb_array_elements_text(${JSON.stringify(deviceIds)}::jsonb))`);
 }
 
 function key(t: { deploymentId: string; deviceId: string }): string {
@@ -131,6 +188,7 @@ async function updateTargets(db: Db, changed: Target[], now: number): Promise<vo
     device_id: t.deviceId,
     state: t.state,
     attempt: t.attempt,
+    attempts_forgiven: t.attemptsForgiven,
     cancel_requested: t.cancelRequested,
     received_bytes: t.receivedBytes,
     bytes_per_second: t.bytesPerSecond,
@@ -142,12 +200,13 @@ async function updateTargets(db: Db, changed: Target[], now: number): Promise<vo
   }));
   await db.execute(sql`
     update targets t
-    set state = v.state, attempt = v.attempt, cancel_requested = v.cancel_requested, received_bytes = v.received_bytes,
+    set state = v.state, attempt = v.attempt, attempts_forgiven = v.attempts_forgiven,
+        cancel_requested = v.cancel_requested, received_bytes = v.received_bytes,
         bytes_per_second = v.bytes_per_second, error_code = v.error_code, error_message = v.error_message,
         stats = v.stats, next_attempt_at = v.next_attempt_at, deadline_at = v.deadline_at,
         updated_at = ${new Date(now).toISOString()}::timestamptz
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as v(
-      deployment_id uuid, device_id text, state text, attempt int, cancel_requested boolean, received_bytes bigint,
+      deployment_id uuid, device_id text, state text, attempt int, attempts_forgiven int, cancel_requested boolean, received_bytes bigint,
       bytes_per_second double precision, error_code text, error_message text, stats jsonb,
       next_attempt_at timestamptz, deadline_at timestamptz)
     where t.deployment_id = v.deployment_id and t.device_id = v.device_id`);

@@ -18,8 +18,21 @@ import {
 import type { DownloadStats } from '#emqx/protocol.ts';
 import { devices } from '../devices/table.ts';
 import { firmwares } from '../firmware/table.ts';
-import type { Policy } from './policy.ts';
+import { defaultGate, type RolloutPolicy } from './policy.ts';
+import { type Rollout, rolloutStates } from './rollout.ts';
 import { targetStates } from './states.ts';
+
+export type RolloutMemory = Pick<Rollout, 'gates' | 'wave' | 'soakSince' | 'forgiven' | 'halted' | 'recent'>;
+
+/** Deployments made before there were waves. */
+const oneWave: RolloutMemory = {
+  gates: [defaultGate(1)],
+  wave: 0,
+  soakSince: null,
+  forgiven: [],
+  halted: null,
+  recent: [],
+};
 
 export const deployments = pgTable(
   'deployments',
@@ -28,17 +41,29 @@ export const deployments = pgTable(
     firmwareId: uuid('firmware_id')
       .notNull()
       .references(() => firmwares.id),
-    state: text({ enum: ['running', 'completed', 'cancelled'] }).notNull(),
+    state: text({ enum: rolloutStates }).notNull(),
     selection: jsonb().$type<{ regions: string[]; divisions: string[]; devices: string[] }>().notNull(),
-    policy: jsonb().$type<Policy>().notNull(),
+    policy: jsonb().$type<RolloutPolicy>().notNull(),
+    startAt: timestamp('start_at', { withTimezone: true }),
+    /** What `rollout.ts` remembers between two looks. */
+    memory: jsonb().$type<RolloutMemory>().notNull().default(oneWave),
+    /** When a dispatcher looks at it again without being told to; null: only when marked. */
+    nextLookAt: timestamp('next_look_at', { withTimezone: true }).defaultNow(),
     createdBy: text('created_by').notNull(),
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
     finishedAt: timestamp('finished_at', { withTimezone: true }),
   },
   (t) => [
     index('deployments_created').on(t.createdAt),
-    index('deployments_running').on(t.id).where(sql`state = 'running'`),
+    index('deployments_unfinished').on(t.nextLookAt).where(sql`finished_at is null`),
   ],
+);
+
+/** A deployment's targets have moved: its rollout must be looked at. Rows of their own, so that nobody waits for its lock. */
+export const rolloutMarks = pgTable(
+  'rollout_marks',
+  { id: bigserial({ mode: 'number' }).primaryKey(), deploymentId: uuid('deployment_id').notNull() },
+  (t) => [index('rollout_marks_deployment').on(t.deploymentId)],
 );
 
 /** One device's update within a deployment; written only with what `machine.ts` says. */
@@ -52,8 +77,11 @@ export const targets = pgTable(
       .notNull()
       .references(() => devices.id, { onDelete: 'cascade' }),
     component: text().notNull(),
+    /** -1: skipped when it started, so in none. */
+    wave: integer().notNull().default(0),
     state: text({ enum: targetStates }).notNull(),
     attempt: integer().notNull().default(0),
+    attemptsForgiven: integer('attempts_forgiven').notNull().default(0),
     cancelRequested: boolean('cancel_requested').notNull().default(false),
     receivedBytes: bigint('received_bytes', { mode: 'number' }).notNull().default(0),
     totalBytes: bigint('total_bytes', { mode: 'number' }).notNull(),
@@ -71,6 +99,8 @@ export const targets = pgTable(
     uniqueIndex('targets_one_active')
       .on(t.deviceId, t.component)
       .where(sql`state in ('sent', 'accepted', 'downloading', 'installing', 'cancelling')`),
+    // What a dispatcher may start, in its order.
+    index('targets_waiting').on(t.deploymentId, t.wave, t.deviceId).where(sql`state = 'pending'`),
     index('targets_pending').on(t.deviceId, t.component).where(sql`state = 'pending'`),
     index('targets_deadline').on(t.deadlineAt).where(sql`deadline_at is not null`),
     index('targets_device').on(t.deviceId),

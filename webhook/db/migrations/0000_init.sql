@@ -100,6 +100,9 @@ CREATE TABLE "deployments" (
 	"state" text NOT NULL,
 	"selection" jsonb NOT NULL,
 	"policy" jsonb NOT NULL,
+	"start_at" timestamp with time zone,
+	"memory" jsonb DEFAULT '{"gates":[{"successPercent":90,"failurePercent":20,"silencePercent":100,"soakMs":0}],"wave":0,"soakSince":null,"forgiven":[],"halted":null,"recent":[]}'::jsonb NOT NULL,
+	"next_look_at" timestamp with time zone DEFAULT now(),
 	"created_by" text NOT NULL,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"finished_at" timestamp with time zone
@@ -117,6 +120,11 @@ CREATE TABLE "outbox" (
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "rollout_marks" (
+	"id" bigserial PRIMARY KEY NOT NULL,
+	"deployment_id" uuid NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "target_events" (
 	"id" bigserial PRIMARY KEY NOT NULL,
 	"deployment_id" uuid NOT NULL,
@@ -131,8 +139,10 @@ CREATE TABLE "targets" (
 	"deployment_id" uuid NOT NULL,
 	"device_id" text NOT NULL,
 	"component" text NOT NULL,
+	"wave" integer DEFAULT 0 NOT NULL,
 	"state" text NOT NULL,
 	"attempt" integer DEFAULT 0 NOT NULL,
+	"attempts_forgiven" integer DEFAULT 0 NOT NULL,
 	"cancel_requested" boolean DEFAULT false NOT NULL,
 	"received_bytes" bigint DEFAULT 0 NOT NULL,
 	"total_bytes" bigint NOT NULL,
@@ -271,11 +281,13 @@ CREATE INDEX "certificates_unconfirmed" ON "certificates" USING btree ("revoked_
 CREATE INDEX "renewals_try_at" ON "renewals" USING btree ("try_at");--> statement-breakpoint
 CREATE INDEX "renewals_device" ON "renewals" USING btree ("device_id","id");--> statement-breakpoint
 CREATE INDEX "deployments_created" ON "deployments" USING btree ("created_at");--> statement-breakpoint
-CREATE INDEX "deployments_running" ON "deployments" USING btree ("id") WHERE state = 'running';--> statement-breakpoint
+CREATE INDEX "deployments_unfinished" ON "deployments" USING btree ("next_look_at") WHERE finished_at is null;--> statement-breakpoint
 CREATE INDEX "outbox_send_at" ON "outbox" USING btree ("send_at");--> statement-breakpoint
 CREATE INDEX "outbox_device" ON "outbox" USING btree ("device_id");--> statement-breakpoint
+CREATE INDEX "rollout_marks_deployment" ON "rollout_marks" USING btree ("deployment_id");--> statement-breakpoint
 CREATE INDEX "target_events_target" ON "target_events" USING btree ("deployment_id","device_id","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "targets_one_active" ON "targets" USING btree ("device_id","component") WHERE state in ('sent', 'accepted', 'downloading', 'installing', 'cancelling');--> statement-breakpoint
+CREATE INDEX "targets_waiting" ON "targets" USING btree ("deployment_id","wave","device_id") WHERE state = 'pending';--> statement-breakpoint
 CREATE INDEX "targets_pending" ON "targets" USING btree ("device_id","component") WHERE state = 'pending';--> statement-breakpoint
 CREATE INDEX "targets_deadline" ON "targets" USING btree ("deadline_at") WHERE deadline_at is not null;--> statement-breakpoint
 CREATE INDEX "targets_device" ON "targets" USING btree ("device_id");--> statement-breakpoint

@@ -1,0 +1,297 @@
+/**
+ * The life of one deployment, as a pure function: (rollout, tallies, event, now) → (rollout, actions). It opens waves, halts, and
+ * says how many targets may be started; `machine.ts` says what happens to each of them.
+ */
+import type { Gate, RolloutPolicy } from './policy.ts';
+
+export const rolloutStates = ['scheduled', 'running', 'paused', 'halted', 'completed', 'cancelled'] as const;
+export type RolloutState = (typeof rolloutStates)[number];
+/** Something may still be started. */
+export const unfinishedStates = [
+  'scheduled',
+  'running',
+  'paused',
+  'halted',
+] as const satisfies RolloutState[];
+
+export type HaltReason = 'failures' | 'silence' | 'gate_missed';
+export interface Halt {
+  reason: HaltReason;
+  wave: number;
+  message: string;
+  at: number;
+}
+
+/** Times are ms since 1970. */
+export interface Rollout {
+  readonly policy: RolloutPolicy;
+  readonly startAt: number | null;
+  state: RolloutState;
+  /** Gates of the waves that have devices; null until the selection is resolved. */
+  gates: Gate[] | null;
+  /** The open wave: targets of it and of the earlier ones may be started. */
+  wave: number;
+  /** Since when the open wave has its successes. */
+  soakSince: number | null;
+  /** By wave: what an operator has seen and resumed in spite of. */
+  forgiven: { failed: number; silent: number }[];
+  /** Why it was halted; kept when it ends like that. */
+  halted: Halt | null;
+  /** Starts of the last minute. */
+  recent: { at: number; count: number }[];
+  finishedAt: number | null;
+}
+
+/** Targets of one wave. `silent`: timed out, for good or before another attempt; these are pending too. */
+export interface Tally {
+  pending: number;
+  active: number;
+  succeeded: number;
+  failed: number;
+  timedOut: number;
+  silent: number;
+  /** Skipped or cancelled: they say nothing about the firmware. */
+  left: number;
+}
+
+export type RolloutEvent =
+  | { type: 'tick' }
+  | { type: 'resolved'; gates: Gate[] }
+  | { type: 'dispatched'; count: number }
+  | { type: 'pause' }
+  | { type: 'resume' }
+  | { type: 'cancel' }
+  | { type: 'retry_failed' };
+
+/** `resolve`: make the targets, then say `resolved`. `dispatch`: start at most `limit` of those waves, then say `dispatched`. */
+export type RolloutAction =
+  | { type: 'resolve' }
+  | { type: 'dispatch'; upToWave: number; limit: number }
+  | { type: 'cancel_targets' }
+  | { type: 'retry_targets' };
+
+export interface RolloutStep {
+  rollout: Rollout;
+  actions: RolloutAction[];
+}
+
+const minuteMs = 60_000;
+/** From so many answers on, their share counts, and not only the share of the whole wave. */
+const telling = 20;
+
+export function createRollout(policy: RolloutPolicy, startAt: number | null): Rollout {
+  return {
+    policy,
+    startAt,
+    state: 'scheduled',
+    gates: null,
+    wave: 0,
+    soakSince: null,
+    forgiven: [],
+    halted: null,
+    recent: [],
+    finishedAt: null,
+  };
+}
+
+/** `tallies` by wave; empty before the selection is resolved. An event that the state does not know changes nothing. */
+export function stepRollout(
+  rollout: Rollout,
+  tallies: Tally[],
+  event: RolloutEvent,
+  now: number,
+): RolloutStep {
+  const { state } = rollout;
+  switch (event.type) {
+    case 'tick':
+      return tick(rollout, tallies, now);
+    case 'resolved':
+      return stay({ ...rollout, gates: event.gates });
+    case 'dispatched':
+      return stay(count(rollout, event.count, now));
+    case 'pause':
+      return stay(state === 'running' || state === 'scheduled' ? { ...rollout, state: 'paused' } : rollout);
+    case 'resume':
+      if (state === 'halted') return stay(forgive(rollout, tallies));
+      if (state !== 'paused') return stay(rollout);
+      return stay({ ...rollout, state: rollout.gates ? 'running' : 'scheduled' });
+    case 'cancel':
+      if (state === 'completed' || state === 'cancelled') return stay(rollout);
+      return {
+        rollout: { ...rollout, state: 'cancelled', soakSince: null, finishedAt: now },
+        actions: [{ type: 'cancel_targets' }],
+      };
+    case 'retry_failed':
+      return retryFailed(rollout, tallies);
+  }
+}
+
+/** When time alone will change something (null: only news of a target will). */
+export function wakesAt(rollout: Rollout, tallies: Tally[]): number | null {
+  if (rollout.state === 'scheduled') return rollout.startAt ?? 0;
+  if (rollout.state !== 'running' || !rollout.gates) return null;
+  const times: number[] = [];
+  const gate = rollout.gates[rollout.wave];
+  if (rollout.soakSince !== null && gate) times.push(rollout.soakSince + gate.soakMs);
+  const first = rollout.recent[0];
+  const waits = sum(tallies.slice(0, rollout.wave + 1), (t) => t.pending) > 0;
+  if (first && waits && allowance(rollout, first.at) < 1) times.push(first.at + minuteMs);
+  return times.length ? Math.min(...times) : null;
+}
+
+function tick(rollout: Rollout, tallies: Tally[], now: number): RolloutStep {
+  if (rollout.state === 'scheduled') {
+    if ((rollout.startAt ?? 0) > now) return stay(rollout);
+    return { rollout: { ...rollout, state: 'running' }, actions: [{ type: 'resolve' }] };
+  }
+  if (!rollout.gates || rollout.state === 'completed' || rollout.state === 'cancelled') return stay(rollout);
+  // Also when paused or halted: nothing is left that anybody could decide about.
+  if (sum(tallies, isOpen) === 0) {
+    return stay({ ...rollout, state: 'completed', soakSince: null, finishedAt: now });
+  }
+  if (rollout.state !== 'running') return stay(rollout);
+  const halted = findHalt(rollout, tallies, now);
+  if (halted) return stay({ ...rollout, state: 'halted', halted, soakSince: null });
+
+  const gated = passGate(rollout, tallies, now);
+  if (gated.wave !== rollout.wave) return tick(gated, tallies, now);
+  const waiting = sum(tallies.slice(0, gated.wave + 1), (t) => t.pending);
+  const limit = Math.min(waiting, allowance(gated, now));
+  return {
+    rollout: gated,
+    actions: limit > 0 ? [{ type: 'dispatch', upToWave: gated.wave, limit }] : [],
+  };
+}
+
+/** The soak starts, goes on, or (when a success was taken back) starts again; after it the next wave opens. */
+function passGate(rollout: Rollout, tallies: Tally[], now: number): Rollout {
+  const { wave, gates } = rollout;
+  if (wave >= gates!.length - 1) return rollout;
+  const gate = gates![wave]!;
+  const tally = tallies[wave] ?? nothing;
+  const opened = { ...rollout, wave: wave + 1, soakSince: null };
+  if (counted(tally) === 0) return opened;
+  if (tally.succeeded < needed(rollout, wave, tally)) {
+    return rollout.soakSince === null ? rollout : { ...rollout, soakSince: null };
+  }
+  const soakSince = rollout.soakSince ?? now;
+  return now - soakSince >= gate.soakMs ? opened : { ...rollout, soakSince };
+}
+
+/** Every wave that was opened is watched: a late rollback in the first one counts as much. */
+function findHalt(rollout: Rollout, tallies: Tally[], now: number): Halt | null {
+  for (let wave = 0; wave <= rollout.wave; wave++) {
+    const tally = tallies[wave] ?? nothing;
+    const gate = rollout.gates![wave];
+    if (!gate) continue;
+    const halt = (reason: HaltReason, message: string): Halt => ({ reason, wave, message, at: now });
+    const past = forgivenOf(rollout, wave, tally);
+    const all = counted(tally) - past.failed - past.silent;
+    const failed = tally.failed - past.failed;
+    const silent = tally.silent - past.silent;
+    const answered = tally.succeeded + failed + silent;
+    const over = (n: number, percent: number) =>
+      n * 100 > percent * all || (answered >= telling && n * 100 > percent * answered);
+    if (over(failed, gate.failurePercent)) {
+      return halt('failures', `${failed} of ${all} devices failed (allowed: ${gate.failurePercent} %)`);
+    }
+    if (over(silent, gate.silencePercent)) {
+      return halt('silence', `${silent} of ${all} devices fell silent (allowed: ${gate.silencePercent} %)`);
+    }
+    const ended = isOpen(tally) === 0 && counted(tally) > 0;
+    if (wave === rollout.wave && wave < rollout.gates!.length - 1 && ended) {
+      const wanted = needed(rollout, wave, tally);
+      if (tally.succeeded < wanted) {
+        return halt('gate_missed', `${tally.succeeded} devices succeeded, the next wave needs ${wanted}`);
+      }
+    }
+  }
+  return null;
+}
+
+function needed(rollout: Rollout, wave: number, tally: Tally): number {
+  const past = forgivenOf(rollout, wave, tally);
+  const all = counted(tally) - past.failed - past.silent;
+  return Math.ceil((rollout.gates![wave]!.successPercent * all) / 100);
+}
+
+/** Of what was forgiven, what still is so: some may have been tried again or corrected. */
+function forgivenOf(rollout: Rollout, wave: number, tally: Tally): { failed: number; silent: number } {
+  const past = rollout.forgiven[wave];
+  return {
+    failed: Math.min(past?.failed ?? 0, tally.failed),
+    silent: Math.min(past?.silent ?? 0, tally.silent),
+  };
+}
+
+function forgive(rollout: Rollout, tallies: Tally[]): Rollout {
+  const forgiven = tallies.slice(0, rollout.wave + 1).map(({ failed, silent }) => ({ failed, silent }));
+  return { ...rollout, state: 'running', halted: null, forgiven };
+}
+
+function retryFailed(rollout: Rollout, tallies: Tally[]): RolloutStep {
+  const { state } = rollout;
+  const some = sum(tallies, (t) => t.failed + t.timedOut) > 0;
+  if (state === 'cancelled' || state === 'scheduled' || !some) return stay(rollout);
+  return {
+    rollout: {
+      ...rollout,
+      state: state === 'paused' ? 'paused' : 'running',
+      halted: null,
+      soakSince: null,
+      finishedAt: null,
+    },
+    actions: [{ type: 'retry_targets' }],
+  };
+}
+
+/** How many may start now. An entry leaves the window when it is a whole minute old. */
+function allowance(rollout: Rollout, now: number): number {
+  const { ratePerMinute } = rollout.policy;
+  if (ratePerMinute === null) return Number.MAX_SAFE_INTEGER;
+  const used = sum(
+    rollout.recent.filter((r) => r.at > now - minuteMs),
+    (r) => r.count,
+  );
+  return Math.max(0, ratePerMinute - used);
+}
+
+/** Starts within a second share an entry, dated by the last: never counted for too short. */
+function count(rollout: Rollout, started: number, now: number): Rollout {
+  if (started === 0 || rollout.policy.ratePerMinute === null) return rollout;
+  const recent = rollout.recent.filter((r) => r.at > now - minuteMs);
+  const last = recent.at(-1);
+  if (last && Math.floor(last.at / 1000) === Math.floor(now / 1000)) {
+    recent[recent.length - 1] = { at: Math.max(now, last.at), count: last.count + started };
+  } else {
+    recent.push({ at: now, count: started });
+  }
+  return { ...rollout, recent };
+}
+
+export const nothing: Tally = {
+  pending: 0,
+  active: 0,
+  succeeded: 0,
+  failed: 0,
+  timedOut: 0,
+  silent: 0,
+  left: 0,
+};
+
+function isOpen(tally: Tally): number {
+  return tally.pending + tally.active;
+}
+
+/** Those that count for the thresholds. */
+function counted(tally: Tally): number {
+  return tally.pending + tally.active + tally.succeeded + tally.failed + tally.timedOut;
+}
+
+function sum<T>(items: T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
+}
+
+function stay(rollout: Rollout): RolloutStep {
+  return { rollout, actions: [] };
+}

@@ -1,0 +1,315 @@
+import { eq, sql } from 'drizzle-orm';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  type Json,
+  openDatabase,
+  startTestWebhook,
+  type TestDatabase,
+  type TestDevice,
+  type TestWebhook,
+  until,
+} from '../testing.ts';
+import { deployments, targets } from './table.ts';
+
+let database: TestDatabase;
+let webhook: TestWebhook;
+let other: TestWebhook;
+let otherDatabase: Awaited<ReturnType<TestDatabase['another']>>;
+/** Two copies throughout: everything here must hold with both at work. */
+beforeAll(async () => {
+  database = await openDatabase();
+  webhook = await startTestWebhook(database);
+  otherDatabase = await database.another();
+  other = await startTestWebhook(otherDatabase, { broker: webhook.broker, objects: webhook.objects });
+});
+afterAll(async () => {
+  await webhook?.close();
+  await other?.close();
+  await otherDatabase?.close();
+  await database?.close();
+});
+
+const get = async (id: string) => (await webhook.api('GET', `/api/deployments/${id}`)).body;
+const operate = (id: string, what: string) => webhook.api('POST', `/api/deployments/${id}/${what}`);
+const is = (id: string, state: string) =>
+  until(`${state} deployment`, async () => {
+    const deployment = await get(id);
+    return deployment.state === state ? deployment : null;
+  });
+
+async function online(count: number): Promise<TestDevice[]> {
+  return Promise.all(
+    Array.from({ length: count }, async () => {
+      const device = await webhook.device();
+      await device.connect();
+      await device.subscribe();
+      return device;
+    }),
+  );
+}
+
+async function deploy(devices: TestDevice[], policy: object, more: object = {}) {
+  const firmware = await webhook.firmware();
+  const { status, body } = await webhook.api('POST', '/api/deployments', {
+    firmwareId: firmware.id,
+    devices: devices.map((d) => d.id),
+    policy,
+    ...more,
+  });
+  expect(status).toBe(201);
+  return { id: body.id as string, firmware, deployment: body };
+}
+const asked = (devices: TestDevice[]) => devices.filter((d) => d.requests().length > 0);
+const askedFor = (count: number, devices: TestDevice[]) =>
+  until(`${count} requests`, () => asked(devices).length === count);
+
+/** Whatever the dispatchers want to do about it now, they have done. */
+async function settled(id: string): Promise<Json> {
+  await database.db.update(deployments).set({ nextLookAt: sql`now()` }).where(eq(deployments.id, id));
+  await until('a look', async () => {
+    const [row] = await database.db.select().from(deployments).where(eq(deployments.id, id));
+    return row!.nextLookAt === null || row!.nextLookAt.getTime() > Date.now() + 1_000;
+  });
+  return get(id);
+}
+const later = (id: string, change: ReturnType<typeof sql>) =>
+  database.db.execute(sql`update deployments set memory = ${change}, next_look_at = now() where id = ${id}`);
+const expire = (id: string, column: 'deadline_at' | 'next_attempt_at') =>
+  database.db.execute(
+    sql`update targets set ${sql.raw(column)} = now() - interval '1 s' where deployment_id = ${id} and ${sql.raw(column)} is not null`,
+  );
+
+const staged = { waves: [{ count: 1 }, { percent: 50 }, { percent: 100 }], successPercent: 100 };
+
+describe('waves', () => {
+  test('open one after the other as devices attest success, and say how each went', async () => {
+    const devices = await online(6);
+    const { id, firmware } = await deploy(devices, staged);
+    for (const [wave, end] of [1, 3, 6].entries()) {
+      await askedFor(end, devices);
+      const now = await settled(id);
+      expect(asked(devices)).toHaveLength(end);
+      expect(now.waves.map((w: Json) => w.total)).toEqual([1, 2, 3]);
+      expect(now.waves[wave].state).toBe('open');
+      const fresh = [];
+      for (const d of asked(devices)) {
+        if ((await webhook.target(id, d)).state === 'sent') fresh.push(d);
+      }
+      for (const device of fresh) await device.result(id, firmware.sha256);
+    }
+    const done = await is(id, 'completed');
+    expect(done.waves.map((w: Json) => [w.state, w.succeeded])).toEqual([
+      ['passed', 1],
+      ['passed', 2],
+      ['passed', 3],
+    ]);
+  });
+
+  test('the next one waits for the soak', async () => {
+    const devices = await online(3);
+    const { id, firmware } = await deploy(devices, { ...staged, soakMs: 3_600_000 });
+    await askedFor(1, devices);
+    await asked(devices)[0]!.result(id, firmware.sha256);
+    const soaking = await until('the soak', async () => {
+      const now = await get(id);
+      return now.waves[0].state === 'soaking' ? now : null;
+    });
+    expect(Date.parse(soaking.waves[0].soakUntil)).toBeGreaterThan(Date.now() + 3_500_000);
+    await settled(id);
+    expect(asked(devices)).toHaveLength(1);
+    await later(id, sql`jsonb_set(memory, '{soakSince}', '1')`);
+    await askedFor(2, devices);
+  });
+});
+
+describe('a halt', () => {
+  test('on failures starts nothing more until an operator resumes, who forgives them', async () => {
+    const devices = await online(4);
+    const { id } = await deploy(devices, staged);
+    await askedFor(1, devices);
+    const [canary] = asked(devices);
+    await canary!.result(id, '0'.repeat(64), 'rolled_back', { error: { code: 'self_test_failed' } });
+    const halted = await is(id, 'halted');
+    expect(halted.halted).toMatchObject({ reason: 'failures', wave: 0 });
+    await settled(id);
+    expect(asked(devices)).toHaveLength(1);
+    const resumed = await operate(id, 'resume');
+    expect([resumed.status, resumed.body.state, resumed.body.halted]).toEqual([202, 'running', null]);
+    await askedFor(2, devices);
+  });
+
+  test('on silence: the device that was told and says nothing more', async () => {
+    const devices = await online(4);
+    const { id } = await deploy(devices, staged);
+    await askedFor(1, devices);
+    await expire(id, 'deadline_at');
+    const halted = await is(id, 'halted');
+    expect(halted.halted).toMatchObject({ reason: 'silence', wave: 0 });
+    await expire(id, 'next_attempt_at');
+    await settled(id);
+    expect(asked(devices)[0]!.requests()).toHaveLength(1);
+    expect(asked(devices)).toHaveLength(1);
+  });
+
+  test('can be cancelled', async () => {
+    const devices = await online(2);
+    const { id } = await deploy(devices, staged);
+    await askedFor(1, devices);
+    await asked(devices)[0]!.result(id, '0'.repeat(64));
+    await is(id, 'halted');
+    expect((await operate(id, 'cancel')).body).toMatchObject({
+      state: 'cancelled',
+      counts: { failed: 1, cancelled: 1 },
+    });
+    const again = await operate(id, 'resume');
+    expect([again.status, again.body.code]).toEqual([409, 'deployment_finished']);
+  });
+});
+
+describe('operators', () => {
+  test('pause: nothing starts, what is under way goes on; resume: the rest starts', async () => {
+    const devices = await online(4);
+    const { id, firmware } = await deploy(devices, { ratePerMinute: 2 });
+    await askedFor(2, devices);
+    expect((await operate(id, 'pause')).body.state).toBe('paused');
+    await later(id, sql`jsonb_set(memory, '{recent}', '[]')`);
+    for (const device of asked(devices)) await device.result(id, firmware.sha256);
+    const paused = await settled(id);
+    expect(paused).toMatchObject({ state: 'paused', counts: { succeeded: 2, pending: 2 } });
+    expect(asked(devices)).toHaveLength(2);
+    expect((await operate(id, 'resume')).body.state).toBe('running');
+    await askedFor(4, devices);
+  });
+
+  test('retry what failed: new attempts after a deployment has completed', async () => {
+    const devices = await online(2);
+    const { id, firmware } = await deploy(devices, { failurePercent: 100 });
+    await askedFor(2, devices);
+    const [bad, good] = devices as [TestDevice, TestDevice];
+    await bad.result(id, '0'.repeat(64), 'rolled_back', { error: { code: 'boot_failed' } });
+    await good.result(id, firmware.sha256);
+    await is(id, 'completed');
+    const retried = await operate(id, 'retry_failed');
+    expect([retried.status, retried.body.state, retried.body.finishedAt]).toEqual([202, 'running', null]);
+    await until('a second attempt', () => bad.requests().some((r) => r.body.attempt === 2));
+    await bad.result(id, firmware.sha256, 'succeeded', { attempt: 2 });
+    expect((await is(id, 'completed')).counts).toMatchObject({ succeeded: 2, failed: 0 });
+    expect(good.requests()).toHaveLength(1);
+  });
+
+  test('a device retried gets all its attempts again', async () => {
+    const devices = await online(1);
+    const [device] = devices as [TestDevice];
+    const { id } = await deploy(devices, { maxAttempts: 1 });
+    await askedFor(1, devices);
+    const fails = (attempt: number) =>
+      device.result(id, '0'.repeat(64), 'failed', { attempt, error: { code: 'download_failed' } });
+    await fails(1);
+    await is(id, 'completed');
+    await operate(id, 'retry_failed');
+    await until('a second attempt', () => device.requests().length === 2);
+    await fails(2);
+    expect((await is(id, 'completed')).counts.failed).toBe(1);
+  });
+});
+
+test('the rate holds for both copies together', async () => {
+  const devices = await online(9);
+  const { id } = await deploy(devices, { ratePerMinute: 4 });
+  await askedFor(4, devices);
+  await settled(id);
+  expect(asked(devices)).toHaveLength(4);
+  await later(
+    id,
+    sql`jsonb_set(memory, '{recent}', (select jsonb_agg(jsonb_set(r, '{at}', '1')) from jsonb_array_elements(memory->'recent') r))`,
+  );
+  await askedFor(8, devices);
+  await settled(id);
+  expect(asked(devices)).toHaveLength(8);
+});
+
+test('a scheduled deployment chooses its devices and starts at its time', async () => {
+  const devices = await online(2);
+  const startAt = new Date(Date.now() + 3_600_000).toISOString();
+  const { id, deployment, firmware } = await deploy(devices, {}, { startAt });
+  expect(deployment).toMatchObject({ state: 'scheduled', startAt, total: 0, waves: [] });
+  expect((await settled(id)).state).toBe('scheduled');
+  const [early] = devices as [TestDevice];
+  await early.boot(firmware.sha256, [1, 1]);
+  await database.db
+    .update(deployments)
+    .set({ startAt: sql`now()`, nextLookAt: sql`now()` })
+    .where(eq(deployments.id, id));
+  await askedFor(1, devices);
+  expect(await get(id)).toMatchObject({ state: 'running', total: 2, counts: { skipped: 1, sent: 1 } });
+});
+
+test('devices that run it, or something no firmware may replace, are skipped as such', async () => {
+  const [current, ahead, due] = (await online(3)) as [TestDevice, TestDevice, TestDevice];
+  const firmware = await webhook.firmware();
+  await current.boot(firmware.sha256, [1, 0]);
+  await ahead.boot('a'.repeat(64), [1, 0]);
+  await database.db.execute(sql`update components set security_version = 7 where device_id = ${ahead.id}`);
+  const request = { firmwareId: firmware.id, devices: [current.id, ahead.id, due.id] };
+  const dry = await webhook.api('POST', '/api/deployments/dry_run', request);
+  expect(dry.body).toMatchObject({
+    targets: 1,
+    excludedCounts: { up_to_date: 1, downgrade: 1 },
+    waves: [{ total: 1, devices: [due.id] }],
+    egressBytes: firmware.sizeBytes,
+  });
+  const { body } = await webhook.api('POST', '/api/deployments', request);
+  expect(body).toMatchObject({ total: 3, counts: { skipped: 2 }, waves: [{ total: 1 }] });
+  expect(await webhook.target(body.id, current)).toMatchObject({
+    state: 'skipped',
+    error: { code: 'up_to_date' },
+  });
+  expect((await webhook.target(body.id, ahead)).error.code).toBe('downgrade');
+  await askedFor(1, [due]);
+  expect(asked([current, ahead])).toEqual([]);
+  const timeline = await webhook.api('GET', `/api/deployments/${body.id}/targets/${current.id}/events`);
+  expect(timeline.body).toMatchObject([{ event: 'start', state: 'skipped', detail: 'up_to_date' }]);
+  const again = await webhook.api('POST', '/api/deployments/dry_run', request);
+  expect(again.body.underWay).toEqual([{ device: due.id, deployment: body.id }]);
+});
+
+test('when all devices are up to date, the deployment completes with all of them skipped', async () => {
+  const devices = await online(1);
+  const firmware = await webhook.firmware();
+  await devices[0]!.boot(firmware.sha256, [1, 0]);
+  const { body } = await webhook.api('POST', '/api/deployments', {
+    firmwareId: firmware.id,
+    devices: [devices[0]!.id],
+  });
+  expect((await is(body.id, 'completed')).counts.skipped).toBe(1);
+});
+
+test('a paused deployment that is resumed does not undo a newer one', async () => {
+  const devices = await online(1);
+  const [device] = devices as [TestDevice];
+  const { id } = await deploy(devices, {}, { startAt: new Date(Date.now() + 3_600_000).toISOString() });
+  await operate(id, 'pause');
+  const newer = await deploy(devices, {});
+  await askedFor(1, devices);
+  await device.result(newer.id, newer.firmware.sha256);
+  await is(newer.id, 'completed');
+  await database.db.update(deployments).set({ startAt: sql`now()` }).where(eq(deployments.id, id));
+  await operate(id, 'resume');
+  expect((await is(id, 'completed')).counts.skipped).toBe(1);
+  expect(device.requests()).toHaveLength(1);
+});
+
+test.each([
+  ['a last wave that leaves some out', { waves: [{ count: 1 }, { percent: 50 }] }, 'waves.1'],
+  ['waves that go back', { waves: [{ percent: 50 }, { percent: 5 }, { percent: 100 }] }, 'waves.1'],
+  ['a wave of neither count nor percent', { waves: [{}, { percent: 100 }] }, 'waves.0'],
+  ['a rate of nothing', { ratePerMinute: 0 }, 'ratePerMinute'],
+  ['more than everybody', { failurePercent: 101 }, 'failurePercent'],
+  ['a word that it does not know', { wave: [] }, ''],
+])('a policy with %s is refused', async (_, policy, path) => {
+  const firmware = await webhook.firmware();
+  const { status, body } = await webhook.api('POST', '/api/deployments', { firmwareId: firmware.id, policy });
+  expect([status, body.code]).toEqual([400, 'invalid_request']);
+  expect(body.errors.map((e: Json) => e.path)).toContain(path ? `policy.${path}` : 'policy');
+  expect(await database.db.$count(targets, eq(targets.deploymentId, firmware.id))).toBe(0);
+});

@@ -1,0 +1,82 @@
+/** Who a deployment is for: the selection resolved against what devices are and run, in one statement. */
+import { type SQL, sql } from 'drizzle-orm';
+import { type Db, query } from '../db/connect.ts';
+import { chosen } from '../devices/devices.ts';
+import { devices } from '../devices/table.ts';
+import type { Firmware } from '../firmware/firmware.ts';
+import { cutWaves, type Gate, type Wave } from './policy.ts';
+
+export type Chosen = Parameters<typeof chosen>[0];
+
+/** Of other hardware there is no target at all; the others become targets that are skipped, with this as their error code. */
+export type Reason = 'other_hardware' | 'up_to_date' | 'downgrade';
+
+/** Chosen devices as (id, reachable, reason); a reason of null is a device that gets the update. */
+export function resolved(image: Firmware, selection: Chosen): SQL {
+  return sql`
+    select ${devices.id} as id, ${devices.reachable} as reachable,
+      case when ${devices.hardware} <> ${image.hardware} then 'other_hardware'
+           when c.sha256 = ${image.sha256} then 'up_to_date'
+           when c.security_version > ${image.securityVersion}::int then 'downgrade' end as reason
+    from ${devices} left join components c on c.device_id = ${devices.id} and c.component = ${image.component}
+    where ${chosen(selection)}`;
+}
+
+/**
+ * Those that get it, numbered in the order of the waves: devices that can be reached come first, or a first wave of one could
+ * wait for good; among them the order is arbitrary but fixed for a firmware.
+ */
+export function numbered(image: Firmware, selection: Chosen): SQL {
+  return sql`
+    select id, row_number() over (order by reachable desc, md5(id || ${image.id}::text), id) as n
+    from (${resolved(image, selection)}) r where reason is null`;
+}
+
+export async function countByReason(
+  db: Db,
+  image: Firmware,
+  selection: Chosen,
+): Promise<Map<Reason | null, number>> {
+  const rows = await query<{ reason: Reason | null; n: number }>(
+    db,
+    sql`select reason, count(*)::int as n from (${resolved(image, selection)}) r group by reason`,
+  );
+  return new Map(rows.map((row) => [row.reason, row.n]));
+}
+
+/** SQL for the wave of the device numbered `n`. */
+export function waveOf(ends: number[]): SQL {
+  const branches = ends.slice(0, -1).map((end, wave) => sql`when n <= ${end}::int then ${wave}::int`);
+  return branches.length ? sql`case ${sql.join(branches, sql` `)} else ${ends.length - 1}::int end` : sql`0`;
+}
+
+/** Makes the targets and answers the gates of the waves that got any, with how many targets there are in all. */
+export async function insertTargets(
+  db: Db,
+  deploymentId: string,
+  image: Firmware,
+  selection: Chosen,
+  waves: Wave[],
+): Promise<{ gates: Gate[]; total: number }> {
+  const counts = await countByReason(db, image, selection);
+  const cut = cutWaves(waves, counts.get(null) ?? 0);
+  const skipped = (counts.get('up_to_date') ?? 0) + (counts.get('downgrade') ?? 0);
+  if (cut.length) {
+    await db.execute(sql`
+      insert into targets (deployment_id, device_id, component, wave, state, total_bytes)
+      select ${deploymentId}::uuid, id, ${image.component}, ${waveOf(cut.map((c) => c.end))}, 'pending', ${image.sizeBytes}::bigint
+      from (${numbered(image, selection)}) v`);
+  }
+  if (skipped) {
+    await db.execute(sql`
+      with made as (
+        insert into targets (deployment_id, device_id, component, wave, state, total_bytes, error_code)
+        select ${deploymentId}::uuid, id, ${image.component}, -1, 'skipped', ${image.sizeBytes}::bigint, reason
+        from (${resolved(image, selection)}) r where reason in ('up_to_date', 'downgrade')
+        on conflict do nothing
+        returning deployment_id, device_id, error_code)
+      insert into target_events (deployment_id, device_id, at, event, state, detail)
+      select deployment_id, device_id, now(), 'start', 'skipped', error_code from made`);
+  }
+  return { gates: cut.map((c) => c.gate), total: (counts.get(null) ?? 0) + skipped };
+}

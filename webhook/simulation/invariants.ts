@@ -1,0 +1,155 @@
+/** What must hold at every commit and at the end, judged without the machines. */
+import type { Target } from '../deployments/machine.ts';
+import { cutWaves, type Gate } from '../deployments/policy.ts';
+import { isOpen } from '../deployments/states.ts';
+import type { DeploymentRow, Store, TargetRow } from './store.ts';
+
+export class Violation extends Error {}
+
+interface Watch {
+  starts: number[];
+  /** By wave: since when its successes have been enough, by what is committed. */
+  enoughSince: (number | null)[];
+  /** By wave: what an operator saw and resumed in spite of. */
+  forgiven: { failed: number; silent: number }[];
+}
+
+export class Invariants {
+  readonly #handled = new Map<string, number>();
+  readonly #watched = new Map<string, Watch>();
+  readonly #ran: (deviceId: string) => ReadonlySet<string>;
+
+  constructor(ran: (deviceId: string) => ReadonlySet<string>) {
+    this.#ran = ran;
+  }
+
+  /** A critical message was folded in and committed. */
+  handled(key: string): void {
+    const times = (this.#handled.get(key) ?? 0) + 1;
+    this.#handled.set(key, times);
+    if (times > 1) throw new Violation(`critical message ${key} handled ${times} times`);
+  }
+
+  acked(key: string): void {
+    if (this.#handled.get(key) !== 1) throw new Violation(`critical message ${key} acked but not handled`);
+  }
+
+  changed(before: Target, after: Target): void {
+    const name = `${after.deploymentId}/${after.deviceId}`;
+    if (after.state === 'succeeded' && !this.#ran(after.deviceId).has(after.sha256)) {
+      throw new Violation(`${name} succeeded, but its device never ran the image`);
+    }
+    if (!isOpen(after.state) && after.deadlineAt !== null)
+      throw new Violation(`${name} closed with a deadline`);
+    if (isOpen(after.state) && after.state !== 'pending' && after.deadlineAt === null) {
+      throw new Violation(`${name} ${after.state} without a deadline`);
+    }
+    if (after.attempt < before.attempt) throw new Violation(`${name}: the attempt went back`);
+    if (after.attempt - after.attemptsForgiven > after.policy.maxAttempts) {
+      throw new Violation(`${name}: more attempts than allowed`);
+    }
+  }
+
+  /** Targets were started; `seen` are all of the deployment's as the decision saw them, the deployment's row as others see it now. */
+  started(row: DeploymentRow, started: TargetRow[], seen: TargetRow[], decidedAt: number): void {
+    const { state, policy } = row.rollout;
+    if (state !== 'running')
+      throw new Violation(`${row.id} is ${state} and ${started[0]!.deviceId} was started`);
+    const watch = this.#watch(row);
+    for (let wave = 0; wave <= Math.max(...started.map((t) => t.wave)); wave++) {
+      const gate = row.rollout.gates![wave]!;
+      const { failed, silent, all } = this.#judge(row, seen, wave);
+      if (failed * 100 > gate.failurePercent * all) {
+        throw new Violation(`${row.id}: started although ${failed} of ${all} failed in wave ${wave}`);
+      }
+      if (silent * 100 > gate.silencePercent * all) {
+        throw new Violation(`${row.id}: started although ${silent} of ${all} are silent in wave ${wave}`);
+      }
+    }
+    for (const target of started.filter((t) => t.attempt === 1 && t.wave > 0)) {
+      const before = target.wave - 1;
+      const empty = !seen.some((t) => t.wave === before && t.state !== 'skipped' && t.state !== 'cancelled');
+      const since = watch.enoughSince[before] ?? null;
+      const soaked = since !== null && decidedAt - since >= row.rollout.gates![before]!.soakMs;
+      if (!empty && !soaked) {
+        throw new Violation(
+          `${row.id}: wave ${target.wave} was started before wave ${before} had passed its gate`,
+        );
+      }
+    }
+    watch.starts.push(...started.map(() => decidedAt));
+    const inMinute = watch.starts.filter((at) => at > decidedAt - 60_000).length;
+    if (policy.ratePerMinute !== null && inMinute > policy.ratePerMinute) {
+      throw new Violation(`${row.id}: ${inMinute} starts in a minute, ${policy.ratePerMinute} allowed`);
+    }
+  }
+
+  /** Notes when gates come to hold. Once is enough: a success that is taken back after the next wave has opened closes nothing. */
+  committed(row: DeploymentRow, targets: TargetRow[], now: number): void {
+    const watch = this.#watch(row);
+    row.rollout.gates?.forEach((gate, wave) => {
+      const { all, succeeded } = this.#judge(row, targets, wave);
+      const enough = succeeded >= Math.ceil((gate.successPercent * all) / 100);
+      if (enough) watch.enoughSince[wave] ??= now;
+    });
+  }
+
+  resumed(row: DeploymentRow, targets: TargetRow[]): void {
+    const watch = this.#watch(row);
+    watch.forgiven = (row.rollout.gates ?? []).map((_, wave) => {
+      const mine = targets.filter((t) => t.wave === wave);
+      return { failed: mine.filter(hasFailed).length, silent: mine.filter(isSilent).length };
+    });
+  }
+
+  ended(store: Store): void {
+    for (const target of store.tables.targets.values()) {
+      if (isOpen(target.state)) {
+        throw new Violation(`${target.deploymentId}/${target.deviceId} is stuck in ${target.state}`);
+      }
+    }
+    for (const { id, rollout } of store.tables.deployments.values()) {
+      if (rollout.state !== 'completed' && rollout.state !== 'cancelled') {
+        throw new Violation(`${id} is stuck in ${rollout.state}`);
+      }
+    }
+  }
+
+  #judge(row: DeploymentRow, targets: TargetRow[], wave: number) {
+    const mine = targets.filter((t) => t.wave === wave && t.state !== 'skipped' && t.state !== 'cancelled');
+    const past = this.#watch(row).forgiven[wave] ?? { failed: 0, silent: 0 };
+    const [failed, silent] = [mine.filter(hasFailed).length, mine.filter(isSilent).length];
+    const forgiven = { failed: Math.min(past.failed, failed), silent: Math.min(past.silent, silent) };
+    return {
+      failed: failed - forgiven.failed,
+      silent: silent - forgiven.silent,
+      all: mine.length - forgiven.failed - forgiven.silent,
+      succeeded: mine.filter((t) => t.state === 'succeeded').length,
+    };
+  }
+
+  #watch(row: DeploymentRow): Watch {
+    let watch = this.#watched.get(row.id);
+    if (!watch) {
+      watch = { starts: [], enoughSince: [], forgiven: [] };
+      this.#watched.set(row.id, watch);
+    }
+    return watch;
+  }
+}
+
+function hasFailed(t: Target): boolean {
+  return t.state === 'failed' || t.state === 'rolled_back';
+}
+
+export function isSilent(t: Target): boolean {
+  const waits = t.state === 'pending' && t.error?.code === 'timed_out' && t.attempt > t.attemptsForgiven;
+  return t.state === 'timed_out' || waits;
+}
+
+/** Waves as the selection's resolution deals them, positionally. */
+export function dealWaves(row: DeploymentRow, count: number): { gates: Gate[]; waves: number[] } {
+  const cut = cutWaves(row.rollout.policy.waves, count);
+  const waves = Array.from({ length: count }, (_, i) => cut.findIndex(({ end }) => i < end));
+  return { gates: cut.map((c) => c.gate), waves };
+}
