@@ -3,6 +3,8 @@ import { createCrlPublisher } from './crl.ts';
 import { openHierarchy } from './hierarchy.ts';
 import { createIssuer } from './issue.ts';
 import { type Lifetimes, validateProfiles } from './profiles.ts';
+import { rotate } from './rotation.ts';
+import type { Signer } from './signer.ts';
 import { type CertificateRecord, openStore } from './store.ts';
 
 export interface AuthorityOptions {
@@ -16,6 +18,8 @@ export interface AuthorityOptions {
   lifetimes?: Lifetimes;
   /** http: address under which `crl.pem` is published; then certificates name it. */
   crlUrl?: string;
+  /** Puts something in front of each issuing CA's key: a meter, a limit, or a KMS that holds the same key. */
+  wrapSigner?: (signer: Signer) => Signer;
   /** Milliseconds since 1970; for tests. */
   now?: () => number;
 }
@@ -23,6 +27,11 @@ export interface AuthorityOptions {
 export interface LocalAuthority extends RevokingAuthority {
   /** What is written down about a serial (upper-case hex), and whether it has been revoked. */
   find(serial: string): Promise<{ record: CertificateRecord; revoked: boolean } | undefined>;
+  /**
+   * A new issuing CA, from which all leaves come from now on.
+   * @throws CaError root_missing
+   */
+  rotate(): Promise<{ number: number }>;
 }
 
 /**
@@ -30,24 +39,39 @@ export interface LocalAuthority extends RevokingAuthority {
  * @throws CaError passphrase_wrong | hierarchy_damaged | config_invalid
  */
 export async function openAuthority(options: AuthorityOptions): Promise<LocalAuthority> {
-  const { dir, passphrase, name, crlUrl, now = Date.now } = options;
+  const { dir, passphrase, name, crlUrl, wrapSigner, now = Date.now } = options;
   const profiles = validateProfiles(options.lifetimes);
-  if (crlUrl !== undefined && !/^http:\/\/[\x21-\x7e]{1,500}$/.test(crlUrl)) {
-    throw new CaError('config_invalid', 'crlUrl must be an http: address (EMQX fetches no other)');
+  if (crlUrl !== undefined && !/^http:\/\/[!-"$->@-~]{1,500}$/.test(crlUrl)) {
+    throw new CaError(
+      'config_invalid',
+      'crlUrl must be an http: address (EMQX fetches no other) without a query',
+    );
   }
-  const hierarchy = await openHierarchy({
+  const place = {
     dir,
     now,
     ...(passphrase === undefined ? {} : { passphrase }),
     ...(name ? { name } : {}),
-  });
-  const store = openStore(dir);
-  const publisher = createCrlPublisher({ dir, issuer: hierarchy.issuer, store, crlUrl, now });
+    ...(wrapSigner ? { wrapSigner } : {}),
+  };
+  const hierarchy = await openHierarchy(place);
+  const store = await openStore(dir);
+  const publisher = createCrlPublisher({ dir, hierarchy, store, crlUrl, now });
 
   return {
     issue: createIssuer({ hierarchy, profiles, store, crlUrl, now }),
-    trust: async () => ({ root: hierarchy.root, issuing: hierarchy.issuing }),
-    crl: () => publisher.current(),
+    async trust() {
+      const issuers = await hierarchy.issuers();
+      return { root: hierarchy.root, issuing: issuers.map(({ certificate }) => certificate).join('') };
+    },
+    crl: async () => (await publisher.current()).map(({ pem }) => pem).join(''),
+    crls: () => publisher.current(),
+    async rotate() {
+      const done = await rotate(place);
+      await hierarchy.refresh();
+      await publisher.current();
+      return done;
+    },
 
     async find(serial) {
       const record = await store.get(serial);
@@ -59,7 +83,13 @@ export async function openAuthority(options: AuthorityOptions): Promise<LocalAut
       if (record?.state !== 'issued')
         throw new CaError('certificate_unknown', `no certificate has the serial ${serial}`);
       const revokedAt = new Date(Math.floor(now() / 1000) * 1000).toISOString();
-      const fresh = await store.revoke({ serial, reason, revokedAt, notAfter: record.notAfter });
+      const fresh = await store.revoke({
+        serial,
+        issuer: record.issuer,
+        reason,
+        revokedAt,
+        notAfter: record.notAfter,
+      });
       if (!fresh) throw new CaError('already_revoked', `${serial} has been revoked already`);
       await publisher.publish();
       return { serial, revokedAt };

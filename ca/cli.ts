@@ -1,6 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { fingerprintOf } from './authorities.ts';
 import { openAuthority } from './authority.ts';
 import {
   CaError,
@@ -11,21 +12,40 @@ import {
 } from './client.ts';
 import { readEnv, toConfig } from './config.ts';
 import { replaceFile } from './durable-files.ts';
-import { fingerprintOf, hasHierarchy } from './hierarchy.ts';
+import { createRootOnly, hasHierarchy } from './hierarchy.ts';
 import { issueKeyPair } from './key-pair.ts';
+import { splitPem } from './pem.ts';
+import { provision } from './provision.ts';
+import { readDeviceList } from './provision-list.ts';
+import { connectRegistry } from './registration.ts';
+import { installIssuing, requestIssuing, signIssuingRequest } from './rotation.ts';
 
 const help = `npm run ca -- <command> [options]      the certificate authority, on the machine that holds its keys
 
   init                    make root and issuing CA; print their fingerprints
+    --root-only           a root and nothing else, on a machine that is kept offline
   issue                   make a key and a certificate, or sign a CSR
     --profile NAME        ${profileNames.join(', ')} (default: service)
     --name NAME           common name
     --names A,B           DNS names and IP addresses for the SAN
     --out DIR             writes key.pem, cert.pem (leaf and issuing CA) and ca.pem (root and issuing CA)
     --csr FILE            signs this CSR instead of making a key; prints leaf and chain, or writes them to --out
+  provision               keys and certificates for a production run; the same command again goes on where it was stopped
+    --csv FILE            a header and a line for each device: id, and any of hardware, name, region, division, csr
+    --out DIR             DIR/<id>/key.pem and cert.pem, DIR/ca.pem; no key where the device made its own (csr: PEM or a path)
+    --url URL             also registers the devices at this webhook (needs hardware, and FLOTA_API_TOKEN)
   revoke SERIAL           revoke one certificate and publish a new CRL
     --reason REASON       ${Object.keys(revocationReasons).join(', ')}
-  crl                     print the current CRL
+  crl                     print the current CRLs
+  rotate                  a new issuing CA; the ones before it stay trusted until they expire (needs the root's key here)
+  request-issuing         where the root is kept elsewhere: make the key of a new issuing CA here and print its request
+    --out FILE            … into a file
+  sign-issuing            at the root: sign such a request
+    --csr FILE            the request
+    --out FILE            where its certificate goes (default: print it)
+  install-issuing         take the certificate into use
+    --cert FILE           what the root has signed
+    --root FILE           the root's certificate (root.pem); needed the first time
 
   --dir DIR               the authority's directory (default: CA_DIR, or .flota/ca)
   --help
@@ -53,6 +73,11 @@ async function run(args: string[]): Promise<void> {
       out: { type: 'string' },
       csr: { type: 'string' },
       reason: { type: 'string', default: 'unspecified' },
+      'root-only': { type: 'boolean', default: false },
+      cert: { type: 'string' },
+      csv: { type: 'string' },
+      url: { type: 'string' },
+      root: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -66,9 +91,19 @@ async function run(args: string[]): Promise<void> {
   const options = { ...config, dir: values.dir ?? config.dir };
   switch (command) {
     case 'init':
-      return init(options);
+      return values['root-only'] ? initRoot(options) : init(options);
+    case 'rotate':
+      return rotated(options);
+    case 'request-issuing':
+      return put(await requestIssuing(atPresent(options)), values.out);
+    case 'sign-issuing':
+      return signed(options, values.csr, values.out);
+    case 'install-issuing':
+      return installed(options, values.cert, values.root);
     case 'issue':
       return issue(options, values);
+    case 'provision':
+      return provisionAll(options, config.apiToken, values);
     case 'revoke':
       return revoke(options, argument, values.reason);
     case 'crl':
@@ -87,6 +122,48 @@ async function init(options: Options): Promise<void> {
   console.log(existed ? `already there: ${options.dir}` : `made: ${options.dir}`);
   console.log(`root    sha256 ${fingerprintOf(root)}`);
   console.log(`issuing sha256 ${fingerprintOf(issuing)}`);
+}
+
+function atPresent(options: Options): Options & { now: () => number } {
+  return { ...options, now: Date.now };
+}
+
+async function initRoot(options: Options): Promise<void> {
+  const root = await createRootOnly(atPresent(options));
+  console.log(`made: ${join(options.dir, 'hierarchy')}`);
+  console.log(`root    sha256 ${fingerprintOf(root)}`);
+}
+
+async function rotated(options: Options): Promise<void> {
+  const authority = await openAuthority(options);
+  const { number } = await authority.rotate();
+  const [issuing = ''] = splitPem((await authority.trust()).issuing);
+  console.log(`issuing CA ${number} signs from now on`);
+  console.log(`issuing sha256 ${fingerprintOf(issuing)}`);
+}
+
+async function signed(options: Options, csr: string | undefined, out: string | undefined): Promise<void> {
+  if (!csr) throw new CaError('request_invalid', 'sign-issuing needs --csr');
+  const request = { ...atPresent(options), csr: await readFile(csr, 'utf8') };
+  await put(await signIssuingRequest(request), out);
+}
+
+async function installed(
+  options: Options,
+  cert: string | undefined,
+  root: string | undefined,
+): Promise<void> {
+  if (!cert) throw new CaError('request_invalid', 'install-issuing needs --cert');
+  const certificate = await readFile(cert, 'utf8');
+  const given = root === undefined ? {} : { root: await readFile(root, 'utf8') };
+  const { number } = await installIssuing({ ...atPresent(options), certificate, ...given });
+  console.log(`issuing CA ${number} signs from now on`);
+  console.log(`issuing sha256 ${fingerprintOf(certificate)}`);
+}
+
+async function put(pem: string, out: string | undefined): Promise<void> {
+  if (out) await replaceFile(out, pem);
+  else process.stdout.write(pem);
 }
 
 interface IssueArguments {
@@ -117,6 +194,33 @@ async function issue(options: Options, args: IssueArguments): Promise<void> {
   await replaceFile(join(args.out, 'cert.pem'), chain);
   await replaceFile(join(args.out, 'ca.pem'), root + issuing);
   console.log(`${args.out}: ${issued.commonName}, serial ${issued.serial}, until ${issued.notAfter}`);
+}
+
+async function provisionAll(
+  options: Options,
+  apiToken: string | undefined,
+  { csv, out, url }: { csv?: string; out?: string; url?: string },
+): Promise<void> {
+  if (!csv || !out) throw new CaError('request_invalid', 'provision needs --csv and --out');
+  if (url && !URL.canParse(url)) throw new CaError('request_invalid', '--url is not an address');
+  if (url && !apiToken) throw new CaError('request_invalid', 'provision with --url needs FLOTA_API_TOKEN');
+  const devices = readDeviceList(csv, { hardware: url !== undefined });
+  const stop = new AbortController();
+  // The second time the system's own way of ending a process applies.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  const result = await provision({
+    authority: await openAuthority(options),
+    devices,
+    out,
+    ...(url && apiToken ? { registry: connectRegistry(url, apiToken) } : {}),
+    progress: process.stderr,
+    stop: stop.signal,
+  });
+  console.log(
+    `${result.made} made, ${result.before} there before, ${result.failed} failed, ${result.left} left: ${out}`,
+  );
+  if (result.left > 0) console.log('stopped; the same command goes on from here');
+  if (result.left + result.failed > 0) process.exitCode = stop.signal.aborted ? 130 : 1;
 }
 
 async function revoke(options: Options, serial: string | undefined, reason: string): Promise<void> {

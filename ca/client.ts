@@ -27,6 +27,12 @@ export const caErrorCodes = [
   'passphrase_wrong',
   'hierarchy_damaged',
   'issuer_expired',
+  'issuer_missing',
+  'issuing_mismatch',
+  'root_missing',
+  'directory_busy',
+  'overloaded',
+  'registration_failed',
   'config_invalid',
   'ca_unavailable',
   'internal',
@@ -84,15 +90,26 @@ export type RevocationReason = keyof typeof revocationReasons;
 export interface CertificateAuthority {
   /** The same CSR for the same profile and name gets the same certificate while that is in its first half of life. */
   issue(request: IssueRequest): Promise<IssuedCertificate>;
-  /** PEM of the two authorities. */
+  /** PEM: the root, and every issuing CA that has not expired, the one that signs now first. */
   trust(): Promise<{ root: string; issuing: string }>;
+}
+
+export interface PublishedCrl {
+  /** What the file is called beside the address that certificates name: `crl.pem`, `crl-2.pem`, … */
+  name: string;
+  pem: string;
+  number: number;
+  /** RFC 3339. */
+  nextUpdate: string;
 }
 
 export interface RevokingAuthority extends CertificateAuthority {
   /** @throws CaError certificate_unknown | already_revoked */
   revoke(serial: string, reason: RevocationReason): Promise<{ serial: string; revokedAt: string }>;
-  /** The current CRL, PEM. */
+  /** The current CRLs, PEM, one behind the other. */
   crl(): Promise<string>;
+  /** One for each issuing CA that has not expired, the newest CA first. */
+  crls(): Promise<PublishedCrl[]>;
 }
 
 export interface AuthorityConnection extends RevokingAuthority {
@@ -107,6 +124,8 @@ export interface ConnectOptions {
   key: string;
   ca: string;
   timeoutMs?: number;
+  /** Requests at the same time; others wait for them here. */
+  maxConnections?: number;
 }
 
 const issuedSchema = z.object({
@@ -120,7 +139,9 @@ const issuedSchema = z.object({
 });
 const trustSchema = z.object({ root: z.string(), issuing: z.string() });
 const revokedSchema = z.object({ serial: z.string(), revokedAt: z.string() });
-const crlSchema = z.object({ crl: z.string() });
+const crlSchema = z.object({
+  crls: z.array(z.object({ name: z.string(), pem: z.string(), number: z.number(), nextUpdate: z.string() })),
+});
 const problemSchema = z.object({ code: z.enum(caErrorCodes), detail: z.string() });
 
 const maxAnswerBytes = 32 * 1024 * 1024;
@@ -129,8 +150,15 @@ const maxAnswerBytes = 32 * 1024 * 1024;
 export function connectAuthority(options: ConnectOptions): AuthorityConnection {
   const base = new URL(options.url);
   if (base.protocol !== 'https:') throw new CaError('config_invalid', 'the CA is reached over https only');
-  const { cert, key, ca, timeoutMs = 10_000 } = options;
-  const agent = new Agent({ cert, key, ca, keepAlive: true, maxSockets: 8, minVersion: 'TLSv1.2' });
+  const { cert, key, ca, timeoutMs = 10_000, maxConnections = 32 } = options;
+  const agent = new Agent({
+    cert,
+    key,
+    ca,
+    keepAlive: true,
+    maxSockets: maxConnections,
+    minVersion: 'TLSv1.2',
+  });
 
   async function call<T>(method: string, path: string, schema: z.ZodType<T>, body?: unknown): Promise<T> {
     const answer = await send(base, agent, method, path, body, timeoutMs);
@@ -149,7 +177,8 @@ export function connectAuthority(options: ConnectOptions): AuthorityConnection {
     issue: (issueRequest) => call('POST', '/issue', issuedSchema, issueRequest),
     trust: () => call('GET', '/trust', trustSchema),
     revoke: (serial, reason) => call('POST', '/revoke', revokedSchema, { serial, reason }),
-    crl: async () => (await call('GET', '/crl', crlSchema)).crl,
+    crl: async () => (await call('GET', '/crl', crlSchema)).crls.map(({ pem }) => pem).join(''),
+    crls: async () => (await call('GET', '/crl', crlSchema)).crls,
     close: () => agent.destroy(),
   };
 }

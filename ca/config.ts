@@ -12,6 +12,8 @@ export interface CaConfig {
   callers: string[];
   passphrase?: string;
   crlUrl?: string;
+  /** For the webhook's REST API, in bulk provisioning. */
+  apiToken?: string;
   lifetimes: Lifetimes;
 }
 
@@ -54,6 +56,7 @@ export function toConfig(env: Environment): CaConfig {
   };
   if (config.names.length === 0) problems.push('CA_NAMES must name at least one host');
   if (config.callers.length === 0) problems.push('CA_CALLERS must name at least one caller');
+  if (env.FLOTA_API_TOKEN) config.apiToken = env.FLOTA_API_TOKEN;
   if (env.CA_CRL_URL) {
     if (env.CA_CRL_URL.startsWith('http://')) config.crlUrl = env.CA_CRL_URL;
     else problems.push('CA_CRL_URL must be an http: address');

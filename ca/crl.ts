@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import * as pkijs from 'pkijs';
 import { ecdsaWithSha256, positiveInteger, signTbs, time } from './certificate.ts';
-import { revocationReasons } from './client.ts';
+import { type PublishedCrl, revocationReasons } from './client.ts';
 import { replaceFile } from './durable-files.ts';
 import { authorityKeyIdentifier, crlNumber, issuingDistributionPoint, reasonCode } from './extensions.ts';
-import type { Issuer } from './hierarchy.ts';
+import type { Hierarchy, Issuer } from './hierarchy.ts';
+import { withLock } from './lock.ts';
 import { encodePem } from './pem.ts';
 import type { CertificateStore, Revocation } from './store.ts';
 
@@ -17,13 +18,13 @@ export const crlRefreshMs = day;
 
 export interface CrlContext {
   dir: string;
-  issuer: Issuer;
+  hierarchy: Hierarchy;
   store: CertificateStore;
   crlUrl?: string;
   now: () => number;
 }
 
-/** The number of the CRL and when it was made, beside the PEM that is published. */
+/** The number of a CRL and when it was made, beside the PEM that is published. */
 interface CrlState {
   number: number;
   thisUpdate: number;
@@ -31,53 +32,70 @@ interface CrlState {
 }
 
 export interface CrlPublisher {
-  /** The CRL on disk, or a new one when that is a day old. */
-  current(): Promise<string>;
-  /** Makes a new one now. */
-  publish(): Promise<string>;
+  /** One for each issuing CA that lives, the newest CA first: those on disk, or new ones when they are a day old. */
+  current(): Promise<PublishedCrl[]>;
+  /** Makes new ones now. */
+  publish(): Promise<PublishedCrl[]>;
 }
 
-/** Keeps `crl.pem` under dir, a static file for any web server. */
-export function createCrlPublisher(context: CrlContext): CrlPublisher {
-  let last: Promise<unknown> = Promise.resolve();
+/** `crl.pem` is the first issuing CA's, `crl-2.pem` the second's: in a directory, and at the addresses that certificates name. */
+export function crlAddress(address: string, number: number): string {
+  if (number === 1) return address;
+  const { dir, name, ext } = posix.parse(address);
+  return `${dir ? `${dir}/` : ''}${name}-${number}${ext}`;
+}
 
-  async function make(): Promise<string> {
+/** Keeps `crl.pem` and its successors under dir, static files for any web server. */
+export function createCrlPublisher(context: CrlContext): CrlPublisher {
+  const path = (number: number, ext: string) => join(context.dir, crlAddress(`crl.${ext}`, number));
+
+  /** @param kept a younger one than this is left as it is; null: none is */
+  async function make(issuer: Issuer, kept: number | null): Promise<PublishedCrl> {
     const now = context.now();
-    const previous = await readState(context.dir);
-    // RFC 5280 §5.2.3: ever increasing; the clock keeps two processes on one directory apart.
+    const previous = await readState(path(issuer.number, 'json'));
+    if (previous && kept !== null && now - previous.thisUpdate < kept) return toPublished(issuer, previous);
+    // RFC 5280 §5.2.3: ever increasing, also when the state was lost.
     const number = Math.max((previous?.number ?? 0) + 1, now);
-    const pem = await signCrl(context, await context.store.listRevocations(), number, now);
-    const state: CrlState = { number, thisUpdate: now, pem };
-    await replaceFile(join(context.dir, 'crl.json'), JSON.stringify(state));
-    await replaceFile(join(context.dir, 'crl.pem'), pem);
-    return pem;
+    const revoked = (await context.store.listRevocations()).filter((entry) => entry.issuer === issuer.id);
+    const state = { number, thisUpdate: now, pem: await signCrl(context, issuer, revoked, number, now) };
+    await replaceFile(path(issuer.number, 'json'), JSON.stringify(state));
+    await replaceFile(path(issuer.number, 'pem'), state.pem);
+    return toPublished(issuer, state);
   }
 
-  /** One at a time, so that numbers and files follow each other. */
-  function publish(): Promise<string> {
-    const next = last.then(make, make);
-    last = next.catch(() => undefined);
-    return next;
+  /** One at a time, of all processes: or a list read earlier could be published later. */
+  function publishAll(kept: number | null): Promise<PublishedCrl[]> {
+    return withLock(context.dir, async () => {
+      const all: PublishedCrl[] = [];
+      for (const issuer of await context.hierarchy.issuers()) all.push(await make(issuer, kept));
+      return all;
+    });
   }
 
   return {
-    publish,
+    publish: () => publishAll(null),
     async current() {
-      await last;
-      const state = await readState(context.dir);
-      if (state && context.now() - state.thisUpdate < crlRefreshMs) return state.pem;
-      return publish();
+      const issuers = await context.hierarchy.issuers();
+      const states = await Promise.all(issuers.map(({ number }) => readState(path(number, 'json'))));
+      const fresh = states.every((state) => state && context.now() - state.thisUpdate < crlRefreshMs);
+      if (!fresh) return publishAll(crlRefreshMs);
+      return issuers.map((issuer, index) => toPublished(issuer, states[index]!));
     },
   };
 }
 
+function toPublished(issuer: Issuer, { number, thisUpdate, pem }: CrlState): PublishedCrl {
+  const nextUpdate = new Date(thisUpdate + crlLifetimeMs).toISOString();
+  return { name: crlAddress('crl.pem', issuer.number), pem, number, nextUpdate };
+}
+
 async function signCrl(
   context: CrlContext,
+  issuer: Issuer,
   revocations: readonly Revocation[],
   number: number,
   now: number,
 ): Promise<string> {
-  const { issuer } = context;
   const crl = new pkijs.CertificateRevocationList();
   crl.version = 1;
   crl.signature = ecdsaWithSha256();
@@ -92,7 +110,7 @@ async function signCrl(
     extensions: [
       authorityKeyIdentifier(issuer.keyId),
       crlNumber(number),
-      issuingDistributionPoint(context.crlUrl),
+      issuingDistributionPoint(context.crlUrl && crlAddress(context.crlUrl, issuer.number)),
     ],
   });
   // encodeTBS is protected in pkijs' types for CRLs only; signing goes through our Signer, not through a CryptoKey.
@@ -109,9 +127,9 @@ function toEntry(revocation: Revocation): pkijs.RevokedCertificate {
   });
 }
 
-async function readState(dir: string): Promise<CrlState | undefined> {
+async function readState(path: string): Promise<CrlState | undefined> {
   try {
-    return JSON.parse(await readFile(join(dir, 'crl.json'), 'utf8')) as CrlState;
+    return JSON.parse(await readFile(path, 'utf8')) as CrlState;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

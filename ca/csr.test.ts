@@ -1,11 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalAuthority, openAuthority } from './authority.ts';
 import { CaError } from './client.ts';
 import { readRequest } from './csr.ts';
-import { makeRequest } from './key-pair.ts';
 import { decodePem, encodePem } from './pem.ts';
 import { validateProfiles } from './profiles.ts';
 import { openWorkspace, type Workspace } from './test-openssl.ts';
@@ -38,9 +36,9 @@ function request(newkey: string[], ...more: string[]): string {
 }
 const p256 = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
 
-function codeOf(pem: string): string {
+async function codeOf(pem: string): Promise<string> {
   try {
-    readRequest(pem, keys);
+    await readRequest(pem, keys);
     return 'accepted';
   } catch (error) {
     if (error instanceof CaError) return error.code;
@@ -53,13 +51,13 @@ describe('a CSR', () => {
     ['P-256', p256],
     ['P-384', ['ec', '-pkeyopt', 'ec_paramgen_curve:P-384']],
     ['RSA 2048', ['rsa:2048']],
-  ])('with a key of %s is accepted', (_, newkey) => {
-    expect(readRequest(request(newkey), keys).commonName).toBe('dev-1');
+  ])('with a key of %s is accepted', async (_, newkey) => {
+    expect((await readRequest(request(newkey), keys)).commonName).toBe('dev-1');
   });
 
-  it('signed with SHA-384, with a challenge password or more parts in its subject is accepted', () => {
-    expect(codeOf(request(p256, '-sha384'))).toBe('accepted');
-    expect(codeOf(request(p256, '-subj', '/O=x/CN=dev-1/serialNumber=0A'))).toBe('accepted');
+  it('signed with SHA-384, with a challenge password or more parts in its subject is accepted', async () => {
+    expect(await codeOf(request(p256, '-sha384'))).toBe('accepted');
+    expect(await codeOf(request(p256, '-subj', '/O=x/CN=dev-1/serialNumber=0A'))).toBe('accepted');
   });
 
   it.each([
@@ -70,8 +68,8 @@ describe('a CSR', () => {
     ['secp256k1', ['ec', '-pkeyopt', 'ec_paramgen_curve:secp256k1'], 'csr_key_refused'],
     ['explicit curve parameters', [...p256, '-pkeyopt', 'ec_param_enc:explicit'], 'csr_key_refused'],
     ['Ed25519', ['ed25519'], 'csr_key_refused'],
-  ])('with a key of %s is refused', (_, newkey, code) => {
-    expect(codeOf(request(newkey))).toBe(code);
+  ])('with a key of %s is refused', async (_, newkey, code) => {
+    expect(await codeOf(request(newkey))).toBe(code);
   });
 
   it.each([
@@ -87,8 +85,8 @@ describe('a CSR', () => {
     ['subjectAltName=DNS:*.example', 'csr_name_refused'],
     ['subjectAltName=DNS:10.0.0.1', 'csr_name_refused'],
     ['subjectAltName=IP:10.0.0.1', 'accepted'],
-  ])('that asks for %s is %s', (extension, code) => {
-    expect(codeOf(request(p256, '-addext', extension))).toBe(code);
+  ])('that asks for %s is %s', async (extension, code) => {
+    expect(await codeOf(request(p256, '-addext', extension))).toBe(code);
   });
 
   it('that asks for a purpose that its profile does not have is refused', async () => {
@@ -112,21 +110,21 @@ describe('a CSR', () => {
     }
   });
 
-  it('whose signature is not by its key is refused', () => {
+  it('whose signature is not by its key is refused', async () => {
     const [one, other] = [request(p256), request(p256)].map((pem) => decodePem(pem, ['CERTIFICATE REQUEST']));
     const mixed = Buffer.from(one!);
     // The last 60 bytes lie within the signature value.
     mixed.set(other!.subarray(-60), mixed.length - 60);
     expect(['csr_signature_invalid', 'csr_malformed']).toContain(
-      codeOf(encodePem('CERTIFICATE REQUEST', mixed)),
+      await codeOf(encodePem('CERTIFICATE REQUEST', mixed)),
     );
   });
 
-  it('must be one PEM block and nothing else', () => {
+  it('must be one PEM block and nothing else', async () => {
     const good = request(p256);
-    expect(codeOf(`\n${good}\n`)).toBe('accepted');
-    expect(codeOf(good.replaceAll('\n', '\r\n'))).toBe('accepted');
-    expect(codeOf(good.replaceAll('CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST'))).toBe('accepted');
+    expect(await codeOf(`\n${good}\n`)).toBe('accepted');
+    expect(await codeOf(good.replaceAll('\n', '\r\n'))).toBe('accepted');
+    expect(await codeOf(good.replaceAll('CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST'))).toBe('accepted');
     for (const bad of [
       '',
       'hello',
@@ -142,13 +140,13 @@ describe('a CSR', () => {
         Buffer.concat([decodePem(good, ['CERTIFICATE REQUEST']), Buffer.of(0)]),
       ),
     ]) {
-      expect(codeOf(bad)).toBe('csr_malformed');
+      expect(await codeOf(bad)).toBe('csr_malformed');
     }
   });
 
-  it('of any size or nesting is answered at once', () => {
-    expect(codeOf('A'.repeat(10_000_000))).toBe('csr_too_large');
-    expect(codeOf(encodePem('CERTIFICATE REQUEST', Buffer.alloc(8_500, 0x30)))).toBe('csr_too_large');
+  it('of any size or nesting is answered at once', async () => {
+    expect(await codeOf('A'.repeat(10_000_000))).toBe('csr_too_large');
+    expect(await codeOf(encodePem('CERTIFICATE REQUEST', Buffer.alloc(8_500, 0x30)))).toBe('csr_too_large');
     let nested = Buffer.alloc(0);
     for (let depth = 0; depth < 3_000; depth += 1) {
       const { length } = nested;
@@ -161,71 +159,8 @@ describe('a CSR', () => {
       if (length + header.length > 8_000) break;
       nested = Buffer.concat([Buffer.from(header), nested]);
     }
-    expect(codeOf(encodePem('CERTIFICATE REQUEST', nested))).toBe('csr_malformed');
+    expect(await codeOf(encodePem('CERTIFICATE REQUEST', nested))).toBe('csr_malformed');
     const indefinite = Buffer.from('30800000', 'hex');
-    expect(codeOf(encodePem('CERTIFICATE REQUEST', indefinite))).toBe('csr_malformed');
-  });
-});
-
-/** mulberry32: the same mutations on every run. */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let value = Math.imul(state ^ (state >>> 15), 1 | state);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) % below;
-  };
-}
-
-function mutate(der: Uint8Array, pick: (below: number) => number): Buffer {
-  const bytes = Buffer.from(der);
-  const at = pick(bytes.length);
-  switch (pick(6)) {
-    case 0:
-      bytes[at] = (bytes[at] ?? 0) ^ (1 << pick(8));
-      return bytes;
-    case 1:
-      bytes[at] = ((bytes[at] ?? 0) + 1 + pick(255)) % 256;
-      return bytes;
-    case 2:
-      return bytes.subarray(0, at);
-    case 3:
-      return Buffer.concat([bytes.subarray(0, at), Buffer.of(pick(256)), bytes.subarray(at)]);
-    case 4:
-      return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1 + pick(8))]);
-    default:
-      bytes.copy(bytes, at, pick(bytes.length), pick(bytes.length) + 1);
-      bytes[pick(bytes.length)] = [0, 0x30, 0x31, 0x7f, 0x80, 0x84, 0xa0, 0xff][pick(8)] ?? 0;
-      return bytes;
-  }
-}
-
-describe('1,000 mutated CSRs', () => {
-  it('are each refused with a code, and none is signed', async () => {
-    const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
-    const seeds = [
-      makeRequest(ec, 'dev-1', ['host.example', '10.0.0.1']),
-      request(['rsa:2048'], '-addext', 'keyUsage=digitalSignature'),
-    ].map((pem) => decodePem(pem, ['CERTIFICATE REQUEST']));
-    const pick = random(20_260_101);
-    const codes = new Map<string, number>();
-    for (let round = 0; round < 1_000; round += 1) {
-      const seed = seeds[round % seeds.length]!;
-      const mutated = mutate(seed, pick);
-      if (mutated.equals(seed)) continue;
-      const csr = encodePem('CERTIFICATE REQUEST', mutated);
-      const names = ['host.example', '10.0.0.1'];
-      const outcome = await authority.issue({ csr, profile: 'service', commonName: 'dev-1', names }).then(
-        () => 'signed',
-        (error) => (error instanceof CaError ? error.code : `crashed: ${error}`),
-      );
-      codes.set(outcome, (codes.get(outcome) ?? 0) + 1);
-    }
-    const seen = [...codes.keys()].sort();
-    expect(seen.filter((code) => !code.startsWith('csr_'))).toEqual([]);
-    expect(seen).toEqual(
-      expect.arrayContaining(['csr_key_refused', 'csr_malformed', 'csr_signature_invalid']),
-    );
+    expect(await codeOf(encodePem('CERTIFICATE REQUEST', indefinite))).toBe('csr_malformed');
   });
 });

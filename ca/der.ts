@@ -52,6 +52,25 @@ function readHeader(bytes: Uint8Array, offset: number, limit: number) {
   return { constructed: (tag & 0x20) !== 0, start: cursor, end: cursor + length };
 }
 
+export interface Element {
+  tag: number;
+  /** First octet of the element, of its content, and the one behind it. */
+  at: number;
+  start: number;
+  end: number;
+}
+
+/** The elements side by side from `start` to `end`, of bytes that checkDer() has passed. */
+export function readElements(bytes: Uint8Array, start: number, end: number): Element[] {
+  const found: Element[] = [];
+  for (let at = start; at < end; ) {
+    const header = readHeader(bytes, at, end);
+    found.push({ tag: bytes[at] ?? 0, at, start: header.start, end: header.end });
+    at = header.end;
+  }
+  return found;
+}
+
 function malformed(why: string): CaError {
   return new CaError('csr_malformed', `not DER: ${why}`);
 }

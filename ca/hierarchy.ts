@@ -1,33 +1,37 @@
-import { createHash, generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { generateKeyPairSync } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as asn1 from 'asn1js';
-import * as pkijs from 'pkijs';
-import { distinguishedName, signCertificate } from './certificate.ts';
+import {
+  makeRoot,
+  openSigning,
+  randomSerial,
+  readCertificate,
+  type SealedPair,
+  type SigningAuthority,
+  signIssuing,
+} from './authorities.ts';
 import { CaError } from './client.ts';
-import { syncDirectory, writeSynced } from './durable-files.ts';
-import { authorityKeyIdentifier, basicConstraints, keyUsage, subjectKeyIdentifier } from './extensions.ts';
-import { openPrivateKey, sealPrivateKey } from './private-keys.ts';
-import { keyIdentifier, localSigner, type Signer } from './signer.ts';
+import { isThere, placeDirectory, readIfThere, readText } from './hierarchy-files.ts';
+import { sealPrivateKey } from './private-keys.ts';
+import { localSigner, type Signer } from './signer.ts';
 
-const day = 86_400_000;
-const rootLifetimeMs = 20 * 365 * day;
-const issuingLifetimeMs = 10 * 365 * day;
-const staleMs = 3_600_000;
-
-export interface Issuer {
-  signer: Signer;
-  subject: pkijs.RelativeDistinguishedNames;
-  keyId: Uint8Array<ArrayBuffer>;
-  notAfter: Date;
+/** An issuing CA of ours: it signs leaves while it is the newest, and the CRL of its own leaves as long as it lives. */
+export interface Issuer extends SigningAuthority {
+  /** Hex of the key identifier. */
+  id: string;
+  /** 1 for the first; part of the name of its CRL. */
+  number: number;
 }
 
 export interface Hierarchy {
   /** PEM. */
   root: string;
-  issuing: string;
-  /** The key that signs leaves and CRLs. */
-  issuer: Issuer;
+  /** Those that have not expired, newest first; never empty. Another process may add one: then it is there a second later. */
+  issuers(): Promise<readonly Issuer[]>;
+  /** The certificate (PEM) of any issuing CA of ours, expired or not. */
+  chainOf(id: string): string | undefined;
+  /** Looks again at once. */
+  refresh(): Promise<void>;
 }
 
 export interface HierarchyOptions {
@@ -35,169 +39,126 @@ export interface HierarchyOptions {
   passphrase?: string;
   /** Common name of the root; the issuing CA's is derived from it. */
   name?: string;
+  /** Puts something in front of each issuing CA's key: a meter, a limit, or a KMS that holds the same key. */
+  wrapSigner?: (signer: Signer) => Signer;
   now: () => number;
 }
 
+const refreshMs = 1_000;
+
 /**
- * Opens the two authorities, or makes them when there are none. They are written into a directory beside the final one, which
- * then gets its name in one rename: whatever kills the process leaves nothing or everything.
- * @throws CaError passphrase_wrong | hierarchy_damaged
+ * Opens the authorities, or makes a root and an issuing CA when there are none. `hierarchy/` has the root and the first issuing CA,
+ * `issuers/2/` and so on those that came later; each appears in one rename.
+ * @throws CaError passphrase_wrong | hierarchy_damaged | issuer_missing
  */
 export async function openHierarchy(options: HierarchyOptions): Promise<Hierarchy> {
-  const home = join(options.dir, 'hierarchy');
-  if (!(await exists(home))) {
-    await mkdir(options.dir, { recursive: true, mode: 0o700 });
-    await removeStale(options.dir);
-    await createHierarchy(home, options);
+  const { dir, now } = options;
+  if (!(await hasHierarchy(dir))) {
+    if (await isThere(join(dir, 'requested')))
+      throw new CaError(
+        'issuer_missing',
+        'the issuing CA still waits for the root: sign-issuing, then install-issuing',
+      );
+    await createHierarchy(options);
   }
-  const [root, issuing, keyPem] = await Promise.all(
-    ['root.pem', 'issuing.pem', 'issuing.key'].map((file) => readHome(home, file)),
-  );
-  return load(root ?? '', issuing ?? '', keyPem ?? '', options.passphrase);
-}
+  const root = await readText(join(dir, 'hierarchy', 'root.pem'));
+  let known: Issuer[] = [];
+  let lookedAt = 0;
 
-/** False until the first openHierarchy() has finished. */
-export function hasHierarchy(dir: string): Promise<boolean> {
-  return exists(join(dir, 'hierarchy'));
-}
-
-async function createHierarchy(home: string, options: HierarchyOptions): Promise<void> {
-  const files = await makeFiles(options);
-  const draft = `${home}.${randomBytes(6).toString('hex')}.new`;
-  await mkdir(draft, { mode: 0o700 });
-  for (const [file, content] of Object.entries(files)) {
-    await writeSynced(join(draft, file), content, file.endsWith('.key') ? 0o600 : 0o644);
+  async function refresh(): Promise<void> {
+    lookedAt = performance.now();
+    const numbers = await listIssuers(dir);
+    const added = numbers.filter((number) => !known.some((issuer) => issuer.number === number));
+    const opened = await Promise.all(added.map((number) => openIssuer(options, root, number)));
+    known = [...known, ...opened].sort((a, b) => b.number - a.number);
   }
-  await syncDirectory(draft);
-  try {
-    await rename(draft, home);
-  } catch (error) {
-    await rm(draft, { recursive: true });
-    // Another process was quicker: its hierarchy is the one.
-    if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  }
-  await syncDirectory(options.dir);
-}
 
-async function makeFiles({
-  passphrase,
-  name = 'Flota',
-  now,
-}: HierarchyOptions): Promise<Record<string, string>> {
-  const at = now();
-  const notBefore = new Date(at - 300_000);
-  const rootKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
-  const issuingKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
-  const rootSigner = localSigner(rootKey);
-  const issuingSigner = localSigner(issuingKey);
-  const rootName = distinguishedName({ commonName: `${name} Root CA` });
-  const rootId = keyIdentifier(publicKeyBits(rootSigner.publicKey));
-  // RFC 5280 §4.2.1.9: one issuing CA below the root, and none below that.
-  const root = await signCertificate(
-    {
-      serial: randomSerial(),
-      issuer: rootName,
-      subject: rootName,
-      publicKey: rootSigner.publicKey,
-      notBefore,
-      notAfter: new Date(at + rootLifetimeMs),
-      extensions: [
-        basicConstraints({ pathLength: 1 }),
-        keyUsage(['keyCertSign', 'cRLSign']),
-        subjectKeyIdentifier(rootId),
-      ],
-    },
-    rootSigner,
-  );
-  const issuing = await signCertificate(
-    {
-      serial: randomSerial(),
-      issuer: rootName,
-      subject: distinguishedName({ commonName: `${name} Issuing CA ${new Date(at).getUTCFullYear()}` }),
-      publicKey: issuingSigner.publicKey,
-      notBefore,
-      notAfter: new Date(at + issuingLifetimeMs),
-      extensions: [
-        basicConstraints({ pathLength: 0 }),
-        keyUsage(['digitalSignature', 'keyCertSign', 'cRLSign']),
-        subjectKeyIdentifier(keyIdentifier(publicKeyBits(issuingSigner.publicKey))),
-        authorityKeyIdentifier(rootId),
-      ],
-    },
-    rootSigner,
-  );
+  await refresh();
+  if (known.length === 0)
+    throw new CaError('issuer_missing', `${dir} has a root and no issuing CA; "rotate" makes one here`);
   return {
-    'root.pem': root.pem,
-    'root.key': await sealPrivateKey(rootKey, passphrase),
-    'issuing.pem': issuing.pem,
-    'issuing.key': await sealPrivateKey(issuingKey, passphrase),
+    root,
+    refresh,
+    chainOf: (id) => known.find((issuer) => issuer.id === id)?.certificate,
+    async issuers() {
+      if (performance.now() - lookedAt > refreshMs) await refresh();
+      const live = known.filter((issuer) => issuer.notAfter.getTime() > now());
+      return live.length > 0 ? live : known.slice(0, 1);
+    },
   };
 }
 
-function load(root: string, issuing: string, keyPem: string, passphrase: string | undefined): Hierarchy {
-  const signer = localSigner(openPrivateKey(keyPem, passphrase));
-  try {
-    const certificate = new X509Certificate(issuing);
-    const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
-    if (!spki.equals(signer.publicKey)) throw new Error('issuing.key is not the key of issuing.pem');
-    if (!certificate.verify(new X509Certificate(root).publicKey))
-      throw new Error('root.pem did not sign issuing.pem');
-    const parsed = new pkijs.Certificate({ schema: asn1.fromBER(new Uint8Array(certificate.raw)).result });
-    const keyId = keyIdentifier(publicKeyBits(signer.publicKey));
-    return {
-      root,
-      issuing,
-      issuer: { signer, subject: parsed.subject, keyId, notAfter: parsed.notAfter.value },
-    };
-  } catch (cause) {
-    throw new CaError('hierarchy_damaged', `the CA's files do not fit: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
+/** False until the first openHierarchy() or createRootOnly() has finished. */
+export function hasHierarchy(dir: string): Promise<boolean> {
+  return isThere(join(dir, 'hierarchy'));
 }
 
-async function readHome(home: string, file: string): Promise<string> {
-  try {
-    return await readFile(join(home, file), 'utf8');
-  } catch (cause) {
-    throw new CaError('hierarchy_damaged', `${file} cannot be read`, { cause });
-  }
+/**
+ * A root and nothing else, for a machine that is kept offline.
+ * @throws CaError request_invalid when there is a hierarchy
+ */
+export async function createRootOnly(options: HierarchyOptions): Promise<string> {
+  const { dir, passphrase, name = 'Flota', now } = options;
+  const { key, certificate } = await makeRoot(name, passphrase, now());
+  if (!(await placeDirectory(join(dir, 'hierarchy'), { 'root.pem': certificate, 'root.key': key })))
+    throw new CaError('request_invalid', `${dir} has a root already`);
+  return certificate;
 }
 
-/** Half-written drafts of processes that were killed; younger ones may belong to somebody who is still at it. */
-async function removeStale(dir: string): Promise<void> {
-  for (const entry of await readdir(dir)) {
-    if (!/^hierarchy\.[0-9a-f]{12}\.new$/.test(entry)) continue;
-    const { mtimeMs } = await stat(join(dir, entry));
-    if (Date.now() - mtimeMs > staleMs) await rm(join(dir, entry), { recursive: true, force: true });
-  }
+/** @throws CaError root_missing when its key is not kept here */
+export async function openRoot(dir: string, passphrase: string | undefined): Promise<SigningAuthority> {
+  const key = await readIfThere(join(dir, 'hierarchy', 'root.key'));
+  if (key === undefined) throw new CaError('root_missing', `the root's key is not in ${dir}`);
+  return openSigning(await readText(join(dir, 'hierarchy', 'root.pem')), key, passphrase);
 }
 
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+export function issuingName(name: string, number: number, now: number): string {
+  const year = new Date(now).getUTCFullYear();
+  return `${name} Issuing CA ${year}${number === 1 ? '' : ` G${number}`}`;
+}
+
+/** Numbers of the issuing CAs that are there. */
+export async function listIssuers(dir: string): Promise<number[]> {
+  const later = await readdir(join(dir, 'issuers')).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
     throw error;
-  }
+  });
+  const first = (await isThere(join(dir, 'hierarchy', 'issuing.key'))) ? [1] : [];
+  return [...first, ...later.filter((name) => /^\d{1,6}$/.test(name)).map(Number)].sort((a, b) => a - b);
 }
 
-/** 128 random bits (RFC 5280 §4.1.2.2 wants a positive number); never a leading zero octet, so the hex has always 32 digits. */
-export function randomSerial(): Buffer {
-  for (;;) {
-    const serial = randomBytes(16);
-    if (serial[0] !== 0) return serial;
-  }
+async function createHierarchy({ dir, passphrase, name = 'Flota', now }: HierarchyOptions): Promise<void> {
+  const root = await makeRoot(name, passphrase, now());
+  const issuing = await makeIssuing(root.authority, issuingName(name, 1, now()), passphrase, now());
+  // False: another process was quicker, and its hierarchy is the one.
+  await placeDirectory(join(dir, 'hierarchy'), {
+    'root.pem': root.certificate,
+    'root.key': root.key,
+    'issuing.pem': issuing.certificate,
+    'issuing.key': issuing.key,
+  });
 }
 
-/** The BIT STRING of a SubjectPublicKeyInfo, which key identifiers are made from. */
-export function publicKeyBits(spki: Uint8Array<ArrayBuffer>): Uint8Array {
-  const info = new pkijs.PublicKeyInfo({ schema: asn1.fromBER(spki).result });
-  return info.subjectPublicKey.valueBlock.valueHexView;
+async function makeIssuing(
+  root: SigningAuthority,
+  commonName: string,
+  passphrase: string | undefined,
+  now: number,
+): Promise<SealedPair> {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { publicKey } = localSigner(privateKey);
+  const certificate = await signIssuing(root, { serial: randomSerial(), commonName, publicKey }, now);
+  return { certificate, key: await sealPrivateKey(privateKey, passphrase) };
 }
 
-/** SHA-256 of a certificate's DER, lower-case hex. */
-export function fingerprintOf(pem: string): string {
-  return createHash('sha256').update(new X509Certificate(pem).raw).digest('hex');
+async function openIssuer(options: HierarchyOptions, root: string, number: number): Promise<Issuer> {
+  const home = join(options.dir, ...(number === 1 ? ['hierarchy'] : ['issuers', String(number)]));
+  const [certificate, key] = await Promise.all(
+    ['issuing.pem', 'issuing.key'].map((file) => readText(join(home, file))),
+  );
+  const authority = openSigning(certificate ?? '', key ?? '', options.passphrase);
+  if (!readCertificate(authority.certificate).verify(readCertificate(root).publicKey))
+    throw new CaError('hierarchy_damaged', `root.pem did not sign the issuing CA ${number}`);
+  const signer = options.wrapSigner?.(authority.signer) ?? authority.signer;
+  return { ...authority, signer, number, id: Buffer.from(authority.keyId).toString('hex') };
 }

@@ -1,12 +1,13 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { distinguishedName, signCertificate } from './certificate.ts';
+import { randomSerial } from './authorities.ts';
+import type { SignedCertificate } from './certificate.ts';
 import { CaError, type IssuedCertificate, type IssueRequest, type ProfileName } from './client.ts';
+import { crlAddress } from './crl.ts';
 import { type CertificateRequest, readRequest } from './csr.ts';
-import * as extensions from './extensions.ts';
-import { type Hierarchy, publicKeyBits, randomSerial } from './hierarchy.ts';
+import type { Hierarchy, Issuer } from './hierarchy.ts';
+import { type LeafContent, prepareLeaf } from './leaf.ts';
 import { oids } from './oids.ts';
 import { type Profile, type Profiles, pickProfile } from './profiles.ts';
-import { keyIdentifier } from './signer.ts';
 import type { CertificateStore, IssuedRecord, ReservedRecord } from './store.ts';
 import { parseSubjectName } from './subject-names.ts';
 
@@ -26,16 +27,17 @@ export interface IssueContext {
  */
 export function createIssuer(context: IssueContext): (request: IssueRequest) => Promise<IssuedCertificate> {
   const underway = new Map<string, Promise<IssuedCertificate>>();
+  const sign = prepareOnce(context);
   return async (request) => {
     const profile = pickProfile(context.profiles, request.profile);
-    const csr = checkRequest(request, profile);
+    const csr = await checkRequest(request, profile);
     const requestDigest = createHash('sha256')
       .update(`${request.profile}\0${request.commonName}\0`)
       .update(csr.der)
       .digest('hex');
     const running = underway.get(requestDigest);
     if (running) return running;
-    const result = answerOnce(context, request, profile, csr, requestDigest).finally(() =>
+    const result = answerOnce(context, sign, request, profile, csr, requestDigest).finally(() =>
       underway.delete(requestDigest),
     );
     underway.set(requestDigest, result);
@@ -43,12 +45,12 @@ export function createIssuer(context: IssueContext): (request: IssueRequest) => 
   };
 }
 
-function checkRequest(request: IssueRequest, profile: Profile): CertificateRequest {
+async function checkRequest(request: IssueRequest, profile: Profile): Promise<CertificateRequest> {
   if (!profile.commonName.test(request.commonName)) {
     throw new CaError('name_invalid', `a ${request.profile} cannot have this common name`);
   }
   const allowed = new Set((request.names ?? []).map((name) => parseSubjectName(name).text));
-  const csr = readRequest(request.csr, profile.keys);
+  const csr = await readRequest(request.csr, profile.keys);
   if (csr.commonName !== request.commonName) {
     throw new CaError('csr_name_mismatch', `the CSR's common name is not "${request.commonName}"`);
   }
@@ -93,42 +95,55 @@ function readCertificateKey(pem: string): Buffer {
   }
 }
 
+type SignLeaf = (issuer: Issuer, profile: ProfileName, content: LeafContent) => Promise<SignedCertificate>;
+
+function prepareOnce({ profiles, crlUrl }: IssueContext): SignLeaf {
+  const prepared = new Map<string, ReturnType<typeof prepareLeaf>>();
+  return (issuer, name, content) => {
+    const key = `${issuer.id} ${name}`;
+    let encode = prepared.get(key);
+    if (!encode) {
+      const address = crlUrl === undefined ? {} : { crlUrl: crlAddress(crlUrl, issuer.number) };
+      encode = prepareLeaf({ issuer, profile: profiles[name], ...address });
+      prepared.set(key, encode);
+    }
+    return encode(content);
+  };
+}
+
 async function answerOnce(
   context: IssueContext,
+  sign: SignLeaf,
   request: IssueRequest,
   profile: Profile,
   csr: CertificateRequest,
   requestDigest: string,
 ): Promise<IssuedCertificate> {
   const earlier = await context.store.findByRequest(requestDigest);
-  if (earlier?.state === 'issued' && (await isFresh(context, earlier))) return toAnswer(earlier);
+  if (earlier?.state === 'issued' && (await isFresh(context, earlier))) return toAnswer(context, earlier);
+  const [issuer] = await context.hierarchy.issuers();
+  const validity = pickValidity(context, issuer!, profile);
   const { serial, record } = await reserveSerial(context, request.profile, request.commonName, requestDigest);
-  const validity = pickValidity(context, profile);
-  const { pem, fingerprint } = await signCertificate(
-    {
-      serial,
-      issuer: context.hierarchy.issuer.subject,
-      subject: distinguishedName({
-        commonName: request.commonName,
-        ...(profile.serialInSubject ? { serialNumber: record.serial } : {}),
-      }),
-      publicKey: csr.publicKey,
-      ...validity,
-      extensions: leafExtensions(context, profile, csr),
-    },
-    context.hierarchy.issuer.signer,
-  );
+  const { pem, fingerprint } = await sign(issuer!, request.profile, {
+    serial,
+    serialText: record.serial,
+    commonName: request.commonName,
+    publicKey: csr.publicKey,
+    publicKeyBits: csr.publicKeyBits,
+    names: csr.names,
+    ...validity,
+  });
   const issued: IssuedRecord = {
     ...record,
     state: 'issued',
     certificate: pem,
-    chain: context.hierarchy.issuing,
+    issuer: issuer!.id,
     fingerprint,
     notBefore: rfc3339(validity.notBefore),
     notAfter: rfc3339(validity.notAfter),
   };
   await context.store.complete(issued);
-  return toAnswer(issued);
+  return toAnswer(context, issued);
 }
 
 /** Counted from the issue, not from the backdated notBefore. A revoked certificate is never handed out again. */
@@ -158,31 +173,23 @@ async function reserveSerial(
   }
 }
 
-function pickValidity(context: IssueContext, profile: Profile): { notBefore: Date; notAfter: Date } {
+function pickValidity(
+  context: IssueContext,
+  issuer: Issuer,
+  profile: Profile,
+): { notBefore: Date; notAfter: Date } {
   // Certificates count in whole seconds.
   const now = Math.floor(context.now() / 1000) * 1000;
-  const last = context.hierarchy.issuer.notAfter.getTime();
+  const last = issuer.notAfter.getTime();
   if (last <= now) throw new CaError('issuer_expired', 'the issuing CA has expired');
   const notAfter = Math.min(now + profile.lifetimeSeconds * 1000, last);
   return { notBefore: new Date(now - profile.backdateSeconds * 1000), notAfter: new Date(notAfter) };
 }
 
-function leafExtensions(context: IssueContext, profile: Profile, csr: CertificateRequest) {
-  const { issuer } = context.hierarchy;
-  return [
-    extensions.basicConstraints(undefined),
-    // TLS 1.3 and our TLS 1.2 suites only sign with the leaf's key.
-    extensions.keyUsage(['digitalSignature']),
-    extensions.extKeyUsage(profile.extKeyUsage),
-    extensions.subjectKeyIdentifier(keyIdentifier(publicKeyBits(csr.publicKey))),
-    extensions.authorityKeyIdentifier(issuer.keyId),
-    ...(csr.names.length > 0 ? [extensions.subjectAltName(csr.names)] : []),
-    ...(context.crlUrl === undefined ? [] : [extensions.crlDistributionPoint(context.crlUrl)]),
-  ];
-}
-
-function toAnswer(record: IssuedRecord): IssuedCertificate {
-  const { serial, commonName, certificate, chain, notBefore, notAfter, fingerprint } = record;
+function toAnswer(context: IssueContext, record: IssuedRecord): IssuedCertificate {
+  const { serial, commonName, certificate, notBefore, notAfter, fingerprint } = record;
+  const chain = context.hierarchy.chainOf(record.issuer);
+  if (chain === undefined) throw new CaError('hierarchy_damaged', `the issuing CA of ${serial} is not here`);
   return { serial, commonName, certificate, chain, notBefore, notAfter, fingerprint };
 }
 

@@ -69,6 +69,34 @@ describe('npm run ca', () => {
     expect(await ended).toBe(0);
   });
 
+  it('takes a request to a root that is kept offline, and rotates with it', async () => {
+    const [offline, online] = ['offline', 'online'].map((name) => ({ CA_DIR: join(work.dir, name) }));
+    const at = (name: string) => join(work.dir, name);
+    const all = async (...commands: [string[], Record<string, string> | undefined][]) => {
+      for (const [args, env] of commands) {
+        const { status, output } = await run('cli.ts', args, env);
+        expect([status, output], args.join(' ')).toEqual([0, output]);
+      }
+    };
+    await all([['init', '--root-only'], offline]);
+    for (const round of ['1', '2']) {
+      await all(
+        [['request-issuing', '--out', at('issuing.csr')], online],
+        [['sign-issuing', '--csr', at('issuing.csr'), '--out', at('issuing.pem')], offline],
+      );
+      const root = round === '1' ? ['--root', join(work.dir, 'offline/hierarchy/root.pem')] : [];
+      const installed = await run(
+        'cli.ts',
+        ['install-issuing', '--cert', at('issuing.pem'), ...root],
+        online,
+      );
+      expect(installed.output).toContain(`issuing CA ${round} signs from now on`);
+    }
+    await all([['issue', '--name', 'webhook', '--out', at('pair')], online]);
+    const file = ['-CAfile', 'offline/hierarchy/root.pem', '-untrusted', 'pair/cert.pem', 'pair/cert.pem'];
+    expect((await work.openssl('verify', ...file)).output).toContain('OK');
+  });
+
   it('says in one line what is wrong, with status 1', async () => {
     const attempts = await Promise.all([
       run('cli.ts', ['issue', '--name', 'x']),

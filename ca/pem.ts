@@ -2,11 +2,10 @@ import { CaError } from './client.ts';
 
 /** One PEM block, RFC 7468 strict form: 64 columns, one final newline. */
 export function encodePem(label: string, der: Uint8Array): string {
-  const lines =
-    Buffer.from(der)
-      .toString('base64')
-      .match(/.{1,64}/g) ?? [];
-  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
+  const base64 = Buffer.from(der.buffer, der.byteOffset, der.length).toString('base64');
+  let pem = `-----BEGIN ${label}-----\n`;
+  for (let at = 0; at < base64.length; at += 64) pem += `${base64.slice(at, at + 64)}\n`;
+  return `${pem}-----END ${label}-----\n`;
 }
 
 const frame =
@@ -28,7 +27,7 @@ export function decodePem(text: string, labels: readonly string[]): Uint8Array<A
   const decoded = Buffer.from(base64, 'base64');
   // Node's decoder skips what it does not know; only a canonical encoding survives the round trip.
   if (decoded.toString('base64') !== base64) throw new CaError('csr_malformed', 'the base64 is damaged');
-  return new Uint8Array(decoded);
+  return decoded;
 }
 
 /** Every certificate of a bundle, one PEM text each. */

@@ -11,6 +11,7 @@ import {
   type RevocationReason,
   revocationReasons,
 } from './client.ts';
+import { createFairQueue, type FairQueue, type FairQueueOptions } from './fair-queue.ts';
 import { issueKeyPair } from './key-pair.ts';
 
 export interface ServiceOptions {
@@ -22,6 +23,8 @@ export interface ServiceOptions {
   names: string[];
   /** Common names of the service certificates that may call. */
   callers: string[];
+  /** For tests. */
+  queue?: FairQueueOptions;
   log?: (level: 'info' | 'error', message: string, fields?: Record<string, unknown>) => void;
 }
 
@@ -31,6 +34,16 @@ export interface CaService {
   close(): Promise<void>;
 }
 
+/**
+ * Callers may bring a renewal storm of a whole fleet at once: it waits here, in turns by caller and by device. Beyond these bounds they are told
+ * to come again (503 `overloaded`); the webhook keeps what it has asked for until it is answered.
+ */
+const queueLimits = {
+  concurrency: 256,
+  maxWaiting: 20_000,
+  maxWaitingPerLane: 64,
+  maxWaitingBytes: 64 * 1024 * 1024,
+};
 const maxBodyBytes = 64 * 1024;
 const closeGraceMs = 5_000;
 const dayMs = 86_400_000;
@@ -54,18 +67,30 @@ const statuses: Partial<Record<CaErrorCode, number>> = {
   already_revoked: 409,
   csr_too_large: 413,
   issuer_expired: 503,
+  issuer_missing: 503,
+  directory_busy: 503,
+  overloaded: 503,
   ca_unavailable: 503,
   hierarchy_damaged: 500,
   internal: 500,
 };
 
-type Route = (authority: LocalAuthority, body: unknown) => Promise<unknown>;
+interface Asked {
+  body: unknown;
+  sizeBytes: number;
+  caller: string;
+  queue: FairQueue;
+}
+type Route = (authority: LocalAuthority, asked: Asked) => Promise<unknown>;
 const routes: Record<string, Route> = {
   'GET /trust': (authority) => authority.trust(),
-  'GET /crl': async (authority) => ({ crl: await authority.crl() }),
+  'GET /crl': async (authority) => ({ crls: await authority.crls() }),
   'GET /healthz': async () => ({ status: 'ok' }),
-  'POST /issue': (authority, body) => authority.issue(validate(issueSchema, body)),
-  'POST /revoke': (authority, body) => {
+  'POST /issue': (authority, { body, sizeBytes, caller, queue }) => {
+    const request = validate(issueSchema, body);
+    return queue.run([caller, request.commonName], sizeBytes, () => authority.issue(request));
+  },
+  'POST /revoke': (authority, { body }) => {
     const { serial, reason } = validate(revokeSchema, body);
     return authority.revoke(serial, reason);
   },
@@ -74,9 +99,7 @@ const routes: Record<string, Route> = {
 /** The authority behind mutual TLS: only service certificates of ours that are named in `callers` get an answer. */
 export async function startService(options: ServiceOptions): Promise<CaService> {
   const { authority, log = () => undefined } = options;
-  const { root, issuing } = await authority.trust();
   const tls = {
-    ca: root + issuing,
     minVersion: 'TLSv1.2' as const,
     requestCert: true,
     rejectUnauthorized: true,
@@ -84,14 +107,21 @@ export async function startService(options: ServiceOptions): Promise<CaService> 
   const ownPair = () =>
     issueKeyPair(authority, { profile: 'service', commonName: 'ca', names: options.names });
   const pair = await ownPair();
-  const secure = (own: typeof pair) => ({ ...tls, key: own.key, cert: own.certificate + own.chain });
+  let trusted = await authority.trust();
+  const secure = (own: typeof pair) => ({
+    ...tls,
+    ca: trusted.root + trusted.issuing,
+    key: own.key,
+    cert: own.certificate + own.chain,
+  });
   let busy = 0;
+  const queue = createFairQueue(options.queue ?? queueLimits);
   const server = createServer(secure(pair), (request, response) => {
     busy += 1;
     response.once('close', () => {
       busy -= 1;
     });
-    void answer(options, request, response, log);
+    void answer(options, queue, request, response, log);
   });
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
@@ -109,6 +139,7 @@ export async function startService(options: ServiceOptions): Promise<CaService> 
     () => {
       const renew = async () => {
         if (Date.now() < expires) return;
+        trusted = await authority.trust();
         const next = await ownPair();
         server.setSecureContext(secure(next));
         expires = (Date.parse(next.notBefore) + Date.parse(next.notAfter)) / 2;
@@ -131,6 +162,7 @@ export async function startService(options: ServiceOptions): Promise<CaService> 
 
 async function answer(
   options: ServiceOptions,
+  queue: FairQueue,
   request: IncomingMessage,
   response: ServerResponse,
   log: NonNullable<ServiceOptions['log']>,
@@ -140,8 +172,8 @@ async function answer(
     const caller = await identifyCaller(options, request.socket as TLSSocket);
     const route = routes[`${request.method} ${path}`];
     if (!route) throw new CaError('not_found', `there is no ${request.method} ${path.slice(0, 100)}`);
-    const body = request.method === 'POST' ? await readBody(request) : undefined;
-    const result = await route(options.authority, body);
+    const { body, sizeBytes } = await readBody(request);
+    const result = await route(options.authority, { body, sizeBytes, caller, queue });
     log('info', 'answered', { method: request.method, path, caller });
     send(response, 200, 'application/json', result);
   } catch (error) {
@@ -178,7 +210,8 @@ async function identifyCaller(options: ServiceOptions, socket: TLSSocket): Promi
   return found.record.commonName;
 }
 
-async function readBody(request: IncomingMessage): Promise<unknown> {
+async function readBody(request: IncomingMessage): Promise<{ body: unknown; sizeBytes: number }> {
+  if (request.method !== 'POST') return { body: undefined, sizeBytes: 0 };
   const chunks: Buffer[] = [];
   let size = 0;
   // Left early, the loop would destroy the socket that the refusal has to go through.
@@ -189,7 +222,7 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
     chunks.push(chunk);
   }
   try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    return { body: JSON.parse(Buffer.concat(chunks).toString('utf8')), sizeBytes: size };
   } catch {
     throw new CaError('request_invalid', 'the body is not JSON');
   }

@@ -1,7 +1,8 @@
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProfileName, RevocationReason } from './client.ts';
-import { createFile, replaceFile, replaceLink } from './durable-files.ts';
+import { createFile } from './durable-files.ts';
+import { Journal, type Place } from './journal.ts';
 
 interface RecordBase {
   serial: string;
@@ -17,7 +18,8 @@ export type ReservedRecord = RecordBase & { state: 'reserved' };
 export type IssuedRecord = RecordBase & {
   state: 'issued';
   certificate: string;
-  chain: string;
+  /** Key identifier (hex) of the issuing CA. */
+  issuer: string;
   fingerprint: string;
   notBefore: string;
   notAfter: string;
@@ -26,14 +28,16 @@ export type CertificateRecord = ReservedRecord | IssuedRecord;
 
 export interface Revocation {
   serial: string;
+  issuer: string;
   reason: RevocationReason;
   revokedAt: string;
   notAfter: string;
 }
 
 export interface CertificateStore {
-  /** False when the serial is taken. */
+  /** False when the serial is taken. On disk when it resolves. */
   reserve(record: ReservedRecord): Promise<boolean>;
+  /** On disk when it resolves. */
   complete(record: IssuedRecord): Promise<void>;
   get(serial: string): Promise<CertificateRecord | undefined>;
   findByRequest(requestDigest: string): Promise<CertificateRecord | undefined>;
@@ -46,43 +50,80 @@ export interface CertificateStore {
 const serialPattern = /^[0-9A-F]{2,40}$/;
 
 /**
- * One file a record, in 256 directories by the first byte of its name. `records/` is written through to the disk before
- * anything is signed; `requests/` is an index of symbolic links, digest → serial, whose loss does no harm (a repeated
- * request then gets a second certificate).
+ * Records are lines of a journal (`records/`, one segment a process), found by an index in memory: about 300 bytes for each
+ * certificate, read again at start. Revocations are a file each, so that every process sees them at once.
  */
-export function openStore(dir: string): CertificateStore {
-  const place = (folder: string, name: string) =>
-    join(dir, folder, name.slice(0, 2).toLowerCase(), `${name}.json`);
-  const request = (digest: string) => join(dir, 'requests', digest.slice(0, 2), digest);
+export async function openStore(dir: string): Promise<CertificateStore> {
+  const journal = new Journal(join(dir, 'records'));
+  const bySerial = new Map<string, number>();
+  const byRequest = new Map<string, number>();
+  const revocation = (serial: string) =>
+    join(dir, 'revoked', serial.slice(0, 2).toLowerCase(), `${serial}.json`);
 
-  async function get(serial: string): Promise<CertificateRecord | undefined> {
-    if (!serialPattern.test(serial)) return undefined;
-    return readJson<CertificateRecord>(place('records', serial));
+  function remember(record: CertificateRecord, place: Place): void {
+    const packed = pack(place);
+    bySerial.set(record.serial, packed);
+    if (record.state === 'issued') byRequest.set(shorten(record.requestDigest), packed);
   }
 
+  async function refresh(): Promise<void> {
+    await journal.readNew((line, place) => {
+      const record = parse(line);
+      // `issued` comes behind `reserved` in the same segment.
+      if (record) remember(record, place);
+    });
+  }
+  let refreshing: Promise<void> | undefined;
+  const refreshOnce = () =>
+    (refreshing ??= refresh().finally(() => {
+      refreshing = undefined;
+    }));
+
+  async function read(packed: number | undefined): Promise<CertificateRecord | undefined> {
+    return packed === undefined ? undefined : parse(await journal.read(unpack(packed)));
+  }
+
+  await refresh();
   return {
-    get,
-    reserve: (record) => createFile(place('records', record.serial), JSON.stringify(record), 0o600),
+    async reserve(record) {
+      if (bySerial.has(record.serial)) return false;
+      bySerial.set(record.serial, taken);
+      try {
+        remember(record, await journal.append(JSON.stringify(record)));
+      } catch (error) {
+        bySerial.delete(record.serial);
+        throw error;
+      }
+      return true;
+    },
     async complete(record) {
-      await replaceFile(place('records', record.serial), JSON.stringify(record), 0o600);
-      await replaceLink(request(record.requestDigest), record.serial);
+      remember(record, await journal.append(JSON.stringify(record)));
+    },
+    async get(serial) {
+      if (!serialPattern.test(serial)) return undefined;
+      // Another process may have issued it, or finished what we have seen reserved.
+      const known = bySerial.get(serial);
+      const record = known === taken ? undefined : await read(known);
+      if (record?.state === 'issued') return record;
+      await refreshOnce();
+      const packed = bySerial.get(serial);
+      return packed === taken ? undefined : read(packed);
     },
     async findByRequest(requestDigest) {
-      const serial = await readLink(request(requestDigest));
-      return serial === undefined ? undefined : get(serial);
+      const record = await read(byRequest.get(shorten(requestDigest)));
+      return record?.requestDigest === requestDigest ? record : undefined;
     },
-    revoke: (revocation) =>
-      createFile(place('revoked', revocation.serial), JSON.stringify(revocation), 0o600),
+    revoke: (entry) => createFile(revocation(entry.serial), JSON.stringify(entry), 0o600),
     async getRevocation(serial) {
-      return serialPattern.test(serial) ? readJson<Revocation>(place('revoked', serial)) : undefined;
+      return serialPattern.test(serial) ? readJson<Revocation>(revocation(serial)) : undefined;
     },
     async listRevocations() {
       const found: Revocation[] = [];
       for (const shard of await list(join(dir, 'revoked'))) {
         for (const file of await list(join(dir, 'revoked', shard))) {
-          const revocation =
+          const entry =
             file.endsWith('.json') && (await readJson<Revocation>(join(dir, 'revoked', shard, file)));
-          if (revocation) found.push(revocation);
+          if (entry) found.push(entry);
         }
       }
       return found.sort((a, b) => a.revokedAt.localeCompare(b.revokedAt) || a.serial.localeCompare(b.serial));
@@ -90,18 +131,36 @@ export function openStore(dir: string): CertificateStore {
   };
 }
 
-async function readJson<T>(path: string): Promise<T | undefined> {
+/** A serial whose reservation is on its way to the disk. */
+const taken = -1;
+const offsetRange = 2 ** 36;
+
+/** One number instead of an object: there is one for each certificate. 64 GiB a segment, 131,072 segments. */
+function pack({ segment, offset }: Place): number {
+  return segment * offsetRange + offset;
+}
+
+function unpack(packed: number): Place {
+  return { segment: Math.floor(packed / offsetRange), offset: packed % offsetRange };
+}
+
+/** 128 bits find the record; the record itself has the whole digest. */
+function shorten(requestDigest: string): string {
+  return requestDigest.slice(0, 32);
+}
+
+/** Undefined for a line that a power cut has torn: nobody was told that it was written. */
+function parse(line: string): CertificateRecord | undefined {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as T;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    return JSON.parse(line) as CertificateRecord;
+  } catch {
+    return undefined;
   }
 }
 
-async function readLink(path: string): Promise<string | undefined> {
+async function readJson<T>(path: string): Promise<T | undefined> {
   try {
-    return await readlink(path);
+    return JSON.parse(await readFile(path, 'utf8')) as T;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

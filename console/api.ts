@@ -28,6 +28,13 @@ export type TargetEvent = InferResponseType<
   Routes['deployments'][':id']['targets'][':device']['events']['$get'],
   200
 >[number];
+export type CertificateDetails = InferResponseType<Routes['certificates'][':serial']['$get'], 200>;
+export type Certificate = InferResponseType<Routes['certificates']['$get'], 200>['items'][number];
+export type RevocationReason = NonNullable<
+  Body<Routes['certificates'][':serial']['revoke']['$post']>['reason']
+>;
+export type NewToken = Body<Routes['certificates']['tokens']['$post']>;
+export type Token = InferResponseType<Routes['certificates']['tokens']['$post'], 201>;
 export type Page<T> = { items: T[]; total: number };
 
 /** Every state of a target: the compiler refuses one too many or too few. */
@@ -81,6 +88,8 @@ async function post<T>(path: string, body?: unknown, signal?: AbortSignal, send 
 type Paging = { limit: number; offset?: number };
 export type DeviceFilter = { search?: string; region?: string; division?: string; hardware?: string };
 
+export type CertificateFilter = { search?: string; status?: string; expiresWithinDays?: string };
+
 export const api = {
   login: (email: string, password: string) =>
     post<User>('/api/login', { email, password }, undefined, plainFetch),
@@ -115,5 +124,13 @@ export const api = {
     get<Page<Target>>(`/api/deployments/${part(id)}/targets`, query, signal),
   listTargetEvents: (id: string, device: string, signal?: AbortSignal) =>
     get<TargetEvent[]>(`/api/deployments/${part(id)}/targets/${part(device)}/events`, undefined, signal),
+  listCertificates: (query: Paging & CertificateFilter, signal?: AbortSignal) =>
+    get<Page<Certificate>>('/api/certificates', query, signal),
+  getCertificate: (serial: string, signal?: AbortSignal) =>
+    get<CertificateDetails>(`/api/certificates/${part(serial)}`, undefined, signal),
+  revokeCertificate: (serial: string, reason: RevocationReason) =>
+    post<CertificateDetails>(`/api/certificates/${part(serial)}/revoke`, { reason }),
+  createToken: (body: NewToken) => post<Token>('/api/certificates/tokens', body),
+
   cancelDeployment: (id: string) => post<Deployment>(`/api/deployments/${part(id)}/cancel`),
 };

@@ -4,6 +4,8 @@ import './styles/tokens.css';
 import './styles/base.css';
 import './styles/parts.css';
 import './styles/pages.css';
+import CertificatePage from './pages/certificates/certificate.tsx';
+import CertificatesPage from './pages/certificates/index.tsx';
 import DeploymentPage from './pages/deployments/deployment.tsx';
 import DeploymentsPage from './pages/deployments/index.tsx';
 import DevicePage from './pages/devices/device.tsx';
@@ -16,6 +18,7 @@ import NotFoundPage from './pages/not-found.tsx';
 import { Shell } from './shell.tsx';
 
 const uuid = { id: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i };
+const serial = { serial: /^[0-9A-F]{2,40}$/i };
 const deviceId = { id: /^[A-Za-z0-9_-]{1,64}$/ };
 
 render(
@@ -30,6 +33,8 @@ render(
       <Route path="/deployments/:id" matchFilters={uuid} component={DeploymentPage} />
       <Route path="/devices" component={DevicesPage} />
       <Route path="/devices/:id" matchFilters={deviceId} component={DevicePage} />
+      <Route path="/certificates" component={CertificatesPage} />
+      <Route path="/certificates/:serial" matchFilters={serial} component={CertificatePage} />
       <Route path="*" component={NotFoundPage} />
     </Router>
   ),

@@ -98,6 +98,7 @@ export function Shell(props: RouteSectionProps): JSX.Element {
             <A href="/firmware">{t('nav.firmware')}</A>
             <A href="/deployments">{t('nav.deployments')}</A>
             <A href="/devices">{t('nav.devices')}</A>
+            <A href="/certificates">{t('nav.certificates')}</A>
           </nav>
           <TopEnd />
         </div>

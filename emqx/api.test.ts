@@ -94,6 +94,7 @@ describe('against a broker in trouble', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     return {
+      url,
       api: createEmqxApi({ url, key: 'k', secret: 's', timeoutMs: 300, retryForMs: 1_000 }),
       calls: () => calls,
       sockets,
@@ -126,6 +127,42 @@ describe('against a broker in trouble', () => {
     await expect(impatient.status()).rejects.toMatchObject({ code: 'broker_unreachable' });
     await expect(api.kick('a')).rejects.toMatchObject({ code: 'broker_unreachable' });
     expect(calls()).toBeGreaterThan(0);
+    api.close();
+  });
+
+  test('one that is down is asked less and less, by one call at a time, and used again when it is back', async () => {
+    let down = true;
+    const asked: number[] = [];
+    const { url } = await serve((_call, response, messages) => {
+      asked.push(Date.now());
+      if (down) response.writeHead(503).end('{"code":"SERVICE_UNAVAILABLE"}');
+      else ok(response, messages);
+    });
+    const circuit = { retryForMs: 0, pauseMs: 100, maxPauseMs: 10_000 };
+    const api = createEmqxApi({ url, key: 'k', secret: 's', ...circuit });
+    const publish = () => api.publishBulk([ack('a')]).catch((error) => [error]);
+    const end = Date.now() + 1_000;
+    let calls = 0;
+    // Several callers at every moment, as an outbox and acks are.
+    while (Date.now() < end) {
+      await Promise.all([publish(), publish(), publish()]);
+      calls += 3;
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    // The three that were the first to find out, then after 50…100, 100…200, 200…400, 400…800 ms.
+    expect(calls).toBeGreaterThan(100);
+    expect(asked.length).toBeGreaterThanOrEqual(5);
+    expect(asked.length).toBeLessThanOrEqual(3 + 4);
+    const gaps = asked.slice(3).map((at, i) => at - asked[2 + i]!);
+    gaps.forEach((gap, i) => {
+      expect(gap).toBeGreaterThanOrEqual(100 * 2 ** i * 0.5 - 25);
+    });
+    down = false;
+    await until('it is found again', async () => (await publish())[0].kind === 'routed');
+    expect((await Promise.all([publish(), publish()])).flat()).toEqual([
+      { kind: 'routed' },
+      { kind: 'routed' },
+    ]);
     api.close();
   });
 

@@ -1,10 +1,11 @@
 /**
  * Client of EMQX's HTTP API (v5.8), and of the stand-in's part of it: publishing in bulk, who is connected, kicking.
- * Connections are kept alive; what is transient is retried with jitter for a bounded time.
+ * Connections are kept alive, what is transient is retried with jitter for a bounded time, and a broker that is down is left
+ * alone for growing pauses.
  */
-import http from 'node:http';
-import https from 'node:https';
-import { setTimeout as delay } from 'node:timers/promises';
+import { type Answer, type EmqxApiOptions, EmqxError, openConnection, reasonOf } from './connection.ts';
+
+export { type EmqxApiOptions, EmqxError, type EmqxErrorCode } from './connection.ts';
 
 export interface PublishMessage {
   /** As the broker knows it: `devices/<id>/…`. */
@@ -30,16 +31,6 @@ export interface BrokerClient {
   connectedAt: number | null;
 }
 
-export type EmqxErrorCode = 'broker_unreachable' | 'api_key_refused' | 'broker_refused' | 'answer_unexpected';
-export class EmqxError extends Error {
-  override readonly name = 'EmqxError';
-  readonly code: EmqxErrorCode;
-  constructor(code: EmqxErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-}
-
 export interface EmqxApi {
   /**
    * One outcome for each message, in order. Splits by count and bytes. Throws EmqxError only when nothing at all could be
@@ -53,94 +44,13 @@ export interface EmqxApi {
   status(): Promise<{ version: string; running: boolean }>;
   close(): void;
 }
-export interface EmqxApiOptions {
-  /** Without /api/v5: `http://127.0.0.1:18083`. */
-  url: string;
-  key: string;
-  secret: string;
-  /** For one request. */
-  timeoutMs?: number;
-  /** After this no further attempt begins. */
-  retryForMs?: number;
-}
-
 /** EMQX answers 500 above 8,000,000 bytes of body; about 1,000 messages a call is where its throughput levels off. */
 const maxBatchBytes = 7_500_000;
 const maxBatchMessages = 1_000;
-const maxAttempts = 4;
 const pageSize = 1_000;
 
-interface Answer {
-  status: number;
-  body: unknown;
-}
-
 export function createEmqxApi(options: EmqxApiOptions): EmqxApi {
-  const base = new URL(options.url);
-  const secure = base.protocol === 'https:';
-  const agent = new (secure ? https : http).Agent({ keepAlive: true, maxSockets: 8 });
-  const authorization = `Basic ${Buffer.from(`${options.key}:${options.secret}`).toString('base64')}`;
-  const timeoutMs = options.timeoutMs ?? 10_000;
-  const retryForMs = options.retryForMs ?? 5_000;
-
-  const once = (method: string, path: string, body?: string): Promise<Answer> =>
-    new Promise((resolve, reject) => {
-      const request = (secure ? https : http).request(base, {
-        agent,
-        method,
-        path: `${base.pathname.replace(/\/$/, '')}/api/v5${path}`,
-        headers: {
-          authorization,
-          ...(body === undefined
-            ? {}
-            : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
-        },
-      });
-      const overall = setTimeout(
-        () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)),
-        timeoutMs,
-      );
-      request.on('response', (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', fail);
-        response.on('end', () => {
-          clearTimeout(overall);
-          resolve({ status: response.statusCode ?? 0, body: parsed(Buffer.concat(chunks)) });
-        });
-      });
-      const fail = (cause: Error) => {
-        clearTimeout(overall);
-        reject(
-          new EmqxError('broker_unreachable', `cannot reach EMQX at ${base.host}: ${cause.message}`, {
-            cause,
-          }),
-        );
-      };
-      request.on('error', fail);
-      request.end(body);
-    });
-
-  /** Retries what is transient; gives the last answer, or throws broker_unreachable or api_key_refused. */
-  const call = async (method: string, path: string, body?: string): Promise<Answer> => {
-    const end = Date.now() + retryForMs;
-    for (let attempt = 1; ; attempt++) {
-      const answer = await once(method, path, body).catch((error: EmqxError) => error);
-      const transient =
-        answer instanceof EmqxError ||
-        // A list says what became of each message: sending those again that went through would double them.
-        ((answer.status === 429 || answer.status === 503) && !Array.isArray(answer.body));
-      const pauseMs = Math.random() * Math.min(100 * 2 ** attempt, 2_000);
-      if (transient && attempt < maxAttempts && Date.now() + pauseMs < end) {
-        await delay(pauseMs);
-        continue;
-      }
-      if (answer instanceof EmqxError) throw answer;
-      if (answer.status === 401 || answer.status === 403)
-        throw new EmqxError('api_key_refused', `EMQX refused the API key: ${textOf(answer)}`);
-      return answer;
-    }
-  };
+  const { call, close } = openConnection(options);
 
   const publishBatch = async (batch: Batch): Promise<PublishOutcome[]> => {
     const answer = await call('POST', '/publish/bulk', `[${batch.texts.join(',')}]`);
@@ -161,7 +71,7 @@ export function createEmqxApi(options: EmqxApiOptions): EmqxApi {
       return outcomes;
     }
     const kind = answer.status === 400 ? 'refused' : 'failed';
-    return batch.texts.map(() => ({ kind, reason: textOf(answer) }));
+    return batch.texts.map(() => ({ kind, reason: reasonOf(answer) }));
   };
 
   return {
@@ -212,7 +122,7 @@ export function createEmqxApi(options: EmqxApiOptions): EmqxApi {
       if (answer.status !== 200 || !rel_vsn) throw refusal(answer);
       return { version: rel_vsn.replace(/^v/, ''), running: app_status === 'running' };
     },
-    close: () => agent.destroy(),
+    close,
   };
 }
 
@@ -251,21 +161,5 @@ function failed({ texts }: Batch, error: EmqxError): PublishOutcome[] {
 }
 
 function refusal(answer: Answer): EmqxError {
-  return new EmqxError('broker_refused', `EMQX answered ${answer.status}: ${textOf(answer)}`);
-}
-
-function textOf({ status, body }: Answer): string {
-  const { code, message } = (typeof body === 'object' && body !== null ? body : {}) as Record<
-    string,
-    unknown
-  >;
-  return [code, message].filter(Boolean).join(': ') || `HTTP ${status}`;
-}
-
-function parsed(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch {
-    return null;
-  }
+  return new EmqxError('broker_refused', `EMQX answered ${answer.status}: ${reasonOf(answer)}`);
 }

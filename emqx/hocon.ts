@@ -13,6 +13,10 @@ export interface Span {
   end: number;
   line: number;
   column: number;
+  /** Where the entry's key begins; in a list, where the item does. */
+  key: number;
+  /** The line on which the object was given a second time. */
+  again?: number;
 }
 export type HoconNode =
   | { kind: 'object'; entries: Map<string, HoconNode>; span: Span }
@@ -38,8 +42,9 @@ export function readHocon(file: string): HoconObject {
   return parseHocon(readFileSync(file, 'utf8'), file);
 }
 
-/** Parses a text; `include` paths are relative to `file`. */
-export function parseHocon(text: string, file = 'hocon', including: string[] = []): HoconObject {
+const noFile = 'hocon';
+/** Parses a text; `include` paths are relative to `file`, and refused without one. */
+export function parseHocon(text: string, file = noFile, including: string[] = []): HoconObject {
   return new Reader(text, file, including).document();
 }
 
@@ -65,10 +70,15 @@ export function nodeAt(node: HoconNode | undefined, ...path: string[]): HoconNod
 export function mergeObjects(under: HoconObject, over: HoconObject): HoconObject {
   for (const [key, node] of over.entries) {
     const old = under.entries.get(key);
-    if (old?.kind === 'object' && node.kind === 'object') mergeObjects(old, node);
+    if (old?.kind === 'object' && node.kind === 'object') merge(old, node);
     else under.entries.set(key, node);
   }
   return under;
+}
+
+function merge(old: HoconObject, node: HoconObject): void {
+  old.span.again ??= node.span.line;
+  mergeObjects(old, node);
 }
 
 const endOfBare = new Set([...'$"{}[]:=,+#`^?!@*&\\\n\r']);
@@ -138,7 +148,8 @@ class Reader {
     }
     const last = path.at(-1)!;
     const old = target.entries.get(last);
-    if (old?.kind === 'object' && node.kind === 'object') mergeObjects(old, node);
+    node.span.key = keyAt;
+    if (old?.kind === 'object' && node.kind === 'object') merge(old, node);
     else target.entries.set(last, node);
   }
 
@@ -153,6 +164,7 @@ class Reader {
   private include(into: HoconObject): boolean {
     const match = /^include\s+"([^"\n]+)"/.exec(this.text.slice(this.at, this.at + 1024));
     if (!match) return false;
+    if (this.file === noFile) throw this.error('include is for files');
     const file = resolve(dirname(this.file), match[1]!);
     if (this.including.includes(file)) throw this.error(`"${match[1]}" includes itself`);
     let text: string;
@@ -252,7 +264,7 @@ class Reader {
   private span(start: number): Span {
     const before = this.text.slice(0, start);
     const line = before.split('\n').length;
-    return { file: this.file, start, end: start, line, column: start - before.lastIndexOf('\n') };
+    return { file: this.file, start, end: start, line, column: start - before.lastIndexOf('\n'), key: start };
   }
 
   private error(message: string, at = this.at): HoconError {

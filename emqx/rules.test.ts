@@ -8,7 +8,7 @@ import { fromJs, type Row } from './standin/json.ts';
 import { evaluate, selectsFrom } from './standin/sql/evaluate.ts';
 import { parseSql } from './standin/sql/parser.ts';
 import { compileTemplate } from './standin/template.ts';
-import { toBytes, toMilliseconds } from './standin/units.ts';
+import { toBytes, toMilliseconds } from './units.ts';
 
 const { config, samples } = readRules();
 const rules = Object.entries(config.rule_engine.rules).map(([id, rule]) => ({
@@ -16,7 +16,11 @@ const rules = Object.entries(config.rule_engine.rules).map(([id, rule]) => ({
   ...rule,
   statement: parseSql(rule.sql),
 }));
-const selecting = (topic: string) => rules.filter(({ statement }) => selectsFrom(statement, topic));
+/** Rules that post elsewhere are anybody's own. */
+const toWebhook = rules.filter(({ actions }) =>
+  actions.some((name) => config.actions.http[name.replace('http:', '')]!.connector === 'webhook'),
+);
+const selecting = (topic: string) => toWebhook.filter(({ statement }) => selectsFrom(statement, topic));
 
 const uplinks = Object.entries(topics).flatMap(([topic, about]) =>
   (topic.startsWith('cert/renew/') ? [topic, `/${topic}`] : [topic]).map((name) => ({
@@ -35,7 +39,7 @@ describe('each topic of the protocol', () => {
   );
 
   test('nothing else is selected', () => {
-    const from = rules
+    const from = toWebhook
       .flatMap(({ statement }) => statement.from)
       .filter((name) => !name.startsWith('$events/'));
     const wanted = uplinks
@@ -144,11 +148,24 @@ describe('a broken rule file is refused with file and line', () => {
     [
       'action_unknown',
       'rule_engine.rules.x {\n sql = "SELECT 1 as a FROM t", actions = ["http:nope"] }',
-      /x\.hocon:1: .*http:nope/,
+      /x\.hocon:2: .*http:nope/,
     ],
     ['connector_unknown', '\n\nactions.http.x { connector = nope }', /x\.hocon:3: .*nope/],
     ['rule_invalid', 'rule_engine.rules.x { actions = [] }', /x\.hocon:1: .*sql/],
     ['rule_invalid', 'samples = []', /x\.hocon:1: /],
+    [
+      'rule_duplicate',
+      'rule_engine.rules.x { sql = "SELECT 1 as a FROM t" }\nrule_engine { rules.x { enable = false } }',
+      /x\.hocon:2: rule x is already in .*x\.hocon:1/,
+    ],
+    ['rule_invalid', 'mqtt.max_packet_size = 1MB', /x\.hocon:1: "mqtt"/],
+    ['rule_invalid', 'connectors.http.x {\n url = "http://a"\n colour = red }', /x\.hocon:3: .*"colour"/],
+    [
+      'rule_invalid',
+      'actions.http.x {\n connector = webhook\n resource_opts {\n request_ttl = soon } }',
+      /x\.hocon:4: .*"soon" is not a duration/,
+    ],
+    ['rule_invalid', 'connectors.http.x { url = webhook }', /x\.hocon:1: .*not a URL/],
     [
       'sql_invalid',
       'rule_engine.rules.x {\n  sql = """SELECT a\n  FORM "t"\n  """\n  actions = [] }',
@@ -173,5 +190,6 @@ describe('a broken rule file is refused with file and line', () => {
        }`,
     )();
     expect(Object.keys(config.rule_engine.rules)).toContain('hot');
+    expect(config.connectors.http.mine!.url).toBe('http://example.com');
   });
 });

@@ -1,8 +1,9 @@
-/** Reads `rules/`: one rule a file, the connector, the actions; as one object in the shape of EMQX's configuration. */
+/** Reads `rules/`: one rule a file, connectors, actions; checked, with the place of each value in its file. */
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type HoconObject, type HoconValue, mergeObjects, nodeAt, readHocon, toPlain } from './hocon.ts';
+import { type HoconObject, nodeAt, readHocon, toPlain } from './hocon.ts';
+import { kinds, problemOf, type ResourceKind, roots, type Settings, schema } from './schema.ts';
 import { SqlError } from './standin/sql/lexer.ts';
 import { parseSql } from './standin/sql/parser.ts';
 
@@ -12,12 +13,19 @@ export interface RuleConfig {
   description?: string;
   enable?: boolean;
 }
-export type Settings = { [key: string]: HoconValue };
 /** The roots of EMQX's configuration that operators tune. */
 export interface BrokerConfig {
   connectors: { http: Record<string, Settings> };
   actions: { http: Record<string, Settings> };
   rule_engine: { rules: Record<string, RuleConfig> };
+}
+/** A connector, action or rule and where its file has it. */
+export interface Source {
+  kind: ResourceKind;
+  id: string;
+  settings: Settings;
+  file: string;
+  node: HoconObject;
 }
 /** An event as EMQX would have it, and the rows that the webhook must receive for it. */
 export interface RuleSample {
@@ -25,6 +33,8 @@ export interface RuleSample {
   name: string;
   given: Settings;
   receives: Settings[];
+  file: string;
+  line: number;
 }
 
 export type RuleErrorCode =
@@ -37,53 +47,76 @@ export class RuleError extends Error {
   override readonly name = 'RuleError';
   readonly code: RuleErrorCode;
   constructor(code: RuleErrorCode, file: string, line: number, message: string) {
-    super(`${file}:${line}: ${message}`);
+    super(`${relative(process.cwd(), file)}:${line}: ${message}`);
     this.code = code;
   }
 }
 
 export const rulesDir = fileURLToPath(new URL('./rules/', import.meta.url));
+/** The connector whose address and token belong to the deployment and not to the files. */
+export const webhookConnector = 'webhook';
 
 /**
- * The configuration for a broker whose rules post to `<webhookUrl>/emqx/events` with the bearer token.
- * Throws HoconError or RuleError, both with file and line.
+ * The configuration for a broker whose connector `webhook` posts to that address with the bearer token; connectors of other
+ * names keep what their files say. Throws HoconError or RuleError, both with file and line.
  */
 export function loadRules(options: { dir?: string; webhookUrl: string; webhookToken: string }): BrokerConfig {
   const { config } = readRules(options.dir);
-  for (const connector of Object.values(config.connectors.http)) {
-    connector.url = options.webhookUrl;
-    connector.headers = {
-      ...(connector.headers as Settings | undefined),
-      authorization: `Bearer ${options.webhookToken}`,
-    };
+  const webhook = config.connectors.http[webhookConnector];
+  if (webhook) {
+    const authorization = `Bearer ${options.webhookToken}`;
+    webhook.url = options.webhookUrl;
+    webhook.headers = { ...(webhook.headers as Settings | undefined), authorization };
   }
   return config;
 }
 
-/** Everything under the directory, checked: SQL can be read, ids are unique, every action and connector that is named exists. */
-export function readRules(dir = rulesDir): { config: BrokerConfig; samples: RuleSample[] } {
+/** Everything under the directory, checked: settings and SQL can be used, ids are unique, and what is named exists. */
+export function readRules(dir = rulesDir): {
+  config: BrokerConfig;
+  sources: Source[];
+  samples: RuleSample[];
+} {
+  const sources: Source[] = [];
   const samples: RuleSample[] = [];
-  const owners = new Map<string, string>();
-  let whole: HoconObject | undefined;
   for (const file of hoconFiles(dir)) {
     const root = readHocon(file);
-    for (const [kind, node] of named(root)) {
-      const owner = owners.get(kind);
-      if (owner) throw new RuleError('rule_duplicate', file, node.line, `${kind} is already in ${owner}`);
-      owners.set(kind, file);
+    for (const source of sourcesOf(root, file)) {
+      const { kind, id, node } = source;
+      const other = sources.find((one) => one.kind === kind && one.id === id);
+      if (other)
+        throw new RuleError(
+          'rule_duplicate',
+          node.span.file,
+          node.span.line,
+          `${kind} ${id} is already in ${place(other)}`,
+        );
+      if (node.span.again)
+        throw new RuleError(
+          'rule_duplicate',
+          node.span.file,
+          node.span.again,
+          `${kind} ${id} is already in ${place(source)}`,
+        );
+      sources.push(source);
     }
     samples.push(...samplesOf(root, file));
-    root.entries.delete('samples');
-    whole = whole ? mergeObjects(whole, root) : root;
   }
-  const plain = (whole ? toPlain(whole) : {}) as Partial<BrokerConfig>;
+  for (const source of sources) check(source, sources);
+  const all = <T>(kind: ResourceKind) =>
+    Object.fromEntries(
+      sources.filter((one) => one.kind === kind).map(({ id, settings }) => [id, settings as T]),
+    );
   const config: BrokerConfig = {
-    connectors: { http: plain.connectors?.http ?? {} },
-    actions: { http: plain.actions?.http ?? {} },
-    rule_engine: { rules: plain.rule_engine?.rules ?? {} },
+    connectors: { http: all('connector') },
+    actions: { http: all('action') },
+    rule_engine: { rules: all('rule') },
   };
-  if (whole) check(config, whole);
-  return { config, samples };
+  return { config, sources, samples };
+}
+
+function place({ node: { span } }: Source): string {
+  return `${relative(process.cwd(), span.file)}:${span.line}`;
 }
 
 function hoconFiles(dir: string): string[] {
@@ -93,60 +126,75 @@ function hoconFiles(dir: string): string[] {
     .map((name) => join(dir, name));
 }
 
-function* named(root: HoconObject): Generator<[string, { line: number }]> {
-  for (const path of [
-    ['connectors', 'http'],
-    ['actions', 'http'],
-    ['rule_engine', 'rules'],
-  ]) {
-    const node = nodeAt(root, ...path);
-    if (node?.kind === 'object')
-      for (const [id, child] of node.entries) yield [`${path.join('.')}.${id}`, child.span];
+function sourcesOf(root: HoconObject, file: string): Source[] {
+  const found: Source[] = [];
+  const expect = (node: HoconObject, names: string[]) => {
+    for (const [name, { span }] of node.entries)
+      if (!names.includes(name))
+        throw new RuleError(
+          'rule_invalid',
+          span.file,
+          span.line,
+          `"${name}" is not one of ${names.join(', ')}`,
+        );
+  };
+  expect(root, [...kinds.map((kind) => roots[kind][0]), 'samples']);
+  for (const kind of kinds) {
+    const [top, type] = roots[kind];
+    const above = nodeAt(root, top);
+    if (above?.kind === 'object') expect(above, [type]);
+    const all = nodeAt(root, top, type);
+    if (all?.kind !== 'object') continue;
+    for (const [id, node] of all.entries) {
+      if (node.kind !== 'object')
+        throw new RuleError('rule_invalid', file, node.span.line, `${kind} ${id} needs an object`);
+      found.push({ kind, id, node, file: node.span.file, settings: toPlain(node) as Settings });
+    }
   }
+  return found;
 }
 
 function samplesOf(root: HoconObject, file: string): RuleSample[] {
   const node = root.entries.get('samples');
   if (!node) return [];
-  const rules = nodeAt(root, 'rule_engine', 'rules');
+  const rules = nodeAt(root, ...roots.rule);
   const ids = rules?.kind === 'object' ? [...rules.entries.keys()] : [];
+  const refuse = (line: number, message: string) => new RuleError('rule_invalid', file, line, message);
   if (ids.length !== 1 || node.kind !== 'list')
-    throw new RuleError('rule_invalid', file, node.span.line, 'samples is a list in the file of one rule');
-  return node.items.map((item) => ({
-    ...(toPlain(item) as unknown as Omit<RuleSample, 'rule'>),
-    rule: ids[0]!,
-  }));
+    throw refuse(node.span.line, 'samples is a list in the file of one rule');
+  return node.items.map((item) => {
+    const sample = toPlain(item) as { name: string; given: Settings; receives: Settings[] };
+    if (item.kind !== 'object' || typeof sample.given !== 'object' || !Array.isArray(sample.receives))
+      throw refuse(item.span.line, 'a sample has name, given { event = …, … } and a list receives');
+    return { ...sample, rule: ids[0]!, file, line: item.span.line };
+  });
 }
 
-function check(config: BrokerConfig, whole: HoconObject): void {
-  const place = (...path: string[]) => {
-    const span = nodeAt(whole, ...path)!.span;
-    return [span.file, span.line] as const;
+function check({ kind, id, settings, node }: Source, all: Source[]): void {
+  const refuse = (code: RuleErrorCode, path: string[], message: string): never => {
+    const { file, line } = (nodeAt(node, ...path) ?? node).span;
+    throw new RuleError(code, file, line, `${kind} ${id}: ${message}`);
   };
-  for (const [id, rule] of Object.entries(config.rule_engine.rules)) {
-    const at = place('rule_engine', 'rules', id);
-    if (typeof rule.sql !== 'string' || !Array.isArray(rule.actions))
-      throw new RuleError('rule_invalid', ...at, `rule ${id} needs sql and a list of actions`);
-    checkSql(id, rule.sql, ...place('rule_engine', 'rules', id, 'sql'));
-    for (const action of rule.actions)
-      if (!Object.hasOwn(config.actions.http, String(action).replace(/^http:/, '')))
-        throw new RuleError('action_unknown', ...at, `rule ${id} names the unknown action ${action}`);
-  }
-  for (const [id, action] of Object.entries(config.actions.http))
-    if (!Object.hasOwn(config.connectors.http, String(action.connector)))
-      throw new RuleError(
-        'connector_unknown',
-        ...place('actions', 'http', id),
-        `action ${id} names the unknown connector ${action.connector}`,
-      );
-}
-
-function checkSql(id: string, sql: string, file: string, line: number): void {
+  const known = (wanted: ResourceKind, name: string) =>
+    all.some((one) => one.kind === wanted && one.id === name);
+  if (!/^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(id))
+    refuse('rule_invalid', [], 'its name may have letters, digits, _ and - only');
+  const problem = problemOf(schema[kind], settings);
+  if (problem) refuse('rule_invalid', problem.path, problem.reason);
+  if (kind === 'connector' && !URL.canParse(String(settings.url)))
+    refuse('rule_invalid', ['url'], `${settings.url} is not a URL`);
+  if (kind === 'action' && !known('connector', String(settings.connector)))
+    refuse('connector_unknown', ['connector'], `unknown connector "${settings.connector}"`);
+  if (kind !== 'rule') return;
   try {
-    parseSql(sql);
+    parseSql(String(settings.sql));
   } catch (error) {
     if (!(error instanceof SqlError)) throw error;
-    const below = sql.slice(0, error.at).split('\n').length - 1;
+    const below = String(settings.sql).slice(0, error.at).split('\n').length - 1;
+    const { file, line } = nodeAt(node, 'sql')!.span;
     throw new RuleError('sql_invalid', file, line + below, `rule ${id}: ${error.message}`);
   }
+  for (const action of (settings.actions ?? []) as string[])
+    if (!action.startsWith('http:') || !known('action', action.slice('http:'.length)))
+      refuse('action_unknown', ['actions'], `unknown action "${action}"`);
 }

@@ -9,7 +9,11 @@ import type { ErrorHandler, Hono, NotFoundHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
+import { auditRoutes } from './audit/routes.ts';
+import { accountRoutes } from './auth/account-routes.ts';
+import { type AccessTable, createGuard, readAccess } from './auth/guard.ts';
 import { authRoutes } from './auth/routes.ts';
+import { sessionCookie } from './auth/session.ts';
 import { certificateRoutes } from './certificates/routes.ts';
 import type { Context } from './context.ts';
 import { isUnavailable, isUnstorableText } from './db/connect.ts';
@@ -25,6 +29,11 @@ import type { Log } from './log.ts';
 
 /** API bodies are small; files go to the store and not through here. */
 const maxApiBodyBytes = 1024 * 1024;
+
+const securitySchemes = {
+  session: { type: 'apiKey', in: 'cookie', name: sessionCookie },
+  bearer: { type: 'http', scheme: 'bearer' },
+} as const;
 
 export function createPublicApp(context: Context) {
   const base = createRouter();
@@ -42,6 +51,14 @@ export function createPublicApp(context: Context) {
     }),
   );
   base.use('/api/*', limitBody());
+  let table: AccessTable = new Map();
+  base.use(
+    '/api/*',
+    createGuard(context, () => table),
+  );
+  for (const [name, scheme] of Object.entries(securitySchemes)) {
+    base.openAPIRegistry.registerComponent('securitySchemes', name, scheme);
+  }
   base.get('/healthz', (c) => c.text('ok'));
   base.get('/readyz', async (c) => {
     await context.db.execute(sql`select 1`).catch((cause: unknown) => {
@@ -51,15 +68,18 @@ export function createPublicApp(context: Context) {
   });
   const app = base
     .route('/', authRoutes(context))
+    .route('/', accountRoutes(context))
     .route('/', firmwareRoutes(context))
     .route('/', deviceRoutes(context))
     .route('/', deploymentRoutes(context))
     .route('/', certificateRoutes(context))
+    .route('/', auditRoutes(context))
     .route('/', liveRoutes(context))
     .doc31('/api/openapi.json', {
       openapi: '3.1.0',
       info: { title: 'Flota', version: '1', description: 'Firmware updates over the air.' },
     });
+  table = readAccess(app);
   app.all('/api/*', () => {
     throw new AppError('not_found', 'There is no such route.');
   });
@@ -110,6 +130,7 @@ function answerError(log: Log): ErrorHandler<AppEnv> {
     }
     // The rest of the body is not read, so nothing else can come over this connection.
     if (problem.status === 413) c.header('Connection', 'close');
+    if (known.retryAfterS) c.header('Retry-After', String(known.retryAfterS));
     if (problem.status === 401) c.header('WWW-Authenticate', 'Bearer');
     c.header('Content-Type', 'application/problem+json');
     return c.body(JSON.stringify(problem), problem.status as 400);

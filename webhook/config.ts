@@ -11,6 +11,7 @@ export const environmentSchema = z.object({
   PORT: port.default(8080),
   INTERNAL_PORT: port.default(8081),
   PUBLIC_URL: url.optional(),
+  TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   S3_ENDPOINT: url.optional(),
   S3_BUCKET: z
@@ -81,6 +82,7 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
     port: env.PORT,
     internalPort: env.INTERNAL_PORT,
     publicUrl: env.PUBLIC_URL ?? null,
+    proxies: env.TRUSTED_PROXIES,
     databaseUrl: need('DATABASE_URL'),
     store: {
       endpoint: env.S3_ENDPOINT,
@@ -124,7 +126,43 @@ function parseKeys(json: string, problems: string[]): z.infer<typeof keySet> {
   }
 }
 
-/** The only reader of `process.env` in the webhook. */
+const auditSchema = environmentSchema
+  .pick({ DATABASE_URL: true, PUBLIC_URL: true, PORT: true, FLOTA_API_TOKEN: true })
+  .extend({ FLOTA_DATA: text.default('.flota') });
+
+export interface AuditConfig {
+  /** Null: ask the API. */
+  databaseUrl: string | null;
+  url: string;
+  apiToken: string;
+}
+
+/** For `npm run audit`. */
+export function toAuditConfig(
+  env: z.infer<typeof auditSchema>,
+  readFile: (path: string) => string,
+): AuditConfig {
+  const url = (env.PUBLIC_URL ?? `http://localhost:${env.PORT}`).replace(/\/$/, '');
+  if (env.DATABASE_URL) return { databaseUrl: env.DATABASE_URL, url, apiToken: '' };
+  const apiToken = env.FLOTA_API_TOKEN ?? readMadeToken(env.FLOTA_DATA, readFile);
+  return { databaseUrl: null, url, apiToken };
+}
+
+/** `npm start` makes a token where none is given, and keeps it in its data directory. */
+function readMadeToken(dataDir: string, readFile: (path: string) => string): string {
+  try {
+    const secrets: unknown = JSON.parse(readFile(`${dataDir}/secrets.json`));
+    return z.object({ apiToken: z.string() }).parse(secrets).apiToken;
+  } catch {
+    throw new ConfigError(['FLOTA_API_TOKEN: is needed (or DATABASE_URL, or the FLOTA_DATA of npm start)']);
+  }
+}
+
+/** This and the next are the only readers of `process.env` in the webhook. */
 export function readConfig(): Config {
   return toConfig(parseEnvironment(environmentSchema, process.env), (path) => readFileSync(path, 'utf8'));
+}
+
+export function readAuditConfig(): AuditConfig {
+  return toAuditConfig(parseEnvironment(auditSchema, process.env), (path) => readFileSync(path, 'utf8'));
 }

@@ -1,5 +1,5 @@
 import type { JSONWebKeySet } from 'jose';
-import type { CertificateAuthority } from '#ca/client.ts';
+import type { RevokingAuthority } from '#ca/client.ts';
 import type { EmqxApi } from '#emqx/api.ts';
 import type { Database, Db } from './db/connect.ts';
 import type { ObjectStore } from './firmware/objects.ts';
@@ -13,7 +13,7 @@ export interface Context {
   db: Db;
   objects: ObjectStore;
   broker: EmqxApi;
-  authority: CertificateAuthority;
+  authority: RevokingAuthority;
   /** Null where manifests are signed elsewhere and brought in (`npm run firmware -- sign`). */
   signer: FirmwareSigner | null;
   /** Public firmware signing keys: a manifest brought in from outside must verify against one. */
@@ -26,6 +26,8 @@ export interface Context {
   closing: AbortSignal;
   webhookToken: string;
   apiToken: string | null;
+  /** How many proxies of ours stand in front; default 0. */
+  proxies?: number;
   /** Where admins reach the console; its origin is the one that may change things by cookie. */
   publicUrl: string;
   /** Built console to serve at `/`, or null. */

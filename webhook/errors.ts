@@ -9,11 +9,17 @@ export const statusByCode = {
   token_invalid: 401,
   forbidden: 403,
   origin_refused: 403,
+  device_banned: 403,
   not_found: 404,
   firmware_exists: 409,
   device_exists: 409,
   name_taken: 409,
+  user_exists: 409,
+  last_admin: 409,
   deployment_finished: 409,
+  already_revoked: 409,
+  already_banned: 409,
+  not_due: 409,
   body_too_large: 413,
   object_missing: 422,
   object_empty: 422,
@@ -26,10 +32,12 @@ export const statusByCode = {
   csr_signature_invalid: 422,
   csr_name_mismatch: 422,
   csr_key_refused: 422,
-  csr_key_mismatch: 422,
   csr_too_large: 422,
   csr_name_refused: 422,
   csr_extension_refused: 422,
+  csr_key_mismatch: 422,
+  no_known_key: 422,
+  too_many_attempts: 429,
   event_rejected: 400,
   overloaded: 503,
   shutting_down: 503,
@@ -51,12 +59,19 @@ export interface FieldError {
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly errors: FieldError[] | undefined;
+  /** When it is worth asking again. */
+  readonly retryAfterS: number | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; errors?: FieldError[] } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; errors?: FieldError[]; retryAfterS?: number } = {},
+  ) {
     super(message, { cause: options.cause });
     this.name = 'AppError';
     this.code = code;
     this.errors = options.errors;
+    this.retryAfterS = options.retryAfterS;
   }
 }
 

@@ -2,10 +2,25 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import { AppError } from './errors.ts';
 
-/** Who is calling, set by `auth/session.ts` on every route that needs it. */
+/** Each may do all that the ones before it may. */
+export const roles = ['viewer', 'operator', 'admin'] as const;
+export type Role = (typeof roles)[number];
+
+/** Who is calling, set by `auth/guard.ts` on every route that is not open to anyone. */
 export interface Caller {
   name: string;
-  role: 'admin' | 'operator' | 'viewer';
+  role: Role;
+  /** Null for a token. */
+  userId: string | null;
+}
+
+/** `anyone` is for the routes by which one gets in. */
+export type Access = Role | 'anyone';
+
+/** Who may call a route at least: spread it into `createRoute`. The app does not start with a route that lacks it. */
+export function access(to: Access) {
+  const security: Record<string, string[]>[] = to === 'anyone' ? [] : [{ session: [] }, { bearer: [] }];
+  return { 'x-access': to, security };
 }
 
 export interface AppEnv {

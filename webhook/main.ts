@@ -27,6 +27,7 @@ async function main(): Promise<void> {
       webhookToken: config.webhookToken,
       apiToken: config.apiToken,
       publicUrl: config.publicUrl,
+      proxies: config.proxies,
       consoleDir: existsSync(consoleDir) ? consoleDir : null,
     },
     config,

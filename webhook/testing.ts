@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { CompactSign, exportJWK, generateKeyPair, type JSONWebKeySet } from 'jose';
 import postgres from 'postgres';
-import { CaError, type CertificateAuthority } from '#ca/client.ts';
+import { CaError, type PublishedCrl, type RevokingAuthority } from '#ca/client.ts';
 import type { EmqxApi, PublishMessage, PublishOutcome } from '#emqx/api.ts';
 import { mountedTopic, type UplinkTopic } from '#emqx/protocol.ts';
 import { connect, type Database, type Db } from './db/connect.ts';
@@ -96,6 +96,9 @@ export interface RecordingBroker extends EmqxApi {
   /** What becomes of a message; throw for a broker that is away. */
   answer: (sent: Sent) => PublishOutcome | Promise<PublishOutcome>;
   to(device: string, topic?: string): Sent[];
+  /** In order; throw for a broker that is away. */
+  kicked: string[];
+  onKick: (device: string) => void;
 }
 
 export function createRecordingBroker(): RecordingBroker {
@@ -115,7 +118,13 @@ export function createRecordingBroker(): RecordingBroker {
     },
     to: (device, topic) => broker.sent.filter((s) => s.device === device && (!topic || s.topic === topic)),
     listClients: async () => [],
-    kick: async () => false,
+    kicked: [],
+    onKick: () => {},
+    async kick(device) {
+      broker.onKick(device);
+      broker.kicked.push(device);
+      return true;
+    },
     status: async () => ({ version: '5.8.9', running: true }),
     close() {},
   };
@@ -142,28 +151,38 @@ export function createMemoryStore(): MemoryStore {
       if (!object) throw new AppError('object_missing', 'no such object');
       return { stream: Readable.from([object]), sizeBytes: object.length };
     },
+    put: async (key, text) => void objects.set(key, Buffer.from(text)),
     delete: async (key) => void objects.delete(key),
     ping: async () => {},
     close() {},
   };
 }
 
-export interface TestAuthority extends CertificateAuthority {
+export interface TestAuthority extends RevokingAuthority {
   away: boolean;
   issued: number;
+  /** Of what it issues. */
+  lifetimeMs: number;
+  revoked: Map<string, string>;
 }
 
-/** Takes `CSR <common name> <anything>` for a CSR; the same one again gets the same certificate. */
+/** The last word, of a CSR or of a certificate. */
+const keyOf = (text: string) => /\S+$/.exec(text)?.[0] ?? '';
+
+/** Takes `CSR <common name> <key>` for a CSR; the same one again gets the same certificate. */
 export function createTestAuthority(): TestAuthority {
-  const byCsr = new Map<string, Awaited<ReturnType<CertificateAuthority['issue']>>>();
+  const byCsr = new Map<string, Awaited<ReturnType<RevokingAuthority['issue']>>>();
   const authority: TestAuthority = {
     away: false,
     issued: 0,
-    async issue({ csr, commonName, profile }) {
+    lifetimeMs: 86_400_000,
+    revoked: new Map(),
+    async issue({ csr, commonName, profile, sameKeyAs }) {
       if (authority.away) throw new CaError('ca_unavailable', 'away');
       const name = /^CSR (\S+) \S+$/.exec(csr)?.[1];
       if (!name) throw new CaError('csr_malformed', 'no CSR');
       if (name !== commonName) throw new CaError('csr_name_mismatch', `the CSR is for ${name}`);
+      if (sameKeyAs && !csr.endsWith(keyOf(sameKeyAs))) throw new CaError('csr_key_mismatch', 'another key');
       const existing = byCsr.get(`${profile} ${csr}`);
       if (existing) return existing;
       authority.issued += 1;
@@ -171,16 +190,29 @@ export function createTestAuthority(): TestAuthority {
       const issued = {
         serial,
         commonName,
-        certificate: `leaf ${serial}`,
+        certificate: `leaf ${serial} of ${keyOf(csr)}`,
         chain: 'issuing',
         notBefore: new Date().toISOString(),
-        notAfter: new Date(Date.now() + 86_400_000).toISOString(),
+        notAfter: new Date(Date.now() + authority.lifetimeMs).toISOString(),
         fingerprint: '',
       };
       byCsr.set(`${profile} ${csr}`, issued);
       return issued;
     },
     trust: async () => ({ root: 'root', issuing: 'issuing' }),
+    async revoke(serial, reason) {
+      if (authority.away) throw new CaError('ca_unavailable', 'away');
+      if (authority.revoked.has(serial)) throw new CaError('already_revoked', 'known');
+      authority.revoked.set(serial, reason);
+      return { serial, revokedAt: new Date().toISOString() };
+    },
+    crl: async () => (await authority.crls())[0]!.pem,
+    async crls(): Promise<PublishedCrl[]> {
+      if (authority.away) throw new CaError('ca_unavailable', 'away');
+      const nextUpdate = new Date(Date.now() + 14 * 86_400_000).toISOString();
+      const pem = `CRL ${[...authority.revoked.keys()].join(' ')}`;
+      return [{ name: 'crl.pem', pem, number: authority.revoked.size + 1, nextUpdate }];
+    },
   };
   return authority;
 }
@@ -357,12 +389,12 @@ export function createDevice(webhook: TestWebhook, id: string) {
         connected_at: connectedAt,
         disconnected_at: Date.now(),
       }),
-    subscribe: () =>
+    subscribe: (serial?: string) =>
       webhook.event({
         event: 'subscribed',
         clientid: id,
         topic: mountedTopic(id, 'firmware/download/request'),
-        cert: `CN=${id}`,
+        cert: serial === undefined ? `CN=${id}` : `SERIALNUMBER=${serial},CN=${id}`,
       }),
     accept: (deployment: string, attempt = 1) =>
       device.critical('firmware/download/request/ack', { deployment, attempt, accepted: true }),

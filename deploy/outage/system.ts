@@ -1,7 +1,7 @@
 /** Devices → broker → faulty proxy → webhook → a PostgreSQL of its own: everything that a critical message passes. */
 import { randomBytes } from 'node:crypto';
 import { sql } from 'drizzle-orm';
-import type { CertificateAuthority } from '#ca/client.ts';
+import type { RevokingAuthority } from '#ca/client.ts';
 import { issueKeyPair } from '#ca/key-pair.ts';
 import { createEmqxApi } from '#emqx/api.ts';
 import { type BrokerConfig, loadRules } from '#emqx/rules.ts';
@@ -33,7 +33,7 @@ export interface OutageSystem {
 
 export interface OutageOptions {
   devices: number;
-  authority: CertificateAuthority;
+  authority: RevokingAuthority;
   openBroker: OpenBroker;
   /** Changes the rules' configuration: shorter intervals for a short test. */
   tune?: (config: BrokerConfig) => void;

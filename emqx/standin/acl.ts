@@ -77,43 +77,26 @@ function toRule(term: Term, line: number): Rule {
   return { allow, clientid, action, topics };
 }
 
+/** Erlang terms as JSON: tuples and atoms become objects that say so. */
 function terms(text: string): { term: Term; line: number }[] {
-  const token = /\s+|%[^\n]*|([{}[\],.])|"((?:[^"\\]|\\.)*)"|'([^'\n]*)'|([a-z][A-Za-z0-9_@]*)|(-?\d+)/y;
-  let at = 0;
-  const line = () => text.slice(0, at).split('\n').length;
-  const next = (): { sign?: string; term?: Term } | null => {
-    for (;;) {
-      if (at >= text.length) return null;
-      token.lastIndex = at;
-      const match = token.exec(text);
-      if (!match) throw new AclError(`acl.conf:${line()}: unexpected ${JSON.stringify(text[at])}`);
-      at = token.lastIndex;
-      if (match[1] !== undefined) return { sign: match[1] };
-      if (match[2] !== undefined) return { term: match[2].replace(/\\(.)/g, '$1') };
-      const atom = match[3] ?? match[4];
-      if (atom !== undefined) return { term: { atom } };
-      if (match[5] !== undefined) return { term: Number(match[5]) };
-    }
-  };
-  const read = (first: { sign?: string; term?: Term } | null): Term => {
-    if (first?.term !== undefined) return first.term;
-    const close = first?.sign === '{' ? '}' : first?.sign === '[' ? ']' : null;
-    if (!close) throw new AclError(`acl.conf:${line()}: expected a term`);
-    const items: Term[] = [];
-    for (let item = next(); item?.sign !== close; item = next()) {
-      if (items.length > 0) {
-        if (item?.sign !== ',') throw new AclError(`acl.conf:${line()}: expected "," or "${close}"`);
-        item = next();
-      }
-      items.push(read(item));
-    }
-    return close === '}' ? { tuple: items } : items;
-  };
+  const token =
+    /\s+|%[^\n]*|("(?:[^"\\\n]|\\["\\])*"|-?\d+|[[\],])|([{}])|([a-z][A-Za-z0-9_@]*)|(\.(?=\s|$))|(.)/g;
   const all: { term: Term; line: number }[] = [];
-  for (let first = next(); first; first = next()) {
-    const start = line();
-    all.push({ term: read(first), line: start });
-    if (next()?.sign !== '.') throw new AclError(`acl.conf:${line()}: expected "." after the rule`);
+  let [json, line, start] = ['', 1, 1];
+  const fail = (what: string) => new AclError(`acl.conf:${line}: ${what}`);
+  for (const [whole, same, brace, atom, dot, other] of text.matchAll(token)) {
+    if (other) throw fail(`unexpected ${JSON.stringify(other)}`);
+    if (json === '') start = line;
+    json += same ?? (brace ? (brace === '{' ? '{"tuple":[' : ']}') : atom ? `{"atom":"${atom}"}` : '');
+    line += whole.split('\n').length - 1;
+    if (!dot) continue;
+    try {
+      all.push({ term: JSON.parse(json), line: start });
+    } catch {
+      throw fail(`the rule that begins in line ${start} is not a term`);
+    }
+    json = '';
   }
+  if (json !== '') throw fail(`the rule that begins in line ${start} has no "." at its end`);
   return all;
 }

@@ -1,10 +1,43 @@
-/** `GET /clients`: the columns of EMQX that mean something here. */
-import { type ApiParts, badRequest, type Reply } from './http-api.ts';
+/** `/clients`: the columns of EMQX that mean something here. */
+import { type ApiParts, badRequest, notFound, pageOf, type Reply, type Route } from './http-api.ts';
 import type { Session } from './sessions.ts';
 
-type Parts = Pick<ApiParts, 'sessions' | 'queued'>;
+export function clientRoutes(parts: ApiParts): Route[] {
+  const known = (does: (session: Session) => Reply | Promise<Reply>): Route[1] => {
+    return ({ params }) => {
+      const session = parts.sessions.get(params[0]!);
+      return session ? does(session) : notFound('Client ID not found', 'CLIENTID_NOT_FOUND');
+    };
+  };
+  const kick = async ({ clientid }: { clientid: string }) => {
+    await parts.kick(clientid);
+    return { status: 204 };
+  };
+  return [
+    ['GET /clients', ({ query }) => listClients(parts, query)],
+    ['GET /clients/:id', known((session) => ({ status: 200, body: showClient(session, parts) }))],
+    ['DELETE /clients/:id', known(kick)],
+    [
+      'POST /clients/kickout/bulk',
+      async ({ body }) => {
+        if (!Array.isArray(body)) return badRequest('a list of client ids is needed');
+        for (const clientid of body) await kick({ clientid: String(clientid) });
+        return { status: 204 };
+      },
+    ],
+    [
+      'GET /clients/:id/subscriptions',
+      known((session) => ({ status: 200, body: showSubscriptions(session) })),
+    ],
+  ];
+}
 
-export function showClient(session: Session, { queued }: Pick<Parts, 'queued'>): Record<string, unknown> {
+function showSubscriptions({ clientid, subscriptions }: Session) {
+  const of = { clientid, durable: false, nl: 0, node: 'emqx@127.0.0.1', rap: 0, rh: 0 };
+  return [...subscriptions].map(([topic, qos]) => ({ ...of, topic, qos }));
+}
+
+function showClient(session: Session, { queued }: ApiParts): Record<string, unknown> {
   return {
     clientid: session.clientid,
     username: null,
@@ -30,12 +63,7 @@ export function showClient(session: Session, { queued }: Pick<Parts, 'queued'>):
   };
 }
 
-export function listClients(parts: Parts, query: URLSearchParams): Reply {
-  const page = Number(query.get('page') ?? 1);
-  const limit = Number(query.get('limit') ?? 100);
-  if (!Number.isInteger(page) || page < 1) return badRequest({ kind: 'validation_error', path: 'page' });
-  if (!Number.isInteger(limit) || limit < 1 || limit > 10_000)
-    return badRequest({ kind: 'validation_error', path: 'limit', reason: { expected: '1..10000' } });
+function listClients(parts: ApiParts, query: URLSearchParams): Reply {
   const state = query.get('conn_state');
   if (state !== null && !['connected', 'disconnected', 'idle'].includes(state))
     return badRequest({ kind: 'validation_error', path: 'conn_state', value: state });
@@ -47,14 +75,13 @@ export function listClients(parts: Parts, query: URLSearchParams): Reply {
       (exactly.size === 0 || exactly.has(clientid)) &&
       (state === null || (state === 'connected' ? connected : state === 'disconnected' && !connected)),
   );
+  const reply = pageOf(query, found, exactly.size > 0 ? { count: found.length } : {});
+  if (reply.status !== 200) return reply;
   const fields = query.get('fields')?.split(',');
-  const data = found.slice((page - 1) * limit, page * limit).map((session) => {
+  const body = reply.body as { data: Session[] };
+  const data = body.data.map((session) => {
     const all = showClient(session, parts);
     return fields && fields[0] !== 'all' ? Object.fromEntries(fields.map((name) => [name, all[name]])) : all;
   });
-  const count = exactly.size > 0 ? { count: found.length } : {};
-  return {
-    status: 200,
-    body: { data, meta: { ...count, hasnext: found.length > page * limit, limit, page } },
-  };
+  return { status: 200, body: { ...body, data } };
 }

@@ -7,12 +7,15 @@ import type { AddressInfo, Server } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
 import { Aedes, type AedesPublishPacket, type Client } from 'aedes';
 import { clientidPlaceholder, parseAcl } from './acl.ts';
+import { Bans } from './api-banned.ts';
+import { createEngine, type EngineConfig } from './configuration.ts';
 import { clientConnected, clientDisconnected, messagePublished, sessionSubscribed } from './event-columns.ts';
+import type { ActionMetrics } from './http-action.ts';
 import { createHttpApi } from './http-api.ts';
 import { MountStream } from './mount-stream.ts';
 import { createOutgoingQueues } from './outgoing-queues.ts';
 import { peerName } from './peer-name.ts';
-import { createRuleEngine, type EngineConfig, type Log, type RuleEngine } from './rule-engine.ts';
+import type { Log, RuleMetrics } from './rule-engine.ts';
 import { type Session, Sessions } from './sessions.ts';
 
 export interface BrokerOptions {
@@ -39,7 +42,10 @@ export interface BrokerOptions {
 export interface Broker {
   mqttPort: number;
   apiPort: number;
-  rules: Pick<RuleEngine, 'ruleMetrics' | 'actionMetrics' | 'ruleIds' | 'actionIds'>;
+  rules: {
+    ruleMetrics(id: string): RuleMetrics | undefined;
+    actionMetrics(id: string): ActionMetrics | undefined;
+  };
   close(): Promise<void>;
 }
 
@@ -47,7 +53,7 @@ export interface Broker {
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const log = options.log ?? (() => {});
   const acl = parseAcl(options.acl);
-  const engine = createRuleEngine(options.config, log, { hangMs: options.actionHangMs });
+  const { engine, configuration } = createEngine(options.config, log, options.actionHangMs);
   const sessions = new Sessions();
   /** A will is published after its session is gone. */
   const sessionOf = new WeakMap<object, Session>();
@@ -77,6 +83,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     );
   };
 
+  const bans = new Bans();
   const accept = (socket: TLSSocket) => {
     const name = peerName(socket);
     if (!name) {
@@ -91,6 +98,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       clientid,
       prefix,
       acl,
+      isBanned: () => bans.has(clientid),
       maxPacketBytes: options.maxPacketBytes ?? 64 * 1024,
       onConnect: ({ clean, keepalive, protocolVersion }) =>
         begin(stream, {
@@ -158,6 +166,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     secret: options.apiSecret,
     sessions,
     engine,
+    configuration,
+    bans,
     queued: (clientid) => queues.length(clientid),
     publish: (message) =>
       new Promise((resolve) => {

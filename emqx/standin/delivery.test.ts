@@ -2,8 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { createEngine } from './configuration.ts';
 import { messagePublished } from './event-columns.ts';
-import { createRuleEngine } from './rule-engine.ts';
 import { startSink, until } from './test-broker.ts';
 import { holdTo, readVectors } from './test-vectors.ts';
 
@@ -111,7 +111,7 @@ async function replay(vector: Vector): Promise<string | null> {
   if (upAfter) {
     await new Promise((resolve) => server.close(resolve));
   }
-  const engine = createRuleEngine(
+  const { engine } = createEngine(
     {
       connectors: { http: { c: { url: `http://127.0.0.1:${port}`, pool_size: 1 } } },
       actions: {
@@ -120,7 +120,7 @@ async function replay(vector: Vector): Promise<string | null> {
       rule_engine: { rules: { r: { sql: 'SELECT payload FROM "t"', actions: ['http:a'] } } },
     },
     () => {},
-    { hangMs: ms(20) },
+    ms(20),
   );
   for (let n = 1; n <= vector.messages; n++) {
     const text = Buffer.from(`{"n":${n}}`);
@@ -163,14 +163,14 @@ function listen(server: Server, port: number): Promise<void> {
 
 describe('a buffer', () => {
   const engineTo = (url: string, resource_opts: object) =>
-    createRuleEngine(
+    createEngine(
       {
         connectors: { http: { c: { url } } },
         actions: { http: { a: { connector: 'c', parameters: { path: '/d' }, resource_opts } } },
         rule_engine: { rules: { r: { sql: 'SELECT payload FROM "t"', actions: ['http:a'] } } },
       },
       () => {},
-    );
+    ).engine;
   const publish = (engine: ReturnType<typeof engineTo>, text: string) =>
     engine.handle('t', () =>
       messagePublished({ topic: 't', payload: Buffer.from(text), qos: 1, retain: false, dup: false }, null),

@@ -4,33 +4,11 @@
  */
 import http from 'node:http';
 import https from 'node:https';
+import { toBytes, toCount, toMilliseconds } from '../units.ts';
 import type { Row } from './json.ts';
 import { compileTemplate, type Template, wholeRow } from './template.ts';
-import { toBytes, toCount, toMilliseconds } from './units.ts';
 
-export type Settings = Record<string, unknown>;
-export interface ActionMetrics {
-  matched: number;
-  success: number;
-  failed: number;
-  late_reply: number;
-  retried: number;
-  dropped: number;
-  'dropped.expired': number;
-  'dropped.queue_full': number;
-  'dropped.other': number;
-  inflight: number;
-  queuing: number;
-  queuing_bytes: number;
-}
-/** done tells the rule how its message ended. */
-export interface HttpAction {
-  send(row: Row, done: (ok: boolean) => void): void;
-  metrics(): ActionMetrics;
-  /** Drops what is queued and waits for nothing; connections are closed. */
-  close(): void;
-}
-
+type Settings = Record<string, unknown>;
 interface Request {
   method: string;
   path: string;
@@ -43,31 +21,27 @@ interface Request {
 }
 type Outcome = 'ok' | 'retry' | 'broken' | 'unanswered' | 'refused';
 
+const counters = {
+  matched: 0,
+  success: 0,
+  failed: 0,
+  late_reply: 0,
+  retried: 0,
+  dropped: 0,
+  'dropped.expired': 0,
+  'dropped.queue_full': 0,
+  'dropped.other': 0,
+  'dropped.resource_not_found': 0,
+  'dropped.resource_stopped': 0,
+};
+export type ActionMetrics = typeof counters & { inflight: number; queuing: number; queuing_bytes: number };
+
 /** EMQX closes a connection whose request was not answered for this long and sends the request again, twice. */
 const hangMs = 20_000;
 const attemptsAtOnce = 3;
 
-/** Throws TypeError where a setting cannot be read. */
-export function createHttpAction(
-  connector: Settings,
-  action: Settings,
-  options?: { hangMs?: number },
-): HttpAction {
-  return new BufferedAction(connector, action, options?.hangMs ?? hangMs);
-}
-
-class BufferedAction implements HttpAction {
-  private readonly counts = {
-    matched: 0,
-    success: 0,
-    failed: 0,
-    late_reply: 0,
-    retried: 0,
-    dropped: 0,
-    'dropped.expired': 0,
-    'dropped.queue_full': 0,
-    'dropped.other': 0,
-  };
+export class HttpAction {
+  private readonly counts = { ...counters };
   private readonly queue: Request[] = [];
   private queuedBytes = 0;
   private inflight = 0;
@@ -86,7 +60,8 @@ class BufferedAction implements HttpAction {
   private readonly connectMs: number;
   private readonly render: (row: Row) => Omit<Request, 'done' | 'expiresAt' | 'sends'>;
 
-  constructor(connector: Settings, action: Settings, hang: number) {
+  /** Throws TypeError where a setting cannot be read. */
+  constructor(connector: Settings, action: Settings, hang = hangMs) {
     const options = (action.resource_opts ?? {}) as Settings;
     this.window = toCount(options.inflight_window, 100);
     this.ttlMs = toMilliseconds(options.request_ttl, 45_000);
@@ -109,6 +84,7 @@ class BufferedAction implements HttpAction {
     this.render = renderer(connector, (action.parameters ?? {}) as Settings, this.base);
   }
 
+  /** `done` tells the rule how its message ended. */
   send(row: Row, done: (ok: boolean) => void): void {
     this.counts.matched++;
     const request: Request = { ...this.render(row), expiresAt: Date.now() + this.ttlMs, sends: 0, done };
@@ -128,6 +104,11 @@ class BufferedAction implements HttpAction {
     };
   }
 
+  reset(): void {
+    Object.assign(this.counts, counters);
+  }
+
+  /** Drops what is queued and waits for nothing; connections are closed. */
   close(): void {
     this.closed = true;
     if (this.resumeTimer) clearTimeout(this.resumeTimer);

@@ -1,7 +1,10 @@
 /** The part of EMQX's HTTP API (v5) that the webhook and the tools use, behind an API key. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import http, { type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { listClients, showClient } from './api-clients.ts';
+import { type Bans, banRoutes } from './api-banned.ts';
+import { clientRoutes } from './api-clients.ts';
+import { configurationRoutes } from './api-configuration.ts';
+import { ConfigError, type Configuration } from './configuration.ts';
 import { newMessageId } from './event-columns.ts';
 import { type ApiMessage, problemsOf, readMessage } from './publish-request.ts';
 import type { RuleEngine } from './rule-engine.ts';
@@ -12,7 +15,9 @@ export interface ApiParts {
   key: string;
   secret: string;
   sessions: Sessions;
-  engine: Pick<RuleEngine, 'ruleMetrics' | 'actionMetrics'>;
+  engine: RuleEngine;
+  configuration: Configuration;
+  bans: Bans;
   /** Messages that wait for an offline session. */
   queued(clientid: string): number;
   /** False when nobody is subscribed. */
@@ -25,11 +30,14 @@ export interface Reply {
   body?: unknown;
   headers?: Record<string, string>;
 }
-type Handler = (request: {
+export interface Call {
   params: string[];
   query: URLSearchParams;
+  /** What the JSON says, or the text where text is taken. */
   body: unknown;
-}) => Reply | Promise<Reply>;
+}
+/** `GET /clients/:id` and what answers it. */
+export type Route = [pattern: string, handler: (call: Call) => Reply | Promise<Reply>];
 
 const maxBodyBytes = 8_000_000;
 const unknownPath =
@@ -41,89 +49,55 @@ export function badRequest(message: unknown, code = 'BAD_REQUEST'): Reply {
     body: { code, message: typeof message === 'string' ? message : JSON.stringify(message) },
   };
 }
-const notFound = (code: string, message: string): Reply => ({ status: 404, body: { code, message } });
+export function notFound(message: string, code = 'NOT_FOUND'): Reply {
+  return { status: 404, body: { code, message } };
+}
+
+/** One page of a list, or why the page cannot be had. */
+export function pageOf<T>(query: URLSearchParams, all: T[], meta: object = {}): Reply {
+  const page = Number(query.get('page') ?? 1);
+  const limit = Number(query.get('limit') ?? 100);
+  if (!Number.isInteger(page) || page < 1) return badRequest({ kind: 'validation_error', path: 'page' });
+  if (!Number.isInteger(limit) || limit < 1 || limit > 10_000)
+    return badRequest({ kind: 'validation_error', path: 'limit', reason: { expected: '1..10000' } });
+  const data = all.slice((page - 1) * limit, page * limit);
+  return { status: 200, body: { data, meta: { hasnext: all.length > page * limit, limit, page, ...meta } } };
+}
 
 export function createHttpApi(parts: ApiParts): Server {
   const routes = toRoutes(parts);
   const server = http.createServer((request, response) => {
     answer(request, routes, parts)
-      .catch((): Reply => ({ status: 500, body: { code: 'INTERNAL_ERROR', message: 'error' } }))
+      .catch(
+        (error): Reply =>
+          error instanceof ConfigError
+            ? badRequest(error.message)
+            : { status: 500, body: { code: 'INTERNAL_ERROR', message: String(error) } },
+      )
       .then((reply) => send(response, reply));
   });
   server.keepAliveTimeout = 60_000;
   return server;
 }
 
-function toRoutes(parts: ApiParts): [method: string, path: RegExp, handler: Handler][] {
-  const noClient = () => notFound('CLIENTID_NOT_FOUND', 'Client ID not found');
-  return [
-    ['POST', /^\/publish$/, ({ body }) => publishOne(parts, body)],
-    ['POST', /^\/publish\/bulk$/, ({ body }) => publishBulk(parts, body)],
-    ['GET', /^\/clients$/, ({ query }) => listClients(parts, query)],
-    [
-      'GET',
-      /^\/clients\/([^/]+)$/,
-      ({ params }) => {
-        const session = parts.sessions.get(params[0]!);
-        return session ? { status: 200, body: showClient(session, parts) } : noClient();
-      },
-    ],
-    [
-      'DELETE',
-      /^\/clients\/([^/]+)$/,
-      async ({ params }) => ((await parts.kick(params[0]!)) ? { status: 204 } : noClient()),
-    ],
-    [
-      'POST',
-      /^\/clients\/kickout\/bulk$/,
-      async ({ body }) => {
-        if (!Array.isArray(body)) return badRequest('a list of client ids is needed');
-        for (const clientid of body) await parts.kick(String(clientid));
-        return { status: 204 };
-      },
-    ],
-    [
-      'GET',
-      /^\/clients\/([^/]+)\/subscriptions$/,
-      ({ params }) => {
-        const session = parts.sessions.get(params[0]!);
-        if (!session) return noClient();
-        const of = {
-          clientid: session.clientid,
-          durable: false,
-          nl: 0,
-          node: 'emqx@127.0.0.1',
-          rap: 0,
-          rh: 0,
-        };
-        return {
-          status: 200,
-          body: [...session.subscriptions].map(([topic, qos]) => ({ ...of, topic, qos })),
-        };
-      },
-    ],
-    [
-      'GET',
-      /^\/rules\/([^/]+)\/metrics$/,
-      ({ params }) => {
-        const metrics = parts.engine.ruleMetrics(params[0]!);
-        return metrics
-          ? { status: 200, body: { id: params[0], metrics, node_metrics: [] } }
-          : notFound('NOT_FOUND', 'Rule Id Not Found');
-      },
-    ],
-    [
-      'GET',
-      /^\/actions\/http:([^/]+)\/metrics$/,
-      ({ params }) => {
-        const metrics = parts.engine.actionMetrics(params[0]!);
-        return metrics
-          ? { status: 200, body: { metrics, node_metrics: [] } }
-          : notFound('NOT_FOUND', 'Action lookup failed');
-      },
-    ],
-    ['POST', /^\/rule_test$/, ({ body }) => testRule(body)],
+function toRoutes(parts: ApiParts) {
+  const routes: Route[] = [
+    ['POST /publish', ({ body }) => publishOne(parts, body)],
+    ['POST /publish/bulk', ({ body }) => publishBulk(parts, body)],
+    ['POST /rule_test', ({ body }) => testRule(body)],
+    ...clientRoutes(parts),
+    ...banRoutes(parts),
+    ...configurationRoutes(parts.configuration, parts.engine),
   ];
+  return routes.map(([pattern, handler]) => {
+    const [method, path] = pattern.split(' ') as [string, string];
+    return {
+      method,
+      text: path === '/configs',
+      path: new RegExp(`^${path.replaceAll(/:\w+/g, '([^/]+)')}$`),
+      handler,
+    };
+  });
 }
 
 async function answer(
@@ -137,29 +111,31 @@ async function answer(
     ? decodeURIComponent(url.pathname.slice('/api/v5'.length))
     : '';
   if (path === '/status' && request.method === 'GET') return status(url.searchParams);
-  const known = routes.filter(([, pattern]) => pattern.test(path));
+  const known = routes.filter((route) => route.path.test(path));
   if (known.length === 0) return { status: 404, headers: { 'content-type': 'text/html' }, body: unknownPath };
-  const route = known.find(([method]) => method === request.method);
+  const route = known.find(({ method }) => method === request.method);
   if (!route)
-    return { status: 405, headers: { allow: [...new Set(known.map(([method]) => method))].join(', ') } };
+    return { status: 405, headers: { allow: [...new Set(known.map(({ method }) => method))].join(', ') } };
   const refusal = unauthorized(request.headers.authorization, parts);
   if (refusal) return refusal;
   if (body === null) return { status: 500 };
   let content: unknown = {};
   if (request.method !== 'GET' && request.method !== 'DELETE') {
     const type = request.headers['content-type']?.split(';')[0]?.trim();
-    if (type !== 'application/json' && (body.length > 0 || type !== undefined))
+    if (route.text && type === 'text/plain') content = body.toString('utf8');
+    else if (type !== 'application/json' && (body.length > 0 || type !== undefined))
       return {
         status: 415,
         body: { code: 'UNSUPPORTED_MEDIA_TYPE', message: 'content-type:application/json Required' },
       };
-    try {
-      if (body.length > 0) content = JSON.parse(body.toString('utf8'));
-    } catch {
-      return badRequest('Invalid json message received');
-    }
+    else
+      try {
+        if (body.length > 0) content = JSON.parse(body.toString('utf8'));
+      } catch {
+        return badRequest('Invalid json message received');
+      }
   }
-  return route[2]({ params: route[1].exec(path)!.slice(1), query: url.searchParams, body: content });
+  return route.handler({ params: route.path.exec(path)!.slice(1), query: url.searchParams, body: content });
 }
 
 function status(query: URLSearchParams): Reply {

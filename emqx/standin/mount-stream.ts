@@ -19,6 +19,7 @@ export interface Mount {
   prefix: string;
   acl: Acl;
   maxPacketBytes: number;
+  isBanned(): boolean;
   onConnect(packet: { clean: boolean; keepalive: number; protocolVersion: number }): void;
   /** After the broker has granted them; mounted topics. */
   onSubscribed(subscriptions: { topic: string; qos: number }[]): void;
@@ -26,6 +27,8 @@ export interface Mount {
 }
 
 const refused = 128;
+/** MQTT 3.1.1 §3.2.2.3. */
+const notAuthorized = 5;
 /** MQTT 5 §3.2.2.2: Unsupported Protocol Version. */
 const unsupportedVersion = 0x84;
 
@@ -128,6 +131,11 @@ export class MountStream extends Duplex {
     if (packet.protocolVersion === 5) {
       const connack = { cmd: 'connack', reasonCode: unsupportedVersion, sessionPresent: false } as Packet;
       this.socket.write(mqtt.generate(connack, { protocolVersion: 5 }));
+      this.destroy();
+      return;
+    }
+    if (this.mount.isBanned()) {
+      this.answer({ cmd: 'connack', returnCode: notAuthorized, sessionPresent: false });
       this.destroy();
       return;
     }

@@ -10,54 +10,47 @@ export type Refusal = { code: 'BAD_REQUEST'; message: string } | { reason_code: 
 
 /** EMQX's max_packet_size unless its configuration says otherwise. */
 const maxPacketBytes = 1024 * 1024;
-const fields = new Set(['topic', 'payload', 'payload_encoding', 'qos', 'retain', 'properties', 'clientid']);
-const properties = new Set([
-  'payload_format_indicator',
-  'message_expiry_interval',
-  'response_topic',
-  'correlation_data',
-  'user_properties',
-  'content_type',
-]);
+type Shape = Record<string, RegExp | 'text' | 'anything'>;
+const shape: Shape = {
+  topic: 'text',
+  payload: 'text',
+  payload_encoding: /^(plain|base64)$/,
+  qos: /^[012]$/,
+  retain: /^(true|false)$/,
+  properties: 'anything',
+  clientid: 'anything',
+};
+const propertyShape: Shape = {
+  payload_format_indicator: 'anything',
+  message_expiry_interval: /^\d+$/,
+  response_topic: 'anything',
+  correlation_data: 'anything',
+  user_properties: 'anything',
+  content_type: 'anything',
+};
 
-/** Problems of the shape, in EMQX's words; empty when the message can be read. */
+/** Problems of the shape; empty when the message can be read. */
 export function problemsOf(body: unknown, path: string): object[] {
-  const problem = (reason: unknown, at: string, value?: unknown) => ({
-    kind: 'validation_error',
-    path: at,
-    reason,
-    value,
-  });
   if (typeof body !== 'object' || body === null || Array.isArray(body))
-    return [problem('bad_value_for_struct', path, body)];
-  const message = body as Record<string, unknown>;
-  const found: object[] = [];
-  for (const name of ['topic', 'payload']) {
-    if (message[name] === undefined) found.push(problem('required_field', `${path}.${name}`));
-    else if (typeof message[name] !== 'string')
-      found.push(problem({ expected: 'binary()' }, `${path}.${name}`, message[name]));
-  }
-  if (
-    message.payload_encoding !== undefined &&
-    !['plain', 'base64'].includes(String(message.payload_encoding))
-  )
-    found.push(problem('not_a_enum_symbol', `${path}.payload_encoding`, message.payload_encoding));
-  if (message.qos !== undefined && !['0', '1', '2'].includes(String(message.qos)))
-    found.push(problem('Unable to parse string', `${path}.qos`, message.qos));
-  if (message.retain !== undefined && !['true', 'false'].includes(String(message.retain)))
-    found.push(problem('Unable to parse boolean value', `${path}.retain`, message.retain));
-  for (const name of Object.keys(message))
-    if (!fields.has(name)) found.push({ ...problem('unknown_fields', path), unknown: name });
-  const given = (message.properties ?? {}) as Record<string, unknown>;
-  for (const name of Object.keys(given))
-    if (!properties.has(name))
-      found.push({ ...problem('unknown_fields', `${path}.properties`), unknown: name });
-  const expiry = given.message_expiry_interval;
-  if (expiry !== undefined && !/^\d+$/.test(String(expiry)))
-    found.push(
-      problem('Unable to parse integer value', `${path}.properties.message_expiry_interval`, expiry),
-    );
-  return found;
+    return [{ kind: 'validation_error', path, reason: 'bad_value_for_struct' }];
+  const { properties, topic, payload } = body as Record<string, unknown>;
+  return [
+    // Missing is wrong too.
+    ...misfits({ topic, payload, ...body }, shape, path),
+    ...misfits(properties ?? {}, propertyShape, `${path}.properties`),
+  ];
+}
+
+function misfits(values: object, shapes: Shape, path: string): object[] {
+  return Object.entries(values).flatMap(([name, value]) => {
+    const wanted = Object.hasOwn(shapes, name) ? shapes[name] : undefined;
+    const fits =
+      wanted instanceof RegExp ? wanted.test(String(value)) : wanted !== 'text' || typeof value === 'string';
+    if (wanted && fits) return [];
+    return [
+      { kind: 'validation_error', path: `${path}.${name}`, reason: wanted ? 'bad_value' : 'unknown_fields' },
+    ];
+  });
 }
 
 /** The message of a body without problems. */

@@ -6,19 +6,25 @@ import { evaluate, selectsFrom } from './sql/evaluate.ts';
 import { SqlError } from './sql/lexer.ts';
 import { parseSql } from './sql/parser.ts';
 
+/** The fields that the broker takes in a context, though live events have more. */
+const message = 'clientid username payload peerhost topic publish_received_at qos';
+const delivery = `id from_clientid from_username ${message}`;
+const client = 'clientid username peername sockname';
+const session =
+  'mountpoint proto_name proto_ver keepalive clean_start expiry_interval is_bridge connected_at';
 /** `message_publish` is an event of topics; the others have a name of their own to select from. */
-const events = new Set([
-  'message_publish',
-  'client_connected',
-  'client_disconnected',
-  'session_subscribed',
-  'session_unsubscribed',
-  'message_delivered',
-  'message_acked',
-  'message_dropped',
-]);
-/** The broker refuses these in a context, although live events have them. */
-const refused = ['client_attrs', 'flags', 'pub_props', 'peername', 'metadata'];
+export const contextFields: Record<string, Set<string>> = Object.fromEntries(
+  Object.entries({
+    message_publish: `id ${message}`,
+    message_delivered: delivery,
+    message_acked: delivery,
+    message_dropped: `id reason ${message}`,
+    session_subscribed: message,
+    session_unsubscribed: message,
+    client_connected: `${client} ${session}`,
+    client_disconnected: `${client} reason disconnected_at`,
+  }).map(([event, fields]) => [event, new Set(['event_type', 'event', ...fields.split(' ')])]),
+);
 
 const properties = fromJs({
   'Message-Expiry-Interval': 30,
@@ -31,9 +37,9 @@ export function testRule(body: unknown): Reply {
   const { sql, context } = (body ?? {}) as { sql?: unknown; context?: Record<string, unknown> };
   if (typeof sql !== 'string') return badRequest('Bad Arguments: rule_test.sql required_field');
   const type = String(context?.event_type);
-  if (typeof context !== 'object' || context === null || !events.has(type))
+  if (typeof context !== 'object' || context === null || !Object.hasOwn(contextFields, type))
     return badRequest('Bad Arguments: rule_test.context unknown event type');
-  const unknown = refused.find((name) => name in context);
+  const unknown = Object.keys(context).find((name) => !contextFields[type]!.has(name));
   if (unknown) return badRequest(`Bad Arguments: rule_test.context unknown_fields ${unknown}`);
   try {
     const statement = parseSql(sql);

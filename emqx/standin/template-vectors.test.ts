@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, test } from 'vitest';
+import { createEngine } from './configuration.ts';
 import { messagePublished } from './event-columns.ts';
-import { createRuleEngine } from './rule-engine.ts';
+import type { RuleEngine } from './rule-engine.ts';
 import type { Session } from './sessions.ts';
 import { type Sink, startSink, until } from './test-broker.ts';
 import { agrees, holdTo, readVectors } from './test-vectors.ts';
@@ -38,7 +39,7 @@ afterAll(() => sink.close());
 
 test('actions send what EMQX 5.8.9 sends', async () => {
   await holdTo('templates', readVectors<Vector[]>('template'), {}, async (vector) => {
-    const engine = createRuleEngine(
+    const { engine } = createEngine(
       {
         connectors: {
           http: {
@@ -91,10 +92,7 @@ test('actions send what EMQX 5.8.9 sends', async () => {
   });
 });
 
-function publish(
-  engine: ReturnType<typeof createRuleEngine>,
-  { via, clientid, topic, qos, ...message }: Vector['publish'],
-) {
+function publish(engine: RuleEngine, { via, clientid, topic, qos, ...message }: Vector['publish']) {
   const payload =
     message.payload === undefined
       ? Buffer.from(message.payload_base64!, 'base64')

@@ -5,7 +5,7 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { type Broker, type BrokerOptions, startBroker } from './broker.ts';
-import type { EngineConfig } from './rule-engine.ts';
+import type { EngineConfig } from './configuration.ts';
 import { createTestCa, type TestCa, type TestPair } from './test-certificates.ts';
 
 export const acl = readFileSync(new URL('../conf/acl.conf', import.meta.url), 'utf8');

@@ -1,10 +1,74 @@
+import { and, asc, count, desc, eq, gt, gte, lt, sql } from 'drizzle-orm';
 import type { Db } from '../db/connect.ts';
+import { genesis, type Head, hashOf, type Verdict, Verifier } from './chain.ts';
 import { auditLog } from './table.ts';
 
-/** Pass the transaction of the act itself, so that neither is ever there without the other. */
+/** Any number will do, as long as all copies use the same. */
+const chainLock = 4_717_242;
+
+/**
+ * Pass the transaction of the act itself, so that neither is ever there without the other, and call it last in there: entries are
+ * written one at a time among all copies, and whoever comes next waits until that transaction has ended.
+ */
 export async function record(
-  db: Db,
+  tx: Db,
   entry: { actor: string; action: string; subject: string; detail?: Record<string, unknown> },
 ): Promise<void> {
-  await db.insert(auditLog).values({ ...entry, detail: entry.detail ?? null });
+  await tx.execute(sql`select pg_advisory_xact_lock(${chainLock})`);
+  const [last] = await tx
+    .select({ id: auditLog.id, hash: auditLog.hash })
+    .from(auditLog)
+    .orderBy(desc(auditLog.id))
+    .limit(1);
+  // As it will come back from the column: without undefined, dates as text.
+  const detail = entry.detail ? (JSON.parse(JSON.stringify(entry.detail)) as typeof entry.detail) : null;
+  const row = { ...entry, detail, id: (last?.id ?? 0) + 1, at: new Date() };
+  await tx.insert(auditLog).values({ ...row, hash: hashOf(last?.hash ?? genesis, row) });
+}
+
+export interface AuditFilter {
+  actor?: string | undefined;
+  action?: string | undefined;
+  subject?: string | undefined;
+  from?: Date | undefined;
+  to?: Date | undefined;
+  limit: number;
+  offset: number;
+}
+
+/** Newest first. */
+export async function list(db: Db, filter: AuditFilter) {
+  const where = and(
+    filter.actor ? eq(auditLog.actor, filter.actor) : undefined,
+    filter.action ? eq(auditLog.action, filter.action) : undefined,
+    filter.subject ? eq(auditLog.subject, filter.subject) : undefined,
+    filter.from ? gte(auditLog.at, filter.from) : undefined,
+    filter.to ? lt(auditLog.at, filter.to) : undefined,
+  );
+  const items = await db
+    .select()
+    .from(auditLog)
+    .where(where)
+    .orderBy(desc(auditLog.id))
+    .limit(filter.limit)
+    .offset(filter.offset);
+  const [total] = await db.select({ value: count() }).from(auditLog).where(where);
+  return { items, total: total!.value };
+}
+
+const pageSize = 1_000;
+
+/** Reads the whole log, a page at a time; what is added meanwhile may or may not be looked at. */
+export async function verify(db: Db, expected: Head | null = null): Promise<Verdict> {
+  const verifier = new Verifier(expected);
+  for (let after = -1; ; ) {
+    const page = await db
+      .select()
+      .from(auditLog)
+      .where(gt(auditLog.id, after))
+      .orderBy(asc(auditLog.id))
+      .limit(pageSize);
+    if (!page.every((entry) => verifier.add(entry)) || page.length < pageSize) return verifier.verdict();
+    after = page.at(-1)!.id;
+  }
 }

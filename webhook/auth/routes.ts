@@ -1,15 +1,17 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
+import { deleteCookie, getCookie } from 'hono/cookie';
 import type { Context } from '../context.ts';
-import { answer, createRouter, jsonBody, problems } from '../http.ts';
-import { logIn, logOut, sessionLifetimeMs } from './auth.ts';
-import { checkOrigin, requireCaller, sessionCookie } from './session.ts';
+import { access, answer, createRouter, jsonBody, problems } from '../http.ts';
+import { clientAddress } from './address.ts';
+import { logIn, logOut } from './auth.ts';
+import { checkOrigin, sessionCookie, setSessionCookie } from './session.ts';
 
 const me = z.object({ email: z.string(), role: z.enum(['admin', 'operator', 'viewer']) }).openapi('Me');
 
 const login = createRoute({
   method: 'post',
   path: '/api/login',
+  ...access('anyone'),
   summary: 'Log in; sets the session cookie',
   request: jsonBody(z.object({ email: z.string().min(1).max(254), password: z.string().min(1).max(1024) })),
   responses: { 200: answer('Who is logged in', me), ...problems },
@@ -17,34 +19,31 @@ const login = createRoute({
 const logout = createRoute({
   method: 'post',
   path: '/api/logout',
+  ...access('anyone'),
   summary: 'Log out',
   responses: { 204: { description: 'Logged out' }, ...problems },
 });
 const whoAmI = createRoute({
   method: 'get',
   path: '/api/me',
+  ...access('viewer'),
   summary: 'Who is logged in',
   responses: { 200: answer('Who is logged in', me), ...problems },
 });
 
 export function authRoutes(context: Context) {
   const router = createRouter();
-  router.use('/api/me', requireCaller(context));
   return router
     .openapi(login, async (c) => {
       checkOrigin(c.req.header('origin'), c.req.url, context.publicUrl);
       const { email, password } = c.req.valid('json');
-      const { token, caller } = await logIn(context.db, email, password);
-      setCookie(c, sessionCookie, token, {
-        httpOnly: true,
-        sameSite: 'Strict',
-        secure: new URL(context.publicUrl).protocol === 'https:',
-        path: '/',
-        maxAge: sessionLifetimeMs / 1000,
-      });
+      const address = clientAddress(c, context.proxies ?? 0);
+      const { token, caller } = await logIn(context.db, { email, password, address });
+      setSessionCookie(c, context.publicUrl, token);
       return c.json({ email: caller.name, role: caller.role }, 200);
     })
     .openapi(logout, async (c) => {
+      checkOrigin(c.req.header('origin'), c.req.url, context.publicUrl);
       const token = getCookie(c, sessionCookie);
       if (token) await logOut(context.db, token);
       deleteCookie(c, sessionCookie, { path: '/' });

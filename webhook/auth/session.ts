@@ -1,29 +1,52 @@
-import { getCookie } from 'hono/cookie';
+import type { Context as HonoContext } from 'hono';
+import { getCookie, setCookie } from 'hono/cookie';
 import { createMiddleware } from 'hono/factory';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
-import type { AppEnv } from '../http.ts';
-import { findSession, sameSecret } from './auth.ts';
+import type { AppEnv, Caller } from '../http.ts';
+import { findSession, sessionLifetimeMs } from './auth.ts';
+import { sameSecret } from './secrets.ts';
+import { findCaller } from './tokens.ts';
 
 export const sessionCookie = 'flota_session';
 
-/** Lets in a bearer token (automation) or a session cookie; a cookie may change things only from the console's own origin. */
+/**
+ * Who is calling, by bearer token (automation) or session cookie; a cookie may change things only from the console's own origin.
+ * Throws the 401 codes and `origin_refused`.
+ */
+export async function identify(context: Context, c: HonoContext<AppEnv>): Promise<Caller> {
+  const bearer = /^Bearer (.+)$/.exec(c.req.header('authorization') ?? '')?.[1];
+  if (bearer) {
+    if (context.apiToken && sameSecret(bearer, context.apiToken)) {
+      return { name: 'api-token', role: 'admin', userId: null };
+    }
+    const caller = await findCaller(context.db, bearer);
+    if (!caller) throw new AppError('token_invalid', 'The bearer token is not known, expired or revoked.');
+    return caller;
+  }
+  const cookie = getCookie(c, sessionCookie);
+  const caller = cookie ? await findSession(context.db, cookie) : null;
+  if (!caller) throw new AppError('unauthenticated', 'Log in first.');
+  if (!['GET', 'HEAD'].includes(c.req.method)) {
+    checkOrigin(c.req.header('origin'), c.req.url, context.publicUrl);
+  }
+  return caller;
+}
+
+export function setSessionCookie(c: HonoContext<AppEnv>, publicUrl: string, token: string): void {
+  setCookie(c, sessionCookie, token, {
+    httpOnly: true,
+    sameSite: 'Strict',
+    secure: new URL(publicUrl).protocol === 'https:',
+    path: '/',
+    maxAge: sessionLifetimeMs / 1000,
+  });
+}
+
+/** For a router that is served without `guard.ts` in front of it. */
 export function requireCaller(context: Context) {
   return createMiddleware<AppEnv>(async (c, next) => {
-    const bearer = /^Bearer (.+)$/.exec(c.req.header('authorization') ?? '')?.[1];
-    if (bearer) {
-      if (!context.apiToken || !sameSecret(bearer, context.apiToken)) {
-        throw new AppError('token_invalid', 'The bearer token is not known.');
-      }
-      c.set('caller', { name: 'api-token', role: 'admin' });
-      return next();
-    }
-    const cookie = getCookie(c, sessionCookie);
-    const caller = cookie ? await findSession(context.db, cookie) : null;
-    if (!caller) throw new AppError('unauthenticated', 'Log in first.');
-    if (!['GET', 'HEAD'].includes(c.req.method))
-      checkOrigin(c.req.header('origin'), c.req.url, context.publicUrl);
-    c.set('caller', caller);
+    if (!c.get('caller')) c.set('caller', await identify(context, c));
     return next();
   });
 }

@@ -1,11 +1,11 @@
 /**
  * A broker renews over HTTP, without a token (those are spent after one use): its proof is the key. The CSR must be signed by the key of
- * the certificate that it renews, which must be ours, a broker's, and still valid; the new one carries the same name and no new
+ * the certificate that it renews, which must be ours, a broker's, still valid and not revoked; the new one carries the same name and no new
  * alternative names. Whoever repeats somebody's request gets a certificate for a key that he does not have, and the same one each
  * time, so nothing is gained by it.
  */
 import { X509Certificate } from 'node:crypto';
-import { and, eq, gt } from 'drizzle-orm';
+import { and, eq, gt, isNull } from 'drizzle-orm';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { type IssuedView, issue } from './certificates.ts';
@@ -21,6 +21,7 @@ export async function renewBroker(context: Context, serial: string, csr: string)
         eq(certificates.serial, serial),
         eq(certificates.profile, 'broker'),
         gt(certificates.notAfter, new Date()),
+        isNull(certificates.revokedAt),
       ),
     );
   if (!known) {

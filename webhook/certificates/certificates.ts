@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { and, desc, eq, gt, inArray, isNull, lte, or, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, inArray, isNull, lte, ne, or, sql } from 'drizzle-orm';
 import { CaError } from '#ca/client.ts';
 import { record } from '../audit/audit.ts';
 import { sha256 } from '../auth/auth.ts';
 import type { Context } from '../context.ts';
 import type { Db } from '../db/connect.ts';
 import { AppError } from '../errors.ts';
+import { findBanned } from './barred.ts';
 import { certificates, enrollmentTokens } from './table.ts';
 
 export type Profile = 'device' | 'broker' | 'service';
@@ -15,6 +16,8 @@ export interface NewToken {
   commonName: string;
   names: string[];
   lifetimeMs: number;
+  /** Serial of the certificate whose key the CSR must have. */
+  sameKeyAs?: string;
 }
 
 /** A one-time token for `POST /api/issue_cert`, bound to a profile and a name. It is shown once; only its hash is kept. */
@@ -33,15 +36,56 @@ export async function createToken(
       names: input.names,
       createdBy: actor,
       expiresAt,
+      ...(input.sameKeyAs !== undefined && { sameKeyAs: input.sameKeyAs }),
     });
     await record(tx, {
       actor,
-      action: 'certificate.token',
+      action: input.sameKeyAs === undefined ? 'certificate.token' : 'certificate.grant',
       subject: input.commonName,
-      detail: { profile: input.profile, names: input.names },
+      detail: {
+        profile: input.profile,
+        names: input.names,
+        ...(input.sameKeyAs && { sameKeyAs: input.sameKeyAs }),
+      },
     });
   });
   return { token, expiresAt };
+}
+
+/**
+ * A token for one device that lost the way in, its certificate having expired: it works only with a CSR by the key that the device
+ * had. A key that is known to others proves nothing, so there is no grant on a compromised one.
+ */
+export async function createGrant(
+  db: Db,
+  input: { device: string; lifetimeMs: number },
+  actor: string,
+): Promise<{ token: string; expiresAt: Date; serial: string }> {
+  const [known] = await db
+    .select()
+    .from(certificates)
+    .where(
+      and(
+        eq(certificates.commonName, input.device),
+        eq(certificates.profile, 'device'),
+        or(isNull(certificates.revocationReason), ne(certificates.revocationReason, 'keyCompromise')),
+      ),
+    )
+    .orderBy(sql`${certificates.firstSeenAt} desc nulls last`, desc(certificates.notAfter))
+    .limit(1);
+  if (!known)
+    throw new AppError(
+      'no_known_key',
+      'No certificate of this device is known whose key could vouch for it.',
+    );
+  const { lifetimeMs, device: commonName } = input;
+  const sameKeyAs = known.serial;
+  const made = await createToken(
+    db,
+    { profile: 'device', commonName, names: [], lifetimeMs, sameKeyAs },
+    actor,
+  );
+  return { ...made, serial: known.serial };
 }
 
 export interface IssuedView {
@@ -69,12 +113,17 @@ export async function redeemToken(context: Context, token: string, csr: string):
     )
     .returning();
   if (!row) throw new AppError('token_invalid', 'The token is unknown, used, or has expired.');
+  const { profile, commonName, names } = row;
   try {
-    return await issue(context, { profile: row.profile, commonName: row.commonName, names: row.names, csr });
+    if (profile === 'device' && (await findBanned(context.db, [commonName])).has(commonName))
+      throw new AppError('device_banned', 'This device is banned.');
+    const sameKeyAs = row.sameKeyAs === null ? undefined : await readPem(context.db, row.sameKeyAs);
+    return await issue(context, { profile, commonName, names, csr, ...(sameKeyAs && { sameKeyAs }) });
   } catch (error) {
     // A refused CSR has cost nothing: the token may be tried with a corrected one. Any other fault may have come after the CA
     // had issued, so the token stays bound to this CSR.
-    const refused = error instanceof AppError && error.code.startsWith('csr_');
+    const refused =
+      error instanceof AppError && (error.code.startsWith('csr_') || error.code === 'device_banned');
     if (!refused) throw error;
     await context.db
       .update(enrollmentTokens)
@@ -102,10 +151,20 @@ export async function issue(
       chain: issued.chain,
       notBefore: new Date(issued.notBefore),
       notAfter: new Date(issued.notAfter),
+      csrHash: sha256(request.csr),
     })
     .onConflictDoNothing();
   const { serial, certificate, chain, notAfter } = issued;
   return { serial, certificate, chain, notAfter };
+}
+
+async function readPem(db: Db, serial: string): Promise<string> {
+  const [row] = await db
+    .select({ pem: certificates.certificate })
+    .from(certificates)
+    .where(eq(certificates.serial, serial));
+  if (!row) throw new AppError('internal', `certificate ${serial} is gone`);
+  return row.pem;
 }
 
 function toAppError(error: CaError): AppError {
@@ -114,10 +173,10 @@ function toAppError(error: CaError): AppError {
     case 'csr_signature_invalid':
     case 'csr_name_mismatch':
     case 'csr_key_refused':
-    case 'csr_key_mismatch':
     case 'csr_too_large':
     case 'csr_name_refused':
     case 'csr_extension_refused':
+    case 'csr_key_mismatch':
       return new AppError(error.code, error.message, { cause: error });
     default:
       return new AppError('ca_unavailable', 'The certificate authority does not answer.', { cause: error });
@@ -144,6 +203,29 @@ export async function findCurrent(
       desc(certificates.notAfter),
     );
   return new Map(rows.map((r) => [r.commonName, { serial: r.serial, notAfter: r.notAfter.toISOString() }]));
+}
+
+/** A certificate by its serial; a device's earlier answer to the same CSR. */
+export async function findIssued(
+  db: Db,
+  by: { serial: string } | { device: string; csr: string },
+): Promise<typeof certificates.$inferSelect | undefined> {
+  const [row] = await db
+    .select()
+    .from(certificates)
+    .where(
+      'serial' in by
+        ? eq(certificates.serial, by.serial)
+        : and(
+            eq(certificates.commonName, by.device),
+            eq(certificates.profile, 'device'),
+            eq(certificates.csrHash, sha256(by.csr)),
+            isNull(certificates.revokedAt),
+          ),
+    )
+    .orderBy(desc(certificates.issuedAt))
+    .limit(1);
+  return row;
 }
 
 /** These serials were used in a connection. */

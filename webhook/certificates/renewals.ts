@@ -7,8 +7,11 @@ import type { CertRenewResponse } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/connect.ts';
 import { enqueue } from '../deployments/outbox.ts';
+import * as presence from '../devices/presence.ts';
 import { AppError } from '../errors.ts';
-import { issue } from './certificates.ts';
+import { findBanned } from './barred.ts';
+import { findIssued, type IssuedView, issue } from './certificates.ts';
+import { isStillTheAnswer, renewableFrom } from './renewal-rules.ts';
 import { renewals } from './table.ts';
 
 export interface RenewalRequest {
@@ -22,15 +25,22 @@ export async function storeRequests(db: Db, requests: RenewalRequest[]): Promise
   await db.insert(renewals).values(requests);
 }
 
-const batch = 32;
+/** Asked for at the same time, and answered by the CA in one group. */
+const batch = 64;
 const leaseS = 60;
 
-/** Works off one batch; answers whether there may be more. */
+/**
+ * Works off one batch, the oldest request of each device: one that asks a thousand times keeps no other waiting.
+ * Answers whether there may be more.
+ */
 export async function work(context: Context): Promise<boolean> {
   const claimed = await query<{ id: string }>(
     context.db,
     sql`update renewals set try_at = now() + make_interval(secs => ${leaseS})
-        where id in (select id from renewals where try_at <= now() order by try_at, id limit ${batch} for update skip locked)
+        where id in (
+          select id from renewals r where try_at <= now() and not exists (
+            select 1 from renewals o where o.device_id = r.device_id and o.id < r.id)
+          order by try_at, id limit ${batch} for update skip locked)
         returning id`,
   );
   if (claimed.length === 0) return false;
@@ -43,19 +53,43 @@ export async function work(context: Context): Promise<boolean> {
         claimed.map((r) => Number(r.id)),
       ),
     );
-  for (const row of rows) await answer(context, row);
+  await Promise.all(rows.map((row) => answer(context, row)));
   context.wake();
-  return claimed.length === batch;
+  return true;
+}
+
+/** The certificate to answer with; null for a device that may not even be answered. Throws why not. */
+async function judge(context: Context, { deviceId, csr }: RenewalRequest): Promise<IssuedView | null> {
+  const { db } = context;
+  if ((await findBanned(db, [deviceId])).has(deviceId))
+    throw new AppError('device_banned', 'This device is banned.');
+  const [connection] = await presence.listConnections(db, [deviceId]);
+  if (connection?.blocked) return null;
+  const earlier = await findIssued(db, { device: deviceId, csr });
+  if (earlier && isStillTheAnswer(earlier, Date.now()))
+    return { ...earlier, notAfter: earlier.notAfter.toISOString() };
+  const serial = connection?.certificateSerial;
+  const inUse = serial ? await findIssued(db, { serial }) : undefined;
+  // A certificate that did not come through here has dates that we do not know; the first renewal makes it one that did.
+  if (inUse && Date.now() < renewableFrom(inUse).getTime())
+    throw new AppError(
+      'not_due',
+      `This certificate can be renewed from ${renewableFrom(inUse).toISOString()} on.`,
+    );
+  return issue(context, { profile: 'device', commonName: deviceId, csr });
 }
 
 async function answer(context: Context, row: typeof renewals.$inferSelect): Promise<void> {
   let body: Pick<CertRenewResponse, 'certificate' | 'chain' | 'error'>;
   try {
-    const { certificate, chain } = await issue(context, {
-      profile: 'device',
-      commonName: row.deviceId,
-      csr: row.csr,
-    });
+    const issued = await judge(context, row);
+    if (!issued) {
+      // Its certificate is revoked: it has been kicked, and gets no answer either.
+      context.log('info', 'renewal by a revoked certificate', { device: row.deviceId });
+      await context.db.delete(renewals).where(eq(renewals.id, row.id));
+      return;
+    }
+    const { certificate, chain } = issued;
     body = { certificate, chain };
   } catch (error) {
     if (!(error instanceof AppError) || error.code === 'ca_unavailable') {

@@ -1,14 +1,21 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { type RevocationReason, revocationReasons } from '#ca/client.ts';
+import { deviceIdSchema } from '#emqx/protocol.ts';
 import { requireCaller } from '../auth/session.ts';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
-import { answer, createRouter, jsonBody, problems } from '../http.ts';
+import { access, answer, createRouter, jsonBody, problems } from '../http.ts';
+import * as bans from './bans.ts';
 import { renewBroker } from './broker-renewal.ts';
-import { createToken, redeemToken } from './certificates.ts';
+import { createGrant, createToken, redeemToken } from './certificates.ts';
+import { crlName, readCrl } from './crl.ts';
+import * as inventory from './inventory.ts';
+import { revoke } from './revocation.ts';
 
 const issueCert = createRoute({
   method: 'post',
   path: '/api/issue_cert',
+  ...access('anyone'),
   summary:
     'A certificate for a CSR, by a one-time token (Authorization: Bearer); a broker renews by its key instead',
   request: jsonBody(
@@ -32,6 +39,7 @@ const issueCert = createRoute({
 const newToken = createRoute({
   method: 'post',
   path: '/api/certificates/tokens',
+  ...access('admin'),
   summary: 'A one-time token for issue_cert, bound to a profile and a name',
   request: jsonBody(
     z.object({
@@ -51,9 +59,161 @@ const newToken = createRoute({
   },
 });
 
+const serial = z
+  .string()
+  .regex(/^[0-9A-Fa-f]{2,40}$/)
+  .transform((text) => text.toUpperCase());
+const certificate = z
+  .object({
+    serial: z.string(),
+    profile: z.enum(['device', 'broker', 'service']),
+    commonName: z.string(),
+    status: z.enum(inventory.statuses),
+    notBefore: z.string(),
+    notAfter: z.string(),
+    issuedAt: z.string(),
+    firstSeenAt: z.string().nullable(),
+    renewableFrom: z.string(),
+    revocation: z
+      .object({ at: z.string(), reason: z.string(), by: z.string(), inCrl: z.boolean() })
+      .nullable(),
+  })
+  .openapi('Certificate');
+const details = certificate.extend({ certificate: z.string(), chain: z.string() });
+const page = z.object({
+  limit: z.coerce.number().int().min(1).max(1000).default(50),
+  offset: z.coerce.number().int().min(0).default(0),
+});
+const reasons = Object.keys(revocationReasons) as [RevocationReason, ...RevocationReason[]];
+
+const listCertificates = createRoute({
+  method: 'get',
+  path: '/api/certificates',
+  ...access('viewer'),
+  summary: 'Certificates, the newest first; by expiry, the most urgent first',
+  request: {
+    query: page.extend({
+      search: z.string().max(100).optional(),
+      commonName: z.string().max(64).optional(),
+      profile: z.enum(['device', 'broker', 'service']).optional(),
+      status: z.enum(inventory.statuses).optional(),
+      expiresWithinDays: z.coerce.number().int().min(1).max(3650).optional(),
+    }),
+  },
+  responses: {
+    200: answer('A page', z.object({ items: z.array(certificate), total: z.int() })),
+    ...problems,
+  },
+});
+const expiring = createRoute({
+  method: 'get',
+  path: '/api/certificates/expiring',
+  ...access('viewer'),
+  summary:
+    'Devices whose certificate ends soon or has ended, by days left: counts at 30, 14 and 3, and a page',
+  request: { query: page.extend({ days: z.coerce.number().int().min(0).max(3650).default(30) }) },
+  responses: {
+    200: answer(
+      'The counts do not depend on `days`',
+      z.object({
+        counts: z.object({
+          within30Days: z.int(),
+          within14Days: z.int(),
+          within3Days: z.int(),
+          expired: z.int(),
+        }),
+        items: z.array(z.object({ device: z.string(), serial: z.string(), notAfter: z.string() })),
+        total: z.int(),
+      }),
+    ),
+    ...problems,
+  },
+});
+const getCertificate = createRoute({
+  method: 'get',
+  path: '/api/certificates/{serial}',
+  ...access('viewer'),
+  summary: 'One certificate, with its PEM',
+  request: { params: z.object({ serial }) },
+  responses: { 200: answer('The certificate', details), ...problems },
+});
+const revokeCertificate = createRoute({
+  method: 'post',
+  path: '/api/certificates/{serial}/revoke',
+  ...access('admin'),
+  summary:
+    'Revoke one certificate: who is connected with it is disconnected; its device may come back with another',
+  request: {
+    params: z.object({ serial }),
+    ...jsonBody(z.object({ reason: z.enum(reasons).default('unspecified') })),
+  },
+  responses: { 200: answer('`inCrl` follows once the CA has it', details), ...problems },
+});
+const newGrant = createRoute({
+  method: 'post',
+  path: '/api/certificates/grants',
+  ...access('admin'),
+  summary: 'A one-time token for a device whose certificate has expired: for a CSR by the key that it had',
+  request: jsonBody(
+    z.object({
+      device: deviceIdSchema,
+      lifetimeMs: z
+        .int()
+        .min(1000)
+        .max(30 * 24 * 3600_000)
+        .default(7 * 24 * 3600_000),
+    }),
+  ),
+  responses: {
+    201: answer(
+      'Shown this once; `serial` is the certificate whose key counts',
+      z.object({ token: z.string(), expiresAt: z.string(), serial: z.string() }),
+    ),
+    ...problems,
+  },
+});
+const banSchema = z
+  .object({ device: z.string(), reason: z.string(), bannedBy: z.string(), bannedAt: z.string() })
+  .openapi('Ban');
+const listBans = createRoute({
+  method: 'get',
+  path: '/api/bans',
+  ...access('viewer'),
+  summary: 'Banned devices, the newest first',
+  responses: { 200: answer('All', z.array(banSchema)), ...problems },
+});
+const newBan = createRoute({
+  method: 'post',
+  path: '/api/bans',
+  ...access('admin'),
+  summary: 'Ban a whole device, whatever its certificate',
+  request: jsonBody(z.object({ device: deviceIdSchema, reason: z.string().trim().max(500).default('') })),
+  responses: { 201: answer('The ban', banSchema), ...problems },
+});
+const liftBan = createRoute({
+  method: 'delete',
+  path: '/api/bans/{device}',
+  ...access('admin'),
+  summary: 'Let a banned device come back',
+  request: { params: z.object({ device: deviceIdSchema }) },
+  responses: { 204: { description: 'Lifted' }, ...problems },
+});
+
 export function certificateRoutes(context: Context) {
   const router = createRouter();
-  router.use('/api/certificates/*', requireCaller(context));
+  for (const path of ['/api/certificates', '/api/certificates/*', '/api/bans', '/api/bans/*']) {
+    router.use(path, requireCaller(context));
+  }
+  const { db } = context;
+  // Public, as a CRL is: an http address for brokers that cannot read the file store.
+  router.get('/crl/:name', async (c) => {
+    const name = c.req.param('name');
+    if (!crlName.test(name)) throw new AppError('not_found', 'There is no such CRL.');
+    return c.body(await readCrl(context, name), 200, {
+      'Content-Type': 'application/x-pem-file',
+      'Cache-Control': 'max-age=60',
+    });
+  });
   return router
     .openapi(issueCert, async (c) => {
       const { csr, renews } = c.req.valid('json');
@@ -66,5 +226,32 @@ export function certificateRoutes(context: Context) {
     .openapi(newToken, async (c) => {
       const { token, expiresAt } = await createToken(context.db, c.req.valid('json'), c.get('caller').name);
       return c.json({ token, expiresAt: expiresAt.toISOString() }, 201);
+    })
+    .openapi(newGrant, async (c) => {
+      const grant = await createGrant(db, c.req.valid('json'), c.get('caller').name);
+      return c.json({ ...grant, expiresAt: grant.expiresAt.toISOString() }, 201);
+    })
+    .openapi(listCertificates, async (c) => c.json(await inventory.list(db, c.req.valid('query')), 200))
+    .openapi(expiring, async (c) => {
+      const [counts, found] = await Promise.all([
+        inventory.countExpiring(db),
+        inventory.listExpiring(db, c.req.valid('query')),
+      ]);
+      return c.json({ counts, ...found }, 200);
+    })
+    .openapi(getCertificate, async (c) => c.json(await inventory.get(db, c.req.valid('param').serial), 200))
+    .openapi(revokeCertificate, async (c) => {
+      const { serial: of } = c.req.valid('param');
+      await revoke(context, of, c.req.valid('json').reason, c.get('caller').name);
+      return c.json(await inventory.get(db, of), 200);
+    })
+    .openapi(listBans, async (c) => c.json(await bans.list(db), 200))
+    .openapi(newBan, async (c) => {
+      const { device, reason } = c.req.valid('json');
+      return c.json(await bans.ban(context, device, reason, c.get('caller').name), 201);
+    })
+    .openapi(liftBan, async (c) => {
+      await bans.lift(context, c.req.valid('param').device, c.get('caller').name);
+      return c.body(null, 204);
     });
 }

@@ -1,4 +1,6 @@
-import { bigserial, boolean, index, jsonb, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
+import { sql } from 'drizzle-orm';
+import { bigint, bigserial, boolean, index, jsonb, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
+import type { RevocationReason } from '#ca/client.ts';
 
 /** Every certificate that was issued through the webhook. */
 export const certificates = pgTable(
@@ -14,10 +16,20 @@ export const certificates = pgTable(
     issuedAt: timestamp('issued_at', { withTimezone: true }).notNull().defaultNow(),
     /** When its holder was first seen connecting with it: the certificate before may go then. */
     firstSeenAt: timestamp('first_seen_at', { withTimezone: true }),
+    /** SHA-256 of the CSR (PEM as it came): the same one again is answered with this certificate. */
+    csrHash: text('csr_hash'),
+    revokedAt: timestamp('revoked_at', { withTimezone: true }),
+    revocationReason: text('revocation_reason').$type<RevocationReason>(),
+    revokedBy: text('revoked_by'),
+    /** When the CA had it in its CRL; null while that is still to be done. */
+    revocationConfirmedAt: timestamp('revocation_confirmed_at', { withTimezone: true }),
   },
   (t) => [
     index('certificates_name').on(t.commonName, t.notAfter),
     index('certificates_expiry').on(t.notAfter),
+    index('certificates_unconfirmed')
+      .on(t.revokedAt)
+      .where(sql`revoked_at is not null and revocation_confirmed_at is null`),
   ],
 );
 
@@ -33,6 +45,24 @@ export const enrollmentTokens = pgTable('enrollment_tokens', {
   /** SHA-256 of the CSR that used it: the same CSR may ask again when the answer was lost, another may not. */
   usedByCsr: text('used_by_csr'),
   usedAt: timestamp('used_at', { withTimezone: true }),
+  /** A grant: serial of the certificate whose key the CSR must have. */
+  sameKeyAs: text('same_key_as'),
+});
+
+/** Devices that may not come back, whatever their certificate, until the ban is lifted. */
+export const deviceBans = pgTable('device_bans', {
+  deviceId: text('device_id').primaryKey(),
+  reason: text().notNull(),
+  bannedBy: text('banned_by').notNull(),
+  bannedAt: timestamp('banned_at', { withTimezone: true }).notNull().defaultNow(),
+});
+
+/** The number of each CRL in the file store, so that no copy replaces a newer one with an older one. */
+export const publishedCrls = pgTable('published_crls', {
+  name: text().primaryKey(),
+  number: bigint({ mode: 'number' }).notNull(),
+  nextUpdate: timestamp('next_update', { withTimezone: true }).notNull(),
+  publishedAt: timestamp('published_at', { withTimezone: true }).notNull().defaultNow(),
 });
 
 /** Renewal requests that came over MQTT, until the CA has answered. */
@@ -47,5 +77,5 @@ export const renewals = pgTable(
     slash: boolean().notNull(),
     tryAt: timestamp('try_at', { withTimezone: true }).notNull().defaultNow(),
   },
-  (t) => [index('renewals_try_at').on(t.tryAt)],
+  (t) => [index('renewals_try_at').on(t.tryAt), index('renewals_device').on(t.deviceId, t.id)],
 );

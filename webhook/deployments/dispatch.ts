@@ -3,8 +3,11 @@
  * sends. Every step is safe to run in any number of copies and to be killed in the middle.
  */
 import { and, eq, type SQL, sql } from 'drizzle-orm';
+import { createKickBlocked } from '../certificates/blocking.ts';
 import { forgetOldTokens } from '../certificates/certificates.ts';
+import { createRefreshCrls } from '../certificates/crl.ts';
 import { work as workRenewals } from '../certificates/renewals.ts';
+import { createConfirmRevocations } from '../certificates/revocation.ts';
 import type { Context } from '../context.ts';
 import { query, sqlState, uniqueViolation } from '../db/connect.ts';
 import { forgetOldMessages } from '../events/received.ts';
@@ -37,10 +40,23 @@ export function startDispatcher(
   let rouse = () => {};
   let lastHousekeeping = 0;
 
+  const steps = [
+    keepHouse,
+    supersede,
+    startPending,
+    timeOut,
+    workRenewals,
+    send,
+    complete,
+    createKickBlocked(),
+    createConfirmRevocations(),
+    createRefreshCrls(),
+  ];
+
   /** Each step on its own: one that fails (the broker is away) must not keep the others from their work. */
   async function round(): Promise<{ more: boolean; failed: boolean }> {
     const outcome = { more: false, failed: false };
-    for (const step of [keepHouse, supersede, startPending, timeOut, workRenewals, send, complete]) {
+    for (const step of steps) {
       try {
         if (await step(context())) outcome.more = true;
       } catch (error) {
@@ -117,7 +133,7 @@ async function startPending(context: Context): Promise<boolean> {
       sql`select t.deployment_id as "deploymentId", t.device_id as "deviceId"
           from targets t
           join deployments d on d.id = t.deployment_id and d.state = 'running'
-          join devices v on v.id = t.device_id and v.reachable
+          join devices v on v.id = t.device_id and v.reachable and not v.blocked
           where t.state = 'pending' and (t.next_attempt_at is null or t.next_attempt_at <= now())
             and not exists (
               select 1 from targets o

@@ -73,7 +73,10 @@ async function claim(db: Db): Promise<Row[]> {
   const claimed = await query<{ id: string }>(
     db,
     sql`update outbox set send_at = now() + make_interval(secs => ${leaseS}), tries = tries + 1
-        where id in (select id from outbox where send_at <= now() order by id limit ${batch} for update skip locked)
+        where id in (
+          select id from outbox o where send_at <= now()
+            and not exists (select 1 from devices d where d.id = o.device_id and d.blocked)
+          order by id limit ${batch} for update skip locked)
         returning id`,
   );
   if (claimed.length === 0) return [];

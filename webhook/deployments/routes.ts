@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { deviceIdSchema } from '#emqx/protocol.ts';
 import { requireCaller } from '../auth/session.ts';
 import type { Context } from '../context.ts';
-import { answer, createRouter, jsonBody, page, paging, problems } from '../http.ts';
+import { access, answer, createRouter, jsonBody, page, paging, problems } from '../http.ts';
 import * as deployments from './deployments.ts';
 import { deploymentSchema, selectionSchema, targetSchema } from './schema.ts';
 import { targetStates } from './states.ts';
@@ -12,6 +12,7 @@ const id = z.object({ id: z.uuid() });
 const dryRun = createRoute({
   method: 'post',
   path: '/api/deployments/dry_run',
+  ...access('operator'),
   summary: 'Who would get it, who not and why; nothing is sent',
   request: jsonBody(selectionSchema),
   responses: {
@@ -29,6 +30,7 @@ const dryRun = createRoute({
 const start = createRoute({
   method: 'post',
   path: '/api/deployments',
+  ...access('operator'),
   summary: 'Deploy a firmware',
   request: jsonBody(selectionSchema),
   responses: { 201: answer('The deployment', deploymentSchema), ...problems },
@@ -36,6 +38,7 @@ const start = createRoute({
 const list = createRoute({
   method: 'get',
   path: '/api/deployments',
+  ...access('viewer'),
   summary: 'Deployments, newest first',
   request: { query: paging },
   responses: { 200: answer('A page', page(deploymentSchema)), ...problems },
@@ -43,6 +46,7 @@ const list = createRoute({
 const get = createRoute({
   method: 'get',
   path: '/api/deployments/{id}',
+  ...access('viewer'),
   summary: 'One deployment',
   request: { params: id },
   responses: { 200: answer('The deployment', deploymentSchema), ...problems },
@@ -50,6 +54,7 @@ const get = createRoute({
 const listTargets = createRoute({
   method: 'get',
   path: '/api/deployments/{id}/targets',
+  ...access('viewer'),
   summary: 'Its devices, those that need attention first',
   request: { params: id, query: paging.extend({ state: z.enum(targetStates).optional() }) },
   responses: { 200: answer('A page', page(targetSchema)), ...problems },
@@ -57,6 +62,7 @@ const listTargets = createRoute({
 const listEvents = createRoute({
   method: 'get',
   path: '/api/deployments/{id}/targets/{device}/events',
+  ...access('viewer'),
   summary: "A device's timeline, oldest first",
   request: { params: id.extend({ device: deviceIdSchema }) },
   responses: {
@@ -72,6 +78,7 @@ const listEvents = createRoute({
 const cancel = createRoute({
   method: 'post',
   path: '/api/deployments/{id}/cancel',
+  ...access('operator'),
   summary: 'Stop: nothing more is dispatched, devices under way are told to stop',
   request: { params: id },
   responses: { 202: answer('The deployment', deploymentSchema), ...problems },

@@ -149,3 +149,34 @@ export async function lockReachable(db: Db, ids: string[]): Promise<Set<string>>
   );
   return new Set(rows.filter((row) => row.reachable).map((row) => row.id));
 }
+
+export interface Connection {
+  id: string;
+  /** Of the certificate of its present or last connection. */
+  certificateSerial: string | null;
+  blocked: boolean;
+}
+
+export async function listConnections(db: Db, ids: string[]): Promise<Connection[]> {
+  const rows = await query<{ id: string; serial: string | null; blocked: boolean }>(
+    db,
+    sql`select id, certificate_serial as serial, blocked from devices
+        where id in (select value from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb))`,
+  );
+  return rows.map(({ id, serial, blocked }) => ({ id, certificateSerial: serial, blocked }));
+}
+
+export async function setBlocked(db: Db, rows: { id: string; blocked: boolean }[]): Promise<void> {
+  await db.execute(sql`
+    update devices d set blocked = v.blocked
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as v(id text, blocked boolean)
+    where d.id = v.id`);
+}
+
+export async function listBlockedOnline(db: Db, limit: number): Promise<string[]> {
+  const rows = await query<{ id: string }>(
+    db,
+    sql`select id from devices where blocked and online order by id limit ${limit}`,
+  );
+  return rows.map((row) => row.id);
+}

@@ -1,8 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { deviceIdSchema } from '#emqx/protocol.ts';
-import { requireCaller } from '../auth/session.ts';
 import type { Context } from '../context.ts';
-import { answer, createRouter, jsonBody, listOrPage, paging, problems } from '../http.ts';
+import { access, answer, createRouter, jsonBody, listOrPage, paging, problems } from '../http.ts';
 import * as devices from './devices.ts';
 
 const named = z.object({ id: z.uuid(), name: z.string() });
@@ -30,6 +29,7 @@ const deviceSchema = z
 const list = createRoute({
   method: 'get',
   path: '/api/devices',
+  ...access('viewer'),
   summary: 'Devices by id',
   request: {
     query: paging.extend({
@@ -47,6 +47,7 @@ const list = createRoute({
 const get = createRoute({
   method: 'get',
   path: '/api/devices/{id}',
+  ...access('viewer'),
   summary: 'One device',
   request: { params: z.object({ id: deviceIdSchema }) },
   responses: { 200: answer('The device', deviceSchema), ...problems },
@@ -54,6 +55,7 @@ const get = createRoute({
 const create = createRoute({
   method: 'post',
   path: '/api/devices',
+  ...access('admin'),
   summary: 'Register a device',
   request: jsonBody(
     z.object({
@@ -69,12 +71,14 @@ const create = createRoute({
 const listRegions = createRoute({
   method: 'get',
   path: '/api/regions',
+  ...access('viewer'),
   summary: 'Regions by name',
   responses: { 200: answer('All regions', z.array(place)), ...problems },
 });
 const createRegion = createRoute({
   method: 'post',
   path: '/api/regions',
+  ...access('admin'),
   summary: 'Add a region',
   request: jsonBody(newPlace),
   responses: { 201: answer('The region', place), ...problems },
@@ -82,12 +86,14 @@ const createRegion = createRoute({
 const listDivisions = createRoute({
   method: 'get',
   path: '/api/divisions',
+  ...access('viewer'),
   summary: 'Divisions by name',
   responses: { 200: answer('All divisions', z.array(place)), ...problems },
 });
 const createDivision = createRoute({
   method: 'post',
   path: '/api/divisions',
+  ...access('admin'),
   summary: 'Add a division',
   request: jsonBody(newPlace),
   responses: { 201: answer('The division', place), ...problems },
@@ -95,9 +101,6 @@ const createDivision = createRoute({
 
 export function deviceRoutes(context: Context) {
   const router = createRouter();
-  for (const path of ['/api/devices', '/api/devices/*', '/api/regions', '/api/divisions']) {
-    router.use(path, requireCaller(context));
-  }
   const { db } = context;
   return router
     .openapi(list, async (c) => {

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import {
   boolean,
   index,
@@ -36,6 +37,8 @@ export const devices = pgTable(
     connectedAt: timestamp('connected_at', { withTimezone: true }),
     lastSeenAt: timestamp('last_seen_at', { withTimezone: true }),
     certificateSerial: text('certificate_serial'),
+    /** It is banned, or its connection is by a revoked certificate: it is kicked and gets no command. */
+    blocked: boolean().notNull().default(false),
     health: jsonb(),
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
   },
@@ -43,6 +46,7 @@ export const devices = pgTable(
     index('devices_region').on(t.regionId),
     index('devices_division').on(t.divisionId),
     index('devices_hardware').on(t.hardware),
+    index('devices_blocked').on(t.id).where(sql`blocked`),
   ],
 );
 

@@ -47,7 +47,7 @@ export type Input =
   | DeviceMessage
   | { kind: 'connected'; deviceId: string; connectedAt: number; certificateSerial: string | null }
   | { kind: 'disconnected'; deviceId: string; connectedAt: number }
-  | { kind: 'subscribed'; deviceId: string }
+  | { kind: 'subscribed'; deviceId: string; certificateSerial: string | null }
   | { kind: 'ignored' }
   | Reject;
 
@@ -70,7 +70,11 @@ export function classify(event: BrokerEvent): Input {
     case 'subscribed': {
       const parsed = parseMountedTopic(event.topic);
       if (parsed?.deviceId !== event.clientid || parsed.topic !== requestTopic) return { kind: 'ignored' };
-      return { kind: 'subscribed', deviceId: event.clientid };
+      return {
+        kind: 'subscribed',
+        deviceId: event.clientid,
+        certificateSerial: parseSubject(event.cert).serial,
+      };
     }
     case 'message':
       return classifyMessage(event);

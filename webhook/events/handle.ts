@@ -2,6 +2,8 @@
  * Handles one commit group of inputs in one transaction, set-based. What must follow the commit (acks, wake-ups, hints) is answered.
  */
 import { mountedTopic, type Running } from '#emqx/protocol.ts';
+import { findRevoked } from '../certificates/barred.ts';
+import { reassess } from '../certificates/blocking.ts';
 import { markSeen } from '../certificates/certificates.ts';
 import { type RenewalRequest, storeRequests } from '../certificates/renewals.ts';
 import type { Db } from '../db/connect.ts';
@@ -22,6 +24,8 @@ export interface Outcome {
   changedDeployments: string[];
   changedDevices: string[];
   hasWork: boolean;
+  /** Devices that are banned or came with a revoked certificate: to be disconnected. */
+  kicks: string[];
 }
 
 type Message = Extract<Input, { kind: 'message' }>;
@@ -57,8 +61,7 @@ export async function handle(tx: Db, inputs: Input[], raws: string[], now: numbe
       ),
     ),
   ]);
-  await applyPresence(tx, accepted);
-  const subscribed = [...new Set(accepted.flatMap((a) => (a.kind === 'subscribed' ? [a.deviceId] : [])))];
+  const { subscribed, kicks } = await applyPresence(tx, accepted);
   const saved = await applyToTargets(tx, await withoutOutdatedBoots(tx, messages), subscribed, now);
   await applyRunning(tx, messages);
   await store(tx, of);
@@ -73,6 +76,7 @@ export async function handle(tx: Db, inputs: Input[], raws: string[], now: numbe
       ...new Set(accepted.flatMap((a) => ('deviceId' in a && a.kind !== 'message' ? [a.deviceId] : []))),
       ...new Set(of('status/health', 'firmware/download/result').map((m) => m.deviceId)),
     ],
+    kicks,
     hasWork: saved.commands > 0 || subscribed.length > 0 || of('cert/renew/request').length > 0,
   };
 }
@@ -112,15 +116,31 @@ function inOrder(messages: Message[]): Message[] {
   return [...messages.filter((m) => seqOf(m) === null), ...sorted];
 }
 
-async function applyPresence(tx: Db, inputs: Input[]): Promise<void> {
+/** Answers who can be reached since now, and who must go. */
+async function applyPresence(tx: Db, inputs: Input[]): Promise<{ subscribed: string[]; kicks: string[] }> {
   const connected = newestByDevice(inputs.filter((i) => i.kind === 'connected'));
   const disconnected = newestByDevice(inputs.filter((i) => i.kind === 'disconnected'));
-  const subscribed = inputs.filter((i) => i.kind === 'subscribed').map((i) => i.deviceId);
+  const subscriptions = inputs.filter((i) => i.kind === 'subscribed');
+  // A subscription may be known before its connect, so it is judged by its own certificate too.
+  const revoked = await findRevoked(
+    tx,
+    subscriptions.flatMap((s) => s.certificateSerial ?? []),
+  );
+  const isRevoked = (s: { certificateSerial: string | null }) => revoked.has(s.certificateSerial ?? '');
+  const subscribing = [
+    ...new Set(subscriptions.filter((s) => !isRevoked(s)).map(({ deviceId }) => deviceId)),
+  ];
   if (connected.length) await presence.markConnected(tx, connected);
-  if (subscribed.length) await presence.markReachable(tx, [...new Set(subscribed)]);
+  if (subscribing.length) await presence.markReachable(tx, subscribing);
   if (disconnected.length) await presence.markDisconnected(tx, disconnected);
   const serials = connected.flatMap((c) => c.certificateSerial ?? []);
   if (serials.length) await markSeen(tx, [...new Set(serials)]);
+  const came = [...new Set([...connected, ...subscriptions].map(({ deviceId }) => deviceId))];
+  const blocked = new Set(await reassess(tx, came));
+  return {
+    subscribed: subscribing.filter((id) => !blocked.has(id)),
+    kicks: [...new Set([...blocked, ...subscriptions.filter(isRevoked).map(({ deviceId }) => deviceId)])],
+  };
 }
 
 function newestByDevice<T extends { deviceId: string; connectedAt: number }>(rows: T[]): T[] {

@@ -3,6 +3,7 @@
  * out as one bulk call a group. When a group fails for its data, its events are handled one by one, so one poison event stops nobody.
  */
 import { mountedTopic } from '#emqx/protocol.ts';
+import { kick } from '../certificates/blocking.ts';
 import type { Context } from '../context.ts';
 import { isCollision, isPermanent } from '../db/connect.ts';
 import { AppError } from '../errors.ts';
@@ -88,6 +89,7 @@ async function commitGroup(context: Context, group: Waiting[], collisions = 0): 
   group.forEach((w, i) => {
     w.resolve(outcome.rejects[i]!);
   });
+  void kick(context, outcome.kicks);
   if (outcome.hasWork) context.wake();
   context.live.changed('deployment', ...outcome.changedDeployments);
   context.live.changed('device', ...outcome.changedDevices);

@@ -1,11 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { requireCaller } from '../auth/session.ts';
 import type { Context } from '../context.ts';
 import { listForFirmware, present as presentDeployment } from '../deployments/deployments.ts';
 import { deploymentSchema } from '../deployments/schema.ts';
 import { countRunning } from '../devices/devices.ts';
 import { AppError } from '../errors.ts';
-import { answer, createRouter, jsonBody, listOrPage, paging, problems } from '../http.ts';
+import { access, answer, createRouter, jsonBody, listOrPage, paging, problems } from '../http.ts';
 import * as firmware from './firmware.ts';
 
 const version = z
@@ -44,6 +43,7 @@ export const firmwareSchema = z
 const upload = createRoute({
   method: 'post',
   path: '/api/s3/presigned_upload',
+  ...access('operator'),
   summary: 'Step 1: where to PUT the file, and with which headers',
   request: jsonBody(
     z.object({
@@ -71,6 +71,7 @@ const upload = createRoute({
 const register = createRoute({
   method: 'post',
   path: '/api/firmwares/metadata',
+  ...access('operator'),
   summary: 'Step 3: register the uploaded file',
   request: jsonBody(
     z.object({
@@ -94,6 +95,7 @@ const register = createRoute({
 const list = createRoute({
   method: 'get',
   path: '/api/firmwares/metadata',
+  ...access('viewer'),
   summary: 'Firmwares, newest first',
   request: { query: paging.extend({ search: z.string().max(100).optional() }) },
   responses: {
@@ -104,6 +106,7 @@ const list = createRoute({
 const get = createRoute({
   method: 'get',
   path: '/api/firmware/{id}',
+  ...access('viewer'),
   summary: 'One firmware, where it runs and its deployments',
   request: { params: z.object({ id: z.uuid() }) },
   responses: {
@@ -117,6 +120,7 @@ const get = createRoute({
 const download = createRoute({
   method: 'get',
   path: '/api/s3/presigned_download',
+  ...access('viewer'),
   summary: 'A URL that downloads the file',
   request: { query: z.object({ version, fileName }) },
   responses: {
@@ -127,6 +131,7 @@ const download = createRoute({
 const attach = createRoute({
   method: 'put',
   path: '/api/firmware/{id}/manifest',
+  ...access('operator'),
   summary: 'Bring in a manifest that was signed elsewhere (compact JWS, ES256)',
   request: {
     params: z.object({ id: z.uuid() }),
@@ -137,8 +142,6 @@ const attach = createRoute({
 
 export function firmwareRoutes(context: Context) {
   const router = createRouter();
-  for (const path of ['/api/s3/*', '/api/firmwares/*', '/api/firmware/*'])
-    router.use(path, requireCaller(context));
   return router
     .openapi(upload, async (c) => {
       const { expiresAt, ...rest } = await firmware.presignUpload(context, c.req.valid('json'));

@@ -1,13 +1,24 @@
+import { createRoute } from '@hono/zod-openapi';
 import { streamSSE } from 'hono/streaming';
-import { requireCaller } from '../auth/session.ts';
 import type { Context } from '../context.ts';
-import { createRouter } from '../http.ts';
+import { access, createRouter, problems } from '../http.ts';
 
 const keepAliveMs = 15_000;
 
+const live = createRoute({
+  method: 'get',
+  path: '/api/live',
+  ...access('viewer'),
+  summary: 'Hints that a deployment, device or firmware has changed (text/event-stream)',
+  responses: {
+    200: { description: 'Events `changed` with {kind, id}: fetch that thing again' },
+    ...problems,
+  },
+});
+
 /** Server-sent events; a slow reader is cut off rather than let its backlog grow (it fetches anew when it is back). */
 export function liveRoutes(context: Context) {
-  return createRouter().get('/api/live', requireCaller(context), (c) => {
+  return createRouter().openapi(live, (c) => {
     c.header('X-Accel-Buffering', 'no');
     return streamSSE(c, async (stream) => {
       const waiting = new Map<string, string>();

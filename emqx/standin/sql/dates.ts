@@ -35,22 +35,4 @@ export const dateFunctions: Record<string, (...args: Value[]) => Value> = {
   now_rfc3339: (unit) => rfc3339((BigInt(Date.now()) * unitOf(unit)) / 1_000n, unitOf(unit)),
   unix_ts_to_rfc3339: (at, unit) => rfc3339(stamp(at), unitOf(unit)),
   rfc3339_to_unix_ts: (text, unit) => timeOf(text, unitOf(unit)),
-  format_date: (unit, offset, format, at) => {
-    const zone = /^([+-])(\d\d):(\d\d)$/.exec(String(offset));
-    const shift = zone ? (zone[1] === '-' ? -1 : 1) * (Number(zone[2]) * 60 + Number(zone[3])) : 0;
-    const local = new Date(Number((stamp(at) * 1_000n) / unitOf(unit)) + shift * 60_000).toISOString();
-    const parts: Record<string, string> = {
-      Y: local.slice(0, 4),
-      m: local.slice(5, 7),
-      d: local.slice(8, 10),
-      H: local.slice(11, 13),
-      M: local.slice(14, 16),
-      S: local.slice(17, 19),
-    };
-    return String(format).replace(/%([YmdHMS])/g, (_, sign: string) => parts[sign]!);
-  },
-  date_to_unix_ts: (unit, format, text) => {
-    if (format !== '%Y-%m-%d %H:%M:%S') throw new EvaluationError('only %Y-%m-%d %H:%M:%S is supported here');
-    return timeOf(`${String(text).replace(' ', 'T')}Z`, unitOf(unit));
-  },
 };

@@ -1,6 +1,6 @@
 /** The functions of rule SQL that rules for devices use. An unknown name fails the rule, as it does on the broker. */
 import { createHash, randomUUID } from 'node:crypto';
-import { decodeJson, encodeJson, floatToText, isRow, newRow, type Row, type Value } from '../json.ts';
+import { decodeJson, encodeJson, floatToText, isRow, type Row, type Value } from '../json.ts';
 import { EvaluationError, identical, toText } from './compare.ts';
 import { dateFunctions } from './dates.ts';
 
@@ -91,20 +91,6 @@ const strings: Record<string, Fn> = {
   regex_match: (s, pattern) => regex(pattern, 'u').test(text(s)),
   regex_replace: (s, pattern, by) =>
     text(s).replace(regex(pattern, 'gu'), text(by).replace(/\\(\d)/g, '$$$1')),
-  find: (s, part, how) => {
-    const [whole, sought] = [text(s), text(part)];
-    const at = direction(how, 'leading') === 'trailing' ? whole.lastIndexOf(sought) : whole.indexOf(sought);
-    return at < 0 ? '' : whole.slice(at);
-  },
-  pad: (s, length, how, fill) => {
-    const [whole, width] = [text(s), Number(integer(length))];
-    const char = fill === undefined ? ' ' : text(fill);
-    return direction(how, 'trailing') === 'leading' ? whole.padStart(width, char) : whole.padEnd(width, char);
-  },
-  sprintf: (format, ...args) => {
-    let used = 0;
-    return text(format).replace(/~([spw~])/g, (_, sign) => (sign === '~' ? '~' : toText(args[used++])));
-  },
   json_decode: (s) => decoded(text(s)),
   json_encode: (value) => encodeJson(value),
   base64_encode: (s) => Buffer.from(text(s)).toString('base64'),
@@ -113,8 +99,6 @@ const strings: Record<string, Fn> = {
     if (!/^[A-Za-z0-9+/]*={0,2}$/.test(clean) || clean.length % 4 !== 0) throw bad('not base64');
     return Buffer.from(clean, 'base64').toString('utf8');
   },
-  bin2hexstr: (s) => Buffer.from(text(s)).toString('hex').toUpperCase(),
-  hexstr2bin: (s) => Buffer.from(text(s), 'hex').toString('utf8'),
   md5: (s) => hash('md5', s),
   sha: (s) => hash('sha1', s),
   sha256: (s) => hash('sha256', s),
@@ -126,35 +110,11 @@ const lists: Record<string, Fn> = {
   first: (items) => element(list(items), 1),
   last: (items) => element(list(items), list(items).length),
   contains: (value, items) => list(items).some((item) => identical(item, value)),
-  sublist: (...args) => {
-    const from = args.length === 3 ? Number(integer(args[0])) - 1 : 0;
-    const size = Number(integer(args[args.length - 2]));
-    return list(args.at(-1)).slice(from, from + size);
-  },
   map_get: (path, from, otherwise) => {
     let value: Value = map(from);
     for (const key of text(path).split('.')) value = isRow(value) ? value[key] : undefined;
     return value === undefined ? otherwise : value;
   },
-  map_put: (path, value, into) => {
-    const keys = text(path).split('.');
-    // The broker keeps nothing of a JSON text that it puts into.
-    const whole = isRow(into) ? newRow(into) : newRow();
-    let row = whole;
-    for (const key of keys.slice(0, -1)) {
-      const old = row[key];
-      const child = newRow(isRow(old) ? old : undefined);
-      row[key] = child;
-      row = child;
-    }
-    row[keys.at(-1)!] = value;
-    return whole;
-  },
-  map_keys: (from) => Object.keys(map(from)),
-  map_values: (from) => Object.values(map(from)),
-  map_size: (from) => BigInt(Object.keys(map(from)).length),
-  map_to_entries: (from) =>
-    Object.entries(map(from)).map(([key, value]) => Object.assign(newRow(), { key, value })),
 };
 
 const tests: Record<string, Fn> = {
@@ -170,7 +130,6 @@ const tests: Record<string, Fn> = {
   is_map: (v) => isRow(v),
   is_array: (v) => Array.isArray(v),
   coalesce: (...values) => values.find((v) => v !== undefined),
-  coalesce_ne: (...values) => values.find((v) => v !== undefined && v !== ''),
 };
 
 const conversions: Record<string, Fn> = {
@@ -201,36 +160,12 @@ const whole =
   (round: (value: number) => number): Fn =>
   (v) =>
     typeof v === 'bigint' ? v : BigInt(round(number(v)));
-const real =
-  (of: (...values: number[]) => number): Fn =>
-  (...values) => {
-    const result = of(...values.map(number));
-    if (!Number.isFinite(result)) throw bad('no finite result');
-    return result;
-  };
-const bits =
-  (of: (a: bigint, b: bigint) => bigint): Fn =>
-  (a, b) =>
-    of(integer(a), integer(b));
-
 const numbers: Record<string, Fn> = {
   floor: whole(Math.floor),
   ceil: whole(Math.ceil),
   round: whole((v) => Math.sign(v) * Math.round(Math.abs(v))),
   abs: (v) => (typeof v === 'bigint' ? (v < 0n ? -v : v) : Math.abs(number(v))),
-  sqrt: real(Math.sqrt),
-  power: real((a, b) => a! ** b!),
-  exp: real(Math.exp),
-  log: real(Math.log),
-  log10: real(Math.log10),
-  log2: real(Math.log2),
   random: () => Math.random(),
-  bitand: bits((a, b) => a & b),
-  bitor: bits((a, b) => a | b),
-  bitxor: bits((a, b) => a ^ b),
-  bitsl: bits((a, b) => a << b),
-  bitsr: bits((a, b) => a >> b),
-  bitnot: (a) => ~integer(a),
   uuid_v4: () => randomUUID(),
   uuid_v4_no_hyphen: () => randomUUID().replaceAll('-', ''),
 };
@@ -250,7 +185,7 @@ const empty = new Set([
   'flags',
   'flag',
 ]);
-const takesNothing = new Set(['random', 'uuid_v4', 'uuid_v4_no_hyphen', 'coalesce', 'coalesce_ne']);
+const takesNothing = new Set(['random', 'uuid_v4', 'uuid_v4_no_hyphen', 'coalesce']);
 
 export function call(name: string, args: Value[]): Value {
   if (empty.has(name)) return undefined;

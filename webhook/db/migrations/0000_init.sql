@@ -4,7 +4,27 @@ CREATE TABLE "audit_log" (
 	"actor" text NOT NULL,
 	"action" text NOT NULL,
 	"subject" text NOT NULL,
-	"detail" jsonb
+	"detail" jsonb,
+	"hash" text
+);
+--> statement-breakpoint
+CREATE TABLE "api_tokens" (
+	"id" uuid PRIMARY KEY DEFAULT gen_random_uuid() NOT NULL,
+	"name" text NOT NULL,
+	"token_hash" text NOT NULL,
+	"role" text NOT NULL,
+	"created_by" text NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"expires_at" timestamp with time zone,
+	"revoked_at" timestamp with time zone,
+	"last_used_at" timestamp with time zone,
+	CONSTRAINT "api_tokens_token_hash_unique" UNIQUE("token_hash")
+);
+--> statement-breakpoint
+CREATE TABLE "login_attempts" (
+	"key" text PRIMARY KEY NOT NULL,
+	"count" integer NOT NULL,
+	"reset_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "sessions" (
@@ -19,7 +39,7 @@ CREATE TABLE "users" (
 	"password_hash" text NOT NULL,
 	"role" text NOT NULL,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
-	CONSTRAINT "users_email_unique" UNIQUE("email")
+	"disabled_at" timestamp with time zone
 );
 --> statement-breakpoint
 CREATE TABLE "certificates" (
@@ -31,7 +51,19 @@ CREATE TABLE "certificates" (
 	"not_before" timestamp with time zone NOT NULL,
 	"not_after" timestamp with time zone NOT NULL,
 	"issued_at" timestamp with time zone DEFAULT now() NOT NULL,
-	"first_seen_at" timestamp with time zone
+	"first_seen_at" timestamp with time zone,
+	"csr_hash" text,
+	"revoked_at" timestamp with time zone,
+	"revocation_reason" text,
+	"revoked_by" text,
+	"revocation_confirmed_at" timestamp with time zone
+);
+--> statement-breakpoint
+CREATE TABLE "device_bans" (
+	"device_id" text PRIMARY KEY NOT NULL,
+	"reason" text NOT NULL,
+	"banned_by" text NOT NULL,
+	"banned_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "enrollment_tokens" (
@@ -42,7 +74,15 @@ CREATE TABLE "enrollment_tokens" (
 	"created_by" text NOT NULL,
 	"expires_at" timestamp with time zone NOT NULL,
 	"used_by_csr" text,
-	"used_at" timestamp with time zone
+	"used_at" timestamp with time zone,
+	"same_key_as" text
+);
+--> statement-breakpoint
+CREATE TABLE "published_crls" (
+	"name" text PRIMARY KEY NOT NULL,
+	"number" bigint NOT NULL,
+	"next_update" timestamp with time zone NOT NULL,
+	"published_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "renewals" (
@@ -129,6 +169,7 @@ CREATE TABLE "devices" (
 	"connected_at" timestamp with time zone,
 	"last_seen_at" timestamp with time zone,
 	"certificate_serial" text,
+	"blocked" boolean DEFAULT false NOT NULL,
 	"health" jsonb,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL
 );
@@ -217,10 +258,18 @@ ALTER TABLE "targets" ADD CONSTRAINT "targets_device_id_devices_id_fk" FOREIGN K
 ALTER TABLE "components" ADD CONSTRAINT "components_device_id_devices_id_fk" FOREIGN KEY ("device_id") REFERENCES "public"."devices"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "devices" ADD CONSTRAINT "devices_region_id_regions_id_fk" FOREIGN KEY ("region_id") REFERENCES "public"."regions"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "devices" ADD CONSTRAINT "devices_division_id_divisions_id_fk" FOREIGN KEY ("division_id") REFERENCES "public"."divisions"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "audit_log_at" ON "audit_log" USING btree ("at");--> statement-breakpoint
+CREATE INDEX "audit_log_subject" ON "audit_log" USING btree ("subject");--> statement-breakpoint
+CREATE UNIQUE INDEX "api_tokens_name" ON "api_tokens" USING btree ("name") WHERE revoked_at is null;--> statement-breakpoint
+CREATE INDEX "login_attempts_reset" ON "login_attempts" USING btree ("reset_at");--> statement-breakpoint
 CREATE INDEX "sessions_expiry" ON "sessions" USING btree ("expires_at");--> statement-breakpoint
+CREATE INDEX "sessions_user" ON "sessions" USING btree ("user_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "users_email" ON "users" USING btree (lower("email"));--> statement-breakpoint
 CREATE INDEX "certificates_name" ON "certificates" USING btree ("common_name","not_after");--> statement-breakpoint
 CREATE INDEX "certificates_expiry" ON "certificates" USING btree ("not_after");--> statement-breakpoint
+CREATE INDEX "certificates_unconfirmed" ON "certificates" USING btree ("revoked_at") WHERE revoked_at is not null and revocation_confirmed_at is null;--> statement-breakpoint
 CREATE INDEX "renewals_try_at" ON "renewals" USING btree ("try_at");--> statement-breakpoint
+CREATE INDEX "renewals_device" ON "renewals" USING btree ("device_id","id");--> statement-breakpoint
 CREATE INDEX "deployments_created" ON "deployments" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "deployments_running" ON "deployments" USING btree ("id") WHERE state = 'running';--> statement-breakpoint
 CREATE INDEX "outbox_send_at" ON "outbox" USING btree ("send_at");--> statement-breakpoint
@@ -235,6 +284,7 @@ CREATE INDEX "components_sha256" ON "components" USING btree ("sha256");--> stat
 CREATE INDEX "devices_region" ON "devices" USING btree ("region_id");--> statement-breakpoint
 CREATE INDEX "devices_division" ON "devices" USING btree ("division_id");--> statement-breakpoint
 CREATE INDEX "devices_hardware" ON "devices" USING btree ("hardware");--> statement-breakpoint
+CREATE INDEX "devices_blocked" ON "devices" USING btree ("id") WHERE blocked;--> statement-breakpoint
 CREATE INDEX "dead_letters_at" ON "dead_letters" USING btree ("received_at");--> statement-breakpoint
 CREATE INDEX "received_messages_at" ON "received_messages" USING btree ("received_at");--> statement-breakpoint
 CREATE INDEX "control_commands_device" ON "control_commands" USING btree ("device_id","created_at");--> statement-breakpoint

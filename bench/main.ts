@@ -1,0 +1,85 @@
+import { execFileSync } from 'node:child_process';
+import { parseArgs } from 'node:util';
+import { measureCa } from './ca.ts';
+import { measureEmqx } from './emqx.ts';
+import type { Figure, Figures } from './figures.ts';
+
+interface Benchmark {
+  /** Per core: it runs pinned to one where the system can do that. */
+  oneCore: boolean;
+  measure(): Promise<Figures>;
+}
+
+/** Add yours here; each runs in a process of its own, one after the other. */
+const benchmarks: Record<string, Benchmark> = {
+  ca: { oneCore: true, measure: measureCa },
+  emqx: { oneCore: false, measure: measureEmqx },
+};
+
+const help = `npm run bench [-- --json] [NAME …]      figures as ratios against a baseline measured in the same run
+
+  NAME        ${Object.keys(benchmarks).join(', ')} (default: all)
+  --json      one object: {"<name>": {"value", "unit", "baseline", "ratio", "aim"}, …}
+  --help
+`;
+
+try {
+  await run();
+} catch (error) {
+  console.error(`bench: ${(error as Error).message}`);
+  process.exitCode = 1;
+}
+
+async function run(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+      // Internal: measure one here and print it.
+      one: { type: 'string' },
+    },
+  });
+  if (values.help) return console.log(help);
+  if (values.one !== undefined) return console.log(JSON.stringify(await pick(values.one).measure()));
+  const names = positionals.length > 0 ? positionals : Object.keys(benchmarks);
+  for (const name of names) pick(name);
+  const figures: Figures = {};
+  for (const name of names) {
+    if (!values.json) process.stderr.write(`measuring ${name} …\n`);
+    Object.assign(figures, measureApart(name));
+  }
+  if (values.json) return console.log(JSON.stringify(figures, null, 2));
+  for (const [name, figure] of Object.entries(figures)) console.log(describe(name, figure));
+}
+
+function pick(name: string): Benchmark {
+  if (!Object.hasOwn(benchmarks, name)) throw new Error(`there is no benchmark "${name}"; see --help`);
+  return benchmarks[name]!;
+}
+
+/** What one benchmark leaves behind in memory or in the compiler must not touch the next one's figures. */
+function measureApart(name: string): Figures {
+  const command = [process.execPath, ...process.execArgv, process.argv[1]!, '--one', name];
+  const pinned = pick(name).oneCore && canPin() ? ['taskset', '-c', '0', ...command] : command;
+  const output = execFileSync(pinned[0]!, pinned.slice(1), {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return JSON.parse(output) as Figures;
+}
+
+function canPin(): boolean {
+  try {
+    execFileSync('taskset', ['-c', '0', 'true'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    process.stderr.write('taskset is not here: figures per core are measured on all cores\n');
+    return false;
+  }
+}
+
+function describe(name: string, { value, unit, baseline, ratio, aim }: Figure): string {
+  const promised = aim === null ? '' : `, aim ${aim}: ${ratio >= aim ? 'reached' : 'NOT reached'}`;
+  return `${name}: ${value} ${unit}, baseline ${baseline}, ratio ${ratio}${promised}`;
+}

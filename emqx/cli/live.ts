@@ -1,0 +1,131 @@
+/** The broker's side: what it has now, and the calls that change it. */
+import { type Answer, EmqxError, openConnection, reasonOf } from '../connection.ts';
+import { kinds, type ResourceKind, type Settings as Values } from '../schema.ts';
+import { decodeJson, isRow, type Row } from '../standin/json.ts';
+import { CliError } from './output.ts';
+import type { Settings } from './settings.ts';
+
+export interface Live {
+  kind: ResourceKind;
+  id: string;
+  settings: Values;
+  /** Made by `apply`. */
+  ours: boolean;
+  status?: string;
+}
+export type Tested = { rows: Row[] } | { error: string };
+export interface Broker {
+  url: string;
+  /** Connectors and actions for HTTP, and all rules. */
+  read(): Promise<Live[]>;
+  create(kind: ResourceKind, id: string, settings: Values): Promise<void>;
+  update(kind: ResourceKind, id: string, settings: Values): Promise<void>;
+  remove(kind: ResourceKind, id: string): Promise<void>;
+  /** The rows of an event; none when the SQL does not match it. */
+  test(sql: string, context: object): Promise<Tested>;
+  metrics(kind: 'rule' | 'action', id: string): Promise<Record<string, number>>;
+  reset(kind: 'rule' | 'action', id: string): Promise<void>;
+  close(): void;
+}
+
+/**
+ * EMQX has no field for who made something, so its description ends with this. The id is part of it, for the dashboard's
+ * "duplicate" copies the description.
+ */
+export const marker = (id: string) => `[flota:${id}]`;
+export function unmarked(description: unknown, id: string): string {
+  return String(description ?? '')
+    .replace(marker(id), '')
+    .trimEnd();
+}
+
+/** Throws CliError for what is not an EMQX 5.8, EmqxError when it is away or refuses the key. */
+export async function connectBroker({ api }: Settings): Promise<Broker> {
+  const connection = openConnection({ ...api, timeoutMs: 15_000, retryForMs: 2_000 });
+  const call = async (method: string, path: string, body?: unknown, ...fine: number[]): Promise<Answer> => {
+    const answer = await connection.call(method, path, body === undefined ? undefined : JSON.stringify(body));
+    if (answer.status >= 300 && !fine.includes(answer.status))
+      throw new EmqxError(
+        'broker_refused',
+        `${method} ${path}: EMQX answered ${answer.status}, ${reasonOf(answer)}`,
+      );
+    return answer;
+  };
+  try {
+    await checkVersion(api.url, await connection.call('GET', '/status?format=json'));
+    await call('GET', '/rules?limit=1');
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+  const pathOf = (kind: ResourceKind, id: string) => `/${kind}s/${kind === 'rule' ? id : `http:${id}`}`;
+  const list = async (kind: ResourceKind): Promise<Live[]> => {
+    const found: Record<string, unknown>[] = [];
+    if (kind === 'rule') {
+      for (let page = 1; ; page++) {
+        const { data, meta } = (await call('GET', `/rules?page=${page}&limit=100`)).body as {
+          data: Record<string, unknown>[];
+          meta: { hasnext: boolean };
+        };
+        found.push(...data);
+        if (!meta.hasnext) break;
+      }
+    } else
+      for (const one of (await call('GET', `/${kind}s`)).body as Record<string, unknown>[])
+        if (one.type === 'http') found.push(one);
+    return found.map((one) => toLive(kind, one));
+  };
+  return {
+    url: api.url,
+    read: async () => (await Promise.all(kinds.map(list))).flat(),
+    async create(kind, id, settings) {
+      await call('POST', `/${kind}s`, {
+        ...settings,
+        ...(kind === 'rule' ? { id } : { type: 'http', name: id }),
+      });
+    },
+    async update(kind, id, settings) {
+      await call('PUT', pathOf(kind, id), settings);
+    },
+    async remove(kind, id) {
+      await call('DELETE', pathOf(kind, id), undefined, 404);
+    },
+    async test(sql, context) {
+      const answer = await call('POST', '/rule_test', { sql, context }, 400, 412);
+      if (answer.status === 412) return { rows: [] };
+      if (answer.status === 400) return { error: reasonOf(answer) };
+      const rows = decodeJson(answer.text);
+      return { rows: (Array.isArray(rows) ? rows : [rows]).filter(isRow) };
+    },
+    async metrics(kind, id) {
+      const { metrics } = (await call('GET', `${pathOf(kind, id)}/metrics`)).body as {
+        metrics: Record<string, number>;
+      };
+      return metrics;
+    },
+    async reset(kind, id) {
+      await call('PUT', `${pathOf(kind, id)}/metrics/reset`);
+    },
+    close: connection.close,
+  };
+}
+
+async function checkVersion(url: string, answer: Answer): Promise<void> {
+  const version = (answer.body as { rel_vsn?: unknown } | null)?.rel_vsn;
+  if (answer.status !== 200 || typeof version !== 'string')
+    throw new CliError(`${url} does not answer as an EMQX does (GET /api/v5/status: ${answer.status})`);
+  if (!/^v?5\.8\./.test(version))
+    throw new CliError(`the broker at ${url} is EMQX ${version}; these files and this tool are for 5.8`);
+}
+
+function toLive(kind: ResourceKind, answer: Record<string, unknown>): Live {
+  const { type: _, name, id: ruleId, status, ...rest } = answer;
+  const id = String(kind === 'rule' ? ruleId : name);
+  const settings = { ...rest, ...(kind === 'rule' ? { name } : {}) } as Values;
+  // What the broker tells besides its settings.
+  for (const told of ['actions', 'sources', 'rules', 'error', 'node_status', 'status_reason', 'from'])
+    if (!(kind === 'rule' && told === 'actions')) delete settings[told];
+  const ours = String(settings.description ?? '').includes(marker(id));
+  settings.description = unmarked(settings.description, id);
+  return { kind, id, settings, ours, status: status as string | undefined };
+}

@@ -1,0 +1,96 @@
+/** `plan`: what differs between the files and the broker, and what that means for the webhook. */
+import type { HoconValue } from '../hocon.ts';
+import type { Command } from './command.ts';
+import { type Change, compare, type Difference } from './difference.ts';
+import { readCaptures } from './events.ts';
+import { lineDiff, type Paint, type Say } from './output.ts';
+import { type Meaning, meaningsOf } from './replay.ts';
+
+const shownPerRule = 5;
+
+export const plan: Command = {
+  summary: 'what differs between the files and the broker, and what that means; exit 2 when they differ',
+  help: `The connector \`webhook\` is compared with WEBHOOK_URL; without that its address stays as it is. Secret headers read back
+as ****** and count as unchanged. Rules that change are tried on the broker (POST /rule_test) with the samples of their file and
+with the events of the last \`capture\`; what differs in the requests to the webhook is shown. Columns of an event that rule_test
+does not take (client_attrs, for one) read "undefined" there, before as after.`,
+  needs: 'broker',
+  async run({ broker, settings, dir, say, paint }) {
+    const compared = compare(dir, await broker.read(), settings);
+    const { changes } = compared;
+    if (changes.length === 0) {
+      say(`No difference: ${broker.url} is as the files say.`);
+      return 0;
+    }
+    for (const change of changes) showChange(change, say, paint);
+    const captures = readCaptures(settings.dataDir);
+    const meanings = await meaningsOf(broker, compared, captures);
+    if (meanings.length > 0) {
+      const captured = captures
+        ? `${captures.events.length} events captured ${captures.at}`
+        : 'none captured';
+      say(paint('bold', `What that means (samples of the files; ${captured}):`));
+      for (const meaning of meanings) showMeaning(meaning, say, paint);
+    }
+    const count = (does: Change['does']) => changes.filter((change) => change.does === does).length;
+    const foreign = count('foreign');
+    say();
+    say(
+      `${count('create')} to create, ${count('update')} to change, ${count('remove')} to remove` +
+        `${foreign > 0 ? `; ${foreign} made elsewhere, which apply leaves alone` : ''}. \`apply\` takes the files to the broker, \`pull\` the broker's changes into the files.`,
+    );
+    return 2;
+  },
+};
+
+export function titleOf({ kind, id }: { kind: string; id: string }): string {
+  return `${kind} ${id}`;
+}
+
+function showChange(change: Change, say: Say, paint: Paint): void {
+  const title = titleOf(change);
+  if (change.does === 'create') say(paint('green', `+ ${title}  is not on the broker`));
+  if (change.does === 'remove') say(paint('red', `- ${title}  is in no file any more`));
+  if (change.does === 'foreign')
+    say(
+      paint('yellow', `? ${title}  is only on the broker, made elsewhere (\`pull\` writes it into a file)`),
+    );
+  if (change.does === 'update') {
+    say(paint('yellow', `~ ${title}`));
+    for (const difference of change.differences) showDifference(difference, say, paint);
+  }
+  const sql = (change.live ?? { settings: change.wanted })?.settings?.sql;
+  if (change.does !== 'update' && typeof sql === 'string')
+    for (const line of sql.trimEnd().split('\n')) say(paint('dim', `    ${line}`));
+}
+
+function showDifference({ path, broker, file }: Difference, say: Say, paint: Paint): void {
+  const name = path.join('.');
+  if (typeof broker === 'string' && typeof file === 'string' && /\n/.test(broker + file)) {
+    say(`    ${name}:`);
+    for (const [sign, line] of lineDiff(broker.trimEnd(), file.trimEnd()))
+      say(paint(sign === '-' ? 'red' : sign === '+' ? 'green' : 'dim', `      ${sign} ${line}`));
+    return;
+  }
+  say(`    ${name}: ${paint('red', shown(broker))} → ${paint('green', shown(file))}`);
+}
+
+function shown(value: HoconValue | undefined): string {
+  return value === undefined ? '(none)' : JSON.stringify(value);
+}
+
+function showMeaning({ rule, events, changed }: Meaning, say: Say, paint: Paint): void {
+  const tried = `${events.samples + events.captured} events (${events.samples} samples, ${events.captured} captured)`;
+  if (changed.length === 0) {
+    say(`  rule ${rule}: nothing changes for ${tried}`);
+    return;
+  }
+  say(`  rule ${rule}: ${changed.length} of ${tried} change what the webhook gets`);
+  for (const { event, old, new: fresh } of changed.slice(0, shownPerRule)) {
+    say(`    ${event}`);
+    for (const line of old.filter((one) => !fresh.includes(one))) say(paint('red', `      - ${line}`));
+    for (const line of fresh.filter((one) => !old.includes(one))) say(paint('green', `      + ${line}`));
+    if (old.length > 0 && fresh.length === 0) say('      nothing is sent any more');
+  }
+  if (changed.length > shownPerRule) say(`    … and ${changed.length - shownPerRule} more`);
+}

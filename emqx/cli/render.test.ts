@@ -1,0 +1,133 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mergeObjects, parseHocon, readHocon, toPlain } from '../hocon.ts';
+import { parseAcl } from '../standin/acl.ts';
+import { startTestBed, type TestBed } from '../standin/test-broker.ts';
+import { painter } from './output.ts';
+import { render } from './render.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'render-'));
+afterAll(() => rmSync(root, { recursive: true }));
+
+async function rendered(name: string, flags: Record<string, string | boolean>) {
+  const out = join(root, name);
+  if (render.needs === 'files')
+    await render.run({ dir: undefined, flags: { out, ...flags }, say: () => {}, paint: painter(false) });
+  return { out, conf: toPlain(readHocon(join(out, 'emqx.conf'))) as any };
+}
+
+/** What EMQX 5.8 opens by itself; its configuration is laid over this. */
+const defaults = `
+listeners.tcp.default { enable = true, bind = "0.0.0.0:1883" }
+listeners.ws.default { enable = true, bind = "0.0.0.0:8083" }
+listeners.ssl.default { enable = true, bind = "0.0.0.0:8883", ssl_options { verify = verify_none, fail_if_no_peer_cert = false } }
+listeners.wss.default { enable = true, bind = "0.0.0.0:8084", ssl_options { verify = verify_none, fail_if_no_peer_cert = false } }
+`;
+
+describe.each([
+  ['native', {}],
+  ['container', { container: true }],
+])('render for %s', (name, flags) => {
+  test('leaves no listener open that does not demand a certificate', async () => {
+    const { out } = await rendered(name, flags);
+    const whole = toPlain(mergeObjects(parseHocon(defaults), readHocon(join(out, 'emqx.conf')))) as any;
+    const open: string[] = [];
+    for (const [kind, listeners] of Object.entries<any>(whole.listeners))
+      for (const [id, listener] of Object.entries<any>(listeners)) {
+        if (listener.enable === false) continue;
+        open.push(`${kind}:${id}`);
+        expect(kind).toBe('ssl');
+        expect(listener.ssl_options).toMatchObject({ verify: 'verify_peer', fail_if_no_peer_cert: true });
+      }
+    expect(open).toEqual(['ssl:default']);
+    expect(whole.gateway).toBeUndefined();
+    expect(Object.keys(whole.dashboard.listeners)).toEqual(['http']);
+  });
+
+  test('names files that are there, and certificates in one directory', async () => {
+    const { out, conf } = await rendered(name, flags);
+    const etc = name === 'container' ? '/opt/emqx/etc' : out;
+    expect(conf.listeners.ssl.default.ssl_options).toMatchObject({
+      keyfile: `${etc}/certs/key.pem`,
+      certfile: `${etc}/certs/cert.pem`,
+      cacertfile: `${etc}/certs/ca.pem`,
+    });
+    expect(conf.api_key.bootstrap_file).toBe(`${etc}/api_keys`);
+    expect(conf.authorization).toMatchObject({ no_match: 'deny', sources: [{ path: `${etc}/acl.conf` }] });
+    expect(readdirSync(out).sort()).toEqual(['acl.conf', 'api_keys', 'emqx.conf']);
+    const acl = parseAcl(readFileSync(join(out, 'acl.conf'), 'utf8'));
+    expect(acl({ clientid: 'd' }, 'publish', 'log')).toBe(true);
+    expect(acl({ clientid: 'd' }, 'subscribe', '#')).toBe(false);
+  });
+});
+
+test('secrets are made once, are not the examples, and are for their owner only', async () => {
+  const first = await rendered('twice', {});
+  const key = readFileSync(join(first.out, 'api_keys'), 'utf8');
+  expect(key).toMatch(/^[\w-]+:[\w-]{20,}\n$/);
+  const second = await rendered('twice', { 'mqtt-port': '9883', 'api-bind': '10.0.0.1:1', node: 'emqx@n1' });
+  expect(readFileSync(join(first.out, 'api_keys'), 'utf8')).toBe(key);
+  expect(second.conf.node).toMatchObject({ cookie: first.conf.node.cookie, name: 'emqx@n1' });
+  expect(second.conf.listeners.ssl.default.bind).toBe('0.0.0.0:9883');
+  expect(second.conf.dashboard.listeners.http.bind).toBe('10.0.0.1:1');
+  expect(JSON.stringify(second.conf)).not.toContain('replace-me');
+  for (const file of ['api_keys', 'emqx.conf']) expect(statSync(join(first.out, file)).mode & 0o077).toBe(0);
+});
+
+describe('npm run emqx', () => {
+  let bed: TestBed;
+  beforeAll(async () => {
+    bed = await startTestBed({});
+  });
+  afterAll(() => bed.close());
+  const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
+  const run = async (args: string[], env: Record<string, string> = {}) => {
+    const clean = { PATH: process.env.PATH!, FLOTA_DATA: root, ...env };
+    try {
+      const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', cli, ...args], {
+        env: clean,
+      });
+      return { code: 0, stdout, stderr: '' };
+    } catch (error) {
+      return error as { code: number; stdout: string; stderr: string };
+    }
+  };
+
+  test('finds a local broker with the secrets of npm start, and exits 2 where there is a difference', async () => {
+    writeFileSync(join(root, 'secrets.json'), '{"emqxKey":"key","emqxSecret":"secret","webhookToken":"t"}');
+    const env = { EMQX_API_PORT: String(bed.broker.apiPort) };
+    expect(await run(['plan'], env)).toMatchObject({
+      code: 2,
+      stdout: expect.stringContaining('14 to create'),
+    });
+    expect(await run(['apply'], env)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('created rule log'),
+    });
+    expect(await run(['plan'], env)).toMatchObject({ code: 0 });
+    // They are for this machine: no other is sent them.
+    expect(await run(['plan'], { EMQX_API_URL: 'http://192.0.2.1:18083' })).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^emqx: EMQX_API_KEY and EMQX_API_SECRET are not set\n$/),
+    });
+  });
+
+  test('has --help, and one line for what is wrong', async () => {
+    const [help, plan, unknown, option, out] = await Promise.all([
+      run(['--help']),
+      run(['plan', '--help']),
+      run(['nope']),
+      run(['apply', '--nope']),
+      run(['render']),
+    ]);
+    expect(help).toMatchObject({ code: 0, stdout: expect.stringMatching(/plan[\s\S]*apply[\s\S]*render/) });
+    expect(plan).toMatchObject({ code: 0, stdout: expect.stringContaining('exit 2') });
+    for (const bad of [unknown, option, out])
+      expect(bad).toMatchObject({ code: 1, stderr: expect.stringMatching(/^emqx: [^\n]+\n$/) });
+  });
+});

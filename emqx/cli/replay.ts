@@ -1,0 +1,101 @@
+/** What a change means: the same events through the old and the new rule, and which requests to the webhook differ. */
+import type { RuleSample } from '../rules.ts';
+import type { Settings as Values } from '../schema.ts';
+import type { Row } from '../standin/json.ts';
+import { compileTemplate, wholeRow } from '../standin/template.ts';
+import { actionOf, type Change, type Comparison } from './difference.ts';
+import { type Captures, toContext } from './events.ts';
+import type { Broker, Tested } from './live.ts';
+
+export interface Meaning {
+  rule: string;
+  events: { samples: number; captured: number };
+  /** Only those that differ. */
+  changed: { event: string; old: string[]; new: string[] }[];
+}
+interface Version {
+  sql: string;
+  actions: string[];
+  from: Parameters<typeof actionOf>[1];
+}
+
+/** One for each rule that is changed itself or through its actions. */
+export async function meaningsOf(
+  broker: Broker,
+  compared: Comparison,
+  captures: Captures | null,
+): Promise<Meaning[]> {
+  const meanings: Meaning[] = [];
+  for (const [rule, old, fresh] of versions(compared)) {
+    const events = eventsFor(rule, compared.files.samples, captures);
+    const meaning: Meaning = { rule, events: { samples: 0, captured: 0 }, changed: [] };
+    for (const { event, name, kind } of events) {
+      const context = toContext(event);
+      if (!context) continue;
+      const [before, after] = [
+        await requests(broker, old, context.fields),
+        await requests(broker, fresh, context.fields),
+      ];
+      // Of what was captured, a rule has to do only with what it selects.
+      if (kind === 'captured' && before.length + after.length === 0) continue;
+      meaning.events[kind]++;
+      if (before.join('\n') !== after.join('\n'))
+        meaning.changed.push({ event: name, old: before, new: after });
+    }
+    meanings.push(meaning);
+  }
+  return meanings;
+}
+
+function* versions({
+  changes,
+  files,
+  live,
+}: Comparison): Generator<[string, Version | null, Version | null]> {
+  const changed = (kind: Change['kind'], id: string) =>
+    changes.some((one) => one.kind === kind && one.id === id && one.does !== 'foreign');
+  const version = (settings: Values | undefined, from: Version['from']): Version | null =>
+    settings && settings.enable !== false
+      ? { sql: String(settings.sql), actions: (settings.actions ?? []) as string[], from }
+      : null;
+  const ids = new Set(Object.keys(files.config.rule_engine.rules));
+  for (const { kind, id, ours } of live) if (kind === 'rule' && ours) ids.add(id);
+  for (const id of ids) {
+    const fresh = version(files.config.rule_engine.rules[id] as unknown as Values | undefined, files.config);
+    const old = version(live.find((one) => one.kind === 'rule' && one.id === id)?.settings, live);
+    const actions = [...(old?.actions ?? []), ...(fresh?.actions ?? [])];
+    if (changed('rule', id) || (old && actions.some((name) => changed('action', name.replace(/^http:/, '')))))
+      yield [id, old, fresh];
+  }
+}
+
+function eventsFor(rule: string, samples: RuleSample[], captures: Captures | null) {
+  return [
+    ...samples
+      .filter((sample) => sample.rule === rule)
+      .map(({ name, given }) => ({ kind: 'samples' as const, name: `sample "${name}"`, event: given })),
+    ...(captures?.events ?? []).map((event) => ({
+      kind: 'captured' as const,
+      name: `captured ${event.event} of ${event.clientid}${event.topic ? ` on ${event.topic}` : ''}`,
+      event,
+    })),
+  ];
+}
+
+async function requests(broker: Broker, version: Version | null, context: object): Promise<string[]> {
+  if (!version) return [];
+  const tested: Tested = await broker.test(version.sql, context);
+  if ('error' in tested) return [`fails: ${tested.error}`];
+  return tested.rows.flatMap((row) =>
+    version.actions.map((name) => requestOf(name, actionOf(name, version.from), row)),
+  );
+}
+
+function requestOf(name: string, action: Values | undefined, row: Row): string {
+  if (!action) return `${name} (unknown action)`;
+  if (action.enable === false) return `${name} (disabled)`;
+  const { method = 'post', path = '', body = wholeRow } = (action.parameters ?? {}) as Record<string, string>;
+  const ordered = Object.assign(Object.create(null), Object.fromEntries(Object.entries(row).sort()));
+  const text = compileTemplate(body)(ordered).toString('utf8');
+  return `${method.toUpperCase()} ${compileTemplate(path)(row)} ${text}`;
+}

@@ -1,0 +1,62 @@
+/** What the commands need to know, from the environment or from the secrets of a local `npm start`. */
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { CliError } from './output.ts';
+
+export interface Settings {
+  api: { url: string; key: string; secret: string };
+  /** Of the connector `webhook`; null: what the broker has stays. */
+  webhook: { url: string | null; token: string | null };
+  /** Where captured events are kept. */
+  dataDir: string;
+  /** The broker is on this machine. */
+  local: boolean;
+}
+
+export function readSettings(env = process.env): Settings {
+  const dataDir = resolve(env.FLOTA_DATA || '.flota');
+  const url = (env.EMQX_API_URL || `http://127.0.0.1:${env.EMQX_API_PORT || 18083}`).replace(
+    /\/api\/v5\/?$/,
+    '',
+  );
+  if (!URL.canParse(url) || !/^https?:/.test(url))
+    throw new CliError(`EMQX_API_URL is not an http address: ${url}`);
+  // The secrets of a local start are for this machine only.
+  const local = ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname);
+  const secrets = local ? localSecrets(join(dataDir, 'secrets.json')) : {};
+  const key = env.EMQX_API_KEY || secrets.emqxKey;
+  const secret = env.EMQX_API_SECRET || secrets.emqxSecret;
+  if (!key || !secret)
+    throw new CliError(
+      `EMQX_API_KEY and EMQX_API_SECRET are not set${local ? `, and ${dataDir} has no secrets of a local npm start` : ''}`,
+    );
+  const webhookUrl = env.WEBHOOK_URL || null;
+  if (webhookUrl && !URL.canParse(webhookUrl))
+    throw new CliError(`WEBHOOK_URL is not an address: ${webhookUrl}`);
+  return {
+    api: { url, key, secret },
+    webhook: { url: webhookUrl, token: env.WEBHOOK_TOKEN || secrets.webhookToken || null },
+    dataDir,
+    local,
+  };
+}
+
+/** `key:secret` of the environment. */
+export function readApiKey(env = process.env): string | null {
+  const { EMQX_API_KEY: key, EMQX_API_SECRET: secret } = env;
+  return key && secret ? `${key}:${secret}` : null;
+}
+
+function localSecrets(file: string): Record<string, string | undefined> {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    return {};
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new CliError(`${file} is not JSON`);
+  }
+}

@@ -1,0 +1,93 @@
+/** `status`: the counts of rules and actions; loud when something is being lost. */
+import type { Command, Online } from './command.ts';
+import { table } from './output.ts';
+
+type Counts = Record<string, number>;
+
+export const status: Command = {
+  summary: 'counts of each rule and action; exit 1 when something is being lost',
+  help: `Lost is what a rule failed on (failed.exception) or had no action for, and what an action failed, dropped or heard of too
+late (late_reply). The counts are EMQX's, since its start or the last reset: deal with a loss, then \`status --reset\`.`,
+  options: { reset: { type: 'boolean', about: 'set all counts to zero after showing them' } },
+  needs: 'broker',
+  async run(given) {
+    const { broker, say, paint, flags } = given;
+    const live = await broker.read();
+    const lost: string[] = [];
+    const rules = [['RULE', 'STATE', 'MATCHED', 'PASSED', 'NO ROW', 'EXCEPTION', 'NO ACTION']];
+    const actions = [
+      [
+        'ACTION',
+        'STATE',
+        'MATCHED',
+        'SUCCESS',
+        'RETRIED',
+        'FAILED',
+        'EXPIRED',
+        'QUEUE FULL',
+        'OTHER DROPS',
+        'LATE',
+        'QUEUED',
+        'INFLIGHT',
+      ],
+    ];
+    for (const { kind, id, settings, status: state } of live) {
+      if (kind === 'connector') {
+        if (state !== 'connected') say(paint('yellow', `connector ${id} is ${state}`));
+        continue;
+      }
+      const of = await broker.metrics(kind, id);
+      const on = settings.enable === false ? 'disabled' : (state ?? 'enabled');
+      if (kind === 'rule') {
+        const noAction = (of['actions.failed.out_of_service'] ?? 0) + (of['actions.discarded'] ?? 0);
+        rules.push([
+          id,
+          on,
+          ...texts(of, 'matched', 'passed', 'failed.no_result', 'failed.exception'),
+          String(noAction),
+        ]);
+        note(lost, `rule ${id}`, of, [
+          'failed.exception',
+          'actions.failed.out_of_service',
+          'actions.failed.unknown',
+          'actions.discarded',
+        ]);
+      } else {
+        const { dropped = 0, 'dropped.expired': expired = 0, 'dropped.queue_full': full = 0 } = of;
+        actions.push([
+          ...[
+            id,
+            on,
+            ...texts(of, 'matched', 'success', 'retried', 'failed', 'dropped.expired', 'dropped.queue_full'),
+          ],
+          ...[String(dropped - expired - full), ...texts(of, 'late_reply', 'queuing', 'inflight')],
+        ]);
+        const drops = Object.keys(of).filter((name) => name.startsWith('dropped.'));
+        note(lost, `action ${id}`, of, ['failed', ...(drops.length > 0 ? drops : ['dropped']), 'late_reply']);
+      }
+    }
+    for (const line of [...table(rules), '', ...table(actions)]) say(line);
+    if (flags.reset) await reset(given, live);
+    say();
+    if (lost.length === 0) say(paint('green', 'Nothing was lost.'));
+    for (const line of lost) say(paint('red', line));
+    return lost.length > 0 ? 1 : 0;
+  },
+};
+
+function texts(of: Counts, ...names: string[]): string[] {
+  return names.map((name) => String(of[name] ?? 0));
+}
+
+function note(lost: string[], who: string, of: Counts, names: string[]): void {
+  const found = names.filter((name) => (of[name] ?? 0) > 0).map((name) => `${of[name]} ${name}`);
+  if (found.length > 0) lost.push(`LOST by ${who}: ${found.join(', ')}`);
+}
+
+async function reset(
+  { broker, say }: Online,
+  live: Awaited<ReturnType<Online['broker']['read']>>,
+): Promise<void> {
+  for (const { kind, id } of live) if (kind !== 'connector') await broker.reset(kind, id);
+  say('The counts are at zero again.');
+}

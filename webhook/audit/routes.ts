@@ -1,0 +1,82 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import type { Context } from '../context.ts';
+import { access, answer, createRouter, page, problems } from '../http.ts';
+import * as audit from './audit.ts';
+
+const entrySchema = z
+  .object({
+    id: z.int(),
+    at: z.string(),
+    actor: z.string(),
+    action: z.string(),
+    subject: z.string(),
+    detail: z.record(z.string(), z.unknown()).nullable(),
+    hash: z.string().nullable(),
+  })
+  .openapi('AuditEntry');
+const headSchema = z.object({ id: z.int(), hash: z.string() });
+const moment = z.iso.datetime({ offset: true });
+
+const list = createRoute({
+  method: 'get',
+  path: '/api/audit',
+  ...access('admin'),
+  summary: 'Who did what, newest first',
+  request: {
+    query: z.object({
+      actor: z.string().max(254).optional(),
+      action: z.string().max(64).optional(),
+      subject: z.string().max(100).optional(),
+      from: moment.optional(),
+      to: moment.optional(),
+      limit: z.coerce.number().int().min(1).max(1000).default(50),
+      offset: z.coerce.number().int().min(0).default(0),
+    }),
+  },
+  responses: { 200: answer('A page', page(entrySchema)), ...problems },
+});
+const verify = createRoute({
+  method: 'get',
+  path: '/api/audit/verification',
+  ...access('admin'),
+  summary: 'Whether the hash chain over all entries holds, and where it breaks',
+  request: {
+    query: z.object({
+      /** A head of an earlier verification. */
+      expect: z
+        .string()
+        .regex(/^\d{1,15}:[0-9a-f]{64}$/, 'must be <id>:<hash>')
+        .optional(),
+    }),
+  },
+  responses: {
+    200: answer(
+      'The verdict',
+      z.object({
+        valid: z.boolean(),
+        entries: z.int(),
+        unchained: z.int(),
+        head: headSchema.nullable(),
+        broken: z.object({ id: z.int(), reason: z.string() }).nullable(),
+      }),
+    ),
+    ...problems,
+  },
+});
+
+export function auditRoutes({ db }: Context) {
+  return createRouter()
+    .openapi(list, async (c) => {
+      const { from, to, ...query } = c.req.valid('query');
+      const { items, total } = await audit.list(db, {
+        ...query,
+        from: from ? new Date(from) : undefined,
+        to: to ? new Date(to) : undefined,
+      });
+      return c.json({ items: items.map((row) => ({ ...row, at: row.at.toISOString() })), total }, 200);
+    })
+    .openapi(verify, async (c) => {
+      const [id, hash] = c.req.valid('query').expect?.split(':') ?? [];
+      return c.json(await audit.verify(db, id && hash ? { id: Number(id), hash } : null), 200);
+    });
+}

@@ -1,0 +1,155 @@
+/** Users, API tokens and one's own password. */
+import { createRoute, z } from '@hono/zod-openapi';
+import type { Context } from '../context.ts';
+import { AppError } from '../errors.ts';
+import { access, answer, createRouter, jsonBody, problems, roles } from '../http.ts';
+import { clientAddress } from './address.ts';
+import { checkPassword, type User } from './auth.ts';
+import { setSessionCookie } from './session.ts';
+import * as tokens from './tokens.ts';
+import * as users from './users.ts';
+
+const id = z.object({ id: z.uuid() });
+const role = z.enum(roles);
+const password = z.string().min(8).max(1024);
+const moment = z.string().nullable();
+
+const userSchema = z
+  .object({ id: z.uuid(), email: z.string(), role, disabled: z.boolean(), createdAt: z.string() })
+  .openapi('User');
+const tokenSchema = z
+  .object({
+    id: z.uuid(),
+    name: z.string(),
+    role,
+    createdBy: z.string(),
+    createdAt: z.string(),
+    expiresAt: moment,
+    revokedAt: moment,
+    lastUsedAt: moment,
+  })
+  .openapi('ApiToken');
+
+const listUsers = createRoute({
+  method: 'get',
+  path: '/api/users',
+  ...access('admin'),
+  summary: 'Users by e-mail',
+  responses: { 200: answer('All users', z.array(userSchema)), ...problems },
+});
+const createUser = createRoute({
+  method: 'post',
+  path: '/api/users',
+  ...access('admin'),
+  summary: 'Add a user',
+  request: jsonBody(z.object({ email: z.email().max(254), password, role })),
+  responses: { 201: answer('The user', userSchema), ...problems },
+});
+const changeUser = createRoute({
+  method: 'patch',
+  path: '/api/users/{id}',
+  ...access('admin'),
+  summary:
+    'Change role or password, disable or enable; ends the sessions of who is disabled or gets another password',
+  request: {
+    params: id,
+    ...jsonBody(
+      z
+        .object({ role: role.optional(), disabled: z.boolean().optional(), password: password.optional() })
+        .refine((change) => Object.keys(change).length > 0, 'must change something'),
+    ),
+  },
+  responses: { 200: answer('The user', userSchema), ...problems },
+});
+const changePassword = createRoute({
+  method: 'post',
+  path: '/api/me/password',
+  ...access('viewer'),
+  summary: "Change one's own password; ends all sessions but a new one",
+  request: jsonBody(z.object({ currentPassword: z.string().min(1).max(1024), newPassword: password })),
+  responses: { 204: { description: 'Changed' }, ...problems },
+});
+const listTokens = createRoute({
+  method: 'get',
+  path: '/api/tokens',
+  ...access('admin'),
+  summary: 'API tokens, newest first',
+  responses: { 200: answer('All, also revoked and expired ones', z.array(tokenSchema)), ...problems },
+});
+const createToken = createRoute({
+  method: 'post',
+  path: '/api/tokens',
+  ...access('admin'),
+  summary: 'A bearer token for automation',
+  request: jsonBody(
+    z.object({
+      name: z.string().trim().min(1).max(100),
+      role,
+      expiresAt: z.iso
+        .datetime({ offset: true })
+        .refine((at) => Date.parse(at) > Date.now(), 'must be in the future')
+        .nullable()
+        .default(null),
+    }),
+  ),
+  responses: {
+    201: answer('`secret` is shown this once', z.object({ secret: z.string(), token: tokenSchema })),
+    ...problems,
+  },
+});
+const revokeToken = createRoute({
+  method: 'delete',
+  path: '/api/tokens/{id}',
+  ...access('admin'),
+  summary: 'Revoke an API token at once',
+  request: { params: id },
+  responses: { 204: { description: 'Revoked' }, ...problems },
+});
+
+export function accountRoutes(context: Context) {
+  const { db } = context;
+  return createRouter()
+    .openapi(listUsers, async (c) => c.json((await users.list(db)).map(presentUser), 200))
+    .openapi(createUser, async (c) =>
+      c.json(presentUser(await users.create(db, c.req.valid('json'), c.get('caller').name)), 201),
+    )
+    .openapi(changeUser, async (c) => {
+      const actor = c.get('caller').name;
+      const user = await users.change(db, c.req.valid('param').id, c.req.valid('json'), actor);
+      return c.json(presentUser(user), 200);
+    })
+    .openapi(changePassword, async (c) => {
+      const { name, userId } = c.get('caller');
+      if (!userId) throw new AppError('forbidden', 'A token has no password.');
+      const { currentPassword, newPassword } = c.req.valid('json');
+      const address = clientAddress(c, context.proxies ?? 0);
+      const user = await checkPassword(db, { email: name, address, password: currentPassword });
+      setSessionCookie(c, context.publicUrl, await users.changeOwnPassword(db, user, newPassword));
+      return c.body(null, 204);
+    })
+    .openapi(listTokens, async (c) => c.json((await tokens.list(db)).map(presentToken), 200))
+    .openapi(createToken, async (c) => {
+      const { expiresAt, ...rest } = c.req.valid('json');
+      const input = { ...rest, expiresAt: expiresAt === null ? null : new Date(expiresAt) };
+      const { secret, token } = await tokens.create(db, input, c.get('caller').name);
+      return c.json({ secret, token: presentToken(token) }, 201);
+    })
+    .openapi(revokeToken, async (c) => {
+      await tokens.revoke(db, c.req.valid('param').id, c.get('caller').name);
+      return c.body(null, 204);
+    });
+}
+
+function presentUser({ id, email, role, disabledAt, createdAt }: User) {
+  return { id, email, role, disabled: disabledAt !== null, createdAt: createdAt.toISOString() };
+}
+
+function presentToken({ createdAt, expiresAt, revokedAt, lastUsedAt, ...rest }: tokens.ApiToken) {
+  return {
+    ...rest,
+    createdAt: createdAt.toISOString(),
+    expiresAt: expiresAt?.toISOString() ?? null,
+    revokedAt: revokedAt?.toISOString() ?? null,
+    lastUsedAt: lastUsedAt?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Access, access, createRouter, type Role, roles } from '../http.ts';
+import {
+  type Json,
+  openDatabase,
+  startTestWebhook,
+  type TestDatabase,
+  type TestWebhook,
+} from '../testing.ts';
+import { sha256 } from './auth.ts';
+import { readAccess } from './guard.ts';
+import { sessions, users } from './table.ts';
+
+let database: TestDatabase;
+let webhook: TestWebhook;
+const cookies = new Map<Role, string>();
+let operations: { method: string; path: string; needed: Access }[];
+beforeAll(async () => {
+  database = await openDatabase();
+  webhook = await startTestWebhook(database);
+  const document: Json = (await webhook.api('GET', '/api/openapi.json', undefined, {})).body;
+  operations = Object.entries(document.paths as Record<string, Record<string, Json>>).flatMap(
+    ([path, item]) =>
+      Object.entries(item).map(([method, operation]) => ({
+        method: method.toUpperCase(),
+        path,
+        needed: operation['x-access'],
+      })),
+  );
+  for (const role of roles) {
+    const [user] = await database.db
+      .insert(users)
+      .values({ email: `${role}@example.com`, passwordHash: 'none', role })
+      .returning();
+    const token = randomUUID();
+    const expiresAt = new Date(Date.now() + 3600_000);
+    await database.db.insert(sessions).values({ tokenHash: sha256(token), userId: user!.id, expiresAt });
+    cookies.set(role, `flota_session=${token}`);
+  }
+});
+afterAll(async () => {
+  await webhook?.close();
+  await database?.close();
+});
+
+/** The status alone: an answer that streams for ever is not read. */
+async function call(method: string, path: string, headers: Record<string, string>): Promise<number> {
+  const abort = new AbortController();
+  const url = webhook.copy.url + path.replace(/\{\w+\}/g, randomUUID());
+  const body = method === 'GET' ? {} : { body: '{}' };
+  const { status } = await fetch(url, {
+    method,
+    headers: { ...headers, 'content-type': 'application/json' },
+    signal: abort.signal,
+    ...body,
+  });
+  abort.abort();
+  return status;
+}
+
+test('every route says who may call it, and only those by which one gets in are open to anyone', () => {
+  expect(operations.length).toBeGreaterThan(20);
+  for (const { method, path, needed } of operations) {
+    expect([...roles, 'anyone'], `${method} ${path}`).toContain(needed);
+    // Anyone who is logged in may change one's own password.
+    if (method !== 'GET' && path !== '/api/me/password')
+      expect(needed, `${method} ${path}`).not.toBe('viewer');
+  }
+  const open = operations.filter((o) => o.needed === 'anyone').map((o) => `${o.method} ${o.path}`);
+  expect(open.sort()).toEqual(['POST /api/issue_cert', 'POST /api/login', 'POST /api/logout']);
+});
+
+test('nobody gets past a closed route, whatever else is wrong with the request', async () => {
+  for (const { method, path } of operations.filter((o) => o.needed !== 'anyone')) {
+    for (const headers of [{}, { cookie: 'flota_session=x' }, { authorization: 'Bearer x' }]) {
+      expect([method, path, await call(method, path, headers as Record<string, string>)]).toEqual([
+        method,
+        path,
+        401,
+      ]);
+    }
+  }
+});
+
+test.each(roles)('a caller who is %s may do what that role may, and nothing else', async (role) => {
+  for (const { method, path, needed } of operations.filter((o) => o.path !== '/api/logout')) {
+    const status = await call(method, path, { cookie: cookies.get(role)! });
+    const allowed = needed === 'anyone' || roles.indexOf(role) >= roles.indexOf(needed);
+    if (allowed) expect([method, path, status], role).not.toEqual([method, path, 403]);
+    else expect([method, path, status], role).toEqual([method, path, 403]);
+    expect(status, `${method} ${path}`).not.toBe(500);
+  }
+});
+
+test('viewers only look; deployments, firmware and commands take an operator; the rest takes an admin', () => {
+  const needed = (method: string, path: string) =>
+    operations.find((o) => o.method === method && o.path === path)?.needed;
+  expect(needed('GET', '/api/devices')).toBe('viewer');
+  expect(needed('POST', '/api/deployments')).toBe('operator');
+  expect(needed('POST', '/api/deployments/{id}/cancel')).toBe('operator');
+  expect(needed('POST', '/api/firmwares/metadata')).toBe('operator');
+  expect(needed('POST', '/api/devices')).toBe('admin');
+  expect(needed('POST', '/api/certificates/tokens')).toBe('admin');
+});
+
+test('a HEAD request takes the role of its GET', async () => {
+  const head = (headers: Record<string, string>) =>
+    fetch(`${webhook.copy.url}/api/devices`, { method: 'HEAD', headers });
+  expect((await head({})).status).toBe(401);
+  expect((await head({ cookie: cookies.get('viewer')! })).status).toBe(200);
+});
+
+test('an app with a route that says nothing is not put together', () => {
+  const route = {
+    method: 'get',
+    path: '/api/secret/{id}',
+    responses: { 200: { description: 'OK' } },
+  } as const;
+  const undeclared = createRouter();
+  undeclared.openapi(route, (c) => c.text(''));
+  expect(() => readAccess(undeclared)).toThrow('GET /api/secret/:id does not say who may call it');
+  const plain = createRouter();
+  plain.get('/api/plain', (c) => c.text(''));
+  expect(() => readAccess(plain)).toThrow('GET /api/plain');
+  const declared = createRouter();
+  declared.openapi({ ...route, ...access('admin') }, (c) => c.text(''));
+  expect(readAccess(declared).get('GET /api/secret/:id')).toBe('admin');
+});

@@ -1,0 +1,55 @@
+/**
+ * Who may call what: every route declares it (`access` of `http.ts`), and this one middleware, in front of all of them, enforces it.
+ * What is not declared is refused.
+ */
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { MiddlewareHandler } from 'hono';
+import { matchedRoutes } from 'hono/route';
+import type { Context } from '../context.ts';
+import { AppError } from '../errors.ts';
+import { type Access, type AppEnv, roles } from '../http.ts';
+import { identify } from './session.ts';
+
+/** Access by `METHOD /path/:parameter`, as the router names a route. */
+export type AccessTable = Map<string, Access>;
+
+/** Served beside the documented routes, to anyone: what the routes are is no secret. */
+const undocumented = ['GET /api/openapi.json'];
+
+export function createGuard(context: Context, table: () => AccessTable): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    const route = matchedRoutes(c).find((r) => r.method !== 'ALL');
+    // No route at all: there is nothing to guard, and the answer is 404.
+    if (!route) return next();
+    const needed = table().get(`${route.method} ${route.path}`);
+    if (needed === undefined) throw new AppError('forbidden', 'Nobody may call this.');
+    if (needed === 'anyone') return next();
+    const caller = await identify(context, c);
+    if (roles.indexOf(caller.role) < roles.indexOf(needed)) {
+      throw new AppError('forbidden', `This takes the role ${needed}; yours is ${caller.role}.`);
+    }
+    c.set('caller', caller);
+    return next();
+  };
+}
+
+/** Throws when a route of the API declares nothing: that is a mistake of ours, found when the app is put together. */
+export function readAccess(app: OpenAPIHono<AppEnv>): AccessTable {
+  const table: AccessTable = new Map(undocumented.map((route) => [route, 'anyone']));
+  for (const definition of app.openAPIRegistry.definitions) {
+    if (definition.type !== 'route') continue;
+    const {
+      method,
+      path,
+      'x-access': to,
+    } = definition.route as typeof definition.route & {
+      'x-access'?: Access;
+    };
+    if (to) table.set(`${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`, to);
+  }
+  for (const { method, path } of app.routes) {
+    if (method === 'ALL' || !path.startsWith('/api/') || table.has(`${method} ${path}`)) continue;
+    throw new Error(`${method} ${path} does not say who may call it`);
+  }
+  return table;
+}

@@ -1,0 +1,84 @@
+/** API tokens: bearer tokens with a role of their own, shown once. They outlive the user who made them, until revoked or expired. */
+import { and, desc, eq, gt, isNull, lt, or } from 'drizzle-orm';
+import { record } from '../audit/audit.ts';
+import { type Db, sqlState, uniqueViolation } from '../db/connect.ts';
+import { AppError } from '../errors.ts';
+import type { Caller, Role } from '../http.ts';
+import { makeSecret, sha256 } from './secrets.ts';
+import { apiTokens } from './table.ts';
+
+export type ApiToken = Omit<typeof apiTokens.$inferSelect, 'tokenHash'>;
+
+/** Lets scanners of repositories and logs recognise a token that has leaked. */
+const prefix = 'flota_';
+const usedEveryMs = 60_000;
+
+export async function list(db: Db): Promise<ApiToken[]> {
+  const rows = await db.select().from(apiTokens).orderBy(desc(apiTokens.createdAt), apiTokens.id);
+  return rows.map(withoutHash);
+}
+
+export async function create(
+  db: Db,
+  input: { name: string; role: Role; expiresAt: Date | null },
+  actor: string,
+): Promise<{ secret: string; token: ApiToken }> {
+  const secret = `${prefix}${makeSecret()}`;
+  try {
+    const token = await db.transaction(async (tx) => {
+      const values = { ...input, tokenHash: sha256(secret), createdBy: actor };
+      const [row] = await tx.insert(apiTokens).values(values).returning();
+      const { name, role, expiresAt } = input;
+      const detail = { name, role, expiresAt: expiresAt?.toISOString() ?? null };
+      await record(tx, { actor, action: 'token.create', subject: row!.id, detail });
+      return row!;
+    });
+    return { secret, token: withoutHash(token) };
+  } catch (error) {
+    if (sqlState(error) === uniqueViolation) {
+      throw new AppError('name_taken', `A token named ${input.name} is there already.`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** A token that was revoked before stays as it is. */
+export async function revoke(db: Db, id: string, actor: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    const [row] = await tx.select().from(apiTokens).where(eq(apiTokens.id, id)).for('update');
+    if (!row) throw new AppError('not_found', 'There is no such token.');
+    if (row.revokedAt) return;
+    await tx.update(apiTokens).set({ revokedAt: new Date() }).where(eq(apiTokens.id, id));
+    await record(tx, { actor, action: 'token.revoke', subject: id, detail: { name: row.name } });
+  });
+}
+
+export async function findCaller(db: Db, secret: string): Promise<Caller | null> {
+  if (!secret.startsWith(prefix)) return null;
+  const now = new Date();
+  const [row] = await db
+    .select()
+    .from(apiTokens)
+    .where(
+      and(
+        eq(apiTokens.tokenHash, sha256(secret)),
+        isNull(apiTokens.revokedAt),
+        or(isNull(apiTokens.expiresAt), gt(apiTokens.expiresAt, now)),
+      ),
+    );
+  if (!row) return null;
+  const stale = new Date(now.getTime() - usedEveryMs);
+  if (!row.lastUsedAt || row.lastUsedAt < stale) {
+    await db
+      .update(apiTokens)
+      .set({ lastUsedAt: now })
+      .where(
+        and(eq(apiTokens.id, row.id), or(isNull(apiTokens.lastUsedAt), lt(apiTokens.lastUsedAt, stale))),
+      );
+  }
+  return { name: `token ${row.name}`, role: row.role, userId: null };
+}
+
+function withoutHash({ tokenHash, ...rest }: typeof apiTokens.$inferSelect): ApiToken {
+  return rest;
+}

@@ -1,0 +1,89 @@
+/** Users: created and changed by admins; a disabled one or a changed password ends all of that user's sessions at once. */
+import { and, asc, eq, isNull } from 'drizzle-orm';
+import { record } from '../audit/audit.ts';
+import { type Db, sqlState, uniqueViolation } from '../db/connect.ts';
+import { AppError } from '../errors.ts';
+import type { Role } from '../http.ts';
+import { endSessions, startSession, type User } from './auth.ts';
+import { hashPassword } from './password.ts';
+import { users } from './table.ts';
+
+export async function list(db: Db): Promise<User[]> {
+  return db.select().from(users).orderBy(asc(users.email));
+}
+
+export async function create(
+  db: Db,
+  input: { email: string; password: string; role: Role },
+  actor: string,
+): Promise<User> {
+  const passwordHash = await hashPassword(input.password);
+  const email = input.email.toLowerCase();
+  try {
+    return await db.transaction(async (tx) => {
+      const [row] = await tx.insert(users).values({ email, role: input.role, passwordHash }).returning();
+      await record(tx, {
+        actor,
+        action: 'user.create',
+        subject: row!.id,
+        detail: { email, role: input.role },
+      });
+      return row!;
+    });
+  } catch (error) {
+    if (sqlState(error) === uniqueViolation) {
+      throw new AppError('user_exists', `${email} is a user already.`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+export interface UserChange {
+  role?: Role | undefined;
+  disabled?: boolean | undefined;
+  password?: string | undefined;
+}
+
+/** Throws `last_admin` when nobody would be left to undo it. */
+export async function change(db: Db, id: string, input: UserChange, actor: string): Promise<User> {
+  const passwordHash = input.password === undefined ? undefined : await hashPassword(input.password);
+  return db.transaction(async (tx) => {
+    const isAdmin = and(eq(users.role, 'admin'), isNull(users.disabledAt));
+    // Locked in order, so that two admins who disable each other at once cannot both succeed.
+    await tx.select({ id: users.id }).from(users).where(isAdmin).orderBy(asc(users.id)).for('update');
+    const [row] = await tx
+      .update(users)
+      .set({
+        ...(input.role && { role: input.role }),
+        ...(input.disabled !== undefined && { disabledAt: input.disabled ? new Date() : null }),
+        ...(passwordHash && { passwordHash }),
+      })
+      .where(eq(users.id, id))
+      .returning();
+    if (!row) throw new AppError('not_found', 'There is no such user.');
+    const admins = await tx.select({ id: users.id }).from(users).where(isAdmin).limit(1);
+    if (admins.length === 0) throw new AppError('last_admin', 'One admin must remain.');
+    if (input.disabled || passwordHash) await endSessions(tx, id);
+    const { password, ...told } = input;
+    const detail = { ...told, ...(password !== undefined && { password: 'changed' }) };
+    await record(tx, { actor, action: 'user.change', subject: id, detail });
+    return row;
+  });
+}
+
+/** Changes the password of `user`, as just checked; answers the token of a new session, the only one that is left. */
+export async function changeOwnPassword(db: Db, user: User, password: string): Promise<string> {
+  const passwordHash = await hashPassword(password);
+  return db.transaction(async (tx) => {
+    const [row] = await tx
+      .update(users)
+      .set({ passwordHash })
+      .where(and(eq(users.id, user.id), eq(users.passwordHash, user.passwordHash), isNull(users.disabledAt)))
+      .returning();
+    if (!row) throw new AppError('login_failed', 'The password was changed meanwhile.');
+    await endSessions(tx, user.id);
+    const token = await startSession(tx, row);
+    await record(tx, { actor: user.email, action: 'user.password', subject: user.id });
+    return token;
+  });
+}

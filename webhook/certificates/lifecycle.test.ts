@@ -1,0 +1,378 @@
+/** Renewal, grants, revocation and bans through the public face: REST, what the broker's rules post, and what is sent to the broker. */
+import { randomUUID } from 'node:crypto';
+import { eq, sql } from 'drizzle-orm';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { auditLog } from '../audit/table.ts';
+import {
+  openDatabase,
+  startTestWebhook,
+  type TestDatabase,
+  type TestDevice,
+  type TestWebhook,
+  until,
+} from '../testing.ts';
+import { certificates } from './table.ts';
+
+const day = 86_400_000;
+let database: TestDatabase;
+let webhook: TestWebhook;
+beforeAll(async () => {
+  database = await openDatabase();
+  webhook = await startTestWebhook(database);
+});
+afterAll(async () => {
+  await webhook?.close();
+  await database?.close();
+});
+beforeEach(() => {
+  webhook.authority.away = false;
+  webhook.authority.lifetimeMs = 90 * day;
+  webhook.broker.onKick = () => {};
+});
+
+const csrFor = (name: string, key = randomUUID()) => `CSR ${name} ${key}`;
+const get = async (path: string) => (await webhook.api('GET', path)).body;
+const certificateOf = (serial: string) => get(`/api/certificates/${serial}`);
+
+async function issueTo(device: TestDevice, csr = csrFor(device.id)) {
+  const { token } = (await webhook.api('POST', '/api/certificates/tokens', { commonName: device.id })).body;
+  const { status, body } = await webhook.api(
+    'POST',
+    '/api/issue_cert',
+    { csr },
+    { authorization: `Bearer ${token}` },
+  );
+  expect(status).toBe(200);
+  return body as { serial: string; certificate: string };
+}
+
+/** As if it had been issued earlier, with this many days left of 90. */
+async function age(serial: string, daysLeft: number) {
+  const end = new Date(Date.now() + daysLeft * day);
+  const start = new Date(end.getTime() - 90 * day);
+  await database.db
+    .update(certificates)
+    .set({ notBefore: start, issuedAt: start, notAfter: end })
+    .where(eq(certificates.serial, serial));
+}
+
+async function connectedDevice() {
+  const device = await webhook.device();
+  const { serial } = await issueTo(device);
+  await device.connect(Date.now(), serial);
+  await device.subscribe(serial);
+  return { device, serial };
+}
+
+async function renew(device: TestDevice, csr = csrFor(device.id)) {
+  const id = randomUUID();
+  await device.send('cert/renew/request', { id, csr });
+  const answered = () =>
+    webhook.broker.to(device.id, 'cert/renew/response').find(({ body }) => body.request === id);
+  return (await until('the response', answered)).body;
+}
+
+const revoke = (serial: string, reason = 'keyCompromise') =>
+  webhook.api('POST', `/api/certificates/${serial}/revoke`, { reason });
+const kicksOf = (device: TestDevice) => webhook.broker.kicked.filter((id) => id === device.id).length;
+const actsOn = async (subject: string) =>
+  (await database.db.select().from(auditLog).where(eq(auditLog.subject, subject))).map(
+    ({ action }) => action,
+  );
+
+describe('renewal', () => {
+  test('is refused while more than 30 days are left, and says from when on it is due', async () => {
+    const { device, serial } = await connectedDevice();
+    const { error, certificate } = await renew(device);
+    expect([error.code, certificate]).toEqual(['not_due', undefined]);
+    expect(error.message).toContain((await certificateOf(serial)).renewableFrom);
+    await age(serial, 31);
+    expect((await renew(device)).error?.code).toBe('not_due');
+    await age(serial, 29);
+    expect((await renew(device)).certificate).toMatch(/^leaf/);
+  });
+
+  test('of short-lived certificates is due in the last third', async () => {
+    webhook.authority.lifetimeMs = 3 * 3600_000;
+    const { device, serial } = await connectedDevice();
+    expect((await renew(device)).error?.code).toBe('not_due');
+    await database.db.execute(
+      sql`update certificates set not_before = now() - interval '131 minutes', not_after = now() + interval '49 minutes'
+          where serial = ${serial}`,
+    );
+    expect((await renew(device)).certificate).toMatch(/^leaf/);
+  });
+
+  test('of a certificate that did not come through here is granted: its dates are not known', async () => {
+    const device = await webhook.device();
+    await device.connect(Date.now(), 'ABCD');
+    expect((await renew(device)).certificate).toMatch(/^leaf/);
+  });
+
+  test('by the same CSR gets the same certificate again, also when it is not due any more', async () => {
+    const { device, serial } = await connectedDevice();
+    await age(serial, 5);
+    const csr = csrFor(device.id);
+    const first = await renew(device, csr);
+    expect((await renew(device, csr)).certificate).toBe(first.certificate);
+    // It has moved over; the answer to that CSR is still that certificate, and another CSR is too early.
+    const [, renewed] = /^leaf (\S+)/.exec(first.certificate)!;
+    await device.connect(Date.now() + 1, renewed);
+    expect((await renew(device, csr)).certificate).toBe(first.certificate);
+    expect((await renew(device)).error?.code).toBe('not_due');
+  });
+
+  test('overlaps: the old certificate is good until the new one is seen, also for asking again with another key', async () => {
+    const { device, serial } = await connectedDevice();
+    await age(serial, 5);
+    const [, lost] = /^leaf (\S+)/.exec((await renew(device)).certificate)!;
+    expect([(await certificateOf(serial)).status, (await certificateOf(lost!)).status]).toEqual([
+      'valid',
+      'unused',
+    ]);
+    const [, kept] = /^leaf (\S+)/.exec((await renew(device)).certificate)!;
+    expect(kept).not.toBe(lost);
+    await device.connect(Date.now() + 1, kept);
+    const statuses = await Promise.all([serial, kept!].map(certificateOf));
+    expect(statuses.map(({ status }) => status)).toEqual(['superseded', 'valid']);
+    expect(kicksOf(device)).toBe(0);
+  });
+
+  test('of a storm is answered whole, and a device that asks forty times keeps no other waiting', async () => {
+    const loud = await webhook.device();
+    const others = await Promise.all(Array.from({ length: 60 }, () => webhook.device()));
+    await Promise.all(
+      Array.from({ length: 40 }, () =>
+        loud.send('cert/renew/request', { id: randomUUID(), csr: csrFor(loud.id) }),
+      ),
+    );
+    await Promise.all(others.map((device) => renew(device)));
+    await until('all of the loud one', () => webhook.broker.to(loud.id, 'cert/renew/response').length === 40);
+  });
+});
+
+describe('a grant', () => {
+  const redeem = (token: string, csr: string) =>
+    webhook.api('POST', '/api/issue_cert', { csr }, { authorization: `Bearer ${token}` });
+
+  test('brings a device whose certificate has expired back, by the key that it had and no other', async () => {
+    const device = await webhook.device();
+    const key = randomUUID();
+    const { serial } = await issueTo(device, csrFor(device.id, key));
+    await age(serial, -3);
+    expect((await get('/api/certificates/expiring?days=0')).items).toContainEqual(
+      expect.objectContaining({ device: device.id, serial }),
+    );
+    const granted = await webhook.api('POST', '/api/certificates/grants', { device: device.id });
+    expect(granted).toMatchObject({ status: 201, body: { serial } });
+    const { token } = granted.body;
+    const stranger = await redeem(token, csrFor(device.id));
+    expect([stranger.status, stranger.body.code]).toEqual([422, 'csr_key_mismatch']);
+    const other = await webhook.device();
+    expect((await redeem(token, csrFor(other.id, key))).body.code).toBe('csr_name_mismatch');
+    expect((await redeem(token, csrFor(device.id, key))).status).toBe(200);
+    expect((await redeem(token, csrFor(device.id))).body.code).toBe('token_invalid');
+    expect(await actsOn(device.id)).toContain('certificate.grant');
+  });
+
+  test('is not made for a device without a known key, or one that is compromised', async () => {
+    const device = await webhook.device();
+    const grant = () => webhook.api('POST', '/api/certificates/grants', { device: device.id });
+    expect((await grant()).body.code).toBe('no_known_key');
+    const { serial } = await issueTo(device);
+    await revoke(serial, 'keyCompromise');
+    expect((await grant()).body.code).toBe('no_known_key');
+  });
+});
+
+describe('devices whose certificate ends soon', () => {
+  test('are counted at 30, 14 and 3 days, and listed with the most urgent first', async () => {
+    const before = (await get('/api/certificates/expiring')).counts;
+    const serials: string[] = [];
+    for (const left of [40, 20, 10, 2]) {
+      const { serial } = await issueTo(await webhook.device());
+      await age(serial, left);
+      serials.push(serial);
+    }
+    const { counts, items, total } = await get('/api/certificates/expiring?days=14&limit=1000');
+    expect(counts).toEqual({
+      ...before,
+      within30Days: before.within30Days + 3,
+      within14Days: before.within14Days + 2,
+      within3Days: before.within3Days + 1,
+    });
+    const listed = items.map((item: { serial: string }) => item.serial);
+    expect(listed.filter((serial: string) => serials.includes(serial))).toEqual([serials[3], serials[2]]);
+    expect(total).toBe(items.length);
+    const filtered = await get('/api/certificates?expiresWithinDays=30&limit=1000');
+    expect(filtered.items.map((item: { serial: string }) => item.serial)).toEqual(
+      expect.arrayContaining(serials.slice(1)),
+    );
+  });
+});
+
+describe('certificates', () => {
+  test('are listed, searched, filtered and paged on the server, with details one by one', async () => {
+    const { device, serial } = await connectedDevice();
+    const found = await get(`/api/certificates?search=${device.id}`);
+    expect(found).toMatchObject({ total: 1, items: [{ serial, commonName: device.id, status: 'valid' }] });
+    expect((await get(`/api/certificates?search=${serial.slice(0, 20)}`)).total).toBe(1);
+    expect((await get(`/api/certificates?commonName=${device.id}&status=revoked`)).items).toEqual([]);
+    expect((await get('/api/certificates?limit=1')).items).toHaveLength(1);
+    const details = await certificateOf(serial.toLowerCase());
+    expect(details).toMatchObject({ serial, certificate: expect.stringContaining(serial), revocation: null });
+    expect(details.firstSeenAt).not.toBeNull();
+    expect((await webhook.api('GET', '/api/certificates/ABCDEF')).status).toBe(404);
+    expect((await webhook.api('GET', '/api/certificates', undefined, {})).status).toBe(401);
+  });
+});
+
+describe('a revoked certificate', () => {
+  test('ends its connection in under a second, is in the audit log, and then in the CRL', async () => {
+    const { device, serial } = await connectedDevice();
+    const started = performance.now();
+    const { status, body } = await revoke(serial);
+    await until('the kick', () => kicksOf(device) > 0);
+    expect(performance.now() - started).toBeLessThan(1_000);
+    expect([status, body.status, body.revocation]).toEqual([
+      200,
+      'revoked',
+      expect.objectContaining({ reason: 'keyCompromise', by: 'api-token' }),
+    ]);
+    await until('the CRL', async () => (await certificateOf(serial)).revocation.inCrl);
+    expect(webhook.authority.revoked.get(serial)).toBe('keyCompromise');
+    expect(webhook.objects.objects.get('crl.pem')?.toString()).toContain(serial);
+    const published = await webhook.api('GET', '/crl/crl.pem', undefined, {});
+    expect([published.status, published.body]).toEqual([200, expect.stringContaining(serial)]);
+    expect((await revoke(serial)).body.code).toBe('already_revoked');
+    expect(await actsOn(serial)).toEqual(['certificate.revoke']);
+  });
+
+  test('is kicked on every return, also when the subscription is known first, and gets no command', async () => {
+    const { device, serial } = await connectedDevice();
+    await revoke(serial);
+    await device.disconnect(Date.now() + 1);
+    const firmware = await webhook.firmware();
+    const deployment = await webhook.deploy(firmware.id, device);
+    for (const round of [2, 3]) {
+      const before = kicksOf(device);
+      await device.subscribe(serial);
+      await device.connect(Date.now() + round, serial);
+      await until('another kick', () => kicksOf(device) > before);
+    }
+    await device.send('cert/renew/request', { id: randomUUID(), csr: csrFor(device.id) });
+    // Another device's command has gone its way through the same dispatcher since.
+    const other = await connectedDevice();
+    await webhook.deploy(firmware.id, other.device);
+    await until('the other request', () => other.device.requests().length > 0);
+    expect(webhook.broker.sent.filter((sent) => sent.device === device.id && sent.topic !== 'ack')).toEqual(
+      [],
+    );
+    expect((await webhook.target(deployment.id, device)).state).toBe('pending');
+  });
+
+  test('leaves its device free to come back with another, and then its commands go', async () => {
+    const { device, serial } = await connectedDevice();
+    await revoke(serial, 'superseded');
+    const firmware = await webhook.firmware();
+    await webhook.deploy(firmware.id, device);
+    const next = await issueTo(device);
+    const kicks = await until('the first kick', () => kicksOf(device));
+    await device.connect(Date.now() + 5, next.serial);
+    await device.subscribe(next.serial);
+    await until('the request', () => device.requests().length > 0);
+    expect(kicksOf(device)).toBe(kicks);
+  });
+
+  test('takes effect while the CA and the broker are away, and reaches both when they are back', async () => {
+    const { device, serial } = await connectedDevice();
+    webhook.authority.away = true;
+    webhook.broker.onKick = () => {
+      throw new Error('away');
+    };
+    expect((await revoke(serial)).body.revocation.inCrl).toBe(false);
+    const firmware = await webhook.firmware();
+    await webhook.deploy(firmware.id, device);
+    webhook.authority.away = false;
+    webhook.broker.onKick = () => {};
+    await until('the kick', () => kicksOf(device) > 0);
+    await until('the CRL', async () => (await certificateOf(serial)).revocation.inCrl);
+    expect(device.requests()).toEqual([]);
+  });
+
+  test('must have been issued, and the reason must be one of X.509', async () => {
+    const { serial } = await connectedDevice();
+    expect((await revoke('ABCD')).status).toBe(404);
+    expect((await revoke(serial, 'certificateHold')).status).toBe(400);
+    expect((await webhook.api('POST', `/api/certificates/${serial}/revoke`, {}, {})).status).toBe(401);
+  });
+});
+
+describe('the CRL in the file store', () => {
+  test('is there before anything is revoked, and is never replaced by an older one', async () => {
+    const { device, serial } = await connectedDevice();
+    await revoke(serial);
+    await until('the CRL', () => webhook.objects.objects.get('crl.pem')?.toString().includes(serial));
+    // A copy that starts now publishes what it gets, here an older list.
+    const behind = {
+      ...webhook.authority,
+      crls: async () => [{ name: 'crl.pem', pem: 'OLD', number: 0, nextUpdate: new Date().toISOString() }],
+    };
+    const asked = new Promise<void>((resolve) => {
+      const { crls } = behind;
+      behind.crls = () => {
+        resolve();
+        return crls();
+      };
+    });
+    const copy = await startTestWebhook(database, { objects: webhook.objects, authority: behind });
+    await asked;
+    await copy.close();
+    expect(webhook.objects.objects.get('crl.pem')?.toString()).toContain(serial);
+    expect((await webhook.api('GET', '/crl/other.pem', undefined, {})).status).toBe(404);
+    expect((await webhook.api('GET', '/crl/crl-7.pem', undefined, {})).status).toBe(404);
+    expect(kicksOf(device)).toBeGreaterThan(0);
+  });
+});
+
+describe('a banned device', () => {
+  const ban = (device: TestDevice) =>
+    webhook.api('POST', '/api/bans', { device: device.id, reason: 'stolen' });
+
+  test('is kicked now and on every return with any certificate, and gets neither commands nor certificates', async () => {
+    const { device } = await connectedDevice();
+    const { token } = (await webhook.api('POST', '/api/certificates/tokens', { commonName: device.id })).body;
+    expect(await ban(device)).toMatchObject({ status: 201, body: { device: device.id, reason: 'stolen' } });
+    expect((await ban(device)).body.code).toBe('already_banned');
+    await until('the kick', () => kicksOf(device) === 1);
+    await device.connect(Date.now() + 5, 'ABCDEF');
+    await device.subscribe();
+    await until('another kick', () => kicksOf(device) > 1);
+    const redeemed = await webhook.api(
+      'POST',
+      '/api/issue_cert',
+      { csr: csrFor(device.id) },
+      { authorization: `Bearer ${token}` },
+    );
+    expect([redeemed.status, redeemed.body.code]).toEqual([403, 'device_banned']);
+    expect(await get('/api/bans')).toContainEqual(expect.objectContaining({ device: device.id }));
+  });
+
+  test('comes back when the ban is lifted, with the certificate that it had', async () => {
+    const { device, serial } = await connectedDevice();
+    await ban(device);
+    const firmware = await webhook.firmware();
+    await webhook.deploy(firmware.id, device);
+    expect((await webhook.api('DELETE', `/api/bans/${device.id}`)).status).toBe(204);
+    expect((await webhook.api('DELETE', `/api/bans/${device.id}`)).status).toBe(404);
+    expect((await certificateOf(serial)).status).toBe('valid');
+    await device.connect(Date.now() + 5, serial);
+    await device.subscribe(serial);
+    await until('the request', () => device.requests().length > 0);
+    expect(await actsOn(device.id)).toEqual(expect.arrayContaining(['device.ban', 'device.unban']));
+  });
+
+  test('must be registered', async () => {
+    expect((await webhook.api('POST', '/api/bans', { device: 'nobody' })).status).toBe(404);
+  });
+});

@@ -1,0 +1,90 @@
+/**
+ * Revoking one certificate. It takes effect here at once (its holder is kicked and gets no command), whether the CA answers or not; the
+ * CA is told until it has confirmed, and its CRL then closes the door at the handshake.
+ */
+import { and, asc, eq, inArray, isNotNull, isNull } from 'drizzle-orm';
+import { CaError, type RevocationReason } from '#ca/client.ts';
+import { record } from '../audit/audit.ts';
+import type { Context } from '../context.ts';
+import * as presence from '../devices/presence.ts';
+import { AppError } from '../errors.ts';
+import { kick, reassess } from './blocking.ts';
+import { publishCrls } from './crl.ts';
+import { certificates } from './table.ts';
+
+/** The same device is free to come back with another certificate. */
+export async function revoke(
+  context: Context,
+  serial: string,
+  reason: RevocationReason,
+  actor: string,
+): Promise<void> {
+  const blocked = await context.db.transaction(async (tx) => {
+    const [found] = await tx.select().from(certificates).where(eq(certificates.serial, serial));
+    if (!found) throw new AppError('not_found', 'There is no certificate with this serial.');
+    // Against a connect of the same moment: it commits before, and is seen here, or finds the certificate revoked.
+    await presence.lock(tx, [found.commonName]);
+    const [row] = await tx
+      .update(certificates)
+      .set({ revokedAt: new Date(), revocationReason: reason, revokedBy: actor })
+      .where(and(eq(certificates.serial, serial), isNull(certificates.revokedAt)))
+      .returning();
+    if (!row) throw new AppError('already_revoked', 'This certificate has been revoked already.');
+    await record(tx, {
+      actor,
+      action: 'certificate.revoke',
+      subject: serial,
+      detail: { reason, commonName: row.commonName, profile: row.profile },
+    });
+    return row.profile === 'device' ? reassess(tx, [row.commonName]) : [];
+  });
+  await kick(context, blocked);
+  if (blocked.length) context.live.changed('device', ...blocked);
+  // The dispatcher tells the CA; what is left to the next round is the handshake only.
+  context.wake();
+}
+
+const batch = 100;
+const retryMs = 2_000;
+
+/**
+ * Tells the CA what it does not know yet, publishes its CRLs, and only then counts it as done. A step of the dispatcher: it is repeated
+ * until all of that has happened.
+ */
+export function createConfirmRevocations(): (context: Context) => Promise<boolean> {
+  let next = 0;
+  return async function confirmRevocations(context) {
+    if (Date.now() < next) return false;
+    const rows = await context.db
+      .select({ serial: certificates.serial, reason: certificates.revocationReason })
+      .from(certificates)
+      .where(and(isNotNull(certificates.revokedAt), isNull(certificates.revocationConfirmedAt)))
+      .orderBy(asc(certificates.revokedAt))
+      .limit(batch);
+    if (rows.length === 0) return false;
+    next = Date.now() + retryMs;
+    const told: string[] = [];
+    for (const { serial, reason } of rows)
+      if (await tell(context, serial, reason ?? 'unspecified')) told.push(serial);
+    if (told.length === 0) return false;
+    await publishCrls(context);
+    await context.db
+      .update(certificates)
+      .set({ revocationConfirmedAt: new Date() })
+      .where(inArray(certificates.serial, told));
+    if (told.length === rows.length) next = 0;
+    return rows.length === batch;
+  };
+}
+
+async function tell(context: Context, serial: string, reason: RevocationReason): Promise<boolean> {
+  try {
+    await context.authority.revoke(serial, reason);
+    return true;
+  } catch (error) {
+    // Another copy has told it, or we before a crash.
+    if (error instanceof CaError && error.code === 'already_revoked') return true;
+    context.log('warn', 'revocation not yet with the CA', { serial, error });
+    return false;
+  }
+}
