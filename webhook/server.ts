@@ -8,8 +8,10 @@ import type { Context } from './context.ts';
 import { type Pauses, startDispatcher } from './deployments/dispatch.ts';
 import { createIngest } from './events/ingest.ts';
 import { openLive } from './live/live.ts';
+import { createMetrics } from './metrics/metrics.ts';
+import { observeBroker, observeGroup, observeIngest } from './metrics/observed.ts';
 
-export type WebhookParts = Omit<Context, 'db' | 'live' | 'wake' | 'closing' | 'publicUrl'> & {
+export type WebhookParts = Omit<Context, 'db' | 'live' | 'metrics' | 'wake' | 'closing' | 'publicUrl'> & {
   /** Default: where this copy itself listens. */
   publicUrl: string | null;
 };
@@ -34,17 +36,23 @@ export interface Webhook {
 export async function startWebhook(parts: WebhookParts, options: WebhookOptions): Promise<Webhook> {
   if (options.admin) await ensureAdmin(parts.database.db, options.admin.email, options.admin.password);
   const live = await openLive(parts.database, parts.log);
+  const metrics = createMetrics();
   const closing = new AbortController();
   const context: Context = {
     ...parts,
     db: parts.database.db,
+    broker: observeBroker(parts.broker, metrics),
     live,
+    metrics,
     closing: closing.signal,
     publicUrl: parts.publicUrl ?? `http://localhost:${options.port}`,
     wake: () => dispatcher?.wake(),
   };
   let dispatcher: ReturnType<typeof startDispatcher> | null = null;
-  const ingest = createIngest(() => context);
+  const ingest = observeIngest(
+    createIngest(() => context, observeGroup(metrics)),
+    metrics,
+  );
   const servers: Server[] = [];
   const listen = async (app: { fetch: unknown }, port: number): Promise<number> => {
     const server = createAdaptorServer({ fetch: app.fetch as never }) as Server;
@@ -65,7 +73,7 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
   }
 
   try {
-    const port = await listen(createPublicApp(context), options.port);
+    const port = await listen(createPublicApp(context, ingest), options.port);
     context.publicUrl = parts.publicUrl ?? `http://localhost:${port}`;
     const internalPort = await listen(createInternalApp(context, ingest), options.internalPort);
     dispatcher = startDispatcher(() => context, options.pauses);
