@@ -10,6 +10,7 @@ import { createIngest } from './events/ingest.ts';
 import { openLive } from './live/live.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { observeBroker, observeGroup, observeIngest } from './metrics/observed.ts';
+import { defaultRetention, type Retention, type Sweeper, startSweeper } from './retention/retention.ts';
 
 export type WebhookParts = Omit<Context, 'db' | 'live' | 'metrics' | 'wake' | 'closing' | 'publicUrl'> & {
   /** Default: where this copy itself listens. */
@@ -23,6 +24,8 @@ export interface WebhookOptions {
   admin: { email: string; password: string } | null;
   /** Of the dispatcher. */
   pauses?: Pauses;
+  /** Default: `defaultRetention`. */
+  retention?: Retention;
 }
 
 export interface Webhook {
@@ -49,6 +52,7 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
     wake: () => dispatcher?.wake(),
   };
   let dispatcher: ReturnType<typeof startDispatcher> | null = null;
+  let sweeper: Sweeper | null = null;
   const ingest = observeIngest(
     createIngest(() => context, observeGroup(metrics)),
     metrics,
@@ -67,6 +71,7 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
   async function close(): Promise<void> {
     closing.abort();
     await dispatcher?.stop();
+    await sweeper?.stop();
     await ingest.stop();
     await Promise.all(servers.map(closeServer));
     await live.close();
@@ -77,6 +82,7 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
     context.publicUrl = parts.publicUrl ?? `http://localhost:${port}`;
     const internalPort = await listen(createInternalApp(context, ingest), options.internalPort);
     dispatcher = startDispatcher(() => context, options.pauses);
+    sweeper = startSweeper(context, options.retention ?? defaultRetention);
     return { port, internalPort, url: context.publicUrl, close };
   } catch (error) {
     await close();
