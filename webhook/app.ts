@@ -8,6 +8,7 @@ import { sql } from 'drizzle-orm';
 import type { ErrorHandler, Hono, NotFoundHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
+import { matchedRoutes } from 'hono/route';
 import { secureHeaders } from 'hono/secure-headers';
 import { auditRoutes } from './audit/routes.ts';
 import { accountRoutes } from './auth/account-routes.ts';
@@ -18,39 +19,63 @@ import { certificateRoutes } from './certificates/routes.ts';
 import type { Context } from './context.ts';
 import { isUnavailable, isUnstorableText } from './db/connect.ts';
 import { deploymentRoutes } from './deployments/routes.ts';
+import { placeRoutes } from './devices/place-routes.ts';
 import { deviceRoutes } from './devices/routes.ts';
+import { writeDocs } from './docs/page.ts';
 import { AppError, toProblem } from './errors.ts';
+import { deadLetterRoutes } from './events/dead-letter-routes.ts';
 import type { Ingest } from './events/ingest.ts';
 import { eventRoutes } from './events/routes.ts';
 import { firmwareRoutes } from './firmware/routes.ts';
 import { type AppEnv, createRouter } from './http.ts';
 import { liveRoutes } from './live/routes.ts';
-import type { Log } from './log.ts';
+import { type Log, requestScope } from './log.ts';
+import { metricsRoutes } from './metrics/routes.ts';
+import { deviceDataRoutes } from './telemetry/routes.ts';
 
 /** API bodies are small; files go to the store and not through here. */
 const maxApiBodyBytes = 1024 * 1024;
+/** But for a list of devices. */
+const maxImportBytes = 8 * 1024 * 1024;
 
+const documentInfo = {
+  openapi: '3.1.0',
+  info: { title: 'Flota', version: '1', description: 'Firmware updates over the air.' },
+};
 const securitySchemes = {
   session: { type: 'apiKey', in: 'cookie', name: sessionCookie },
   bearer: { type: 'http', scheme: 'bearer' },
 } as const;
 
-export function createPublicApp(context: Context) {
+export function createPublicApp(context: Context, ingest: Ingest) {
   const base = createRouter();
-  prepare(base, context.log);
+  prepare(base, context, 'public');
   base.use(
     secureHeaders({
       contentSecurityPolicy: {
         defaultSrc: ["'self'"],
+        scriptSrc: ["'self'"],
+        objectSrc: ["'none'"],
+        baseUri: ["'none'"],
+        formAction: ["'self'"],
         // Uploads and downloads go to the file store, wherever that is.
         connectSrc: ["'self'", 'http:', 'https:'],
         imgSrc: ["'self'", 'data:'],
         styleSrc: ["'self'", "'unsafe-inline'"],
         frameAncestors: ["'none'"],
       },
+      xFrameOptions: 'DENY',
+      permissionsPolicy: { camera: [], microphone: [], geolocation: [], usb: [], serial: [], payment: [] },
     }),
   );
-  base.use('/api/*', limitBody());
+  base.use('/api/*', async (c, next) => {
+    await next();
+    c.header('Cache-Control', 'no-store');
+  });
+  const [limit, limitImport] = [limitBody(maxApiBodyBytes), limitBody(maxImportBytes)];
+  base.use('/api/*', (c, next) =>
+    c.req.path === '/api/devices/import' ? limitImport(c, next) : limit(c, next),
+  );
   let table: AccessTable = new Map();
   base.use(
     '/api/*',
@@ -71,14 +96,19 @@ export function createPublicApp(context: Context) {
     .route('/', accountRoutes(context))
     .route('/', firmwareRoutes(context))
     .route('/', deviceRoutes(context))
+    .route('/', placeRoutes(context))
+    .route('/', deviceDataRoutes(context))
+    .route('/', deadLetterRoutes(context, ingest))
     .route('/', deploymentRoutes(context))
     .route('/', certificateRoutes(context))
     .route('/', auditRoutes(context))
     .route('/', liveRoutes(context))
-    .doc31('/api/openapi.json', {
-      openapi: '3.1.0',
-      info: { title: 'Flota', version: '1', description: 'Firmware updates over the air.' },
-    });
+    .doc31('/api/openapi.json', documentInfo);
+  let docs: string | null = null;
+  app.get('/api/docs', (c) => {
+    docs ??= writeDocs(app.getOpenAPI31Document(documentInfo));
+    return c.html(docs);
+  });
   table = readAccess(app);
   app.all('/api/*', () => {
     throw new AppError('not_found', 'There is no such route.');
@@ -92,27 +122,48 @@ export type App = ReturnType<typeof createPublicApp>;
 
 export function createInternalApp(context: Context, ingest: Ingest) {
   const app = createRouter();
-  prepare(app, context.log);
-  app.use(limitBody());
+  prepare(app, context, 'internal');
+  app.use(limitBody(maxApiBodyBytes));
   app.get('/healthz', (c) => c.text('ok'));
-  return app.route('/', eventRoutes(context, ingest));
+  return app.route('/', eventRoutes(context, ingest)).route('/', metricsRoutes(context));
 }
 
-function limitBody() {
+function limitBody(maxBytes: number) {
   return bodyLimit({
-    maxSize: maxApiBodyBytes,
+    maxSize: maxBytes,
     onError: () => {
-      throw new AppError('body_too_large', `The body is larger than ${maxApiBodyBytes} bytes.`);
+      throw new AppError('body_too_large', `The body is larger than ${maxBytes} bytes.`);
     },
   });
 }
 
-function prepare(app: ReturnType<typeof createRouter>, log: Log): void {
+function prepare(app: ReturnType<typeof createRouter>, context: Context, listener: string): void {
+  const { log, metrics } = context;
   app.use(async (c, next) => {
-    const requestId = randomUUID();
+    const given = c.req.header('x-request-id') ?? '';
+    // A proxy's id is carried on, unless it is something else that would end in our logs.
+    const requestId = /^[A-Za-z0-9_-]{8,64}$/.test(given) ? given : randomUUID();
     c.set('requestId', requestId);
     c.header('X-Request-Id', requestId);
-    await next();
+    const start = performance.now();
+    await requestScope.run({ requestId }, next);
+    const ms = performance.now() - start;
+    const { status } = c.res;
+    const route = matchedRoutes(c).find((r) => r.method !== 'ALL')?.path ?? 'none';
+    metrics.count('flota_http_requests_total', {
+      listener,
+      method: c.req.method,
+      route,
+      status: String(status),
+    });
+    metrics.observe('flota_http_request_seconds', ms / 1000, { listener });
+    // The query may hold anything, so the path alone; events are too many for a line each.
+    if (listener !== 'public' || !c.req.path.startsWith('/api/')) return;
+    const { method, path } = c.req;
+    const caller = c.get('caller')?.name;
+    requestScope.run({ requestId }, () =>
+      log('info', 'request', { method, path, status, ms: Math.round(ms), caller }),
+    );
   });
   app.onError(answerError(log));
   app.notFound(answerNotFound);

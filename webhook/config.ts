@@ -1,10 +1,12 @@
 /** The webhook's configuration: the environment is read here, once, and every problem is listed before anything starts. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { defaultRetention } from './retention/retention.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const url = z.url({ protocol: /^https?$/ });
 const text = z.string().min(1);
+const days = z.coerce.number().int().min(1).max(3650);
 
 export const environmentSchema = z.object({
   HOST: z.string().default('127.0.0.1'),
@@ -33,6 +35,10 @@ export const environmentSchema = z.object({
   FLOTA_ADMIN_EMAIL: z.email().optional(),
   FLOTA_ADMIN_PASSWORD: z.string().min(8).optional(),
   FIRMWARE_KEYS: text.optional(),
+  TELEMETRY_DAYS: days.default(defaultRetention.telemetry),
+  LOG_DAYS: days.default(defaultRetention.logs),
+  EVENT_DAYS: days.default(defaultRetention.targetEvents),
+  DEAD_LETTER_DAYS: days.default(defaultRetention.deadLetters),
 });
 export type Environment = z.infer<typeof environmentSchema>;
 
@@ -104,6 +110,12 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
       env.FLOTA_ADMIN_EMAIL && env.FLOTA_ADMIN_PASSWORD
         ? { email: env.FLOTA_ADMIN_EMAIL, password: env.FLOTA_ADMIN_PASSWORD }
         : null,
+    retention: {
+      telemetry: env.TELEMETRY_DAYS,
+      logs: env.LOG_DAYS,
+      targetEvents: env.EVENT_DAYS,
+      deadLetters: env.DEAD_LETTER_DAYS,
+    },
     trustedKeys: parseKeys(file('FIRMWARE_KEYS'), problems),
   };
   if (Boolean(env.FLOTA_ADMIN_EMAIL) !== Boolean(env.FLOTA_ADMIN_PASSWORD)) {

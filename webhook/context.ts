@@ -6,6 +6,7 @@ import type { ObjectStore } from './firmware/objects.ts';
 import type { FirmwareSigner } from './firmware/signer.ts';
 import type { Live } from './live/live.ts';
 import type { Log } from './log.ts';
+import type { Metrics } from './metrics/metrics.ts';
 
 /** Everything that operations and routes need, wired once by `server.ts`. */
 export interface Context {
@@ -19,6 +20,7 @@ export interface Context {
   /** Public firmware signing keys: a manifest brought in from outside must verify against one. */
   trustedKeys: JSONWebKeySet;
   live: Live;
+  metrics: Metrics;
   log: Log;
   /** Tells this copy's dispatcher that there is work. */
   wake: () => void;

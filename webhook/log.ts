@@ -1,8 +1,13 @@
 /** JSON lines on standard error; the only place that writes them. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type Log = (level: LogLevel, message: string, fields?: object) => void;
 
 const rank: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
+
+/** What is logged while a request is handled carries its id, however deep. */
+export const requestScope = new AsyncLocalStorage<{ requestId: string }>();
 
 export function createLog(
   lowest: LogLevel,
@@ -10,7 +15,14 @@ export function createLog(
 ): Log {
   return (level, message, fields = {}) => {
     if (rank[level] < rank[lowest]) return;
-    write(`${JSON.stringify({ at: new Date().toISOString(), level, message, ...plain(fields) })}\n`);
+    const line = {
+      at: new Date().toISOString(),
+      level,
+      message,
+      ...requestScope.getStore(),
+      ...plain(fields),
+    };
+    write(`${JSON.stringify(line)}\n`);
   };
 }
 
@@ -21,12 +33,17 @@ function plain(fields: object): Record<string, unknown> {
   );
 }
 
+/** A failed query's message goes on with its parameters, which may be anybody's secret; those of the driver hold none. */
 function describe(error: Error): unknown {
   return {
     name: error.name,
-    message: error.message,
+    message: error.message.replace(/\nparams:[\s\S]*$/, ''),
     code: (error as { code?: unknown }).code,
-    stack: error.stack?.split('\n').slice(1, 6).join(' | '),
-    cause: error.cause instanceof Error ? describe(error.cause) : error.cause,
+    stack: error.stack
+      ?.split('\n')
+      .filter((line) => /^\s+at /.test(line))
+      .slice(0, 5)
+      .join(' | '),
+    cause: error.cause instanceof Error ? describe(error.cause) : undefined,
   };
 }

@@ -9,8 +9,11 @@ import { type Pauses, startDispatcher } from './deployments/dispatch.ts';
 import { noticeReturn, type Reconciler, type ReconcileTimes, startReconciler } from './devices/reconcile.ts';
 import { createIngest } from './events/ingest.ts';
 import { openLive } from './live/live.ts';
+import { createMetrics } from './metrics/metrics.ts';
+import { observeBroker, observeGroup, observeIngest } from './metrics/observed.ts';
+import { defaultRetention, type Retention, type Sweeper, startSweeper } from './retention/retention.ts';
 
-export type WebhookParts = Omit<Context, 'db' | 'live' | 'wake' | 'closing' | 'publicUrl'> & {
+export type WebhookParts = Omit<Context, 'db' | 'live' | 'metrics' | 'wake' | 'closing' | 'publicUrl'> & {
   /** Default: where this copy itself listens. */
   publicUrl: string | null;
 };
@@ -23,6 +26,8 @@ export interface WebhookOptions {
   /** Of the dispatcher. */
   pauses?: Pauses;
   reconcile?: ReconcileTimes;
+  /** Default: `defaultRetention`. */
+  retention?: Retention;
 }
 
 export interface Webhook {
@@ -36,19 +41,25 @@ export interface Webhook {
 export async function startWebhook(parts: WebhookParts, options: WebhookOptions): Promise<Webhook> {
   if (options.admin) await ensureAdmin(parts.database.db, options.admin.email, options.admin.password);
   const live = await openLive(parts.database, parts.log);
+  const metrics = createMetrics();
   const closing = new AbortController();
   const context: Context = {
     ...parts,
     db: parts.database.db,
-    broker: noticeReturn(parts.broker, () => reconciler?.wake()),
+    broker: noticeReturn(observeBroker(parts.broker, metrics), () => reconciler?.wake()),
     live,
+    metrics,
     closing: closing.signal,
     publicUrl: parts.publicUrl ?? `http://localhost:${options.port}`,
     wake: () => dispatcher?.wake(),
   };
   let dispatcher: ReturnType<typeof startDispatcher> | null = null;
   let reconciler: Reconciler | null = null;
-  const ingest = createIngest(() => context);
+  let sweeper: Sweeper | null = null;
+  const ingest = observeIngest(
+    createIngest(() => context, observeGroup(metrics)),
+    metrics,
+  );
   const servers: Server[] = [];
   const listen = async (app: { fetch: unknown }, port: number): Promise<number> => {
     const server = createAdaptorServer({ fetch: app.fetch as never }) as Server;
@@ -62,18 +73,19 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
 
   async function close(): Promise<void> {
     closing.abort();
-    await Promise.all([dispatcher?.stop(), reconciler?.stop()]);
+    await Promise.all([dispatcher?.stop(), reconciler?.stop(), sweeper?.stop()]);
     await ingest.stop();
     await Promise.all(servers.map(closeServer));
     await live.close();
   }
 
   try {
-    const port = await listen(createPublicApp(context), options.port);
+    const port = await listen(createPublicApp(context, ingest), options.port);
     context.publicUrl = parts.publicUrl ?? `http://localhost:${port}`;
     const internalPort = await listen(createInternalApp(context, ingest), options.internalPort);
     dispatcher = startDispatcher(() => context, options.pauses);
     reconciler = startReconciler(() => context, options.reconcile);
+    sweeper = startSweeper(context, options.retention ?? defaultRetention);
     return { port, internalPort, url: context.publicUrl, close };
   } catch (error) {
     await close();

@@ -14,7 +14,7 @@ import { identify } from './session.ts';
 export type AccessTable = Map<string, Access>;
 
 /** Served beside the documented routes, to anyone: what the routes are is no secret. */
-const undocumented = ['GET /api/openapi.json'];
+const undocumented = ['GET /api/openapi.json', 'GET /api/docs'];
 
 export function createGuard(context: Context, table: () => AccessTable): MiddlewareHandler<AppEnv> {
   return async (c, next) => {

@@ -1,9 +1,10 @@
-import { and, asc, count, eq, ilike, inArray, or, sql } from 'drizzle-orm';
-import type { PgTable } from 'drizzle-orm/pg-core';
+import { and, arrayContains, asc, count, desc, eq, ilike, inArray, or, type SQL, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { findCurrent } from '../certificates/certificates.ts';
 import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/connect.ts';
+import * as history from '../deployments/history.ts';
 import { AppError } from '../errors.ts';
+import { forgetDevice } from '../telemetry/telemetry.ts';
 import { components, devices, divisions, regions } from './table.ts';
 
 export interface DeviceView {
@@ -12,7 +13,10 @@ export interface DeviceView {
   region: { id: string; name: string } | null;
   division: { id: string; name: string } | null;
   hardware: string;
+  tags: string[];
   online: boolean;
+  /** By its last report; null before any. */
+  health: 'ok' | 'degraded' | 'failing' | null;
   connectedAt: string | null;
   lastSeenAt: string | null;
   running: { component: string; version: string; sha256: string; securityVersion: number }[];
@@ -20,11 +24,27 @@ export interface DeviceView {
   createdAt: string;
 }
 
+/** A leading minus is descending. */
+export const sorts = [
+  'id',
+  '-id',
+  'name',
+  '-name',
+  'lastSeenAt',
+  '-lastSeenAt',
+  'createdAt',
+  '-createdAt',
+] as const;
+export type Sort = (typeof sorts)[number];
+
 export interface DeviceFilter {
   search?: string | undefined;
   region?: string | undefined;
   division?: string | undefined;
   hardware?: string | undefined;
+  tag?: string | undefined;
+  online?: boolean | undefined;
+  sort?: Sort | undefined;
   limit?: number | undefined;
   offset: number;
 }
@@ -36,17 +56,28 @@ export async function list(db: Db, filter: DeviceFilter): Promise<{ items: Devic
     filter.region ? eq(devices.regionId, filter.region) : undefined,
     filter.division ? eq(devices.divisionId, filter.division) : undefined,
     filter.hardware ? eq(devices.hardware, filter.hardware) : undefined,
+    filter.tag ? arrayContains(devices.tags, [filter.tag]) : undefined,
+    filter.online === undefined ? undefined : eq(devices.online, filter.online),
   );
-  const rows = select(db).where(where).orderBy(asc(devices.id));
+  const rows = select(db)
+    .where(where)
+    .orderBy(...order(filter.sort ?? 'id'));
   const items = await (filter.limit ? rows.limit(filter.limit).offset(filter.offset) : rows);
   const [total] = await db.select({ value: count() }).from(devices).where(where);
   return { items: await view(db, items), total: total!.value };
 }
 
+function order(sort: Sort): SQL[] {
+  const column = devices[sort.replace('-', '') as 'id' | 'name' | 'lastSeenAt' | 'createdAt'];
+  // The id after it, so that pages neither repeat nor miss a device.
+  if (sort.startsWith('-')) return [sql`${column} desc nulls last`, desc(devices.id)];
+  return [sql`${column} asc nulls first`, asc(devices.id)];
+}
+
 export async function get(db: Db, id: string): Promise<DeviceView> {
   const rows = await select(db).where(eq(devices.id, id));
   const [device] = await view(db, rows);
-  if (!device) throw new AppError('not_found', 'There is no such device.');
+  if (!device) throw notFound();
   return device;
 }
 
@@ -58,6 +89,7 @@ export async function create(
     name: string;
     region?: string | undefined;
     division?: string | undefined;
+    tags?: string[] | undefined;
   },
   actor: string,
 ): Promise<DeviceView> {
@@ -67,6 +99,7 @@ export async function create(
         id: input.id,
         name: input.name,
         hardware: input.hardware,
+        tags: input.tags ?? [],
         regionId: input.region ?? null,
         divisionId: input.division ?? null,
       });
@@ -76,10 +109,7 @@ export async function create(
     if (sqlState(error) === uniqueViolation) {
       throw new AppError('device_exists', `Device ${input.id} is registered already.`, { cause: error });
     }
-    if (sqlState(error) === foreignKeyViolation) {
-      throw new AppError('unknown_reference', 'There is no such region or division.', { cause: error });
-    }
-    throw error;
+    throw asUnknownReference(error);
   }
   return get(db, input.id);
 }
@@ -93,37 +123,84 @@ export async function countRunning(db: Db, component: string, sha256: string): P
   return row!.value;
 }
 
-export type Place = 'regions' | 'divisions';
-const places = {
-  regions: { table: regions, column: devices.regionId },
-  divisions: { table: divisions, column: devices.divisionId },
-};
-
-/** Regions or divisions, by name, with how many devices each has. */
-export async function listPlaces(db: Db, place: Place) {
-  const { table, column } = places[place];
-  return db
-    .select({ id: table.id, name: table.name, devices: count(devices.id) })
-    .from(table as PgTable)
-    .leftJoin(devices, eq(column, table.id))
-    .groupBy(table.id, table.name)
-    .orderBy(asc(table.name));
+export interface DeviceChange {
+  name?: string | undefined;
+  hardware?: string | undefined;
+  region?: string | null | undefined;
+  division?: string | null | undefined;
+  tags?: string[] | undefined;
 }
 
-export async function createPlace(db: Db, place: Place, name: string, actor: string) {
-  const { table } = places[place];
+export async function change(db: Db, id: string, input: DeviceChange, actor: string): Promise<DeviceView> {
+  const { region, division, ...rest } = input;
   try {
-    return await db.transaction(async (tx) => {
-      const [row] = await tx.insert(table).values({ name }).returning();
-      await record(tx, { actor, action: `${place}.create`, subject: row!.id, detail: { name } });
-      return { ...row!, devices: 0 };
+    await db.transaction(async (tx) => {
+      const changed = await tx
+        .update(devices)
+        .set({
+          ...rest,
+          ...(region !== undefined && { regionId: region }),
+          ...(division !== undefined && { divisionId: division }),
+        })
+        .where(eq(devices.id, id))
+        .returning({ id: devices.id });
+      if (changed.length === 0) throw notFound();
+      await record(tx, { actor, action: 'device.change', subject: id, detail: { ...input } });
     });
   } catch (error) {
-    if (sqlState(error) === uniqueViolation) {
-      throw new AppError('name_taken', `${name} is there already.`, { cause: error });
-    }
-    throw error;
+    throw asUnknownReference(error);
   }
+  return get(db, id);
+}
+
+/**
+ * With all that is kept of it; its past updates leave their deployments' counts. Throws `in_use` while an update has not ended. The
+ * certificate stays valid until it is revoked, but nothing that an unregistered device says is taken in.
+ */
+export async function remove(db: Db, id: string, actor: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    // Until the end, no deployment can choose it any more.
+    const [row] = await tx.select({ id: devices.id }).from(devices).where(eq(devices.id, id)).for('update');
+    if (!row) throw notFound();
+    if (await history.isBusy(tx, id)) {
+      throw new AppError('in_use', 'An update of this device has not ended: cancel it first.');
+    }
+    await history.dropCommands(tx, id);
+    await forgetDevice(tx, id);
+    await tx.delete(devices).where(eq(devices.id, id));
+    await record(tx, { actor, action: 'device.delete', subject: id });
+  });
+}
+
+/** What hardware there is, by name. */
+export async function listHardware(db: Db): Promise<{ hardware: string; devices: number }[]> {
+  return db
+    .select({ hardware: devices.hardware, devices: count() })
+    .from(devices)
+    .groupBy(devices.hardware)
+    .orderBy(asc(devices.hardware));
+}
+
+/** Throws `not_found` for a device that is not registered. */
+export async function ensureKnown(db: Db, id: string): Promise<void> {
+  const rows = await db.select({ id: devices.id }).from(devices).where(eq(devices.id, id));
+  if (rows.length === 0) throw notFound();
+}
+
+/** Its last health report as it came, or null before any. */
+export async function getHealth(db: Db, id: string): Promise<Record<string, unknown> | null> {
+  const [row] = await db.select({ health: devices.health }).from(devices).where(eq(devices.id, id));
+  if (!row) throw notFound();
+  return row.health as Record<string, unknown> | null;
+}
+
+function notFound(): AppError {
+  return new AppError('not_found', 'There is no such device.');
+}
+
+function asUnknownReference(error: unknown): unknown {
+  if (sqlState(error) !== foreignKeyViolation) return error;
+  return new AppError('unknown_reference', 'There is no such region or division.', { cause: error });
 }
 
 function select(db: Db) {
@@ -163,7 +240,9 @@ async function viewSome(db: Db, rows: Row[]): Promise<DeviceView[]> {
     region,
     division,
     hardware: device.hardware,
+    tags: device.tags,
     online: device.online,
+    health: (device.health as { state?: DeviceView['health'] } | null)?.state ?? null,
     connectedAt: device.connectedAt?.toISOString() ?? null,
     lastSeenAt: device.lastSeenAt?.toISOString() ?? null,
     running: (byDevice.get(device.id) ?? []).map(({ component, version, sha256, securityVersion }) => ({

@@ -3,10 +3,11 @@ import { deviceIdSchema } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
 import { access, answer, createRouter, jsonBody, listOrPage, paging, problems } from '../http.ts';
 import * as devices from './devices.ts';
+import { hardwareSchema, nameSchema, tagSchema } from './fields.ts';
+import { importCsv } from './import.ts';
 
 const named = z.object({ id: z.uuid(), name: z.string() });
-const place = named.extend({ devices: z.int() }).openapi('Place');
-const newPlace = z.object({ name: z.string().trim().min(1).max(100) });
+const tags = z.array(tagSchema).max(32);
 
 const deviceSchema = z
   .object({
@@ -15,7 +16,9 @@ const deviceSchema = z
     region: named.nullable(),
     division: named.nullable(),
     hardware: z.string(),
+    tags: z.array(z.string()),
     online: z.boolean(),
+    health: z.enum(['ok', 'degraded', 'failing']).nullable(),
     connectedAt: z.string().nullable(),
     lastSeenAt: z.string().nullable(),
     running: z.array(
@@ -30,13 +33,19 @@ const list = createRoute({
   method: 'get',
   path: '/api/devices',
   ...access('viewer'),
-  summary: 'Devices by id',
+  summary: 'Devices, by id unless `sort` says otherwise',
   request: {
     query: paging.extend({
       search: z.string().max(100).optional(),
       region: z.uuid().optional(),
       division: z.uuid().optional(),
       hardware: z.string().max(64).optional(),
+      tag: z.string().max(64).optional(),
+      online: z
+        .enum(['true', 'false'])
+        .transform((value) => value === 'true')
+        .optional(),
+      sort: z.enum(devices.sorts).optional(),
     }),
   },
   responses: {
@@ -60,43 +69,88 @@ const create = createRoute({
   request: jsonBody(
     z.object({
       id: deviceIdSchema,
-      hardware: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/),
-      name: z.string().trim().min(1).max(100).optional(),
+      hardware: hardwareSchema,
+      name: nameSchema.optional(),
       region: z.uuid().optional(),
       division: z.uuid().optional(),
+      tags: tags.optional(),
     }),
   ),
   responses: { 201: answer('The device', deviceSchema), ...problems },
 });
-const listRegions = createRoute({
-  method: 'get',
-  path: '/api/regions',
-  ...access('viewer'),
-  summary: 'Regions by name',
-  responses: { 200: answer('All regions', z.array(place)), ...problems },
-});
-const createRegion = createRoute({
-  method: 'post',
-  path: '/api/regions',
+const change = createRoute({
+  method: 'patch',
+  path: '/api/devices/{id}',
   ...access('admin'),
-  summary: 'Add a region',
-  request: jsonBody(newPlace),
-  responses: { 201: answer('The region', place), ...problems },
+  summary: 'Change what is known of a device; null takes it out of its region or division',
+  request: {
+    params: z.object({ id: deviceIdSchema }),
+    ...jsonBody(
+      z
+        .object({
+          name: nameSchema.optional(),
+          hardware: hardwareSchema.optional(),
+          region: z.uuid().nullable().optional(),
+          division: z.uuid().nullable().optional(),
+          tags: tags.optional(),
+        })
+        .refine((input) => Object.keys(input).length > 0, 'must change something'),
+    ),
+  },
+  responses: { 200: answer('The device', deviceSchema), ...problems },
 });
-const listDivisions = createRoute({
-  method: 'get',
-  path: '/api/divisions',
-  ...access('viewer'),
-  summary: 'Divisions by name',
-  responses: { 200: answer('All divisions', z.array(place)), ...problems },
-});
-const createDivision = createRoute({
-  method: 'post',
-  path: '/api/divisions',
+const remove = createRoute({
+  method: 'delete',
+  path: '/api/devices/{id}',
   ...access('admin'),
-  summary: 'Add a division',
-  request: jsonBody(newPlace),
-  responses: { 201: answer('The division', place), ...problems },
+  summary: 'Delete a device and all that is kept of it; refused while an update of it has not ended',
+  request: { params: z.object({ id: deviceIdSchema }) },
+  responses: { 204: { description: 'Deleted' }, ...problems },
+});
+const listHardware = createRoute({
+  method: 'get',
+  path: '/api/hardware',
+  ...access('viewer'),
+  summary: 'Hardware names with how many devices each has',
+  responses: {
+    200: answer('All', z.array(z.object({ hardware: z.string(), devices: z.int() }))),
+    ...problems,
+  },
+});
+const flag = z
+  .enum(['true', 'false'])
+  .default('false')
+  .transform((value) => value === 'true');
+const importDevices = createRoute({
+  method: 'post',
+  path: '/api/devices/import',
+  ...access('admin'),
+  summary:
+    'Register devices from CSV (id, hardware, name, region, division, tags); wrong lines are told, the others go in',
+  request: {
+    query: z.object({ update: flag, dryRun: flag }),
+    body: { content: { 'text/csv': { schema: z.string() } }, required: true },
+  },
+  responses: {
+    200: answer(
+      'What became of each line',
+      z.object({
+        dryRun: z.boolean(),
+        created: z.int(),
+        updated: z.int(),
+        refused: z.int(),
+        lines: z.array(
+          z.object({
+            line: z.int(),
+            id: z.string(),
+            outcome: z.enum(['created', 'updated', 'refused']),
+            message: z.string().nullable(),
+          }),
+        ),
+      }),
+    ),
+    ...problems,
+  },
 });
 
 export function deviceRoutes(context: Context) {
@@ -119,12 +173,21 @@ export function deviceRoutes(context: Context) {
       context.live.changed('device', device.id);
       return c.json(device, 201);
     })
-    .openapi(listRegions, async (c) => c.json(await devices.listPlaces(db, 'regions'), 200))
-    .openapi(createRegion, async (c) =>
-      c.json(await devices.createPlace(db, 'regions', c.req.valid('json').name, c.get('caller').name), 201),
-    )
-    .openapi(listDivisions, async (c) => c.json(await devices.listPlaces(db, 'divisions'), 200))
-    .openapi(createDivision, async (c) =>
-      c.json(await devices.createPlace(db, 'divisions', c.req.valid('json').name, c.get('caller').name), 201),
-    );
+    .openapi(change, async (c) => {
+      const { id } = c.req.valid('param');
+      const device = await devices.change(db, id, c.req.valid('json'), c.get('caller').name);
+      context.live.changed('device', id);
+      return c.json(device, 200);
+    })
+    .openapi(remove, async (c) => {
+      const { id } = c.req.valid('param');
+      await devices.remove(db, id, c.get('caller').name);
+      context.live.changed('device', id);
+      return c.body(null, 204);
+    })
+    .openapi(listHardware, async (c) => c.json(await devices.listHardware(db), 200))
+    .openapi(importDevices, async (c) => {
+      const report = await importCsv(db, await c.req.text(), c.req.valid('query'), c.get('caller').name);
+      return c.json(report, 200);
+    });
 }

@@ -30,6 +30,7 @@ export const devices = pgTable(
     regionId: uuid('region_id').references(() => regions.id),
     divisionId: uuid('division_id').references(() => divisions.id),
     hardware: text().notNull(),
+    tags: text().array().notNull().default(sql`'{}'::text[]`),
     online: boolean().notNull().default(false),
     /** Subscribed to its request topic since it connected: from then on commands reach it. */
     reachable: boolean().notNull().default(false),
@@ -47,6 +48,7 @@ export const devices = pgTable(
     index('devices_division').on(t.divisionId),
     index('devices_hardware').on(t.hardware),
     index('devices_blocked').on(t.id).where(sql`blocked`),
+    index('devices_tags').using('gin', t.tags),
   ],
 );
 

@@ -27,7 +27,6 @@ export interface Reject {
   detail: string;
   clientId: string;
   topic: string | null;
-  body: string;
 }
 
 /** One message of one topic; `critical` has what acknowledging and ordering it needs. */
@@ -150,6 +149,5 @@ export function reject(event: BrokerEvent, code: RejectCode, detail: string): Re
     detail,
     clientId: event.clientid,
     topic: 'topic' in event ? event.topic : null,
-    body: event.event === 'message' ? event.payload : JSON.stringify(event),
   };
 }

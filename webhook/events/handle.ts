@@ -31,13 +31,13 @@ export interface Outcome {
 type Message = Extract<Input, { kind: 'message' }>;
 type Of<T extends Message['topic']> = Extract<Message, { topic: T }>;
 
-/** `raws` are the inputs' own texts, for dead letters of what turns out to be refusable only here. */
+/** `raws` are the rows as they came, for dead letters: one that is kept whole can be replayed. */
 export async function handle(tx: Db, inputs: Input[], raws: string[], now: number): Promise<Outcome> {
   const rejects: (Reject | null)[] = inputs.map((input) => (input.kind === 'reject' ? input : null));
   const refuse = (i: number, code: Reject['code'], detail: string) => {
     const input = inputs[i] as Exclude<Input, Reject | { kind: 'ignored' }>;
     const topic = input.kind === 'message' ? mountedTopic(input.deviceId, input.topic) : null;
-    rejects[i] = { kind: 'reject', code, detail, clientId: input.deviceId, topic, body: raws[i]! };
+    rejects[i] = { kind: 'reject', code, detail, clientId: input.deviceId, topic };
   };
 
   const ids = new Set(inputs.flatMap((input) => ('deviceId' in input ? [input.deviceId] : [])));
@@ -66,7 +66,7 @@ export async function handle(tx: Db, inputs: Input[], raws: string[], now: numbe
   await applyRunning(tx, messages);
   await store(tx, of);
 
-  const buried = rejects.filter((r) => r !== null);
+  const buried = rejects.flatMap((r, i) => (r ? [{ ...r, body: raws[i]! }] : []));
   if (buried.length) await bury(tx, buried);
   return {
     rejects,

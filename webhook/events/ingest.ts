@@ -32,14 +32,22 @@ const maxWaiting = 3_000;
 /** Acks are a courtesy (the device asks again): one that fails is dropped. */
 const idsPerAck = 64;
 
-export function createIngest(context: () => Context): Ingest {
+export function createIngest(
+  context: () => Context,
+  onGroup: (events: number, ms: number) => void = () => {},
+): Ingest {
   const queue: Waiting[] = [];
   let stopping = false;
   let running: Promise<void> | null = null;
 
   async function drain(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, gatherMs));
-    while (queue.length > 0) await commitGroup(context(), queue.splice(0, groupSize));
+    while (queue.length > 0) {
+      const group = queue.splice(0, groupSize);
+      const start = performance.now();
+      await commitGroup(context(), group);
+      onGroup(group.length, performance.now() - start);
+    }
     running = null;
   }
 
@@ -102,17 +110,23 @@ async function buryPoison(context: Context, waiting: Waiting, cause: unknown): P
   const reject: Reject = {
     kind: 'reject',
     code: 'payload_invalid',
-    detail: cause instanceof Error ? cause.message : String(cause),
+    detail: rootMessage(cause),
     clientId: clientId ?? '',
     topic: null,
-    body: waiting.raw,
   };
   try {
-    await bury(context.db, [reject]);
+    await bury(context.db, [{ ...reject, body: waiting.raw }]);
     waiting.resolve(reject);
   } catch (error) {
     waiting.reject(new AppError('database_unavailable', 'The database does not answer.', { cause: error }));
   }
+}
+
+/** The database's own words; what is wrapped around them repeats the whole statement. */
+function rootMessage(error: unknown): string {
+  let root = error;
+  while (root instanceof Error && root.cause instanceof Error) root = root.cause;
+  return root instanceof Error ? root.message : String(root);
 }
 
 async function sendAcks(context: Context, acks: Map<string, string[]>): Promise<void> {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { sql } from 'drizzle-orm';
+import { count, desc, eq, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import type { Db } from '../db/connect.ts';
@@ -43,14 +43,39 @@ export async function sendCommand(
   command: string,
   args: Record<string, unknown> | undefined,
   actor: string,
-): Promise<{ id: string }> {
-  await devices.get(context.db, deviceId);
+): Promise<Command> {
+  await devices.ensureKnown(context.db, deviceId);
   const id = randomUUID();
-  await context.db.transaction(async (tx) => {
-    await tx.insert(controlCommands).values({ id, deviceId, command, args: args ?? null, createdBy: actor });
+  const sent = await context.db.transaction(async (tx) => {
+    const values = { id, deviceId, command, args: args ?? null, createdBy: actor };
+    const [row] = await tx.insert(controlCommands).values(values).returning();
     await enqueue(tx, [{ deviceId, topic: 'control/command', body: { id, command, ...(args && { args }) } }]);
     await record(tx, { actor, action: 'device.command', subject: deviceId, detail: { command } });
+    return row!;
   });
   context.wake();
-  return { id };
+  return sent;
+}
+
+export type Command = typeof controlCommands.$inferSelect;
+
+/** Newest first. */
+export async function listCommands(db: Db, deviceId: string, paging: { limit: number; offset: number }) {
+  const where = eq(controlCommands.deviceId, deviceId);
+  const items = await db
+    .select()
+    .from(controlCommands)
+    .where(where)
+    .orderBy(desc(controlCommands.createdAt), desc(controlCommands.id))
+    .limit(paging.limit)
+    .offset(paging.offset);
+  const [total] = await db.select({ value: count() }).from(controlCommands).where(where);
+  return { items, total: total!.value };
+}
+
+/** What is kept of a device that is no more. */
+export async function forgetDevice(db: Db, deviceId: string): Promise<void> {
+  await db.delete(telemetry).where(eq(telemetry.deviceId, deviceId));
+  await db.delete(deviceLogs).where(eq(deviceLogs.deviceId, deviceId));
+  await db.delete(controlCommands).where(eq(controlCommands.deviceId, deviceId));
 }

@@ -174,6 +174,7 @@ CREATE TABLE "devices" (
 	"region_id" uuid,
 	"division_id" uuid,
 	"hardware" text NOT NULL,
+	"tags" text[] DEFAULT '{}'::text[] NOT NULL,
 	"online" boolean DEFAULT false NOT NULL,
 	"reachable" boolean DEFAULT false NOT NULL,
 	"connected_at" timestamp with time zone,
@@ -297,6 +298,7 @@ CREATE INDEX "devices_region" ON "devices" USING btree ("region_id");--> stateme
 CREATE INDEX "devices_division" ON "devices" USING btree ("division_id");--> statement-breakpoint
 CREATE INDEX "devices_hardware" ON "devices" USING btree ("hardware");--> statement-breakpoint
 CREATE INDEX "devices_blocked" ON "devices" USING btree ("id") WHERE blocked;--> statement-breakpoint
+CREATE INDEX "devices_tags" ON "devices" USING gin ("tags");--> statement-breakpoint
 CREATE INDEX "dead_letters_at" ON "dead_letters" USING btree ("received_at");--> statement-breakpoint
 CREATE INDEX "received_messages_at" ON "received_messages" USING btree ("received_at");--> statement-breakpoint
 CREATE INDEX "control_commands_device" ON "control_commands" USING btree ("device_id","created_at");--> statement-breakpoint

@@ -1,0 +1,46 @@
+/** What deployments did, and are doing, to one device. */
+import { and, count, desc, eq, inArray } from 'drizzle-orm';
+import type { Db } from '../db/connect.ts';
+import { firmwares } from '../firmware/table.ts';
+import { openStates } from './states.ts';
+import { deployments, outbox, targets } from './table.ts';
+
+/** Newest deployment first. */
+export async function listForDevice(db: Db, deviceId: string, paging: { limit: number; offset: number }) {
+  const items = await db
+    .select({
+      deployment: deployments.id,
+      createdAt: deployments.createdAt,
+      firmware: { id: firmwares.id, name: firmwares.name, version: firmwares.version },
+      component: targets.component,
+      state: targets.state,
+      attempt: targets.attempt,
+      errorCode: targets.errorCode,
+      stats: targets.stats,
+      updatedAt: targets.updatedAt,
+    })
+    .from(targets)
+    .innerJoin(deployments, eq(deployments.id, targets.deploymentId))
+    .innerJoin(firmwares, eq(firmwares.id, deployments.firmwareId))
+    .where(eq(targets.deviceId, deviceId))
+    .orderBy(desc(deployments.createdAt), desc(deployments.id))
+    .limit(paging.limit)
+    .offset(paging.offset);
+  const [total] = await db.select({ value: count() }).from(targets).where(eq(targets.deviceId, deviceId));
+  return { items, total: total!.value };
+}
+
+/** Whether an update of the device has not ended yet. */
+export async function isBusy(db: Db, deviceId: string): Promise<boolean> {
+  const rows = await db
+    .select({ id: targets.deploymentId })
+    .from(targets)
+    .where(and(eq(targets.deviceId, deviceId), inArray(targets.state, [...openStates])))
+    .limit(1);
+  return rows.length > 0;
+}
+
+/** Commands still waiting for a device that is no more. */
+export async function dropCommands(db: Db, deviceId: string): Promise<void> {
+  await db.delete(outbox).where(eq(outbox.deviceId, deviceId));
+}

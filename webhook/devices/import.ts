@@ -1,0 +1,161 @@
+/** Registers devices from CSV. What is wrong with a line is told beside it; the other lines go in, all in one transaction. */
+import { inArray, sql } from 'drizzle-orm';
+import { z } from 'zod';
+import { deviceIdSchema } from '#emqx/protocol.ts';
+import { record } from '../audit/audit.ts';
+import { type Db, foreignKeyViolation, query, sqlState } from '../db/connect.ts';
+import { AppError } from '../errors.ts';
+import { parseCsv } from './csv.ts';
+import { hardwareSchema, nameSchema, tagSchema } from './fields.ts';
+import * as places from './places.ts';
+import { devices } from './table.ts';
+
+const columns = ['id', 'hardware', 'name', 'region', 'division', 'tags'] as const;
+const maxLines = 50_000;
+const rowsAtOnce = 5_000;
+
+const lineSchema = z.object({
+  id: deviceIdSchema,
+  hardware: hardwareSchema,
+  name: nameSchema.optional(),
+  region: z.string().optional(),
+  division: z.string().optional(),
+  tags: z.array(tagSchema).max(32).default([]),
+});
+
+export interface ImportReport {
+  dryRun: boolean;
+  created: number;
+  updated: number;
+  refused: number;
+  lines: { line: number; id: string; outcome: 'created' | 'updated' | 'refused'; message: string | null }[];
+}
+
+type Row = Omit<z.infer<typeof lineSchema>, 'region' | 'division'> & {
+  name: string;
+  region: string | null;
+  division: string | null;
+};
+
+/** Regions and divisions go by name and must be there. A registered device is refused unless `update` says to overwrite it. */
+export async function importCsv(
+  db: Db,
+  csv: string,
+  options: { update: boolean; dryRun: boolean },
+  actor: string,
+): Promise<ImportReport> {
+  const [header, ...lines] = parseCsv(csv);
+  const names = readHeader(header?.fields ?? []);
+  if (lines.length > maxLines) {
+    throw new AppError('invalid_request', `The file has more than ${maxLines} lines: split it.`);
+  }
+  const report: ImportReport = { dryRun: options.dryRun, created: 0, updated: 0, refused: 0, lines: [] };
+  const note = (line: number, id: string, outcome: 'created' | 'updated' | 'refused', message?: string) => {
+    report[outcome] += 1;
+    report.lines.push({ line, id, outcome, message: message ?? null });
+  };
+  const regionIds = await idsByName(db, 'regions');
+  const divisionIds = await idsByName(db, 'divisions');
+
+  const rows = new Map<string, { line: number; row: Row }>();
+  for (const { line, fields } of lines) {
+    const given = Object.fromEntries(names.map((name, i) => [name, fields[i]?.trim() || undefined]));
+    const id = given.id ?? '';
+    const parsed = lineSchema.safeParse({ ...given, tags: given.tags?.split(/[;\s]+/).filter(Boolean) });
+    const problems = parsed.error?.issues.map((i) => `${i.path.join('.')}: ${i.message}`) ?? [];
+    if (fields.length > names.length) problems.push(`${fields.length} fields under ${names.length} columns`);
+    const region = lookUp(regionIds, given.region, 'region', problems);
+    const division = lookUp(divisionIds, given.division, 'division', problems);
+    const earlier = rows.get(id);
+    if (earlier) problems.push(`id: is on line ${earlier.line} already`);
+    if (problems.length || !parsed.data) note(line, id, 'refused', problems.join('; '));
+    else rows.set(id, { line, row: { ...parsed.data, name: parsed.data.name ?? id, region, division } });
+  }
+
+  await db
+    .transaction(async (tx) => {
+      const all = [...rows.values()].sort((a, b) => (a.row.id < b.row.id ? -1 : 1));
+      for (let i = 0; i < all.length; i += rowsAtOnce) {
+        const some = all.slice(i, i + rowsAtOnce);
+        const outcomes = options.dryRun
+          ? await foresee(tx, some, options.update)
+          : await write(tx, some, options.update);
+        for (const { line, row } of some) {
+          const outcome = outcomes.get(row.id);
+          if (outcome) note(line, row.id, outcome);
+          else note(line, row.id, 'refused', 'id: is registered already');
+        }
+      }
+      const { created, updated, refused } = report;
+      if (created + updated > 0 && !options.dryRun) {
+        const detail = { created, updated, refused };
+        await record(tx, { actor, action: 'device.import', subject: 'devices', detail });
+      }
+    })
+    .catch((error: unknown) => {
+      if (sqlState(error) !== foreignKeyViolation) throw error;
+      throw new AppError('unknown_reference', 'A region or division was deleted meanwhile.', {
+        cause: error,
+      });
+    });
+  report.lines.sort((a, b) => a.line - b.line);
+  return report;
+}
+
+function readHeader(fields: string[]): string[] {
+  const names = fields.map((f) => f.trim().toLowerCase());
+  const unknown = names.filter((n) => !(columns as readonly string[]).includes(n));
+  if (
+    !names.includes('id') ||
+    !names.includes('hardware') ||
+    unknown.length ||
+    new Set(names).size < names.length
+  ) {
+    throw new AppError(
+      'invalid_request',
+      `The first line must name the columns: id and hardware, and any of ${columns.slice(2).join(', ')}.`,
+    );
+  }
+  return names;
+}
+
+async function idsByName(db: Db, place: places.Place): Promise<Map<string, string>> {
+  return new Map((await places.list(db, place)).map(({ id, name }) => [name, id]));
+}
+
+function lookUp(ids: Map<string, string>, name: string | undefined, what: string, problems: string[]) {
+  if (name === undefined) return null;
+  const id = ids.get(name);
+  if (!id) problems.push(`${what}: there is none named ${name}`);
+  return id ?? null;
+}
+
+type Outcomes = Map<string, 'created' | 'updated'>;
+
+async function foresee(db: Db, rows: { row: Row }[], update: boolean): Promise<Outcomes> {
+  const ids = rows.map(({ row }) => row.id);
+  const found = await db.select({ id: devices.id }).from(devices).where(inArray(devices.id, ids));
+  const known = new Set(found.map((f) => f.id));
+  return new Map(
+    ids.flatMap((id) => (known.has(id) ? (update ? [[id, 'updated']] : []) : [[id, 'created']]) as never),
+  );
+}
+
+async function write(db: Db, rows: { row: Row }[], update: boolean): Promise<Outcomes> {
+  const written = await query<{ id: string; created: boolean }>(
+    db,
+    sql`insert into devices (id, name, hardware, region_id, division_id, tags)
+        select v.id, v.name, v.hardware, v.region, v.division,
+          array(select jsonb_array_elements_text(v.tags))
+        from jsonb_to_recordset(${JSON.stringify(rows.map(({ row }) => row))}::jsonb)
+          as v(id text, name text, hardware text, region uuid, division uuid, tags jsonb)
+        on conflict (id) ${
+          update
+            ? sql`do update set name = excluded.name, hardware = excluded.hardware, region_id = excluded.region_id,
+                division_id = excluded.division_id, tags = excluded.tags`
+            : sql`do nothing`
+        }
+        returning id, xmax::text = '0' as created`,
+  );
+  return new Map(written.map(({ id, created }) => [id, created ? 'created' : 'updated']));
+}

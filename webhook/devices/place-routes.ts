@@ -1,0 +1,101 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import type { Context } from '../context.ts';
+import { access, answer, createRouter, jsonBody, problems } from '../http.ts';
+import * as places from './places.ts';
+
+const id = z.object({ id: z.uuid() });
+const place = z.object({ id: z.uuid(), name: z.string(), devices: z.int() }).openapi('Place');
+const naming = jsonBody(z.object({ name: z.string().trim().min(1).max(100) }));
+
+const listRegions = createRoute({
+  method: 'get',
+  path: '/api/regions',
+  ...access('viewer'),
+  summary: 'Regions by name',
+  responses: { 200: answer('All regions', z.array(place)), ...problems },
+});
+const createRegion = createRoute({
+  method: 'post',
+  path: '/api/regions',
+  ...access('admin'),
+  summary: 'Add a region',
+  request: naming,
+  responses: { 201: answer('The region', place), ...problems },
+});
+const renameRegion = createRoute({
+  method: 'patch',
+  path: '/api/regions/{id}',
+  ...access('admin'),
+  summary: 'Rename a region',
+  request: { params: id, ...naming },
+  responses: { 200: answer('The region', place), ...problems },
+});
+const deleteRegion = createRoute({
+  method: 'delete',
+  path: '/api/regions/{id}',
+  ...access('admin'),
+  summary: 'Delete a region without devices',
+  request: { params: id },
+  responses: { 204: { description: 'Deleted' }, ...problems },
+});
+const listDivisions = createRoute({
+  method: 'get',
+  path: '/api/divisions',
+  ...access('viewer'),
+  summary: 'Divisions by name',
+  responses: { 200: answer('All divisions', z.array(place)), ...problems },
+});
+const createDivision = createRoute({
+  method: 'post',
+  path: '/api/divisions',
+  ...access('admin'),
+  summary: 'Add a division',
+  request: naming,
+  responses: { 201: answer('The division', place), ...problems },
+});
+const renameDivision = createRoute({
+  method: 'patch',
+  path: '/api/divisions/{id}',
+  ...access('admin'),
+  summary: 'Rename a division',
+  request: { params: id, ...naming },
+  responses: { 200: answer('The division', place), ...problems },
+});
+const deleteDivision = createRoute({
+  method: 'delete',
+  path: '/api/divisions/{id}',
+  ...access('admin'),
+  summary: 'Delete a division without devices',
+  request: { params: id },
+  responses: { 204: { description: 'Deleted' }, ...problems },
+});
+
+export function placeRoutes({ db }: Context) {
+  return createRouter()
+    .openapi(listRegions, async (c) => c.json(await places.list(db, 'regions'), 200))
+    .openapi(createRegion, async (c) =>
+      c.json(await places.create(db, 'regions', c.req.valid('json').name, c.get('caller').name), 201),
+    )
+    .openapi(renameRegion, async (c) => {
+      const { id } = c.req.valid('param');
+      const { name } = c.req.valid('json');
+      return c.json(await places.rename(db, 'regions', id, name, c.get('caller').name), 200);
+    })
+    .openapi(deleteRegion, async (c) => {
+      await places.remove(db, 'regions', c.req.valid('param').id, c.get('caller').name);
+      return c.body(null, 204);
+    })
+    .openapi(listDivisions, async (c) => c.json(await places.list(db, 'divisions'), 200))
+    .openapi(createDivision, async (c) =>
+      c.json(await places.create(db, 'divisions', c.req.valid('json').name, c.get('caller').name), 201),
+    )
+    .openapi(renameDivision, async (c) => {
+      const { id } = c.req.valid('param');
+      const { name } = c.req.valid('json');
+      return c.json(await places.rename(db, 'divisions', id, name, c.get('caller').name), 200);
+    })
+    .openapi(deleteDivision, async (c) => {
+      await places.remove(db, 'divisions', c.req.valid('param').id, c.get('caller').name);
+      return c.body(null, 204);
+    });
+}

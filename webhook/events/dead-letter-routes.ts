@@ -1,0 +1,91 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import type { Context } from '../context.ts';
+import { access, answer, createRouter, page, problems } from '../http.ts';
+import * as deadLetters from './dead-letters.ts';
+import type { Ingest } from './ingest.ts';
+
+const id = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
+const letterSchema = z
+  .object({
+    id: z.int(),
+    receivedAt: z.string(),
+    code: z.string(),
+    detail: z.string(),
+    clientId: z.string().nullable(),
+    topic: z.string().nullable(),
+    bytes: z.int(),
+  })
+  .openapi('DeadLetter');
+
+const list = createRoute({
+  method: 'get',
+  path: '/api/dead_letters',
+  ...access('viewer'),
+  summary: 'What could not be handled, newest first',
+  request: {
+    query: z.object({
+      code: z.string().max(64).optional(),
+      clientId: z.string().max(200).optional(),
+      limit: z.coerce.number().int().min(1).max(1000).default(50),
+      offset: z.coerce.number().int().min(0).default(0),
+    }),
+  },
+  responses: { 200: answer('A page', page(letterSchema)), ...problems },
+});
+const get = createRoute({
+  method: 'get',
+  path: '/api/dead_letters/{id}',
+  ...access('viewer'),
+  summary: 'One dead letter with its body',
+  request: { params: id },
+  responses: { 200: answer('The dead letter', letterSchema.extend({ body: z.string() })), ...problems },
+});
+const replay = createRoute({
+  method: 'post',
+  path: '/api/dead_letters/{id}/replay',
+  ...access('admin'),
+  summary: 'Handle it again, as if it had just come; refused again, it is a new dead letter',
+  request: { params: id },
+  responses: {
+    200: answer(
+      'What became of it',
+      z.object({
+        outcome: z.enum(['handled', 'refused']),
+        code: z.string().nullable(),
+        detail: z.string().nullable(),
+      }),
+    ),
+    ...problems,
+  },
+});
+const remove = createRoute({
+  method: 'delete',
+  path: '/api/dead_letters/{id}',
+  ...access('admin'),
+  summary: 'Delete a dead letter',
+  request: { params: id },
+  responses: { 204: { description: 'Deleted' }, ...problems },
+});
+
+export function deadLetterRoutes({ db }: Context, ingest: Ingest) {
+  return createRouter()
+    .openapi(list, async (c) => {
+      const { items, total } = await deadLetters.list(db, c.req.valid('query'));
+      return c.json({ items: items.map(present), total }, 200);
+    })
+    .openapi(get, async (c) => c.json(present(await deadLetters.get(db, c.req.valid('param').id)), 200))
+    .openapi(replay, async (c) => {
+      const actor = c.get('caller').name;
+      const reject = await deadLetters.replay(db, ingest, c.req.valid('param').id, actor);
+      const outcome = reject ? ('refused' as const) : ('handled' as const);
+      return c.json({ outcome, code: reject?.code ?? null, detail: reject?.detail ?? null }, 200);
+    })
+    .openapi(remove, async (c) => {
+      await deadLetters.remove(db, c.req.valid('param').id, c.get('caller').name);
+      return c.body(null, 204);
+    });
+}
+
+function present<T extends { receivedAt: Date }>({ receivedAt, ...rest }: T) {
+  return { ...rest, receivedAt: receivedAt.toISOString() };
+}

@@ -1,0 +1,43 @@
+/** What the database says of the whole system, the same from every copy; read when it is asked for. */
+import { sql } from 'drizzle-orm';
+import { type Db, query } from '../db/connect.ts';
+import { heading, sample } from './metrics.ts';
+
+// A reader of several features' tables, and of their sizes only.
+export async function writeFleet(db: Db): Promise<string> {
+  const [outbox] = await query<{ waiting: number; parked: number; age: number }>(
+    db,
+    sql`select count(*) filter (where send_at is not null)::int as waiting,
+          count(*) filter (where send_at is null)::int as parked,
+          coalesce(extract(epoch from now() - min(created_at) filter (where send_at is not null)), 0)::float8 as age
+        from outbox`,
+  );
+  const targets = await query<{ state: string; n: number }>(
+    db,
+    sql`select t.state, count(*)::int as n from targets t
+        join deployments d on d.id = t.deployment_id and d.state = 'running' group by t.state order by t.state`,
+  );
+  const [letters] = await query<{ n: number }>(db, sql`select count(*)::int as n from dead_letters`);
+  const [devices] = await query<{ total: number; online: number }>(
+    db,
+    sql`select count(*)::int as total, count(*) filter (where online)::int as online from devices`,
+  );
+  return `${[
+    ...heading(
+      'flota_outbox_commands',
+      'gauge',
+      'Commands not sent yet: waiting, or parked until their device is back',
+    ),
+    sample('flota_outbox_commands', { state: 'waiting' }, outbox!.waiting),
+    sample('flota_outbox_commands', { state: 'parked' }, outbox!.parked),
+    ...heading('flota_outbox_oldest_seconds', 'gauge', 'Age of the oldest command that waits'),
+    sample('flota_outbox_oldest_seconds', {}, outbox!.age),
+    ...heading('flota_targets', 'gauge', 'Targets of running deployments, by state'),
+    ...targets.map(({ state, n }) => sample('flota_targets', { state }, n)),
+    ...heading('flota_dead_letters', 'gauge', 'Events that could not be handled and are kept'),
+    sample('flota_dead_letters', {}, letters!.n),
+    ...heading('flota_devices', 'gauge', 'Registered devices, by presence'),
+    sample('flota_devices', { online: 'true' }, devices!.online),
+    sample('flota_devices', { online: 'false' }, devices!.total - devices!.online),
+  ].join('\n')}\n`;
+}

@@ -1,0 +1,105 @@
+/** Counters and histograms of one copy, written in Prometheus' text format 0.0.4. */
+export type Labels = Record<string, string>;
+
+export interface Metrics {
+  count(name: CounterName, labels?: Labels, by?: number): void;
+  /** `value` in the unit that the name says. */
+  observe(name: HistogramName, value: number, labels?: Labels): void;
+  /** Of something that moves up and down. */
+  add(name: GaugeName, by: number): void;
+  write(): string;
+}
+
+const help = {
+  flota_http_requests_total: 'Requests answered, by listener, route and status',
+  flota_http_request_seconds: 'Time to answer a request, by listener',
+  flota_ingest_events_total: 'Events from the broker, by what became of them',
+  flota_ingest_seconds: 'From taking an event in until its commit',
+  flota_ingest_group_events: 'Events in a commit group',
+  flota_ingest_commit_seconds: 'Time to handle and commit a group',
+  flota_ingest_waiting: 'Events taken in and not committed yet',
+  flota_published_total: 'Messages given to the broker, by topic and outcome',
+} as const;
+export type CounterName = 'flota_http_requests_total' | 'flota_ingest_events_total' | 'flota_published_total';
+export type GaugeName = 'flota_ingest_waiting';
+export type HistogramName = Exclude<keyof typeof help, CounterName | GaugeName>;
+
+const secondsBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const groupBounds = [1, 2, 5, 10, 25, 50, 100, 200, 300];
+
+interface Histogram {
+  labels: Labels;
+  buckets: number[];
+  sum: number;
+  count: number;
+}
+
+export function createMetrics(): Metrics {
+  const values = new Map<CounterName | GaugeName, Map<string, { labels: Labels; value: number }>>();
+  const histograms = new Map<HistogramName, Map<string, Histogram>>();
+
+  function bump(name: CounterName | GaugeName, labels: Labels, by: number): void {
+    const series = values.get(name) ?? new Map<string, { labels: Labels; value: number }>();
+    values.set(name, series);
+    const key = formatLabels(labels);
+    const one = series.get(key) ?? { labels, value: 0 };
+    one.value += by;
+    series.set(key, one);
+  }
+
+  return {
+    count: (name, labels = {}, by = 1) => bump(name, labels, by),
+    add: (name, by) => bump(name, {}, by),
+    observe(name, value, labels = {}) {
+      const series = histograms.get(name) ?? new Map<string, Histogram>();
+      histograms.set(name, series);
+      const key = formatLabels(labels);
+      const bounds = boundsOf(name);
+      const one = series.get(key) ?? { labels, buckets: bounds.map(() => 0), sum: 0, count: 0 };
+      bounds.forEach((bound, i) => {
+        if (value <= bound) one.buckets[i]! += 1;
+      });
+      one.sum += value;
+      one.count += 1;
+      series.set(key, one);
+    },
+    write() {
+      const lines: string[] = [];
+      for (const [name, series] of values) {
+        lines.push(...heading(name, name.endsWith('_total') ? 'counter' : 'gauge', help[name]));
+        for (const { labels, value } of series.values()) lines.push(sample(name, labels, value));
+      }
+      for (const [name, series] of histograms) {
+        lines.push(...heading(name, 'histogram', help[name]));
+        for (const { labels, buckets, sum, count } of series.values()) {
+          boundsOf(name).forEach((bound, i) => {
+            lines.push(sample(`${name}_bucket`, { ...labels, le: String(bound) }, buckets[i]!));
+          });
+          lines.push(sample(`${name}_bucket`, { ...labels, le: '+Inf' }, count));
+          lines.push(sample(`${name}_sum`, labels, sum), sample(`${name}_count`, labels, count));
+        }
+      }
+      return `${lines.join('\n')}\n`;
+    },
+  };
+}
+
+function boundsOf(name: HistogramName): number[] {
+  return name.endsWith('_seconds') ? secondsBounds : groupBounds;
+}
+
+export function heading(name: string, type: 'counter' | 'gauge' | 'histogram', text: string): string[] {
+  return [`# HELP ${name} ${text}`, `# TYPE ${name} ${type}`];
+}
+
+export function sample(name: string, labels: Labels, value: number): string {
+  return `${name}${formatLabels(labels)} ${value}`;
+}
+
+function formatLabels(labels: Labels): string {
+  const pairs = Object.entries(labels).map(
+    ([key, value]) =>
+      `${key}="${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`,
+  );
+  return pairs.length ? `{${pairs.join(',')}}` : '';
+}

@@ -1,0 +1,24 @@
+import type { Context } from '../context.ts';
+import { createRouter } from '../http.ts';
+import { writeFleet } from './fleet.ts';
+import { heading, sample } from './metrics.ts';
+
+/** `GET /metrics`, on the internal port and open to whoever reaches that. Without a database it still tells of this copy. */
+export function metricsRoutes({ db, metrics, log }: Context) {
+  return createRouter().get('/metrics', async (c) => {
+    const fleet = await writeFleet(db).catch((error: unknown) => {
+      log('warn', 'metrics without the database', { error });
+      return null;
+    });
+    const own = [
+      ...heading('flota_database_up', 'gauge', 'Whether the database answered'),
+      sample('flota_database_up', {}, fleet === null ? 0 : 1),
+      ...heading('process_resident_memory_bytes', 'gauge', 'Resident memory of this copy'),
+      sample('process_resident_memory_bytes', {}, process.memoryUsage.rss()),
+      ...heading('process_start_time_seconds', 'gauge', 'When this copy started, since 1970'),
+      sample('process_start_time_seconds', {}, Math.round(Date.now() / 1000 - process.uptime())),
+    ];
+    c.header('Content-Type', 'text/plain; version=0.0.4; charset=utf-8');
+    return c.body(`${metrics.write()}${own.join('\n')}\n${fleet ?? ''}`);
+  });
+}

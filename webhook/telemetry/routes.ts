@@ -1,0 +1,235 @@
+/** What belongs to one device: commands and their answers, logs, measurements, status, past updates. */
+import { createRoute, z } from '@hono/zod-openapi';
+import { controlCommandSchema, deviceIdSchema } from '#emqx/protocol.ts';
+import type { Context } from '../context.ts';
+import { listForDevice } from '../deployments/history.ts';
+import { targetStates } from '../deployments/states.ts';
+import * as devices from '../devices/devices.ts';
+import { AppError } from '../errors.ts';
+import { access, answer, createRouter, jsonBody, page, problems } from '../http.ts';
+import * as measurements from './measurements.ts';
+import * as telemetry from './telemetry.ts';
+
+/** A command may take 4 KiB on its way; this leaves room for what is added to it. */
+const maxArgsBytes = 3_500;
+const maxBuckets = 2_000;
+
+const device = z.object({ id: deviceIdSchema });
+const paging = z.object({
+  limit: z.coerce.number().int().min(1).max(1000).default(50),
+  offset: z.coerce.number().int().min(0).default(0),
+});
+const moment = z.iso.datetime({ offset: true });
+const json = z.record(z.string(), z.unknown());
+
+const commandSchema = z
+  .object({
+    id: z.string(),
+    command: z.string(),
+    args: json.nullable(),
+    createdBy: z.string(),
+    createdAt: z.string(),
+    answeredAt: z.string().nullable(),
+    /** Null until it is answered. */
+    ok: z.boolean().nullable(),
+    result: z.unknown().optional(),
+    error: z.object({ code: z.string(), message: z.string().optional() }).nullable(),
+  })
+  .openapi('Command');
+
+const sendCommand = createRoute({
+  method: 'post',
+  path: '/api/devices/{id}/commands',
+  ...access('operator'),
+  summary: 'Send a command; it waits for a device that is away',
+  request: {
+    params: device,
+    ...jsonBody(
+      z.object({
+        command: controlCommandSchema.shape.command,
+        args: json
+          .refine((args) => Buffer.byteLength(JSON.stringify(args)) <= maxArgsBytes, 'is too large')
+          .optional(),
+      }),
+    ),
+  },
+  responses: { 202: answer('The command', commandSchema), ...problems },
+});
+const listCommands = createRoute({
+  method: 'get',
+  path: '/api/devices/{id}/commands',
+  ...access('viewer'),
+  summary: 'Commands and their answers, newest first',
+  request: { params: device, query: paging },
+  responses: { 200: answer('A page', page(commandSchema)), ...problems },
+});
+const listLogs = createRoute({
+  method: 'get',
+  path: '/api/devices/{id}/logs',
+  ...access('viewer'),
+  summary: 'What the device logged, newest first; `level` is the lowest',
+  request: {
+    params: device,
+    query: paging.extend({
+      level: z.enum(measurements.logLevels).optional(),
+      from: moment.optional(),
+      to: moment.optional(),
+    }),
+  },
+  responses: {
+    200: answer('A page', page(z.object({ at: z.string(), level: z.string(), message: z.string() }))),
+    ...problems,
+  },
+});
+const getStatus = createRoute({
+  method: 'get',
+  path: '/api/devices/{id}/status',
+  ...access('viewer'),
+  summary: 'The last health report, and the last message of each kind of measurement',
+  request: { params: device },
+  responses: {
+    200: answer(
+      'The status',
+      z.object({
+        health: json.nullable(),
+        latest: z.array(z.object({ topic: z.string(), at: z.string(), body: json })),
+      }),
+    ),
+    ...problems,
+  },
+});
+const chart = createRoute({
+  method: 'get',
+  path: '/api/devices/{id}/telemetry',
+  ...access('viewer'),
+  summary: 'A measured value over time, bucketed',
+  request: {
+    params: device,
+    query: z.object({
+      topic: z.enum(measurements.measuredTopics),
+      value: z.string().min(1).max(64),
+      from: moment.optional(),
+      to: moment.optional(),
+      bucketMs: z.coerce
+        .number()
+        .int()
+        .min(1000)
+        .max(31 * 86_400_000)
+        .optional(),
+    }),
+  },
+  responses: {
+    200: answer(
+      'Buckets without a value are left out; by default a day in 200 buckets',
+      z.object({
+        from: z.string(),
+        to: z.string(),
+        bucketMs: z.int(),
+        points: z.array(
+          z.object({ at: z.string(), min: z.number(), avg: z.number(), max: z.number(), count: z.int() }),
+        ),
+      }),
+    ),
+    ...problems,
+  },
+});
+const listHistory = createRoute({
+  method: 'get',
+  path: '/api/devices/{id}/firmware_history',
+  ...access('viewer'),
+  summary: 'What deployments did to the device, newest first',
+  request: { params: device, query: paging },
+  responses: {
+    200: answer(
+      'A page',
+      page(
+        z.object({
+          deployment: z.uuid(),
+          firmware: z.object({ id: z.uuid(), name: z.string(), version: z.string() }),
+          component: z.string(),
+          state: z.enum(targetStates),
+          attempt: z.int(),
+          errorCode: z.string().nullable(),
+          downloadMs: z.number().nullable(),
+          createdAt: z.string(),
+          updatedAt: z.string(),
+        }),
+      ),
+    ),
+    ...problems,
+  },
+});
+
+export function deviceDataRoutes(context: Context) {
+  const { db } = context;
+  return createRouter()
+    .openapi(sendCommand, async (c) => {
+      const { command, args } = c.req.valid('json');
+      const { id } = c.req.valid('param');
+      const sent = await telemetry.sendCommand(context, id, command, args, c.get('caller').name);
+      return c.json(presentCommand(sent), 202);
+    })
+    .openapi(listCommands, async (c) => {
+      const { id } = c.req.valid('param');
+      await devices.ensureKnown(db, id);
+      const { items, total } = await telemetry.listCommands(db, id, c.req.valid('query'));
+      return c.json({ items: items.map(presentCommand), total }, 200);
+    })
+    .openapi(listLogs, async (c) => {
+      const { id } = c.req.valid('param');
+      await devices.ensureKnown(db, id);
+      const { from, to, ...rest } = c.req.valid('query');
+      const { items, total } = await measurements.listLogs(db, id, {
+        ...rest,
+        from: from ? new Date(from) : undefined,
+        to: to ? new Date(to) : undefined,
+      });
+      return c.json({ items: items.map((row) => ({ ...row, at: row.at.toISOString() })), total }, 200);
+    })
+    .openapi(getStatus, async (c) => {
+      const { id } = c.req.valid('param');
+      const health = await devices.getHealth(db, id);
+      const latest = await measurements.getLatest(db, id);
+      return c.json({ health, latest: latest.map((row) => ({ ...row, at: row.at.toISOString() })) }, 200);
+    })
+    .openapi(chart, async (c) => {
+      const { id: deviceId } = c.req.valid('param');
+      await devices.ensureKnown(db, deviceId);
+      const { topic, value, ...range } = c.req.valid('query');
+      const to = new Date(range.to ?? Date.now());
+      const from = new Date(range.from ?? to.getTime() - 86_400_000);
+      const spanMs = to.getTime() - from.getTime();
+      const bucketMs = range.bucketMs ?? Math.max(1000, Math.ceil(spanMs / 200));
+      if (spanMs <= 0) throw new AppError('invalid_request', 'from: must be before to');
+      if (spanMs / bucketMs > maxBuckets) {
+        throw new AppError('invalid_request', `bucketMs: would make more than ${maxBuckets} buckets`);
+      }
+      const points = await measurements.bucket(db, { deviceId, topic, value, from, to, bucketMs });
+      const shown = points.map((p) => ({ ...p, at: new Date(p.at).toISOString() }));
+      return c.json({ from: from.toISOString(), to: to.toISOString(), bucketMs, points: shown }, 200);
+    })
+    .openapi(listHistory, async (c) => {
+      const { id } = c.req.valid('param');
+      await devices.ensureKnown(db, id);
+      const { items, total } = await listForDevice(db, id, c.req.valid('query'));
+      const shown = items.map(({ stats, createdAt, updatedAt, ...rest }) => ({
+        ...rest,
+        downloadMs: stats?.downloadMs ?? null,
+        createdAt: createdAt.toISOString(),
+        updatedAt: updatedAt.toISOString(),
+      }));
+      return c.json({ items: shown, total }, 200);
+    });
+}
+
+function presentCommand({ deviceId: _, response, createdAt, answeredAt, ...rest }: telemetry.Command) {
+  const answered = response as { ok: boolean; result?: unknown; error?: { code: string } } | null;
+  return {
+    ...rest,
+    createdAt: createdAt.toISOString(),
+    answeredAt: answeredAt?.toISOString() ?? null,
+    ok: answered?.ok ?? null,
+    ...(answered?.result !== undefined && { result: answered.result }),
+    error: answered?.error ?? null,
+  };
+}
