@@ -9,7 +9,7 @@ import { type DownlinkTopic, mountedTopic } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/connect.ts';
 import * as devices from '../devices/presence.ts';
-import { deviceUrlLifetimeS } from '../firmware/objects.ts';
+import { deviceUrlLifetimeS, type PresignedUrl } from '../firmware/objects.ts';
 import { firmwares } from '../firmware/table.ts';
 import { activeStates } from './states.ts';
 import { deployments, outbox, targets } from './table.ts';
@@ -55,7 +55,14 @@ export async function send(context: Context): Promise<boolean> {
   const rows = await claim(context.db);
   if (rows.length === 0) return false;
   const { live, stale } = split(rows);
-  const messages = await Promise.all(live.map((row) => toMessage(context, row)));
+  // Signatures of one object made within a second are the same anyway, and each costs a millisecond.
+  const urls = new Map<string, Promise<PresignedUrl>>();
+  const presign = (s3Path: string) => {
+    const url = urls.get(s3Path) ?? context.objects.presignForDevice(s3Path);
+    urls.set(s3Path, url);
+    return url;
+  };
+  const messages = await Promise.all(live.map((row) => toMessage(row, presign)));
   let outcomes: PublishOutcome[];
   try {
     outcomes = messages.length ? await context.broker.publishBulk(messages) : [];
@@ -107,12 +114,7 @@ async function claim(db: Db): Promise<Row[]> {
     )
     .leftJoin(deployments, eq(deployments.id, targets.deploymentId))
     .leftJoin(firmwares, eq(firmwares.id, deployments.firmwareId))
-    .where(
-      inArray(
-        outbox.id,
-        claimed.map((r) => Number(r.id)),
-      ),
-    )
+    .where(among(claimed))
     .orderBy(outbox.id);
   return rows;
 }
@@ -127,12 +129,15 @@ function isRequest(row: Row): boolean {
   return row.topic === 'firmware/download/request';
 }
 
-async function toMessage(context: Context, row: Row): Promise<PublishMessage> {
+async function toMessage(
+  row: Row,
+  presign: (s3Path: string) => Promise<PresignedUrl>,
+): Promise<PublishMessage> {
   const common = { id: randomUUID(), at: new Date().toISOString() };
   const attempt = { deployment: row.deploymentId, attempt: row.attempt };
   let payload: Record<string, unknown>;
   if (isRequest(row)) {
-    const { url, expiresAt } = await context.objects.presignForDevice(row.s3Path!);
+    const { url, expiresAt } = await presign(row.s3Path!);
     payload = { ...common, ...attempt, manifest: row.manifest, url, urlExpiresAt: expiresAt.toISOString() };
   } else if (row.topic === 'firmware/download/cancel') {
     payload = { ...common, ...attempt };
@@ -178,14 +183,14 @@ async function settle(
   await backOff(context.db, of('failed'));
 }
 
+/** Condition on `outbox`: these rows. One parameter, however many. */
+function among(rows: { id: string }[]) {
+  const ids = JSON.stringify(rows.map((r) => r.id));
+  return sql`${outbox.id} in (select value::bigint from jsonb_array_elements_text(${ids}::jsonb))`;
+}
+
 async function remove(db: Db, rows: Row[]): Promise<void> {
-  if (rows.length)
-    await db.delete(outbox).where(
-      inArray(
-        outbox.id,
-        rows.map((r) => Number(r.id)),
-      ),
-    );
+  if (rows.length) await db.delete(outbox).where(among(rows));
 }
 
 /**
@@ -203,8 +208,8 @@ async function park(db: Db, rows: Row[]): Promise<void> {
       tx,
       rows.filter((r) => reachable.has(r.deviceId)),
     );
-    const parked = rows.filter((r) => !reachable.has(r.deviceId)).map((r) => Number(r.id));
-    if (parked.length) await tx.update(outbox).set({ sendAt: null }).where(inArray(outbox.id, parked));
+    const parked = rows.filter((r) => !reachable.has(r.deviceId));
+    if (parked.length) await tx.update(outbox).set({ sendAt: null }).where(among(parked));
   });
 }
 
@@ -213,10 +218,5 @@ async function backOff(db: Db, rows: Row[]): Promise<void> {
   await db
     .update(outbox)
     .set({ sendAt: sql`now() + make_interval(secs => least(${maxBackOffS}, power(2, least(tries, 10))))` })
-    .where(
-      inArray(
-        outbox.id,
-        rows.map((r) => Number(r.id)),
-      ),
-    );
+    .where(among(rows));
 }

@@ -139,7 +139,8 @@ const openSql = sql`state in ('pending', 'sent', 'accepted', 'downloading', 'ins
 
 /**
  * Pending targets whose device can be reached. One waits until nothing else of that component is active or pending: an older one
- * must have been superseded first, or it would be sent after the newer and undo it.
+ * must have been superseded first, or it would be sent after the newer and undo it. Two conditions, not one with OR: each has an
+ * index of its own.
  */
 function startable(row: Row, upToWave: number, limit: number): SQL {
   return sql`
@@ -148,10 +149,12 @@ function startable(row: Row, upToWave: number, limit: number): SQL {
     where t.deployment_id = ${row.id} and t.state = 'pending' and t.wave <= ${upToWave}
       and (t.next_attempt_at is null or t.next_attempt_at <= now())
       and not exists (
-        select 1 from targets o join deployments p on p.id = o.deployment_id
+        select 1 from targets o where o.device_id = t.device_id and o.component = t.component
+          and o.state in ('sent', 'accepted', 'downloading', 'installing', 'cancelling'))
+      and not exists (
+        select 1 from targets o join deployments p on p.id = o.deployment_id and p.state = 'running'
         where o.device_id = t.device_id and o.component = t.component and o.deployment_id <> t.deployment_id
-          and (o.state in ('sent', 'accepted', 'downloading', 'installing', 'cancelling')
-            or (o.state = 'pending' and p.state = 'running')))
+          and o.state = 'pending')
     order by t.wave, t.device_id limit ${limit} for update of t skip locked`;
 }
 
