@@ -15,6 +15,7 @@ import { accountRoutes } from './auth/account-routes.ts';
 import { type AccessTable, createGuard, readAccess } from './auth/guard.ts';
 import { authRoutes } from './auth/routes.ts';
 import { sessionCookie } from './auth/session.ts';
+import { brokerRoutes } from './broker/routes.ts';
 import { certificateRoutes } from './certificates/routes.ts';
 import type { Context } from './context.ts';
 import { isUnavailable, isUnstorableText } from './db/connect.ts';
@@ -31,6 +32,7 @@ import { type AppEnv, createRouter } from './http.ts';
 import { liveRoutes } from './live/routes.ts';
 import { type Log, requestScope } from './log.ts';
 import { metricsRoutes } from './metrics/routes.ts';
+import { overviewRoutes } from './overview/routes.ts';
 import { deviceDataRoutes } from './telemetry/routes.ts';
 
 /** API bodies are small; files go to the store and not through here. */
@@ -103,12 +105,15 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', certificateRoutes(context))
     .route('/', auditRoutes(context))
     .route('/', liveRoutes(context))
+    .route('/', overviewRoutes(context))
+    .route('/', brokerRoutes(context))
     .doc31('/api/openapi.json', documentInfo);
   let docs: string | null = null;
   app.get('/api/docs', (c) => {
     docs ??= writeDocs(app.getOpenAPI31Document(documentInfo));
     return c.html(docs);
   });
+  if (context.localRoutes) app.route('/', context.localRoutes(context));
   table = readAccess(app);
   app.all('/api/*', () => {
     throw new AppError('not_found', 'There is no such route.');

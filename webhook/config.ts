@@ -26,6 +26,7 @@ export const environmentSchema = z.object({
   EMQX_API_URL: url.optional(),
   EMQX_API_KEY: text.optional(),
   EMQX_API_SECRET: text.optional(),
+  EMQX_DASHBOARD_URL: url.optional(),
   CA_URL: z.url({ protocol: /^https$/ }).optional(),
   CA_CLIENT_CERT: text.optional(),
   CA_CLIENT_KEY: text.optional(),
@@ -65,6 +66,12 @@ export function parseEnvironment<S extends z.ZodType>(
 
 export type Config = ReturnType<typeof toConfig>;
 
+/** EMQX serves its dashboard where it serves its HTTP API, unless a proxy stands between. */
+export function toDashboardUrl(env: Pick<Environment, 'EMQX_DASHBOARD_URL' | 'EMQX_API_URL'>): string | null {
+  const url = env.EMQX_DASHBOARD_URL ?? env.EMQX_API_URL?.replace(/\/api\/v5\/?$/, '');
+  return url?.replace(/\/$/, '') ?? null;
+}
+
 /** For a copy of its own (`webhook/main.ts`), where every other part is a real one somewhere else. */
 export function toConfig(env: Environment, readFile: (path: string) => string) {
   const problems: string[] = [];
@@ -97,6 +104,7 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
       bucket: need('S3_BUCKET'),
       region: env.AWS_REGION,
     },
+    dashboardUrl: toDashboardUrl(env),
     emqx: { url: need('EMQX_API_URL'), key: need('EMQX_API_KEY'), secret: need('EMQX_API_SECRET') },
     ca: {
       url: need('CA_URL'),

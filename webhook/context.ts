@@ -1,9 +1,11 @@
 import type { JSONWebKeySet } from 'jose';
 import type { RevokingAuthority } from '#ca/client.ts';
 import type { EmqxApi } from '#emqx/api.ts';
+import type { Inspector } from '#emqx/inspect.ts';
 import type { Database, Db } from './db/connect.ts';
 import type { ObjectStore } from './firmware/objects.ts';
 import type { FirmwareSigner } from './firmware/signer.ts';
+import type { createRouter } from './http.ts';
 import type { Live } from './live/live.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics/metrics.ts';
@@ -14,6 +16,10 @@ export interface Context {
   db: Db;
   objects: ObjectStore;
   broker: EmqxApi;
+  /** For the page about the broker. */
+  inspector?: Inspector;
+  /** EMQX's own dashboard; null where there is none (the stand-in). */
+  dashboardUrl?: string | null;
   authority: RevokingAuthority;
   /** Null where manifests are signed elsewhere and brought in (`npm run firmware -- sign`). */
   signer: FirmwareSigner | null;
@@ -34,4 +40,6 @@ export interface Context {
   publicUrl: string;
   /** Built console to serve at `/`, or null. */
   consoleDir: string | null;
+  /** Routes of who starts this copy: `npm start` has control over its virtual devices; absent in production. */
+  localRoutes?: (context: Context) => ReturnType<typeof createRouter>;
 }

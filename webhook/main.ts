@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { connectAuthority } from '#ca/client.ts';
 import { createEmqxApi } from '#emqx/api.ts';
+import { createInspector } from '#emqx/inspect.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { connect } from './db/connect.ts';
 import { createObjectStore } from './firmware/objects.ts';
@@ -20,6 +21,8 @@ async function main(): Promise<void> {
       database,
       objects,
       broker: createEmqxApi(config.emqx),
+      inspector: createInspector(config.emqx),
+      dashboardUrl: config.dashboardUrl,
       authority: connectAuthority(config.ca),
       signer: null,
       trustedKeys: config.trustedKeys,

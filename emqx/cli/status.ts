@@ -1,6 +1,8 @@
 /** `status`: the counts of rules and actions; loud when something is being lost. */
 import type { Command, Online } from './command.ts';
+import { isEnabled, readCounts } from './counts.ts';
 import { table } from './output.ts';
+import { titleOf } from './plan.ts';
 
 type Counts = Record<string, number>;
 
@@ -13,7 +15,7 @@ late (late_reply). The counts are EMQX's, since its start or the last reset: dea
   async run(given) {
     const { broker, say, paint, flags } = given;
     const live = await broker.read();
-    const lost: string[] = [];
+    const readings = await readCounts(broker, live);
     const rules = [['RULE', 'STATE', 'MATCHED', 'PASSED', 'NO ROW', 'EXCEPTION', 'NO ACTION']];
     const actions = [
       [
@@ -31,13 +33,13 @@ late (late_reply). The counts are EMQX's, since its start or the last reset: dea
         'INFLIGHT',
       ],
     ];
-    for (const { kind, id, settings, status: state } of live) {
+    for (const { live: one, counts: of } of readings) {
+      const { kind, id, status: state } = one;
       if (kind === 'connector') {
         if (state !== 'connected') say(paint('yellow', `connector ${id} is ${state}`));
         continue;
       }
-      const of = await broker.metrics(kind, id);
-      const on = settings.enable === false ? 'disabled' : (state ?? 'enabled');
+      const on = isEnabled(one) ? (state ?? 'enabled') : 'disabled';
       if (kind === 'rule') {
         const noAction = (of['actions.failed.out_of_service'] ?? 0) + (of['actions.discarded'] ?? 0);
         rules.push([
@@ -45,12 +47,6 @@ late (late_reply). The counts are EMQX's, since its start or the last reset: dea
           on,
           ...texts(of, 'matched', 'passed', 'failed.no_result', 'failed.exception'),
           String(noAction),
-        ]);
-        note(lost, `rule ${id}`, of, [
-          'failed.exception',
-          'actions.failed.out_of_service',
-          'actions.failed.unknown',
-          'actions.discarded',
         ]);
       } else {
         const { dropped = 0, 'dropped.expired': expired = 0, 'dropped.queue_full': full = 0 } = of;
@@ -62,26 +58,23 @@ late (late_reply). The counts are EMQX's, since its start or the last reset: dea
           ],
           ...[String(dropped - expired - full), ...texts(of, 'late_reply', 'queuing', 'inflight')],
         ]);
-        const drops = Object.keys(of).filter((name) => name.startsWith('dropped.'));
-        note(lost, `action ${id}`, of, ['failed', ...(drops.length > 0 ? drops : ['dropped']), 'late_reply']);
       }
     }
     for (const line of [...table(rules), '', ...table(actions)]) say(line);
     if (flags.reset) await reset(given, live);
     say();
+    const lost = readings.filter((one) => one.lost.length > 0);
     if (lost.length === 0) say(paint('green', 'Nothing was lost.'));
-    for (const line of lost) say(paint('red', line));
+    for (const { live: one, lost: why } of lost)
+      say(
+        paint('red', `LOST by ${titleOf(one)}: ${why.map((each) => `${each.count} ${each.why}`).join(', ')}`),
+      );
     return lost.length > 0 ? 1 : 0;
   },
 };
 
 function texts(of: Counts, ...names: string[]): string[] {
   return names.map((name) => String(of[name] ?? 0));
-}
-
-function note(lost: string[], who: string, of: Counts, names: string[]): void {
-  const found = names.filter((name) => (of[name] ?? 0) > 0).map((name) => `${of[name]} ${name}`);
-  if (found.length > 0) lost.push(`LOST by ${who}: ${found.join(', ')}`);
 }
 
 async function reset(

@@ -1,12 +1,19 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { deleteCookie, getCookie } from 'hono/cookie';
 import type { Context } from '../context.ts';
-import { access, answer, createRouter, jsonBody, problems } from '../http.ts';
+import { access, answer, type Caller, createRouter, jsonBody, problems } from '../http.ts';
 import { clientAddress } from './address.ts';
 import { logIn, logOut } from './auth.ts';
 import { checkOrigin, sessionCookie, setSessionCookie } from './session.ts';
 
-const me = z.object({ email: z.string(), role: z.enum(['admin', 'operator', 'viewer']) }).openapi('Me');
+const me = z
+  .object({
+    email: z.string(),
+    role: z.enum(['admin', 'operator', 'viewer']),
+    /** There are virtual devices to play with (`npm start`). */
+    show: z.literal(true).optional(),
+  })
+  .openapi('Me');
 
 const login = createRoute({
   method: 'post',
@@ -33,6 +40,11 @@ const whoAmI = createRoute({
 
 export function authRoutes(context: Context) {
   const router = createRouter();
+  const present = ({ name, role }: Caller) => ({
+    email: name,
+    role,
+    ...(context.localRoutes && { show: true as const }),
+  });
   return router
     .openapi(login, async (c) => {
       checkOrigin(c.req.header('origin'), c.req.url, context.publicUrl);
@@ -40,7 +52,7 @@ export function authRoutes(context: Context) {
       const address = clientAddress(c, context.proxies ?? 0);
       const { token, caller } = await logIn(context.db, { email, password, address });
       setSessionCookie(c, context.publicUrl, token);
-      return c.json({ email: caller.name, role: caller.role }, 200);
+      return c.json(present(caller), 200);
     })
     .openapi(logout, async (c) => {
       checkOrigin(c.req.header('origin'), c.req.url, context.publicUrl);
@@ -50,7 +62,6 @@ export function authRoutes(context: Context) {
       return c.body(null, 204);
     })
     .openapi(whoAmI, (c) => {
-      const caller = c.get('caller');
-      return c.json({ email: caller.name, role: caller.role }, 200);
+      return c.json(present(c.get('caller')), 200);
     });
 }

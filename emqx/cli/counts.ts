@@ -1,0 +1,36 @@
+/** What the broker has counted at each rule and action since its start or the last reset, and what of it is a loss. */
+import type { Broker, Live } from './live.ts';
+
+export interface Reading {
+  live: Live;
+  counts: Record<string, number>;
+  /** Why and how many; empty when nothing was lost. */
+  lost: { why: string; count: number }[];
+}
+
+const ruleLosses = [
+  'failed.exception',
+  'actions.failed.out_of_service',
+  'actions.failed.unknown',
+  'actions.discarded',
+];
+
+/** In the order of `live`; connectors count nothing. */
+export async function readCounts(broker: Broker, live: Live[]): Promise<Reading[]> {
+  return Promise.all(
+    live.map(async (one) => {
+      if (one.kind === 'connector') return { live: one, counts: {}, lost: [] };
+      const counts = await broker.metrics(one.kind, one.id);
+      return { live: one, counts, lost: lossesIn(one.kind, counts) };
+    }),
+  );
+}
+
+function lossesIn(kind: 'rule' | 'action', counts: Record<string, number>): Reading['lost'] {
+  const drops = Object.keys(counts).filter((name) => name.startsWith('dropped.'));
+  const names =
+    kind === 'rule' ? ruleLosses : ['failed', ...(drops.length > 0 ? drops : ['dropped']), 'late_reply'];
+  return names.flatMap((why) => (counts[why] ? [{ why, count: counts[why] }] : []));
+}
+
+export const isEnabled = ({ settings }: Live): boolean => settings.enable !== false;

@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createInspector } from '#emqx/inspect.ts';
+import {
+  openDatabase,
+  sha256Of,
+  startTestWebhook,
+  type TestDatabase,
+  type TestDevice,
+  type TestWebhook,
+  until,
+} from '../testing.ts';
+
+let database: TestDatabase;
+let webhook: TestWebhook;
+beforeAll(async () => {
+  database = await openDatabase();
+  webhook = await startTestWebhook(database, {
+    inspector: createInspector({ url: 'http://127.0.0.1:1', key: 'k', secret: 's' }),
+    dashboardUrl: 'https://emqx.example',
+  });
+});
+afterAll(async () => {
+  await webhook?.close();
+  await database?.close();
+});
+const overview = async () => (await webhook.api('GET', '/api/overview')).body;
+
+/** A device that is there, has the command and has said so. */
+async function busy(deploy: (...devices: TestDevice[]) => Promise<{ id: string }>, count: number) {
+  const devices = await Promise.all(Array.from({ length: count }, () => webhook.device()));
+  await Promise.all(
+    devices.map(async (device) => {
+      await device.connect();
+      await device.subscribe();
+    }),
+  );
+  const { id } = await deploy(...devices);
+  for (const device of devices) {
+    await until('the request', () => device.requests().length > 0);
+    await device.accept(id);
+  }
+  return { id, devices };
+}
+
+test('an empty fleet has zeros, and no rate where nothing has been measured', async () => {
+  const body = await overview();
+  expect(body.devices).toEqual({ total: 0, online: 0, failing: 0, degraded: 0, drifted: 0 });
+  expect(body.updates).toMatchObject({ ended: 0, succeeded: 0, meanDownloadMs: null, interrupted: 0 });
+  expect([body.versions.items, body.halted, body.failing, body.deadLetters.total]).toEqual([[], [], [], 0]);
+});
+
+test('figures come from updates that have ended: success, download time, resumed, rolled back', async () => {
+  const firmware = await webhook.firmware({ content: 'good' });
+  const { id, devices } = await busy((...all) => webhook.deploy(firmware.id, ...all), 3);
+  const [straight, broken, rolled] = devices as [TestDevice, TestDevice, TestDevice];
+  const stats = { downloadMs: 2000, resumes: 0, receivedBytes: 4, redownloadedBytes: 0 };
+  await straight.result(id, firmware.sha256, 'succeeded', { stats });
+  await broken.result(id, firmware.sha256, 'succeeded', {
+    stats: { ...stats, downloadMs: 4000, resumes: 2 },
+  });
+  await rolled.result(id, sha256Of('before'), 'rolled_back', { error: { code: 'self_test_failed' } });
+  const body = await until('the results', async () => {
+    const now = await overview();
+    return now.updates.ended === 3 && now;
+  });
+  expect(body.updates).toEqual({
+    ended: 3,
+    succeeded: 2,
+    meanDownloadMs: 3000,
+    interrupted: 1,
+    resumed: 1,
+    rolledBack: 1,
+    lost: 0,
+  });
+  // One of three is more than the gate lets through.
+  expect([...body.halted, ...body.failing].map((d: { id: string }) => d.id)).toEqual([id]);
+  expect(body.devices.total).toBe(3);
+});
+
+test('versions are counted by what devices attest, with the firmware that it is', async () => {
+  const body = await overview();
+  const good = body.versions.items.find((one: { firmware: string | null }) => one.firmware !== null);
+  expect(good).toMatchObject({ component: 'main', sha256: sha256Of('good'), devices: 2 });
+  const total = body.versions.items.reduce((sum: number, one: { devices: number }) => sum + one.devices, 0);
+  expect(total + body.versions.others).toBe(3);
+});
+
+test('a device that attests another image than its last update left there has drifted, until it is back', async () => {
+  const firmware = await webhook.firmware({ content: 'meant' });
+  const { id, devices } = await busy((...all) => webhook.deploy(firmware.id, ...all), 1);
+  const [device] = devices as [TestDevice];
+  await device.result(id, firmware.sha256);
+  expect((await overview()).devices.drifted).toBe(0);
+  await device.boot(sha256Of('somebody flashed this by hand'), [2, 0]);
+  expect((await overview()).devices.drifted).toBe(1);
+  await device.boot(firmware.sha256, [3, 0]);
+  expect((await overview()).devices.drifted).toBe(0);
+});
+
+test('a dead letter and an unwell device are called to attention', async () => {
+  await webhook.event({ event: 'message', clientid: 'nobody', topic: 'devices/nobody/log', payload: '{' });
+  const device = await webhook.device();
+  await device.critical('status/health', {
+    state: 'failing',
+    running: [device.running(sha256Of('x'))],
+    boot: { count: 1, reason: 'watchdog' },
+  });
+  const body = await overview();
+  expect(body.deadLetters).toEqual({ total: 1, latestAt: expect.stringMatching(/Z$/) });
+  expect(body.devices.failing).toBe(1);
+});
+
+test('a broker that is away is told with its reason, and never as an error of ours', async () => {
+  const { status, body } = await webhook.api('GET', '/api/broker');
+  expect(status).toBe(200);
+  expect(body).toMatchObject({
+    state: 'away',
+    code: 'broker_unreachable',
+    dashboardUrl: 'https://emqx.example',
+    reason: expect.stringContaining('127.0.0.1:1'),
+  });
+});

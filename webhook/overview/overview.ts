@@ -1,0 +1,190 @@
+/** The whole fleet in a few set-based statements: a reader of several features' tables, like `metrics/fleet.ts`. */
+import { sql } from 'drizzle-orm';
+import { countExpiring, type ExpiryCounts } from '../certificates/inventory.ts';
+import { type Db, query } from '../db/connect.ts';
+import type { HaltReason } from '../deployments/rollout.ts';
+
+/** Updates of deployments made within these days make the figures; what failed longer ago no longer needs attention. */
+export const figureDays = 30;
+export const attentionDays = 7;
+const versionsShown = 12;
+const deploymentsShown = 8;
+
+const bad = sql`('failed', 'rolled_back', 'timed_out')`;
+
+export interface Overview {
+  devices: { total: number; online: number; failing: number; degraded: number; drifted: number };
+  /** By image (two builds may bear one version), the most frequent first; `others` counts the devices of versions that are not listed. */
+  versions: {
+    items: { component: string; version: string; sha256: string; devices: number; firmware: string | null }[];
+    others: number;
+  };
+  updates: Updates;
+  certificates: ExpiryCounts;
+  deadLetters: { total: number; latestAt: string | null };
+  deployments: { running: number; scheduled: number; paused: number; halted: number };
+  halted: {
+    id: string;
+    firmware: string;
+    version: string;
+    reason: HaltReason | null;
+    at: string | null;
+    waiting: number;
+  }[];
+  /** Deployments with failing devices, halted ones aside; the newest first. */
+  failing: { id: string; firmware: string; version: string; devices: number }[];
+}
+/** Of updates that have ended. */
+interface Updates {
+  ended: number;
+  succeeded: number;
+  meanDownloadMs: number | null;
+  /** Downloads that broke off at least once, and those of them that went on to the end. */
+  interrupted: number;
+  resumed: number;
+  /** Devices back on their old image after a bad one, and devices that never came back after the installation. */
+  rolledBack: number;
+  lost: number;
+}
+
+export async function read(db: Db): Promise<Overview> {
+  const [devices, drifted, versions, updates, certificates, letters, deployments, halted, failing] =
+    await Promise.all([
+      readDevices(db),
+      countDrifted(db),
+      readVersions(db),
+      readUpdates(db),
+      countExpiring(db),
+      readLetters(db),
+      readDeployments(db),
+      readHalted(db),
+      readFailing(db),
+    ]);
+  return {
+    devices: { ...devices, drifted },
+    versions,
+    updates,
+    certificates,
+    deadLetters: letters,
+    deployments,
+    halted,
+    failing,
+  };
+}
+
+async function readDevices(db: Db) {
+  const [row] = await query<{ total: number; online: number; failing: number; degraded: number }>(
+    db,
+    sql`select count(*)::int as total, count(*) filter (where online)::int as online,
+          count(*) filter (where health->>'state' = 'failing')::int as failing,
+          count(*) filter (where health->>'state' = 'degraded')::int as degraded from devices`,
+  );
+  return row!;
+}
+
+/** Devices that attest another image than the one their last successful update has left there. */
+async function countDrifted(db: Db): Promise<number> {
+  const [row] = await query<{ n: number }>(
+    db,
+    sql`with newest as (
+          select distinct on (t.device_id, t.component) t.device_id, t.component, t.updated_at, f.sha256
+          from targets t join deployments d on d.id = t.deployment_id join firmwares f on f.id = d.firmware_id
+          where t.state = 'succeeded' order by t.device_id, t.component, t.updated_at desc)
+        select count(distinct c.device_id)::int as n from components c
+        join newest n on n.device_id = c.device_id and n.component = c.component
+        where c.sha256 <> n.sha256 and c.reported_at > n.updated_at`,
+  );
+  return row!.n;
+}
+
+async function readVersions(db: Db): Promise<Overview['versions']> {
+  const rows = await query<{
+    component: string;
+    version: string;
+    sha256: string;
+    devices: number;
+    firmware: string | null;
+    all: number;
+  }>(
+    db,
+    sql`with counted as (select component, version, sha256, count(*)::int as devices
+          from components group by component, version, sha256)
+        select component, version, sha256, devices, sum(devices) over ()::int as "all",
+          (select id from firmwares f where f.sha256 = counted.sha256 order by created_at desc limit 1) as firmware
+        from counted order by devices desc, component, version, sha256 limit ${versionsShown}`,
+  );
+  const listed = rows.reduce((sum, row) => sum + row.devices, 0);
+  return { items: rows.map(({ all, ...row }) => row), others: (rows[0]?.all ?? 0) - listed };
+}
+
+async function readUpdates(db: Db): Promise<Updates> {
+  const [row] = await query<{ [K in keyof Updates]: Updates[K] }>(
+    db,
+    sql`with ended as (
+          select t.state, t.received_bytes, t.total_bytes, (t.stats->>'downloadMs')::float8 as ms,
+            coalesce((t.stats->>'resumes')::int, 0) > 0 as resumes
+          from targets t join deployments d on d.id = t.deployment_id
+          where d.created_at > now() - make_interval(days => ${figureDays}) and (t.state = 'succeeded' or t.state in ${bad}))
+        select count(*)::int as "ended", count(*) filter (where state = 'succeeded')::int as "succeeded",
+          avg(ms) filter (where state = 'succeeded') as "meanDownloadMs",
+          count(*) filter (where resumes or (state in ('failed', 'timed_out')
+            and received_bytes > 0 and received_bytes < total_bytes))::int as "interrupted",
+          count(*) filter (where resumes and state in ('succeeded', 'rolled_back'))::int as "resumed",
+          count(*) filter (where state = 'rolled_back')::int as "rolledBack",
+          count(*) filter (where state = 'timed_out' and total_bytes > 0 and received_bytes >= total_bytes)::int as "lost"
+        from ended`,
+  );
+  return row!;
+}
+
+async function readLetters(db: Db): Promise<Overview['deadLetters']> {
+  const [row] = await query<{ total: number; latest: string | Date | null }>(
+    db,
+    sql`select count(*)::int as total, max(received_at) as latest from dead_letters`,
+  );
+  return { total: row!.total, latestAt: row!.latest === null ? null : new Date(row!.latest).toISOString() };
+}
+
+async function readDeployments(db: Db): Promise<Overview['deployments']> {
+  const rows = await query<{ state: string; n: number }>(
+    db,
+    sql`select state, count(*)::int as n from deployments where finished_at is null group by state`,
+  );
+  const of = (state: string) => rows.find((row) => row.state === state)?.n ?? 0;
+  return {
+    running: of('running'),
+    scheduled: of('scheduled'),
+    paused: of('paused'),
+    halted: of('halted'),
+  };
+}
+
+async function readHalted(db: Db): Promise<Overview['halted']> {
+  const rows = await query<{
+    id: string;
+    firmware: string;
+    version: string;
+    reason: HaltReason | null;
+    at: number | null;
+    waiting: number;
+  }>(
+    db,
+    sql`select d.id, f.name as firmware, f.version, d.memory->'halted'->>'reason' as reason,
+          (d.memory->'halted'->>'at')::float8 as at,
+          (select count(*)::int from targets t where t.deployment_id = d.id and t.state = 'pending') as waiting
+        from deployments d join firmwares f on f.id = d.firmware_id
+        where d.state = 'halted' and d.finished_at is null order by d.created_at desc limit ${deploymentsShown}`,
+  );
+  return rows.map((row) => ({ ...row, at: row.at === null ? null : new Date(row.at).toISOString() }));
+}
+
+async function readFailing(db: Db): Promise<Overview['failing']> {
+  return query(
+    db,
+    sql`select d.id, f.name as firmware, f.version, count(*)::int as devices
+        from deployments d join targets t on t.deployment_id = d.id and t.state in ${bad}
+        join firmwares f on f.id = d.firmware_id
+        where d.created_at > now() - make_interval(days => ${attentionDays}) and d.state <> 'halted'
+        group by d.id, f.id order by d.created_at desc limit ${deploymentsShown}`,
+  );
+}
