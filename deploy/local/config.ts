@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { ConfigError, environmentSchema, parseEnvironment } from '#webhook/config.ts';
+import { ConfigError, environmentSchema, parseEnvironment, toDashboardUrl } from '#webhook/config.ts';
 import type { ObjectStoreSettings } from '#webhook/firmware/objects.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -55,6 +55,8 @@ export interface LocalConfig {
   s3: ObjectStoreSettings | null;
   emqx: { url: string; key: string; secret: string; mqttUrl: string } | null;
   ca: { url: string; cert: string; key: string; ca: string } | null;
+  /** Of a real EMQX. */
+  dashboardUrl: string | null;
 }
 
 /** Throws ConfigError with every problem; 'help' when that is all that was asked for. */
@@ -104,6 +106,7 @@ export function toLocalConfig(
     adminPassword: env.FLOTA_ADMIN_PASSWORD ?? null,
     apiToken: env.FLOTA_API_TOKEN ?? null,
     deviceCertificateSeconds: null,
+    dashboardUrl: toDashboardUrl(env),
   };
 }
 

@@ -35,27 +35,33 @@ async function findFirmware(rest: Rest): Promise<Firmware | undefined> {
   return firmwares.find((f) => f.version === version && f.fileName === fileName);
 }
 
-async function registerFirmware(rest: Rest): Promise<Firmware> {
-  const image = buildImage({ version, sizeBytes, selfTest: 'pass', seed: 1 });
+function registerFirmware(rest: Rest): Promise<Firmware> {
+  return registerImage(rest, {
+    version,
+    fileName,
+    name: 'Flota demo',
+    releaseNote: 'The demo firmware of a first start.',
+    image: buildImage({ version, sizeBytes, selfTest: 'pass', seed: 1 }),
+  });
+}
+
+/** The three steps by which a firmware gets in. Throws RestError (`firmware_exists` among others). */
+export async function registerImage(
+  rest: Rest,
+  {
+    image,
+    ...told
+  }: { version: string; fileName: string; name: string; releaseNote: string; image: Uint8Array },
+): Promise<Firmware> {
+  const { version, fileName } = told;
   const upload = await unwrap(rest.api.s3.presigned_upload.$post({ json: { version, fileName } }));
   const put = await fetch(upload.url, {
     method: 'PUT',
     headers: upload.headers,
     body: new Uint8Array(image),
   });
-  if (!put.ok) throw new Error(`the file store refused the demo firmware: ${put.status} ${await put.text()}`);
-  return unwrap(
-    rest.api.firmwares.metadata.$post({
-      json: {
-        version,
-        fileName,
-        s3Path: upload.s3Path,
-        releaseNote: 'The demo firmware of a first start.',
-        name: 'Flota demo',
-        hardware,
-      },
-    }),
-  );
+  if (!put.ok) throw new Error(`the file store refused ${fileName}: ${put.status} ${await put.text()}`);
+  return unwrap(rest.api.firmwares.metadata.$post({ json: { ...told, s3Path: upload.s3Path, hardware } }));
 }
 
 const pageSize = 1000;

@@ -16,6 +16,8 @@ const enrolledAtOnce = 4;
 
 export interface Fleet {
   devices: VirtualDevice[];
+  /** null: as fast as at the start. Without `bytesPerSecond` at the start there is nothing to slow down. */
+  setSpeed(id: string, bytesPerSecond: number | null): void;
   close(): Promise<void>;
 }
 
@@ -33,12 +35,15 @@ export async function startFleet(
   const ids = Array.from({ length: count }, (_, i) => `device-${String(i + 1).padStart(3, '0')}`);
   const waiting = ids.map((id, i) => ({ id, region: regions[i % 2]!, division: divisions[i % 3]! }));
   const devices: VirtualDevice[] = [];
+  const links = new Map<string, ThrottledNetwork>();
   const work = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const dir = join(dataDir, 'devices', next.id);
       mkdirSync(dir, { recursive: true, mode: 0o700 });
       await ensureDevice(rest, next.id, next.region, next.division);
       await ensureEnrolled(stack, rest, dir, next.id);
+      const network = bytesPerSecond ? new ThrottledNetwork(bytesPerSecond) : undefined;
+      if (network) links.set(next.id, network);
       devices.push(
         startDevice({
           id: next.id,
@@ -47,7 +52,7 @@ export async function startFleet(
           mqttUrl: stack.mqttUrl,
           trust: stack.trust,
           signingKeys: stack.signingKeys as { keys: object[] },
-          ...(bytesPerSecond && { network: new ThrottledNetwork(bytesPerSecond) }),
+          ...(network && { network }),
           ...deviceOptions,
         }),
       );
@@ -62,7 +67,8 @@ export async function startFleet(
     await close();
     throw error;
   }
-  return { devices, close };
+  const setSpeed = (id: string, rate: number | null) => links.get(id)?.setRate(rate ?? bytesPerSecond!);
+  return { devices, setSpeed, close };
 }
 
 async function ensurePlaces(

@@ -9,10 +9,14 @@ import { deployDemo, watch } from './demo.ts';
 import { startFleet } from './fleet.ts';
 import { createProgress, summarize } from './progress.ts';
 import { createRest } from './rest.ts';
+import { createShowRoutes } from './show/routes.ts';
+import { createShow } from './show/show.ts';
 import { startStack } from './stack.ts';
 
 /** A link as slow as a busy Wi-Fi, so that there is something to watch. */
 const demoBytesPerSecond = 512 * 1024;
+/** Whoever cuts a network to see what happens does not want to wait a minute for it. */
+const showTiming = { retryMaxMs: 2_000, reconnectMaxMs: 3_000 };
 // That the SDK will ask for a newer Node one day is news for who updates it, not for who starts Flota.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 
@@ -31,7 +35,8 @@ async function run(config: LocalConfig): Promise<number> {
   const logFile = createWriteStream(join(config.dataDir, 'flota.log'), { flags: 'a', mode: 0o600 });
   await new Promise<void>((resolve, reject) => logFile.once('open', () => resolve()).once('error', reject));
   const log = createLog('info', (line) => logFile.write(line));
-  const stack = await startStack(config, log);
+  const show = createShow();
+  const stack = await startStack(config, log, createShowRoutes(show));
   let fleet: Awaited<ReturnType<typeof startFleet>> | null = null;
   try {
     const rest = createRest(stack.url, stack.apiToken);
@@ -41,7 +46,9 @@ async function run(config: LocalConfig): Promise<number> {
     );
     fleet = await startFleet(stack, rest, config.dataDir, config.devices, {
       bytesPerSecond: demoBytesPerSecond,
+      timing: showTiming,
     });
+    show.attach(fleet, rest);
     say(`Devices:  ${config.devices} virtual devices are on`);
     if (config.demo && !interrupted.signal.aborted) {
       const ids = fleet.devices.map((device) => device.id).sort();

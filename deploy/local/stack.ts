@@ -10,12 +10,13 @@ import { openAuthority } from '#ca/authority.ts';
 import { connectAuthority } from '#ca/client.ts';
 import { issueKeyPair } from '#ca/key-pair.ts';
 import { createEmqxApi } from '#emqx/api.ts';
+import { createInspector } from '#emqx/inspect.ts';
 import { loadRules } from '#emqx/rules.ts';
 import { startBroker } from '#emqx/standin/broker.ts';
 import { connect } from '#webhook/db/connect.ts';
 import { createObjectStore, type ObjectStoreSettings } from '#webhook/firmware/objects.ts';
 import type { Log } from '#webhook/log.ts';
-import { startWebhook } from '#webhook/server.ts';
+import { startWebhook, type WebhookParts } from '#webhook/server.ts';
 import type { LocalConfig } from './config.ts';
 import { lockDataDirectory } from './data-lock.ts';
 import { loadSecrets } from './secrets.ts';
@@ -40,7 +41,11 @@ export interface Stack {
 const bucket = 'flota';
 
 /** Rejects with what stood in the way (DataDirectoryInUse, EADDRINUSE, EACCES …), after closing what had been started. */
-export async function startStack(config: LocalConfig, log: Log): Promise<Stack> {
+export async function startStack(
+  config: LocalConfig,
+  log: Log,
+  localRoutes?: WebhookParts['localRoutes'],
+): Promise<Stack> {
   const closers: (() => unknown)[] = [];
   const close = async () => {
     for (const end of closers.splice(0).reverse()) await end();
@@ -48,7 +53,7 @@ export async function startStack(config: LocalConfig, log: Log): Promise<Stack> 
   try {
     mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
     closers.push(lockDataDirectory(config.dataDir));
-    return { ...(await startParts(config, log, closers)), close };
+    return { ...(await startParts(config, log, closers, localRoutes)), close };
   } catch (error) {
     await close();
     throw error;
@@ -59,6 +64,7 @@ async function startParts(
   config: LocalConfig,
   log: Log,
   closers: (() => unknown)[],
+  localRoutes: WebhookParts['localRoutes'],
 ): Promise<Omit<Stack, 'close'>> {
   const { dataDir, host, ports } = config;
   const secrets = loadSecrets(dataDir);
@@ -146,6 +152,8 @@ async function startParts(
       database,
       objects,
       broker: createEmqxApi(emqx),
+      inspector: createInspector(emqx),
+      dashboardUrl: config.emqx && config.dashboardUrl,
       authority,
       signer: signing,
       trustedKeys: signing.publicKeys,
@@ -154,6 +162,7 @@ async function startParts(
       apiToken,
       publicUrl: config.publicUrl,
       consoleDir: existsSync(consoleDir) ? consoleDir : null,
+      ...(localRoutes && { localRoutes }),
     },
     { host, port: ports.http, internalPort, admin },
   );

@@ -7,6 +7,8 @@ import type { DeviceOptions } from '#firmware/virtual/options.ts';
 import { type LocalConfig, toLocalConfig } from './config.ts';
 import { type Fleet, startFleet } from './fleet.ts';
 import { createRest, type Rest } from './rest.ts';
+import { createShowRoutes } from './show/routes.ts';
+import { createShow } from './show/show.ts';
 import { type Stack, startStack } from './stack.ts';
 
 /** Every port is chosen by the system. */
@@ -31,7 +33,8 @@ export interface TestSystem {
 export async function startTestSystem(overrides: Partial<LocalConfig> = {}): Promise<TestSystem> {
   const dataDir = mkdtempSync(join(tmpdir(), 'flota-test-'));
   const config = toLocalConfig([], { ...freePorts, FLOTA_DATA: dataDir }) as LocalConfig;
-  const stack = await startStack({ ...config, ...overrides }, () => {});
+  const show = createShow();
+  const stack = await startStack({ ...config, ...overrides }, () => {}, createShowRoutes(show));
   const rest = createRest(stack.url, stack.apiToken);
   const fleets: Fleet[] = [];
   return {
@@ -40,6 +43,7 @@ export async function startTestSystem(overrides: Partial<LocalConfig> = {}): Pro
     rest,
     async start(count, options) {
       const fleet = await startFleet(stack, rest, dataDir, count, options);
+      show.attach(fleet, rest);
       fleets.push(fleet);
       return fleet;
     },

@@ -11,7 +11,7 @@ import { randomId } from './outbox.ts';
 import { Renewal } from './renewal.ts';
 import { Reporter } from './reporter.ts';
 import { Session } from './session.ts';
-import { type Boot, type BootReason, Slots } from './slots.ts';
+import { type Boot, type BootReason, Slots, type SlotView } from './slots.ts';
 import { Timers } from './timers.ts';
 import { UpdateRun } from './update-run.ts';
 
@@ -19,7 +19,10 @@ export interface AgentHooks {
   /** The device wants to start again; this life ends with it. */
   reboot(): void;
   changed(): void;
-  notice(event: 'online' | 'offline' | 'boot' | 'result' | 'renewed' | 'identify', detail?: unknown): void;
+  notice(
+    event: 'online' | 'offline' | 'boot' | 'asked' | 'result' | 'renewed' | 'identify',
+    detail?: unknown,
+  ): void;
 }
 
 /** One life of the device, from power-on to reset. What it keeps for the next is on its disk. */
@@ -124,6 +127,11 @@ export class Agent {
     return this.#slots;
   }
 
+  /** Null until the disk has been looked at. */
+  get slotView(): SlotView | null {
+    return this.#boot ? this.#slots.view : null;
+  }
+
   get network(): Network {
     return this.#network;
   }
@@ -197,8 +205,8 @@ export class Agent {
     this.#hooks.reboot();
   }
 
-  notice(event: 'identify'): void {
-    this.#hooks.notice(event);
+  notice(event: 'identify' | 'asked', detail?: unknown): void {
+    this.#hooks.notice(event, detail);
   }
 
   #guard(task: () => void): void {

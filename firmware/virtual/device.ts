@@ -4,6 +4,7 @@ import { Agent } from './agent.ts';
 import type { Stats } from './machine.ts';
 import { SwitchedNetwork } from './network.ts';
 import { type DeviceOptions, type Settings, toSettings } from './options.ts';
+import type { SlotView } from './slots.ts';
 
 export { DeviceFault, type DeviceOptions } from './options.ts';
 
@@ -24,6 +25,8 @@ export interface Snapshot {
   /** Connected to the broker and subscribed. */
   online: boolean;
   deployment: string | null;
+  /** Of the image that it is being given. */
+  version: string | null;
   attempt: number | null;
   receivedBytes: number;
   totalBytes: number;
@@ -31,6 +34,7 @@ export interface Snapshot {
   stats: Stats | null;
   /** Null until the first boot has measured its slot. */
   running: Running | null;
+  slots: SlotView | null;
   bootCount: number;
   /** Critical messages that nobody has acked yet. */
   outboxMessages: number;
@@ -42,6 +46,8 @@ export interface DeviceEvents {
   online: [];
   offline: [why: string];
   boot: [{ count: number; reason: string }];
+  /** A GET for these bytes of the image goes out; `to` is the one after the last. */
+  asked: [{ from: number; to: number }];
   result: [Record<string, unknown>];
   renewed: [];
   identify: [];
@@ -83,6 +89,7 @@ export class VirtualDevice extends EventEmitter<DeviceEvents> {
       state: this.#state === 'on' ? (agent?.onTrial ? 'testing' : (job?.stage ?? 'idle')) : this.#state,
       online: agent?.session.online ?? false,
       deployment: job?.deployment ?? null,
+      version: job?.manifest.version ?? null,
       attempt: job?.attempt ?? null,
       receivedBytes: job
         ? (run?.position.receivedBytes ?? agent?.journal.state.staged?.receivedBytes ?? 0)
@@ -91,6 +98,7 @@ export class VirtualDevice extends EventEmitter<DeviceEvents> {
       chunkBytes: run?.position.chunkBytes ?? job?.chunkBytes ?? 0,
       stats: job ? { ...(run?.position.stats ?? job.stats) } : null,
       running: boot?.running ?? null,
+      slots: agent?.slotView ?? null,
       bootCount: boot?.count ?? 0,
       outboxMessages: agent?.journal.outbox.length ?? 0,
       certificate: agent?.certificate ?? null,

@@ -29,6 +29,8 @@ export interface Download {
   write(offset: number, data: Buffer): void;
   /** Bytes before `receivedBytes` may be forgotten again until this is called. */
   checkpoint(): void;
+  /** Before every GET: the first byte asked for, and the one after the last. */
+  onRequest(from: number, to: number): void;
   /** After every piece of data. */
   onProgress(): void;
   /** The server takes the URL no longer: resolves when there is another, or when aborted. */
@@ -65,11 +67,13 @@ export async function download(input: Download): Promise<DeviceError | null> {
   while (position.receivedBytes < size && !signal.aborted) {
     const from = position.receivedBytes;
     const startedAt = tick();
+    const to = Math.min(size, from + position.chunkBytes);
+    input.onRequest(from, to);
     const end = await fetchRange({
       url: input.url(),
       agent: input.agent,
       from,
-      to: Math.min(size, from + position.chunkBytes),
+      to,
       size,
       rangeless,
       stallMs: timing.stallMs,

@@ -39,6 +39,14 @@ export interface Boot {
   rollback: DeviceError | null;
 }
 
+/** Versions by slot; what runs is in `active`, what a rollback goes back to in `confirmed`. */
+export interface SlotView {
+  active: Slot;
+  confirmed: Slot;
+  a: string | null;
+  b: string | null;
+}
+
 /** Why an installation stopped. Disk faults and lost power come as themselves. */
 export class InstallFault extends Error {
   readonly error: DeviceError;
@@ -64,6 +72,11 @@ export class Slots {
     this.#component = component;
     const stored = disk.readText(recordFile);
     this.#record = stored ? (JSON.parse(stored) as BootRecord) : installFactoryImage(disk);
+  }
+
+  get view(): SlotView {
+    const { active, confirmed, images } = this.#record;
+    return { active, confirmed, a: images.a?.version ?? null, b: images.b?.version ?? null };
   }
 
   /** What the bootloader does: counts the boot, ends a trial that had its chances, and measures the active slot. */

@@ -4,7 +4,7 @@ import { type Network, plainNetwork } from './network.ts';
 /** A slow link: what all of a device's connections receive together comes at so many bytes a second. */
 export class ThrottledNetwork implements Network {
   readonly #inner: Network;
-  readonly #bytesPerSecond: number;
+  #bytesPerSecond: number;
   /** When the link is free for the next piece, ms since 1970. */
   #freeAt = 0;
 
@@ -13,14 +13,20 @@ export class ThrottledNetwork implements Network {
     this.#inner = inner;
   }
 
+  /** From now on, also for connections that are open. */
+  setRate(bytesPerSecond: number): void {
+    this.#bytesPerSecond = bytesPerSecond;
+    this.#freeAt = Math.min(this.#freeAt, Date.now());
+  }
+
   dial(target: { host: string; port: number }): Duplex {
     const inner = this.#inner.dial(target);
-    const pieceBytes = Math.max(1024, Math.floor(this.#bytesPerSecond / 50));
     let timer: NodeJS.Timeout | undefined;
     let ended = false;
     const deliver = (): void => {
       timer = undefined;
       if (outer.destroyed) return;
+      const pieceBytes = Math.max(1024, Math.floor(this.#bytesPerSecond / 50));
       const piece = (inner.read(Math.min(pieceBytes, inner.readableLength)) ?? inner.read()) as Buffer | null;
       if (!piece) {
         inner.once('readable', deliver);

@@ -99,6 +99,7 @@ export class UpdateRun {
         if (agent.journal.state.job?.stage === 'accepted') agent.apply({ type: 'receiving' });
       },
       checkpoint: () => this.checkpoint(),
+      onRequest: (from, to) => agent.notice('asked', { from, to }),
       onProgress: () => {
         this.#report();
         agent.changed();
