@@ -7,8 +7,8 @@ import type { App } from '#webhook/app.ts';
 import { createSessionFetch } from './http.ts';
 import { askLogin, type User } from './session.ts';
 
-type Routes = ReturnType<typeof hc<App>>['api'];
-type Body<Route> = InferRequestType<Route> extends { json: infer T } ? T : never;
+export type Routes = ReturnType<typeof hc<App>>['api'];
+export type Body<Route> = InferRequestType<Route> extends { json: infer T } ? T : never;
 /** Lists answer a page when `limit` is given, and the console always gives it. */
 type PageOf<Route> = Extract<InferResponseType<Route, 200>, { total: number }>;
 
@@ -68,32 +68,41 @@ function pathWith(path: string, query: Query = {}): string {
   return text ? `${path}?${text}` : path;
 }
 
-const part = encodeURIComponent;
+export const part = encodeURIComponent;
 
-async function get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> {
+export async function get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> {
   const response = await sessionFetch(pathWith(path, query), { signal: signal ?? null });
   return (await response.json()) as T;
 }
 
-async function post<T>(path: string, body?: unknown, signal?: AbortSignal, send = sessionFetch): Promise<T> {
-  const response = await send(path, {
-    method: 'POST',
-    headers: body === undefined ? {} : { 'content-type': 'application/json' },
-    body: body === undefined ? null : JSON.stringify(body),
+export async function send<T>(
+  method: 'POST' | 'PATCH' | 'DELETE',
+  path: string,
+  body?: unknown,
+  options: { signal?: AbortSignal | undefined; type?: string; by?: typeof sessionFetch } = {},
+): Promise<T> {
+  const { signal, type = 'application/json', by = sessionFetch } = options;
+  const response = await by(path, {
+    method,
+    headers: body === undefined ? {} : { 'content-type': type },
+    body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
     signal: signal ?? null,
   });
   return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
-type Paging = { limit: number; offset?: number };
+const post = <T>(path: string, body?: unknown, signal?: AbortSignal) =>
+  send<T>('POST', path, body, { signal });
+
+export type Paging = { limit: number; offset?: number };
 export type DeviceFilter = { search?: string; region?: string; division?: string; hardware?: string };
 
 export type CertificateFilter = { search?: string; status?: string; expiresWithinDays?: string };
 
 export const api = {
   login: (email: string, password: string) =>
-    post<User>('/api/login', { email, password }, undefined, plainFetch),
-  logout: () => post<void>('/api/logout', undefined, undefined, plainFetch),
+    send<User>('POST', '/api/login', { email, password }, { by: plainFetch }),
+  logout: () => send<void>('POST', '/api/logout', undefined, { by: plainFetch }),
   me: () => get<User>('/api/me'),
 
   listFirmwares: (query: Paging & { search?: string }, signal?: AbortSignal) =>

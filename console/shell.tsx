@@ -6,7 +6,7 @@ import { liveStatus, startLive } from './live.ts';
 import { Login } from './pages/login.tsx';
 import { Mark } from './parts/mark.tsx';
 import { Glyph } from './parts/state.tsx';
-import { loginWanted, setUser, user } from './session.ts';
+import { loginWanted, may, setUser, user } from './session.ts';
 
 const statusGlyphs = {
   open: 'M6 3.5a2.5 2.5 0 1 0 0 5a2.5 2.5 0 1 0 0-5',
@@ -65,6 +65,7 @@ function TopEnd(): JSX.Element {
 export function Shell(props: RouteSectionProps): JSX.Element {
   const location = useLocation();
   let main!: HTMLElement;
+  let nav!: HTMLElement;
 
   // When the server cannot be reached at first, the pages say so; the stream's first opening makes good for it.
   const recallUser = () => api.me().then(setUser, () => {});
@@ -75,6 +76,11 @@ export function Shell(props: RouteSectionProps): JSX.Element {
   createEffect(() => {
     document.documentElement.lang = language();
   });
+  createEffect(
+    on([() => location.pathname, user], () =>
+      nav.querySelector('.active')?.scrollIntoView({ block: 'nearest', inline: 'center' }),
+    ),
+  );
   // Keyboard and screen-reader users land in the new page, not on the link they left.
   createEffect(
     on(
@@ -94,11 +100,18 @@ export function Shell(props: RouteSectionProps): JSX.Element {
           <A class="mark" href="/" activeClass="" inactiveClass="">
             <Mark />
           </A>
-          <nav class="nav" aria-label={t('nav.label')}>
+          <nav class="nav" aria-label={t('nav.label')} ref={nav}>
+            <A href="/" end>
+              {t('nav.overview')}
+            </A>
             <A href="/firmware">{t('nav.firmware')}</A>
             <A href="/deployments">{t('nav.deployments')}</A>
             <A href="/devices">{t('nav.devices')}</A>
             <A href="/certificates">{t('nav.certificates')}</A>
+            <A href="/system">{t('nav.system')}</A>
+            <Show when={user()?.show && may('admin')}>
+              <A href="/show">{t('nav.show')}</A>
+            </Show>
           </nav>
           <TopEnd />
         </div>

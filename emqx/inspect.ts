@@ -56,28 +56,13 @@ export interface Inspection {
   drift: DriftReading[] | null;
 }
 export interface Inspector {
-  /** Throws EmqxError: the broker is away, refuses the key, or is no EMQX 5.8. Answers are shared for a moment. */
+  /** Throws EmqxError: the broker is away, refuses the key, or is no EMQX 5.8. */
   inspect(): Promise<Inspection>;
 }
 
-const sharedForMs = 2_000;
-
 /** `dir`: of the rule files; undefined: emqx/rules. */
 export function createInspector(api: EmqxApiOptions, dir?: string): Inspector {
-  let latest: Promise<Inspection> | null = null;
-  let at = 0;
-  return {
-    inspect() {
-      if (latest && Date.now() - at < sharedForMs) return latest;
-      at = Date.now();
-      const looking = look(api, dir).finally(() => {
-        // A slow answer counts from when it has come.
-        if (latest === looking) at = Date.now();
-      });
-      latest = looking;
-      return looking;
-    },
-  };
+  return { inspect: () => look(api, dir) };
 }
 
 async function look(api: EmqxApiOptions, dir: string | undefined): Promise<Inspection> {

@@ -20,6 +20,7 @@ import { certificateRoutes } from './certificates/routes.ts';
 import type { Context } from './context.ts';
 import { isUnavailable, isUnstorableText } from './db/connect.ts';
 import { deploymentRoutes } from './deployments/routes.ts';
+import { moveRoutes } from './devices/move-routes.ts';
 import { placeRoutes } from './devices/place-routes.ts';
 import { deviceRoutes } from './devices/routes.ts';
 import { writeDocs } from './docs/page.ts';
@@ -105,6 +106,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', certificateRoutes(context))
     .route('/', auditRoutes(context))
     .route('/', liveRoutes(context))
+    .route('/', moveRoutes(context))
     .route('/', overviewRoutes(context))
     .route('/', brokerRoutes(context))
     .doc31('/api/openapi.json', documentInfo);

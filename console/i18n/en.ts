@@ -1,3 +1,5 @@
+import { adminEn } from './admin-en.ts';
+
 export const en = {
   'nav.label': 'Main',
   'nav.firmware': 'Firmware',
@@ -328,4 +330,14 @@ export const en = {
   'revocation.cessationOfOperation': 'Out of service',
   'revocation.privilegeWithdrawn': 'Permission withdrawn',
   'error.already_revoked': 'This certificate has been revoked already.',
+  'common.filters': 'Filters',
+  'common.noMatch': 'Nothing matches',
+  'common.save': 'Save',
+  'allowed.title': 'This is not for your role',
+  'allowed.lead': 'It takes the role {needed}; yours is {yours}. An administrator can change that.',
+  'role.viewer': 'viewer',
+  'role.operator': 'operator',
+  'role.admin': 'administrator',
+  'error.name_taken': 'This name is taken.',
+  ...adminEn,
 } as const;

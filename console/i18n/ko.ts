@@ -1,3 +1,4 @@
+import { adminKo } from './admin-ko.ts';
 import type { en } from './en.ts';
 
 export const ko: Record<keyof typeof en, string> = {
@@ -330,4 +331,14 @@ export const ko: Record<keyof typeof en, string> = {
   'revocation.cessationOfOperation': '운영 종료',
   'revocation.privilegeWithdrawn': '권한 철회',
   'error.already_revoked': '이 인증서는 이미 폐기되었습니다.',
+  'common.filters': '필터',
+  'common.noMatch': '맞는 항목이 없습니다',
+  'common.save': '저장',
+  'allowed.title': '이 역할로는 할 수 없습니다',
+  'allowed.lead': '{needed} 역할이 필요합니다. 현재 역할은 {yours}이며, 관리자가 바꿀 수 있습니다.',
+  'role.viewer': '조회자',
+  'role.operator': '운영자',
+  'role.admin': '관리자',
+  'error.name_taken': '이미 쓰이는 이름입니다.',
+  ...adminKo,
 };

@@ -35,6 +35,8 @@ export interface Stack {
   admin: { email: string; password: string };
   apiToken: string;
   webhookToken: string;
+  /** The broker's HTTP API. */
+  emqx: { url: string; key: string; secret: string };
   close(): Promise<void>;
 }
 
@@ -176,6 +178,7 @@ async function startParts(
     admin,
     apiToken,
     webhookToken,
+    emqx,
   };
 }
 

@@ -1,5 +1,6 @@
 import { and, asc, count, desc, eq, gt, gte, lt, sql } from 'drizzle-orm';
 import type { Db } from '../db/connect.ts';
+import { announce } from '../live/live.ts';
 import { genesis, type Head, hashOf, type Verdict, Verifier } from './chain.ts';
 import { auditLog } from './table.ts';
 
@@ -24,6 +25,7 @@ export async function record(
   const detail = entry.detail ? (JSON.parse(JSON.stringify(entry.detail)) as typeof entry.detail) : null;
   const row = { ...entry, detail, id: (last?.id ?? 0) + 1, at: new Date() };
   await tx.insert(auditLog).values({ ...row, hash: hashOf(last?.hash ?? genesis, row) });
+  await announce(tx, 'audit', entry.action.split('.')[0]!);
 }
 
 export interface AuditFilter {

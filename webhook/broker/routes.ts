@@ -3,6 +3,7 @@ import { EmqxError, type EmqxErrorCode } from '#emqx/api.ts';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { access, answer, createRouter, problems } from '../http.ts';
+import { share } from '../shared.ts';
 
 const counts = z.record(z.string(), z.number());
 const lost = z.array(z.object({ why: z.string(), count: z.number() }));
@@ -55,10 +56,17 @@ const broker = createRoute({
 });
 
 export function brokerRoutes({ inspector, dashboardUrl = null }: Context) {
+  // Each look is some twenty calls.
+  const look =
+    inspector &&
+    share(
+      () => inspector.inspect(),
+      () => 2_000,
+    );
   return createRouter().openapi(broker, async (c) => {
-    if (!inspector) throw new AppError('broker_unavailable', 'This copy was not told how to ask the broker.');
+    if (!look) throw new AppError('broker_unavailable', 'This copy was not told how to ask the broker.');
     try {
-      return c.json({ state: 'here' as const, dashboardUrl, ...(await inspector.inspect()) }, 200);
+      return c.json({ state: 'here' as const, dashboardUrl, ...(await look()) }, 200);
     } catch (error) {
       if (!(error instanceof EmqxError)) throw error;
       return c.json({ state: 'away' as const, dashboardUrl, code: error.code, reason: error.message }, 200);

@@ -3,6 +3,7 @@ import { brokerEventSchema } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import type { Db } from '../db/connect.ts';
 import { AppError } from '../errors.ts';
+import { announce } from '../live/live.ts';
 import { classify, type Reject } from './classify.ts';
 import type { Ingest } from './ingest.ts';
 import { deadLetters } from './table.ts';
@@ -29,6 +30,7 @@ export async function bury(db: Db, letters: DeadLetter[]): Promise<void> {
       body: clean(l.body),
     })),
   );
+  await announce(db, 'dead_letter', 'new');
 }
 
 const columns = {

@@ -3,10 +3,11 @@
  * reaches the consoles of every copy; hints about the same thing are merged for a quarter of a second.
  */
 import { sql } from 'drizzle-orm';
-import type { Database } from '../db/connect.ts';
+import type { Database, Db } from '../db/connect.ts';
 import type { Log } from '../log.ts';
 
-export type LiveKind = 'deployment' | 'device' | 'firmware';
+/** `audit`: somebody did something; its id is what to, as the action's first word (`user`, `regions`). */
+export type LiveKind = 'deployment' | 'device' | 'firmware' | 'audit' | 'dead_letter';
 export interface Change {
   kind: LiveKind;
   id: string;
@@ -24,6 +25,11 @@ const channel = 'flota_live';
 const mergeMs = 250;
 /** NOTIFY takes less than 8,000 bytes; an id takes at most 64 and its quotes. */
 const idsPerNotice = 80;
+
+/** Tells when the transaction commits, and nobody when it does not: for what is written deep inside one. */
+export async function announce(tx: Db, kind: LiveKind, id: string): Promise<void> {
+  await tx.execute(sql`select pg_notify(${channel}, ${JSON.stringify({ kind, ids: [id] })})`);
+}
 
 export async function openLive(database: Database, log: Log): Promise<Live> {
   const listeners = new Set<(change: Change) => void>();

@@ -9,7 +9,7 @@ const live = createRoute({
   method: 'get',
   path: '/api/live',
   ...access('viewer'),
-  summary: 'Hints that a deployment, device or firmware has changed (text/event-stream)',
+  summary: 'Hints that a deployment, device, firmware or something else has changed (text/event-stream)',
   responses: {
     200: { description: 'Events `changed` with {kind, id}: fetch that thing again' },
     ...problems,

@@ -58,6 +58,8 @@ export interface ShowDevice {
   version: string | null;
   outcome: 'under_way' | 'updated' | 'rolled_back' | 'failed' | 'cancelled' | null;
   cells: string;
+  /** Its digest is the promised one. */
+  verified: boolean;
   totalBytes: number;
   receivedBytes: number;
   /** That came a second time. */

@@ -19,12 +19,15 @@ export class Tracker {
   #job = '';
   #outcome: ShowDevice['outcome'] = null;
   #version: string | null = null;
+  #verified = false;
   #stats = { againBytes: 0, resumes: 0 };
   #slots: ShowDevice['slots'] = null;
   #notes: Note[] = [];
   #networkUntil = 0;
   #powerUntil = 0;
+  /** Its download broke off, and no byte has come since. */
   #broke = false;
+  #askedFrom = 0;
   readonly #changed: () => void;
 
   /** `changed` is called often; it must only take note. */
@@ -34,8 +37,7 @@ export class Tracker {
     device.on('change', () => this.#look());
     device.on('asked', ({ from, to }) => {
       this.#look();
-      if (this.#broke && from > 0) this.note({ code: 'resumed', bytes: from });
-      this.#broke = false;
+      this.#askedFrom = from;
       this.#map?.asked(from, to);
       changed();
     });
@@ -67,7 +69,7 @@ export class Tracker {
   view(): ShowDevice {
     const { id, state, online } = this.device.snapshot();
     const now = Date.now();
-    const reached = now >= this.#networkUntil && state !== 'off' && state !== 'booting';
+    const reached = this.#isReached(state);
     return {
       id,
       state,
@@ -78,12 +80,17 @@ export class Tracker {
       version: this.#version,
       outcome: this.#outcome,
       cells: this.#map?.cells(reached && this.#outcome === 'under_way') ?? nothing,
+      verified: this.#verified,
       totalBytes: this.#map?.size ?? 0,
       receivedBytes: this.#map?.receivedBytes ?? 0,
       ...this.#stats,
       slots: this.#slots,
       notes: this.#notes,
     };
+  }
+
+  #isReached(state: ShowDevice['state']): boolean {
+    return Date.now() >= this.#networkUntil && state !== 'off' && state !== 'booting';
   }
 
   #look(): void {
@@ -97,11 +104,18 @@ export class Tracker {
         this.#map = new ChunkMap(seen.totalBytes);
         this.#stats = { againBytes: 0, resumes: 0 };
         this.#broke = false;
+        this.#verified = false;
       }
       this.#outcome = 'under_way';
       this.#version = seen.version;
-      const whole = ['verifying', 'installing', 'rebooting', 'testing'].includes(seen.state);
+      if (['installing', 'rebooting', 'testing'].includes(seen.state)) this.#verified = true;
+      const whole = this.#verified || seen.state === 'verifying';
       this.#map?.received(whole ? seen.totalBytes : seen.receivedBytes);
+      if (this.#broke && seen.receivedBytes > this.#askedFrom && this.#isReached(seen.state)) {
+        this.#broke = false;
+        // A request that breaks before its first byte asks from the same place again.
+        if (this.#askedFrom > 0) this.note({ code: 'resumed', bytes: this.#askedFrom });
+      }
       if (seen.stats) this.#stats = { againBytes: seen.stats.redownloadedBytes, resumes: seen.stats.resumes };
     } else if (seen.state === 'idle' && this.#outcome === 'under_way') {
       // Unless a result follows, which then says how it ended.

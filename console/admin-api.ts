@@ -1,0 +1,57 @@
+/** The REST API as far as the overview, the pages about the system and the show use it; see api.ts. */
+import type { InferResponseType } from 'hono/client';
+import { type Body, get, type Page, type Paging, part, type Routes, send } from './api.ts';
+import type { ShowAct, ShowDeployment, ShowDevice, ShowImage } from './pages/show/wire.ts';
+
+export type Overview = InferResponseType<Routes['overview']['$get'], 200>;
+export type Broker = InferResponseType<Routes['broker']['$get'], 200>;
+export type BrokerHere = Extract<Broker, { state: 'here' }>;
+export type Place = InferResponseType<Routes['regions']['$post'], 201>;
+export type PlaceKind = 'regions' | 'divisions';
+export type Account = InferResponseType<Routes['users']['$get'], 200>[number];
+export type NewAccount = Body<Routes['users']['$post']>;
+export type AccountChange = Body<Routes['users'][':id']['$patch']>;
+export type ApiToken = InferResponseType<Routes['tokens']['$get'], 200>[number];
+export type NewApiToken = Body<Routes['tokens']['$post']>;
+export type AuditEntry = InferResponseType<Routes['audit']['$get'], 200>['items'][number];
+export type Verdict = InferResponseType<Routes['audit']['verification']['$get'], 200>;
+export type DeadLetter = InferResponseType<Routes['dead_letters']['$get'], 200>['items'][number];
+export type DeadLetterWhole = InferResponseType<Routes['dead_letters'][':id']['$get'], 200>;
+export type Replayed = InferResponseType<Routes['dead_letters'][':id']['replay']['$post'], 200>;
+
+export const adminApi = {
+  getOverview: (signal?: AbortSignal) => get<Overview>('/api/overview', undefined, signal),
+  getBroker: (signal?: AbortSignal) => get<Broker>('/api/broker', undefined, signal),
+
+  listPlaces: (kind: PlaceKind, signal?: AbortSignal) => get<Place[]>(`/api/${kind}`, undefined, signal),
+  createPlace: (kind: PlaceKind, name: string) => send<Place>('POST', `/api/${kind}`, { name }),
+  renamePlace: (kind: PlaceKind, id: string, name: string) =>
+    send<Place>('PATCH', `/api/${kind}/${part(id)}`, { name }),
+  moveDevices: (kind: PlaceKind, from: string, to: string | null) =>
+    send<{ devices: number }>('POST', `/api/${kind}/${part(from)}/move_devices`, { to }),
+  deletePlace: (kind: PlaceKind, id: string) => send<void>('DELETE', `/api/${kind}/${part(id)}`),
+
+  listAccounts: (signal?: AbortSignal) => get<Account[]>('/api/users', undefined, signal),
+  createAccount: (body: NewAccount) => send<Account>('POST', '/api/users', body),
+  changeAccount: (id: string, body: AccountChange) => send<Account>('PATCH', `/api/users/${part(id)}`, body),
+  listApiTokens: (signal?: AbortSignal) => get<ApiToken[]>('/api/tokens', undefined, signal),
+  createApiToken: (body: NewApiToken) =>
+    send<{ secret: string; token: ApiToken }>('POST', '/api/tokens', body),
+  revokeApiToken: (id: string) => send<void>('DELETE', `/api/tokens/${part(id)}`),
+
+  listAudit: (query: Paging & { actor?: string; action?: string; subject?: string }, signal?: AbortSignal) =>
+    get<Page<AuditEntry>>('/api/audit', query, signal),
+  verifyAudit: (signal?: AbortSignal) => get<Verdict>('/api/audit/verification', undefined, signal),
+
+  listDeadLetters: (query: Paging & { code?: string; clientId?: string }, signal?: AbortSignal) =>
+    get<Page<DeadLetter>>('/api/dead_letters', query, signal),
+  getDeadLetter: (id: number, signal?: AbortSignal) =>
+    get<DeadLetterWhole>(`/api/dead_letters/${id}`, undefined, signal),
+  replayDeadLetter: (id: number) => send<Replayed>('POST', `/api/dead_letters/${id}/replay`),
+  deleteDeadLetter: (id: number) => send<void>('DELETE', `/api/dead_letters/${id}`),
+
+  getShow: (signal?: AbortSignal) => get<{ devices: ShowDevice[] }>('/api/show', undefined, signal),
+  actOnDevices: (act: ShowAct, devices: string[], forMs: number) =>
+    send<{ devices: number }>('POST', '/api/show/act', { act, devices, forMs }),
+  deployShow: (image: ShowImage) => send<ShowDeployment>('POST', '/api/show/deploy', { image }),
+};

@@ -1,0 +1,164 @@
+import { createMemo, type JSX, Match, Show, Switch } from 'solid-js';
+import { type AuditEntry, adminApi, type Verdict } from '../../admin-api.ts';
+import { t, tMaybe } from '../../i18n/i18n.ts';
+import { createList } from '../../list.ts';
+import { createLoad } from '../../load.ts';
+import { Allowed } from '../../parts/allowed.tsx';
+import { type Column, DataTable } from '../../parts/data-table.tsx';
+import { Paged } from '../../parts/loaded.tsx';
+import { Empty, Problem } from '../../parts/notes.tsx';
+import { Head } from '../../parts/page.tsx';
+import { SearchField } from '../../parts/search-field.tsx';
+import { Select } from '../../parts/select.tsx';
+import { Glyph } from '../../parts/state.tsx';
+import { When } from '../../parts/time.tsx';
+import { auditActions } from './audit-actions.ts';
+
+const shownOfMany = 3;
+
+function valueText(value: unknown): string {
+  if (Array.isArray(value)) {
+    const shown = value.slice(0, shownOfMany).map(valueText).join(', ');
+    return value.length > shownOfMany ? `${shown}, … (${value.length})` : shown;
+  }
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+const detailOf = (entry: AuditEntry): string =>
+  Object.entries(entry.detail ?? {})
+    .filter(([, value]) => value !== null && !(Array.isArray(value) && value.length === 0))
+    .map(([name, value]) => `${name}: ${valueText(value)}`)
+    .join(' · ');
+
+const actionWord = (action: string): string => tMaybe(`audit.${action}`) ?? action;
+
+const describe = (): Column<AuditEntry>[] => [
+  { head: '#', class: 'num wide soft', cell: (entry) => entry.id },
+  { head: t('audit.at'), class: 'tight soft', cell: (entry) => <When at={entry.at} /> },
+  { head: t('audit.actor'), class: 'clip', cell: (entry) => <strong>{entry.actor}</strong> },
+  {
+    head: t('audit.action'),
+    cell: (entry) => <span title={entry.action}>{actionWord(entry.action)}</span>,
+  },
+  {
+    head: t('audit.detail'),
+    class: 'mid soft small detail',
+    cell: (entry) => (
+      <>
+        <code>{entry.subject}</code> {detailOf(entry)}
+      </>
+    ),
+  },
+];
+
+/** Whether the hash chain over all entries holds. */
+function Chain(props: { verdict: Verdict }): JSX.Element {
+  return (
+    <Switch>
+      <Match when={props.verdict.valid}>
+        <span class="state tone-good" data-testid="chain">
+          <Glyph path="M1.5 6.5 4.5 9.5 10.5 2.5" />
+          <span class="word">{t('audit.holds', { n: props.verdict.entries })}</span>
+        </span>
+        <Show when={props.verdict.head}>
+          {(head) => (
+            <span class="small head-hash">
+              {t('audit.head')}{' '}
+              <code>
+                {head().id}:{head().hash}
+              </code>
+            </span>
+          )}
+        </Show>
+      </Match>
+      <Match when={props.verdict.broken}>
+        {(broken) => (
+          <span class="state tone-bad" role="alert" data-testid="chain">
+            <Glyph path="M6 1.5 11 10.5H1zM6 5v2.5M6 9h.01" />
+            <span class="word">{t('audit.broken', { id: broken().id, reason: broken().reason })}</span>
+          </span>
+        )}
+      </Match>
+    </Switch>
+  );
+}
+
+function Audit(): JSX.Element {
+  const list = createList({
+    filters: ['actor', 'action', 'subject'],
+    fetch: adminApi.listAudit,
+    live: 'audit',
+  });
+  const verdict = createLoad(
+    () => true,
+    (_, signal) => adminApi.verifyAudit(signal),
+  );
+  const columns = createMemo(describe);
+  return (
+    <>
+      <Head
+        title={t('audit.title')}
+        lead={
+          <Show when={verdict.data} fallback={t('audit.checking')}>
+            {(data) => <Chain verdict={data()} />}
+          </Show>
+        }
+        actions={
+          <button type="button" class="button" disabled={verdict.loading} onClick={verdict.refetch}>
+            {t('audit.verify')}
+          </button>
+        }
+      />
+      <Problem error={verdict.error} retry={verdict.refetch} />
+      <search class="tools" aria-label={t('common.filters')}>
+        <SearchField
+          main
+          label={t('audit.byActor')}
+          value={list.value('actor')}
+          onSearch={(actor) => list.set({ actor })}
+        />
+        <Select
+          label={t('audit.action')}
+          all={t('audit.anyAction')}
+          options={auditActions.map((action) => ({ value: action, label: actionWord(action) }))}
+          value={list.value('action')}
+          onChange={(action) => list.set({ action })}
+        />
+        <SearchField
+          label={t('audit.bySubject')}
+          value={list.value('subject')}
+          onSearch={(subject) => list.set({ subject })}
+        />
+        <Show when={list.narrowed()}>
+          <button type="button" class="plain link" onClick={list.clear}>
+            {t('common.clear')}
+          </button>
+        </Show>
+      </search>
+      <Paged
+        load={list.load}
+        page={list.page()}
+        pageSize={list.pageSize}
+        onPage={list.goTo}
+        empty={<Empty title={t('common.noMatch')} lead={t('audit.exact')} />}
+      >
+        {(items) => (
+          <DataTable
+            caption={t('audit.title')}
+            columns={columns()}
+            rows={items()}
+            stale={list.load.loading}
+          />
+        )}
+      </Paged>
+    </>
+  );
+}
+
+export default function AuditPage(): JSX.Element {
+  return (
+    <Allowed to="admin" page>
+      <Audit />
+    </Allowed>
+  );
+}

@@ -1,0 +1,98 @@
+import { createMemo, createSignal, type JSX, Show } from 'solid-js';
+import { adminApi, type DeadLetter } from '../../admin-api.ts';
+import { formatBytes } from '../../format.ts';
+import { language, t } from '../../i18n/i18n.ts';
+import { createList } from '../../list.ts';
+import { type Column, DataTable } from '../../parts/data-table.tsx';
+import { Paged } from '../../parts/loaded.tsx';
+import { Empty } from '../../parts/notes.tsx';
+import { Head } from '../../parts/page.tsx';
+import { SearchField } from '../../parts/search-field.tsx';
+import { Ago } from '../../parts/time.tsx';
+import { Letter } from './dead-letter.tsx';
+import { codeWord } from './letter-words.ts';
+
+const describe = (open: (letter: DeadLetter) => void): Column<DeadLetter>[] => [
+  {
+    head: t('letters.what'),
+    cell: (letter) => (
+      <>
+        <button type="button" class="plain row-open" onClick={() => open(letter)}>
+          {codeWord(letter.code)}
+        </button>
+        <p class="small soft">{letter.detail}</p>
+      </>
+    ),
+  },
+  { head: t('letters.from'), class: 'clip', cell: (letter) => letter.clientId ?? '–' },
+  { head: t('letters.topic'), class: 'mid clip soft', cell: (letter) => <code>{letter.topic ?? '–'}</code> },
+  {
+    head: t('firmware.size'),
+    class: 'num wide soft',
+    cell: (letter) => formatBytes(language(), letter.bytes),
+  },
+  { head: t('letters.at'), class: 'tight soft', cell: (letter) => <Ago at={letter.receivedAt} /> },
+];
+
+/** What devices said and nobody could handle. */
+export default function DeadLettersPage(): JSX.Element {
+  const [open, setOpen] = createSignal<DeadLetter>();
+  const list = createList({
+    filters: ['clientId'],
+    fetch: adminApi.listDeadLetters,
+    live: 'dead_letter',
+  });
+  const columns = createMemo(() => describe(setOpen));
+  return (
+    <>
+      <Head title={t('letters.title')} lead={t('letters.lead')} />
+      <search class="tools" aria-label={t('common.filters')}>
+        <SearchField
+          main
+          label={t('letters.byDevice')}
+          value={list.value('clientId')}
+          onSearch={(clientId) => list.set({ clientId })}
+        />
+        <Show when={list.narrowed()}>
+          <button type="button" class="plain link" onClick={list.clear}>
+            {t('common.clear')}
+          </button>
+        </Show>
+      </search>
+      <Paged
+        load={list.load}
+        page={list.page()}
+        pageSize={list.pageSize}
+        onPage={list.goTo}
+        empty={
+          <Show
+            when={list.narrowed()}
+            fallback={<Empty title={t('letters.empty')} lead={t('letters.emptyLead')} />}
+          >
+            <Empty title={t('common.noMatch')} lead={t('letters.exact')} />
+          </Show>
+        }
+      >
+        {(items) => (
+          <DataTable
+            caption={t('letters.title')}
+            columns={columns()}
+            rows={items()}
+            stale={list.load.loading}
+          />
+        )}
+      </Paged>
+      <Show when={open()} keyed>
+        {(letter) => (
+          <Letter
+            id={letter.id}
+            onClose={() => {
+              setOpen(undefined);
+              list.load.refetch();
+            }}
+          />
+        )}
+      </Show>
+    </>
+  );
+}

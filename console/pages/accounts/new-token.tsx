@@ -1,0 +1,78 @@
+import { createSignal, type JSX, Show } from 'solid-js';
+import { adminApi } from '../../admin-api.ts';
+import { t } from '../../i18n/i18n.ts';
+import { Dialog } from '../../parts/dialog.tsx';
+import { Copied } from '../../parts/digest.tsx';
+import { FormDialog } from '../../parts/form-dialog.tsx';
+import { SelectField } from '../../parts/select-field.tsx';
+import { TextField } from '../../parts/text-field.tsx';
+import type { Role } from '../../session.ts';
+import { RoleField } from './role-field.tsx';
+
+const lifetimes = [30, 90, 365];
+const dayMs = 86_400_000;
+
+/** Makes an API token and shows its secret, this once. */
+export function NewToken(props: { onClose: () => void }): JSX.Element {
+  const [secret, setSecret] = createSignal<string>();
+  const [days, setDays] = createSignal('90');
+  const create = async (fields: FormData) => {
+    const made = await adminApi.createApiToken({
+      name: String(fields.get('name')).trim(),
+      role: fields.get('role') as Role,
+      expiresAt: days() ? new Date(Date.now() + Number(days()) * dayMs).toISOString() : null,
+    });
+    setSecret(made.secret);
+  };
+  return (
+    <Show
+      when={secret()}
+      fallback={
+        <FormDialog
+          title={t('tokens.add')}
+          act={create}
+          actLabel={t('tokens.create')}
+          onClose={() => secret() || props.onClose()}
+        >
+          <TextField
+            name="name"
+            label={t('tokens.name')}
+            hint={t('tokens.nameHint')}
+            maxLength={100}
+            required
+          />
+          <RoleField value="operator" />
+          <SelectField
+            name="days"
+            label={t('tokens.expires')}
+            all={t('common.never')}
+            options={lifetimes.map((n) => ({ value: String(n), label: t('tokens.days', { n }) }))}
+            value={days()}
+            onChange={setDays}
+          />
+        </FormDialog>
+      }
+    >
+      {(text) => (
+        <Dialog title={t('tokens.made')} onClose={props.onClose}>
+          {(close) => (
+            <>
+              <p class="prose">{t('tokens.once')}</p>
+              <p>
+                <code class="digest" data-testid="secret">
+                  {text()}
+                </code>{' '}
+                <Copied text={text()} />
+              </p>
+              <div class="actions">
+                <button type="button" class="button primary" onClick={close}>
+                  {t('token.close')}
+                </button>
+              </div>
+            </>
+          )}
+        </Dialog>
+      )}
+    </Show>
+  );
+}

@@ -1,0 +1,25 @@
+import { createSignal, type JSX } from 'solid-js';
+import { t } from '../../i18n/i18n.ts';
+import { SelectField } from '../../parts/select-field.tsx';
+import type { Role } from '../../session.ts';
+
+const roles: Role[] = ['viewer', 'operator', 'admin'];
+
+/** A role, and what may be done with it. */
+export function RoleField(props: { value: Role }): JSX.Element {
+  const [role, setRole] = createSignal<Role>(props.value);
+  return (
+    <div>
+      <SelectField
+        name="role"
+        label={t('users.role')}
+        options={roles.map((one) => ({ value: one, label: t(`role.${one}`) }))}
+        value={role()}
+        onChange={(value) => setRole(value as Role)}
+      />
+      <p class="hint" aria-live="polite">
+        {t(`users.may.${role()}`)}
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,136 @@
+import { createMemo, createSignal, type JSX, Match, Show, Switch } from 'solid-js';
+import { type ApiToken, adminApi } from '../../admin-api.ts';
+import { t } from '../../i18n/i18n.ts';
+import { useLive } from '../../live.ts';
+import { createLoad } from '../../load.ts';
+import { Allowed } from '../../parts/allowed.tsx';
+import { Confirm } from '../../parts/confirm.tsx';
+import { type Column, DataTable } from '../../parts/data-table.tsx';
+import { Loaded } from '../../parts/loaded.tsx';
+import { Empty } from '../../parts/notes.tsx';
+import { Head } from '../../parts/page.tsx';
+import { Glyph } from '../../parts/state.tsx';
+import { Ago, nowMs } from '../../parts/time.tsx';
+import { NewToken } from './new-token.tsx';
+
+const stateOf = (token: ApiToken): 'revoked' | 'expired' | 'active' =>
+  token.revokedAt
+    ? 'revoked'
+    : token.expiresAt && Date.parse(token.expiresAt) <= nowMs()
+      ? 'expired'
+      : 'active';
+
+function State(props: { token: ApiToken }): JSX.Element {
+  const state = () => stateOf(props.token);
+  return (
+    <span class={`state tone-${state() === 'active' ? 'good' : 'stopped'}`}>
+      <Glyph path={state() === 'active' ? 'M1.5 6.5 4.5 9.5 10.5 2.5' : 'M2 2l8 8M10 2l-8 8'} />
+      <span class="word">{t(`tokens.${state()}`)}</span>
+    </span>
+  );
+}
+
+const describe = (revoke: (token: ApiToken) => void): Column<ApiToken>[] => [
+  {
+    head: t('tokens.name'),
+    cell: (token) => (
+      <>
+        <strong>{token.name}</strong> <span class="soft small mid">{token.createdBy}</span>
+      </>
+    ),
+  },
+  { head: t('users.role'), class: 'tight cap', cell: (token) => t(`role.${token.role}`) },
+  { head: t('users.state'), class: 'tight', cell: (token) => <State token={token} /> },
+  {
+    head: t('tokens.used'),
+    class: 'tight mid soft',
+    cell: (token) => (
+      <Show when={token.lastUsedAt} fallback={t('common.never')}>
+        {(at) => <Ago at={at()} />}
+      </Show>
+    ),
+  },
+  {
+    head: t('tokens.expires'),
+    class: 'tight wide soft',
+    cell: (token) => (
+      <Show when={token.expiresAt} fallback={t('common.never')}>
+        {(at) => <Ago at={at()} />}
+      </Show>
+    ),
+  },
+  {
+    head: '',
+    class: 'num acts',
+    cell: (token) => (
+      <Show when={stateOf(token) === 'active'}>
+        <button type="button" class="plain link small" onClick={() => revoke(token)}>
+          {t('tokens.revoke')}
+          <span class="unseen"> {token.name}</span>
+        </button>
+      </Show>
+    ),
+  },
+];
+
+function Tokens(): JSX.Element {
+  const [adding, setAdding] = createSignal(false);
+  const [revoking, setRevoking] = createSignal<ApiToken>();
+  const load = createLoad(
+    () => true,
+    (_, signal) => adminApi.listApiTokens(signal),
+  );
+  useLive('audit', 'token', load.refetch);
+  const columns = createMemo(() => describe(setRevoking));
+  const close = () => {
+    setAdding(false);
+    setRevoking(undefined);
+    load.refetch();
+  };
+  const add = () => (
+    <button type="button" class="button primary" onClick={() => setAdding(true)}>
+      {t('tokens.add')}
+    </button>
+  );
+  return (
+    <>
+      <Head title={t('tokens.title')} lead={t('tokens.lead')} actions={add()} />
+      <Loaded load={load}>
+        {(tokens) => (
+          <Show
+            when={tokens().length > 0}
+            fallback={<Empty title={t('tokens.empty')} lead={t('tokens.emptyLead')} />}
+          >
+            <DataTable caption={t('tokens.title')} columns={columns()} rows={tokens()} />
+          </Show>
+        )}
+      </Loaded>
+      <Switch>
+        <Match when={adding()}>
+          <NewToken onClose={close} />
+        </Match>
+        <Match when={revoking()}>
+          {(token) => (
+            <Confirm
+              title={t('tokens.revokeTitle', { name: token().name })}
+              act={() => adminApi.revokeApiToken(token().id)}
+              actLabel={t('tokens.revoke')}
+              keepLabel={t('common.cancel')}
+              onClose={close}
+            >
+              <p>{t('tokens.revokeWhat')}</p>
+            </Confirm>
+          )}
+        </Match>
+      </Switch>
+    </>
+  );
+}
+
+export default function TokensPage(): JSX.Element {
+  return (
+    <Allowed to="admin" page>
+      <Tokens />
+    </Allowed>
+  );
+}

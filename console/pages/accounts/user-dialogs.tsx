@@ -1,0 +1,73 @@
+import { createUniqueId, type JSX } from 'solid-js';
+import { type Account, adminApi } from '../../admin-api.ts';
+import { t } from '../../i18n/i18n.ts';
+import { FormDialog } from '../../parts/form-dialog.tsx';
+import { TextField } from '../../parts/text-field.tsx';
+import { type Role, user } from '../../session.ts';
+import { RoleField } from './role-field.tsx';
+
+function PasswordField(props: { label: string; hint: string; required?: boolean }): JSX.Element {
+  const id = createUniqueId();
+  return (
+    <div class="field">
+      <label for={id}>{props.label}</label>
+      <input
+        id={id}
+        name="password"
+        class="input"
+        type="password"
+        autocomplete="new-password"
+        minLength={8}
+        maxLength={1024}
+        required={props.required}
+        aria-describedby={`${id}-hint`}
+      />
+      <p class="hint" id={`${id}-hint`}>
+        {props.hint}
+      </p>
+    </div>
+  );
+}
+
+export function AddUser(props: { onClose: () => void }): JSX.Element {
+  const add = (fields: FormData) =>
+    adminApi.createAccount({
+      email: String(fields.get('email')).trim(),
+      password: String(fields.get('password')),
+      role: fields.get('role') as Role,
+    });
+  return (
+    <FormDialog title={t('users.add')} act={add} actLabel={t('users.addAct')} onClose={props.onClose}>
+      <TextField name="email" label={t('login.email')} maxLength={254} required />
+      <PasswordField label={t('login.password')} hint={t('users.passwordHint')} required />
+      <RoleField value="viewer" />
+    </FormDialog>
+  );
+}
+
+/** Role and password; what is left as it is is not sent. */
+export function ChangeUser(props: { who: Account; onClose: () => void }): JSX.Element {
+  const change = async (fields: FormData) => {
+    const role = fields.get('role') as Role;
+    const password = String(fields.get('password'));
+    if (role === props.who.role && !password) return;
+    await adminApi.changeAccount(props.who.id, {
+      ...(role !== props.who.role && { role }),
+      ...(password && { password }),
+    });
+  };
+  return (
+    <FormDialog
+      title={t('users.changeTitle', { email: props.who.email })}
+      act={change}
+      actLabel={t('common.save')}
+      onClose={props.onClose}
+    >
+      <RoleField value={props.who.role} />
+      <PasswordField
+        label={t('users.newPassword')}
+        hint={props.who.email === user()?.email ? t('users.ownPasswordHint') : t('users.newPasswordHint')}
+      />
+    </FormDialog>
+  );
+}

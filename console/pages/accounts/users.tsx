@@ -1,0 +1,129 @@
+import { createMemo, createSignal, type JSX, Match, Show, Switch } from 'solid-js';
+import { type Account, adminApi } from '../../admin-api.ts';
+import { t } from '../../i18n/i18n.ts';
+import { useLive } from '../../live.ts';
+import { createLoad } from '../../load.ts';
+import { Allowed } from '../../parts/allowed.tsx';
+import { Confirm } from '../../parts/confirm.tsx';
+import { type Column, DataTable } from '../../parts/data-table.tsx';
+import { Loaded } from '../../parts/loaded.tsx';
+import { Head } from '../../parts/page.tsx';
+import { Glyph } from '../../parts/state.tsx';
+import { Ago } from '../../parts/time.tsx';
+import { user } from '../../session.ts';
+import { AddUser, ChangeUser } from './user-dialogs.tsx';
+
+type Asked = { act: 'add' } | { act: 'change' | 'disable' | 'enable'; who: Account };
+
+function State(props: { disabled: boolean }): JSX.Element {
+  return (
+    <span class={`state tone-${props.disabled ? 'stopped' : 'good'}`}>
+      <Glyph path={props.disabled ? 'M2 2l8 8M10 2l-8 8' : 'M1.5 6.5 4.5 9.5 10.5 2.5'} />
+      <span class="word">{t(props.disabled ? 'users.disabled' : 'users.active')}</span>
+    </span>
+  );
+}
+
+function Acts(props: { who: Account; ask: (asked: Asked) => void }): JSX.Element {
+  const button = (act: 'change' | 'disable' | 'enable') => (
+    <button type="button" class="plain link small" onClick={() => props.ask({ act, who: props.who })}>
+      {t(`users.${act}`)}
+      <span class="unseen"> {props.who.email}</span>
+    </button>
+  );
+  return (
+    <>
+      {button('change')} {button(props.who.disabled ? 'enable' : 'disable')}
+    </>
+  );
+}
+
+const describe = (ask: (asked: Asked) => void): Column<Account>[] => [
+  {
+    head: t('login.email'),
+    cell: (who) => (
+      <>
+        <strong>{who.email}</strong>
+        <Show when={who.email === user()?.email}> {<span class="soft small">{t('users.you')}</span>}</Show>
+      </>
+    ),
+  },
+  { head: t('users.role'), class: 'tight cap', cell: (who) => t(`role.${who.role}`) },
+  { head: t('users.state'), class: 'tight', cell: (who) => <State disabled={who.disabled} /> },
+  { head: t('users.since'), class: 'tight mid soft', cell: (who) => <Ago at={who.createdAt} /> },
+  { head: '', class: 'num acts', cell: (who) => <Acts who={who} ask={ask} /> },
+];
+
+function Users(): JSX.Element {
+  const [asked, setAsked] = createSignal<Asked>();
+  const load = createLoad(
+    () => true,
+    (_, signal) => adminApi.listAccounts(signal),
+  );
+  useLive('audit', 'user', load.refetch);
+  const columns = createMemo(() => describe(setAsked));
+  const close = () => {
+    setAsked(undefined);
+    load.refetch();
+  };
+  const who = (act: Asked['act']) => {
+    const one = asked();
+    return one?.act === act && 'who' in one ? one.who : undefined;
+  };
+  return (
+    <>
+      <Head
+        title={t('users.title')}
+        lead={t('users.lead')}
+        actions={
+          <button type="button" class="button primary" onClick={() => setAsked({ act: 'add' })}>
+            {t('users.add')}
+          </button>
+        }
+      />
+      <Loaded load={load}>
+        {(users) => <DataTable caption={t('users.title')} columns={columns()} rows={users()} />}
+      </Loaded>
+      <Switch>
+        <Match when={asked()?.act === 'add'}>
+          <AddUser onClose={close} />
+        </Match>
+        <Match when={who('change')}>{(one) => <ChangeUser who={one()} onClose={close} />}</Match>
+        <Match when={who('disable')}>
+          {(one) => (
+            <Confirm
+              title={t('users.disableTitle', { email: one().email })}
+              act={() => adminApi.changeAccount(one().id, { disabled: true })}
+              actLabel={t('users.disable')}
+              keepLabel={t('common.cancel')}
+              onClose={close}
+            >
+              <p>{t('users.disableWhat')}</p>
+            </Confirm>
+          )}
+        </Match>
+        <Match when={who('enable')}>
+          {(one) => (
+            <Confirm
+              title={t('users.enableTitle', { email: one().email })}
+              act={() => adminApi.changeAccount(one().id, { disabled: false })}
+              actLabel={t('users.enable')}
+              keepLabel={t('common.cancel')}
+              onClose={close}
+            >
+              <p>{t('users.enableWhat', { role: t(`role.${one().role}`) })}</p>
+            </Confirm>
+          )}
+        </Match>
+      </Switch>
+    </>
+  );
+}
+
+export default function UsersPage(): JSX.Element {
+  return (
+    <Allowed to="admin" page>
+      <Users />
+    </Allowed>
+  );
+}

@@ -1,0 +1,74 @@
+/** One stream of server-sent events, opened again for as long as it is wanted. */
+export type LiveStatus = 'connecting' | 'open' | 'lost';
+
+/** The part of an EventSource that is used. */
+type Source = {
+  readonly readyState: number;
+  addEventListener(type: string, listener: (event: Event) => void): void;
+  close(): void;
+};
+
+export type SourceOptions = {
+  connect: () => Source;
+  onStatus: (status: LiveStatus) => void;
+  /** Runs before an attempt that follows an HTTP refusal (the browser does not retry those by itself): the place to log in again. */
+  whenRefused: () => Promise<unknown>;
+  retryMs?: number;
+};
+
+const closed = 2;
+
+/** `onOpen(true)`: something may have been missed since it was open before. */
+export function createSource(
+  options: SourceOptions,
+  handlers: { onOpen?: (again: boolean) => void; events: Record<string, (data: string) => void> },
+) {
+  let source: Source | null = null;
+  let missedSome = false;
+  let retry: ReturnType<typeof setTimeout> | undefined;
+
+  const start = () => {
+    if (source) return;
+    clearTimeout(retry);
+    options.onStatus('connecting');
+    const opened = options.connect();
+    source = opened;
+    opened.addEventListener('open', () => {
+      options.onStatus('open');
+      handlers.onOpen?.(missedSome);
+      missedSome = false;
+    });
+    for (const [type, handle] of Object.entries(handlers.events)) {
+      opened.addEventListener(type, (event) => handle((event as MessageEvent<string>).data));
+    }
+    opened.addEventListener('error', () => {
+      if (source !== opened) return;
+      missedSome = true;
+      options.onStatus('lost');
+      if (opened.readyState !== closed) return;
+      source = null;
+      retry = setTimeout(() => {
+        options.whenRefused().then(start, start);
+      }, options.retryMs ?? 2_000);
+    });
+  };
+
+  const stop = () => {
+    clearTimeout(retry);
+    source?.close();
+    source = null;
+    missedSome = true;
+  };
+  return { start, stop };
+}
+
+/** A hidden tab gives its connection back, because browsers allow only six to one HTTP/1.1 origin. Answers the way to end it. */
+export function whileVisible({ start, stop }: { start: () => void; stop: () => void }): () => void {
+  const follow = () => (document.hidden ? stop() : start());
+  document.addEventListener('visibilitychange', follow);
+  follow();
+  return () => {
+    document.removeEventListener('visibilitychange', follow);
+    stop();
+  };
+}

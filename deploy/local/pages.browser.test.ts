@@ -1,0 +1,259 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { openBrowser, startTestSystem, type TestSystem } from './testing.ts';
+
+const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const viewer = { email: 'viewer@example.com', password: 'only-looking' };
+
+let system: TestSystem;
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+const faults: string[] = [];
+
+beforeAll(async () => {
+  const root = new URL('../../', import.meta.url).pathname;
+  const build = ['vite', 'build', '--config', 'console/vite.config.ts', '--logLevel', 'warn'];
+  execFileSync('npx', build, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+  system = await startTestSystem();
+  await system.start(4, { bytesPerSecond: 1_500_000, timing: { retryMaxMs: 300, reconnectMaxMs: 300 } });
+  await system.rest.api.users.$post({ json: { ...viewer, role: 'viewer' } });
+  browser = await openBrowser();
+  context = await logIn(system.stack.admin);
+  page = context.pages()[0]!;
+});
+afterAll(async () => {
+  await browser?.close();
+  await system?.close();
+});
+afterEach(() => {
+  // The first calls of somebody who is not logged in are refused, and the browser logs that.
+  expect(faults.splice(0).filter((fault) => !fault.includes('401'))).toEqual([]);
+});
+
+async function logIn(
+  who: { email: string; password: string },
+  options: { locale?: string; colorScheme?: 'light' | 'dark'; width?: number } = {},
+): Promise<BrowserContext> {
+  const { locale = 'en-US', colorScheme = 'light', width = 1200 } = options;
+  const made = await browser.newContext({ locale, colorScheme, viewport: { width, height: 900 } });
+  made.setDefaultTimeout(15_000);
+  const first = await made.newPage();
+  first.on('pageerror', (error) => faults.push(String(error)));
+  first.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
+  await first.goto(system.stack.url);
+  await first.locator('input[type=email]').fill(who.email);
+  await first.locator('input[type=password]').fill(who.password);
+  await first.locator('input[type=password]').press('Enter');
+  await first.getByTestId('login').waitFor({ state: 'detached' });
+  return made;
+}
+
+const open = async (path: string, at = page) => {
+  await at.goto(system.stack.url + path);
+  await at.locator('h1, .note h2').first().waitFor();
+};
+
+/** What axe-core finds that keeps somebody out. */
+async function findBarriers(at: Page): Promise<string[]> {
+  // Not as a script of the page, whose policy lets in no foreign one.
+  await at.evaluate(readFileSync(axePath, 'utf8'));
+  const violations = await at.evaluate(async () => {
+    const found = await (window as any).axe.run(document, { resultTypes: ['violations'] });
+    return found.violations as { id: string; impact: string; nodes: { html: string }[] }[];
+  });
+  return violations
+    .filter((one) => ['serious', 'critical'].includes(one.impact))
+    .map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(' | ')}`);
+}
+
+it('the show: a deployment is started, a network cut, and the device is seen to go on where it was', async () => {
+  await open('/');
+  await page.getByRole('link', { name: 'Show', exact: true }).click();
+  const device = page.locator('[data-device="device-002"]');
+  await device.getByRole('button', { name: 'Slow down device-002' }).click();
+  await page.getByRole('button', { name: 'Deploy a good update' }).click();
+  await page.getByTestId('started').waitFor();
+  await device.getByText(/Downloading 1\.\d\.0/).waitFor();
+  await expect.poll(() => device.locator('path.here').getAttribute('d')).toMatch(/^M0 /);
+  await device.getByRole('button', { name: 'Cut network device-002' }).click();
+  await device.getByText(/No network, back in \d s/).waitFor();
+  await expect.poll(() => device.locator('path.lost').getAttribute('d')).not.toBe('');
+  await device.getByRole('button', { name: 'Full speed device-002' }).click();
+  await device.getByText(/Updated, runs 1\.\d\.0/).waitFor({ timeout: 25_000 });
+  expect(await device.locator('path.again').getAttribute('d')).not.toBe('');
+  expect(await device.getByText(/resumed \d time/).count()).toBe(1);
+  await expect.poll(() => page.locator('[data-outcome="updated"]').count()).toBe(4);
+});
+
+it('the show: a bad image rolls back on the first three, and the fourth never gets it', async () => {
+  await page.getByRole('button', { name: 'Deploy a bad image' }).click();
+  await expect.poll(() => page.locator('[data-outcome="rolled_back"]').count(), { timeout: 20_000 }).toBe(3);
+  await page.getByText('The new firmware failed its self-test').first().waitFor();
+  expect(await page.locator('[data-outcome="updated"]').count()).toBe(1);
+});
+
+it('the overview has the figures of that, calls the halt to attention, and follows by itself', async () => {
+  await open('/');
+  await page.getByTestId('figure-success').getByText('57.1%').waitFor();
+  await page.getByTestId('figure-recovery').getByText('100%').waitFor();
+  await page
+    .getByTestId('matters')
+    .getByText(/has halted/)
+    .waitFor();
+  expect(await page.locator('.versions li').count()).toBe(1);
+  // Nobody reloads.
+  const row = { event: 'message', clientid: 'device-001', topic: 'devices/device-001/log', payload: '{' };
+  await fetch(`${system.stack.internalUrl}/emqx/events`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${system.stack.webhookToken}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ ...row, cert: 'CN=device-001', received_at: Date.now() }),
+  });
+  await page.getByTestId('matters').getByText('1 message could not be handled').click();
+  await page.waitForURL(/dead-letters/);
+});
+
+it('a dead letter is looked at, replayed, refused again, and deleted after one question', async () => {
+  await page.getByRole('button', { name: 'Message is not JSON' }).click();
+  await page.getByText('"clientid": "device-001"').waitFor();
+  await page.getByRole('button', { name: 'Replay' }).click();
+  await page
+    .getByTestId('outcome')
+    .getByText(/Refused again/)
+    .waitFor();
+  await page.getByRole('button', { name: 'Close' }).click();
+  await page.getByRole('button', { name: 'Message is not JSON' }).click();
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await page.getByText('What the device said is then gone').waitFor();
+  await page.getByRole('button', { name: 'Delete for good' }).click();
+  await page.getByText('No dead letters').waitFor();
+});
+
+it('the broker shows what its rules count, what it loses, and that it differs from the files', async () => {
+  await open('/system/broker');
+  await page.getByText('Nothing was lost').waitFor();
+  await page.getByTestId('no-drift').waitFor();
+  const emqx = (method: string, path: string, body?: object) =>
+    fetch(`${system.stack.emqx.url}/api/v5${path}`, {
+      method,
+      headers: {
+        authorization: `Basic ${btoa(`${system.stack.emqx.key}:${system.stack.emqx.secret}`)}`,
+        'content-type': 'application/json',
+      },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+  await emqx('POST', '/rules', { id: 'by_hand', sql: 'SELECT * FROM "test"', actions: ['http:gone'] });
+  await emqx('POST', '/publish', { topic: 'test', payload: '{}' });
+  await page.getByText('1 row lost').waitFor();
+  await page.getByTestId('drift').getByText('Rule by_hand').waitFor();
+  expect(await page.getByText('was made on the broker and is in no file').count()).toBe(1);
+  await page.getByText('firmware', { exact: true }).click();
+  await page.locator('.sql[open]').getByText('devices/+/firmware/download/result').waitFor();
+});
+
+it('a region is added, renamed, and deleted with its devices moved where one says', async () => {
+  await open('/system/regions');
+  await page.getByRole('button', { name: 'Add a region' }).click();
+  await page.getByRole('textbox', { name: 'Name' }).fill('Jeju');
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  await page.getByRole('button', { name: 'Rename Jeju' }).click();
+  await page.getByRole('textbox', { name: 'Name' }).fill('Jeju Island');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('button', { name: 'Delete Busan' }).click();
+  await page.getByText('2 devices are in it').waitFor();
+  await page.getByLabel('Move its devices to').selectOption({ label: 'Jeju Island' });
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await page.getByRole('row', { name: /Jeju Island 2/ }).waitFor();
+  expect(await page.getByText('Busan').count()).toBe(0);
+});
+
+it('users and tokens are made, changed and taken back; a secret is shown once', async () => {
+  await open('/system/users');
+  await page.getByRole('button', { name: 'Add a user' }).click();
+  await page.getByLabel('Email').fill('ana@example.com');
+  await page.getByLabel('Password').fill('long enough');
+  await page.getByLabel('Role').selectOption('operator');
+  await page.getByText('Also registers firmware').waitFor();
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  await page.getByRole('button', { name: 'Disable ana@example.com' }).click();
+  await page.getByText('All sessions of this user end at once').waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: 'Disable' }).click();
+  await page.getByRole('row', { name: /ana@example.com.*Disabled/i }).waitFor();
+
+  await page.getByRole('link', { name: 'API tokens' }).click();
+  await page.getByRole('button', { name: 'Create a token' }).click();
+  await page.getByLabel('Name').fill('nightly');
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
+  const secret = (await page.getByTestId('secret').textContent())!.trim();
+  const answer = await fetch(`${system.stack.url}/api/me`, {
+    headers: { authorization: `Bearer ${secret}` },
+  });
+  expect(await answer.json()).toMatchObject({ role: 'operator' });
+  await page.getByRole('button', { name: 'Close' }).click();
+  await page.getByRole('button', { name: 'Revoke nightly' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
+  await page.getByRole('row', { name: /nightly.*Revoked/i }).waitFor();
+  expect(await page.getByText(secret).count()).toBe(0);
+});
+
+it('the audit log tells all of that, filtered, and that its chain holds', async () => {
+  await open('/system/audit');
+  await page
+    .getByTestId('chain')
+    .getByText(/The chain holds over \d+ entries/)
+    .waitFor();
+  await page.getByLabel('What', { exact: true }).selectOption('token.revoke');
+  await expect.poll(() => page.locator('tbody tr').count()).toBe(1);
+  await page.getByRole('cell', { name: 'revoked an API token' }).waitFor();
+  expect(new URL(page.url()).searchParams.get('action')).toBe('token.revoke');
+});
+
+it('a viewer looks, is told what is not for that role, and finds nothing to press', async () => {
+  const own = await logIn(viewer);
+  const look = own.pages()[0]!;
+  await look.getByTestId('figure-success').waitFor();
+  expect(await look.getByRole('link', { name: 'Show', exact: true }).count()).toBe(0);
+  await open('/system/regions', look);
+  await look.getByText('Jeju Island').waitFor();
+  expect(await look.getByRole('button', { name: /Add|Delete|Rename/ }).count()).toBe(0);
+  for (const path of ['/system/users', '/system/tokens', '/system/audit', '/show']) {
+    await open(path, look);
+    await look.getByText('This is not for your role').waitFor();
+  }
+  await own.close();
+});
+
+const pages = [
+  '/',
+  '/show',
+  '/system/broker',
+  '/system/regions',
+  '/system/dead-letters',
+  '/system/users',
+  '/system/tokens',
+  '/system/audit',
+];
+
+it('no page keeps anybody out, in the light and in the dark, on a phone and in Korean', async () => {
+  const views = [
+    { colorScheme: 'light', locale: 'en-US', width: 1200 },
+    { colorScheme: 'dark', locale: 'ko-KR', width: 390 },
+  ] as const;
+  for (const view of views) {
+    const own = await logIn(system.stack.admin, view);
+    const at = own.pages()[0]!;
+    for (const path of pages) {
+      await open(path, at);
+      await at.locator('.loading').waitFor({ state: 'detached' });
+      expect(await findBarriers(at), `${path} ${view.colorScheme}`).toEqual([]);
+      const sideways = await at.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      expect(sideways, `${path} is wider than its window`).toBeLessThanOrEqual(0);
+    }
+    if (view.locale === 'ko-KR') expect(await at.locator('h1').textContent()).toBe('감사 기록');
+    await own.close();
+  }
+});
