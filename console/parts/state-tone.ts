@@ -23,7 +23,7 @@ const looks: Record<TargetState | DeploymentState, Look> = {
   scheduled: { tone: 'waiting', tint: '--s-waiting', glyph: 'M2 3h8v7.5H2zM2 5.5h8M4.2 1.5v2M7.8 1.5v2' },
   paused: { tone: 'stopped', tint: '--s-stopped', glyph: 'M4 2v8M8 2v8' },
   halted: { tone: 'bad', tint: '--s-failed', glyph: 'M4 1.5h4L10.5 4v4L8 10.5H4L1.5 8V4zM6 3.5v3M6 8.4h.01' },
-  completed: { tone: 'good', tint: '--s-succeeded', glyph: 'M1.5 6.5 4.5 9.5 10.5 2.5' },
+  completed: { tone: 'good', tint: '--s-succeeded', glyph: 'M2.5 10.5V1.5h7L7.5 4l2 2.5h-7' },
 };
 
 export const lookOf = (state: TargetState | DeploymentState): Look => looks[state];

@@ -8,9 +8,17 @@ import { addSample, endedOf, paceOf, type Sample } from './pace.ts';
 
 /** So many of those that are downloading are asked how fast they are; the others count like their mean. */
 const asked = 100;
+const lately = 3_600_000;
+
+/** One that began lately had none ended then: its pace is known at once. */
+function beginningOf({ startAt, createdAt, finishedAt }: Deployment): Sample[] {
+  const atMs = Date.parse(startAt ?? createdAt);
+  const ageMs = Date.now() - atMs;
+  return !finishedAt && ageMs > 0 && ageMs < lately ? [{ atMs, ended: 0 }] : [];
+}
 
 function createPace(deployment: () => Deployment) {
-  const [samples, setSamples] = createSignal<Sample[]>([]);
+  const [samples, setSamples] = createSignal<Sample[]>(beginningOf(deployment()));
   createEffect(() => {
     const ended = endedOf(deployment().counts);
     setSamples((before) => addSample(before, { atMs: Date.now(), ended }));
@@ -68,11 +76,14 @@ export function Figures(props: { deployment: Deployment }): JSX.Element {
       </Figure>
       <Show when={props.deployment.state === 'running'}>
         <Figure
-          name={t('deployment.pace')}
-          testId="figure-pace"
-          note={throughput() === null ? undefined : `· ${formatRate(language(), throughput()!)}`}
+          name={
+            pace().perMinute
+              ? t('deployment.pace', { n: Math.round(pace().perMinute! * 10) / 10 })
+              : t('deployment.throughput')
+          }
+          testId="figure-throughput"
         >
-          {or(pace().perMinute, (n) => formatNumber(language(), Math.round(n * 10) / 10))}
+          {or(throughput(), (rate) => formatRate(language(), rate))}
         </Figure>
         <Figure name={t('deployment.left')} testId="figure-left">
           {or(pace().leftMs, (ms) =>

@@ -17,6 +17,15 @@ export function countsOfWave(wave: WaveOf): Record<TargetState, number> {
   };
 }
 
+export type ShownState = WaveOf['state'] | 'ended';
+
+/** The server passes every wave of a deployment that is over; one that never reached its gate has only ended. */
+export function shownState(wave: WaveOf): ShownState {
+  const counted = wave.total - wave.skipped;
+  const reached = wave.succeeded * 100 >= wave.successPercent * counted && counted > 0;
+  return wave.state === 'passed' && !reached ? 'ended' : wave.state;
+}
+
 /** Every state of a wave: the compiler refuses one too many or too few. */
 export const waveLooks = {
   waiting: { tone: 'waiting', glyph: 'M6 1.5a4.5 4.5 0 1 0 0 9a4.5 4.5 0 1 0 0-9', filled: false },
@@ -27,4 +36,5 @@ export const waveLooks = {
     filled: false,
   },
   passed: { tone: 'good', glyph: 'M1.5 6.5 4.5 9.5 10.5 2.5', filled: false },
-} satisfies Record<WaveOf['state'], { tone: string; glyph: string; filled: boolean }>;
+  ended: { tone: 'stopped', glyph: 'M2.5 2.5h7v7h-7z', filled: false },
+} satisfies Record<ShownState, { tone: string; glyph: string; filled: boolean }>;

@@ -4,7 +4,7 @@ import { formatDuration, formatNumber } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
 import { Glyph, StateBar } from '../../parts/state.tsx';
 import { nowMs } from '../../parts/time.tsx';
-import { countsOfWave, waveLooks } from './wave-states.ts';
+import { countsOfWave, shownState, waveLooks } from './wave-states.ts';
 
 type WaveOf = Deployment['waves'][number];
 
@@ -35,15 +35,16 @@ function Gate(props: { wave: WaveOf; last: boolean }): JSX.Element {
 const leftMs = (until: string) => Math.max(0, Date.parse(until) - nowMs());
 
 function Wave(props: { wave: WaveOf; index: number; last: boolean }): JSX.Element {
-  const look = () => waveLooks[props.wave.state];
+  const state = () => shownState(props.wave);
+  const look = () => waveLooks[state()];
   const bad = () => props.wave.failed + props.wave.timedOut;
   return (
-    <li class="wave-line" data-testid="wave-line" data-wave-state={props.wave.state}>
+    <li class="wave-line" data-testid="wave-line" data-wave-state={state()}>
       <span class="wave-name">
         {t('plan.wave', { n: props.index + 1 })}
         <span class={`state tone-${look().tone}`}>
           <Glyph path={look().glyph} filled={look().filled} />
-          <span class="word">{t(`wave.${props.wave.state}`)}</span>
+          <span class="word">{t(`wave.${state()}`)}</span>
         </span>
       </span>
       <StateBar

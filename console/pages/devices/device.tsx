@@ -74,10 +74,16 @@ export default function DevicePage(): JSX.Element {
               <h2 id="identity">{t('device.identity')}</h2>
               <Identity device={device()} />
             </section>
-            <section aria-labelledby="certificate">
-              <h2 id="certificate">{t('device.certificate')}</h2>
-              <DeviceCertificates device={device()} />
-            </section>
+            <div>
+              <section aria-labelledby="certificate">
+                <h2 id="certificate">{t('device.certificate')}</h2>
+                <DeviceCertificates device={device()} />
+              </section>
+              <section aria-labelledby="commands">
+                <h2 id="commands">{t('device.commands')}</h2>
+                <Commands device={device()} />
+              </section>
+            </div>
           </div>
           <section aria-labelledby="running">
             <h2 id="running">{t('device.runningTitle')}</h2>
@@ -93,16 +99,10 @@ export default function DevicePage(): JSX.Element {
               <Charts device={device().id} />
             </Suspense>
           </section>
-          <div class="columns">
-            <section aria-labelledby="commands">
-              <h2 id="commands">{t('device.commands')}</h2>
-              <Commands device={device()} />
-            </section>
-            <section aria-labelledby="logs">
-              <h2 id="logs">{t('device.logs')}</h2>
-              <Logs device={device().id} />
-            </section>
-          </div>
+          <section aria-labelledby="logs">
+            <h2 id="logs">{t('device.logs')}</h2>
+            <Logs device={device().id} />
+          </section>
         </>
       )}
     </Loaded>

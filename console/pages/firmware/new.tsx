@@ -23,6 +23,14 @@ function RegisterForm(): JSX.Element {
     (_, signal) => api.listHardware(signal),
     'hardware',
   );
+  // Told as soon as it can be known; the server decides when the upload begins.
+  const [version, setVersion] = createSignal('');
+  const same = createLoad(
+    () => (version() ? { search: version(), limit: 100 } : null),
+    (query, signal) => api.listFirmwares(query, signal),
+  );
+  const duplicate = () =>
+    same.data?.items.find((one) => one.version === version() && one.fileName === registration.file()?.name);
   const stopped = () => registration.error() !== undefined || registration.cancelled();
   const serverSays = (path: string) => {
     const error = registration.error();
@@ -43,7 +51,7 @@ function RegisterForm(): JSX.Element {
     const form = event.currentTarget as HTMLFormElement;
     const fields = readFields(new FormData(form));
     setProblems(checkFields(fields));
-    if (Object.keys(problems()).length > 0) {
+    if (Object.keys(problems()).length > 0 || duplicate()) {
       form.querySelector<HTMLElement>('[aria-invalid]')?.focus();
       return;
     }
@@ -77,13 +85,18 @@ function RegisterForm(): JSX.Element {
             name="version"
             label={t('firmware.version')}
             hint={t('register.versionHint')}
-            wrong={wrong('version')}
+            wrong={
+              duplicate()
+                ? t('register.duplicate', { version: version(), file: duplicate()!.fileName })
+                : wrong('version')
+            }
+            onInput={(text) => setVersion(text.trim())}
             maxLength={64}
             required
           />
         </div>
         <TextField name="releaseNote" label={t('firmware.note')} wrong={serverSays('releaseNote')} rows={4} />
-        <div class="pair">
+        <div class="pair three">
           <TextField
             name="hardware"
             label={t('firmware.hardware')}
