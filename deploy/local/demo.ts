@@ -36,32 +36,31 @@ async function findFirmware(rest: Rest): Promise<Firmware | undefined> {
 }
 
 function registerFirmware(rest: Rest): Promise<Firmware> {
-  return registerImage(rest, {
+  const image = buildImage({ version, sizeBytes, selfTest: 'pass', seed: 1 });
+  return registerImage(rest, image, {
     version,
     fileName,
-    name: 'Flota demo',
     releaseNote: 'The demo firmware of a first start.',
-    image: buildImage({ version, sizeBytes, selfTest: 'pass', seed: 1 }),
+    name: 'Flota demo',
+    hardware,
   });
 }
 
-/** The three steps by which a firmware gets in. Throws RestError (`firmware_exists` among others). */
+/** The three steps of a registration. */
 export async function registerImage(
   rest: Rest,
-  {
-    image,
-    ...told
-  }: { version: string; fileName: string; name: string; releaseNote: string; image: Uint8Array },
+  image: Uint8Array,
+  fields: { version: string; fileName: string; releaseNote: string; name: string; hardware: string },
 ): Promise<Firmware> {
-  const { version, fileName } = told;
+  const { version, fileName } = fields;
   const upload = await unwrap(rest.api.s3.presigned_upload.$post({ json: { version, fileName } }));
   const put = await fetch(upload.url, {
     method: 'PUT',
     headers: upload.headers,
     body: new Uint8Array(image),
   });
-  if (!put.ok) throw new Error(`the file store refused ${fileName}: ${put.status} ${await put.text()}`);
-  return unwrap(rest.api.firmwares.metadata.$post({ json: { ...told, s3Path: upload.s3Path, hardware } }));
+  if (!put.ok) throw new Error(`the file store refused the firmware: ${put.status} ${await put.text()}`);
+  return unwrap(rest.api.firmwares.metadata.$post({ json: { ...fields, s3Path: upload.s3Path } }));
 }
 
 const pageSize = 1000;

@@ -1,74 +1,34 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { findViolations } from './browser-axe.ts';
+import { buildConsole } from './browser-build.ts';
+import { addUser, logIn } from './browser-scene.ts';
 import { openBrowser, startTestSystem, type TestSystem } from './testing.ts';
-
-const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-const viewer = { email: 'viewer@example.com', password: 'only-looking' };
 
 let system: TestSystem;
 let browser: Browser;
-let context: BrowserContext;
 let page: Page;
-const faults: string[] = [];
+let faults: string[];
 
 beforeAll(async () => {
-  const root = new URL('../../', import.meta.url).pathname;
-  const build = ['vite', 'build', '--config', 'console/vite.config.ts', '--logLevel', 'warn'];
-  execFileSync('npx', build, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+  await buildConsole();
   system = await startTestSystem();
   await system.start(4, { bytesPerSecond: 1_500_000, timing: { retryMaxMs: 300, reconnectMaxMs: 300 } });
-  await system.rest.api.users.$post({ json: { ...viewer, role: 'viewer' } });
   browser = await openBrowser();
-  context = await logIn(system.stack.admin);
-  page = context.pages()[0]!;
-});
+  ({ page, faults } = await logIn(browser, system.stack.url, system.stack.admin, { locale: 'en-US' }));
+}, 90_000);
 afterAll(async () => {
   await browser?.close();
   await system?.close();
 });
 afterEach(() => {
-  // The first calls of somebody who is not logged in are refused, and the browser logs that.
-  expect(faults.splice(0).filter((fault) => !fault.includes('401'))).toEqual([]);
+  expect(faults.splice(0)).toEqual([]);
 });
-
-async function logIn(
-  who: { email: string; password: string },
-  options: { locale?: string; colorScheme?: 'light' | 'dark'; width?: number } = {},
-): Promise<BrowserContext> {
-  const { locale = 'en-US', colorScheme = 'light', width = 1200 } = options;
-  const made = await browser.newContext({ locale, colorScheme, viewport: { width, height: 900 } });
-  made.setDefaultTimeout(15_000);
-  const first = await made.newPage();
-  first.on('pageerror', (error) => faults.push(String(error)));
-  first.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
-  await first.goto(system.stack.url);
-  await first.locator('input[type=email]').fill(who.email);
-  await first.locator('input[type=password]').fill(who.password);
-  await first.locator('input[type=password]').press('Enter');
-  await first.getByTestId('login').waitFor({ state: 'detached' });
-  return made;
-}
 
 const open = async (path: string, at = page) => {
   await at.goto(system.stack.url + path);
   await at.locator('h1, .note h2').first().waitFor();
 };
-
-/** What axe-core finds that keeps somebody out. */
-async function findBarriers(at: Page): Promise<string[]> {
-  // Not as a script of the page, whose policy lets in no foreign one.
-  await at.evaluate(readFileSync(axePath, 'utf8'));
-  const violations = await at.evaluate(async () => {
-    const found = await (window as any).axe.run(document, { resultTypes: ['violations'] });
-    return found.violations as { id: string; impact: string; nodes: { html: string }[] }[];
-  });
-  return violations
-    .filter((one) => ['serious', 'critical'].includes(one.impact))
-    .map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(' | ')}`);
-}
 
 it('the show: a deployment is started, a network cut, and the device is seen to go on where it was', async () => {
   await open('/');
@@ -213,8 +173,8 @@ it('the audit log tells all of that, filtered, and that its chain holds', async 
 });
 
 it('a viewer looks, is told what is not for that role, and finds nothing to press', async () => {
-  const own = await logIn(viewer);
-  const look = own.pages()[0]!;
+  const account = await addUser(system.rest, 'viewer');
+  const { page: look } = await logIn(browser, system.stack.url, account, { locale: 'en-US' });
   await look.getByTestId('figure-success').waitFor();
   expect(await look.getByRole('link', { name: 'Show', exact: true }).count()).toBe(0);
   await open('/system/regions', look);
@@ -224,7 +184,7 @@ it('a viewer looks, is told what is not for that role, and finds nothing to pres
     await open(path, look);
     await look.getByText('This is not for your role').waitFor();
   }
-  await own.close();
+  await look.context().close();
 });
 
 const pages = [
@@ -240,20 +200,19 @@ const pages = [
 
 it('no page keeps anybody out, in the light and in the dark, on a phone and in Korean', async () => {
   const views = [
-    { colorScheme: 'light', locale: 'en-US', width: 1200 },
-    { colorScheme: 'dark', locale: 'ko-KR', width: 390 },
+    { colorScheme: 'light', locale: 'en-US', viewport: { width: 1200, height: 900 } },
+    { colorScheme: 'dark', locale: 'ko-KR', viewport: { width: 390, height: 844 } },
   ] as const;
   for (const view of views) {
-    const own = await logIn(system.stack.admin, view);
-    const at = own.pages()[0]!;
+    const { page: at } = await logIn(browser, system.stack.url, system.stack.admin, view);
     for (const path of pages) {
       await open(path, at);
       await at.locator('.loading').waitFor({ state: 'detached' });
-      expect(await findBarriers(at), `${path} ${view.colorScheme}`).toEqual([]);
+      expect(await findViolations(at), `${path} ${view.colorScheme}`).toEqual([]);
       const sideways = await at.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       expect(sideways, `${path} is wider than its window`).toBeLessThanOrEqual(0);
     }
     if (view.locale === 'ko-KR') expect(await at.locator('h1').textContent()).toBe('감사 기록');
-    await own.close();
+    await at.context().close();
   }
 });

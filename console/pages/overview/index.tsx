@@ -5,10 +5,10 @@ import { api } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad, usePoll } from '../../load.ts';
-import { createPace } from '../../pace.ts';
 import { DeploymentTable } from '../../parts/deployment-table.tsx';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Head } from '../../parts/page.tsx';
+import { createThrottle } from '../../throttle.ts';
 import '../../styles/admin.css';
 import { Attention } from './attention.tsx';
 import { OverviewFigures } from './figures.tsx';
@@ -16,7 +16,7 @@ import { Versions } from './versions.tsx';
 
 const shownDeployments = 5;
 /** A hundred thousand devices give hints all the time. */
-const paceMs = 2_000;
+const throttleMs = 2_000;
 const brokerPollMs = 10_000;
 
 export default function OverviewPage(): JSX.Element {
@@ -27,8 +27,8 @@ export default function OverviewPage(): JSX.Element {
   const deployments = createLoad(always, (_, signal) =>
     api.listDeployments({ limit: shownDeployments }, signal),
   );
-  const refetch = createPace(load.refetch, paceMs);
-  const refetchDeployments = createPace(deployments.refetch, paceMs);
+  const refetch = createThrottle(load.refetch, throttleMs);
+  const refetchDeployments = createThrottle(deployments.refetch, throttleMs);
   useLive('device', undefined, refetch);
   useLive('dead_letter', undefined, refetch);
   useLive('deployment', undefined, () => {

@@ -2,6 +2,7 @@
 import type { ShowDeployment, ShowImage } from '#console/pages/show/wire.ts';
 import { buildImage } from '#firmware/virtual/image.ts';
 import { registerImage } from '../demo.ts';
+import { hardware } from '../fleet.ts';
 import { type Rest, RestError, unwrap } from '../rest.ts';
 
 const sizeBytes = 4 * 1024 * 1024;
@@ -30,17 +31,13 @@ async function register(rest: Rest, kind: ShowImage) {
   for (let next = known; ; next++) {
     const version = `1.${next}.0`;
     try {
-      return await registerImage(rest, {
+      const selfTest = kind === 'good' ? 'pass' : 'fail';
+      return await registerImage(rest, buildImage({ version, sizeBytes, selfTest, seed: next + 1 }), {
         version,
         fileName: `show-${kind}.bin`,
         name: kind === 'good' ? 'Flota show' : 'Flota show, bad image',
         releaseNote: kind === 'good' ? 'Another good one.' : 'Signed, whole, and does not work.',
-        image: buildImage({
-          version,
-          sizeBytes,
-          selfTest: kind === 'good' ? 'pass' : 'fail',
-          seed: next + 1,
-        }),
+        hardware,
       });
     } catch (error) {
       if (!(error instanceof RestError) || error.code !== 'firmware_exists' || next > known + 20) throw error;

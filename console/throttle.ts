@@ -1,7 +1,7 @@
 import { onCleanup } from 'solid-js';
 
 /** Does it at once, and again at most every `everyMs` however often it is asked for; the last asking is never lost. */
-export function createPace(act: () => void, everyMs: number): () => void {
+export function createThrottle(act: () => void, everyMs: number): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let doneAt = Number.NEGATIVE_INFINITY;
   const run = () => {
