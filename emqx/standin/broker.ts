@@ -7,7 +7,7 @@ import type { AddressInfo, Server } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
 import { Aedes, type AedesPublishPacket, type Client } from 'aedes';
 import { clientidPlaceholder, parseAcl } from './acl.ts';
-import { Bans } from './api-banned.ts';
+import { Bans } from './bans.ts';
 import { createEngine, type EngineConfig } from './configuration.ts';
 import { clientConnected, clientDisconnected, messagePublished, sessionSubscribed } from './event-columns.ts';
 import type { ActionMetrics } from './http-action.ts';
