@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { ConfigError, environmentSchema, parseEnvironment } from '#webhook/config.ts';
+import { ConfigError, environmentSchema, parseEnvironment, readCdn, readNamed } from '#webhook/config.ts';
+import type { CdnSettings } from '#webhook/firmware/cdn.ts';
 import type { ObjectStoreSettings } from '#webhook/firmware/objects.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -53,6 +54,7 @@ export interface LocalConfig {
   deviceCertificateSeconds: number | null;
   /** The real things that replace a local part, each on its own; null: the part is started here. */
   s3: ObjectStoreSettings | null;
+  cdn: CdnSettings | null;
   emqx: { url: string; key: string; secret: string; mqttUrl: string } | null;
   ca: { url: string; cert: string; key: string; ca: string } | null;
 }
@@ -127,7 +129,7 @@ function readOptions(args: string[], problems: string[]) {
 function readRealParts(
   env: z.infer<typeof localSchema>,
   problems: string[],
-): Pick<LocalConfig, 's3' | 'emqx' | 'ca'> {
+): Pick<LocalConfig, 's3' | 'cdn' | 'emqx' | 'ca'> {
   const need = (name: keyof typeof env, because: string): string => {
     if (env[name] === undefined) problems.push(`${name}: is needed with ${because}`);
     return String(env[name] ?? '');
@@ -135,7 +137,7 @@ function readRealParts(
   const file = (name: 'CA_CLIENT_CERT' | 'CA_CLIENT_KEY' | 'CA_ROOT'): string => {
     const path = need(name, 'CA_URL');
     try {
-      return path && readFileSync(path, 'utf8');
+      return path && readNamed(path, readText);
     } catch (error) {
       problems.push(`${name}: ${(error as Error).message}`);
       return '';
@@ -151,6 +153,7 @@ function readRealParts(
           region: env.AWS_REGION,
         }
       : null,
+    cdn: readCdn(env, readText, problems) ?? null,
     emqx: env.EMQX_API_URL
       ? {
           url: env.EMQX_API_URL,
@@ -163,6 +166,10 @@ function readRealParts(
       ? { url: env.CA_URL, cert: file('CA_CLIENT_CERT'), key: file('CA_CLIENT_KEY'), ca: file('CA_ROOT') }
       : null,
   };
+}
+
+function readText(path: string): string {
+  return readFileSync(path, 'utf8');
 }
 
 function findPortClashes(env: z.infer<typeof localSchema>): string[] {

@@ -27,6 +27,8 @@ export interface Stack {
   url: string;
   internalUrl: string;
   mqttUrl: string;
+  /** Where this process reaches the file store; undefined for AWS itself. */
+  storeUrl: string | undefined;
   /** PEM of the root and issuing CA. */
   trust: string;
   /** What devices verify manifests against. */
@@ -106,7 +108,7 @@ async function startParts(
       credentials,
     };
   }
-  const objects = createObjectStore(objectSettings);
+  const objects = createObjectStore({ ...objectSettings, ...(config.cdn && { cdn: config.cdn }) });
   closers.push(() => objects.close());
 
   const database = await connect(
@@ -162,6 +164,7 @@ async function startParts(
     url: webhook.url,
     internalUrl,
     mqttUrl: emqx.mqttUrl,
+    storeUrl: objectSettings.endpoint,
     trust,
     signingKeys: signing.publicKeys,
     admin,
