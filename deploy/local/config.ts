@@ -51,6 +51,8 @@ export interface LocalConfig {
   apiToken: string | null;
   /** How long device certificates live; null: the CA's default. Tests make it short. */
   deviceCertificateSeconds: number | null;
+  /** How often the broker stand-in fetches the CRL again. */
+  crlRefreshMs: number;
   /** The real things that replace a local part, each on its own; null: the part is started here. */
   s3: ObjectStoreSettings | null;
   emqx: { url: string; key: string; secret: string; mqttUrl: string } | null;
@@ -104,6 +106,7 @@ export function toLocalConfig(
     adminPassword: env.FLOTA_ADMIN_PASSWORD ?? null,
     apiToken: env.FLOTA_API_TOKEN ?? null,
     deviceCertificateSeconds: null,
+    crlRefreshMs: 10_000,
   };
 }
 
