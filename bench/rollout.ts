@@ -110,6 +110,8 @@ async function measureDeployment(devices: number): Promise<{ targetsPerSecond: n
     },
     listClients: async () => [],
     kick: async () => false,
+    ban: async () => {},
+    unban: async () => {},
     status: async () => ({ version: '5.8.9', running: true }),
     close() {},
   };

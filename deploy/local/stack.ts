@@ -2,9 +2,12 @@
  * Everything but the devices, in one process: CA, file store, database, broker stand-in, webhook with console. Each part is the one that
  * production runs, or stands in for it behind the same protocol; each can be replaced by a real one (`LocalConfig`).
  */
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { JSONWebKeySet } from 'jose';
 import { openAuthority } from '#ca/authority.ts';
 import { connectAuthority } from '#ca/client.ts';
@@ -12,6 +15,7 @@ import { issueKeyPair } from '#ca/key-pair.ts';
 import { createEmqxApi } from '#emqx/api.ts';
 import { loadRules } from '#emqx/rules.ts';
 import { startBroker } from '#emqx/standin/broker.ts';
+import { findCrlAddress } from '#emqx/standin/crl-check.ts';
 import { connect } from '#webhook/db/connect.ts';
 import { createObjectStore, type ObjectStoreSettings } from '#webhook/firmware/objects.ts';
 import type { Log } from '#webhook/log.ts';
@@ -40,6 +44,7 @@ export interface Stack {
 }
 
 const bucket = 'flota';
+const publishedWithinMs = 15_000;
 
 /** Rejects with what stood in the way (DataDirectoryInUse, EADDRINUSE, EACCES …), after closing what had been started. */
 export async function startStack(config: LocalConfig, log: Log): Promise<Stack> {
@@ -68,11 +73,16 @@ async function startParts(
   const apiToken = config.apiToken ?? secrets.apiToken;
   const admin = { email: config.adminEmail, password: config.adminPassword ?? secrets.adminPassword };
 
+  // The rules must know where the webhook listens before it does, and the certificates where CRLs will be.
+  const [httpPort, internalPort] = await choosePorts(host, [ports.http, ports.internal]);
+  const crlAddress = `http://localhost:${httpPort}/crl/crl.pem`;
+
   const authority = config.ca
     ? connectAuthority(config.ca)
     : await openAuthority({
         dir: join(dataDir, 'ca'),
         passphrase: secrets.caPassphrase,
+        crlUrl: crlAddress,
         ...(config.deviceCertificateSeconds && { lifetimes: { device: config.deviceCertificateSeconds } }),
       });
   const { root, issuing } = await authority.trust();
@@ -116,16 +126,24 @@ async function startParts(
   );
   closers.push(() => database.close());
 
-  // The rules must know where the webhook listens before it does.
-  const internalPort = ports.internal || (await findFreePort(host));
   const internalUrl = `http://127.0.0.1:${internalPort}`;
   let emqx = config.emqx;
   if (!emqx) {
+    const identity = await serverIdentity('broker');
+    // A CA of one's own (CA_URL) may name none.
+    const namesCrl = findCrlAddress(new X509Certificate(identity.cert).raw) !== undefined;
     const broker = await startBroker({
       host,
       mqttPort: ports.mqtt,
       apiPort: ports.emqxApi,
-      tls: { ...(await serverIdentity('broker')), ca: trust },
+      tls: { ...identity, ca: trust },
+      ...(namesCrl && {
+        crl: {
+          refreshMs: config.crlRefreshMs,
+          // Certificates outlive the port that an earlier start had.
+          ...(!config.ca && { locate: (address) => new URL(new URL(address).pathname, crlAddress).href }),
+        },
+      }),
       acl: readFileSync(new URL('../../emqx/conf/acl.conf', import.meta.url), 'utf8'),
       config: loadRules({ webhookUrl: internalUrl, webhookToken }),
       apiKey: secrets.emqxKey,
@@ -157,9 +175,11 @@ async function startParts(
       publicUrl: config.publicUrl,
       consoleDir: existsSync(consoleDir) ? consoleDir : null,
     },
-    { host, port: ports.http, internalPort, admin },
+    { host, port: httpPort, internalPort, admin },
   );
   closers.push(() => webhook.close());
+  // Before that, the broker would refuse every device.
+  await untilPublished(crlAddress);
   return {
     url: webhook.url,
     internalUrl,
@@ -173,13 +193,32 @@ async function startParts(
   };
 }
 
-async function findFreePort(host: string): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, host, resolve);
-  });
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+async function untilPublished(address: string): Promise<void> {
+  const end = Date.now() + publishedWithinMs;
+  for (;;) {
+    const answer = await fetch(address);
+    await answer.arrayBuffer();
+    if (answer.ok) return;
+    if (Date.now() > end) throw new Error(`no CRL is published: ${address} answers ${answer.status}`);
+    await delay(20);
+  }
+}
+
+/** Free ones for those that are 0; all are held until the last is found, so that no two are the same. */
+async function choosePorts<T extends number[]>(host: string, wanted: [...T]): Promise<T> {
+  const servers: Server[] = [];
+  const chosen: number[] = [];
+  for (const port of wanted) {
+    if (port !== 0) {
+      chosen.push(port);
+      continue;
+    }
+    const server = createServer();
+    server.listen(0, host);
+    await once(server, 'listening');
+    servers.push(server);
+    chosen.push((server.address() as AddressInfo).port);
+  }
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return chosen as T;
 }

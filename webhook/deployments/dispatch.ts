@@ -3,11 +3,13 @@
  * off renewals, and sends. Every step is safe to run in any number of copies and to be killed in the middle.
  */
 import { sql } from 'drizzle-orm';
+import { createTellBans } from '../certificates/bans.ts';
 import { createKickBlocked } from '../certificates/blocking.ts';
 import { forgetOldTokens } from '../certificates/certificates.ts';
 import { createRefreshCrls } from '../certificates/crl.ts';
 import { work as workRenewals } from '../certificates/renewals.ts';
 import { createConfirmRevocations } from '../certificates/revocation.ts';
+import { createSupersede } from '../certificates/superseding.ts';
 import type { Context } from '../context.ts';
 import { forgetOldMessages } from '../events/received.ts';
 import { send } from './outbox.ts';
@@ -45,6 +47,8 @@ export function startDispatcher(
     workRenewals,
     send,
     createKickBlocked(),
+    createTellBans(),
+    createSupersede(),
     createConfirmRevocations(),
     createRefreshCrls(),
   ];

@@ -1,6 +1,7 @@
 import { and, arrayContains, asc, count, desc, eq, ilike, inArray, or, type SQL, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { findCurrent } from '../certificates/certificates.ts';
+import { revokeAll } from '../certificates/revocation.ts';
 import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/connect.ts';
 import * as history from '../deployments/history.ts';
 import { AppError } from '../errors.ts';
@@ -154,8 +155,8 @@ export async function change(db: Db, id: string, input: DeviceChange, actor: str
 }
 
 /**
- * With all that is kept of it; its past updates leave their deployments' counts. Throws `in_use` while an update has not ended. The
- * certificate stays valid until it is revoked, but nothing that an unregistered device says is taken in.
+ * With all that is kept of it; its past updates leave their deployments' counts. Throws `in_use` while an update has not ended. Its
+ * certificates are revoked; the caller kicks it. Nothing that an unregistered device says is taken in.
  */
 export async function remove(db: Db, id: string, actor: string): Promise<void> {
   await db.transaction(async (tx) => {
@@ -167,6 +168,7 @@ export async function remove(db: Db, id: string, actor: string): Promise<void> {
     }
     await history.dropCommands(tx, id);
     await forgetDevice(tx, id);
+    await revokeAll(tx, { device: id }, 'cessationOfOperation', actor);
     await tx.delete(devices).where(eq(devices.id, id));
     await record(tx, { actor, action: 'device.delete', subject: id });
   });

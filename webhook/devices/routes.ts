@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { deviceIdSchema } from '#emqx/protocol.ts';
+import { kick } from '../certificates/blocking.ts';
 import type { Context } from '../context.ts';
 import { access, answer, createRouter, jsonBody, listOrPage, paging, problems } from '../http.ts';
 import * as devices from './devices.ts';
@@ -103,7 +104,8 @@ const remove = createRoute({
   method: 'delete',
   path: '/api/devices/{id}',
   ...access('admin'),
-  summary: 'Delete a device and all that is kept of it; refused while an update of it has not ended',
+  summary:
+    'Delete a device and all that is kept of it, and revoke its certificates; refused while an update of it has not ended',
   request: { params: z.object({ id: deviceIdSchema }) },
   responses: { 204: { description: 'Deleted' }, ...problems },
 });
@@ -182,6 +184,8 @@ export function deviceRoutes(context: Context) {
     .openapi(remove, async (c) => {
       const { id } = c.req.valid('param');
       await devices.remove(db, id, c.get('caller').name);
+      await kick(context, [id]);
+      context.wake();
       context.live.changed('device', id);
       return c.body(null, 204);
     })

@@ -2,7 +2,7 @@
  * Handles one commit group of inputs in one transaction, set-based. What must follow the commit (acks, wake-ups, hints) is answered.
  */
 import { mountedTopic, type Running } from '#emqx/protocol.ts';
-import { findRevoked } from '../certificates/barred.ts';
+import { findDismissed, findRevoked } from '../certificates/barred.ts';
 import { reassess } from '../certificates/blocking.ts';
 import { markSeen } from '../certificates/certificates.ts';
 import { type RenewalRequest, storeRequests } from '../certificates/renewals.ts';
@@ -66,6 +66,11 @@ export async function handle(tx: Db, inputs: Input[], raws: string[], now: numbe
   await applyRunning(tx, messages);
   await store(tx, of);
 
+  // A deleted device that the broker could not be told to drop, or that came back before its CRL did.
+  const dismissed = await findDismissed(
+    tx,
+    [...ids].filter((id) => !known.has(id)),
+  );
   const buried = rejects.flatMap((r, i) => (r ? [{ ...r, body: raws[i]! }] : []));
   if (buried.length) await bury(tx, buried);
   return {
@@ -76,7 +81,7 @@ export async function handle(tx: Db, inputs: Input[], raws: string[], now: numbe
       ...new Set(accepted.flatMap((a) => ('deviceId' in a && a.kind !== 'message' ? [a.deviceId] : []))),
       ...new Set(of('status/health', 'firmware/download/result').map((m) => m.deviceId)),
     ],
-    kicks,
+    kicks: [...kicks, ...dismissed],
     hasWork: saved.commands > 0 || subscribed.length > 0 || of('cert/renew/request').length > 0,
   };
 }

@@ -63,7 +63,9 @@ CREATE TABLE "device_bans" (
 	"device_id" text PRIMARY KEY NOT NULL,
 	"reason" text NOT NULL,
 	"banned_by" text NOT NULL,
-	"banned_at" timestamp with time zone DEFAULT now() NOT NULL
+	"banned_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"lifted_at" timestamp with time zone,
+	"tell_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "enrollment_tokens" (
@@ -279,6 +281,7 @@ CREATE UNIQUE INDEX "users_email" ON "users" USING btree (lower("email"));--> st
 CREATE INDEX "certificates_name" ON "certificates" USING btree ("common_name","not_after");--> statement-breakpoint
 CREATE INDEX "certificates_expiry" ON "certificates" USING btree ("not_after");--> statement-breakpoint
 CREATE INDEX "certificates_unconfirmed" ON "certificates" USING btree ("revoked_at") WHERE revoked_at is not null and revocation_confirmed_at is null;--> statement-breakpoint
+CREATE INDEX "device_bans_tell_at" ON "device_bans" USING btree ("tell_at");--> statement-breakpoint
 CREATE INDEX "renewals_try_at" ON "renewals" USING btree ("try_at");--> statement-breakpoint
 CREATE INDEX "renewals_device" ON "renewals" USING btree ("device_id","id");--> statement-breakpoint
 CREATE INDEX "deployments_created" ON "deployments" USING btree ("created_at");--> statement-breakpoint
