@@ -13,10 +13,23 @@ interface Need {
 
 const onPath = (command: string) => () => spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
 
+const fileAt = (path: string) => () => existsSync(path);
+
 const needs: Need[] = [
   { what: 'chromium', debianPackage: 'chromium', found: onPath('chromium') },
   { what: 'openssl', debianPackage: 'openssl', found: onPath('openssl') },
   { what: 'mosquitto_pub', debianPackage: 'mosquitto-clients', found: onPath('mosquitto_pub') },
+  { what: 'clang-19', debianPackage: 'clang-19', found: onPath('clang-19') },
+  { what: 'clang-tidy-19', debianPackage: 'clang-tidy-19', found: onPath('clang-tidy-19') },
+  {
+    what: 'the sanitizers of clang-19',
+    debianPackage: 'libclang-rt-19-dev',
+    found: fileAt('/usr/lib/llvm-19/lib/clang/19/lib/linux'),
+  },
+  { what: 'make', debianPackage: 'make', found: onPath('make') },
+  { what: 'size (binutils)', debianPackage: 'binutils', found: onPath('size') },
+  { what: 'jsmn.h', debianPackage: 'libjsmn-dev', found: fileAt('/usr/include/jsmn.h') },
+  { what: 'OpenSSL to build with', debianPackage: 'libssl-dev', found: fileAt('/usr/include/openssl/ssl.h') },
   {
     what: 'a PostgreSQL server (initdb)',
     debianPackage: 'postgresql',
