@@ -12,6 +12,7 @@ export interface Target {
   readonly deviceId: string;
   readonly component: string;
   readonly sha256: string;
+  readonly version: string;
   readonly policy: Policy;
   readonly totalBytes: number;
   state: TargetState;
