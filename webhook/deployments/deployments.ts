@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { and, count, desc, eq, sql } from 'drizzle-orm';
+import { and, count, desc, eq, gte, sql } from 'drizzle-orm';
 import { mainComponent } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
@@ -295,11 +295,23 @@ export async function listTargets(
 
 /** A device's timeline within a deployment, oldest first. */
 export async function listTargetEvents(db: Db, deploymentId: string, deviceId: string) {
-  const rows = await db
+  const [deployment] = await db
+    .select({ createdAt: deployments.createdAt })
+    .from(deployments)
+    .where(eq(deployments.id, deploymentId));
+  if (!deployment) return [];
+  const rows = await timelineOf(db, deploymentId, deviceId, deployment.createdAt);
+  return rows.map(({ at, event, state, detail }) => ({ at: at.toISOString(), event, state, detail }));
+}
+
+/** Days before the deployment was made are not opened; an hour for clocks that differ. */
+export function timelineOf(db: Db, deploymentId: string, deviceId: string, createdAt: Date) {
+  const first = new Date(createdAt.getTime() - 3_600_000);
+  const { deploymentId: deployment, deviceId: device, at, id } = targetEvents;
+  return db
     .select()
     .from(targetEvents)
-    .where(and(eq(targetEvents.deploymentId, deploymentId), eq(targetEvents.deviceId, deviceId)))
-    .orderBy(targetEvents.id)
+    .where(and(eq(device, deviceId), eq(deployment, deploymentId), gte(at, first)))
+    .orderBy(id)
     .limit(1000);
-  return rows.map(({ at, event, state, detail }) => ({ at: at.toISOString(), event, state, detail }));
 }

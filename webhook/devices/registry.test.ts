@@ -125,7 +125,10 @@ test('a region has a time zone, which must be one', async () => {
   const region = await place('regions');
   expect(region.timeZone).toBe('UTC');
   const change = (body: object) => webhook.api('PATCH', `/api/regions/${region.id}`, body);
-  expect((await change({ timeZone: 'Europe/Madrid' })).body).toEqual({ ...region, timeZone: 'Europe/Madrid' });
+  expect((await change({ timeZone: 'Europe/Madrid' })).body).toEqual({
+    ...region,
+    timeZone: 'Europe/Madrid',
+  });
   for (const wrong of [{ timeZone: 'Europe/Atlantis' }, { timeZone: '+02:00' }, { timeZone: '' }, {}]) {
     expect((await change(wrong)).body.code).toBe('invalid_request');
   }
