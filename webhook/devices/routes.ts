@@ -23,7 +23,13 @@ const deviceSchema = z
     connectedAt: z.string().nullable(),
     lastSeenAt: z.string().nullable(),
     running: z.array(
-      z.object({ component: z.string(), version: z.string(), sha256: z.string(), securityVersion: z.int() }),
+      z.object({
+        component: z.string(),
+        hardware: z.string().nullable(),
+        version: z.string(),
+        sha256: z.string(),
+        securityVersion: z.int(),
+      }),
     ),
     certificate: z.object({ serial: z.string(), notAfter: z.string() }).nullable(),
     createdAt: z.string(),

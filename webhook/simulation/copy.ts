@@ -420,6 +420,7 @@ function resolve(tx: Transaction, row: DeploymentRow) {
       deviceId,
       component: 'main',
       sha256: row.image.sha256,
+      version: '1',
       policy: row.rollout.policy,
       totalBytes: row.image.size,
       state: skipped ? 'skipped' : 'pending',
@@ -439,7 +440,7 @@ function resolve(tx: Transaction, row: DeploymentRow) {
 }
 
 function nextLook(rollout: DeploymentRow['rollout'], tallies: Tally[], seen: TargetRow[], now: number) {
-  const times = [wakesAt(rollout, tallies)];
+  const times = [wakesAt(rollout, tallies, now)];
   if (rollout.state === 'running') {
     const pending = seen.filter((t) => t.state === 'pending');
     for (const t of pending)
