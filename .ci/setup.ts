@@ -13,9 +13,33 @@ interface Need {
 
 const onPath = (command: string) => () => spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
 
+const file = (path: string) => () => existsSync(path);
+
 const needs: Need[] = [
   { what: 'chromium', debianPackage: 'chromium', found: onPath('chromium') },
   { what: 'openssl', debianPackage: 'openssl', found: onPath('openssl') },
+  { what: 'make', debianPackage: 'make', found: onPath('make') },
+  { what: 'gcc', debianPackage: 'gcc', found: onPath('gcc') },
+  { what: 'clang-19', debianPackage: 'clang-19', found: onPath('clang-19') },
+  { what: 'clang-tidy-19', debianPackage: 'clang-tidy-19', found: onPath('clang-tidy-19') },
+  {
+    what: "clang's sanitizers and libFuzzer",
+    debianPackage: 'libclang-rt-19-dev',
+    found: () =>
+      onPath('clang-19')() &&
+      existsSync(
+        spawnSync('clang-19', ['-print-resource-dir'], { encoding: 'utf8' }).stdout.trim().concat('/lib'),
+      ),
+  },
+  { what: 'OpenSSL headers', debianPackage: 'libssl-dev', found: file('/usr/include/openssl/evp.h') },
+  { what: 'avr-gcc', debianPackage: 'gcc-avr', found: onPath('avr-gcc') },
+  { what: 'avr-libc', debianPackage: 'avr-libc', found: file('/usr/lib/avr/include/avr/io.h') },
+  {
+    what: "Arduino's AVR core",
+    debianPackage: 'arduino-core-avr',
+    found: file('/usr/share/arduino/hardware/arduino/avr'),
+  },
+  { what: 'libsimavr', debianPackage: 'libsimavr-dev', found: file('/usr/include/simavr/sim_avr.h') },
   { what: 'mosquitto_pub', debianPackage: 'mosquitto-clients', found: onPath('mosquitto_pub') },
   {
     what: 'a PostgreSQL server (initdb)',
