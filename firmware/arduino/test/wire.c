@@ -34,8 +34,8 @@ static int read_bytes(void *context, uint8_t *data, size_t size, uint32_t timeou
   }
   const uint32_t started = now_ms(wire);
   struct pollfd ready = {.fd = wire->uno->tty, .events = POLLIN};
-  while (now_ms(wire) - started < timeout_ms) {
-    if (poll(&ready, 1, 1) < 1) continue;
+  do {
+    if (poll(&ready, 1, timeout_ms > 0 ? 1 : 0) < 1) continue;
     const ssize_t n = read(wire->uno->tty, data, 1);
     if (n < 1) return -1;
     (void)size;
@@ -43,7 +43,7 @@ static int read_bytes(void *context, uint8_t *data, size_t size, uint32_t timeou
     /* INSYNC, then the three bytes of the signature: the last one is changed. */
     if (wire->signature_asked && wire->flip_signature && *data == 0x0F) *data ^= wire->flip_signature;
     return 1;
-  }
+  } while (now_ms(wire) - started < timeout_ms);
   return 0;
 }
 
