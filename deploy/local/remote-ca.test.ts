@@ -24,6 +24,7 @@ let system: TestSystem;
 
 beforeAll(async () => {
   const out = join(dir, 'webhook');
+  await ca('init');
   await ca('issue', '--name', 'webhook', '--out', out);
   service = spawn(process.execPath, ['--import', tsx, file('main.ts')], {
     env: { ...environment, CA_PORT: '0' },
