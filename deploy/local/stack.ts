@@ -54,7 +54,7 @@ export async function startStack(config: LocalConfig, log: Log): Promise<Stack> 
   };
   try {
     mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-    closers.push(lockDataDirectory(config.dataDir));
+    closers.push(await lockDataDirectory(config.dataDir));
     return { ...(await startParts(config, log, closers)), close };
   } catch (error) {
     await close();
