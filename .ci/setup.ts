@@ -16,6 +16,12 @@ const onPath = (command: string) => () => spawnSync('sh', ['-c', `command -v ${c
 const needs: Need[] = [
   { what: 'chromium', debianPackage: 'chromium', found: onPath('chromium') },
   { what: 'openssl', debianPackage: 'openssl', found: onPath('openssl') },
+  {
+    what: 'nginx',
+    debianPackage: 'nginx-light',
+    found: () => onPath('nginx')() || existsSync('/usr/sbin/nginx'),
+  },
+  { what: 'promtool', debianPackage: 'prometheus', found: onPath('promtool') },
   { what: 'mosquitto_pub', debianPackage: 'mosquitto-clients', found: onPath('mosquitto_pub') },
   {
     what: 'a PostgreSQL server (initdb)',
