@@ -21,6 +21,7 @@ const needs: Need[] = [
     debianPackage: 'nginx-light',
     found: () => onPath('nginx')() || existsSync('/usr/sbin/nginx'),
   },
+  { what: 'jq', debianPackage: 'jq', found: onPath('jq') },
   { what: 'promtool', debianPackage: 'prometheus', found: onPath('promtool') },
   { what: 'mosquitto_pub', debianPackage: 'mosquitto-clients', found: onPath('mosquitto_pub') },
   {
