@@ -18,6 +18,13 @@ const fileAt = (path: string) => () => existsSync(path);
 const needs: Need[] = [
   { what: 'chromium', debianPackage: 'chromium', found: onPath('chromium') },
   { what: 'openssl', debianPackage: 'openssl', found: onPath('openssl') },
+  {
+    what: 'nginx',
+    debianPackage: 'nginx-light',
+    found: () => onPath('nginx')() || existsSync('/usr/sbin/nginx'),
+  },
+  { what: 'jq', debianPackage: 'jq', found: onPath('jq') },
+  { what: 'promtool', debianPackage: 'prometheus', found: onPath('promtool') },
   { what: 'mosquitto_pub', debianPackage: 'mosquitto-clients', found: onPath('mosquitto_pub') },
   {
     what: 'a PostgreSQL server (initdb)',
