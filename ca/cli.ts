@@ -37,6 +37,7 @@ const help = `npm run ca -- <command> [options]      the certificate authority, 
   revoke SERIAL           revoke one certificate and publish a new CRL
     --reason REASON       ${Object.keys(revocationReasons).join(', ')}
   crl                     print the current CRLs
+    --out FILE            … into a file
   rotate                  a new issuing CA; the ones before it stay trusted until they expire (needs the root's key here)
   request-issuing         where the root is kept elsewhere: make the key of a new issuing CA here and print its request
     --out FILE            … into a file
@@ -57,7 +58,9 @@ CA_SERVICE_DAYS are as for the service (ca/README.md).
 try {
   await run(process.argv.slice(2));
 } catch (error) {
-  console.error(`ca: ${(error as Error).message}`);
+  // Node adds advice of its own to a mistyped option.
+  const { code, message } = error as NodeJS.ErrnoException;
+  console.error(`ca: ${code?.startsWith('ERR_PARSE_ARGS') ? message.split('. ')[0] : message}`);
   process.exitCode = 1;
 }
 
@@ -107,8 +110,7 @@ async function run(args: string[]): Promise<void> {
     case 'revoke':
       return revoke(options, argument, values.reason);
     case 'crl':
-      process.stdout.write(await (await openExisting(options)).crl());
-      return;
+      return put(await (await openExisting(options)).crl(), values.out);
     default:
       throw new CaError('request_invalid', `there is no command "${command}"; see --help`);
   }

@@ -207,6 +207,9 @@ describe('provisioning from a CSV file', () => {
     await work.file('open.csv', ['id,hardware,csr', 'a,esp32,missing.csr', rows[4]].join('\n'));
     const open = await start(['--csv', 'open.csv', '--out', 'bad']).ended;
     expect(open.output).toMatch(/line 3: a quote is opened/);
+    expect((await start(['--csv', 'none.csv', '--out', 'bad']).ended).output).toMatch(
+      /^ca: none\.csv cannot be read \(ENOENT\)$/m,
+    );
     await work.file('head.csv', 'name,colour\nx,red');
     expect((await start(['--csv', 'head.csv', '--out', 'bad']).ended).output).toMatch(
       /column "id".*\n.*"colour"/,
