@@ -153,9 +153,10 @@ async function startParts(
       webhookToken,
       apiToken,
       publicUrl: config.publicUrl,
+      proxies: config.proxies,
       consoleDir: existsSync(consoleDir) ? consoleDir : null,
     },
-    { host, port: ports.http, internalPort, admin },
+    { host, port: ports.http, internalPort, admin, retention: config.retention },
   );
   closers.push(() => webhook.close());
   return {
