@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { type CdnSettings, checkCdnKey } from './firmware/cdn.ts';
-import { defaultRetention } from './retention/retention.ts';
+import { defaultRetention, type Retention } from './retention/retention.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const url = z.url({ protocol: /^https?$/ });
@@ -176,12 +176,7 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
       env.FLOTA_ADMIN_EMAIL && env.FLOTA_ADMIN_PASSWORD
         ? { email: env.FLOTA_ADMIN_EMAIL, password: env.FLOTA_ADMIN_PASSWORD }
         : null,
-    retention: {
-      telemetry: env.TELEMETRY_DAYS,
-      logs: env.LOG_DAYS,
-      targetEvents: env.EVENT_DAYS,
-      deadLetters: env.DEAD_LETTER_DAYS,
-    },
+    retention: toRetention(env),
     trustedKeys: parseKeys(file('FIRMWARE_KEYS'), problems),
   };
   if (Boolean(env.FLOTA_ADMIN_EMAIL) !== Boolean(env.FLOTA_ADMIN_PASSWORD)) {
@@ -190,6 +185,16 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
   if (env.PORT !== 0 && env.PORT === env.INTERNAL_PORT) problems.push('PORT and INTERNAL_PORT: must differ');
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+}
+
+/** Shared with `npm start`. */
+export function toRetention(env: Environment): Retention {
+  return {
+    telemetry: env.TELEMETRY_DAYS,
+    logs: env.LOG_DAYS,
+    targetEvents: env.EVENT_DAYS,
+    deadLetters: env.DEAD_LETTER_DAYS,
+  };
 }
 
 const keySet = z.object({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })).min(1) });

@@ -3,9 +3,17 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { ConfigError, environmentSchema, parseEnvironment, readCdn, readNamed } from '#webhook/config.ts';
+import {
+  ConfigError,
+  environmentSchema,
+  parseEnvironment,
+  readCdn,
+  readNamed,
+  toRetention,
+} from '#webhook/config.ts';
 import type { CdnSettings } from '#webhook/firmware/cdn.ts';
 import type { ObjectStoreSettings } from '#webhook/firmware/objects.ts';
+import type { Retention } from '#webhook/retention/retention.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 
@@ -46,6 +54,9 @@ export interface LocalConfig {
     s3Tls: number;
   };
   publicUrl: string | null;
+  /** How many proxies of ours stand in front. */
+  proxies: number;
+  retention: Retention;
   databaseUrl: string | null;
   adminEmail: string;
   adminPassword: string | null;
@@ -103,6 +114,8 @@ export function toLocalConfig(
       s3Tls: env.S3_TLS_PORT,
     },
     publicUrl: env.PUBLIC_URL ?? null,
+    proxies: env.TRUSTED_PROXIES,
+    retention: toRetention(env),
     databaseUrl: env.DATABASE_URL ?? null,
     adminEmail: env.FLOTA_ADMIN_EMAIL ?? 'admin@flota.local',
     adminPassword: env.FLOTA_ADMIN_PASSWORD ?? null,

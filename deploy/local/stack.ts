@@ -193,9 +193,10 @@ async function startParts(
       webhookToken,
       apiToken,
       publicUrl: config.publicUrl,
+      proxies: config.proxies,
       consoleDir: existsSync(consoleDir) ? consoleDir : null,
     },
-    { host, port: httpPort, internalPort, admin },
+    { host, port: httpPort, internalPort, admin, retention: config.retention },
   );
   closers.push(() => webhook.close());
   // Before that, the broker would refuse every device.

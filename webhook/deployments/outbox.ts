@@ -44,7 +44,10 @@ export async function unpark(db: Db, deviceIds: string[]): Promise<void> {
     .where(and(inArray(outbox.deviceId, deviceIds), isNull(outbox.sendAt)));
 }
 
-const batch = 1000;
+/** Commands in memory at a time. */
+const batch = 500;
+/** As many a turn as a rollout's look starts, or they would wait in here while their time to answer runs. */
+const perTurn = 8;
 const leaseS = 30;
 const maxBackOffS = 60;
 
@@ -63,8 +66,13 @@ interface Row {
   timeZone: string | null;
 }
 
-/** Sends one batch; answers whether there may be more. Throws what the broker's client throws; rows then wait for their lease. */
+/** Sends some batches; answers whether there may be more. Throws what the broker's client throws; rows then wait for their lease. */
 export async function send(context: Context): Promise<boolean> {
+  for (let i = 0; i < perTurn; i++) if (!(await sendBatch(context))) return false;
+  return true;
+}
+
+async function sendBatch(context: Context): Promise<boolean> {
   const rows = await claim(context.db);
   if (rows.length === 0) return false;
   const { live, stale } = split(rows);

@@ -26,7 +26,10 @@ import { applyToDue, mark } from './store.ts';
 import { deployments } from './table.ts';
 import { type MaintenanceWindow, nextOpening } from './window.ts';
 
-const batch = 1000;
+/** Targets in memory at a time. */
+const batch = 500;
+/** Started by one look: its tally is shared by so many, and an operator's word waits for no more. */
+const perLook = 4_000;
 /** Looks that nothing has asked for: for a mark that was never made, such as of a device that another deployment freed meanwhile. */
 const fallbackMs = 10_000;
 const soonMs = 500;
@@ -178,9 +181,15 @@ async function dispatch(
     look.sweptAt = new Date(now);
   };
   if (rivals && look.sweptAt === null) await sweep();
-  const limit = Math.min(action.limit, batch);
-  const due = startable(row, action.upToWave, limit, zones?.open ?? null, rivals);
-  const { claimed } = await applyToDue(tx, { type: 'dispatch' }, due, now);
+  const limit = Math.min(action.limit, perLook);
+  let claimed = 0;
+  for (let more = true; more && claimed < limit; ) {
+    const some = Math.min(limit - claimed, batch);
+    const due = startable(row, action.upToWave, some, zones?.open ?? null, rivals);
+    const done = await applyToDue(tx, { type: 'dispatch' }, due, now);
+    claimed += done.claimed;
+    more = done.claimed === some;
+  }
   if (claimed > 0) look.soonAt ??= now + (claimed === limit ? 0 : soonMs);
   const isSweepDue = now - (look.sweptAt?.getTime() ?? 0) >= sweepEveryMs;
   if (rivals && claimed < limit && isSweepDue) await sweep();

@@ -47,13 +47,19 @@ function minuteOf(time: string): number {
   return hours * 60 + minutes;
 }
 
-const formats = new Map<string, Intl.DateTimeFormat>();
+interface Clock {
+  format: Intl.DateTimeFormat;
+  /** By minute: clocks change at whole ones, and asking the format is slow. */
+  offsets: Map<number, number>;
+}
+const clocks = new Map<string, Clock>();
+const maxOffsets = 64;
 
-/** What the wall clock shows, as if it were UTC; whole seconds. */
+/** What the wall clock shows, as if it were UTC. */
 function toLocal(timeZone: string, at: number): number {
-  let format = formats.get(timeZone);
-  if (!format) {
-    format = new Intl.DateTimeFormat('en-US', {
+  let clock = clocks.get(timeZone);
+  if (!clock) {
+    const format = new Intl.DateTimeFormat('en-US', {
       timeZone,
       hourCycle: 'h23',
       year: 'numeric',
@@ -63,9 +69,21 @@ function toLocal(timeZone: string, at: number): number {
       minute: 'numeric',
       second: 'numeric',
     });
-    formats.set(timeZone, format);
+    clock = { format, offsets: new Map() };
+    clocks.set(timeZone, clock);
   }
+  const minute = Math.floor(at / minuteMs);
+  let offset = clock.offsets.get(minute);
+  if (offset === undefined) {
+    offset = offsetAt(clock.format, minute * minuteMs);
+    if (clock.offsets.size >= maxOffsets) clock.offsets.clear();
+    clock.offsets.set(minute, offset);
+  }
+  return at + offset;
+}
+
+function offsetAt(format: Intl.DateTimeFormat, at: number): number {
   const parts = Object.fromEntries(format.formatToParts(at).map(({ type, value }) => [type, Number(value)]));
   const { year, month, day, hour, minute, second } = parts as Record<string, number>;
-  return Date.UTC(year!, month! - 1, day!, hour!, minute!, second!);
+  return Date.UTC(year!, month! - 1, day!, hour!, minute!, second!) - at;
 }
