@@ -13,34 +13,32 @@ interface Need {
 
 const onPath = (command: string) => () => spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
 
-const file = (path: string) => () => existsSync(path);
+const fileAt = (path: string) => () => existsSync(path);
 
 const needs: Need[] = [
   { what: 'chromium', debianPackage: 'chromium', found: onPath('chromium') },
   { what: 'openssl', debianPackage: 'openssl', found: onPath('openssl') },
-  { what: 'make', debianPackage: 'make', found: onPath('make') },
-  { what: 'gcc', debianPackage: 'gcc', found: onPath('gcc') },
+  { what: 'mosquitto_pub', debianPackage: 'mosquitto-clients', found: onPath('mosquitto_pub') },
   { what: 'clang-19', debianPackage: 'clang-19', found: onPath('clang-19') },
   { what: 'clang-tidy-19', debianPackage: 'clang-tidy-19', found: onPath('clang-tidy-19') },
   {
-    what: "clang's sanitizers and libFuzzer",
+    what: 'the sanitizers of clang-19',
     debianPackage: 'libclang-rt-19-dev',
-    found: () =>
-      onPath('clang-19')() &&
-      existsSync(
-        spawnSync('clang-19', ['-print-resource-dir'], { encoding: 'utf8' }).stdout.trim().concat('/lib'),
-      ),
+    found: fileAt('/usr/lib/llvm-19/lib/clang/19/lib/linux'),
   },
-  { what: 'OpenSSL headers', debianPackage: 'libssl-dev', found: file('/usr/include/openssl/evp.h') },
+  { what: 'make', debianPackage: 'make', found: onPath('make') },
+  { what: 'size (binutils)', debianPackage: 'binutils', found: onPath('size') },
+  { what: 'jsmn.h', debianPackage: 'libjsmn-dev', found: fileAt('/usr/include/jsmn.h') },
+  { what: 'OpenSSL to build with', debianPackage: 'libssl-dev', found: fileAt('/usr/include/openssl/ssl.h') },
+  { what: 'gcc', debianPackage: 'gcc', found: onPath('gcc') },
   { what: 'avr-gcc', debianPackage: 'gcc-avr', found: onPath('avr-gcc') },
-  { what: 'avr-libc', debianPackage: 'avr-libc', found: file('/usr/lib/avr/include/avr/io.h') },
+  { what: 'avr-libc', debianPackage: 'avr-libc', found: fileAt('/usr/lib/avr/include/avr/io.h') },
   {
     what: "Arduino's AVR core",
     debianPackage: 'arduino-core-avr',
-    found: file('/usr/share/arduino/hardware/arduino/avr'),
+    found: fileAt('/usr/share/arduino/hardware/arduino/avr/boards.txt'),
   },
-  { what: 'libsimavr', debianPackage: 'libsimavr-dev', found: file('/usr/include/simavr/sim_avr.h') },
-  { what: 'mosquitto_pub', debianPackage: 'mosquitto-clients', found: onPath('mosquitto_pub') },
+  { what: 'libsimavr', debianPackage: 'libsimavr-dev', found: fileAt('/usr/include/simavr/sim_avr.h') },
   {
     what: 'a PostgreSQL server (initdb)',
     debianPackage: 'postgresql',

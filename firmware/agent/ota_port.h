@@ -122,8 +122,11 @@ struct ota_port {
   int (*sha256_start)(void *ctx);
   int (*sha256_update)(void *ctx, const uint8_t *data, size_t bytes);
   int (*sha256_finish)(void *ctx, uint8_t digest[OTA_SHA256_BYTES]);
-  /** 0, or OTA_ERR_SIGNATURE. `signature` is r || s. */
-  int (*es256_verify)(void *ctx, const uint8_t xy[OTA_ES256_BYTES], const uint8_t digest[OTA_SHA256_BYTES],
+  /**
+   * ECDSA P-256 over the SHA-256 of `message`; must not disturb a sha256_start … sha256_finish that is under way. 0, or
+   * OTA_ERR_SIGNATURE. `signature` is r || s.
+   */
+  int (*es256_verify)(void *ctx, const uint8_t xy[OTA_ES256_BYTES], const uint8_t *message, size_t bytes,
                       const uint8_t signature[OTA_ES256_BYTES]);
 
   /** Milliseconds since the processor started; never goes back. */

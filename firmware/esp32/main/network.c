@@ -55,7 +55,7 @@ bool network_await_time(const struct settings *settings, uint32_t timeout_ms) {
 bool network_signal(int *rssi_dbm) {
   wifi_ap_record_t access_point;
   if (esp_wifi_sta_get_ap_info(&access_point) != ESP_OK) return false;
-  *rssi_dbm = access_point.rssi;
+  *rssi_dbm = (int)access_point.rssi;
   return true;
 }
 
