@@ -6,7 +6,7 @@
 #include "esp_heap_caps.h"
 #include "freertos/idf_additions.h"
 
-enum { RING_BYTES = 256 * 1024, BLOCK_BYTES = 16 * 1024, TIMEOUT_MS = 10000, TASK_STACK_BYTES = 8192, TASK_PRIORITY = 4 };
+enum { RING_BYTES = 256 * 1024, BLOCK_BYTES = 4096, TIMEOUT_MS = 10000, TASK_STACK_BYTES = 8192, TASK_PRIORITY = 4 };
 
 static bool is_wanted(struct http *http) { return atomic_load(&http->wanted) == atomic_load(&http->served); }
 
@@ -59,13 +59,24 @@ static enum http_phase receive(struct http *http) {
   }
 }
 
-static enum http_phase serve(struct http *http, const struct http_request *request) {
+/* Status of the answer, or negative. */
+static int ask(struct http *http, const struct http_request *request) {
   ota_http_head_begin(&http->head, 0);
-  if (!prepare(http, request)) return HTTP_BROKEN;
-  if (esp_http_client_open(http->client, 0) != ESP_OK) return HTTP_BROKEN;
-  if (esp_http_client_fetch_headers(http->client) < 0) return HTTP_BROKEN;
-  http->head.status = esp_http_client_get_status_code(http->client);
-  if (http->head.status <= 0) return HTTP_BROKEN;
+  if (!prepare(http, request)) return -1;
+  if (esp_http_client_open(http->client, 0) != ESP_OK) return -1;
+  if (esp_http_client_fetch_headers(http->client) < 0) return -1;
+  return esp_http_client_get_status_code(http->client);
+}
+
+static enum http_phase serve(struct http *http, const struct http_request *request) {
+  int status = ask(http, request);
+  /* RFC 9112, 9.3.1: a server may have closed the kept connection meanwhile; that says nothing about this request. */
+  if (status <= 0 && http->kept && is_wanted(http)) {
+    (void)esp_http_client_close(http->client);
+    status = ask(http, request);
+  }
+  if (status <= 0) return HTTP_BROKEN;
+  http->head.status = status;
   atomic_store(&http->phase, HTTP_BODY);
   return receive(http);
 }
@@ -83,7 +94,8 @@ static void run(void *context) {
     atomic_store(&http->served, number);
     /* An empty one is only the end of the one before it. */
     const enum http_phase end = request.url[0] == '\0' ? HTTP_BROKEN : serve(http, &request);
-    if (end == HTTP_BROKEN && http->client) (void)esp_http_client_close(http->client);
+    http->kept = end == HTTP_ENDED;
+    if (!http->kept && http->client) (void)esp_http_client_close(http->client);
     atomic_store(&http->phase, end);
   }
 }

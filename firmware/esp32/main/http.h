@@ -27,6 +27,7 @@ struct http {
   TaskHandle_t task;
   StreamBufferHandle_t body;
   uint8_t *block;
+  bool kept; /* the connection of the last answer is still open, as far as is known */
   /* Of the agent's task; the other side copies it when it begins with it. */
   struct http_request wanted_request;
   struct ota_http_head head;

@@ -16,7 +16,7 @@ struct settings {
   char enroll_url[256]; /* https://host/api/issue_cert */
   char token[129];      /* one-time token of that address */
   char ntp[128];
-  char trust[8192]; /* PEM: roots of broker, API and file store */
+  char trust[4000]; /* PEM: roots of broker, API and file store; NVS texts end at 4,000 bytes */
   struct ota_signing_key keys[SETTINGS_KEYS];
   size_t key_count;
 };
