@@ -2,7 +2,6 @@
  * flash-uno PORT IMAGE.bin: the programmer on a desk PC (Linux, POSIX termios), for a real Uno on USB, whose DTR is wired to
  * reset. Prints the digest of the flash read back and the new sketch's version line. Exit status 0 only when both were had.
  */
-#define _DEFAULT_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>

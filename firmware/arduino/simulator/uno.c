@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "uno.h"
 
 #include <errno.h>

@@ -1,5 +1,4 @@
 /* The programmer against the real optiboot on a simulated ATmega328P. Arguments: optiboot's code, a sketch, its successor. */
-#define _GNU_SOURCE
 #include <openssl/evp.h>
 #include <signal.h>
 #include <string.h>
