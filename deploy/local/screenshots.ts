@@ -103,7 +103,12 @@ try {
   const scene = await setUp(system);
   for (const { name, width, height, ...context } of views) {
     const viewport = { width, height };
-    const { page } = await logIn(browser, system.stack.url, system.stack.admin, { viewport, ...context });
+    const { page } = await logIn(browser, system.stack.url, system.stack.admin, {
+      viewport,
+      // Nothing is caught half-way.
+      reducedMotion: 'reduce',
+      ...context,
+    });
     for (const [title, { path, prepare }] of Object.entries(pictures)) {
       await page.goto(`${system.stack.url}${path(scene)}`);
       await page.locator('h1').waitFor();
