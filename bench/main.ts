@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { measureCa } from './ca.ts';
+import { measureConsole } from './console.ts';
 import { measureEmqx } from './emqx.ts';
 import type { Figure, Figures } from './figures.ts';
 import { measureIngest } from './ingest.ts';
@@ -16,6 +17,7 @@ interface Benchmark {
 /** Add yours here; each runs in a process of its own, one after the other. */
 const benchmarks: Record<string, Benchmark> = {
   ca: { oneCore: true, measure: measureCa },
+  console: { oneCore: false, measure: measureConsole },
   emqx: { oneCore: false, measure: measureEmqx },
   ingest: { oneCore: false, measure: measureIngest },
   rollout: { oneCore: false, measure: measureRollout },

@@ -18,7 +18,21 @@ export type NewFirmware = Body<Routes['firmwares']['metadata']['$post']>;
 export type Presigned = InferResponseType<Routes['s3']['presigned_upload']['$post'], 200>;
 export type Group = InferResponseType<Routes['divisions']['$get'], 200>[number];
 export type Device = InferResponseType<Routes['devices'][':id']['$get'], 200>;
+export type Hardware = InferResponseType<Routes['hardware']['$get'], 200>[number];
+type OfDevice = Routes['devices'][':id'];
+export type DeviceChange = Body<OfDevice['$patch']>;
+export type DeviceStatus = InferResponseType<OfDevice['status']['$get'], 200>;
+export type LogLine = InferResponseType<OfDevice['logs']['$get'], 200>['items'][number];
+export type Command = InferResponseType<OfDevice['commands']['$get'], 200>['items'][number];
+export type NewCommand = Body<OfDevice['commands']['$post']>;
+export type Chart = InferResponseType<OfDevice['telemetry']['$get'], 200>;
+export type PastUpdate = InferResponseType<OfDevice['firmware_history']['$get'], 200>['items'][number];
+export type ImportReport = InferResponseType<Routes['devices']['import']['$post'], 200>;
+export type Ban = InferResponseType<Routes['bans']['$get'], 200>[number];
+export type Grant = InferResponseType<Routes['certificates']['grants']['$post'], 201>;
+
 export type Selection = Body<Routes['deployments']['$post']>;
+export type Policy = NonNullable<Selection['policy']>;
 export type DryRun = InferResponseType<Routes['deployments']['dry_run']['$post'], 200>;
 export type Deployment = InferResponseType<Routes['deployments'][':id']['$get'], 200>;
 export type DeploymentState = Deployment['state'];
@@ -75,25 +89,46 @@ async function get<T>(path: string, query?: Query, signal?: AbortSignal): Promis
   return (await response.json()) as T;
 }
 
-async function post<T>(path: string, body?: unknown, signal?: AbortSignal, send = sessionFetch): Promise<T> {
-  const response = await send(path, {
-    method: 'POST',
-    headers: body === undefined ? {} : { 'content-type': 'application/json' },
-    body: body === undefined ? null : JSON.stringify(body),
+async function send<T>(
+  method: 'POST' | 'PATCH' | 'DELETE',
+  path: string,
+  body?: unknown,
+  options: { signal?: AbortSignal | undefined; type?: string; by?: typeof sessionFetch } = {},
+): Promise<T> {
+  const { signal, type = 'application/json', by = sessionFetch } = options;
+  const response = await by(path, {
+    method,
+    headers: body === undefined ? {} : { 'content-type': type },
+    body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
     signal: signal ?? null,
   });
   return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
-type Paging = { limit: number; offset?: number };
-export type DeviceFilter = { search?: string; region?: string; division?: string; hardware?: string };
+const post = <T>(path: string, body?: unknown, signal?: AbortSignal) =>
+  send<T>('POST', path, body, { signal });
 
-export type CertificateFilter = { search?: string; status?: string; expiresWithinDays?: string };
+type Paging = { limit: number; offset?: number };
+export type DeviceFilter = {
+  search?: string;
+  region?: string;
+  division?: string;
+  hardware?: string;
+  tag?: string;
+  online?: string;
+  sort?: string;
+};
+export type CertificateFilter = {
+  search?: string;
+  status?: string;
+  expiresWithinDays?: string;
+  commonName?: string;
+};
 
 export const api = {
   login: (email: string, password: string) =>
-    post<User>('/api/login', { email, password }, undefined, plainFetch),
-  logout: () => post<void>('/api/logout', undefined, undefined, plainFetch),
+    send<User>('POST', '/api/login', { email, password }, { by: plainFetch }),
+  logout: () => send<void>('POST', '/api/logout', undefined, { by: plainFetch }),
   me: () => get<User>('/api/me'),
 
   listFirmwares: (query: Paging & { search?: string }, signal?: AbortSignal) =>
@@ -111,7 +146,27 @@ export const api = {
   listDivisions: (signal?: AbortSignal) => get<Group[]>('/api/divisions', undefined, signal),
   listDevices: (query: Paging & DeviceFilter, signal?: AbortSignal) =>
     get<Page<Device>>('/api/devices', query, signal),
+  listHardware: (signal?: AbortSignal) => get<Hardware[]>('/api/hardware', undefined, signal),
   getDevice: (id: string, signal?: AbortSignal) => get<Device>(`/api/devices/${part(id)}`, undefined, signal),
+  changeDevice: (id: string, change: DeviceChange) =>
+    send<Device>('PATCH', `/api/devices/${part(id)}`, change),
+  deleteDevice: (id: string) => send<void>('DELETE', `/api/devices/${part(id)}`),
+  importDevices: (csv: string, query: { update: string; dryRun: string }) =>
+    send<ImportReport>('POST', pathWith('/api/devices/import', query), csv, { type: 'text/csv' }),
+  getDeviceStatus: (id: string, signal?: AbortSignal) =>
+    get<DeviceStatus>(`/api/devices/${part(id)}/status`, undefined, signal),
+  getChart: (
+    id: string,
+    query: { topic: string; value: string; from: string; to: string },
+    signal?: AbortSignal,
+  ) => get<Chart>(`/api/devices/${part(id)}/telemetry`, query, signal),
+  listLogs: (id: string, query: { level?: string; limit: number }, signal?: AbortSignal) =>
+    get<Page<LogLine>>(`/api/devices/${part(id)}/logs`, query, signal),
+  listCommands: (id: string, signal?: AbortSignal) =>
+    get<Page<Command>>(`/api/devices/${part(id)}/commands`, { limit: 10 }, signal),
+  sendCommand: (id: string, body: NewCommand) => post<Command>(`/api/devices/${part(id)}/commands`, body),
+  listPastUpdates: (id: string, signal?: AbortSignal) =>
+    get<Page<PastUpdate>>(`/api/devices/${part(id)}/firmware_history`, { limit: 20 }, signal),
 
   dryRun: (selection: Selection, signal?: AbortSignal) =>
     post<DryRun>('/api/deployments/dry_run', selection, signal),
@@ -131,6 +186,11 @@ export const api = {
   revokeCertificate: (serial: string, reason: RevocationReason) =>
     post<CertificateDetails>(`/api/certificates/${part(serial)}/revoke`, { reason }),
   createToken: (body: NewToken) => post<Token>('/api/certificates/tokens', body),
+  createGrant: (device: string) => post<Grant>('/api/certificates/grants', { device }),
+  listBans: (signal?: AbortSignal) => get<Ban[]>('/api/bans', undefined, signal),
+  banDevice: (device: string, reason: string) => post<Ban>('/api/bans', { device, reason }),
+  liftBan: (device: string) => send<void>('DELETE', `/api/bans/${part(device)}`),
 
-  cancelDeployment: (id: string) => post<Deployment>(`/api/deployments/${part(id)}/cancel`),
+  operateDeployment: (id: string, operation: 'cancel' | 'pause' | 'resume' | 'retry_failed') =>
+    post<Deployment>(`/api/deployments/${part(id)}/${operation}`),
 };

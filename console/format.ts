@@ -1,9 +1,25 @@
 /** Numbers, sizes, times and durations as words. Every function takes the language tag first. */
 
+/** Making a formatter costs more than using it a thousand times, and a list makes many texts. */
+const formatters = new Map<string, unknown>();
+function cached<Options, T>(
+  kind: new (language: string, options: Options) => T,
+  language: string,
+  options: NoInfer<Options>,
+): T {
+  const name = `${kind.name} ${language} ${JSON.stringify(options)}`;
+  let formatter = formatters.get(name) as T | undefined;
+  if (!formatter) {
+    formatter = new kind(language, options);
+    formatters.set(name, formatter);
+  }
+  return formatter;
+}
+
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 
 export function formatNumber(language: string, value: number): string {
-  return new Intl.NumberFormat(language).format(value);
+  return cached(Intl.NumberFormat, language, {}).format(value);
 }
 
 /** 1536 → "1.5 KiB": one decimal below 100, none above and for bytes. */
@@ -15,7 +31,7 @@ export function formatBytes(language: string, bytes: number): string {
     unit += 1;
   }
   const digits = unit === 0 || value >= 99.95 ? 0 : 1;
-  const number = new Intl.NumberFormat(language, {
+  const number = cached(Intl.NumberFormat, language, {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   }).format(value);
@@ -29,13 +45,13 @@ export function formatRate(language: string, bytesPerSecond: number): string {
 /** 0.9234 → "92.3%"; 1 → "100%". Never rounds up to 100 % what is less. */
 export function formatShare(language: string, share: number): string {
   const floored = share < 1 ? Math.min(share, 0.999) : share;
-  return new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 1 }).format(floored);
+  return cached(Intl.NumberFormat, language, { style: 'percent', maximumFractionDigits: 1 }).format(floored);
 }
 
 /** 850 → "850ms"; 4200 → "4.2s"; 90000 → "1m 30s"; 7380000 → "2h 3m". */
 export function formatDuration(language: string, ms: number): string {
   const unit = (value: number, name: string, digits = 0) =>
-    new Intl.NumberFormat(language, {
+    cached(Intl.NumberFormat, language, {
       style: 'unit',
       unit: name,
       unitDisplay: 'narrow',
@@ -54,16 +70,25 @@ export function formatDuration(language: string, ms: number): string {
 }
 
 export function formatDateTime(language: string, at: string): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(at));
+  return cached(Intl.DateTimeFormat, language, { dateStyle: 'medium', timeStyle: 'short' }).format(
+    new Date(at),
+  );
 }
 
 export function formatDate(language: string, at: string): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: 'medium' }).format(new Date(at));
+  return cached(Intl.DateTimeFormat, language, { dateStyle: 'medium' }).format(new Date(at));
+}
+
+/** A tick of a time axis: time of day, with the day where the axis is longer than one. */
+export function formatAxis(language: string, atMs: number, spanMs: number): string {
+  const day = { month: 'numeric', day: 'numeric' } as const;
+  const time = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
+  return cached(Intl.DateTimeFormat, language, spanMs > 2 * 86_400_000 ? day : time).format(atMs);
 }
 
 /** Time of day with seconds, for timelines. */
 export function formatTime(language: string, at: string): string {
-  return new Intl.DateTimeFormat(language, { timeStyle: 'medium' }).format(new Date(at));
+  return cached(Intl.DateTimeFormat, language, { timeStyle: 'medium' }).format(new Date(at));
 }
 
 const steps = [
@@ -80,7 +105,7 @@ export function formatAgo(language: string, at: string, nowMs: number): string {
   let value = (Date.parse(at) - nowMs) / 1000;
   for (const [unit, size] of steps) {
     if (Math.abs(value) < size) {
-      return new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(Math.trunc(value), unit);
+      return cached(Intl.RelativeTimeFormat, language, { numeric: 'auto' }).format(Math.trunc(value), unit);
     }
     value /= size;
   }

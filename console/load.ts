@@ -1,4 +1,4 @@
-import { createEffect, on, onCleanup } from 'solid-js';
+import { createEffect, on, onCleanup, onMount } from 'solid-js';
 import { createStore, reconcile } from 'solid-js/store';
 import { isAbort } from './http.ts';
 
@@ -73,4 +73,12 @@ export function createLoad<S, T extends object>(
       else void run();
     },
   };
+}
+
+/** Refetches every so often while the page is looked at: for what the live stream gives no hints of. */
+export function usePoll(everyMs: number, refetch: () => void): void {
+  onMount(() => {
+    const timer = setInterval(() => document.hidden || refetch(), everyMs);
+    onCleanup(() => clearInterval(timer));
+  });
 }

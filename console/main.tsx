@@ -1,21 +1,26 @@
 import { Navigate, Route, Router } from '@solidjs/router';
+import { lazy } from 'solid-js';
 import { render } from 'solid-js/web';
 import './styles/tokens.css';
 import './styles/base.css';
 import './styles/parts.css';
 import './styles/pages.css';
-import CertificatePage from './pages/certificates/certificate.tsx';
-import CertificatesPage from './pages/certificates/index.tsx';
-import DeploymentPage from './pages/deployments/deployment.tsx';
-import DeploymentsPage from './pages/deployments/index.tsx';
-import DevicePage from './pages/devices/device.tsx';
-import DevicesPage from './pages/devices/index.tsx';
-import DeployPage from './pages/firmware/deploy.tsx';
-import FirmwarePage from './pages/firmware/firmware.tsx';
-import FirmwaresPage from './pages/firmware/index.tsx';
-import RegisterPage from './pages/firmware/new.tsx';
-import NotFoundPage from './pages/not-found.tsx';
+import './styles/devices.css';
+import './styles/rollout.css';
 import { Shell } from './shell.tsx';
+
+// Each page is fetched when it is gone to, so that the first one is there soon.
+const CertificatePage = lazy(() => import('./pages/certificates/certificate.tsx'));
+const CertificatesPage = lazy(() => import('./pages/certificates/index.tsx'));
+const DeploymentPage = lazy(() => import('./pages/deployments/deployment.tsx'));
+const DeploymentsPage = lazy(() => import('./pages/deployments/index.tsx'));
+const DevicePage = lazy(() => import('./pages/devices/device.tsx'));
+const DevicesPage = lazy(() => import('./pages/devices/index.tsx'));
+const DeployPage = lazy(() => import('./pages/firmware/deploy.tsx'));
+const FirmwarePage = lazy(() => import('./pages/firmware/firmware.tsx'));
+const FirmwaresPage = lazy(() => import('./pages/firmware/index.tsx'));
+const RegisterPage = lazy(() => import('./pages/firmware/new.tsx'));
+const NotFoundPage = lazy(() => import('./pages/not-found.tsx'));
 
 const uuid = { id: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i };
 const serial = { serial: /^[0-9A-F]{2,40}$/i };

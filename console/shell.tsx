@@ -1,10 +1,11 @@
 import { A, type RouteSectionProps, useLocation } from '@solidjs/router';
-import { createEffect, For, type JSX, on, onMount, Show } from 'solid-js';
+import { createEffect, For, type JSX, on, onMount, Show, Suspense } from 'solid-js';
 import { api } from './api.ts';
 import { type Language, language, languages, setLanguage, t } from './i18n/i18n.ts';
 import { liveStatus, startLive } from './live.ts';
 import { Login } from './pages/login.tsx';
 import { Mark } from './parts/mark.tsx';
+import { Loading } from './parts/notes.tsx';
 import { Glyph } from './parts/state.tsx';
 import { loginWanted, setUser, user } from './session.ts';
 
@@ -104,7 +105,7 @@ export function Shell(props: RouteSectionProps): JSX.Element {
         </div>
       </header>
       <main id="main" tabindex="-1" ref={main}>
-        {props.children}
+        <Suspense fallback={<Loading />}>{props.children}</Suspense>
       </main>
       <Show when={loginWanted()}>
         <Login />

@@ -1,4 +1,5 @@
-import { createSignal, createUniqueId, type JSX, onMount, Show } from 'solid-js';
+import { createUniqueId, type JSX, onMount, Show } from 'solid-js';
+import { createAct } from '../act.ts';
 import { api } from '../api.ts';
 import { t } from '../i18n/i18n.ts';
 import { Mark } from '../parts/mark.tsx';
@@ -12,25 +13,13 @@ import { loggedIn, user } from '../session.ts';
 export function Login(): JSX.Element {
   const first = user() === null;
   const titleId = createUniqueId();
-  const [error, setError] = createSignal<unknown>();
-  const [busy, setBusy] = createSignal(false);
   let dialog!: HTMLDialogElement;
 
   onMount(() => dialog.showModal());
 
-  const submit = async (event: SubmitEvent) => {
-    event.preventDefault();
-    const fields = new FormData(event.currentTarget as HTMLFormElement);
-    setBusy(true);
-    setError(undefined);
-    try {
-      loggedIn(await api.login(String(fields.get('email')).trim(), String(fields.get('password'))));
-    } catch (cause) {
-      setError(cause);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const login = createAct(async (fields: FormData) =>
+    loggedIn(await api.login(String(fields.get('email')).trim(), String(fields.get('password')))),
+  );
 
   return (
     <dialog
@@ -50,8 +39,13 @@ export function Login(): JSX.Element {
       </Show>
       <h1 id={titleId}>{first ? t('login.title') : t('login.again')}</h1>
       <p class="soft">{first ? t('login.lead') : t('login.againLead')}</p>
-      <form onSubmit={submit}>
-        <Problem error={error()} />
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void login.run(new FormData(event.currentTarget));
+        }}
+      >
+        <Problem error={login.error()} />
         <div class="field">
           <label for="login-email">{t('login.email')}</label>
           <input
@@ -76,7 +70,7 @@ export function Login(): JSX.Element {
             required
           />
         </div>
-        <button type="submit" class="button primary" disabled={busy()}>
+        <button type="submit" class="button primary" disabled={login.busy()}>
           {t('login.submit')}
         </button>
       </form>

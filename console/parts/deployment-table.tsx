@@ -1,63 +1,48 @@
 import { A } from '@solidjs/router';
-import { For, type JSX } from 'solid-js';
+import { createMemo, type JSX } from 'solid-js';
 import type { Deployment } from '../api.ts';
 import { formatNumber } from '../format.ts';
 import { language, t } from '../i18n/i18n.ts';
+import { type Column, DataTable } from './data-table.tsx';
 import { countsInWords, StateBar, StateMark } from './state.tsx';
 import { Ago } from './time.tsx';
 
-export function DeploymentTable(props: { deployments: Deployment[]; stale?: boolean }): JSX.Element {
-  return (
-    <div class="table-wrap">
-      <table classList={{ stale: props.stale }}>
-        <caption class="unseen">{t('deployments.title')}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{t('deployments.firmware')}</th>
-            <th scope="col">{t('deployments.state')}</th>
-            <th scope="col" style={{ width: '32%' }}>
-              {t('deployments.progress')}
-            </th>
-            <th scope="col" class="num mid">
-              {t('deployments.targets')}
-            </th>
-            <th scope="col" class="wide">
-              {t('deployments.by')}
-            </th>
-            <th scope="col" class="mid">
-              {t('deployments.requested')}
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          <For each={props.deployments}>
-            {(deployment) => (
-              <tr class="row">
-                <td>
-                  <A class="row-link" href={`/deployments/${deployment.id}`}>
-                    {deployment.firmware.name} {deployment.firmware.version}
-                  </A>
-                </td>
-                <td>
-                  <StateMark state={deployment.state} />
-                </td>
-                <td style={{ 'padding-top': '15px' }}>
-                  <StateBar
-                    thin
-                    counts={deployment.counts}
-                    label={t('deployment.barLabel', { states: countsInWords(deployment.counts) })}
-                  />
-                </td>
-                <td class="num mid">{formatNumber(language(), deployment.total)}</td>
-                <td class="wide soft">{deployment.createdBy}</td>
-                <td class="tight soft mid">
-                  <Ago at={deployment.createdAt} />
-                </td>
-              </tr>
-            )}
-          </For>
-        </tbody>
-      </table>
-    </div>
-  );
+export const describeDeployments = (): Column<Deployment>[] => [
+  {
+    head: t('deployments.firmware'),
+    cell: (deployment) => (
+      <A class="row-link" href={`/deployments/${deployment.id}`}>
+        {deployment.firmware.name} {deployment.firmware.version}
+      </A>
+    ),
+  },
+  { head: t('deployments.state'), cell: (deployment) => <StateMark state={deployment.state} /> },
+  {
+    head: t('deployments.progress'),
+    width: '32%',
+    class: 'bar-cell',
+    cell: (deployment) => (
+      <StateBar
+        thin
+        counts={deployment.counts}
+        label={t('deployment.barLabel', { states: countsInWords(deployment.counts) })}
+      />
+    ),
+  },
+  {
+    head: t('deployments.targets'),
+    class: 'num mid',
+    cell: (deployment) => formatNumber(language(), deployment.total),
+  },
+  { head: t('deployments.by'), class: 'wide soft', cell: (deployment) => deployment.createdBy },
+  {
+    head: t('deployments.requested'),
+    class: 'tight soft mid',
+    cell: (deployment) => <Ago at={deployment.createdAt} />,
+  },
+];
+
+export function DeploymentTable(props: { deployments: Deployment[] }): JSX.Element {
+  const columns = createMemo(describeDeployments);
+  return <DataTable linked caption={t('deployments.title')} columns={columns()} rows={props.deployments} />;
 }

@@ -6,7 +6,7 @@ type Look = { tone: Tone; tint: string; glyph: string; filled?: boolean };
 const ring = 'M6 1.5a4.5 4.5 0 1 0 0 9a4.5 4.5 0 1 0 0-9';
 
 /** Shapes on a 12 by 12 grid, no two alike, so that no state is told by its colour alone. */
-const looks: Record<TargetState | 'running' | 'completed', Look> = {
+const looks: Record<TargetState | DeploymentState, Look> = {
   pending: { tone: 'waiting', tint: '--s-waiting', glyph: ring },
   sent: { tone: 'waiting', tint: '--s-sent', glyph: 'M1.5 6H10M7 3l3 3-3 3' },
   accepted: { tone: 'moving', tint: '--s-accepted', glyph: `${ring}M4 6h4M6 4v4` },
@@ -20,11 +20,13 @@ const looks: Record<TargetState | 'running' | 'completed', Look> = {
   cancelled: { tone: 'stopped', tint: '--s-stopped', glyph: `${ring}M3.8 6h4.4` },
   skipped: { tone: 'stopped', tint: '--s-stopped', glyph: 'M2 2.5 5.5 6 2 9.5M6.5 2.5 10 6 6.5 9.5' },
   running: { tone: 'moving', tint: '--s-downloading', glyph: 'M3 1.5v9L10.5 6z', filled: true },
-  completed: { tone: 'good', tint: '--s-succeeded', glyph: 'M1.5 6.5 4.5 9.5 10.5 2.5' },
+  scheduled: { tone: 'waiting', tint: '--s-waiting', glyph: 'M2 3h8v7.5H2zM2 5.5h8M4.2 1.5v2M7.8 1.5v2' },
+  paused: { tone: 'stopped', tint: '--s-stopped', glyph: 'M4 2v8M8 2v8' },
+  halted: { tone: 'bad', tint: '--s-failed', glyph: 'M4 1.5h4L10.5 4v4L8 10.5H4L1.5 8V4zM6 3.5v3M6 8.4h.01' },
+  completed: { tone: 'good', tint: '--s-succeeded', glyph: 'M2.5 10.5V1.5h7L7.5 4l2 2.5h-7' },
 };
 
-export const lookOf = (state: TargetState | DeploymentState): Look =>
-  (looks as Partial<Record<typeof state, Look>>)[state] ?? looks.pending;
+export const lookOf = (state: TargetState | DeploymentState): Look => looks[state];
 
 /** Left to right in the stacked bar: done, under way, waiting, stopped, wrong. */
 export const barOrder: readonly TargetState[] = [

@@ -1,80 +1,457 @@
+/** The console in a real browser against a whole Flota: one system and one browser for all. */
 import { execFileSync } from 'node:child_process';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildImage } from '#firmware/virtual/image.ts';
-import { openBrowser, startTestSystem, type TestSystem } from './testing.ts';
+import { findViolations } from './browser-axe.ts';
+import { type Line, openLine } from './browser-proxy.ts';
+import { addFirmware, addUser, importDevices, logIn, submitLogin } from './browser-scene.ts';
+import { hardware } from './fleet.ts';
+import { openBrowser, startTestSystem, type TestSystem, until } from './testing.ts';
 
 let system: TestSystem;
 let browser: Browser;
+/** An admin's page in English, kept from test to test, as a person would. */
 let page: Page;
-const faults: string[] = [];
+let faults: string[];
+/** What lies between the system and a browser whose connection is to break. */
+let line: Line;
+const overLine = () =>
+  logIn(browser, system.stack.url, system.stack.admin, {
+    locale: 'en-US',
+    proxy: { server: line.server },
+  });
+const at = (path: string) => `${system.stack.url}${path}`;
 
 beforeAll(async () => {
   const root = new URL('../../', import.meta.url).pathname;
   const build = ['vite', 'build', '--config', 'console/vite.config.ts', '--logLevel', 'warn'];
   execFileSync('npx', build, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
-  system = await startTestSystem();
-  await system.start(3, { bytesPerSecond: 600_000 });
-  browser = await openBrowser();
-  page = await browser.newPage({ locale: 'en-US', viewport: { width: 1280, height: 900 } });
-  page.setDefaultTimeout(15_000);
-  page.on('pageerror', (error) => faults.push(String(error)));
-  page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
-});
+  [system, browser, line] = await Promise.all([startTestSystem(), openBrowser(), openLine()]);
+  await system.start(3, { bytesPerSecond: 600_000, timing: { telemetryMs: 300 } });
+  ({ page, faults } = await logIn(browser, system.stack.url, system.stack.admin, { locale: 'en-US' }));
+}, 90_000);
 afterAll(async () => {
   await browser?.close();
+  await line?.close();
   await system?.close();
 });
 
-it('an admin logs in, registers a firmware, deploys it, and sees every device turn green', async () => {
-  await page.goto(system.stack.url);
-  await page.getByLabel('Email').fill(system.stack.admin.email);
-  await page.getByLabel('Password').fill(system.stack.admin.password);
-  await page.getByRole('button', { name: 'Log in' }).click();
+const fileOf = (name: string, buffer: Buffer) => ({ name, mimeType: 'application/octet-stream', buffer });
+const targets = (state: string) => page.locator(`[data-testid="target"][data-state="${state}"]`);
 
-  await page.getByRole('link', { name: 'Register firmware' }).first().click();
-  const image = buildImage({ version: '3.0.0', sizeBytes: 1024 * 1024, selfTest: 'pass', seed: 8 });
-  await page
-    .getByTestId('file')
-    .setInputFiles({ name: 'thermostat.bin', mimeType: 'application/octet-stream', buffer: image });
-  await page.getByLabel('Name', { exact: true }).fill('Thermostat');
-  await page.getByLabel('Version', { exact: true }).fill('3.0.0');
-  await page.getByLabel('Release note').fill('Warmer.');
-  await page.getByRole('button', { name: 'Upload and register' }).click();
+describe('registering', () => {
+  it('hashes in the browser, sends the file in three steps and registers it', async () => {
+    await page.getByRole('link', { name: 'Register firmware' }).first().click();
+    const image = buildImage({ version: '3.0.0', sizeBytes: 1024 * 1024, selfTest: 'pass', seed: 8 });
+    await page.getByTestId('file').setInputFiles(fileOf('thermostat.bin', Buffer.from(image)));
+    await page.getByLabel('Name', { exact: true }).fill('Thermostat');
+    await page.getByLabel('Version', { exact: true }).fill('3.0.0');
+    await page.getByLabel('Release note').fill('Warmer.');
+    await page.getByRole('button', { name: 'Upload and register' }).click();
+    await page.waitForURL(/\/firmware\/[0-9a-f-]{36}$/);
+    await page.getByRole('heading', { name: /Thermostat/ }).waitFor();
+    expect(await page.getByText('Warmer.').count()).toBeGreaterThan(0);
+  });
 
-  await page.waitForURL(/\/firmware\/[0-9a-f-]{36}$/);
-  await page.getByRole('heading', { name: /Thermostat/ }).waitFor();
-  expect(await page.getByText('Warmer.').count()).toBeGreaterThan(0);
+  it('tells a duplicate before anything is sent', async () => {
+    let sent = 0;
+    await page.route(/X-Amz-Signature/, (route) => {
+      sent += 1;
+      return route.continue();
+    });
+    await page.goto(at('/firmware/new'));
+    await page.getByTestId('file').setInputFiles(fileOf('thermostat.bin', Buffer.from('again')));
+    await page.getByLabel('Version', { exact: true }).fill('3.0.0');
+    await page.getByText('Version 3.0.0 of thermostat.bin is registered already', { exact: false }).waitFor();
+    await page.getByRole('button', { name: 'Upload and register' }).click();
+    expect(new URL(page.url()).pathname).toBe('/firmware/new');
+    expect(sent).toBe(0);
+    await page.unroute(/X-Amz-Signature/);
+  });
 
-  await page.getByRole('link', { name: 'Deploy', exact: true }).click();
-  await page.getByTestId('pick-regions').getByLabel(/Busan/).check();
-  await page.getByTestId('pick-regions').getByLabel(/Seoul/).check();
-  await page.getByText('3 devices get it').waitFor();
-  await page.getByTestId('request').click();
+  it('goes on after the connection broke in the middle of 12 MB, and after a cancel', async () => {
+    const { page: own } = await overLine();
+    await own.goto(at('/firmware/new'));
+    await own.getByTestId('file').setInputFiles(fileOf('large.bin', Buffer.alloc(12 * 1024 * 1024, 7)));
+    await own.getByTestId('file-sha256').waitFor();
+    await own.getByLabel('Version', { exact: true }).fill('12.0');
 
-  await page.waitForURL(/\/deployments\/[0-9a-f-]{36}$/);
-  // Nobody reloads: the page follows by itself.
-  await page.locator('[data-state="downloading"]').first().waitFor();
-  await expect
-    .poll(() => page.locator('[data-testid="target"][data-state="succeeded"]').count(), { timeout: 20_000 })
-    .toBe(3);
-  await page.locator('[data-state="completed"]').first().waitFor();
-  // The first /api/me of somebody who is not logged in is refused, and the browser logs that.
-  expect(faults.filter((fault) => !fault.includes('401'))).toEqual([]);
+    const bar = own.getByTestId('upload').getByRole('progressbar');
+    const share = async () => Number(await bar.getAttribute('aria-valuenow'));
+    const halfway = () => until(share, (percent) => percent > 10 && percent < 90);
+    line.setUploadRate(3 * 1024 * 1024);
+    await own.getByRole('button', { name: 'Upload and register' }).click();
+    await halfway();
+    line.cut();
+    await own.getByText('The connection broke off', { exact: false }).waitFor();
+
+    line.mend();
+    await own.getByRole('button', { name: 'Try again' }).first().click();
+    await halfway();
+    await own.getByTestId('upload').getByRole('button', { name: 'Cancel' }).click();
+    await own.getByText('Cancelled. Nothing was registered.').waitFor();
+
+    line.setUploadRate(null);
+    await own.getByRole('button', { name: 'Try again' }).first().click();
+    await own.waitForURL(/\/firmware\/[0-9a-f-]{36}$/, { timeout: 30_000 });
+    await own.context().close();
+  });
 });
 
-it('a download gives back the very file', async () => {
-  await page.goto(`${system.stack.url}/firmware`);
-  await page
-    .getByRole('link', { name: /Thermostat/ })
-    .first()
-    .click();
-  const [download] = await Promise.all([
-    page.waitForEvent('download'),
-    page
-      .getByRole('button', { name: 'Download' })
-      .or(page.getByRole('link', { name: 'Download' }))
-      .click(),
-  ]);
-  expect(download.suggestedFilename()).toBe('thermostat.bin');
+describe('deploying', () => {
+  it('adds up regions, divisions and devices, and shows who gets it before it is asked for', async () => {
+    await page.goto(at('/firmware'));
+    await page.getByRole('link', { name: /Thermostat/ }).click();
+    await page.getByRole('link', { name: 'Deploy', exact: true }).click();
+    await page.getByTestId('pick-regions').getByLabel(/Busan/).check();
+    await page.getByText('2 devices get it').waitFor();
+    await page
+      .getByTestId('pick-devices')
+      .getByLabel(/device-002/)
+      .check();
+    await page.getByText('3 devices get it').waitFor();
+    expect(await page.getByTestId('summary-regions').innerText()).toContain('Busan');
+    expect(await page.getByTestId('summary-devices').innerText()).toContain('device-002');
+    // Careful by default: one device first.
+    expect(await page.getByTestId('forecast-wave').first().innerText()).toContain('Wave 1: 1 device');
+    await page.getByTestId('plan-waves').getByRole('button', { name: 'All at once' }).click();
+    await until(
+      () => page.getByTestId('forecast-wave').count(),
+      (waves) => waves === 1,
+    );
+    expect(await findViolations(page)).toEqual([]);
+  });
+
+  it('marks a plan that cannot be, and asks nothing of the server until it is mended', async () => {
+    await page.getByTestId('plan-policy').locator('summary').click();
+    await page.getByLabel('Halt over failed').fill('120');
+    await page.getByText('From 0 to 100').waitFor();
+    await page.getByText('Mend what is marked', { exact: false }).waitFor();
+    expect(await page.getByTestId('request').isDisabled()).toBe(true);
+    await page.getByLabel('Halt over failed').fill('20');
+  });
+
+  it('is followed to the end, live, with every step of a device', async () => {
+    await page.getByTestId('request').click();
+    await page.waitForURL(/\/deployments\/[0-9a-f-]{36}$/);
+    // Nobody reloads: the page follows by itself.
+    await targets('downloading').first().waitFor();
+    await page.getByRole('button', { name: 'Timeline of device-001' }).click();
+    await until(
+      () => targets('succeeded').count(),
+      (count) => count === 3,
+    );
+    await page.locator('[data-state="completed"]').first().waitFor();
+    const steps = page.getByRole('list', { name: 'Timeline of device-001' });
+    await steps.locator('[data-state="succeeded"]').first().waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  it('says who is left out and why', async () => {
+    await page.goto(at('/firmware'));
+    await page.getByRole('link', { name: /Thermostat/ }).click();
+    await page.getByRole('link', { name: 'Deploy', exact: true }).click();
+    await page.getByTestId('pick-regions').getByLabel(/Busan/).check();
+    await page.getByText('2 excluded: up to date').waitFor();
+    expect(await page.getByTestId('request').isDisabled()).toBe(true);
+  });
+
+  it('halts a bad image after its first wave, says so, and can be resumed, paused and cancelled', async () => {
+    const firmwareId = await addFirmware(system.rest, {
+      version: '3.1.0',
+      sizeBytes: 100_000,
+      selfTest: 'fail',
+    });
+    await page.goto(at(`/firmware/${firmwareId}/deploy`));
+    await page.getByTestId('pick-regions').getByLabel(/Busan/).check();
+    await page.getByTestId('pick-regions').getByLabel(/Seoul/).check();
+    await page.getByTestId('plan-waves').getByRole('button', { name: 'One first' }).click();
+    await page.getByText('3 devices get it').waitFor();
+    await page.getByTestId('request').click();
+    await page.getByTestId('halt').getByText('too many failures in wave 1', { exact: false }).waitFor();
+    expect(await page.locator('.head [data-state="halted"]').innerText()).toBe('Halted');
+    expect(await page.getByTestId('wave-line').count()).toBe(2);
+    // Failing devices come first.
+    expect(await page.getByTestId('target').first().getAttribute('data-state')).toBe('rolled_back');
+    expect(await findViolations(page)).toEqual([]);
+
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Leave it halted' }).click();
+    await page.getByRole('button', { name: 'Cancel deployment' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('2 devices have not been sent it', { exact: false }).waitFor();
+    await dialog.getByRole('button', { name: 'Cancel deployment' }).click();
+    await page.locator('.head [data-state="cancelled"]').waitFor();
+    await until(
+      () => targets('cancelled').count(),
+      (count) => count === 2,
+    );
+  });
+
+  it('waits for its time when it is scheduled, and can be paused and resumed before that', async () => {
+    const firmwareId = await addFirmware(system.rest, { version: '3.2.0', sizeBytes: 100_000 });
+    await page.goto(at(`/firmware/${firmwareId}/deploy`));
+    await page.getByTestId('pick-regions').getByLabel(/Busan/).check();
+    await page.getByTestId('plan-schedule').locator('summary').click();
+    await page.getByLabel('Start', { exact: true }).fill('2020-01-01T09:00');
+    await page.getByText('This has passed already').waitFor();
+    await page.getByLabel('Start', { exact: true }).fill('2099-01-01T09:00');
+    await page.getByText('Starts Jan 1, 2099', { exact: false }).waitFor();
+    await page.getByTestId('request').click();
+    await page.locator('.head [data-state="scheduled"]').waitFor();
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.locator('.head [data-state="paused"]').waitFor();
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await page.locator('.head [data-state="scheduled"]').waitFor();
+  });
+});
+
+describe('a device', () => {
+  it('shows who it is, what it measured and logged, and what became of it', async () => {
+    await page.goto(at('/devices/device-001'));
+    await page.getByRole('heading', { name: 'device-001' }).waitFor();
+    await page.getByTestId('chart').first().waitFor();
+    await page.locator('.plot canvas').first().waitFor();
+    await page.getByRole('link', { name: 'Thermostat 3.0.0' }).waitFor();
+    await page.getByRole('region', { name: 'Log' }).getByText('image 3.0.0 confirmed').waitFor();
+    expect(await findViolations(page)).toEqual([]);
+  });
+
+  it('answers a command, and refuses one that it does not know', async () => {
+    await page.getByRole('button', { name: 'ping' }).click();
+    await page.getByRole('button', { name: 'Send' }).click();
+    const commands = page.getByTestId('command');
+    await commands
+      .and(page.locator('[data-outcome="ok"]'))
+      .getByText('bootCount', { exact: false })
+      .waitFor();
+    await page.getByLabel('Command', { exact: true }).fill('dance');
+    await page.getByRole('button', { name: 'Send' }).click();
+    await commands.and(page.locator('[data-outcome="refused"]')).waitFor();
+  });
+
+  it('can be changed, banned and let back', async () => {
+    await page.getByRole('button', { name: 'Edit' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Name').fill('Front door');
+    await dialog.getByLabel('Tags').fill('pilot door');
+    await dialog.getByLabel('Division').selectOption({ label: 'Workshop' });
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('heading', { name: 'Front door' }).waitFor();
+    await page.getByText('pilot, door').waitFor();
+
+    await page.getByRole('button', { name: 'Ban' }).click();
+    await dialog.getByLabel('Reason').fill('stolen');
+    await dialog.getByRole('button', { name: 'Ban' }).click();
+    await page.getByText(`Banned by ${system.stack.admin.email}`).waitFor();
+    await page.getByText('Offline').first().waitFor();
+    await page.getByRole('button', { name: 'Let back' }).click();
+    await dialog.getByRole('button', { name: 'Let back' }).click();
+    await page.getByText('Online').first().waitFor();
+  });
+
+  it('is deleted only after it was asked once, and then it is gone', async () => {
+    await importDevices(system.stack, [`short-lived,${hardware},,,,`]);
+    await page.goto(at('/devices/short-lived'));
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Keep it' }).click();
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+    await page.waitForURL(/\/devices$/);
+    await page.goto(at('/devices/short-lived'));
+    await page.getByRole('alert').getByText('does not exist', { exact: false }).waitFor();
+    faults.splice(0);
+  });
+});
+
+describe('devices', () => {
+  it('come from a CSV, line by line, wrong lines told and nothing written before that', async () => {
+    await page.goto(at('/devices'));
+    await page.getByRole('button', { name: 'Import CSV' }).click();
+    const lines = Array.from(
+      { length: 9_997 },
+      (_, i) =>
+        `sensor-${String(i).padStart(4, '0')},${hardware},Sensor ${i},${i % 2 ? 'Seoul' : 'Busan'},Retail,`,
+    );
+    const csv = ['id,hardware,name,region,division,tags', ...lines, 'bad id!,esp32-s3,,,,', ''].join('\n');
+    await page.getByTestId('csv').setInputFiles(fileOf('devices.csv', Buffer.from(csv)));
+    const report = page.getByTestId('import-report');
+    await report.getByText('9,997 would be new, 0 changed, 1 refused.').waitFor();
+    expect(await report.locator('tbody tr').first().innerText()).toContain('bad id!');
+    expect(await findViolations(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Import 9,997' }).click();
+    await report.getByText('9,997 are new, 0 changed, 1 refused.').waitFor();
+    await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
+    await page.getByTestId('device-count').getByText('10,000 devices').waitFor();
+  });
+
+  it('are scrolled through as one list of which only what is on screen is there', async () => {
+    await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight / 2));
+    await page.getByRole('link', { name: 'Sensor 5000', exact: true }).waitFor();
+    expect(await page.locator('tbody tr').count()).toBeLessThan(80);
+    await page.keyboard.press('End');
+    await page.getByRole('link', { name: 'Sensor 9996', exact: true }).waitFor();
+  });
+
+  it('are filtered and sorted by the address, which can be kept and gone back from', async () => {
+    await page.keyboard.press('Home');
+    await page.keyboard.press('/');
+    await page.keyboard.type('sensor-000');
+    await page.getByTestId('device-count').getByText('10 devices').waitFor();
+    await page.getByLabel('Region').selectOption({ label: 'Seoul' });
+    await page.getByTestId('device-count').getByText('5 devices').waitFor();
+    await page.getByRole('button', { name: 'Name' }).click();
+    await page
+      .getByRole('columnheader', { name: 'Name' })
+      .and(page.locator('[aria-sort="ascending"]'))
+      .waitFor();
+    const address = new URL(page.url());
+    expect(address.searchParams.get('search')).toBe('sensor-000');
+    expect(address.searchParams.get('sort')).toBe('name');
+    await page.goto(address.href);
+    await page.getByTestId('device-count').getByText('5 devices').waitFor();
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await page.getByTestId('device-count').getByText('10,000 devices').waitFor();
+    expect(await findViolations(page)).toEqual([]);
+  });
+});
+
+describe('certificates', () => {
+  it('are found, and one is revoked after it was asked once', async () => {
+    await page.goto(at('/certificates'));
+    await page.getByLabel('Search by name or serial').fill('device-003');
+    await page.getByRole('link', { name: 'device-003' }).click();
+    await page.getByRole('button', { name: 'Revoke' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Reason').selectOption('keyCompromise');
+    expect(await findViolations(page)).toEqual([]);
+    await dialog.getByRole('button', { name: 'Revoke' }).click();
+    await page.getByText('The key has leaked', { exact: false }).waitFor();
+  });
+
+  it('are asked for with a token that is shown once', async () => {
+    await page.goto(at('/certificates'));
+    await page.getByRole('button', { name: 'Issue a token' }).click();
+    await page.getByRole('dialog').getByLabel('Name').fill('device-003');
+    await page.getByRole('dialog').getByRole('button', { name: 'Issue' }).click();
+    expect((await page.getByTestId('token').innerText()).length).toBeGreaterThan(20);
+    await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
+    await page.getByTestId('token').waitFor({ state: 'detached' });
+  });
+});
+
+describe('whatever happens', () => {
+  it('an act goes on after a session that had ended, once somebody has logged in again', async () => {
+    await page.goto(at('/devices/device-002'));
+    await page.getByRole('button', { name: 'report' }).click();
+    await page.context().clearCookies();
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByText('Your session has ended').waitFor();
+    expect(await findViolations(page)).toEqual([]);
+    await submitLogin(page, system.stack.admin);
+    const sent = page.getByTestId('command').filter({ hasText: 'report' });
+    await sent.and(page.locator('[data-outcome="ok"]')).waitFor();
+    faults.splice(0);
+  });
+
+  it('a live page catches up by itself after the connection was gone', async () => {
+    const firmwareId = await addFirmware(system.rest, { version: '3.3.0', sizeBytes: 300_000 });
+    const { page: own } = await overLine();
+    await own.goto(at('/deployments'));
+    await own.getByText('Live', { exact: true }).waitFor();
+    line.cut();
+    await own.getByText('Reconnecting', { exact: true }).waitFor();
+    await system.rest.api.deployments.$post({ json: { firmwareId, devices: ['device-002'] } });
+    line.mend();
+    await own.getByText('Live', { exact: true }).waitFor();
+    await own.getByRole('link', { name: 'Thermostat 3.3.0' }).waitFor();
+    await own.context().close();
+  });
+
+  it('a viewer looks at everything and is offered nothing that would be refused', async () => {
+    const account = await addUser(system.rest, 'viewer');
+    const viewer = await logIn(browser, system.stack.url, account, { locale: 'en-US' });
+    await viewer.page
+      .getByRole('link', { name: /Thermostat/ })
+      .first()
+      .click();
+    await viewer.page.getByRole('button', { name: 'Download' }).waitFor();
+    expect(await viewer.page.getByRole('link', { name: 'Deploy', exact: true }).count()).toBe(0);
+    await viewer.page.goto(`${viewer.page.url()}/deploy`);
+    await viewer.page.getByText('It takes the role operator; yours is viewer', { exact: false }).waitFor();
+    await viewer.page.goto(at('/devices/device-002'));
+    await viewer.page.getByRole('heading', { name: 'device-002' }).waitFor();
+    await viewer.page.getByTestId('command').first().waitFor();
+    for (const name of ['Edit', 'Ban', 'Delete', 'Send', 'Revoke']) {
+      expect(await viewer.page.getByRole('button', { name }).count(), name).toBe(0);
+    }
+    expect(viewer.faults).toEqual([]);
+    await viewer.page.context().close();
+  });
+
+  it('speaks Korean, fits a phone and stands in the dark without anything that axe finds serious', async () => {
+    const korean = await logIn(browser, system.stack.url, system.stack.admin, {
+      locale: 'ko-KR',
+      colorScheme: 'dark',
+      viewport: { width: 390, height: 800 },
+    });
+    const headings = {
+      '/firmware': '펌웨어',
+      '/firmware/new': '펌웨어 등록',
+      '/deployments': '배포',
+      '/devices': '디바이스',
+      '/devices/device-002': 'device-002',
+      '/certificates': '인증서',
+      '/nothing': '여기에는 아무것도 없습니다',
+    };
+    for (const [path, heading] of Object.entries(headings)) {
+      await korean.page.goto(at(path));
+      await korean.page.getByRole('heading', { name: heading, level: 1 }).waitFor();
+      await korean.page.waitForFunction(() => !document.querySelector('.loading'));
+      if (path === '/firmware/new') {
+        await korean.page.getByTestId('file').setInputFiles(fileOf('a.bin', Buffer.from('a')));
+        await korean.page.getByTestId('file-sha256').waitFor();
+      }
+      expect(await findViolations(korean.page), path).toEqual([]);
+      const wider = () => document.documentElement.scrollWidth - document.documentElement.clientWidth;
+      expect(await korean.page.evaluate(wider), path).toBeLessThanOrEqual(0);
+    }
+    await korean.page.goto(at('/deployments'));
+    await korean.page.getByRole('link', { name: 'Thermostat 3.1.0' }).click();
+    await korean.page.getByText('자동 중단', { exact: false }).first().waitFor();
+    expect(await findViolations(korean.page)).toEqual([]);
+    await korean.page.context().close();
+  });
+
+  it('everything is reached by keyboard alone', async () => {
+    await page.goto(at('/firmware'));
+    await page
+      .getByRole('link', { name: /Thermostat/ })
+      .first()
+      .waitFor();
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to content');
+    await page.keyboard.press('Enter');
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('main');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Register firmware' }).waitFor();
+    // The focus is in the new page, not on a link that is gone.
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('main');
+    expect(faults).toEqual([]);
+  });
+
+  it('a download gives back the very file', async () => {
+    await page.goto(at('/firmware?search=3.0.0'));
+    await page
+      .getByRole('link', { name: /Thermostat/ })
+      .first()
+      .click();
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Download' }).click(),
+    ]);
+    expect(download.suggestedFilename()).toBe('thermostat.bin');
+  });
 });

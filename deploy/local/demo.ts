@@ -35,27 +35,32 @@ async function findFirmware(rest: Rest): Promise<Firmware | undefined> {
   return firmwares.find((f) => f.version === version && f.fileName === fileName);
 }
 
-async function registerFirmware(rest: Rest): Promise<Firmware> {
+function registerFirmware(rest: Rest): Promise<Firmware> {
   const image = buildImage({ version, sizeBytes, selfTest: 'pass', seed: 1 });
+  return registerImage(rest, image, {
+    version,
+    fileName,
+    releaseNote: 'The demo firmware of a first start.',
+    name: 'Flota demo',
+    hardware,
+  });
+}
+
+/** The three steps of a registration. */
+export async function registerImage(
+  rest: Rest,
+  image: Uint8Array,
+  fields: { version: string; fileName: string; releaseNote: string; name: string; hardware: string },
+): Promise<Firmware> {
+  const { version, fileName } = fields;
   const upload = await unwrap(rest.api.s3.presigned_upload.$post({ json: { version, fileName } }));
   const put = await fetch(upload.url, {
     method: 'PUT',
     headers: upload.headers,
     body: new Uint8Array(image),
   });
-  if (!put.ok) throw new Error(`the file store refused the demo firmware: ${put.status} ${await put.text()}`);
-  return unwrap(
-    rest.api.firmwares.metadata.$post({
-      json: {
-        version,
-        fileName,
-        s3Path: upload.s3Path,
-        releaseNote: 'The demo firmware of a first start.',
-        name: 'Flota demo',
-        hardware,
-      },
-    }),
-  );
+  if (!put.ok) throw new Error(`the file store refused the firmware: ${put.status} ${await put.text()}`);
+  return unwrap(rest.api.firmwares.metadata.$post({ json: { ...fields, s3Path: upload.s3Path } }));
 }
 
 const pageSize = 1000;

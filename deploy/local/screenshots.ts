@@ -1,57 +1,210 @@
-/** `npm run screenshots`: pictures of the console for the READMEs, from a whole Flota with a deployment under way. */
+/** `npm run screenshots`: pictures of every page of the console, from a whole Flota with deployments in every state. */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { deployDemo } from './demo.ts';
-import { openBrowser, startTestSystem, until } from './testing.ts';
+import type { Page } from 'playwright-core';
+import { addFirmware, importDevices, logIn } from './browser-scene.ts';
+import { hardware } from './fleet.ts';
+import { type Rest, unwrap } from './rest.ts';
+import { openBrowser, startTestSystem, type TestSystem, until } from './testing.ts';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 const folder = fileURLToPath(new URL('../../console/screenshots/', import.meta.url));
-const deviceCount = 10;
-mkdirSync(folder, { recursive: true });
+
+interface Scene {
+  firmware: string;
+  deployment: string;
+  halted: string;
+  device: string;
+}
+type Show = (page: Page, scene: Scene) => Promise<unknown>;
+type Picture = { path: (scene: Scene) => string; prepare?: Show };
+
+/** Every page; what a picture needs beyond the address is done by `prepare`. */
+const pictures: Record<string, Picture> = {
+  firmware: { path: () => '/firmware' },
+  'firmware-details': { path: ({ firmware }) => `/firmware/${firmware}` },
+  register: {
+    path: () => '/firmware/new',
+    prepare: async (page) => {
+      const file = {
+        name: 'thermostat.bin',
+        mimeType: 'application/octet-stream',
+        buffer: Buffer.alloc(3e6),
+      };
+      await page.getByTestId('file').setInputFiles(file);
+      await page.getByTestId('file-sha256').waitFor();
+    },
+  },
+  deploy: {
+    path: ({ firmware }) => `/firmware/${firmware}/deploy`,
+    prepare: async (page) => {
+      await page.getByTestId('pick-regions').getByRole('checkbox').first().check();
+      await page.getByTestId('pick-divisions').getByRole('checkbox').nth(1).check();
+      await page.getByTestId('forecast-wave').first().waitFor();
+    },
+  },
+  'deploy-plan': {
+    path: ({ firmware }) => `/firmware/${firmware}/deploy`,
+    prepare: async (page) => {
+      for (const part of ['regions', 'divisions', 'devices']) {
+        await page.getByTestId(`pick-${part}`).locator('summary').first().click();
+      }
+      await page.getByTestId('plan-policy').locator('summary').click();
+      await page.getByTestId('plan-schedule').locator('summary').click();
+    },
+  },
+  deployments: { path: () => '/deployments' },
+  deployment: { path: ({ deployment }) => `/deployments/${deployment}` },
+  halted: {
+    path: ({ halted }) => `/deployments/${halted}`,
+    prepare: async (page) => {
+      await page.getByTestId('target').first().getByRole('button').click();
+      await page.locator('.timeline li').first().waitFor();
+    },
+  },
+  devices: { path: () => '/devices' },
+  device: {
+    path: ({ device }) => `/devices/${device}`,
+    prepare: (page) => page.locator('.plot canvas').first().waitFor(),
+  },
+  measurements: {
+    path: ({ device }) => `/devices/${device}`,
+    prepare: async (page) => {
+      await page.locator('.plot canvas').first().waitFor();
+      await page.locator('.charts').locator('..').locator('.segments button').first().click();
+      await page.evaluate(() => document.getElementById('history')!.scrollIntoView());
+      await page.evaluate(() => window.scrollBy(0, -64));
+    },
+  },
+  import: {
+    path: () => '/devices',
+    prepare: async (page) => {
+      await page.locator('.head .button').click();
+      const csv =
+        'id,hardware,name,region\nsensor-1,esp32-s3,Roof,Seoul\nbad id!,esp32-s3,,\nsensor-2,esp32-s3,,Mars\n';
+      const file = { name: 'devices.csv', mimeType: 'text/csv', buffer: Buffer.from(csv) };
+      await page.getByTestId('csv').setInputFiles(file);
+      await page.getByTestId('import-report').waitFor();
+    },
+  },
+  certificates: { path: () => '/certificates' },
+  'not-found': { path: () => '/nothing/here' },
+};
+const views = [
+  { name: 'light', colorScheme: 'light', width: 1200, height: 800, locale: 'en-US' },
+  { name: 'dark', colorScheme: 'dark', width: 1200, height: 800, locale: 'en-US' },
+  { name: 'phone', colorScheme: 'light', width: 390, height: 800, locale: 'ko-KR' },
+] as const;
 
 const system = await startTestSystem();
 const browser = await openBrowser();
 try {
-  const { devices } = await system.start(deviceCount, { bytesPerSecond: 150_000 });
-  const [deployment] = await deployDemo(
-    system.rest,
-    devices.map((device) => device.id),
-  );
-  // Networks that go away for different times: the picture shows every stage.
-  await until(
-    () => devices.every((device) => device.snapshot().receivedBytes > 100_000),
-    (all) => all,
-  );
-  for (const [i, device] of devices.entries()) if (i > 1) device.cutNetwork(i * 1_500);
-  await until(
-    () => devices.filter((device) => device.snapshot().running?.version === '1.0.0').length,
-    (updated) => updated >= 2,
-    60_000,
-  );
-  const views = [
-    { name: 'light', colorScheme: 'light', width: 1200, height: 760 },
-    { name: 'dark', colorScheme: 'dark', width: 1200, height: 760 },
-    { name: 'phone', colorScheme: 'light', width: 390, height: 760 },
-  ] as const;
-  const pages = { deployment: `/deployments/${deployment!.id}`, firmware: '/firmware', devices: '/devices' };
-  for (const { name, colorScheme, width, height } of views) {
-    const context = await browser.newContext({ colorScheme, viewport: { width, height }, locale: 'en-US' });
-    const page = await context.newPage();
-    await page.goto(system.stack.url);
-    await page.getByLabel('Email').fill(system.stack.admin.email);
-    await page.getByLabel('Password').fill(system.stack.admin.password);
-    await page.getByRole('button', { name: 'Log in' }).click();
-    await page.getByTestId('login').waitFor({ state: 'detached' });
-    for (const [title, path] of Object.entries(pages)) {
-      await page.goto(`${system.stack.url}${path}`);
-      await page.locator('tbody tr').first().waitFor();
+  mkdirSync(folder, { recursive: true });
+  const scene = await setUp(system);
+  for (const { name, width, height, ...context } of views) {
+    const viewport = { width, height };
+    const { page } = await logIn(browser, system.stack.url, system.stack.admin, {
+      viewport,
+      // Nothing is caught half-way.
+      reducedMotion: 'reduce',
+      ...context,
+    });
+    for (const [title, { path, prepare }] of Object.entries(pictures)) {
+      await page.goto(`${system.stack.url}${path(scene)}`);
+      await page.locator('h1').waitFor();
+      await page.waitForFunction(() => !document.querySelector('.loading'));
+      await prepare?.(page, scene);
       await page.screenshot({ path: `${folder}${title}-${name}.png` });
       process.stdout.write(`${title}-${name}.png\n`);
     }
-    await context.close();
+    await page.context().close();
   }
 } finally {
   await browser.close();
   await system.close();
 }
 process.exit();
+
+/** A fleet of which ten devices are on; one deployment done, one halted, one scheduled, one under way. */
+async function setUp({ start, rest, stack }: TestSystem): Promise<Scene> {
+  const { devices } = await start(10, {
+    bytesPerSecond: 120_000,
+    timing: { telemetryMs: 1_000, progressMs: 250 },
+  });
+  const ids = devices.map((device) => device.id);
+  const names = ['Harbour', 'Station', 'Airport', 'Market', 'Library', 'Depot', 'Clinic', 'School'];
+  const lines = Array.from({ length: 230 }, (_, i) => {
+    const n = String(i + 11).padStart(3, '0');
+    const name = `${names[i % names.length]} ${n}`;
+    return `device-${n},${hardware},${name},${i % 3 ? 'Seoul' : 'Busan'},${i % 2 ? 'Retail' : 'Logistics'},${i % 5 ? '' : 'pilot'}`;
+  });
+  await importDevices(stack, lines);
+
+  const first = await addFirmware(rest, { version: '1.4.0', sizeBytes: 200_000, note: 'First release.' });
+  const bad = await addFirmware(rest, {
+    version: '1.5.0-rc.1',
+    sizeBytes: 200_000,
+    selfTest: 'fail',
+    note: 'Trial of the new display driver.',
+  });
+  const latest = await addFirmware(rest, {
+    version: '1.5.0',
+    sizeBytes: 3 * 1024 * 1024,
+    note: 'The display keeps its brightness after a restart.\nWi-Fi comes back sooner after an outage.',
+  });
+  await addFirmware(rest, { version: '2.0.1', name: 'Gateway', sizeBytes: 300_000, note: 'Fewer messages.' });
+
+  await until(
+    () => tally(rest, ids),
+    (online) => online === ids.length,
+  );
+  const done = await deploy(rest, { firmwareId: first, devices: ids });
+  await ended(rest, done, ['completed']);
+  const halted = await deploy(rest, {
+    firmwareId: bad,
+    devices: ids.slice(0, 4),
+    policy: { waves: [{ count: 2 }, { percent: 100 }], maxAttempts: 1 },
+  });
+  await ended(rest, halted, ['halted']);
+  await deploy(rest, {
+    firmwareId: latest,
+    devices: ['device-020', 'device-021'],
+    startAt: new Date(Date.now() + 86_400_000).toISOString(),
+  });
+  await rest.api.devices[':id'].commands.$post({ param: { id: ids[0]! }, json: { command: 'identify' } });
+  await rest.api.devices[':id'].commands.$post({ param: { id: ids[0]! }, json: { command: 'dance' } });
+
+  const deployment = await deploy(rest, {
+    firmwareId: latest,
+    // Those of the halted one are left to it.
+    devices: [...ids.slice(4), ...lines.slice(0, 14).map((line) => line.split(',')[0]!)],
+    policy: { waves: [{ count: 3 }, { percent: 30, soakMs: 2_000 }, { percent: 100 }], silencePercent: 100 },
+  });
+  for (const [i, device] of devices.entries()) if (i % 4 === 3) device.cutNetwork(40_000);
+  await until(
+    () => rest.api.deployments[':id'].$get({ param: { id: deployment } }).then((answer) => answer.json()),
+    ({ counts }) => (counts.succeeded ?? 0) >= 3 && (counts.downloading ?? 0) >= 2,
+    120_000,
+  );
+  return { firmware: latest, deployment, halted, device: ids[0]! };
+}
+
+async function tally(rest: Rest, ids: string[]): Promise<number> {
+  const all = await unwrap(rest.api.devices.$get({ query: { online: 'true', limit: '1000' } }));
+  const items = 'items' in all ? all.items : all;
+  return items.filter((device) => ids.includes(device.id) && device.running.length > 0).length;
+}
+
+type Asked = Parameters<Rest['api']['deployments']['$post']>[0]['json'];
+
+async function deploy(rest: Rest, json: Asked): Promise<string> {
+  return (await unwrap(rest.api.deployments.$post({ json }))).id;
+}
+
+async function ended(rest: Rest, id: string, states: string[]): Promise<void> {
+  await until(
+    () => unwrap(rest.api.deployments[':id'].$get({ param: { id } })).then((one) => one.state),
+    (state) => states.includes(state),
+    60_000,
+  );
+}

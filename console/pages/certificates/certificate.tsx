@@ -1,51 +1,14 @@
 import { A, useParams } from '@solidjs/router';
-import { createSignal, createUniqueId, For, type JSX, Show } from 'solid-js';
-import { api, type CertificateDetails, type RevocationReason } from '../../api.ts';
+import { createSignal, type JSX, Show } from 'solid-js';
+import { api, type CertificateDetails } from '../../api.ts';
 import { t, tMaybe } from '../../i18n/i18n.ts';
 import { createLoad } from '../../load.ts';
-import { Confirm } from '../../parts/confirm.tsx';
+import { Allowed } from '../../parts/allowed.tsx';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Fact, Facts, Head } from '../../parts/page.tsx';
 import { Ago, When } from '../../parts/time.tsx';
+import { RevokeDialog, reasonWord } from './revoke-dialog.tsx';
 import { StatusMark } from './status.tsx';
-
-/** Every reason (RFC 5280 §5.3.1): the compiler refuses one too many or too few. */
-const reasonSet = {
-  unspecified: true,
-  keyCompromise: true,
-  affiliationChanged: true,
-  superseded: true,
-  cessationOfOperation: true,
-  privilegeWithdrawn: true,
-} satisfies Record<RevocationReason, true>;
-
-const reasonWord = (reason: string): string => tMaybe(`revocation.${reason}`) ?? reason;
-
-function RevokeDialog(props: { serial: string; onClose: () => void }): JSX.Element {
-  const [reason, setReason] = createSignal<RevocationReason>('unspecified');
-  const id = createUniqueId();
-  return (
-    <Confirm
-      title={t('certificate.revokeTitle')}
-      act={() => api.revokeCertificate(props.serial, reason())}
-      actLabel={t('certificate.revoke')}
-      keepLabel={t('certificate.revokeKeep')}
-      onClose={props.onClose}
-    >
-      <p>{t('certificate.revokeWhat')}</p>
-      <div class="field">
-        <label for={id}>{t('certificate.reason')}</label>
-        <select
-          id={id}
-          class="input"
-          onChange={(event) => setReason(event.currentTarget.value as RevocationReason)}
-        >
-          <For each={Object.keys(reasonSet)}>{(one) => <option value={one}>{reasonWord(one)}</option>}</For>
-        </select>
-      </div>
-    </Confirm>
-  );
-}
 
 function CertificateFacts(props: { certificate: CertificateDetails }): JSX.Element {
   return (
@@ -114,9 +77,11 @@ export default function CertificatePage(): JSX.Element {
                   {t('certificate.download')}
                 </a>
                 <Show when={!certificate().revocation && certificate().status !== 'expired'}>
-                  <button type="button" class="button danger" onClick={() => setRevoking(true)}>
-                    {t('certificate.revoke')}
-                  </button>
+                  <Allowed to="admin">
+                    <button type="button" class="button danger" onClick={() => setRevoking(true)}>
+                      {t('certificate.revoke')}
+                    </button>
+                  </Allowed>
                 </Show>
               </>
             }

@@ -11,7 +11,7 @@ export function CancelDialog(props: { deployment: Deployment; onClose: () => voi
   return (
     <Confirm
       title={t('deployment.cancelTitle')}
-      act={() => api.cancelDeployment(props.deployment.id)}
+      act={() => api.operateDeployment(props.deployment.id, 'cancel')}
       actLabel={t('deployment.cancel')}
       keepLabel={t('deployment.cancelKeep')}
       onClose={props.onClose}

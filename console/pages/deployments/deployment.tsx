@@ -1,20 +1,24 @@
 import { A, useParams, useSearchParams } from '@solidjs/router';
 import { createSignal, type JSX, Show } from 'solid-js';
 import { api, type Deployment } from '../../api.ts';
-import { formatDuration } from '../../format.ts';
+import { formatDateTime, formatDuration } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
 import { Loaded } from '../../parts/loaded.tsx';
+import { Problem } from '../../parts/notes.tsx';
 import { Head } from '../../parts/page.tsx';
 import { textOf } from '../../parts/params.ts';
 import { countsInWords, StateBar, StateMark } from '../../parts/state.tsx';
 import { Ago } from '../../parts/time.tsx';
 import { Announcement } from './announcement.tsx';
-import { CancelDialog } from './cancel-dialog.tsx';
 import { Figures } from './figures.tsx';
+import { HaltNote } from './halt.tsx';
+import { Operations } from './operations.tsx';
+import { PlanFacts } from './plan-facts.tsx';
 import { StateFilter } from './state-filter.tsx';
 import { Targets } from './targets.tsx';
+import { Waves } from './waves.tsx';
 
 function Lead(props: { deployment: Deployment }): JSX.Element {
   const tookMs = () => {
@@ -28,6 +32,14 @@ function Lead(props: { deployment: Deployment }): JSX.Element {
       {t('deployment.requestedBy', { who: props.deployment.createdBy })}
       {' · '}
       <Ago at={props.deployment.createdAt} />
+      <Show when={props.deployment.state === 'scheduled' && props.deployment.startAt}>
+        {(at) => (
+          <>
+            {' · '}
+            {t('deploy.startsAt', { at: formatDateTime(language(), at()) })}
+          </>
+        )}
+      </Show>
       <Show when={tookMs()}>
         {(ms) => <> · {t('deployment.took', { duration: formatDuration(language(), ms()) })}</>}
       </Show>
@@ -38,7 +50,7 @@ function Lead(props: { deployment: Deployment }): JSX.Element {
 export default function DeploymentPage(): JSX.Element {
   const params = useParams();
   const [search, setSearch] = useSearchParams();
-  const [cancelling, setCancelling] = createSignal(false);
+  const [refused, setRefused] = createSignal<unknown>();
   const state = () => textOf(search.state);
   const load = createLoad(
     () => params.id,
@@ -59,14 +71,12 @@ export default function DeploymentPage(): JSX.Element {
                 <A class="button" href={`/firmware/${deployment().firmware.id}`}>
                   {t('nav.firmware')}
                 </A>
-                <Show when={deployment().state === 'running'}>
-                  <button type="button" class="button danger" onClick={() => setCancelling(true)}>
-                    {t('deployment.cancel')}
-                  </button>
-                </Show>
+                <Operations deployment={deployment()} onDone={load.refetch} onError={setRefused} />
               </>
             }
           />
+          <Problem error={refused()} />
+          <HaltNote deployment={deployment()} />
           <Figures deployment={deployment()} />
           <StateBar
             counts={deployment().counts}
@@ -78,17 +88,12 @@ export default function DeploymentPage(): JSX.Element {
             state={state()}
             onState={(next) => setSearch({ state: next, page: undefined }, { replace: true })}
           />
+          <Show when={deployment().waves.length > 1}>
+            <Waves deployment={deployment()} />
+          </Show>
           <Announcement deployment={deployment()} />
           <Targets deployment={deployment()} state={state()} />
-          <Show when={cancelling()}>
-            <CancelDialog
-              deployment={deployment()}
-              onClose={() => {
-                setCancelling(false);
-                load.refetch();
-              }}
-            />
-          </Show>
+          <PlanFacts deployment={deployment()} />
         </>
       )}
     </Loaded>

@@ -4,6 +4,7 @@ import { api, type Deployment } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
+import { TableHead } from '../../parts/data-table.tsx';
 import { Paged } from '../../parts/loaded.tsx';
 import { pageOf } from '../../parts/params.ts';
 import { byAttention } from '../../parts/state-tone.ts';
@@ -28,6 +29,15 @@ export function Targets(props: { deployment: Deployment; state: string }): JSX.E
   );
   useLive('deployment', () => props.deployment.id, load.refetch);
 
+  const columns = () => [
+    { head: t('deployment.device') },
+    { head: t('deployment.state') },
+    { head: t('deployment.progress') },
+    { head: t('deployment.attempt'), class: 'num mid' },
+    { head: t('deployment.place'), class: 'wide' },
+    { head: t('deployment.updated'), class: 'wide' },
+  ];
+
   return (
     <section class="targets-block" aria-label={t('deployments.targets')}>
       <Paged
@@ -40,23 +50,7 @@ export function Targets(props: { deployment: Deployment; state: string }): JSX.E
         {(items) => (
           <div class="table-wrap">
             <table class="targets" classList={{ stale: load.loading }}>
-              <caption class="unseen">{t('deployments.targets')}</caption>
-              <thead>
-                <tr>
-                  <th scope="col">{t('deployment.device')}</th>
-                  <th scope="col">{t('deployment.state')}</th>
-                  <th scope="col">{t('deployment.progress')}</th>
-                  <th scope="col" class="num mid">
-                    {t('deployment.attempt')}
-                  </th>
-                  <th scope="col" class="wide">
-                    {t('deployment.place')}
-                  </th>
-                  <th scope="col" class="wide">
-                    {t('deployment.updated')}
-                  </th>
-                </tr>
-              </thead>
+              <TableHead caption={t('deployments.targets')} columns={columns()} />
               <tbody>
                 <For each={items()}>
                   {(target) => <TargetRow deployment={props.deployment.id} target={target} />}

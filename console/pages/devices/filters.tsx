@@ -1,41 +1,18 @@
-import { createMemo, For, type JSX } from 'solid-js';
+import type { JSX } from 'solid-js';
 import { api, type Group } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
+import type { Filters } from '../../list.ts';
 import { createLoad } from '../../load.ts';
+import { Select } from '../../parts/select.tsx';
 
-export type FilterValues = { region: string; division: string; hardware: string };
+export const filterNames = ['search', 'region', 'division', 'hardware', 'online', 'tag', 'sort'] as const;
+export type DeviceFilters = Filters<(typeof filterNames)[number]>;
 
-function GroupFilter(props: {
-  label: string;
-  all: string;
-  groups: Group[];
-  value: string;
-  onChange: (id: string) => void;
-}): JSX.Element {
-  return (
-    <select
-      class="input"
-      aria-label={props.label}
-      onChange={(event) => props.onChange(event.currentTarget.value)}
-    >
-      <option value="">{props.all}</option>
-      <For each={props.groups}>
-        {(group) => (
-          <option value={group.id} selected={group.id === props.value}>
-            {group.name}
-          </option>
-        )}
-      </For>
-    </select>
-  );
-}
+export const groupOptions = (groups: Group[] | undefined) =>
+  (groups ?? []).map((group) => ({ value: group.id, label: group.name }));
 
-/** Drop-downs for region, division and hardware; the hardware offered is what has been seen in the lists so far. */
-export function DeviceFilters(props: {
-  values: FilterValues;
-  seenHardware: string[];
-  onChange: (change: Partial<FilterValues>) => void;
-}): JSX.Element {
+/** Drop-downs for region, division, hardware and connection, all from the server. */
+export function DeviceFilterFields(props: { filters: DeviceFilters }): JSX.Element {
   const regions = createLoad(
     () => true,
     (_, signal) => api.listRegions(signal),
@@ -44,34 +21,44 @@ export function DeviceFilters(props: {
     () => true,
     (_, signal) => api.listDivisions(signal),
   );
-  const hardware = createMemo<string[]>(
-    (before) =>
-      [...new Set([...before, props.values.hardware, ...props.seenHardware])].filter(Boolean).sort(),
-    [],
+  const hardware = createLoad(
+    () => true,
+    (_, signal) => api.listHardware(signal),
+    'hardware',
   );
 
   return (
     <>
-      <GroupFilter
+      <Select
         label={t('devices.region')}
         all={t('devices.allRegions')}
-        groups={regions.data ?? []}
-        value={props.values.region}
-        onChange={(region) => props.onChange({ region })}
+        options={groupOptions(regions.data)}
+        value={props.filters.value('region')}
+        onChange={(region) => props.filters.set({ region })}
       />
-      <GroupFilter
+      <Select
         label={t('devices.division')}
         all={t('devices.allDivisions')}
-        groups={divisions.data ?? []}
-        value={props.values.division}
-        onChange={(division) => props.onChange({ division })}
+        options={groupOptions(divisions.data)}
+        value={props.filters.value('division')}
+        onChange={(division) => props.filters.set({ division })}
       />
-      <GroupFilter
+      <Select
         label={t('devices.hardware')}
         all={t('devices.allHardware')}
-        groups={hardware().map((name) => ({ id: name, name, devices: 0 }))}
-        value={props.values.hardware}
-        onChange={(value) => props.onChange({ hardware: value })}
+        options={(hardware.data ?? []).map((one) => ({ value: one.hardware, label: one.hardware }))}
+        value={props.filters.value('hardware')}
+        onChange={(value) => props.filters.set({ hardware: value })}
+      />
+      <Select
+        label={t('devices.connection')}
+        all={t('devices.anyConnection')}
+        options={[
+          { value: 'true', label: t('devices.online') },
+          { value: 'false', label: t('devices.offline') },
+        ]}
+        value={props.filters.value('online')}
+        onChange={(online) => props.filters.set({ online })}
       />
     </>
   );

@@ -1,10 +1,11 @@
 import { For, type JSX, Show } from 'solid-js';
-import type { DryRun, FirmwareDetails } from '../../api.ts';
+import type { DryRun, FirmwareDetails, Selection } from '../../api.ts';
 import { formatBytes } from '../../format.ts';
-import { language, t, tMaybe } from '../../i18n/i18n.ts';
+import { language, t } from '../../i18n/i18n.ts';
 import type { Load } from '../../load.ts';
 import { Problem } from '../../parts/notes.tsx';
 import type { ChoiceKind, Choices } from './choice.ts';
+import { Forecast } from './forecast.tsx';
 
 function Picks(props: { title: string; kind: ChoiceKind; choices: Choices }): JSX.Element {
   return (
@@ -30,51 +31,20 @@ function Picks(props: { title: string; kind: ChoiceKind; choices: Choices }): JS
   );
 }
 
-/** The server's dry run of exactly this selection: who gets it, who does not and why, how much is sent. */
-function Forecast(props: { empty: boolean; dryRun: Load<DryRun> }): JSX.Element {
-  return (
-    <div class="forecast" aria-live="polite" data-testid="forecast">
-      <Show when={!props.empty} fallback={<p class="soft">{t('deploy.chooseFirst')}</p>}>
-        <Problem error={props.dryRun.error} retry={props.dryRun.refetch} />
-        <Show when={props.dryRun.data} fallback={<p class="soft">{t('deploy.counting')}</p>}>
-          {(run) => (
-            <div classList={{ counting: props.dryRun.loading }}>
-              <p class="big">{t('deploy.wouldGet', { n: run().targets })}</p>
-              <p class="soft">{t('deploy.egress', { bytes: formatBytes(language(), run().egressBytes) })}</p>
-              <Show when={run().excluded.length > 0}>
-                <details>
-                  <summary>{t('deploy.excluded', { n: run().excluded.length })}</summary>
-                  <ul>
-                    <For each={run().excluded}>
-                      {(one) => (
-                        <li>
-                          {one.device}{' '}
-                          <span class="soft">{tMaybe(`excluded.${one.reason}`) ?? one.reason}</span>
-                        </li>
-                      )}
-                    </For>
-                  </ul>
-                </details>
-              </Show>
-            </div>
-          )}
-        </Show>
-      </Show>
-    </div>
-  );
-}
-
 export function DeploySummary(props: {
   firmware: FirmwareDetails;
   choices: Choices;
+  /** Null while something is missing or wrong. */
+  wanted: Selection | null;
   dryRun: Load<DryRun>;
+  counting: boolean;
   busy: boolean;
   error: unknown;
-  onRequest: () => void;
+  onRequest: (selection: Selection) => void;
 }): JSX.Element {
-  const targets = () => (props.choices.isEmpty() ? 0 : (props.dryRun.data?.targets ?? 0));
+  const targets = () => (props.wanted ? (props.dryRun.data?.targets ?? 0) : 0);
   const ready = () =>
-    targets() > 0 && !props.dryRun.loading && !props.dryRun.error && !props.busy && props.firmware.signed;
+    targets() > 0 && !props.counting && !props.dryRun.error && !props.busy && props.firmware.signed;
   return (
     <aside class="summary" aria-labelledby="summary">
       <h2 id="summary">{t('deploy.summary')}</h2>
@@ -88,7 +58,23 @@ export function DeploySummary(props: {
       <Picks title={t('deploy.regions')} kind="regions" choices={props.choices} />
       <Picks title={t('deploy.divisions')} kind="divisions" choices={props.choices} />
       <Picks title={t('deploy.devices')} kind="devices" choices={props.choices} />
-      <Forecast empty={props.choices.isEmpty()} dryRun={props.dryRun} />
+      <div class="forecast" aria-live="polite" data-testid="forecast">
+        <Show
+          when={props.wanted}
+          fallback={
+            <p class="soft">{props.choices.isEmpty() ? t('deploy.chooseFirst') : t('deploy.mendFirst')}</p>
+          }
+        >
+          <Problem error={props.dryRun.error} retry={props.dryRun.refetch} />
+          <Show when={props.dryRun.data} fallback={<p class="soft">{t('deploy.counting')}</p>}>
+            {(run) => (
+              <div classList={{ counting: props.counting }}>
+                <Forecast run={run()} startAt={props.wanted?.startAt} />
+              </div>
+            )}
+          </Show>
+        </Show>
+      </div>
       <Show when={!props.firmware.signed}>
         <p class="wrong">{t('firmware.unsignedWhy')}</p>
       </Show>
@@ -97,7 +83,7 @@ export function DeploySummary(props: {
         type="button"
         class="button primary"
         disabled={!ready()}
-        onClick={() => props.onRequest()}
+        onClick={() => props.wanted && props.onRequest(props.wanted)}
         data-testid="request"
       >
         {targets() > 0 ? t('deploy.requestN', { n: targets() }) : t('deploy.request')}

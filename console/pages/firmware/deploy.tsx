@@ -1,38 +1,56 @@
 import { useNavigate, useParams } from '@solidjs/router';
-import { createSignal, type JSX } from 'solid-js';
-import { api, type FirmwareDetails } from '../../api.ts';
+import { createEffect, createMemo, createSignal, type JSX, onCleanup } from 'solid-js';
+import { createAct } from '../../act.ts';
+import { api, type FirmwareDetails, type Selection } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
+import { Allowed } from '../../parts/allowed.tsx';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Head } from '../../parts/page.tsx';
 import { createChoices } from './choice.ts';
 import { DeploySummary } from './deploy-summary.tsx';
 import { DevicePicker, GroupPicker } from './pickers.tsx';
+import { toPolicy } from './plan.ts';
+import { createPlan, PlanFields } from './plan-fields.tsx';
+
+const settleMs = 200;
+
+/** A value that follows another once that has rested, so that not every key press asks the server. */
+function createSettled<T>(source: () => T): () => T {
+  const [settled, setSettled] = createSignal(source());
+  createEffect(() => {
+    const value = source();
+    const timer = setTimeout(() => setSettled(() => value), settleMs);
+    onCleanup(() => clearTimeout(timer));
+  });
+  return settled;
+}
 
 function DeployForm(props: { firmware: FirmwareDetails }): JSX.Element {
   const navigate = useNavigate();
   const choices = createChoices();
-  const [busy, setBusy] = createSignal(false);
-  const [error, setError] = createSignal<unknown>();
-  const dryRun = createLoad(
-    () => (choices.isEmpty() ? null : choices.toSelection(props.firmware.id)),
-    (selection, signal) => api.dryRun(selection, signal),
-    'device',
+  const plan = createPlan();
+  const regions = createLoad(
+    () => true,
+    (_, signal) => api.listRegions(signal),
   );
-
-  const request = async () => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      const deployment = await api.createDeployment(choices.toSelection(props.firmware.id));
-      navigate(`/deployments/${deployment.id}`);
-    } catch (cause) {
-      setError(cause);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const divisions = createLoad(
+    () => true,
+    (_, signal) => api.listDivisions(signal),
+  );
+  /** Null while it cannot be asked for. */
+  const wanted = createMemo(() =>
+    choices.isEmpty() || Object.keys(plan.problems()).length > 0
+      ? null
+      : { ...choices.toSelection(props.firmware.id), ...toPolicy(plan.plan) },
+  );
+  const settled = createSettled(wanted);
+  const dryRun = createLoad(settled, (selection, signal) => api.dryRun(selection, signal), 'device');
+  const request = createAct(async (selection: Selection) => {
+    const deployment = await api.createDeployment(selection);
+    navigate(`/deployments/${deployment.id}`);
+  });
 
   return (
     <div class="deploy">
@@ -42,7 +60,7 @@ function DeployForm(props: { firmware: FirmwareDetails }): JSX.Element {
           title={t('deploy.regions')}
           searchLabel={t('deploy.searchRegions')}
           none={t('deploy.noRegions')}
-          load={api.listRegions}
+          load={regions}
           choices={choices}
         />
         <GroupPicker
@@ -50,18 +68,26 @@ function DeployForm(props: { firmware: FirmwareDetails }): JSX.Element {
           title={t('deploy.divisions')}
           searchLabel={t('deploy.searchDivisions')}
           none={t('deploy.noDivisions')}
-          load={api.listDivisions}
+          load={divisions}
           choices={choices}
         />
-        <DevicePicker hardware={props.firmware.hardware} choices={choices} />
+        <DevicePicker
+          hardware={props.firmware.hardware}
+          regions={regions.data}
+          divisions={divisions.data}
+          choices={choices}
+        />
+        <PlanFields state={plan} />
       </div>
       <DeploySummary
         firmware={props.firmware}
         choices={choices}
+        wanted={wanted()}
         dryRun={dryRun}
-        busy={busy()}
-        error={error()}
-        onRequest={request}
+        counting={dryRun.loading || settled() !== wanted()}
+        busy={request.busy()}
+        error={request.error()}
+        onRequest={request.run}
       />
     </div>
   );
@@ -85,7 +111,9 @@ export default function DeployPage(): JSX.Element {
             title={t('deploy.title', { name: firmware().name, version: firmware().version })}
             lead={lead(firmware())}
           />
-          <DeployForm firmware={firmware()} />
+          <Allowed page to="operator">
+            <DeployForm firmware={firmware()} />
+          </Allowed>
         </>
       )}
     </Loaded>

@@ -1,10 +1,12 @@
 import { A, useParams } from '@solidjs/router';
-import { createSignal, type JSX, Show } from 'solid-js';
+import { type JSX, Show } from 'solid-js';
+import { createAct } from '../../act.ts';
 import { api, type FirmwareDetails } from '../../api.ts';
 import { formatBytes } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
+import { Allowed } from '../../parts/allowed.tsx';
 import { DeploymentTable } from '../../parts/deployment-table.tsx';
 import { Digest } from '../../parts/digest.tsx';
 import { Loaded } from '../../parts/loaded.tsx';
@@ -58,14 +60,9 @@ export default function FirmwarePage(): JSX.Element {
     () => params.id,
     (id, signal) => api.getFirmware(id, signal),
   );
-  const [downloadError, setDownloadError] = createSignal<unknown>();
+  const downloading = createAct(download);
   useLive('firmware', () => params.id, load.refetch);
   useLive('deployment', undefined, load.refetch);
-
-  const startDownload = (firmware: FirmwareDetails) => {
-    setDownloadError(undefined);
-    download(firmware).catch(setDownloadError);
-  };
 
   return (
     <Loaded load={load}>
@@ -75,16 +72,18 @@ export default function FirmwarePage(): JSX.Element {
             title={`${firmware().name} ${firmware().version}`}
             actions={
               <>
-                <button type="button" class="button" onClick={() => startDownload(firmware())}>
+                <button type="button" class="button" onClick={() => downloading.run(firmware())}>
                   {t('firmware.download')}
                 </button>
-                <A class="button primary" href={`/firmware/${firmware().id}/deploy`}>
-                  {t('firmware.deploy')}
-                </A>
+                <Allowed to="operator">
+                  <A class="button primary" href={`/firmware/${firmware().id}/deploy`}>
+                    {t('firmware.deploy')}
+                  </A>
+                </Allowed>
               </>
             }
           />
-          <Problem error={downloadError()} />
+          <Problem error={downloading.error()} />
           <div class="columns">
             <section aria-labelledby="facts">
               <h2 id="facts">{t('firmware.facts')}</h2>

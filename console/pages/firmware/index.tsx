@@ -1,112 +1,66 @@
-import { A, useSearchParams } from '@solidjs/router';
-import { For, type JSX, Show } from 'solid-js';
+import { A } from '@solidjs/router';
+import { createMemo, type JSX } from 'solid-js';
 import { api, type Firmware } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
-import { useLive } from '../../live.ts';
-import { createLoad } from '../../load.ts';
-import { Paged } from '../../parts/loaded.tsx';
+import { createList } from '../../list.ts';
+import { Allowed } from '../../parts/allowed.tsx';
+import type { Column } from '../../parts/data-table.tsx';
+import { ListPage } from '../../parts/list-page.tsx';
 import { Empty } from '../../parts/notes.tsx';
-import { Head } from '../../parts/page.tsx';
-import { pageOf, textOf } from '../../parts/params.ts';
-import { SearchField } from '../../parts/search-field.tsx';
 import { Ago } from '../../parts/time.tsx';
 
-const pageSize = 50;
+const describeColumns = (): Column<Firmware>[] => [
+  {
+    head: t('firmware.name'),
+    cell: (firmware) => (
+      <A class="row-link" href={`/firmware/${firmware.id}`}>
+        {firmware.name}
+      </A>
+    ),
+  },
+  { head: t('firmware.version'), class: 'tight', cell: (firmware) => firmware.version },
+  {
+    head: t('firmware.hardware'),
+    class: 'mid soft',
+    cell: (firmware) => firmware.hardware || t('firmware.anyHardware'),
+  },
+  { head: t('firmware.author'), class: 'wide soft', cell: (firmware) => firmware.author },
+  {
+    head: t('firmware.note'),
+    class: 'wide soft clip',
+    cell: (firmware) => <span title={firmware.releaseNote}>{firmware.releaseNote}</span>,
+  },
+  {
+    head: t('firmware.uploaded'),
+    class: 'tight soft',
+    cell: (firmware) => <Ago at={firmware.createdAt} />,
+  },
+];
 
-function FirmwareTable(props: { firmwares: Firmware[]; stale: boolean }): JSX.Element {
-  return (
-    <div class="table-wrap">
-      <table classList={{ stale: props.stale }}>
-        <caption class="unseen">{t('firmware.title')}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{t('firmware.name')}</th>
-            <th scope="col">{t('firmware.version')}</th>
-            <th scope="col" class="mid">
-              {t('firmware.hardware')}
-            </th>
-            <th scope="col" class="wide">
-              {t('firmware.author')}
-            </th>
-            <th scope="col" class="wide">
-              {t('firmware.note')}
-            </th>
-            <th scope="col">{t('firmware.uploaded')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          <For each={props.firmwares}>
-            {(firmware) => (
-              <tr class="row">
-                <td>
-                  <A class="row-link" href={`/firmware/${firmware.id}`}>
-                    {firmware.name}
-                  </A>
-                </td>
-                <td class="tight">{firmware.version}</td>
-                <td class="mid soft">{firmware.hardware || t('firmware.anyHardware')}</td>
-                <td class="wide soft">{firmware.author}</td>
-                <td class="wide soft clip" title={firmware.releaseNote}>
-                  {firmware.releaseNote}
-                </td>
-                <td class="tight soft">
-                  <Ago at={firmware.createdAt} />
-                </td>
-              </tr>
-            )}
-          </For>
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-export default function FirmwaresPage(): JSX.Element {
-  const [params, setParams] = useSearchParams();
-  const search = () => textOf(params.search);
-  const page = () => pageOf(params.page);
-  const load = createLoad(
-    () => ({ search: search(), limit: pageSize, offset: (page() - 1) * pageSize }),
-    (query, signal) => api.listFirmwares(query, signal),
-  );
-  useLive('firmware', undefined, load.refetch);
-  const register = () => (
+const Register = () => (
+  <Allowed to="operator">
     <A class="button primary" href="/firmware/new">
       {t('firmware.register')}
     </A>
-  );
+  </Allowed>
+);
 
+export default function FirmwaresPage(): JSX.Element {
+  const list = createList({ filters: ['search'], fetch: api.listFirmwares, live: 'firmware' });
+  const columns = createMemo(describeColumns);
   return (
-    <>
-      <Head title={t('firmware.title')} actions={register()} />
-      <div class="tools">
-        <SearchField
-          main
-          label={t('firmware.search')}
-          value={search()}
-          onSearch={(text) => setParams({ search: text, page: undefined }, { replace: true })}
-        />
-      </div>
-      <Paged
-        load={load}
-        page={page()}
-        pageSize={pageSize}
-        onPage={(next) => setParams({ page: next })}
-        empty={
-          <Show
-            when={search()}
-            fallback={
-              <Empty title={t('firmware.empty')} lead={t('firmware.emptyLead')}>
-                {register()}
-              </Empty>
-            }
-          >
-            <Empty title={t('firmware.noMatch', { search: search() })} />
-          </Show>
-        }
-      >
-        {(items) => <FirmwareTable firmwares={items()} stale={load.loading} />}
-      </Paged>
-    </>
+    <ListPage
+      title={t('firmware.title')}
+      actions={<Register />}
+      list={list}
+      searchLabel={t('firmware.search')}
+      columns={columns()}
+      noMatch={t('firmware.noMatch', { search: list.value('search') })}
+      empty={
+        <Empty title={t('firmware.empty')} lead={t('firmware.emptyLead')}>
+          <Register />
+        </Empty>
+      }
+    />
   );
 }

@@ -1,17 +1,18 @@
 import { useBeforeLeave, useNavigate } from '@solidjs/router';
-import { createMemo, createSignal, For, type JSX, onCleanup, onMount, Show } from 'solid-js';
+import { createSignal, For, type JSX, onCleanup, onMount, Show } from 'solid-js';
 import { api } from '../../api.ts';
 import { ApiError } from '../../http.ts';
 import { t } from '../../i18n/i18n.ts';
 import { createLoad } from '../../load.ts';
+import { Allowed } from '../../parts/allowed.tsx';
 import { Problem } from '../../parts/notes.tsx';
 import { Head } from '../../parts/page.tsx';
-import { TextField } from './fields.tsx';
+import { TextField } from '../../parts/text-field.tsx';
 import { FileField } from './file-field.tsx';
 import { checkFields, createRegistration, type FieldProblems, readFields } from './registration.ts';
 import { UploadStatus } from './upload-status.tsx';
 
-export default function RegisterPage(): JSX.Element {
+function RegisterForm(): JSX.Element {
   const navigate = useNavigate();
   const registration = createRegistration();
   const [problems, setProblems] = createSignal<FieldProblems>({});
@@ -19,9 +20,17 @@ export default function RegisterPage(): JSX.Element {
   // Hardware that devices really have, offered while typing.
   const seen = createLoad(
     () => true,
-    (_, signal) => api.listDevices({ limit: 100 }, signal),
+    (_, signal) => api.listHardware(signal),
+    'hardware',
   );
-  const hardware = createMemo(() => [...new Set(seen.data?.items.map((device) => device.hardware))].sort());
+  // Told as soon as it can be known; the server decides when the upload begins.
+  const [version, setVersion] = createSignal('');
+  const same = createLoad(
+    () => (version() ? { search: version(), limit: 100 } : null),
+    (query, signal) => api.listFirmwares(query, signal),
+  );
+  const duplicate = () =>
+    same.data?.items.find((one) => one.version === version() && one.fileName === registration.file()?.name);
   const stopped = () => registration.error() !== undefined || registration.cancelled();
   const serverSays = (path: string) => {
     const error = registration.error();
@@ -42,7 +51,7 @@ export default function RegisterPage(): JSX.Element {
     const form = event.currentTarget as HTMLFormElement;
     const fields = readFields(new FormData(form));
     setProblems(checkFields(fields));
-    if (Object.keys(problems()).length > 0) {
+    if (Object.keys(problems()).length > 0 || duplicate()) {
       form.querySelector<HTMLElement>('[aria-invalid]')?.focus();
       return;
     }
@@ -53,95 +62,103 @@ export default function RegisterPage(): JSX.Element {
     problems()[name] ? t(`register.problem.${name}`) : serverSays(name);
 
   return (
+    <form class="register" onSubmit={submit} novalidate>
+      <FileField
+        file={registration.file()}
+        sha256={registration.sha256()}
+        hashed={registration.hashed()}
+        problem={registration.fileProblem()}
+        disabled={sending()}
+        onFile={registration.choose}
+      />
+      {/* `display: contents` keeps the grid; disabled keeps what is being sent from changing. */}
+      <fieldset disabled={sending()} style={{ display: 'contents' }}>
+        <div class="pair">
+          <TextField
+            name="name"
+            label={t('firmware.name')}
+            hint={t('register.nameHint')}
+            wrong={serverSays('name')}
+            maxLength={100}
+          />
+          <TextField
+            name="version"
+            label={t('firmware.version')}
+            hint={t('register.versionHint')}
+            wrong={
+              duplicate()
+                ? t('register.duplicate', { version: version(), file: duplicate()!.fileName })
+                : wrong('version')
+            }
+            onInput={(text) => setVersion(text.trim())}
+            maxLength={64}
+            required
+          />
+        </div>
+        <TextField name="releaseNote" label={t('firmware.note')} wrong={serverSays('releaseNote')} rows={4} />
+        <div class="pair three">
+          <TextField
+            name="hardware"
+            label={t('firmware.hardware')}
+            hint={t('register.hardwareHint')}
+            wrong={wrong('hardware')}
+            maxLength={64}
+            list="hardware-seen"
+          />
+          <TextField
+            name="component"
+            label={t('firmware.component')}
+            hint={t('register.componentHint')}
+            wrong={wrong('component')}
+            value="main"
+            maxLength={32}
+          />
+          <TextField
+            name="securityVersion"
+            label={t('firmware.securityVersion')}
+            hint={t('register.securityVersionHint')}
+            wrong={wrong('securityVersion')}
+            value="0"
+            inputMode="numeric"
+          />
+        </div>
+        <datalist id="hardware-seen">
+          <For each={seen.data ?? []}>{(one) => <option value={one.hardware} />}</For>
+        </datalist>
+      </fieldset>
+      <Problem error={registration.error()} />
+      <Show when={registration.cancelled()}>
+        <p role="status">{t('register.cancelled')}</p>
+      </Show>
+      <Show
+        when={registration.progress()}
+        fallback={
+          <div class="actions">
+            <button type="submit" class="button primary">
+              {stopped() ? t('register.retry') : t('register.submit')}
+            </button>
+          </div>
+        }
+      >
+        {(progress) => (
+          <UploadStatus
+            progress={progress()}
+            sizeBytes={registration.file()?.size ?? 0}
+            onCancel={registration.cancel}
+          />
+        )}
+      </Show>
+    </form>
+  );
+}
+
+export default function RegisterPage(): JSX.Element {
+  return (
     <>
       <Head title={t('register.title')} lead={t('register.lead')} />
-      <form class="register" onSubmit={submit} novalidate>
-        <FileField
-          file={registration.file()}
-          sha256={registration.sha256()}
-          hashed={registration.hashed()}
-          problem={registration.fileProblem()}
-          disabled={sending()}
-          onFile={registration.choose}
-        />
-        {/* `display: contents` keeps the grid; disabled keeps what is being sent from changing. */}
-        <fieldset disabled={sending()} style={{ display: 'contents' }}>
-          <div class="pair">
-            <TextField
-              name="name"
-              label={t('firmware.name')}
-              hint={t('register.nameHint')}
-              wrong={serverSays('name')}
-              maxLength={100}
-            />
-            <TextField
-              name="version"
-              label={t('firmware.version')}
-              hint={t('register.versionHint')}
-              wrong={wrong('version')}
-              maxLength={64}
-              required
-            />
-          </div>
-          <TextField
-            name="releaseNote"
-            label={t('firmware.note')}
-            wrong={serverSays('releaseNote')}
-            rows={4}
-          />
-          <div class="pair">
-            <TextField
-              name="hardware"
-              label={t('firmware.hardware')}
-              hint={t('register.hardwareHint')}
-              wrong={wrong('hardware')}
-              maxLength={64}
-              list="hardware-seen"
-            />
-            <TextField
-              name="component"
-              label={t('firmware.component')}
-              hint={t('register.componentHint')}
-              wrong={wrong('component')}
-              value="main"
-              maxLength={32}
-            />
-            <TextField
-              name="securityVersion"
-              label={t('firmware.securityVersion')}
-              hint={t('register.securityVersionHint')}
-              wrong={wrong('securityVersion')}
-              value="0"
-              inputMode="numeric"
-            />
-          </div>
-          <datalist id="hardware-seen">
-            <For each={hardware()}>{(name) => <option value={name} />}</For>
-          </datalist>
-        </fieldset>
-        <Problem error={registration.error()} />
-        <Show when={registration.cancelled()}>
-          <p role="status">{t('register.cancelled')}</p>
-        </Show>
-        <Show
-          when={registration.progress()}
-          fallback={
-            <div class="actions">
-              <button type="submit" class="button primary">
-                {stopped() ? t('register.retry') : t('register.submit')}
-              </button>
-            </div>
-          }
-        >
-          {(progress) => (
-            <UploadStatus
-              progress={progress()}
-              sizeBytes={registration.file()?.size ?? 0}
-              onCancel={registration.cancel}
-            />
-          )}
-        </Show>
-      </form>
+      <Allowed page to="operator">
+        <RegisterForm />
+      </Allowed>
     </>
   );
 }

@@ -1,36 +1,22 @@
 import { createSignal, For, type JSX, Show } from 'solid-js';
-import { api, type Group } from '../../api.ts';
+import { api, type Device, type Group } from '../../api.ts';
 import { formatNumber } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
-import { createLoad } from '../../load.ts';
+import { createLoad, type Load } from '../../load.ts';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Online } from '../../parts/online.tsx';
+import { Picker } from '../../parts/picker.tsx';
 import { SearchField } from '../../parts/search-field.tsx';
-import { Chevron } from '../../parts/state.tsx';
+import { Select } from '../../parts/select.tsx';
+import { groupOptions } from '../devices/filters.tsx';
 import type { ChoiceKind, Choices } from './choice.ts';
 
 const shownDevices = 50;
 
-function Picker(props: {
-  title: string;
-  chosen: number;
-  open?: boolean;
-  children: JSX.Element;
-  testId: string;
-}): JSX.Element {
-  return (
-    <details class="picker" open={props.open} data-testid={props.testId}>
-      <summary>
-        <Chevron />
-        {props.title}
-        <Show when={props.chosen > 0}>
-          <span class="count">{t('deploy.chosen', { n: props.chosen })}</span>
-        </Show>
-      </summary>
-      <div class="inside">{props.children}</div>
-    </details>
-  );
-}
+const chosenNote = (choices: Choices, kind: ChoiceKind) => {
+  const n = choices.choices[kind].length;
+  return n > 0 ? t('deploy.chosen', { n }) : undefined;
+};
 
 function Choose(props: {
   choices: Choices;
@@ -60,26 +46,22 @@ export function GroupPicker(props: {
   title: string;
   searchLabel: string;
   none: string;
-  load: (signal: AbortSignal) => Promise<Group[]>;
+  load: Load<Group[]>;
   choices: Choices;
 }): JSX.Element {
   const [search, setSearch] = createSignal('');
-  const load = createLoad(
-    () => true,
-    (_, signal) => props.load(signal),
-  );
   const matching = () => {
     const wanted = search().toLocaleLowerCase();
-    return (load.data ?? []).filter((group) => group.name.toLocaleLowerCase().includes(wanted));
+    return (props.load.data ?? []).filter((group) => group.name.toLocaleLowerCase().includes(wanted));
   };
   return (
     <Picker
       title={props.title}
-      chosen={props.choices.choices[props.kind].length}
+      note={chosenNote(props.choices, props.kind)}
       testId={`pick-${props.kind}`}
       open
     >
-      <Loaded load={load}>
+      <Loaded load={props.load}>
         {(groups) => (
           <Show when={groups().length} fallback={<p class="soft">{props.none}</p>}>
             <Show when={groups().length > 8}>
@@ -102,29 +84,72 @@ export function GroupPicker(props: {
 }
 
 /** Devices of the firmware's hardware, searched on the server because there may be many thousands. */
-export function DevicePicker(props: { hardware: string; choices: Choices }): JSX.Element {
+export function DevicePicker(props: {
+  hardware: string;
+  regions: Group[] | undefined;
+  divisions: Group[] | undefined;
+  choices: Choices;
+}): JSX.Element {
   const [search, setSearch] = createSignal('');
+  const [region, setRegion] = createSignal('');
+  const [division, setDivision] = createSignal('');
   const load = createLoad(
-    () => ({ search: search(), hardware: props.hardware, limit: shownDevices }),
+    () => ({
+      search: search(),
+      region: region(),
+      division: division(),
+      hardware: props.hardware,
+      limit: shownDevices,
+    }),
     (query, signal) => api.listDevices(query, signal),
   );
+  const chooseShown = (devices: Device[]) => {
+    for (const { id, name } of devices) {
+      if (!props.choices.has('devices', id)) props.choices.toggle('devices', { id, name: name || id });
+    }
+  };
   return (
     <Picker
       title={t('deploy.devices')}
-      chosen={props.choices.choices.devices.length}
+      note={chosenNote(props.choices, 'devices')}
       testId="pick-devices"
       open
     >
-      <SearchField label={t('deploy.searchDevices')} value={search()} onSearch={setSearch} />
+      <div class="tools">
+        <SearchField label={t('deploy.searchDevices')} value={search()} onSearch={setSearch} />
+        <Select
+          label={t('devices.region')}
+          all={t('devices.allRegions')}
+          options={groupOptions(props.regions)}
+          value={region()}
+          onChange={setRegion}
+        />
+        <Select
+          label={t('devices.division')}
+          all={t('devices.allDivisions')}
+          options={groupOptions(props.divisions)}
+          value={division()}
+          onChange={setDivision}
+        />
+      </div>
       <Loaded load={load}>
         {(data) => (
           <>
+            <Show when={data().items.length > 1}>
+              <p>
+                <button type="button" class="plain link small" onClick={() => chooseShown(data().items)}>
+                  {t('deploy.chooseShown', { n: data().items.length })}
+                </button>
+              </p>
+            </Show>
             <ul class="choices">
               <For
                 each={data().items}
                 fallback={
                   <li class="soft">
-                    {search() ? t('deploy.noMatch') : t('deploy.noDevices', { hardware: props.hardware })}
+                    {search() || region() || division()
+                      ? t('deploy.noMatch')
+                      : t('deploy.noDevices', { hardware: props.hardware })}
                   </li>
                 }
               >

@@ -1,0 +1,29 @@
+import { type JSX, Show } from 'solid-js';
+import type { Deployment } from '../../api.ts';
+import { t } from '../../i18n/i18n.ts';
+import { Glyph } from '../../parts/state.tsx';
+import { lookOf } from '../../parts/state-tone.ts';
+import { Ago } from '../../parts/time.tsx';
+
+type Halt = NonNullable<Deployment['halted']>;
+
+export const haltWords = (halt: Halt): string => t(`halt.${halt.reason}`, { n: halt.wave + 1 });
+
+/** Why it stopped by itself; after its end, why it had. */
+export function HaltNote(props: { deployment: Deployment }): JSX.Element {
+  return (
+    <Show when={props.deployment.halted}>
+      {(halt) => (
+        <div class="problem" role="status" data-testid="halt">
+          <Glyph path={lookOf('halted').glyph} />
+          <p>
+            <strong>{haltWords(halt())}</strong>{' '}
+            <span class="soft">
+              {halt().message} · <Ago at={halt().at} />
+            </span>
+          </p>
+        </div>
+      )}
+    </Show>
+  );
+}

@@ -1,0 +1,88 @@
+import { createSignal, type JSX, Match, Show, Switch } from 'solid-js';
+import { createAct } from '../../act.ts';
+import { api, type Deployment } from '../../api.ts';
+import { t } from '../../i18n/i18n.ts';
+import { Allowed } from '../../parts/allowed.tsx';
+import { Confirm } from '../../parts/confirm.tsx';
+import { badStates, sumOf } from '../../parts/state-tone.ts';
+import { CancelDialog } from './cancel-dialog.tsx';
+import { haltWords } from './halt.tsx';
+
+/** Pauses, and goes on after that, at a press; what cannot be taken back asks first. `onError` gets what a press met. */
+export function Operations(props: {
+  deployment: Deployment;
+  onDone: () => void;
+  onError: (error: unknown) => void;
+}): JSX.Element {
+  const [asking, setAsking] = createSignal<'cancel' | 'resume'>();
+  const operate = async (operation: 'pause' | 'resume' | 'retry_failed') => {
+    await api.operateDeployment(props.deployment.id, operation);
+    props.onDone();
+  };
+  const act = createAct(async (operation: 'pause' | 'resume' | 'retry_failed') => {
+    props.onError(undefined);
+    await operate(operation).catch(props.onError);
+  });
+  const close = () => {
+    setAsking(undefined);
+    props.onDone();
+  };
+  const state = () => props.deployment.state;
+  const failed = () => sumOf(props.deployment.counts, badStates);
+  const unfinished = () => ['scheduled', 'running', 'paused', 'halted'].includes(state());
+
+  return (
+    <Allowed to="operator">
+      <Show when={failed() > 0 && state() !== 'cancelled'}>
+        <button type="button" class="button" disabled={act.busy()} onClick={() => act.run('retry_failed')}>
+          {t('deployment.retryFailed', { n: failed() })}
+        </button>
+      </Show>
+      <Switch>
+        <Match when={state() === 'running' || state() === 'scheduled'}>
+          <button type="button" class="button" disabled={act.busy()} onClick={() => act.run('pause')}>
+            {t('deployment.pause')}
+          </button>
+        </Match>
+        <Match when={state() === 'paused'}>
+          <button
+            type="button"
+            class="button primary"
+            disabled={act.busy()}
+            onClick={() => act.run('resume')}
+          >
+            {t('deployment.resume')}
+          </button>
+        </Match>
+        <Match when={state() === 'halted'}>
+          <button type="button" class="button primary" onClick={() => setAsking('resume')}>
+            {t('deployment.resume')}
+          </button>
+        </Match>
+      </Switch>
+      <Show when={unfinished()}>
+        <button type="button" class="button danger" onClick={() => setAsking('cancel')}>
+          {t('deployment.cancel')}
+        </button>
+      </Show>
+      <Show when={asking() === 'cancel'}>
+        <CancelDialog deployment={props.deployment} onClose={close} />
+      </Show>
+      <Show when={asking() === 'resume'}>
+        <Confirm
+          title={t('deployment.resumeTitle')}
+          act={() => operate('resume')}
+          actLabel={t('deployment.resume')}
+          keepLabel={t('deployment.stayHalted')}
+          onClose={close}
+        >
+          <ul>
+            <Show when={props.deployment.halted}>{(halted) => <li>{haltWords(halted())}</li>}</Show>
+            <li>{t('deployment.resumeForgives')}</li>
+            <li>{t('deployment.resumeMore', { n: props.deployment.counts.pending })}</li>
+          </ul>
+        </Confirm>
+      </Show>
+    </Allowed>
+  );
+}

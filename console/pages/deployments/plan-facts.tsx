@@ -1,0 +1,32 @@
+import { type JSX, Show } from 'solid-js';
+import type { Deployment } from '../../api.ts';
+import { formatDateTime, formatDuration, formatNumber } from '../../format.ts';
+import { language, t } from '../../i18n/i18n.ts';
+import { Fact, Facts } from '../../parts/page.tsx';
+
+/** What it was asked to keep to, kept as it was when it was made. */
+export function PlanFacts(props: { deployment: Deployment }): JSX.Element {
+  const policy = () => props.deployment.policy as Record<string, unknown> & Deployment['policy'];
+  const duration = (name: string) => {
+    const ms = policy()[name];
+    return typeof ms === 'number' ? formatDuration(language(), ms) : '–';
+  };
+  return (
+    <section aria-labelledby="plan" class="block">
+      <h2 id="plan">{t('plan.title')}</h2>
+      <Facts>
+        <Show when={props.deployment.startAt}>
+          {(at) => <Fact name={t('plan.startAt')}>{formatDateTime(language(), at())}</Fact>}
+        </Show>
+        <Fact name={t('plan.ratePerMinute')}>
+          {policy().ratePerMinute === null
+            ? t('plan.unlimited')
+            : t('plan.perMinute', { n: policy().ratePerMinute! })}
+        </Fact>
+        <Fact name={t('plan.maxAttempts')}>{formatNumber(language(), policy().maxAttempts)}</Fact>
+        <Fact name={t('plan.retryDelaySeconds')}>{duration('retryDelayMs')}</Fact>
+        <Fact name={t('plan.downloadTimeoutMinutes')}>{duration('downloadTimeoutMs')}</Fact>
+      </Facts>
+    </section>
+  );
+}

@@ -1,0 +1,140 @@
+import { createSignal, For, type JSX, Show } from 'solid-js';
+import { createAct } from '../../act.ts';
+import { api, type Command, type Device, type NewCommand } from '../../api.ts';
+import { t, tMaybe } from '../../i18n/i18n.ts';
+import { createLoad, usePoll } from '../../load.ts';
+import { Allowed } from '../../parts/allowed.tsx';
+import { Loaded } from '../../parts/loaded.tsx';
+import { Problem } from '../../parts/notes.tsx';
+import { Glyph } from '../../parts/state.tsx';
+import { TextField } from '../../parts/text-field.tsx';
+import { Ago } from '../../parts/time.tsx';
+
+/** What every device of ours understands; others may be typed. */
+const known = ['ping', 'identify', 'report', 'reboot'];
+const namePattern = /^[a-z][a-z0-9_.-]{0,63}$/;
+const pollMs = 1_500;
+
+/** Nothing typed is no arguments; null when it is not a JSON object. */
+export function readArgs(text: string): NewCommand['args'] | null {
+  if (text.trim() === '') return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return value && typeof value === 'object' && !Array.isArray(value) ? (value as NewCommand['args']) : null;
+  } catch {
+    return null;
+  }
+}
+
+const outcomes = {
+  waiting: { tone: 'waiting', glyph: 'M2 6h.01M6 6h.01M10 6h.01' },
+  ok: { tone: 'good', glyph: 'M1.5 6.5 4.5 9.5 10.5 2.5' },
+  refused: { tone: 'bad', glyph: 'M2 2l8 8M10 2l-8 8' },
+} as const;
+
+function Answer(props: { command: Command }): JSX.Element {
+  const outcome = () => (props.command.ok === null ? 'waiting' : props.command.ok ? 'ok' : 'refused');
+  const detail = () => {
+    const { error, result } = props.command;
+    if (error) return `${tMaybe(`deviceError.${error.code}`) ?? error.code} ${error.message ?? ''}`;
+    return result === undefined ? '' : JSON.stringify(result);
+  };
+  return (
+    <li data-testid="command" data-outcome={outcome()}>
+      <code>{props.command.command}</code>
+      <span class={`state tone-${outcomes[outcome()].tone}`}>
+        <Glyph path={outcomes[outcome()].glyph} />
+        <span class="word">{t(`command.${outcome()}`)}</span>
+      </span>
+      <span class="soft small">
+        <Ago at={props.command.createdAt} /> · {props.command.createdBy}
+      </span>
+      <Show when={detail()}>
+        <span class="answer code">{detail()}</span>
+      </Show>
+    </li>
+  );
+}
+
+/** Sends a command; its answer appears when it comes. */
+export function Commands(props: { device: Device }): JSX.Element {
+  const [name, setName] = createSignal('');
+  const [args, setArgs] = createSignal('');
+  const load = createLoad(
+    () => props.device.id,
+    (id, signal) => api.listCommands(id, signal),
+  );
+  usePoll(pollMs, () => {
+    if (load.data?.items.some((command) => command.ok === null)) load.refetch();
+  });
+  const send = createAct(async () => {
+    const given = readArgs(args());
+    await api.sendCommand(props.device.id, { command: name(), ...(given && { args: given }) });
+    setName('');
+    setArgs('');
+    load.refetch();
+  });
+  const ready = () => namePattern.test(name()) && readArgs(args()) !== null;
+
+  return (
+    <>
+      <Allowed to="operator">
+        <form
+          class="command-form"
+          onSubmit={(event) => {
+            event.preventDefault();
+            void send.run();
+          }}
+        >
+          <fieldset class="segments" aria-label={t('command.common')}>
+            <For each={known}>
+              {(one) => (
+                <button type="button" aria-pressed={name() === one} onClick={() => setName(one)}>
+                  {one}
+                </button>
+              )}
+            </For>
+          </fieldset>
+          <div class="pair">
+            <TextField
+              name="command"
+              label={t('command.name')}
+              hint={t('command.nameHint')}
+              value={name()}
+              wrong={name() && !namePattern.test(name()) ? t('command.nameWrong') : null}
+              maxLength={64}
+              onInput={setName}
+            />
+            <TextField
+              name="args"
+              label={t('command.args')}
+              hint={t('command.argsHint')}
+              value={args()}
+              wrong={readArgs(args()) === null ? t('command.argsWrong') : null}
+              maxLength={3000}
+              onInput={setArgs}
+            />
+          </div>
+          <Problem error={send.error()} />
+          <div class="actions">
+            <button type="submit" class="button" disabled={!ready() || send.busy()}>
+              {t('command.send')}
+            </button>
+            <Show when={!props.device.online}>
+              <p class="hint">{t('command.offline')}</p>
+            </Show>
+          </div>
+        </form>
+      </Allowed>
+      <Loaded load={load}>
+        {(data) => (
+          <ol class="command-list" aria-label={t('device.commands')}>
+            <For each={data().items} fallback={<li class="soft">{t('command.none')}</li>}>
+              {(command) => <Answer command={command} />}
+            </For>
+          </ol>
+        )}
+      </Loaded>
+    </>
+  );
+}

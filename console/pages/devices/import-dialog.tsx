@@ -1,0 +1,134 @@
+import { createSignal, For, type JSX, Show } from 'solid-js';
+import { createAct } from '../../act.ts';
+import { api, type ImportReport } from '../../api.ts';
+import { t } from '../../i18n/i18n.ts';
+import { Dialog } from '../../parts/dialog.tsx';
+import { Problem } from '../../parts/notes.tsx';
+import { Glyph } from '../../parts/state.tsx';
+
+const shownLines = 500;
+const looks = {
+  created: { tone: 'good', glyph: 'M6 2v8M2 6h8' },
+  updated: { tone: 'good', glyph: 'M1.5 6h8M6.5 3l3 3-3 3' },
+  refused: { tone: 'bad', glyph: 'M2 2l8 8M10 2l-8 8' },
+} as const;
+
+/** Line by line what became, or would become, of a file; what was refused comes first. */
+function Report(props: { report: ImportReport }): JSX.Element {
+  const lines = () =>
+    [...props.report.lines].sort((a, b) => Number(b.outcome === 'refused') - Number(a.outcome === 'refused'));
+  return (
+    <div data-testid="import-report">
+      <p role="status">
+        {t(props.report.dryRun ? 'import.would' : 'import.did', {
+          created: props.report.created,
+          updated: props.report.updated,
+          refused: props.report.refused,
+        })}
+      </p>
+      <section class="report" tabindex="0" aria-label={t('import.report')}>
+        <table>
+          <tbody>
+            <For each={lines().slice(0, shownLines)}>
+              {(line) => (
+                <tr>
+                  <td class="tight soft">{t('import.line', { n: line.line })}</td>
+                  <td>
+                    <code>{line.id || '–'}</code>
+                  </td>
+                  <td>
+                    <span class={`state tone-${looks[line.outcome].tone}`}>
+                      <Glyph path={looks[line.outcome].glyph} />
+                      <span class="word">{t(`import.${line.outcome}`)}</span>
+                    </span>
+                    <Show when={line.message}>
+                      <p class="small soft">{line.message}</p>
+                    </Show>
+                  </td>
+                </tr>
+              )}
+            </For>
+          </tbody>
+        </table>
+        <Show when={lines().length > shownLines}>
+          <p class="hint">{t('import.more', { n: lines().length - shownLines })}</p>
+        </Show>
+      </section>
+    </div>
+  );
+}
+
+/** A CSV file is first tried without writing anything; only then is it brought in. */
+export function ImportDialog(props: { onClose: () => void }): JSX.Element {
+  const [csv, setCsv] = createSignal('');
+  const [update, setUpdate] = createSignal(false);
+  const [report, setReport] = createSignal<ImportReport>();
+  const run = async (dryRun: boolean) =>
+    setReport(await api.importDevices(csv(), { update: String(update()), dryRun: String(dryRun) }));
+  const attempt = createAct(() => run(true));
+  const bringIn = createAct(() => run(false));
+  const good = () => (report() ? report()!.created + report()!.updated : 0);
+  const done = () => report()?.dryRun === false;
+
+  const choose = async (input: HTMLInputElement) => {
+    const file = input.files?.[0];
+    input.value = '';
+    if (!file) return;
+    setReport(undefined);
+    setCsv(await file.text());
+    await attempt.run();
+  };
+
+  return (
+    <Dialog wide title={t('import.title')} onClose={props.onClose}>
+      {(close) => (
+        <>
+          <p class="soft">{t('import.lead')}</p>
+          <p class="code small sample">id,hardware,name,region,division,tags</p>
+          <Problem error={attempt.error() ?? bringIn.error()} />
+          <Show when={!done()}>
+            <label class="check">
+              <input
+                type="checkbox"
+                checked={update()}
+                onChange={(event) => {
+                  setUpdate(event.currentTarget.checked);
+                  if (csv()) void attempt.run();
+                }}
+              />
+              {t('import.update')}
+            </label>
+            <p>
+              <label class="link">
+                {report() ? t('import.other') : t('import.choose')}
+                <input
+                  type="file"
+                  accept=".csv,text/csv"
+                  class="unseen"
+                  data-testid="csv"
+                  onChange={(event) => choose(event.currentTarget)}
+                />
+              </label>
+            </p>
+          </Show>
+          <Show when={report()}>{(outcome) => <Report report={outcome()} />}</Show>
+          <div class="actions">
+            <button type="button" class="button" onClick={close}>
+              {done() ? t('token.close') : t('common.cancel')}
+            </button>
+            <Show when={!done()}>
+              <button
+                type="button"
+                class="button primary"
+                disabled={good() === 0 || attempt.busy() || bringIn.busy()}
+                onClick={() => bringIn.run()}
+              >
+                {t('import.submit', { n: good() })}
+              </button>
+            </Show>
+          </div>
+        </>
+      )}
+    </Dialog>
+  );
+}

@@ -1,0 +1,25 @@
+import { createMemo, type JSX, Show } from 'solid-js';
+import type { Device } from '../../api.ts';
+import { t } from '../../i18n/i18n.ts';
+import { type Column, DataTable } from '../../parts/data-table.tsx';
+import { Digest } from '../../parts/digest.tsx';
+
+const describeColumns = (): Column<Device['running'][number]>[] => [
+  { head: t('firmware.component'), cell: (one) => one.component },
+  { head: t('firmware.version'), cell: (one) => one.version },
+  { head: t('firmware.securityVersion'), class: 'num', cell: (one) => one.securityVersion },
+  { head: 'SHA-256', class: 'mid', cell: (one) => <Digest sha256={one.sha256} /> },
+];
+
+/** What each component of the device runs, by its last report. */
+export function Running(props: { device: Device }): JSX.Element {
+  const columns = createMemo(describeColumns);
+  return (
+    <Show
+      when={props.device.running.length > 0}
+      fallback={<p class="prose soft">{t('device.nothingRunning')}</p>}
+    >
+      <DataTable caption={t('device.runningTitle')} columns={columns()} rows={props.device.running} />
+    </Show>
+  );
+}

@@ -1,0 +1,76 @@
+import { A } from '@solidjs/router';
+import { For, type JSX, Show } from 'solid-js';
+import type { DryRun } from '../../api.ts';
+import { formatBytes, formatDateTime, formatDuration } from '../../format.ts';
+import { language, t, tMaybe } from '../../i18n/i18n.ts';
+
+/** At most so many names of each list are drawn; the dry run itself names a thousand. */
+const shownNames = 200;
+
+function Names(props: { title: string; total: number; names: readonly JSX.Element[]; testId?: string }) {
+  return (
+    <details data-testid={props.testId}>
+      <summary>{props.title}</summary>
+      <ul>
+        <For each={props.names.slice(0, shownNames)}>{(name) => <li>{name}</li>}</For>
+        <Show when={props.total > Math.min(props.names.length, shownNames)}>
+          <li class="soft">
+            {t('deploy.others', { n: props.total - Math.min(props.names.length, shownNames) })}
+          </li>
+        </Show>
+      </ul>
+    </details>
+  );
+}
+
+/** The server's dry run of exactly this deployment: who gets it and when, who does not and why, how much and how long. */
+export function Forecast(props: { run: DryRun; startAt: string | undefined }): JSX.Element {
+  const reasons = () =>
+    Object.entries(props.run.excludedCounts).filter(([, n]) => n > 0) as [
+      DryRun['excluded'][number]['reason'],
+      number,
+    ][];
+  return (
+    <>
+      <p class="big">{t('deploy.wouldGet', { n: props.run.targets })}</p>
+      <p class="soft">
+        {t('deploy.egress', { bytes: formatBytes(language(), props.run.egressBytes) })} ·{' '}
+        <Show when={props.run.expectedMs !== null} fallback={t('deploy.noMeasure')}>
+          {t('deploy.expected', { duration: formatDuration(language(), props.run.expectedMs!) })}
+        </Show>
+      </p>
+      <p class="soft">
+        {props.startAt
+          ? t('deploy.startsAt', { at: formatDateTime(language(), props.startAt) })
+          : t('deploy.startsNow')}
+      </p>
+      <For each={props.run.waves}>
+        {(wave, i) => (
+          <Names
+            title={t('deploy.wave', { n: i() + 1, devices: t('common.devices', { n: wave.total }) })}
+            total={wave.total}
+            names={wave.devices}
+            testId="forecast-wave"
+          />
+        )}
+      </For>
+      <Show when={props.run.underWay.length > 0}>
+        <Names
+          title={t('deploy.underWay', { n: props.run.underWay.length })}
+          total={props.run.underWay.length}
+          names={props.run.underWay.map((one) => <A href={`/deployments/${one.deployment}`}>{one.device}</A>)}
+        />
+      </Show>
+      <For each={reasons()}>
+        {([reason, n]) => (
+          <Names
+            title={t('deploy.excludedBecause', { n, reason: tMaybe(`excluded.${reason}`) ?? reason })}
+            total={n}
+            names={props.run.excluded.filter((one) => one.reason === reason).map((one) => one.device)}
+            testId="forecast-excluded"
+          />
+        )}
+      </For>
+    </>
+  );
+}

@@ -1,0 +1,125 @@
+import { For, type JSX, Show } from 'solid-js';
+import { createStore } from 'solid-js/store';
+import { t } from '../../i18n/i18n.ts';
+import { NumberField } from '../../parts/number-field.tsx';
+import { Picker } from '../../parts/picker.tsx';
+import { checkPlan, defaultPlan, type Plan, type Preset, presetOf, presets, wavesOf } from './plan.ts';
+import { WaveFields } from './wave-fields.tsx';
+
+/** The plan that is being typed, and what is wrong with it. */
+export function createPlan() {
+  const [plan, setPlan] = createStore<Plan>(defaultPlan());
+  /** With one wave for all, silence is as likely an outage of ours: it then halts only when asked to. */
+  const choose = (preset: Preset) => {
+    const [own, other] = preset === 'all' ? ['100', '20'] : ['20', '100'];
+    if (plan.silencePercent === other) setPlan('silencePercent', own);
+    setPlan('waves', wavesOf(preset));
+  };
+  return { plan, setPlan, choose, problems: () => checkPlan(plan, Date.now()) };
+}
+export type PlanState = ReturnType<typeof createPlan>;
+
+const thresholds = ['successPercent', 'failurePercent', 'silencePercent'] as const;
+const retries = ['maxAttempts', 'retryDelaySeconds', 'downloadTimeoutMinutes'] as const;
+const units = {
+  successPercent: () => '%',
+  failurePercent: () => '%',
+  silencePercent: () => '%',
+  maxAttempts: () => '',
+  retryDelaySeconds: () => t('unit.s'),
+  downloadTimeoutMinutes: () => t('unit.min'),
+} as const;
+
+function Numbers(props: { state: PlanState; names: readonly (keyof typeof units)[] }): JSX.Element {
+  const problem = (name: string) => props.state.problems()[name];
+  return (
+    <div class="numbers">
+      <For each={props.names}>
+        {(name) => (
+          <NumberField
+            label={t(`plan.${name}`)}
+            hint={t(`plan.${name}Hint`)}
+            unit={units[name]()}
+            value={props.state.plan[name]}
+            wrong={problem(name) ? t(`plan.problem.${problem(name)!}`) : null}
+            onInput={(value) => props.state.setPlan(name, value)}
+          />
+        )}
+      </For>
+    </div>
+  );
+}
+
+/** Waves, schedule, and what makes it retry or halt. */
+export function PlanFields(props: { state: PlanState }): JSX.Element {
+  const preset = () => presetOf(props.state.plan.waves);
+  const problem = (name: string) => {
+    const found = props.state.problems()[name];
+    return found ? t(`plan.problem.${found}`) : null;
+  };
+  return (
+    <>
+      <Picker
+        title={t('plan.waves')}
+        note={preset() ? t(`plan.preset.${preset()!}`) : t('plan.preset.own')}
+        testId="plan-waves"
+        open
+      >
+        <fieldset class="segments" aria-label={t('plan.waves')}>
+          <For each={presets}>
+            {(name) => (
+              <button type="button" aria-pressed={preset() === name} onClick={() => props.state.choose(name)}>
+                {t(`plan.preset.${name}`)}
+              </button>
+            )}
+          </For>
+        </fieldset>
+        <WaveFields state={props.state} />
+      </Picker>
+      <Picker
+        title={t('plan.schedule')}
+        note={props.state.plan.startAt ? t('plan.later') : t('plan.now')}
+        testId="plan-schedule"
+      >
+        <div class="numbers">
+          <div class="field">
+            <label for="start-at">{t('plan.startAt')}</label>
+            <input
+              id="start-at"
+              type="datetime-local"
+              class="input"
+              value={props.state.plan.startAt}
+              aria-invalid={problem('startAt') ? 'true' : undefined}
+              aria-describedby="start-at-hint"
+              onInput={(event) => props.state.setPlan('startAt', event.currentTarget.value)}
+            />
+            <p id="start-at-hint" class={problem('startAt') ? 'wrong' : 'hint'}>
+              {problem('startAt') ?? t('plan.startAtHint')}
+            </p>
+          </div>
+          <NumberField
+            label={t('plan.ratePerMinute')}
+            hint={t('plan.ratePerMinuteHint')}
+            value={props.state.plan.ratePerMinute}
+            wrong={problem('ratePerMinute')}
+            onInput={(value) => props.state.setPlan('ratePerMinute', value)}
+          />
+        </div>
+      </Picker>
+      <Picker
+        title={t('plan.policy')}
+        note={t('plan.policyNote', {
+          attempts: props.state.plan.maxAttempts || '–',
+          failure: props.state.plan.failurePercent || '–',
+        })}
+        testId="plan-policy"
+      >
+        <Numbers state={props.state} names={thresholds} />
+        <Numbers state={props.state} names={retries} />
+        <Show when={props.state.plan.waves.length === 1}>
+          <p class="hint">{t('plan.oneWave')}</p>
+        </Show>
+      </Picker>
+    </>
+  );
+}

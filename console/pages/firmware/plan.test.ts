@@ -1,0 +1,57 @@
+import { expect, it } from 'vitest';
+import { checkPlan, defaultPlan, presetOf, toPolicy, wavesOf } from './plan.ts';
+
+const now = Date.parse('2026-01-01T00:00:00Z');
+
+it('starts careful, with nothing to mend', () => {
+  const plan = defaultPlan();
+  expect(presetOf(plan.waves)).toBe('careful');
+  expect(checkPlan(plan, now)).toEqual({});
+  expect(toPolicy(plan).policy).toMatchObject({
+    waves: [
+      { count: 1, soakMs: 600_000 },
+      { percent: 5, soakMs: 1_800_000 },
+      { percent: 25, soakMs: 1_800_000 },
+      { percent: 100, soakMs: 0 },
+    ],
+    maxAttempts: 3,
+    ratePerMinute: null,
+  });
+  expect(toPolicy(plan)).not.toHaveProperty('startAt');
+});
+
+it('names each field that the server would refuse', () => {
+  const plan = {
+    ...defaultPlan(),
+    waves: [
+      { size: '1.5', unit: 'count' as const, soakMinutes: '-1' },
+      { size: '30', unit: 'percent' as const, soakMinutes: '0' },
+      { size: '20', unit: 'percent' as const, soakMinutes: '' },
+      { size: '100', unit: 'percent' as const, soakMinutes: '0' },
+    ],
+    failurePercent: '101',
+    maxAttempts: '0',
+    ratePerMinute: '1.5',
+    startAt: '2025-12-31T00:00',
+  };
+  expect(checkPlan(plan, now)).toEqual({
+    wave0: 'whole',
+    soak0: 'minutes',
+    wave2: 'grows',
+    soak2: 'minutes',
+    failurePercent: 'percent',
+    maxAttempts: 'number',
+    ratePerMinute: 'whole',
+    startAt: 'past',
+  });
+});
+
+it('knows a preset from waves of somebody’s own', () => {
+  expect(presetOf(wavesOf('all'))).toBe('all');
+  expect(presetOf([{ size: '2', unit: 'count', soakMinutes: '0' }, ...wavesOf('all')])).toBeNull();
+});
+
+it('sends a local start time as a moment', () => {
+  const startAt = toPolicy({ ...defaultPlan(), startAt: '2026-05-01T09:30' }).startAt;
+  expect(startAt).toBe(new Date('2026-05-01T09:30').toISOString());
+});

@@ -1,0 +1,105 @@
+import type { Policy } from '../../api.ts';
+
+/** A wave as it is typed: up to so many devices, or so many percent, of all. */
+export type WaveDraft = { size: string; unit: 'count' | 'percent'; soakMinutes: string };
+
+/** How and when a deployment goes out, as it is typed. */
+export type Plan = {
+  waves: WaveDraft[];
+  successPercent: string;
+  failurePercent: string;
+  silencePercent: string;
+  maxAttempts: string;
+  retryDelaySeconds: string;
+  downloadTimeoutMinutes: string;
+  ratePerMinute: string;
+  startAt: string;
+};
+
+export const presets = ['careful', 'canary', 'all'] as const;
+export type Preset = (typeof presets)[number];
+
+const wave = (size: number, unit: WaveDraft['unit'], soakMinutes: number): WaveDraft => ({
+  size: String(size),
+  unit,
+  soakMinutes: String(soakMinutes),
+});
+
+export const wavesOf = (preset: Preset): WaveDraft[] =>
+  ({
+    careful: [wave(1, 'count', 10), wave(5, 'percent', 30), wave(25, 'percent', 30), wave(100, 'percent', 0)],
+    canary: [wave(1, 'count', 10), wave(100, 'percent', 0)],
+    all: [wave(100, 'percent', 0)],
+  })[preset];
+
+/** Which preset these waves are; null when they are somebody's own. */
+export const presetOf = (waves: WaveDraft[]): Preset | null =>
+  presets.find((preset) => JSON.stringify(wavesOf(preset)) === JSON.stringify(waves)) ?? null;
+
+export const defaultPlan = (): Plan => ({
+  waves: wavesOf('careful'),
+  successPercent: '90',
+  failurePercent: '20',
+  silencePercent: '20',
+  maxAttempts: '3',
+  retryDelaySeconds: '10',
+  downloadTimeoutMinutes: '10',
+  ratePerMinute: '',
+  startAt: '',
+});
+
+export type PlanProblem = 'whole' | 'percent' | 'number' | 'minutes' | 'grows' | 'past';
+export type PlanProblems = Partial<Record<string, PlanProblem>>;
+
+const isWhole = (text: string, from: number, to: number) =>
+  /^\d+$/.test(text) && Number(text) >= from && Number(text) <= to;
+const isNumber = (text: string, from: number, to: number) =>
+  text.trim() !== '' && Number(text) >= from && Number(text) <= to;
+
+function checkWaves(waves: WaveDraft[]): PlanProblems {
+  const problems: PlanProblems = {};
+  waves.forEach(({ size, unit, soakMinutes }, i) => {
+    const good = unit === 'count' ? isWhole(size, 1, 1e9) : isNumber(size, 0.001, 100);
+    if (!good) problems[`wave${i}`] = unit === 'count' ? 'whole' : 'percent';
+    if (!isNumber(soakMinutes, 0, 43_200)) problems[`soak${i}`] = 'minutes';
+    const before = waves[i - 1];
+    if (!problems[`wave${i}`] && before?.unit === unit && Number(size) <= Number(before.size)) {
+      problems[`wave${i}`] = 'grows';
+    }
+  });
+  return problems;
+}
+
+/** What keeps a plan from being asked for, by field; waves are `wave0`, `soak0` and so on. */
+export function checkPlan(plan: Plan, nowMs: number): PlanProblems {
+  const problems = checkWaves(plan.waves);
+  for (const name of ['successPercent', 'failurePercent', 'silencePercent'] as const) {
+    if (!isNumber(plan[name], 0, 100)) problems[name] = 'percent';
+  }
+  if (!isWhole(plan.maxAttempts, 1, 20)) problems.maxAttempts = 'number';
+  if (!isNumber(plan.retryDelaySeconds, 1, 86_400)) problems.retryDelaySeconds = 'number';
+  if (!isNumber(plan.downloadTimeoutMinutes, 1, 1_440)) problems.downloadTimeoutMinutes = 'minutes';
+  if (plan.ratePerMinute !== '' && !isWhole(plan.ratePerMinute, 1, 1_000_000))
+    problems.ratePerMinute = 'whole';
+  if (plan.startAt !== '' && !(Date.parse(plan.startAt) > nowMs)) problems.startAt = 'past';
+  return problems;
+}
+
+/** A plan without problems as the API takes it. The last wave is always all. */
+export function toPolicy(plan: Plan): { policy: Policy; startAt?: string } {
+  const policy: Policy = {
+    waves: plan.waves.map(({ size, unit, soakMinutes }) => ({
+      ...(unit === 'count' ? { count: Number(size) } : { percent: Number(size) }),
+      soakMs: Math.round(Number(soakMinutes) * 60_000),
+    })),
+    successPercent: Number(plan.successPercent),
+    failurePercent: Number(plan.failurePercent),
+    silencePercent: Number(plan.silencePercent),
+    maxAttempts: Number(plan.maxAttempts),
+    retryDelayMs: Math.round(Number(plan.retryDelaySeconds) * 1000),
+    downloadTimeoutMs: Math.round(Number(plan.downloadTimeoutMinutes) * 60_000),
+    ratePerMinute: plan.ratePerMinute === '' ? null : Number(plan.ratePerMinute),
+  };
+  // A local time without a zone: the server gets the moment.
+  return { policy, ...(plan.startAt && { startAt: new Date(plan.startAt).toISOString() }) };
+}

@@ -1,0 +1,29 @@
+/** axe-core in a page: what a person with a keyboard, a screen reader or colour-blind eyes would stumble over. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright-core';
+
+const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+interface Violation {
+  id: string;
+  impact: string | null;
+  nodes: { html: string; failureSummary?: string }[];
+}
+
+/** Serious and critical violations of the page as it stands, each as one line. */
+export async function findViolations(page: Page): Promise<string[]> {
+  await page.evaluate(source);
+  const violations: Violation[] = await page.evaluate(async () => {
+    const { axe } = globalThis as unknown as {
+      axe: { run(options: object): Promise<{ violations: Violation[] }> };
+    };
+    const found = await axe.run({ resultTypes: ['violations'] });
+    return found.violations;
+  });
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary ?? ''}`),
+    );
+}

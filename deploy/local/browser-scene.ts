@@ -1,0 +1,83 @@
+/** What browser tests and pictures share: logging in, firmware to deploy, devices to look at. */
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { buildImage } from '#firmware/virtual/image.ts';
+import { registerImage } from './demo.ts';
+import { hardware } from './fleet.ts';
+import { type Rest, unwrap } from './rest.ts';
+import type { Stack } from './stack.ts';
+
+export interface Account {
+  email: string;
+  password: string;
+}
+
+/** A page of its own session, logged in. Messages of the page that nobody expects are collected in `faults`. */
+export async function logIn(
+  browser: Browser,
+  url: string,
+  account: Account,
+  options: BrowserContextOptions = {},
+): Promise<{ page: Page; faults: string[] }> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  const faults: string[] = [];
+  page.on('pageerror', (error) => faults.push(String(error)));
+  page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
+  await page.goto(url);
+  await submitLogin(page, account);
+  // The first /api/me of somebody who is not logged in is refused, and the browser logs that.
+  faults.splice(0);
+  return { page, faults };
+}
+
+/** Fills the login that lies over the page, in whatever language. */
+export async function submitLogin(page: Page, { email, password }: Account): Promise<void> {
+  const login = page.getByTestId('login');
+  await login.locator('input[name=email]').fill(email);
+  await login.locator('input[name=password]').fill(password);
+  await login.locator('button[type=submit]').click();
+  await login.waitFor({ state: 'detached' });
+}
+
+export interface ImageOptions {
+  version: string;
+  name?: string;
+  note?: string;
+  sizeBytes?: number;
+  selfTest?: 'pass' | 'fail';
+}
+
+/** Registers a firmware for the virtual devices, and answers its id. */
+export async function addFirmware(rest: Rest, options: ImageOptions): Promise<string> {
+  const { version, name = 'Thermostat', note = '', sizeBytes = 1024 * 1024, selfTest = 'pass' } = options;
+  const seed = [...version].reduce((sum, char) => sum * 31 + char.charCodeAt(0), 7) % 1e6;
+  const image = buildImage({ version, sizeBytes, selfTest, seed });
+  const fileName = `${name.toLowerCase().replaceAll(' ', '-')}.bin`;
+  const firmware = await registerImage(rest, image, {
+    version,
+    fileName,
+    name,
+    releaseNote: note,
+    hardware,
+  });
+  return firmware.id;
+}
+
+/** Registers devices that never connect, as the console does: by CSV. */
+export async function importDevices(stack: Pick<Stack, 'url' | 'apiToken'>, lines: string[]): Promise<void> {
+  const answer = await fetch(`${stack.url}/api/devices/import`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${stack.apiToken}`, 'content-type': 'text/csv' },
+    body: `id,hardware,name,region,division,tags\n${lines.join('\n')}\n`,
+  });
+  const report = (await answer.json()) as { refused?: number };
+  if (report.refused !== 0) throw new Error(`the import was refused: ${JSON.stringify(report)}`);
+}
+
+/** An account of that role, made through the API. */
+export async function addUser(rest: Rest, role: 'viewer' | 'operator'): Promise<Account> {
+  const account = { email: `${role}@example.test`, password: `${role}s may look around` };
+  await unwrap(rest.api.users.$post({ json: { ...account, role } }));
+  return account;
+}
