@@ -92,7 +92,7 @@ export async function measureIngest(): Promise<Figures> {
       asked.end(body);
     });
   try {
-    await client`insert into devices (id, hardware) select 'bench-' || n, 'esp32-s3' from generate_series(0, ${devices - 1}) n`;
+    await client`insert into devices (id, name, hardware) select 'bench-' || n, 'bench-' || n, 'esp32-s3' from generate_series(0, ${devices - 1}) n`;
     await pump(2_000, post);
     const rate = await pump(events, (n) => post(n + 2_000));
     // What PostgreSQL itself does of the same on as many connections as the copy has: a row, a commit.
