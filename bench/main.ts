@@ -4,6 +4,8 @@ import { measureCa } from './ca.ts';
 import { measureEmqx } from './emqx.ts';
 import type { Figure, Figures } from './figures.ts';
 import { measureIngest } from './ingest.ts';
+import { measureQueries } from './queries.ts';
+import { measureRollout } from './rollout.ts';
 
 interface Benchmark {
   /** Per core: it runs pinned to one where the system can do that. */
@@ -16,6 +18,8 @@ const benchmarks: Record<string, Benchmark> = {
   ca: { oneCore: true, measure: measureCa },
   emqx: { oneCore: false, measure: measureEmqx },
   ingest: { oneCore: false, measure: measureIngest },
+  rollout: { oneCore: false, measure: measureRollout },
+  queries: { oneCore: false, measure: measureQueries },
 };
 
 const help = `npm run bench [-- --json] [NAME …]      figures as ratios against a baseline measured in the same run
@@ -67,6 +71,7 @@ function measureApart(name: string): Figures {
   const output = execFileSync(pinned[0]!, pinned.slice(1), {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
   });
   return JSON.parse(output) as Figures;
 }

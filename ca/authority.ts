@@ -94,8 +94,9 @@ export async function openAuthority(options: AuthorityOptions): Promise<LocalAut
         revokedAt,
         notAfter: record.notAfter,
       });
-      if (!fresh) throw new CaError('already_revoked', `${serial} has been revoked already`);
+      // Also for one that is known: whoever revoked it may have been killed before the CRL was made.
       await publisher.publish();
+      if (!fresh) throw new CaError('already_revoked', `${serial} has been revoked already`);
       return { serial, revokedAt };
     },
   };

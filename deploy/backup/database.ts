@@ -28,14 +28,14 @@ export async function dumpDatabase(places: Places, file: string): Promise<void> 
     );
     return;
   }
-  const release = lockDataDirectory(places.dataDir);
+  const release = await lockDataDirectory(places.dataDir);
   try {
     const database = await PGlite.create(join(places.dataDir, 'database'));
     const dump = await database.dumpDataDir('none');
     await database.close();
     await writeFile(file, Buffer.from(await dump.arrayBuffer()), { mode: 0o600 });
   } finally {
-    release();
+    await release();
   }
 }
 

@@ -13,7 +13,7 @@ import { BackupError } from './tools.ts';
 export async function restore({ file, only, places }: Task, say: (line: string) => void): Promise<void> {
   if (!existsSync(file)) throw new BackupError(`there is no ${file}`);
   await mkdir(places.dataDir, { recursive: true, mode: 0o700 });
-  const release = lockDataDirectory(places.dataDir);
+  const release = await lockDataDirectory(places.dataDir);
   try {
     await withDraft(join(places.dataDir, 'restore'), async (dir) => {
       const contents = await unpack(file, dir);
@@ -30,7 +30,7 @@ export async function restore({ file, only, places }: Task, say: (line: string) 
       say(`restored ${names.join(', ')} as of ${contents.at}`);
     });
   } finally {
-    release();
+    await release();
   }
 }
 

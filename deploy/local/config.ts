@@ -52,6 +52,8 @@ export interface LocalConfig {
   apiToken: string | null;
   /** How long device certificates live; null: the CA's default. Tests make it short. */
   deviceCertificateSeconds: number | null;
+  /** How often the broker stand-in fetches the CRL again. */
+  crlRefreshMs: number;
   /** The real things that replace a local part, each on its own; null: the part is started here. */
   s3: ObjectStoreSettings | null;
   cdn: CdnSettings | null;
@@ -106,6 +108,7 @@ export function toLocalConfig(
     adminPassword: env.FLOTA_ADMIN_PASSWORD ?? null,
     apiToken: env.FLOTA_API_TOKEN ?? null,
     deviceCertificateSeconds: null,
+    crlRefreshMs: 10_000,
   };
 }
 

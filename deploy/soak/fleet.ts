@@ -5,7 +5,7 @@ import { issueKeyPair } from '#ca/key-pair.ts';
 import { startDevice, type VirtualDevice } from '#firmware/virtual/device.ts';
 import { enroll } from '#firmware/virtual/identity.ts';
 import type { DeviceOptions } from '#firmware/virtual/options.ts';
-import { ThrottledNetwork } from '#firmware/virtual/throttle.ts';
+import { ShapedNetwork } from '#firmware/virtual/shaping.ts';
 import { unwrap } from '../local/rest.ts';
 import { type LightDevice, startLightDevice } from '../outage/light-device.ts';
 import type { System } from './system.ts';
@@ -61,7 +61,7 @@ export async function startFleet(
       mqttUrl,
       trust,
       signingKeys: system.signing.publicKeys as { keys: object[] },
-      network: new ThrottledNetwork(128 * 1024),
+      network: new ShapedNetwork({ bytesPerSecond: 128 * 1024 }),
       timing,
       fsync: false,
     });

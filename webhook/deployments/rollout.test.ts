@@ -54,7 +54,7 @@ describe('waves', () => {
     const good = [tally({ succeeded: 9, active: 1 }), waiting];
     const soaking = tick(r, good, 1_000).rollout;
     expect(soaking).toMatchObject({ wave: 0, soakSince: 1_000 });
-    expect(wakesAt(soaking, good)).toBe(1_100);
+    expect(wakesAt(soaking, good, 1_000)).toBe(1_100);
     expect(tick(soaking, good, 1_099).rollout.wave).toBe(0);
     expect(tick(soaking, good, 1_100).rollout.wave).toBe(1);
     const back = tick(soaking, [tally({ succeeded: 8, active: 2 }), waiting], 1_100).rollout;
@@ -123,7 +123,7 @@ test('no minute holds more starts than the rate, whenever they are', () => {
     expect(inMinute.reduce((sum, s) => sum + s.count, 0)).toBeLessThanOrEqual(10);
   }
   expect(starts.reduce((sum, s) => sum + s.count, 0)).toBeGreaterThanOrEqual(30);
-  expect(wakesAt({ ...r, recent: [{ at: 5, count: 10 }] }, [waiting])).toBe(60_005);
+  expect(wakesAt({ ...r, recent: [{ at: 5, count: 10 }] }, [waiting], 10)).toBe(60_005);
 });
 
 describe('operators', () => {
