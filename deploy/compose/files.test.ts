@@ -189,6 +189,14 @@ describe('Prometheus and Grafana', () => {
     }
   });
 
+  it('raise their alarms when they should, and not before', () => {
+    const { status, stdout, stderr } = spawnSync('promtool', ['test', 'rules', 'rules.test.yaml'], {
+      cwd: join(here, 'prometheus'),
+      encoding: 'utf8',
+    });
+    expect(status, stdout + stderr).toBe(0);
+  });
+
   it('ask for metrics that exist', () => {
     const known = new Set([...ours(), ...theirs]);
     const rules = parse(read('deploy/compose/prometheus/rules.yaml')) as {

@@ -20,7 +20,7 @@ const allowedBytes = 24 * 1024 * 1024;
 /** Before that a process is still warming up. */
 const shortestLifeMs = 60_000;
 
-export function createMemoryWatch(parts: PartProcess[], periodMs = 1_000) {
+export function createMemoryWatch(parts: PartProcess[], periodMs = 1_000, lifeMs = shortestLifeMs) {
   const lives = new Map<string, Sample[][]>();
   const pids = new Map<string, number | undefined>();
   const look = () => {
@@ -40,7 +40,7 @@ export function createMemoryWatch(parts: PartProcess[], periodMs = 1_000) {
       clearInterval(timer);
       return [...lives].flatMap(([name, own]) => {
         const life = own.reduce((longest, one) => (lengthOf(one) > lengthOf(longest) ? one : longest), []);
-        return lengthOf(life) < shortestLifeMs ? [] : [measure(name, life)];
+        return lengthOf(life) < lifeMs ? [] : [measure(name, life)];
       });
     },
   };

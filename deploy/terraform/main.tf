@@ -19,6 +19,7 @@ module "secrets" {
   source       = "./modules/secrets"
   name         = var.name
   broker_nodes = var.broker.nodes
+  ca_keys      = var.ca_keys
   tags         = local.tags
 }
 
@@ -199,7 +200,7 @@ module "ca" {
   environment = {
     CA_NAMES      = local.ca_name
     CA_CALLERS    = "webhook"
-    CA_KMS_KEY_ID = module.secrets.ca_key_arn
+    CA_KMS_KEY_ID = module.secrets.ca_key_arns[var.ca_keys - 1]
     AWS_REGION    = local.region
     # Inside, because that is where EMQX fetches it from.
     CA_CRL_URL = "http://webhook.${local.domain}:8080/crl/crl.pem"
@@ -209,7 +210,7 @@ module "ca" {
   }
   statements = [{
     actions   = ["kms:Sign", "kms:GetPublicKey"]
-    resources = [module.secrets.ca_key_arn]
+    resources = module.secrets.ca_key_arns
   }]
 }
 

@@ -22,8 +22,8 @@ output "cdn_url" {
 }
 
 output "ca_key_arn" {
-  description = "CA_KMS_KEY_ID for npm run ca -- request-issuing."
-  value       = module.secrets.ca_key_arn
+  description = "CA_KMS_KEY_ID for npm run ca -- request-issuing: the newest."
+  value       = module.secrets.ca_key_arns[var.ca_keys - 1]
 }
 
 output "secrets_to_fill" {

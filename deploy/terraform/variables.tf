@@ -119,6 +119,16 @@ variable "database" {
   }
 }
 
+variable "ca_keys" {
+  description = "KMS keys of issuing CAs. One more before each rotation (deploy/OPERATIONS.md), never one less."
+  type        = number
+  default     = 1
+  validation {
+    condition     = var.ca_keys >= 1 && var.ca_keys <= 9 && floor(var.ca_keys) == var.ca_keys
+    error_message = "1 to 9."
+  }
+}
+
 variable "cdn_public_key" {
   description = "PEM of the public key that signed downloads are verified with; its private half goes into the secret cdn_private_key."
   type        = string

@@ -5,6 +5,9 @@ variable "name" {
 variable "broker_nodes" {
   type = number
 }
+variable "ca_keys" {
+  type = number
+}
 variable "tags" {
   type = map(string)
 }
@@ -31,9 +34,10 @@ resource "aws_kms_alias" "encryption" {
   target_key_id = aws_kms_key.encryption.key_id
 }
 
-# The issuing CA's key: it signs here and cannot leave.
+# Keys of the issuing CAs: they sign here and cannot leave. Earlier ones stay, for their CRLs.
 resource "aws_kms_key" "ca" {
-  description              = "${var.name}: key of the issuing CA"
+  count                    = var.ca_keys
+  description              = "${var.name}: key of issuing CA ${count.index + 1}"
   customer_master_key_spec = "ECC_NIST_P256"
   key_usage                = "SIGN_VERIFY"
   deletion_window_in_days  = 30
@@ -44,8 +48,9 @@ resource "aws_kms_key" "ca" {
 }
 
 resource "aws_kms_alias" "ca" {
-  name          = "alias/${var.name}-issuing-ca-1"
-  target_key_id = aws_kms_key.ca.key_id
+  count         = var.ca_keys
+  name          = "alias/${var.name}-issuing-ca-${count.index + 1}"
+  target_key_id = aws_kms_key.ca[count.index].key_id
 }
 
 resource "random_password" "made" {
@@ -90,6 +95,6 @@ output "to_fill" {
 output "encryption_key_arn" {
   value = aws_kms_key.encryption.arn
 }
-output "ca_key_arn" {
-  value = aws_kms_key.ca.arn
+output "ca_key_arns" {
+  value = aws_kms_key.ca[*].arn
 }
