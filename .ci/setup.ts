@@ -30,6 +30,12 @@ const needs: Need[] = [
   { what: 'size (binutils)', debianPackage: 'binutils', found: onPath('size') },
   { what: 'jsmn.h', debianPackage: 'libjsmn-dev', found: fileAt('/usr/include/jsmn.h') },
   { what: 'OpenSSL to build with', debianPackage: 'libssl-dev', found: fileAt('/usr/include/openssl/ssl.h') },
+  { what: 'mosquitto.h', debianPackage: 'libmosquitto-dev', found: fileAt('/usr/include/mosquitto.h') },
+  {
+    what: 'curl.h',
+    debianPackage: 'libcurl4-openssl-dev',
+    found: () => onPath('curl-config')() || fileAt('/usr/include/curl/curl.h')(),
+  },
   {
     what: 'a PostgreSQL server (initdb)',
     debianPackage: 'postgresql',
