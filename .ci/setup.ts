@@ -39,6 +39,12 @@ const needs: Need[] = [
     found: fileAt('/usr/share/arduino/hardware/arduino/avr/boards.txt'),
   },
   { what: 'libsimavr', debianPackage: 'libsimavr-dev', found: fileAt('/usr/include/simavr/sim_avr.h') },
+  { what: 'mosquitto.h', debianPackage: 'libmosquitto-dev', found: fileAt('/usr/include/mosquitto.h') },
+  {
+    what: 'curl.h',
+    debianPackage: 'libcurl4-openssl-dev',
+    found: () => onPath('curl-config')() || fileAt('/usr/include/curl/curl.h')(),
+  },
   {
     what: 'a PostgreSQL server (initdb)',
     debianPackage: 'postgresql',
