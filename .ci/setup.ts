@@ -46,6 +46,12 @@ const needs: Need[] = [
   },
   { what: 'jsmn.h', debianPackage: 'libjsmn-dev', found: fileAt('/usr/include/jsmn.h') },
   { what: 'OpenSSL to build with', debianPackage: 'libssl-dev', found: fileAt('/usr/include/openssl/ssl.h') },
+  { what: 'mosquitto.h', debianPackage: 'libmosquitto-dev', found: fileAt('/usr/include/mosquitto.h') },
+  {
+    what: 'curl.h',
+    debianPackage: 'libcurl4-openssl-dev',
+    found: () => onPath('curl-config')() || fileAt('/usr/include/curl/curl.h')(),
+  },
   { what: 'avr-gcc', debianPackage: 'gcc-avr', found: onPath('avr-gcc') },
   { what: 'avr-libc', debianPackage: 'avr-libc', found: fileAt('/usr/lib/avr/include/avr/io.h') },
   {

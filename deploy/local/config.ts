@@ -31,6 +31,8 @@ export const help = `Usage: npm start -- [options]
 Starts all of Flota on this machine, with virtual devices, and deploys a demo firmware to them.
 
   --devices N   how many virtual devices (default 10, at most 500)
+  --host-devices N  and how many that run the agent in C (default 0, at most 20; needs clang-19, libmosquitto-dev,
+                libcurl4-openssl-dev, libssl-dev and libjsmn-dev to build it)
   --no-demo     start the system and the devices, deploy nothing
   --exit        stop after the demo deployment: status 0 when every device succeeded, else 1
   --help        this text
@@ -42,6 +44,8 @@ Environment: FLOTA_DATA (.flota) PORT (8080) INTERNAL_PORT (8081) MQTT_PORT (888
 export interface LocalConfig {
   dataDir: string;
   devices: number;
+  /** Processes of the agent in C. */
+  hostDevices: number;
   demo: boolean;
   exit: boolean;
   host: string;
@@ -94,6 +98,13 @@ export function toLocalConfig(
     .max(500)
     .safeParse(options?.devices ?? '10');
   if (!devices.success) problems.push('--devices: must be a whole number from 1 to 500');
+  const hostDevices = z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(20)
+    .safeParse(options?.['host-devices'] ?? '0');
+  if (!hostDevices.success) problems.push('--host-devices: must be a whole number from 0 to 20');
   if (options?.exit && options['no-demo']) problems.push('--exit: goes with the demo, so not with --no-demo');
   if (env) problems.push(...findPortClashes(env));
   const real = env && readRealParts(env, problems);
@@ -102,6 +113,7 @@ export function toLocalConfig(
     ...real,
     dataDir: resolve(env.FLOTA_DATA),
     devices: devices.data!,
+    hostDevices: hostDevices.data!,
     demo: !options?.['no-demo'],
     exit: options?.exit ?? false,
     host: env.HOST,
@@ -131,6 +143,7 @@ function readOptions(args: string[], problems: string[]) {
       args,
       options: {
         devices: { type: 'string' },
+        'host-devices': { type: 'string' },
         'no-demo': { type: 'boolean' },
         exit: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },

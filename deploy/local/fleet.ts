@@ -10,8 +10,8 @@ import { type Rest, RestError, unwrap } from './rest.ts';
 import type { Stack } from './stack.ts';
 
 export const hardware = 'esp32-s3';
-const regionNames = ['Busan', 'Seoul'];
-const divisionNames = ['Logistics', 'Retail', 'Workshop'];
+export const regionNames = ['Busan', 'Seoul'];
+export const divisionNames = ['Logistics', 'Retail', 'Workshop'];
 const enrolledAtOnce = 4;
 
 export interface Fleet {
@@ -65,7 +65,7 @@ export async function startFleet(
   return { devices, close };
 }
 
-async function ensurePlaces(
+export async function ensurePlaces(
   endpoint: Rest['api']['regions'] | Rest['api']['divisions'],
   names: string[],
 ): Promise<string[]> {
@@ -77,7 +77,7 @@ async function ensurePlaces(
   return ids;
 }
 
-async function ensureDevice(rest: Rest, id: string, region: string, division: string): Promise<void> {
+export async function ensureDevice(rest: Rest, id: string, region: string, division: string): Promise<void> {
   try {
     await unwrap(rest.api.devices.$post({ json: { id, hardware, region, division } }));
   } catch (error) {
@@ -86,8 +86,13 @@ async function ensureDevice(rest: Rest, id: string, region: string, division: st
 }
 
 async function ensureEnrolled(stack: Stack, rest: Rest, dir: string, id: string): Promise<void> {
+  await enroll({ dir, id, url: stack.url, token: await createToken(rest, id) });
+}
+
+/** Good for one certificate of this device, for ten minutes. */
+export async function createToken(rest: Rest, id: string): Promise<string> {
   const { token } = await unwrap(
     rest.api.certificates.tokens.$post({ json: { profile: 'device', commonName: id, lifetimeMs: 600_000 } }),
   );
-  await enroll({ dir, id, url: stack.url, token });
+  return token;
 }

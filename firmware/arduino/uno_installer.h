@@ -38,7 +38,7 @@ struct uno_installer {
   uint32_t asking_since_ms, asked_at_ms;
 };
 
-/* The callbacks of a child; `component` and `hardware` as in manifests. */
+/* The callbacks of a child; `component` and `hardware` as in manifests (the hardware of the device that the Uno is a part of). */
 struct ota_installer uno_installer(struct uno_installer *uno, const char *component, const char *hardware);
 
 /* Reads what the sketch has said since the last call, and asks for its temperature every 5 s. Never waits. */

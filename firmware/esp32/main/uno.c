@@ -6,6 +6,7 @@
 #include "driver/gpio.h"
 #include "driver/uart.h"
 #include "esp_heap_caps.h"
+#include "esp_task_wdt.h"
 #include "esp_timer.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
@@ -53,6 +54,15 @@ static int save_record(void *context, const struct uno_record *record) {
   return store_put(blob, record, sizeof *record);
 }
 
+/* Flashing takes as long as it takes: page by page the watchdog sees that it goes on. */
+static void feed_watchdog(void *context, enum stk500_stage stage, uint32_t done_bytes, uint32_t size_bytes) {
+  (void)context;
+  (void)stage;
+  (void)done_bytes;
+  (void)size_bytes;
+  (void)esp_task_wdt_reset();
+}
+
 static esp_err_t open_line(void) {
   const uart_config_t line = {.baud_rate = 115200,
                               .data_bits = UART_DATA_8_BITS,
@@ -78,6 +88,7 @@ int uno_start(struct uno *uno) {
       .image = image,
       .load = load_record,
       .save = save_record,
+      .progress = feed_watchdog,
   };
   return open_line() == ESP_OK ? OTA_OK : OTA_ERR_STORAGE;
 }
