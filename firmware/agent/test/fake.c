@@ -278,3 +278,8 @@ void fake_cancel(struct fake *fake, const char *deployment, unsigned attempt) {
            attempt);
   fake_deliver(fake, "firmware/download/cancel", text);
 }
+
+bool fake_is_quiet(struct fake *fake) {
+  return fake->connected && fake->agent.journal.count == 0 && fake->inbound_from == fake->inbound_to &&
+         fake->agent.journal.state.job.stage == OTA_IDLE && !fake->agent.on_trial && fake->sent_count > 0;
+}

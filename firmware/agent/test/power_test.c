@@ -4,8 +4,6 @@
 #include "check.h"
 #include "fake.h"
 
-#define RESULT "firmware/download/result"
-
 struct scenario {
   void (*begin)(struct fake *fake);
   bool (*done)(struct fake *fake);
