@@ -59,6 +59,8 @@ struct fake {
   int store_bytes[OTA_STORE_KEYS];
   uint8_t staging[fake_slot_bytes];
   uint32_t staging_bytes;
+  /** Staged bytes from here on do not survive the power: nobody has synced them. */
+  uint32_t unsynced_from;
   struct fake_slot slots[2];
   int active, confirmed, trial_boots;
   uint8_t child_flash[fake_slot_bytes];
@@ -71,6 +73,7 @@ struct fake {
   jmp_buf power;
   bool armed;
   long writes, cut_at;
+  int activations;
   bool rebooting;
   int lives;
 

@@ -25,11 +25,13 @@ static void keeps_results_when_the_outbox_is_full(void) {
   fake_request(fake, DEPLOYMENT, 1, "");
   fake->acking = false;
   fake->always = (struct fake_answer){SERVE_STATUS, 404};
+  fake_pass(fake, 60000);
+  CHECK(fake_said(fake, RESULT, "") == 1);
   for (int i = 0; i < 60; i++) {
     snprintf(text, sizeof text, "{\"id\":\"p-%d\",\"at\":null,\"command\":\"ping\"}", i);
     fake_deliver(fake, "control/command", text);
   }
-  fake_pass(fake, 600000);
+  fake_pass(fake, 60000);
   fake->sent_count = 0;
   fake->acking = true;
   fake_run(fake, fake_is_quiet, 2);

@@ -222,6 +222,18 @@ static void goes_on_with_a_newer_attempt(void) {
   CHECK(fake_said(fake, PROGRESS, "\"attempt\":3,\"stage\":\"downloading\",\"receivedBytes\":0") == 0);
 }
 
+static void begins_anew_with_another_image(void) {
+  struct fake *fake = fake_new();
+  fake->limits.checkpoint_chunks = 1;
+  fake->ms_per_piece = 100;
+  fake_request(fake, DEPLOYMENT, 1, "");
+  fake_run(fake, has_some, 1);
+  fake_make_image(fake, 20001, 99);
+  fake_request(fake, DEPLOYMENT, 2, "");
+  fake_run(fake, has_result, 20);
+  check_succeeded(fake);
+}
+
 static enum ota_stage wanted_stage;
 static bool is_in_stage(struct fake *fake) {
   return fake->agent.journal.state.job.stage == wanted_stage && fake_said(fake, ACK, "") > 0;
@@ -346,6 +358,7 @@ static const struct test tests[] = {
     {"an image that runs already is a success at once", is_done_at_once_when_it_runs_the_image},
     {"another deployment has to wait", is_busy},
     {"a newer attempt replaces the older one only with a good manifest, and keeps the staged bytes", goes_on_with_a_newer_attempt},
+    {"a newer attempt with another image begins at its first byte", begins_anew_with_another_image},
     {"a cancel stops an update in every stage before the switch", cancels_in_each_stage},
     {"a cancel that overtook its request is remembered", remembers_an_early_cancel},
     {"a cancel after the boot is too late", is_too_late_to_cancel},
