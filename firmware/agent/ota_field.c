@@ -41,7 +41,7 @@ bool ota_is_uuid(const char *text) {
 }
 
 /** Reads two digits at `*text` up to `max`, and goes on behind them. */
-static bool two_digits(const char **text, int max, int *value) {
+OTA_ONE_COPY static bool two_digits(const char **text, int max, int *value) {
   const char *c = *text;
   if (!is_digit(c[0]) || !is_digit(c[1])) return false;
   *value = (c[0] - '0') * 10 + (c[1] - '0');

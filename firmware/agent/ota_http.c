@@ -8,7 +8,7 @@ void ota_http_head_begin(struct ota_http_head *head, int status) {
 
 static char lower(char c) { return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c); }
 
-static bool equals(const char *text, size_t bytes, const char *expected) {
+OTA_ONE_COPY static bool equals(const char *text, size_t bytes, const char *expected) {
   if (bytes != strlen(expected)) return false;
   for (size_t i = 0; i < bytes; i++)
     if (lower(text[i]) != expected[i]) return false;
@@ -16,7 +16,7 @@ static bool equals(const char *text, size_t bytes, const char *expected) {
 }
 
 /** One or more digits at `*at`; goes on behind them. False when there are none or too many. */
-static bool number(const char **at, const char *end, uint64_t *value) {
+OTA_ONE_COPY static bool number(const char **at, const char *end, uint64_t *value) {
   const char *start = *at;
   *value = 0;
   while (*at < end && **at >= '0' && **at <= '9') {

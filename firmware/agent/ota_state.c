@@ -34,14 +34,14 @@ static void number(struct cursor *cursor, uint64_t *value, unsigned bytes) {
 
 static void u64(struct cursor *cursor, uint64_t *value) { number(cursor, value, 8); }
 
-static void u32(struct cursor *cursor, uint32_t *value) {
+OTA_ONE_COPY static void u32(struct cursor *cursor, uint32_t *value) {
   uint64_t wide = *value;
   number(cursor, &wide, 4);
   *value = (uint32_t)wide;
 }
 
 /** A small number below `limit`. */
-static uint32_t small(struct cursor *cursor, uint32_t value, uint32_t limit) {
+OTA_ONE_COPY static uint32_t small(struct cursor *cursor, uint32_t value, uint32_t limit) {
   uint64_t wide = value;
   number(cursor, &wide, 1);
   if (wide >= limit) cursor->failed = true;
@@ -57,13 +57,13 @@ static void bytes(struct cursor *cursor, void *data, size_t count) {
   }
 }
 
-static void text(struct cursor *cursor, char *value, size_t capacity) {
+OTA_ONE_COPY static void text(struct cursor *cursor, char *value, size_t capacity) {
   uint32_t length = small(cursor, cursor->from ? 0 : (uint32_t)strlen(value), (uint32_t)capacity);
   bytes(cursor, value, length);
   value[length] = '\0';
 }
 
-static void attempt(struct cursor *cursor, struct ota_attempt *value) {
+OTA_ONE_COPY static void attempt(struct cursor *cursor, struct ota_attempt *value) {
   text(cursor, value->deployment, sizeof value->deployment);
   u64(cursor, &value->number);
 }

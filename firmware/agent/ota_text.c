@@ -71,7 +71,7 @@ void ota_text_hex(struct ota_text *text, const uint8_t *data, size_t bytes) {
   put(text, "\"", 1);
 }
 
-__attribute__((noinline)) static void put_padded(struct ota_text *text, uint32_t value, unsigned digits, char after) {
+OTA_ONE_COPY static void put_padded(struct ota_text *text, uint32_t value, unsigned digits, char after) {
   char padded[5];
   padded[digits] = after;
   for (unsigned i = digits; i > 0; i--) {

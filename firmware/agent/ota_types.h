@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** Of a small function with several callers: a copy in each would cost more flash than it saves time. */
+#define OTA_ONE_COPY __attribute__((noinline))
+
 #define OTA_SHA256_BYTES 32u
 /** r || s of an ES256 signature, and x || y of a P-256 public key. */
 #define OTA_ES256_BYTES 64u

@@ -130,6 +130,7 @@ struct fake *fake_new(void) {
   factory->image = (struct ota_image){.version = "0.0.0", .security_version = 3, .size = 1000};
   fill(factory->data, 1000, 1);
   fake_sha256(factory->data, 1000, factory->image.sha256);
+  fake.unsynced_from = UINT32_MAX;
   fake.key = 1;
   fake.refused_key = -1;
   fake.clock_set = true;
@@ -174,6 +175,8 @@ struct fake *fake_new(void) {
 /** What a bootloader does: an image that did not prove itself in three boots is given up. */
 static void boot(struct fake *fake) {
   fake->lives++;
+  if (fake->staging_bytes > fake->unsynced_from)
+    memset(fake->staging + fake->unsynced_from, 0xee, fake->staging_bytes - fake->unsynced_from);
   fake->rebooting = false;
   fake->getting = false;
   fake->connection_open = false;
@@ -277,4 +280,9 @@ void fake_cancel(struct fake *fake, const char *deployment, unsigned attempt) {
   snprintf(text, sizeof text, "{\"id\":\"c-%u\",\"at\":null,\"deployment\":\"%s\",\"attempt\":%u}", attempt, deployment,
            attempt);
   fake_deliver(fake, "firmware/download/cancel", text);
+}
+
+bool fake_is_quiet(struct fake *fake) {
+  return fake->connected && fake->agent.journal.count == 0 && fake->inbound_from == fake->inbound_to &&
+         fake->agent.journal.state.job.stage == OTA_IDLE && !fake->agent.on_trial && fake->sent_count > 0;
 }

@@ -59,6 +59,8 @@ struct fake {
   int store_bytes[OTA_STORE_KEYS];
   uint8_t staging[fake_slot_bytes];
   uint32_t staging_bytes;
+  /** Staged bytes from here on do not survive the power: nobody has synced them. */
+  uint32_t unsynced_from;
   struct fake_slot slots[2];
   int active, confirmed, trial_boots;
   uint8_t child_flash[fake_slot_bytes];
@@ -71,6 +73,7 @@ struct fake {
   jmp_buf power;
   bool armed;
   long writes, cut_at;
+  int activations;
   bool rebooting;
   int lives;
 
@@ -171,6 +174,13 @@ void fake_sign(const char *header, const char *payload, int signer, char *jws, s
 void fake_public_key(int signer, uint8_t *xy);
 int fake_verify(void *ctx, const uint8_t *xy, const uint8_t *message, size_t bytes, const uint8_t *signature);
 
+/** Connected, nothing to do, and everything acked. */
+bool fake_is_quiet(struct fake *fake);
+
+#define ACK "firmware/download/request/ack"
+#define RESULT "firmware/download/result"
+#define CANCEL_ACK "firmware/download/cancel/ack"
+#define PROGRESS "firmware/download/progress"
 #define DEPLOYMENT "7b0d2f0e-3f43-4f5b-9f0a-0d6a5c1e2f30"
 #define OTHER_DEPLOYMENT "0f9c2f0e-3f43-4f5b-8f0a-0d6a5c1e2f31"
 

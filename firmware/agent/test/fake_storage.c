@@ -43,6 +43,7 @@ static int staging_write(void *ctx, uint32_t offset, const uint8_t *data, size_t
   memcpy(fake->staging + offset, data, torn(fake, bytes));
   // Where half a block was torn, garbage follows.
   if (torn(fake, bytes) < bytes) memset(fake->staging + offset + bytes / 2, 0xee, bytes - bytes / 2);
+  if (fake->unsynced_from > offset) fake->unsynced_from = offset;
   if (fake->staging_bytes < offset + bytes) fake->staging_bytes = (uint32_t)(offset + bytes);
   fake_write(fake);
   return OTA_OK;
@@ -56,7 +57,9 @@ static int staging_read(void *ctx, uint32_t offset, uint8_t *data, size_t bytes)
 }
 
 static int staging_sync(void *ctx) {
-  fake_write(ctx);
+  struct fake *fake = ctx;
+  fake_write(fake);
+  fake->unsynced_from = UINT32_MAX;
   return OTA_OK;
 }
 
@@ -115,6 +118,7 @@ static int slot_activate(void *ctx, const struct ota_image *image) {
   slot->present = true;
   fake->active = 1 - fake->confirmed;
   fake->trial_boots = 0;
+  fake->activations++;
   fake_write(fake);
   return OTA_OK;
 }

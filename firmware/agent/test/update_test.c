@@ -3,17 +3,7 @@
 #include "check.h"
 #include "fake.h"
 
-#define ACK "firmware/download/request/ack"
-#define RESULT "firmware/download/result"
-#define CANCEL_ACK "firmware/download/cancel/ack"
-#define PROGRESS "firmware/download/progress"
-
-static bool is_quiet(struct fake *fake) {
-  return fake->connected && fake->agent.journal.count == 0 && fake->inbound_from == fake->inbound_to &&
-         fake->agent.journal.state.job.stage == OTA_IDLE && !fake->agent.on_trial && fake->sent_count > 0;
-}
-
-static bool has_result(struct fake *fake) { return is_quiet(fake) && fake_said(fake, RESULT, "outcome") > 0; }
+static bool has_result(struct fake *fake) { return fake_is_quiet(fake) && fake_said(fake, RESULT, "outcome") > 0; }
 static bool is_accepted(struct fake *fake) { return fake->agent.journal.state.job.stage != OTA_IDLE; }
 
 static struct fake *update_with(enum fake_how how, uint32_t number) {
@@ -232,6 +222,18 @@ static void goes_on_with_a_newer_attempt(void) {
   CHECK(fake_said(fake, PROGRESS, "\"attempt\":3,\"stage\":\"downloading\",\"receivedBytes\":0") == 0);
 }
 
+static void begins_anew_with_another_image(void) {
+  struct fake *fake = fake_new();
+  fake->limits.checkpoint_chunks = 1;
+  fake->ms_per_piece = 100;
+  fake_request(fake, DEPLOYMENT, 1, "");
+  fake_run(fake, has_some, 1);
+  fake_make_image(fake, 20001, 99);
+  fake_request(fake, DEPLOYMENT, 2, "");
+  fake_run(fake, has_result, 20);
+  check_succeeded(fake);
+}
+
 static enum ota_stage wanted_stage;
 static bool is_in_stage(struct fake *fake) {
   return fake->agent.journal.state.job.stage == wanted_stage && fake_said(fake, ACK, "") > 0;
@@ -295,7 +297,7 @@ static void rolls_back_without_a_connection(void) {
   fake->broker_down = true;
   fake->connected = false;
   fake->pending_event = OTA_MQTT_DISCONNECTED;
-  CHECK(!fake_live(fake, is_quiet));
+  CHECK(!fake_live(fake, fake_is_quiet));
   CHECK(fake->active == fake->confirmed);
   fake->broker_down = false;
   fake_run(fake, has_result, 20);
@@ -341,87 +343,6 @@ static void updates_the_child(void) {
   CHECK(fake_said(fake, RESULT, "\"outcome\":\"failed\"") == 1 && fake_said(fake, RESULT, "self_test_failed") == 1);
 }
 
-static void resends_until_acked(void) {
-  struct fake *fake = fake_new();
-  fake->acking = false;
-  fake_request(fake, DEPLOYMENT, 1, "forged");
-  fake_pass(fake, 200000);
-  unsigned copies = 0;
-  for (unsigned i = 0; i < fake->sent_count; i++) copies += strcmp(fake->sent[i].topic, ACK) == 0;
-  CHECK(copies > 3 && copies < 20 && fake_said(fake, ACK, "") == 1);
-  // Also after a reset, and still the same text.
-  fake_pass(fake, 1000);
-  CHECK(fake_said(fake, ACK, "") == 1);
-  fake->acking = true;
-  fake_run(fake, is_quiet, 1);
-}
-
-static void keeps_results_when_the_outbox_is_full(void) {
-  struct fake *fake = fake_new();
-  char text[200];
-  fake_request(fake, DEPLOYMENT, 1, "");
-  fake->acking = false;
-  fake->always = (struct fake_answer){SERVE_STATUS, 404};
-  for (int i = 0; i < 60; i++) {
-    snprintf(text, sizeof text, "{\"id\":\"p-%d\",\"at\":null,\"command\":\"ping\"}", i);
-    fake_deliver(fake, "control/command", text);
-  }
-  fake_pass(fake, 600000);
-  fake->sent_count = 0;
-  fake->acking = true;
-  fake_run(fake, is_quiet, 2);
-  CHECK(fake_said(fake, RESULT, "download_failed") == 1 && fake_said(fake, ACK, "") == 0);
-}
-
-static void answers_commands(void) {
-  struct fake *fake = fake_new();
-  static const char *const commands[] = {
-      "{\"id\":\"a\",\"at\":null,\"command\":\"ping\"}",
-      "{\"id\":\"a\",\"at\":null,\"command\":\"ping\"}",
-      "{\"id\":\"b\",\"at\":null,\"command\":\"identify\"}",
-      "{\"id\":\"c\",\"at\":null,\"command\":\"report\"}",
-      "{\"id\":\"d\",\"at\":null,\"command\":\"echo\",\"args\":{\"x\":[1,{\"y\":2}]},\"later\":1}",
-      "{\"id\":\"e\",\"at\":null,\"command\":\"break\"}",
-      "{\"id\":\"f\",\"at\":null,\"command\":\"dance\"}",
-      "{\"id\":\"g\",\"at\":null,\"command\":\"reboot\"}",
-      "{\"id\":\"g\",\"at\":null,\"command\":\"reboot\"}",
-  };
-  for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) fake_deliver(fake, "control/command", commands[i]);
-  fake_run(fake, is_quiet, 3);
-  fake_pass(fake, 1000);
-  const char *topic = "control/response";
-  CHECK(fake_said(fake, topic, "") == 7 && fake_said(fake, topic, "\"bootCount\":1") == 1);
-  CHECK(fake_said(fake, topic, "\"result\":{\"x\":[1,{\"y\":2}]}") == 1);
-  CHECK(fake_said(fake, topic, "command_failed") == 1 && fake_said(fake, topic, "unknown_command") == 1);
-  CHECK(fake_said(fake, "status/health", "\"reason\":\"command\"") == 1 && fake_said(fake, "status/system", "uptimeMs") > 0);
-}
-
-static bool is_renewed(struct fake *fake) { return is_quiet(fake) && fake->key != 1 && fake->pending_key == 0; }
-
-static void renews(void) {
-  struct fake *fake = fake_new();
-  fake->wall = UINT64_C(71) * 24 * 3600 * 1000;
-  fake_run(fake, is_renewed, 3);
-  CHECK(fake_said(fake, "cert/renew/request", "CSR of key") == 1 && fake->connected_key == fake->key);
-}
-
-static bool has_dropped(struct fake *fake) { return is_quiet(fake) && fake->connects > 1 && fake->pending_key == 0; }
-
-static void keeps_the_old_certificate_when_the_new_does_not_connect(void) {
-  struct fake *fake = fake_new();
-  fake->wall = UINT64_C(71) * 24 * 3600 * 1000;
-  fake->refused_key = 3;
-  fake_run(fake, has_dropped, 3);
-  CHECK(fake->key == 1 && fake->connected_key == 1);
-}
-
-static void waits_for_the_clock(void) {
-  struct fake *fake = fake_new();
-  fake->clock_set = false;
-  fake_pass(fake, 5000);
-  CHECK(fake_said(fake, "cert/renew/request", "") == 0 && fake_said(fake, "status/health", "\"at\":null") == 1);
-}
-
 static const struct test tests[] = {
     {"an update is downloaded over one connection, installed, booted and reported", updates},
     {"every bad answer of a file server is endured once", endures_bad_answers},
@@ -437,6 +358,7 @@ static const struct test tests[] = {
     {"an image that runs already is a success at once", is_done_at_once_when_it_runs_the_image},
     {"another deployment has to wait", is_busy},
     {"a newer attempt replaces the older one only with a good manifest, and keeps the staged bytes", goes_on_with_a_newer_attempt},
+    {"a newer attempt with another image begins at its first byte", begins_anew_with_another_image},
     {"a cancel stops an update in every stage before the switch", cancels_in_each_stage},
     {"a cancel that overtook its request is remembered", remembers_an_early_cancel},
     {"a cancel after the boot is too late", is_too_late_to_cancel},
@@ -445,12 +367,6 @@ static const struct test tests[] = {
     {"storage that does not take the image fails the update, not the device", fails_on_worn_storage},
     {"a journal that cannot be written restarts the device", restarts_when_the_journal_fails},
     {"a child component is installed without a reboot", updates_the_child},
-    {"a critical message is sent until it is acked, the same byte for byte", resends_until_acked},
-    {"a full outbox keeps results", keeps_results_when_the_outbox_is_full},
-    {"a command is carried out once and answered", answers_commands},
-    {"a certificate near its end is renewed", renews},
-    {"the old certificate stays when the new one does not connect", keeps_the_old_certificate_when_the_new_does_not_connect},
-    {"without a clock nothing is dated and nothing renewed", waits_for_the_clock},
 };
 
 RUN_TESTS(tests)
