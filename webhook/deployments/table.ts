@@ -53,6 +53,8 @@ export const deployments = pgTable(
   ],
 );
 
+export type DeploymentRow = typeof deployments.$inferSelect;
+
 /**
  * A deployment's targets have moved, or (`joins`) a device may have come to match its selection: its rollout must be looked at. Rows of
  * their own, so that nobody waits for its lock.
