@@ -255,25 +255,37 @@ export async function listTargets(
   filter: { state?: TargetState | undefined; limit?: number | undefined; offset: number },
 ) {
   await get(db, deploymentId);
-  const where = and(
-    eq(targets.deploymentId, deploymentId),
-    filter.state ? eq(targets.state, filter.state) : undefined,
-  );
-  const order = sql.join(
-    attention.map((state, rank) => sql`when ${state} then ${sql.raw(String(rank))}`),
-    sql` `,
-  );
-  const rows = await db
-    .select({ target: targets, deviceName: devices.name, region: regions.name, division: divisions.name })
+  const ofState = (state: TargetState) =>
+    and(eq(targets.deploymentId, deploymentId), eq(targets.state, state));
+  const counted = await db
+    .select({ state: targets.state, n: count() })
     .from(targets)
-    .innerJoin(devices, eq(devices.id, targets.deviceId))
-    .leftJoin(regions, eq(regions.id, devices.regionId))
-    .leftJoin(divisions, eq(divisions.id, devices.divisionId))
-    .where(where)
-    .orderBy(sql`case ${targets.state} ${order} end`, targets.deviceId)
-    .limit(filter.limit ?? 1000)
-    .offset(filter.offset);
-  const [total] = await db.select({ value: count() }).from(targets).where(where);
+    .where(filter.state ? ofState(filter.state) : eq(targets.deploymentId, deploymentId))
+    .groupBy(targets.state);
+  const counts = new Map(counted.map(({ state, n }) => [state, n]));
+  const readState = (state: TargetState, limit: number, offset: number) =>
+    db
+      .select({ target: targets, deviceName: devices.name, region: regions.name, division: divisions.name })
+      .from(targets)
+      .innerJoin(devices, eq(devices.id, targets.deviceId))
+      .leftJoin(regions, eq(regions.id, devices.regionId))
+      .leftJoin(divisions, eq(divisions.id, devices.divisionId))
+      .where(ofState(state))
+      .orderBy(targets.deviceId)
+      .limit(limit)
+      .offset(offset);
+  // State by state, each in the order of an index: nothing is sorted for a page.
+  const rows: Awaited<ReturnType<typeof readState>> = [];
+  let [skip, left] = [filter.offset, filter.limit ?? 1000];
+  for (const state of attention) {
+    const n = counts.get(state) ?? 0;
+    if (skip < n && left > 0) {
+      const some = await readState(state, left, skip);
+      rows.push(...some);
+      left -= some.length;
+    }
+    skip = Math.max(0, skip - n);
+  }
   return {
     items: rows.map(({ target, deviceName, region, division }) => ({
       device: target.deviceId,
@@ -289,7 +301,7 @@ export async function listTargets(
       error: target.errorCode ? { code: target.errorCode, message: target.errorMessage ?? undefined } : null,
       updatedAt: target.updatedAt.toISOString(),
     })),
-    total: total!.value,
+    total: counted.reduce((sum, { n }) => sum + n, 0),
   };
 }
 

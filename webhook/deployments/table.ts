@@ -53,6 +53,8 @@ export const deployments = pgTable(
   ],
 );
 
+export type DeploymentRow = typeof deployments.$inferSelect;
+
 /**
  * A deployment's targets have moved, or (`joins`) a device may have come to match its selection: its rollout must be looked at. Rows of
  * their own, so that nobody waits for its lock.
@@ -105,7 +107,7 @@ export const targets = pgTable(
     index('targets_pending').on(t.deviceId, t.component).where(sql`state = 'pending'`),
     index('targets_deadline').on(t.deadlineAt).where(sql`deadline_at is not null`),
     index('targets_device').on(t.deviceId),
-    index('targets_state').on(t.deploymentId, t.state),
+    index('targets_state').on(t.deploymentId, t.state, t.deviceId),
   ],
 );
 

@@ -78,8 +78,11 @@ export async function list(db: Db, filter: DeviceFilter): Promise<{ items: Devic
 
 function order(sort: Sort): SQL[] {
   const column = devices[sort.replace('-', '') as 'id' | 'name' | 'lastSeenAt' | 'createdAt'];
+  const descends = sort.startsWith('-');
+  // As the primary key has it, or every device would be sorted for one page.
+  if (column === devices.id) return [descends ? desc(devices.id) : asc(devices.id)];
   // The id after it, so that pages neither repeat nor miss a device.
-  if (sort.startsWith('-')) return [sql`${column} desc nulls last`, desc(devices.id)];
+  if (descends) return [sql`${column} desc nulls last`, desc(devices.id)];
   return [sql`${column} asc nulls first`, asc(devices.id)];
 }
 

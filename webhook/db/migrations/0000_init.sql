@@ -299,7 +299,7 @@ CREATE INDEX "targets_waiting" ON "targets" USING btree ("deployment_id","wave",
 CREATE INDEX "targets_pending" ON "targets" USING btree ("device_id","component") WHERE state = 'pending';--> statement-breakpoint
 CREATE INDEX "targets_deadline" ON "targets" USING btree ("deadline_at") WHERE deadline_at is not null;--> statement-breakpoint
 CREATE INDEX "targets_device" ON "targets" USING btree ("device_id");--> statement-breakpoint
-CREATE INDEX "targets_state" ON "targets" USING btree ("deployment_id","state");--> statement-breakpoint
+CREATE INDEX "targets_state" ON "targets" USING btree ("deployment_id","state","device_id");--> statement-breakpoint
 CREATE INDEX "components_sha256" ON "components" USING btree ("sha256");--> statement-breakpoint
 CREATE INDEX "devices_region" ON "devices" USING btree ("region_id");--> statement-breakpoint
 CREATE INDEX "devices_division" ON "devices" USING btree ("division_id");--> statement-breakpoint
