@@ -67,6 +67,7 @@ function measureApart(name: string): Figures {
   const output = execFileSync(pinned[0]!, pinned.slice(1), {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
   });
   return JSON.parse(output) as Figures;
 }
