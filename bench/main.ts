@@ -4,6 +4,9 @@ import { measureCa } from './ca.ts';
 import { measureConsole } from './console.ts';
 import { measureEmqx } from './emqx.ts';
 import type { Figure, Figures } from './figures.ts';
+import { measureIngest } from './ingest.ts';
+import { measureQueries } from './queries.ts';
+import { measureRollout } from './rollout.ts';
 
 interface Benchmark {
   /** Per core: it runs pinned to one where the system can do that. */
@@ -16,6 +19,9 @@ const benchmarks: Record<string, Benchmark> = {
   ca: { oneCore: true, measure: measureCa },
   console: { oneCore: false, measure: measureConsole },
   emqx: { oneCore: false, measure: measureEmqx },
+  ingest: { oneCore: false, measure: measureIngest },
+  rollout: { oneCore: false, measure: measureRollout },
+  queries: { oneCore: false, measure: measureQueries },
 };
 
 const help = `npm run bench [-- --json] [NAME …]      figures as ratios against a baseline measured in the same run

@@ -3,8 +3,17 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { ConfigError, environmentSchema, parseEnvironment } from '#webhook/config.ts';
+import {
+  ConfigError,
+  environmentSchema,
+  parseEnvironment,
+  readCdn,
+  readNamed,
+  toRetention,
+} from '#webhook/config.ts';
+import type { CdnSettings } from '#webhook/firmware/cdn.ts';
 import type { ObjectStoreSettings } from '#webhook/firmware/objects.ts';
+import type { Retention } from '#webhook/retention/retention.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 
@@ -45,14 +54,20 @@ export interface LocalConfig {
     s3Tls: number;
   };
   publicUrl: string | null;
+  /** How many proxies of ours stand in front. */
+  proxies: number;
+  retention: Retention;
   databaseUrl: string | null;
   adminEmail: string;
   adminPassword: string | null;
   apiToken: string | null;
   /** How long device certificates live; null: the CA's default. Tests make it short. */
   deviceCertificateSeconds: number | null;
+  /** How often the broker stand-in fetches the CRL again. */
+  crlRefreshMs: number;
   /** The real things that replace a local part, each on its own; null: the part is started here. */
   s3: ObjectStoreSettings | null;
+  cdn: CdnSettings | null;
   emqx: { url: string; key: string; secret: string; mqttUrl: string } | null;
   ca: { url: string; cert: string; key: string; ca: string } | null;
 }
@@ -99,11 +114,14 @@ export function toLocalConfig(
       s3Tls: env.S3_TLS_PORT,
     },
     publicUrl: env.PUBLIC_URL ?? null,
+    proxies: env.TRUSTED_PROXIES,
+    retention: toRetention(env),
     databaseUrl: env.DATABASE_URL ?? null,
     adminEmail: env.FLOTA_ADMIN_EMAIL ?? 'admin@flota.local',
     adminPassword: env.FLOTA_ADMIN_PASSWORD ?? null,
     apiToken: env.FLOTA_API_TOKEN ?? null,
     deviceCertificateSeconds: null,
+    crlRefreshMs: 10_000,
   };
 }
 
@@ -127,7 +145,7 @@ function readOptions(args: string[], problems: string[]) {
 function readRealParts(
   env: z.infer<typeof localSchema>,
   problems: string[],
-): Pick<LocalConfig, 's3' | 'emqx' | 'ca'> {
+): Pick<LocalConfig, 's3' | 'cdn' | 'emqx' | 'ca'> {
   const need = (name: keyof typeof env, because: string): string => {
     if (env[name] === undefined) problems.push(`${name}: is needed with ${because}`);
     return String(env[name] ?? '');
@@ -135,7 +153,7 @@ function readRealParts(
   const file = (name: 'CA_CLIENT_CERT' | 'CA_CLIENT_KEY' | 'CA_ROOT'): string => {
     const path = need(name, 'CA_URL');
     try {
-      return path && readFileSync(path, 'utf8');
+      return path && readNamed(path, readText);
     } catch (error) {
       problems.push(`${name}: ${(error as Error).message}`);
       return '';
@@ -151,6 +169,7 @@ function readRealParts(
           region: env.AWS_REGION,
         }
       : null,
+    cdn: readCdn(env, readText, problems) ?? null,
     emqx: env.EMQX_API_URL
       ? {
           url: env.EMQX_API_URL,
@@ -163,6 +182,10 @@ function readRealParts(
       ? { url: env.CA_URL, cert: file('CA_CLIENT_CERT'), key: file('CA_CLIENT_KEY'), ca: file('CA_ROOT') }
       : null,
   };
+}
+
+function readText(path: string): string {
+  return readFileSync(path, 'utf8');
 }
 
 function findPortClashes(env: z.infer<typeof localSchema>): string[] {
