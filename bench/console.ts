@@ -14,6 +14,31 @@ const devices = 10_000;
 const aimBytes = 80_000;
 const longFrameMs = 50;
 
+// As text: what runs in the page must not be touched by what makes TypeScript run here.
+const usableScript = `new Promise((resolve) => {
+  const look = () => {
+    const there = document.querySelector('main h1') && !document.querySelector('.loading');
+    // The frame after this one shows it.
+    requestAnimationFrame(there ? () => resolve(performance.now()) : look);
+  };
+  look();
+})`;
+const scrollScript = `new Promise((resolve) => {
+  const frames = [];
+  const end = document.documentElement.scrollHeight - innerHeight;
+  let before = performance.now();
+  let step = 60;
+  const next = (now) => {
+    frames.push(now - before);
+    before = now;
+    if (scrollY >= end - 1) return resolve(frames.slice(2));
+    step *= 1.01;
+    scrollBy(0, step);
+    requestAnimationFrame(next);
+  };
+  requestAnimationFrame(next);
+})`;
+
 export async function measureConsole(): Promise<Figures> {
   const root = new URL('../', import.meta.url).pathname;
   const build = ['vite', 'build', '--config', 'console/vite.config.ts', '--logLevel', 'error'];
@@ -89,18 +114,7 @@ async function measureUsable(page: Page, url: string, bytes: number): Promise<[n
   const plainUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   const until = async (where: string) => {
     await page.goto(where, { waitUntil: 'commit' });
-    return page.evaluate(
-      () =>
-        new Promise<number>((resolve) => {
-          const look = () => {
-            const there = document.querySelector('main h1') && !document.querySelector('.loading');
-            // The frame after this one shows it.
-            if (there) requestAnimationFrame(() => resolve(performance.now()));
-            else requestAnimationFrame(look);
-          };
-          look();
-        }),
-    );
+    return page.evaluate<number>(usableScript);
   };
   try {
     const [console_, plain]: [number[], number[]] = [[], []];
@@ -115,24 +129,7 @@ async function measureUsable(page: Page, url: string, bytes: number): Promise<[n
   }
 }
 
-/** Scrolls with every frame, fast and then faster, from the first row to the last; answers how long each frame took. */
+/** Scrolls with every frame, ever faster, from the first row to the last; answers how long each frame took. */
 function scrollThrough(page: Page): Promise<number[]> {
-  return page.evaluate(
-    () =>
-      new Promise<number[]>((resolve) => {
-        const frames: number[] = [];
-        const end = document.documentElement.scrollHeight - innerHeight;
-        let before = performance.now();
-        let step = 60;
-        const next = (now: number) => {
-          frames.push(now - before);
-          before = now;
-          if (scrollY >= end - 1) return resolve(frames.slice(2));
-          step *= 1.01;
-          scrollBy(0, step);
-          requestAnimationFrame(next);
-        };
-        requestAnimationFrame(next);
-      }),
-  );
+  return page.evaluate<number[]>(scrollScript);
 }

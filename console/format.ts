@@ -83,7 +83,13 @@ export function formatDate(language: string, at: string): string {
 export function formatAxis(language: string, atMs: number, spanMs: number): string {
   const day = { month: 'numeric', day: 'numeric' } as const;
   const time = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
-  return cached(Intl.DateTimeFormat, language, spanMs > 2 * 86_400_000 ? day : time).format(atMs);
+  const options =
+    spanMs > 2 * 86_400_000 ? day : spanMs < 5 * 60_000 ? { ...time, second: '2-digit' as const } : time;
+  return cached<Intl.DateTimeFormatOptions | undefined, Intl.DateTimeFormat>(
+    Intl.DateTimeFormat,
+    language,
+    options,
+  ).format(atMs);
 }
 
 /** Time of day with seconds, for timelines. */
