@@ -69,7 +69,8 @@ export const mainComponent = 'main';
  * - in each boot report (`status/health` with `seq` and `boot`), as an entry beside the main component's: `hardware` is the child's
  *   own (`arduino-uno`; a firmware is deployed to a child only when it is the same), `sha256` is over the flash as the parent has read
  *   it back, exactly as many bytes as the image that it last wrote, and `version` is the line that the child's program says after
- *   its reset. A child that does not answer, or says no version, is left out of that report; what was known of it stays.
+ *   its reset. A child that does not answer, or says no version, is left out of that report, and what was known of it stays; one that
+ *   is known to hold nothing that could run is reported with version `none`.
  * - in `firmware/download/result` of an update whose manifest names the child's component: `running` is the child's entry, likewise
  *   read back after flashing. `succeeded` counts only when its `component`, `sha256` and `version` are all the target's. A child that
  *   was flashed and verified but does not say the version is reported as `rolled_back` or `failed`, with `self_test_failed`.

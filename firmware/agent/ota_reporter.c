@@ -86,6 +86,8 @@ void ota_write_running(struct ota_agent *agent, struct ota_text *text, enum ota_
   const struct ota_image *image = &agent->running[component];
   ota_text_raw(text, "{\"component\":");
   ota_text_string(text, ota_installer_of(agent, component)->component);
+  // Only a child has a hardware of its own; the main component's is the device's.
+  if (component != OTA_MAIN) ota_text_member_string(text, "hardware", ota_installer_of(agent, component)->hardware);
   ota_text_member_string(text, "version", image->version);
   ota_text_member_number(text, "securityVersion", image->security_version);
   ota_text_raw(text, ",\"sha256\":");

@@ -248,8 +248,9 @@ const char *fake_request_text(struct fake *fake, const char *deployment, unsigne
   char payload[1024];
   char sha256[65];
   uint8_t digest[32];
-  const char *hardware = strcmp(change, "hardware") == 0 ? "esp32-c3" : "esp32-s3";
-  const char *component = strcmp(change, "component") == 0 ? "radio" : strcmp(change, "child") == 0 ? "arduino" : "main";
+  bool child = strcmp(change, "child") == 0;
+  const char *hardware = strcmp(change, "hardware") == 0 ? "esp32-c3" : child ? "arduino-uno" : "esp32-s3";
+  const char *component = strcmp(change, "component") == 0 ? "radio" : child ? "uno" : "main";
   unsigned security = strcmp(change, "downgrade") == 0 ? 2 : 3;
   unsigned size = strcmp(change, "size") == 0 ? fake_slot_bytes + 1 : fake->image_bytes;
   fake_sha256(fake->image, fake->image_bytes, digest);

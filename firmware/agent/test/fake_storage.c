@@ -211,7 +211,7 @@ static const struct ota_installer main_installer = {
 };
 
 static const struct ota_installer child_installer = {
-    .component = "arduino", .hardware = "esp32-s3", .slot_bytes = 32256,   .running = child_running,
+    .component = "uno", .hardware = "arduino-uno", .slot_bytes = 32256,   .running = child_running,
     .begin = child_begin,   .write = child_write,   .finish = slot_finish, .read = child_read,
     .activate = child_activate, .self_test = child_self_test,
 };

@@ -334,7 +334,9 @@ static void updates_the_child(void) {
   fake->has_child = true;
   fake_request(fake, DEPLOYMENT, 1, "child");
   fake_run(fake, has_result, 20);
-  CHECK(fake_said(fake, RESULT, "\"outcome\":\"succeeded\",\"running\":{\"component\":\"arduino\"") == 1 && fake->lives == 1);
+  const char *running = "\"running\":{\"component\":\"uno\",\"hardware\":\"arduino-uno\"";
+  CHECK(fake_said(fake, RESULT, running) == 1 && fake_said(fake, RESULT, "\"outcome\":\"succeeded\"") == 1);
+  CHECK(fake->lives == 1);
   CHECK(memcmp(fake->child_flash, fake->image, fake->image_bytes) == 0 && !fake_runs_new_image(fake));
   fake_make_image(fake, 20001, 9);
   fake->child_self_test = OTA_ERR_INSTALL;

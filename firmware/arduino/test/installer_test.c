@@ -64,7 +64,7 @@ int main(int argc, char **argv) {
   struct wire wire = {.uno = &uno};
   struct store store = {0};
   struct uno_installer owner = {.line = wire_line(&wire), .image = memory, .context = &store, .load = load_record, .save = save_record};
-  const struct ota_installer child = uno_installer(&owner, "uno", "esp32-s3");
+  const struct ota_installer child = uno_installer(&owner, "uno", "arduino-uno");
   struct ota_image now;
   CHECK_EQUAL(child.running(child.ctx, &now), OTA_ERR_ABSENT);
   CHECK_EQUAL(child.read(child.ctx, 0, (uint8_t *)&now, 1), OTA_ERR_INSTALL);

@@ -17,6 +17,7 @@ static const char component[] = "main";
 /* Of the device as it is registered: the Uno is a part of it, and its firmware is for this hardware too. */
 static const char hardware[] = "esp32-s3";
 static const char uno_component[] = "uno";
+static const char uno_hardware[] = "arduino-uno";
 
 enum {
   AGENT_STACK_BYTES = 16 * 1024,
@@ -111,9 +112,10 @@ static void start_parts(struct program *program) {
   screen_say(&device->screen, "Looking at the Uno");
   uno_attest(&device->uno);
   device->report.uno = &device->uno.installer;
-  program->uno = uno_installer(&device->uno.installer, uno_component, hardware);
+  program->uno = uno_installer(&device->uno.installer, uno_component, uno_hardware);
 #else
   (void)uno_component;
+  (void)uno_hardware;
 #endif
 }
 
