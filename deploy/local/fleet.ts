@@ -5,7 +5,7 @@ import type { VirtualDevice } from '#firmware/virtual/device.ts';
 import { startDevice } from '#firmware/virtual/device.ts';
 import { enroll } from '#firmware/virtual/identity.ts';
 import type { DeviceOptions } from '#firmware/virtual/options.ts';
-import { ThrottledNetwork } from '#firmware/virtual/throttle.ts';
+import { ShapedNetwork } from '#firmware/virtual/shaping.ts';
 import { type Rest, RestError, unwrap } from './rest.ts';
 import type { Stack } from './stack.ts';
 
@@ -47,7 +47,7 @@ export async function startFleet(
           mqttUrl: stack.mqttUrl,
           trust: stack.trust,
           signingKeys: stack.signingKeys as { keys: object[] },
-          ...(bytesPerSecond && { network: new ThrottledNetwork(bytesPerSecond) }),
+          ...(bytesPerSecond && { network: new ShapedNetwork({ bytesPerSecond }) }),
           ...deviceOptions,
         }),
       );

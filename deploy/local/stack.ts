@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { JSONWebKeySet } from 'jose';
 import { openAuthority } from '#ca/authority.ts';
 import { connectAuthority } from '#ca/client.ts';
@@ -36,6 +37,8 @@ export interface Stack {
   admin: { email: string; password: string };
   apiToken: string;
   webhookToken: string;
+  /** For experiments: takes a local part away, with what it has in memory, and brings it back on the same ports. */
+  outage: { broker(downMs: number): Promise<void>; store(downMs: number): Promise<void> };
   close(): Promise<void>;
 }
 
@@ -83,22 +86,33 @@ async function startParts(
     return { key: pair.key, cert: `${pair.certificate.trim()}\n${pair.chain.trim()}\n` };
   };
 
+  const notLocal = () => Promise.reject(new Error('that part is not a local one'));
+  const outage: Stack['outage'] = { broker: notLocal, store: notLocal };
+
   let objectSettings: ObjectStoreSettings;
   if (config.s3) objectSettings = config.s3;
   else {
     const credentials = { accessKeyId: secrets.s3AccessKeyId, secretAccessKey: secrets.s3SecretAccessKey };
-    const store = await startStore({
-      host,
-      dir: join(dataDir, 'store'),
-      httpPort: ports.s3,
-      httpsPort: ports.s3Tls,
-      tls: await serverIdentity('store'),
-      bucket,
-      ...credentials,
-      region: 'us-east-1',
-      corsOrigins: '*',
-    });
+    const tls = await serverIdentity('store');
+    const start = (httpPort: number, httpsPort: number) =>
+      startStore({
+        host,
+        dir: join(dataDir, 'store'),
+        httpPort,
+        httpsPort,
+        tls,
+        bucket,
+        ...credentials,
+        region: 'us-east-1',
+        corsOrigins: '*',
+      });
+    let store = await start(ports.s3, ports.s3Tls);
     closers.push(() => store.close());
+    outage.store = async (downMs) => {
+      await store.close();
+      await sleep(downMs);
+      store = await start(store.httpPort, store.httpsPort);
+    };
     objectSettings = {
       endpoint: `http://127.0.0.1:${store.httpPort}`,
       publicUrl: `http://localhost:${store.httpPort}`,
@@ -121,18 +135,26 @@ async function startParts(
   const internalUrl = `http://127.0.0.1:${internalPort}`;
   let emqx = config.emqx;
   if (!emqx) {
-    const broker = await startBroker({
-      host,
-      mqttPort: ports.mqtt,
-      apiPort: ports.emqxApi,
-      tls: { ...(await serverIdentity('broker')), ca: trust },
-      acl: readFileSync(new URL('../../emqx/conf/acl.conf', import.meta.url), 'utf8'),
-      config: loadRules({ webhookUrl: internalUrl, webhookToken }),
-      apiKey: secrets.emqxKey,
-      apiSecret: secrets.emqxSecret,
-      log,
-    });
+    const tls = { ...(await serverIdentity('broker')), ca: trust };
+    const start = (mqttPort: number, apiPort: number) =>
+      startBroker({
+        host,
+        mqttPort,
+        apiPort,
+        tls,
+        acl: readFileSync(new URL('../../emqx/conf/acl.conf', import.meta.url), 'utf8'),
+        config: loadRules({ webhookUrl: internalUrl, webhookToken }),
+        apiKey: secrets.emqxKey,
+        apiSecret: secrets.emqxSecret,
+        log,
+      });
+    let broker = await start(ports.mqtt, ports.emqxApi);
     closers.push(() => broker.close());
+    outage.broker = async (downMs) => {
+      await broker.close();
+      await sleep(downMs);
+      broker = await start(broker.mqttPort, broker.apiPort);
+    };
     emqx = {
       url: `http://127.0.0.1:${broker.apiPort}`,
       key: secrets.emqxKey,
@@ -170,6 +192,7 @@ async function startParts(
     admin,
     apiToken,
     webhookToken,
+    outage,
   };
 }
 

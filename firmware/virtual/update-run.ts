@@ -78,6 +78,10 @@ export class UpdateRun {
       position.stats.receivedBytes += lost;
       position.stats.redownloadedBytes += lost;
     }
+    if (!settings.resume) {
+      position.stats.redownloadedBytes += Math.min(position.receivedBytes, onDisk);
+      position.receivedBytes = 0;
+    }
     position.receivedBytes = Math.min(position.receivedBytes, onDisk);
     const file = disk.open(stagingFile);
     this.#file = file;
@@ -99,6 +103,7 @@ export class UpdateRun {
         if (agent.journal.state.job?.stage === 'accepted') agent.apply({ type: 'receiving' });
       },
       checkpoint: () => this.checkpoint(),
+      restart: settings.resume ? undefined : () => file.truncate(0),
       onProgress: () => {
         this.#report();
         agent.changed();

@@ -1,0 +1,83 @@
+/** A process full of devices; started by the runner, which it does not outlive. */
+import type { Crew, News, Order } from './messages.ts';
+import { WatchedDevice } from './watched-device.ts';
+
+const samplesMs = 500;
+/** Handshakes under way at once: more only make each other late. */
+const startingMax = 32;
+
+const devices: WatchedDevice[] = [];
+let ended: string[] = [];
+let results = 0;
+let sampling: NodeJS.Timeout | undefined;
+let stopping = false;
+
+// Ctrl-C reaches every process of a terminal; the runner decides what it means.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+process.on('disconnect', () => process.exit(1));
+process.on('message', (order: Order) => {
+  switch (order.do) {
+    case 'start':
+      return void start(order.crew);
+    case 'disturb':
+      for (const device of devices) device.disturb();
+      return;
+    case 'power-cut':
+      for (const device of devices) device.cutPower(order.offMs);
+      return;
+    case 'stop':
+      return void stop();
+  }
+});
+tell({ news: 'up' });
+
+async function start(crew: Crew): Promise<void> {
+  sampling = setInterval(sample, samplesMs);
+  let starting = 0;
+  let wake = () => {};
+  for (let i = 0; i < crew.devices.length && !stopping; i++) {
+    const watched = new WatchedDevice(crew, i, (id) => {
+      results++;
+      ended.push(id);
+    });
+    devices.push(watched);
+    starting++;
+    watched.device.once('online', () => {
+      starting--;
+      wake();
+    });
+    // A network so bad that nobody gets through must not keep the rest from trying.
+    const patience = setTimeout(() => wake(), 1_000);
+    if (starting >= startingMax)
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    clearTimeout(patience);
+  }
+}
+
+function sample(): void {
+  let online = 0;
+  let receivedBytes = 0;
+  for (const watched of devices) {
+    if (watched.device.online) online++;
+    receivedBytes += watched.receivedBytes;
+  }
+  tell({ news: 'sample', sample: { online, receivedBytes, results, ended } });
+  ended = [];
+}
+
+async function stop(): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  clearInterval(sampling);
+  const reports = await Promise.all(devices.map((device) => device.stop()));
+  // maxRSS is in kB, on every system that Node runs on.
+  tell({ news: 'stopped', devices: reports, peakBytes: process.resourceUsage().maxRSS * 1024 });
+  process.disconnect?.();
+}
+
+function tell(news: News): void {
+  if (process.connected) process.send!(news);
+}
