@@ -72,9 +72,10 @@ async function stop(): Promise<void> {
   if (stopping) return;
   stopping = true;
   clearInterval(sampling);
-  const reports = await Promise.all(devices.map((device) => device.stop()));
   // maxRSS is in kB, on every system that Node runs on.
-  tell({ news: 'stopped', devices: reports, peakBytes: process.resourceUsage().maxRSS * 1024 });
+  const peakBytes = process.resourceUsage().maxRSS * 1024;
+  tell({ news: 'stopped', devices: devices.map((device) => device.report()), peakBytes });
+  await Promise.all(devices.map(({ device }) => device.close()));
   process.disconnect?.();
 }
 
