@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { measureCa } from './ca.ts';
 import { measureEmqx } from './emqx.ts';
 import type { Figure, Figures } from './figures.ts';
+import { measureFleet } from './fleet.ts';
 
 interface Benchmark {
   /** Per core: it runs pinned to one where the system can do that. */
@@ -14,6 +15,7 @@ interface Benchmark {
 const benchmarks: Record<string, Benchmark> = {
   ca: { oneCore: true, measure: measureCa },
   emqx: { oneCore: false, measure: measureEmqx },
+  fleet: { oneCore: false, measure: measureFleet },
 };
 
 const help = `npm run bench [-- --json] [NAME …]      figures as ratios against a baseline measured in the same run

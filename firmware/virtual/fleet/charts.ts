@@ -16,7 +16,7 @@ const stateColors: [string, string][] = [
   ['installing', 'var(--c3)'],
   ['downloading', 'var(--c1)'],
   ['accepted', 'var(--c2)'],
-  ['sent', 'var(--c2)'],
+  ['sent', 'var(--c4)'],
   ['pending', 'var(--faint)'],
 ];
 const badColor = 'var(--bad)';

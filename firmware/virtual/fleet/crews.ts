@@ -2,8 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { Crew, DeviceReport, News, Order, Sample } from './messages.ts';
 import { bundleWorker, type WorkerBundle } from './worker-bundle.ts';
 
-/** Memory before speed: a small nursery, and code that is compiled when it is hot and forgotten when it is not. */
-const thrift = ['--max-semi-space-size=2', '--optimize-for-size'];
+/** Memory before speed: a small nursery. */
+const thrift = ['--max-semi-space-size=2'];
 const stopMaxMs = 60_000;
 
 /** The processes that hold the devices. */
