@@ -70,7 +70,7 @@ describe('npm run fleet', () => {
     expect(completionsMs).toHaveLength(18);
     expect(moments.at(-1)!.states).toMatchObject({ succeeded: 18, rolled_back: 2 });
     expect(run.left()).toEqual([]);
-  }, 90_000);
+  }, 180_000);
 
   it('interrupted, leaves nothing behind and still writes the report', async () => {
     const path = join(root, 'interrupted.json');
@@ -83,7 +83,7 @@ describe('npm run fleet', () => {
     expect(report.figures.devices).toBe(5);
     expect(Object.keys(report.failures).length).toBeGreaterThan(0);
     expect(run.left()).toEqual([]);
-  }, 90_000);
+  }, 180_000);
 
   it('fails when a scenario is not what it says it will be', async () => {
     const path = join(root, 'hopeless.mjs');
@@ -98,7 +98,7 @@ describe('npm run fleet', () => {
     expect(await run.exit).toBe(1);
     expect(run.output()).toMatch(/ met +successPercent == 100/);
     expect(run.output()).toMatch(/NOT MET progressMessagesPerDevice >= 1000 \(found [\d.]+\)/);
-  }, 90_000);
+  }, 180_000);
 
   it('says in one line what is wrong, and touches nothing', async () => {
     for (const [args, line] of [
