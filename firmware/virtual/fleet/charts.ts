@@ -21,9 +21,10 @@ const stateColors: [string, string][] = [
 ];
 const badColor = 'var(--bad)';
 
-/** `points` are of a step function that ends at the last one. */
+/** A step for each device, in the order of success; nothing when none succeeded. */
 export function completionChart(completionsMs: number[], devices: number): string {
-  const end = Math.max(1, completionsMs.at(-1) ?? 1);
+  if (completionsMs.length === 0) return '';
+  const end = Math.max(1, completionsMs.at(-1)!);
   const x = scale(end, plotWidth, left);
   const y = (share: number) => top + plotHeight * (1 - share);
   let path = `M${left} ${y(0)}`;
@@ -66,7 +67,8 @@ export function statesChart(moments: Moment[]): string {
 }
 
 export function downloadsChart(downloadsMs: number[]): string {
-  const end = Math.max(1, downloadsMs.at(-1) ?? 1);
+  if (downloadsMs.length === 0) return '';
+  const end = Math.max(1, downloadsMs.at(-1)!);
   const bins = Array.from({ length: 24 }, () => 0);
   for (const ms of downloadsMs) bins[Math.min(bins.length - 1, Math.floor((ms / end) * bins.length))]!++;
   const most = Math.max(1, ...bins);
