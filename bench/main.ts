@@ -4,6 +4,7 @@ import { measureCa } from './ca.ts';
 import { measureConsole } from './console.ts';
 import { measureEmqx } from './emqx.ts';
 import type { Figure, Figures } from './figures.ts';
+import { measureFleet } from './fleet.ts';
 import { measureIngest } from './ingest.ts';
 import { measureQueries } from './queries.ts';
 import { measureRollout } from './rollout.ts';
@@ -22,6 +23,7 @@ const benchmarks: Record<string, Benchmark> = {
   ingest: { oneCore: false, measure: measureIngest },
   rollout: { oneCore: false, measure: measureRollout },
   queries: { oneCore: false, measure: measureQueries },
+  fleet: { oneCore: false, measure: measureFleet },
 };
 
 const help = `npm run bench [-- --json] [NAME …]      figures as ratios against a baseline measured in the same run

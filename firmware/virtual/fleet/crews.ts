@@ -1,23 +1,31 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import type { Crew, DeviceReport, News, Order, Sample } from './messages.ts';
+import { bundleWorker, type WorkerBundle } from './worker-bundle.ts';
 
-const stopMaxMs = 20_000;
+/** Memory before speed: a small nursery. */
+const thrift = ['--max-semi-space-size=2'];
+const stopMaxMs = 60_000;
 
 /** The processes that hold the devices. */
 export class Crews {
+  readonly #bundle: WorkerBundle;
   readonly #members: Member[] = [];
   /** One line for each process that ended before it was told to. */
   readonly crashes: string[] = [];
 
+  private constructor(bundle: WorkerBundle) {
+    this.#bundle = bundle;
+  }
+
   /** Resolves when all run; the devices connect by themselves. */
   static async start(crew: Crew, processes: number): Promise<Crews> {
-    const crews = new Crews();
+    const bundle = await bundleWorker();
+    const crews = new Crews(bundle);
     for (let i = 0; i < processes; i++) {
       const devices = crew.devices.filter((_, index) => index % processes === i);
       if (devices.length > 0)
         crews.#members.push(
-          new Member(i + 1, { ...crew, devices }, (line) => {
+          new Member(i + 1, bundle.path, { ...crew, devices }, (line) => {
             crews.crashes.push(line);
           }),
         );
@@ -52,10 +60,13 @@ export class Crews {
 
   /** Stops every device; what they have to show, and the peak memory of the processes. A second call waits for the first. */
   stop(): Promise<{ devices: DeviceReport[]; peakBytes: number }> {
-    this.#stopped ??= Promise.all(this.#members.map((member) => member.stop())).then((reports) => ({
-      devices: reports.flatMap((report) => report?.devices ?? []),
-      peakBytes: reports.reduce((sum, report) => sum + (report?.peakBytes ?? 0), 0),
-    }));
+    this.#stopped ??= Promise.all(this.#members.map((member) => member.stop())).then((reports) => {
+      this.#bundle.remove();
+      return {
+        devices: reports.flatMap((report) => report?.devices ?? []),
+        peakBytes: reports.reduce((sum, report) => sum + (report?.peakBytes ?? 0), 0),
+      };
+    });
     return this.#stopped;
   }
   #stopped: Promise<{ devices: DeviceReport[]; peakBytes: number }> | undefined;
@@ -72,10 +83,11 @@ class Member {
   #stopping = false;
   sample: Sample = { online: 0, receivedBytes: 0, results: 0, ended: [] };
 
-  constructor(number: number, crew: Crew, crashed: (line: string) => void) {
+  constructor(number: number, path: string, crew: Crew, crashed: (line: string) => void) {
     this.#total = crew.devices.length;
-    this.#child = fork(fileURLToPath(new URL('./worker.ts', import.meta.url)), {
-      execArgv: ['--import', import.meta.resolve('tsx')],
+    this.#child = fork(path, {
+      execArgv: thrift,
+      env: { ...process.env, MALLOC_ARENA_MAX: '1' },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       // Not in the terminal's group: a Ctrl-C there is for the runner.
       detached: true,

@@ -268,7 +268,8 @@ class Experiment {
         this.#crews!.tell({ do: 'power-cut', offMs: forMs });
       } else {
         const part = what === 'broker-outage' ? 'broker' : 'store';
-        this.#outages.push(this.#input.system.outage!(part, forMs));
+        const outage = this.#input.system.outage!(part, forMs);
+        this.#outages.push(outage.catch((error: Error) => void this.problems.push(error.message)));
       }
     }
   }

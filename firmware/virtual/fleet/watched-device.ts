@@ -99,11 +99,11 @@ export class WatchedDevice {
     return this.#done.receivedBytes + (this.#current?.receivedBytes ?? 0);
   }
 
-  async stop(): Promise<DeviceReport> {
+  /** What it has to show; nothing more is done to it after this. */
+  report(): DeviceReport {
     for (const timer of this.#timers) clearTimeout(timer);
     const { id, online, running, bootCount } = this.device.snapshot();
     this.#settle();
-    await this.device.close();
     return {
       id,
       online,

@@ -1,4 +1,5 @@
 /** A process full of devices; started by the runner, which it does not outlive. */
+import { readFileSync } from 'node:fs';
 import type { Crew, News, Order } from './messages.ts';
 import { WatchedDevice } from './watched-device.ts';
 
@@ -11,6 +12,7 @@ let ended: string[] = [];
 let results = 0;
 let sampling: NodeJS.Timeout | undefined;
 let stopping = false;
+let sampledPeak = 0;
 
 // Ctrl-C reaches every process of a terminal; the runner decides what it means.
 process.on('SIGINT', () => {});
@@ -58,6 +60,7 @@ async function start(crew: Crew): Promise<void> {
 }
 
 function sample(): void {
+  sampledPeak = Math.max(sampledPeak, process.memoryUsage.rss());
   let online = 0;
   let receivedBytes = 0;
   for (const watched of devices) {
@@ -72,10 +75,20 @@ async function stop(): Promise<void> {
   if (stopping) return;
   stopping = true;
   clearInterval(sampling);
-  const reports = await Promise.all(devices.map((device) => device.stop()));
-  // maxRSS is in kB, on every system that Node runs on.
-  tell({ news: 'stopped', devices: reports, peakBytes: process.resourceUsage().maxRSS * 1024 });
+  const reports = devices.map((device) => device.report());
+  tell({ news: 'stopped', devices: reports, peakBytes: readPeak() });
+  await Promise.all(devices.map(({ device }) => device.close()));
   process.disconnect?.();
+}
+
+/** Not `resourceUsage().maxRSS`: on Linux that begins with what the parent had when it forked. */
+function readPeak(): number {
+  try {
+    const status = readFileSync('/proc/self/status', 'utf8');
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)![1]) * 1024;
+  } catch {
+    return sampledPeak;
+  }
 }
 
 function tell(news: News): void {
