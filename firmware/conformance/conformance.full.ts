@@ -10,7 +10,7 @@ beforeAll(() => make('build/flota-device-checked'), 600_000);
 it.each([
   ['the agent in C', built('flota-device-checked')],
   ['the virtual device', `${process.execPath} --import tsx ${firmware}virtual/main.ts`],
-])('%s holds the whole conformance suite', { timeout: 900_000 }, async (_name, command) => {
+])('%s holds the whole conformance suite', { timeout: 1_800_000 }, async (_name, command) => {
   const outcomes = await runSuite({ command });
   expect(outcomes.filter(({ ok }) => !ok)).toEqual([]);
   expect(outcomes.length).toBeGreaterThan(50);
