@@ -1,14 +1,12 @@
 /** The devices of `npm start -- --host-devices N`: processes of their own that run the agent in C. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { built, make } from '#firmware/make.ts';
 import { createToken, divisionNames, ensureDevice, ensurePlaces, hardware, regionNames } from './fleet.ts';
 import type { Rest } from './rest.ts';
 import type { Stack } from './stack.ts';
-
-const firmware = fileURLToPath(new URL('../../firmware', import.meta.url));
 
 export interface HostDevices {
   ids: string[];
@@ -24,7 +22,7 @@ export async function startHostDevices(
 ): Promise<HostDevices> {
   const ids = Array.from({ length: count }, (_, i) => `host-${String(i + 1).padStart(3, '0')}`);
   if (count === 0) return { ids, close: async () => {} };
-  await build();
+  await make('build/flota-device');
   const [region] = await ensurePlaces(rest.api.regions, regionNames);
   const [division] = await ensurePlaces(rest.api.divisions, divisionNames);
   const trust = join(dataDir, 'device-trust.pem');
@@ -37,7 +35,7 @@ export async function startHostDevices(
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     await ensureDevice(rest, id, region!, division!);
     const child = spawn(
-      join(firmware, 'build/flota-device'),
+      built('flota-device'),
       [
         ...['--id', id, '--dir', dir, '--hardware', hardware, '--mqtt-url', stack.mqttUrl],
         ...['--trust', trust, '--signing-keys', keys],
@@ -64,13 +62,4 @@ export async function startHostDevices(
       );
     },
   };
-}
-
-function build(): Promise<void> {
-  return new Promise((resolve, reject) => {
-    execFile('make', ['-s', '-C', firmware, 'build/flota-device'], (error, _out, err) => {
-      if (error) reject(new Error(`the agent in C cannot be built: ${err.trim() || error.message}`));
-      else resolve();
-    });
-  });
 }

@@ -1,16 +1,11 @@
-import { execFileSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, it } from 'vitest';
+import { built, make } from '../make.ts';
 import { runSuite } from './suite.ts';
 
-const firmware = fileURLToPath(new URL('..', import.meta.url));
-
-beforeAll(() => {
-  execFileSync('make', ['-s', '-C', firmware, 'build/flota-device-checked']);
-}, 180_000);
+beforeAll(() => make('build/flota-device-checked'), 600_000);
 
 it('the agent in C holds the short selection of the conformance suite', { timeout: 120_000 }, async () => {
-  const outcomes = await runSuite({ command: `${firmware}build/flota-device-checked`, short: true });
+  const outcomes = await runSuite({ command: built('flota-device-checked'), short: true });
   expect(outcomes.filter(({ ok }) => !ok)).toEqual([]);
   expect(outcomes.length).toBeGreaterThan(10);
 });

@@ -21,6 +21,17 @@ async function askUntilAnswered(rig: Rig, manifest: Manifest): Promise<void> {
   assert.fail('the request is never answered');
 }
 
+/** A device that has lost its URL with the power asks for another, and gets one. */
+function refreshUrls(rig: Rig, manifest: Manifest): () => void {
+  let answered = 0;
+  const timer = setInterval(() => {
+    const asked = rig.broker.of('firmware/download/progress').filter((it) => it.urlExpired).length;
+    if (asked > answered) void rig.request(manifest);
+    answered = asked;
+  }, 50);
+  return () => clearInterval(timer);
+}
+
 /** In the end: the new image, confirmed, reported once and for ever. */
 async function endsWell(rig: Rig, manifest: Manifest): Promise<void> {
   await rig.succeeds(manifest);
@@ -39,7 +50,12 @@ async function cutAtWrite(rig: Rig, write: number): Promise<boolean> {
   const manifest = rig.publish(imageBytes);
   rig.device.powerOn(['--kill-at-write', String(write)]);
   await askUntilAnswered(rig, manifest);
-  await rig.succeeds(manifest);
+  const stop = refreshUrls(rig, manifest);
+  try {
+    await rig.succeeds(manifest);
+  } finally {
+    stop();
+  }
   const { deaths } = rig.device;
   assert.ok(deaths <= 1, `it died ${deaths} times`);
   await endsWell(rig, manifest);
@@ -51,13 +67,18 @@ async function cutRandomly(rig: Rig): Promise<void> {
   rig.files.always = trickle(16 * kib, 5);
   rig.device.powerOn();
   const asked = askUntilAnswered(rig, manifest);
+  const stop = refreshUrls(rig, manifest);
   for (let i = 0; i < 8; i++) {
     await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 900));
     await rig.device.powerOff();
     rig.device.powerOn();
   }
-  await asked;
-  await endsWell(rig, manifest);
+  try {
+    await asked;
+    await endsWell(rig, manifest);
+  } finally {
+    stop();
+  }
 }
 
 export const powerCases: Case[] = [
