@@ -12,7 +12,7 @@ const devices = '500';
 
 const badNetwork: ExperimentText = {
   devices: '20',
-  image: '1MiB',
+  image: '2MiB',
   loss: '5%',
   latency: '20ms',
   bandwidth: '4mbit',

@@ -17,7 +17,7 @@ const run = (options: ExperimentText, display: Display = silent) =>
 
 const badNetwork: ExperimentText = {
   devices: '20',
-  image: '1MiB',
+  image: '2MiB',
   loss: '5%',
   latency: '20ms',
   bandwidth: '4mbit',
