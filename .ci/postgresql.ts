@@ -21,8 +21,8 @@ export default async function startPostgresql(): Promise<() => Promise<void>> {
   return () => cluster.remove();
 }
 
-/** A new one, started. */
-export async function createCluster(): Promise<Cluster> {
+/** A new one, started. `durable`: a commit waits for the disk, which tests do not need. */
+export async function createCluster({ durable = false } = {}): Promise<Cluster> {
   const bin = findBin();
   const dir = mkdtempSync(join(tmpdir(), 'flota-postgresql-'));
   // The server refuses to run as root.
@@ -49,7 +49,7 @@ export async function createCluster(): Promise<Cluster> {
   const data = join(dir, 'data');
   await run('initdb', ['-D', data, '-A', 'trust', '-U', 'postgres', '-E', 'UTF8', '--locale=C', '--no-sync']);
   const port = await findFreePort();
-  const settings = `-p ${port} -k ${dir} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200`;
+  const settings = `-p ${port} -k ${dir} -c listen_addresses=127.0.0.1 -c fsync=${durable ? 'on' : 'off'} -c max_connections=200`;
   let running = false;
   const cluster: Cluster = {
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,

@@ -13,9 +13,18 @@ interface Need {
 
 const onPath = (command: string) => () => spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
 
+const fileAt = (path: string) => () => existsSync(path);
+
 const needs: Need[] = [
   { what: 'chromium', debianPackage: 'chromium', found: onPath('chromium') },
   { what: 'openssl', debianPackage: 'openssl', found: onPath('openssl') },
+  {
+    what: 'nginx',
+    debianPackage: 'nginx-light',
+    found: () => onPath('nginx')() || existsSync('/usr/sbin/nginx'),
+  },
+  { what: 'jq', debianPackage: 'jq', found: onPath('jq') },
+  { what: 'promtool', debianPackage: 'prometheus', found: onPath('promtool') },
   { what: 'mosquitto_pub', debianPackage: 'mosquitto-clients', found: onPath('mosquitto_pub') },
   {
     what: 'a PostgreSQL server (initdb)',
@@ -25,6 +34,32 @@ const needs: Need[] = [
       (existsSync('/usr/lib/postgresql') &&
         readdirSync('/usr/lib/postgresql').some((v) => existsSync(`/usr/lib/postgresql/${v}/bin/initdb`))),
   },
+  { what: 'make', debianPackage: 'make', found: onPath('make') },
+  { what: 'gcc', debianPackage: 'gcc', found: onPath('gcc') },
+  { what: 'size (binutils)', debianPackage: 'binutils', found: onPath('size') },
+  { what: 'clang-19', debianPackage: 'clang-19', found: onPath('clang-19') },
+  { what: 'clang-tidy-19', debianPackage: 'clang-tidy-19', found: onPath('clang-tidy-19') },
+  {
+    what: 'the sanitizers of clang-19',
+    debianPackage: 'libclang-rt-19-dev',
+    found: fileAt('/usr/lib/llvm-19/lib/clang/19/lib/linux'),
+  },
+  { what: 'jsmn.h', debianPackage: 'libjsmn-dev', found: fileAt('/usr/include/jsmn.h') },
+  { what: 'OpenSSL to build with', debianPackage: 'libssl-dev', found: fileAt('/usr/include/openssl/ssl.h') },
+  { what: 'mosquitto.h', debianPackage: 'libmosquitto-dev', found: fileAt('/usr/include/mosquitto.h') },
+  {
+    what: 'curl.h',
+    debianPackage: 'libcurl4-openssl-dev',
+    found: () => onPath('curl-config')() || fileAt('/usr/include/curl/curl.h')(),
+  },
+  { what: 'avr-gcc', debianPackage: 'gcc-avr', found: onPath('avr-gcc') },
+  { what: 'avr-libc', debianPackage: 'avr-libc', found: fileAt('/usr/lib/avr/include/avr/io.h') },
+  {
+    what: "Arduino's AVR core",
+    debianPackage: 'arduino-core-avr',
+    found: fileAt('/usr/share/arduino/hardware/arduino/avr'),
+  },
+  { what: 'libsimavr', debianPackage: 'libsimavr-dev', found: fileAt('/usr/include/simavr/sim_avr.h') },
 ];
 
 function missing(): Need[] {

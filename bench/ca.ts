@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openAuthority } from '#ca/authority.ts';
 import { makeRequest } from '#ca/key-pair.ts';
-import type { Figures } from './figures.ts';
+import { type Figures, median } from './figures.ts';
 
 /** As many as wait for each other's fsync in a renewal storm. */
 const concurrency = 256;
@@ -76,8 +76,4 @@ async function perSecond(count: number, run: () => Promise<unknown>, atOnce = co
   await Promise.all(Array.from({ length: atOnce }, worker));
   const { user, system } = process.cpuUsage(started);
   return (count * 1_000_000) / (user + system);
-}
-
-function median(values: number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }

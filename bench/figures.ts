@@ -11,3 +11,8 @@ export interface Figure {
 
 /** By name: `<part>.<what>`. */
 export type Figures = Record<string, Figure>;
+
+/** The upper middle one, of at least one value. */
+export function median(values: number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
+}

@@ -1,8 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { measureCa } from './ca.ts';
+import { measureConsole } from './console.ts';
 import { measureEmqx } from './emqx.ts';
 import type { Figure, Figures } from './figures.ts';
+import { measureFleet } from './fleet.ts';
+import { measureIngest } from './ingest.ts';
+import { measureQueries } from './queries.ts';
+import { measureRollout } from './rollout.ts';
 
 interface Benchmark {
   /** Per core: it runs pinned to one where the system can do that. */
@@ -13,7 +18,12 @@ interface Benchmark {
 /** Add yours here; each runs in a process of its own, one after the other. */
 const benchmarks: Record<string, Benchmark> = {
   ca: { oneCore: true, measure: measureCa },
+  console: { oneCore: false, measure: measureConsole },
   emqx: { oneCore: false, measure: measureEmqx },
+  ingest: { oneCore: false, measure: measureIngest },
+  rollout: { oneCore: false, measure: measureRollout },
+  queries: { oneCore: false, measure: measureQueries },
+  fleet: { oneCore: false, measure: measureFleet },
 };
 
 const help = `npm run bench [-- --json] [NAME …]      figures as ratios against a baseline measured in the same run
@@ -65,6 +75,7 @@ function measureApart(name: string): Figures {
   const output = execFileSync(pinned[0]!, pinned.slice(1), {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
   });
   return JSON.parse(output) as Figures;
 }

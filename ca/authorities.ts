@@ -100,7 +100,8 @@ export function openSigning(
   return toAuthority(certificate, localSigner(openPrivateKey(key, passphrase)));
 }
 
-function toAuthority(certificate: string, signer: Signer): SigningAuthority {
+/** @throws CaError hierarchy_damaged when the signer's key is not the certificate's */
+export function toAuthority(certificate: string, signer: Signer): SigningAuthority {
   const read = readCertificate(certificate);
   const spki = read.publicKey.export({ type: 'spki', format: 'der' });
   if (!spki.equals(signer.publicKey))

@@ -2,6 +2,7 @@ import { CaError, type RevokingAuthority } from './client.ts';
 import { createCrlPublisher } from './crl.ts';
 import { openHierarchy } from './hierarchy.ts';
 import { createIssuer } from './issue.ts';
+import type { KmsSettings } from './kms-signer.ts';
 import { type Lifetimes, validateProfiles } from './profiles.ts';
 import { rotate } from './rotation.ts';
 import type { Signer } from './signer.ts';
@@ -20,6 +21,8 @@ export interface AuthorityOptions {
   crlUrl?: string;
   /** Puts something in front of each issuing CA's key: a meter, a limit, or a KMS that holds the same key. */
   wrapSigner?: (signer: Signer) => Signer;
+  /** The key of an issuing CA that is made here is this KMS key. */
+  kms?: KmsSettings;
   /** Milliseconds since 1970; for tests. */
   now?: () => number;
 }
@@ -53,6 +56,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<LocalAut
     ...(passphrase === undefined ? {} : { passphrase }),
     ...(name ? { name } : {}),
     ...(wrapSigner ? { wrapSigner } : {}),
+    ...(options.kms ? { kms: options.kms } : {}),
   };
   const hierarchy = await openHierarchy(place);
   const store = await openStore(dir);
@@ -90,8 +94,9 @@ export async function openAuthority(options: AuthorityOptions): Promise<LocalAut
         revokedAt,
         notAfter: record.notAfter,
       });
-      if (!fresh) throw new CaError('already_revoked', `${serial} has been revoked already`);
+      // Also for one that is known: whoever revoked it may have been killed before the CRL was made.
       await publisher.publish();
+      if (!fresh) throw new CaError('already_revoked', `${serial} has been revoked already`);
       return { serial, revokedAt };
     },
   };

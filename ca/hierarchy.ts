@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -9,11 +8,13 @@ import {
   type SealedPair,
   type SigningAuthority,
   signIssuing,
+  toAuthority,
 } from './authorities.ts';
 import { CaError } from './client.ts';
 import { isThere, placeDirectory, readIfThere, readText } from './hierarchy-files.ts';
-import { sealPrivateKey } from './private-keys.ts';
-import { localSigner, type Signer } from './signer.ts';
+import { makeIssuingKey, openIssuingKey } from './issuing-keys.ts';
+import type { KmsSettings } from './kms-signer.ts';
+import type { Signer } from './signer.ts';
 
 /** An issuing CA of ours: it signs leaves while it is the newest, and the CRL of its own leaves as long as it lives. */
 export interface Issuer extends SigningAuthority {
@@ -41,6 +42,8 @@ export interface HierarchyOptions {
   name?: string;
   /** Puts something in front of each issuing CA's key: a meter, a limit, or a KMS that holds the same key. */
   wrapSigner?: (signer: Signer) => Signer;
+  /** Keys of issuing CAs that are made from now on are this KMS key; those that are in one are always opened there. */
+  kms?: KmsSettings;
   now: () => number;
 }
 
@@ -117,6 +120,10 @@ export function issuingName(name: string, number: number, now: number): string {
   return `${name} Issuing CA ${year}${number === 1 ? '' : ` G${number}`}`;
 }
 
+export function issuerHome(dir: string, number: number): string {
+  return join(dir, ...(number === 1 ? ['hierarchy'] : ['issuers', String(number)]));
+}
+
 /** Numbers of the issuing CAs that are there. */
 export async function listIssuers(dir: string): Promise<number[]> {
   const later = await readdir(join(dir, 'issuers')).catch((error: NodeJS.ErrnoException) => {
@@ -127,9 +134,10 @@ export async function listIssuers(dir: string): Promise<number[]> {
   return [...first, ...later.filter((name) => /^\d{1,6}$/.test(name)).map(Number)].sort((a, b) => a - b);
 }
 
-async function createHierarchy({ dir, passphrase, name = 'Flota', now }: HierarchyOptions): Promise<void> {
+async function createHierarchy(options: HierarchyOptions): Promise<void> {
+  const { dir, passphrase, name = 'Flota', now } = options;
   const root = await makeRoot(name, passphrase, now());
-  const issuing = await makeIssuing(root.authority, issuingName(name, 1, now()), passphrase, now());
+  const issuing = await makeIssuing(root.authority, issuingName(name, 1, now()), options);
   // False: another process was quicker, and its hierarchy is the one.
   await placeDirectory(join(dir, 'hierarchy'), {
     'root.pem': root.certificate,
@@ -142,21 +150,19 @@ async function createHierarchy({ dir, passphrase, name = 'Flota', now }: Hierarc
 async function makeIssuing(
   root: SigningAuthority,
   commonName: string,
-  passphrase: string | undefined,
-  now: number,
+  options: HierarchyOptions,
 ): Promise<SealedPair> {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const { publicKey } = localSigner(privateKey);
-  const certificate = await signIssuing(root, { serial: randomSerial(), commonName, publicKey }, now);
-  return { certificate, key: await sealPrivateKey(privateKey, passphrase) };
+  const { signer, kept } = await makeIssuingKey(options);
+  const wanted = { serial: randomSerial(), commonName, publicKey: signer.publicKey };
+  return { certificate: await signIssuing(root, wanted, options.now()), key: kept };
 }
 
 async function openIssuer(options: HierarchyOptions, root: string, number: number): Promise<Issuer> {
-  const home = join(options.dir, ...(number === 1 ? ['hierarchy'] : ['issuers', String(number)]));
+  const home = issuerHome(options.dir, number);
   const [certificate, key] = await Promise.all(
     ['issuing.pem', 'issuing.key'].map((file) => readText(join(home, file))),
   );
-  const authority = openSigning(certificate ?? '', key ?? '', options.passphrase);
+  const authority = toAuthority(certificate ?? '', await openIssuingKey(key ?? '', options.passphrase));
   if (!readCertificate(authority.certificate).verify(readCertificate(root).publicKey))
     throw new CaError('hierarchy_damaged', `root.pem did not sign the issuing CA ${number}`);
   const signer = options.wrapSigner?.(authority.signer) ?? authority.signer;

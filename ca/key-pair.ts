@@ -6,6 +6,7 @@ import type { CertificateAuthority, IssuedCertificate, ProfileName } from './cli
 import { subjectAltName } from './extensions.ts';
 import { oids } from './oids.ts';
 import { encodePem } from './pem.ts';
+import type { Signer } from './signer.ts';
 import { parseSubjectName } from './subject-names.ts';
 
 export interface KeyPairRequest {
@@ -35,12 +36,25 @@ export function makeRequest(
   commonName: string,
   names: readonly string[] = [],
 ): string {
+  const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+  const tbs = prepareRequest(new Uint8Array(spki), commonName, names);
+  return finishRequest(tbs, new Uint8Array(sign('sha256', new Uint8Array(tbs.toBER(false)), privateKey)));
+}
+
+/** The same for a key that only a signer holds. */
+export async function makeRequestBy(signer: Signer, commonName: string): Promise<string> {
+  const tbs = prepareRequest(signer.publicKey, commonName, []);
+  return finishRequest(tbs, new Uint8Array(await signer.sign(new Uint8Array(tbs.toBER(false)))));
+}
+
+function prepareRequest(
+  spki: Uint8Array<ArrayBuffer>,
+  commonName: string,
+  names: readonly string[],
+): asn1.Sequence {
   const request = new pkijs.CertificationRequest();
   request.subject = distinguishedName({ commonName });
-  const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
-  request.subjectPublicKeyInfo = new pkijs.PublicKeyInfo({
-    schema: asn1.fromBER(new Uint8Array(spki)).result,
-  });
+  request.subjectPublicKeyInfo = new pkijs.PublicKeyInfo({ schema: asn1.fromBER(spki).result });
   // RFC 2986 §4.1: the attributes are there even when there are none.
   request.attributes = [];
   if (names.length > 0) {
@@ -50,14 +64,12 @@ export function makeRequest(
     );
   }
   request.signatureAlgorithm = ecdsaWithSha256();
-  const tbs = (request as unknown as { encodeTBS(): asn1.Sequence }).encodeTBS();
-  const signature = sign('sha256', new Uint8Array(tbs.toBER(false)), privateKey);
+  return (request as unknown as { encodeTBS(): asn1.Sequence }).encodeTBS();
+}
+
+function finishRequest(tbs: asn1.Sequence, signature: Uint8Array<ArrayBuffer>): string {
   const signed = new asn1.Sequence({
-    value: [
-      tbs,
-      ecdsaWithSha256().toSchema(),
-      new asn1.BitString({ valueHex: new Uint8Array(signature), unusedBits: 0 }),
-    ],
+    value: [tbs, ecdsaWithSha256().toSchema(), new asn1.BitString({ valueHex: signature, unusedBits: 0 })],
   });
   return encodePem('CERTIFICATE REQUEST', new Uint8Array(signed.toBER(false)));
 }

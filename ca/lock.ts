@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { link, mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CaError } from './client.ts';
@@ -20,7 +20,9 @@ export async function withLock<T>(dir: string, run: () => Promise<T>): Promise<T
   const next = previous
     .catch(() => undefined)
     .then(async () => {
-      const release = await acquire(dir);
+      const release = await acquire(dir, waitMs).catch((error: unknown) => {
+        throw error instanceof LockHeld ? new CaError('directory_busy', error.message) : error;
+      });
       try {
         return await run();
       } finally {
@@ -35,20 +37,31 @@ export async function withLock<T>(dir: string, run: () => Promise<T>): Promise<T
   }
 }
 
-async function acquire(dir: string): Promise<() => Promise<void>> {
+/** By a process that lives. */
+export class LockHeld extends Error {
+  readonly pid: number;
+  constructor(dir: string, pid: number) {
+    super(`${dir} is being changed by another process (${pid})`);
+    this.name = 'LockHeld';
+    this.pid = pid;
+  }
+}
+
+/** Resolves with the way to release it. Throws LockHeld when it is not free within that time; one whose process is gone is taken over. */
+export async function acquire(dir: string, withinMs: number): Promise<() => Promise<void>> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const path = join(dir, 'lock');
   const own = join(dir, `lock.${process.pid}.${randomBytes(6).toString('hex')}`);
   await writeFile(own, JSON.stringify({ pid: process.pid, startedAt: startOf(process.pid) }), {
     mode: 0o600,
   });
-  const end = Date.now() + waitMs;
+  const end = Date.now() + withinMs;
   try {
     for (;;) {
       try {
         // Written before it has its name: nobody ever reads half a lock.
         await link(own, path);
-        return () => unlink(path);
+        return () => rm(path, { force: true });
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       }
@@ -56,8 +69,7 @@ async function acquire(dir: string): Promise<() => Promise<void>> {
       if (holder === undefined) continue;
       const { pid, startedAt } = JSON.parse(holder) as { pid: number; startedAt: string | null };
       if (!isAlive(pid, startedAt)) await takeAway(path, holder);
-      else if (Date.now() > end)
-        throw new CaError('directory_busy', `${dir} is being changed by another process (${pid})`);
+      else if (Date.now() >= end) throw new LockHeld(dir, pid);
       else await delay(pollMs);
     }
   } finally {

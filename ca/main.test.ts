@@ -101,11 +101,13 @@ describe('npm run ca', () => {
     const attempts = await Promise.all([
       run('cli.ts', ['issue', '--name', 'x']),
       run('cli.ts', ['unknown']),
+      run('cli.ts', ['revoke', 'ABCD'], { CA_DIR: join(work.dir, 'mistyped') }),
       run('main.ts', [], { CA_PORT: 'x', CA_CRL_URL: 'https://x', CA_PASSPHRASE_FILE: '/nowhere' }),
     ]);
-    expect(attempts.map((attempt) => attempt.status)).toEqual([1, 1, 1]);
+    expect(attempts.map((attempt) => attempt.status)).toEqual([1, 1, 1, 1]);
     expect(attempts.every((attempt) => /^ca: .+\n$/.test(attempt.output))).toBe(true);
-    expect(attempts[2]?.output).toMatch(
+    expect(attempts[2]?.output).toMatch(/there is no authority in .*mistyped/);
+    expect(attempts[3]?.output).toMatch(
       /CA_PORT.*CA_PASSPHRASE_FILE.*CA_CRL_URL|CA_PASSPHRASE_FILE.*CA_CRL_URL/,
     );
   });

@@ -36,11 +36,21 @@ export function readDeviceList(path: string, needs: { hardware: boolean }): Plan
   return devices;
 }
 
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new CaError('request_invalid', `${path} cannot be read (${code})`, { cause });
+  }
+}
+
 function collect(path: string, needs: { hardware: boolean }, problems: string[]): PlannedDevice[] {
   const devices: PlannedDevice[] = [];
   const lines = new Map<string, number>();
+  const text = read(path);
   try {
-    const [header, ...rows] = parseCsv(readFileSync(path, 'utf8'));
+    const [header, ...rows] = parseCsv(text);
     const names = header?.fields.map((name) => name.trim().toLowerCase()) ?? [];
     problems.push(...judgeHeader(names));
     if (problems.length > 0) return [];

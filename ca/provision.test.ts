@@ -21,6 +21,8 @@ let server: Server;
 let url: string;
 /** What was registered, in the order in which it came. */
 const registered: { id: string; hardware: string; name: string; region?: string; division?: string }[] = [];
+/** Their certificates. */
+const certificates = new Set<string>();
 const places: Record<string, { id: string; name: string }[]> = { regions: [], divisions: [] };
 let refuseNext = 0;
 
@@ -38,6 +40,10 @@ function answerAs(
     if (!body) return [200, places[kind]];
     places[kind]?.push({ id: `${kind}-${body.name}`, name: body.name });
     return [201, places[kind]?.at(-1)];
+  }
+  if (path === '/api/certificates') {
+    certificates.add((body as { certificate?: string })?.certificate ?? '');
+    return [201, {}];
   }
   if (registered.some(({ id }) => id === body?.id)) return [409, { code: 'device_exists' }];
   if (body?.hardware === 'unwanted') return [422, { code: 'unknown_reference', detail: 'no such hardware' }];
@@ -105,6 +111,9 @@ describe('provisioning from a CSV file', () => {
     ]);
     expect(output).toMatch(/^3 of 3 devices/m);
     expect(places.regions).toHaveLength(1);
+    const written = await readFile(join(work.dir, 'some/dev-a/cert.pem'), 'utf8');
+    expect([...certificates].some((text) => written.startsWith(text))).toBe(true);
+    expect(certificates.size).toBe(3);
     expect(registered).toEqual(
       expect.arrayContaining([
         {
@@ -198,6 +207,9 @@ describe('provisioning from a CSV file', () => {
     await work.file('open.csv', ['id,hardware,csr', 'a,esp32,missing.csr', rows[4]].join('\n'));
     const open = await start(['--csv', 'open.csv', '--out', 'bad']).ended;
     expect(open.output).toMatch(/line 3: a quote is opened/);
+    expect((await start(['--csv', 'none.csv', '--out', 'bad']).ended).output).toMatch(
+      /^ca: none\.csv cannot be read \(ENOENT\)$/m,
+    );
     await work.file('head.csv', 'name,colour\nx,red');
     expect((await start(['--csv', 'head.csv', '--out', 'bad']).ended).output).toMatch(
       /column "id".*\n.*"colour"/,

@@ -33,9 +33,9 @@ export interface ProvisionResult {
 const concurrency = 16;
 
 /**
- * Each device in four steps: key and request are written, the certificate is issued, the device is registered, and cert.pem is
+ * Each device in four steps: key and request are written, the certificate is issued, both are registered, and cert.pem is
  * written last. So whatever ends the run, the next one leaves what has its cert.pem alone, and repeats the rest with the same
- * request: the same certificate, and a registration that is there already.
+ * request: the same certificate, and registrations that are there already.
  */
 export async function provision(options: ProvisionOptions): Promise<ProvisionResult> {
   const { authority, devices, out, registry, stop } = options;
@@ -69,7 +69,7 @@ export async function provision(options: ProvisionOptions): Promise<ProvisionRes
     await mkdir(home, { recursive: true });
     const csr = device.csr || (await keepRequest(home, device.id));
     const issued = await authority.issue({ csr, profile: 'device', commonName: device.id });
-    await registry?.register(device);
+    await registry?.register(device, issued.certificate);
     await replaceFile(join(home, 'cert.pem'), issued.certificate + issued.chain);
   }
 

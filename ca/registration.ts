@@ -4,8 +4,8 @@ import { CaError } from './client.ts';
 import type { PlannedDevice } from './provision-list.ts';
 
 export interface Registry {
-  /** Resolves also when the device has been there before. @throws CaError registration_failed */
-  register(device: PlannedDevice): Promise<void>;
+  /** The device, and its certificate (PEM). Resolves also when they have been there before. @throws CaError registration_failed */
+  register(device: PlannedDevice, certificate: string): Promise<void>;
 }
 
 const attempts = 6;
@@ -74,7 +74,7 @@ export function connectRegistry(url: string, token: string): Registry {
   }
 
   return {
-    async register({ id, hardware, name, region, division }) {
+    async register({ id, hardware, name, region, division }, certificate) {
       const [regionId, divisionId] = await Promise.all([
         placeId('regions', region),
         placeId('divisions', division),
@@ -82,6 +82,8 @@ export function connectRegistry(url: string, token: string): Registry {
       const places = { ...(regionId && { region: regionId }), ...(divisionId && { division: divisionId }) };
       const answer = await call('POST', '/api/devices', { id, hardware, name, ...places });
       if (answer.status !== 201 && codeOf(answer.body) !== 'device_exists') throw refused(answer);
+      const known = await call('POST', '/api/certificates', { certificate });
+      if (known.status !== 201) throw refused(known);
     },
   };
 }

@@ -2,37 +2,41 @@
  * A new issuing CA beside the old ones. Its key is made where it will be used; the root, wherever that is, sees only its request:
  * requestIssuing() online, signIssuingRequest() at the root, installIssuing() online again.
  */
-import { generateKeyPairSync } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openSigning, randomSerial, readCertificate, signIssuing } from './authorities.ts';
+import { randomSerial, readCertificate, signIssuing, toAuthority } from './authorities.ts';
 import { CaError } from './client.ts';
 import { readRequest } from './csr.ts';
 import { createFile } from './durable-files.ts';
-import { type HierarchyOptions, issuingName, listIssuers, openRoot } from './hierarchy.ts';
+import { type HierarchyOptions, issuerHome, issuingName, listIssuers, openRoot } from './hierarchy.ts';
 import { isThere, placeDirectory, readIfThere, readText } from './hierarchy-files.ts';
-import { makeRequest } from './key-pair.ts';
+import { makeIssuingKey, openIssuingKey } from './issuing-keys.ts';
+import { makeRequestBy } from './key-pair.ts';
 import { withLock } from './lock.ts';
-import { sealPrivateKey } from './private-keys.ts';
 
 /** Our signers are P-256 with SHA-256. */
 const issuingKeys = { curves: ['P-256' as const], rsaBits: null };
 
 /** The request (PEM) of the issuing CA that is to come; the same one until its certificate is installed. */
-export async function requestIssuing({
-  dir,
-  passphrase,
-  name = 'Flota',
-  now,
-}: HierarchyOptions): Promise<string> {
+export async function requestIssuing(options: HierarchyOptions): Promise<string> {
+  const { dir, name = 'Flota', now } = options;
   const home = join(dir, 'requested');
   const earlier = await readIfThere(join(home, 'issuing.csr'));
   if (earlier) return earlier;
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const number = ((await listIssuers(dir)).at(-1) ?? 0) + 1;
-  const csr = makeRequest(privateKey, issuingName(name, number, now()));
-  const key = await sealPrivateKey(privateKey, passphrase);
-  await placeDirectory(home, { 'issuing.key': key, 'issuing.csr': csr });
+  const { signer, kept } = await makeIssuingKey(options);
+  const numbers = await listIssuers(dir);
+  for (const number of numbers) {
+    const certificate = await readText(join(issuerHome(dir, number), 'issuing.pem'));
+    const spki = readCertificate(certificate).publicKey.export({ type: 'spki', format: 'der' });
+    // Certificates and CRLs are told apart by the issuer's key.
+    if (spki.equals(signer.publicKey))
+      throw new CaError(
+        'config_invalid',
+        `issuing CA ${number} has this key already: a new one needs its own`,
+      );
+  }
+  const csr = await makeRequestBy(signer, issuingName(name, (numbers.at(-1) ?? 0) + 1, now()));
+  await placeDirectory(home, { 'issuing.key': kept, 'issuing.csr': csr });
   return readText(join(home, 'issuing.csr'));
 }
 
@@ -69,7 +73,7 @@ export interface Installation extends HierarchyOptions {
  * @throws CaError issuing_mismatch | request_invalid | passphrase_wrong
  */
 export function installIssuing(options: Installation): Promise<{ number: number }> {
-  const { dir, passphrase, certificate, now } = options;
+  const { dir, certificate, now } = options;
   return withLock(dir, async () => {
     const key = await readIfThere(join(dir, 'requested', 'issuing.key'));
     if (key === undefined) throw new CaError('request_invalid', 'there is no request that this could answer');
@@ -85,7 +89,7 @@ export function installIssuing(options: Installation): Promise<{ number: number 
       throw new CaError('issuing_mismatch', 'this root is not the one that is known here');
     checkIssuing(certificate, root, now());
     try {
-      openSigning(certificate, key, passphrase);
+      toAuthority(certificate, await openIssuingKey(key, options.passphrase));
     } catch (error) {
       if (error instanceof CaError && error.code === 'hierarchy_damaged')
         throw new CaError('issuing_mismatch', 'the certificate is not for the key that was requested');

@@ -79,6 +79,19 @@ export function formatDate(language: string, at: string): string {
   return cached(Intl.DateTimeFormat, language, { dateStyle: 'medium' }).format(new Date(at));
 }
 
+/** A tick of a time axis: time of day, with the day where the axis is longer than one. */
+export function formatAxis(language: string, atMs: number, spanMs: number): string {
+  const day = { month: 'numeric', day: 'numeric' } as const;
+  const time = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
+  const options =
+    spanMs > 2 * 86_400_000 ? day : spanMs < 5 * 60_000 ? { ...time, second: '2-digit' as const } : time;
+  return cached<Intl.DateTimeFormatOptions | undefined, Intl.DateTimeFormat>(
+    Intl.DateTimeFormat,
+    language,
+    options,
+  ).format(atMs);
+}
+
 /** Time of day with seconds, for timelines. */
 export function formatTime(language: string, at: string): string {
   return cached(Intl.DateTimeFormat, language, { timeStyle: 'medium' }).format(new Date(at));

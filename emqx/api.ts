@@ -1,5 +1,5 @@
 /**
- * Client of EMQX's HTTP API (v5.8), and of the stand-in's part of it: publishing in bulk, who is connected, kicking.
+ * Client of EMQX's HTTP API (v5.8), and of the stand-in's part of it: publishing in bulk, who is connected, kicking, banning.
  * Connections are kept alive, what is transient is retried with jitter for a bounded time, and a broker that is down is left
  * alone for growing pauses.
  */
@@ -41,6 +41,10 @@ export interface EmqxApi {
   listClients(options?: { connected?: boolean }): Promise<BrokerClient[]>;
   /** Ends the connection and the session; false when there is no such client. */
   kick(clientId: string): Promise<boolean>;
+  /** Nobody comes in by this client id until it is lifted, and who is in goes. Also when it is banned already. */
+  ban(clientId: string, reason: string): Promise<void>;
+  /** Also when there is no ban. */
+  unban(clientId: string): Promise<void>;
   status(): Promise<{ version: string; running: boolean }>;
   close(): void;
 }
@@ -115,6 +119,15 @@ export function createEmqxApi(options: EmqxApiOptions): EmqxApi {
       if (answer.status === 404) return false;
       if (answer.status !== 204) throw refusal(answer);
       return true;
+    },
+    async ban(clientId, reason) {
+      const answer = await call('POST', '/banned', JSON.stringify({ as: 'clientid', who: clientId, reason }));
+      const { code } = (answer.body ?? {}) as { code?: string };
+      if (answer.status !== 200 && code !== 'ALREADY_EXISTS') throw refusal(answer);
+    },
+    async unban(clientId) {
+      const answer = await call('DELETE', `/banned/clientid/${encodeURIComponent(clientId)}`);
+      if (answer.status !== 204 && answer.status !== 404) throw refusal(answer);
     },
     async status() {
       const answer = await call('GET', '/status?format=json');

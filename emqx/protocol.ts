@@ -59,9 +59,29 @@ export const deviceErrorCodes = [
 export const deviceErrorSchema = z.object({ code: z.enum(deviceErrorCodes), message: shortText.optional() });
 export type DeviceError = z.infer<typeof deviceErrorSchema>;
 
-/** What a component runs now: the digest is over the image in the active slot, computed at boot. */
+/** The component that every device has: the program that speaks for it. Others are its children, such as an Arduino (`uno`). */
+export const mainComponent = 'main';
+
+/**
+ * What a component runs now: the digest is over the image in the active slot, computed at boot.
+ *
+ * A child is reported by its parent, which speaks for it on its own topics (the child has no connection and no certificate):
+ * - in each boot report (`status/health` with `seq` and `boot`), as an entry beside the main component's: `hardware` is the child's
+ *   own (`arduino-uno`; a firmware is deployed to a child only when it is the same), `sha256` is over the flash as the parent has read
+ *   it back, exactly as many bytes as the image that it last wrote, and `version` is the line that the child's program says after
+ *   its reset. A child that does not answer, or says no version, is left out of that report, and what was known of it stays; one that
+ *   is known to hold nothing that could run is reported with version `none`.
+ * - in `firmware/download/result` of an update whose manifest names the child's component: `running` is the child's entry, likewise
+ *   read back after flashing. `succeeded` counts only when its `component`, `sha256` and `version` are all the target's. A child that
+ *   was flashed and verified but does not say the version is reported as `rolled_back` or `failed`, with `self_test_failed`.
+ * Everything else (request, ack, progress, cancel) is as for the main component: the manifest's `component` says whose it is. A parent
+ * works on one update at a time and answers `busy` to another one's; it need not boot after an update of a child, and a boot
+ * meanwhile is reported with a `reason` other than `update`.
+ */
 export const runningSchema = z.object({
   component,
+  /** Of a child; the main component's is the device's own and may be left out. */
+  hardware: z.string().min(1).max(64).optional(),
   version: z.string().min(1).max(64),
   securityVersion: z.int().nonnegative(),
   sha256,

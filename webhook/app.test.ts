@@ -209,6 +209,7 @@ describe('devices and places', () => {
     expect(regions.find((r: Json) => r.id === north.id)).toEqual({
       id: north.id,
       name: north.name,
+      timeZone: 'UTC',
       devices: 1,
     });
   });

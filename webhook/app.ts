@@ -130,7 +130,6 @@ export type App = ReturnType<typeof createPublicApp>;
 export function createInternalApp(context: Context, ingest: Ingest) {
   const app = createRouter();
   prepare(app, context, 'internal');
-  app.use(limitBody(maxApiBodyBytes));
   app.get('/healthz', (c) => c.text('ok'));
   return app.route('/', eventRoutes(context, ingest)).route('/', metricsRoutes(context));
 }

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { ConfigError, environmentSchema, parseEnvironment, toConfig } from './config.ts';
 
@@ -48,8 +49,59 @@ test.each([
   ['CA_URL', 'http://ca'],
   ['WEBHOOK_TOKEN', 'short'],
   ['FLOTA_ADMIN_EMAIL', 'nobody'],
+  ['CDN_URL', 'http://cdn.example.org'],
+  ['CDN_URL', 'https://cdn.example.org/?x=1'],
+  ['CDN_URL', `https://cdn.example.org/${'x'.repeat(150)}`],
 ])('%s=%s is refused', (name, value) => {
   expect(problemsOf({ ...complete, [name]: value }).join()).toContain(name);
+});
+
+test('secrets may come in files, whose last line break is no part of them', () => {
+  const { EMQX_API_SECRET: _, DATABASE_URL: __, ...rest } = complete;
+  const env = { ...rest, EMQX_API_SECRET_FILE: 'secret', DATABASE_URL_FILE: 'url' };
+  const files: Record<string, string> = { secret: 's3cret\n', url: 'postgres://db/flota\r\n' };
+  const readFile = (path: string) => files[path] ?? '';
+  expect(parseEnvironment(environmentSchema, env, readFile)).toMatchObject({
+    EMQX_API_SECRET: 's3cret',
+    DATABASE_URL: 'postgres://db/flota',
+  });
+  const problems = (more: Record<string, string>): string => {
+    try {
+      parseEnvironment(environmentSchema, { ...env, ...more }, readFile);
+      return '';
+    } catch (error) {
+      return (error as ConfigError).message;
+    }
+  };
+  expect(problems({ EMQX_API_SECRET: 'x' })).toContain('EMQX_API_SECRET and EMQX_API_SECRET_FILE: give one');
+  expect(problems({ WEBHOOK_TOKEN: '', WEBHOOK_TOKEN_FILE: 'empty' })).toContain('WEBHOOK_TOKEN_FILE');
+});
+
+test('a certificate, key or key set may stand in its variable itself', () => {
+  const pem = '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n';
+  const keys = '{"keys":[{"kty":"EC","kid":"b"}]}';
+  const config = configure({ ...complete, CA_ROOT: pem, FIRMWARE_KEYS: keys });
+  expect(config.ca.ca).toBe(pem);
+  expect(config.trustedKeys.keys[0]!.kid).toBe('b');
+});
+
+test('a CDN is used whole or not at all, with a key that CloudFront takes', () => {
+  const rsa = (modulusLength: number) =>
+    generateKeyPairSync('rsa', { modulusLength }).privateKey.export({
+      type: 'pkcs8',
+      format: 'pem',
+    }) as string;
+  const cdn = { CDN_URL: 'https://d1.cloudfront.net', CDN_KEY_PAIR_ID: 'K1', CDN_PRIVATE_KEY: rsa(2048) };
+  expect(configure(complete).store.cdn).toBeUndefined();
+  expect(configure({ ...complete, ...cdn }).store.cdn).toMatchObject({ keyPairId: 'K1' });
+  expect(problemsOf({ ...complete, CDN_URL: cdn.CDN_URL })).toEqual([
+    'CDN_KEY_PAIR_ID: is needed with CDN_URL',
+    'CDN_PRIVATE_KEY: is needed with CDN_URL',
+  ]);
+  for (const key of [rsa(1024), 'no key'])
+    expect(problemsOf({ ...complete, ...cdn, CDN_PRIVATE_KEY: key })).toEqual([
+      expect.stringMatching(/^CDN_PRIVATE_KEY: must be/),
+    ]);
 });
 
 test('what does not go together is refused', () => {

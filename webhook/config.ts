@@ -1,7 +1,8 @@
 /** The webhook's configuration: the environment is read here, once, and every problem is listed before anything starts. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { defaultRetention } from './retention/retention.ts';
+import { type CdnSettings, checkCdnKey } from './firmware/cdn.ts';
+import { defaultRetention, type Retention } from './retention/retention.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const url = z.url({ protocol: /^https?$/ });
@@ -23,6 +24,14 @@ export const environmentSchema = z.object({
   S3_PUBLIC_URL: url.optional(),
   S3_DEVICE_URL: z.url({ protocol: /^https$/ }).optional(),
   AWS_REGION: z.string().default('us-east-1'),
+  // With the longest names of a firmware, a signed address still fits into what devices keep room for.
+  CDN_URL: z
+    .url({ protocol: /^https$/ })
+    .max(150)
+    .regex(/^[^?#]+$/, 'must have no query')
+    .optional(),
+  CDN_KEY_PAIR_ID: text.optional(),
+  CDN_PRIVATE_KEY: text.optional(),
   EMQX_API_URL: url.optional(),
   EMQX_API_KEY: text.optional(),
   EMQX_API_SECRET: text.optional(),
@@ -53,15 +62,71 @@ export class ConfigError extends Error {
   }
 }
 
+/** What may come in a file instead: `NAME_FILE` is its path. */
+const secretNames = [
+  'DATABASE_URL',
+  'EMQX_API_KEY',
+  'EMQX_API_SECRET',
+  'WEBHOOK_TOKEN',
+  'FLOTA_API_TOKEN',
+  'FLOTA_ADMIN_PASSWORD',
+] as const;
+
 /** Validates variables against a schema; an empty variable counts as not set. Shared with `npm start`, which has a few more. */
 export function parseEnvironment<S extends z.ZodType>(
   schema: S,
   env: Record<string, string | undefined>,
+  readFile = readText,
 ): z.infer<S> {
+  const problems: string[] = [];
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  for (const name of secretNames) {
+    const path = set[`${name}_FILE`];
+    if (path === undefined) continue;
+    if (set[name] !== undefined) problems.push(`${name} and ${name}_FILE: give one of them`);
+    try {
+      // Editors and `echo` end a file with a line break that is no part of the secret.
+      set[name] = readFile(path).replace(/\r?\n$/, '') || undefined;
+    } catch (error) {
+      problems.push(`${name}_FILE: ${(error as Error).message}`);
+    }
+    if (set[name] === undefined) problems.push(`${name}_FILE: holds no secret`);
+  }
   const parsed = schema.safeParse(set);
-  if (parsed.success) return parsed.data;
-  throw new ConfigError(parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`));
+  if (parsed.success && problems.length === 0) return parsed.data;
+  const found = parsed.success ? [] : parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`);
+  throw new ConfigError([...problems, ...found]);
+}
+
+function readText(path: string): string {
+  return readFileSync(path, 'utf8');
+}
+
+/** What a variable names by its path, or holds itself where a container gets secrets as variables (PEM or JSON). */
+export function readNamed(value: string, readFile: (path: string) => string): string {
+  return /^\s*(-----BEGIN |\{)/.test(value) ? value : readFile(value);
+}
+
+/** Undefined without a CDN_URL. */
+export function readCdn(
+  env: Environment,
+  readFile: (path: string) => string,
+  problems: string[],
+): CdnSettings | undefined {
+  const { CDN_URL: url, CDN_KEY_PAIR_ID: keyPairId, CDN_PRIVATE_KEY: key } = env;
+  if (!url) return undefined;
+  if (!keyPairId) problems.push('CDN_KEY_PAIR_ID: is needed with CDN_URL');
+  if (!key) problems.push('CDN_PRIVATE_KEY: is needed with CDN_URL');
+  if (!keyPairId || !key) return undefined;
+  try {
+    const privateKey = readNamed(key, readFile);
+    const problem = checkCdnKey(privateKey);
+    if (problem) problems.push(`CDN_PRIVATE_KEY: ${problem}`);
+    return { url, keyPairId, privateKey };
+  } catch (error) {
+    problems.push(`CDN_PRIVATE_KEY: ${(error as Error).message}`);
+    return undefined;
+  }
 }
 
 export type Config = ReturnType<typeof toConfig>;
@@ -84,7 +149,7 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
     const path = need(name);
     if (path === undefined) return '';
     try {
-      return readFile(path);
+      return readNamed(path, readFile);
     } catch (error) {
       problems.push(`${name}: ${(error as Error).message}`);
       return '';
@@ -103,6 +168,7 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
       deviceUrl: env.S3_DEVICE_URL,
       bucket: need('S3_BUCKET'),
       region: env.AWS_REGION,
+      cdn: readCdn(env, readFile, problems),
     },
     dashboardUrl: toDashboardUrl(env),
     emqx: { url: need('EMQX_API_URL'), key: need('EMQX_API_KEY'), secret: need('EMQX_API_SECRET') },
@@ -118,12 +184,7 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
       env.FLOTA_ADMIN_EMAIL && env.FLOTA_ADMIN_PASSWORD
         ? { email: env.FLOTA_ADMIN_EMAIL, password: env.FLOTA_ADMIN_PASSWORD }
         : null,
-    retention: {
-      telemetry: env.TELEMETRY_DAYS,
-      logs: env.LOG_DAYS,
-      targetEvents: env.EVENT_DAYS,
-      deadLetters: env.DEAD_LETTER_DAYS,
-    },
+    retention: toRetention(env),
     trustedKeys: parseKeys(file('FIRMWARE_KEYS'), problems),
   };
   if (Boolean(env.FLOTA_ADMIN_EMAIL) !== Boolean(env.FLOTA_ADMIN_PASSWORD)) {
@@ -132,6 +193,16 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
   if (env.PORT !== 0 && env.PORT === env.INTERNAL_PORT) problems.push('PORT and INTERNAL_PORT: must differ');
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+}
+
+/** Shared with `npm start`. */
+export function toRetention(env: Environment): Retention {
+  return {
+    telemetry: env.TELEMETRY_DAYS,
+    logs: env.LOG_DAYS,
+    targetEvents: env.EVENT_DAYS,
+    deadLetters: env.DEAD_LETTER_DAYS,
+  };
 }
 
 const keySet = z.object({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })).min(1) });
@@ -180,9 +251,9 @@ function readMadeToken(dataDir: string, readFile: (path: string) => string): str
 
 /** This and the next are the only readers of `process.env` in the webhook. */
 export function readConfig(): Config {
-  return toConfig(parseEnvironment(environmentSchema, process.env), (path) => readFileSync(path, 'utf8'));
+  return toConfig(parseEnvironment(environmentSchema, process.env), readText);
 }
 
 export function readAuditConfig(): AuditConfig {
-  return toAuditConfig(parseEnvironment(auditSchema, process.env), (path) => readFileSync(path, 'utf8'));
+  return toAuditConfig(parseEnvironment(auditSchema, process.env), readText);
 }

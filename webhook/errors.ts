@@ -37,6 +37,7 @@ export const statusByCode = {
   csr_name_refused: 422,
   csr_extension_refused: 422,
   csr_key_mismatch: 422,
+  certificate_refused: 422,
   no_known_key: 422,
   too_many_attempts: 429,
   not_replayable: 422,

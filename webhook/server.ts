@@ -6,12 +6,13 @@ import { createInternalApp, createPublicApp } from './app.ts';
 import { ensureAdmin } from './auth/auth.ts';
 import type { Context } from './context.ts';
 import { type Pauses, startDispatcher } from './deployments/dispatch.ts';
-import { noticeReturn, type Reconciler, type ReconcileTimes, startReconciler } from './devices/reconcile.ts';
+import { noticeReturn, type ReconcileTimes, startReconciler } from './devices/reconcile.ts';
 import { createIngest } from './events/ingest.ts';
 import { openLive } from './live/live.ts';
+import type { Loop } from './loop.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { observeBroker, observeGroup, observeIngest } from './metrics/observed.ts';
-import { defaultRetention, type Retention, type Sweeper, startSweeper } from './retention/retention.ts';
+import { defaultRetention, type Retention, startSweeper } from './retention/retention.ts';
 
 export type WebhookParts = Omit<Context, 'db' | 'live' | 'metrics' | 'wake' | 'closing' | 'publicUrl'> & {
   /** Default: where this copy itself listens. */
@@ -53,9 +54,9 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
     publicUrl: parts.publicUrl ?? `http://localhost:${options.port}`,
     wake: () => dispatcher?.wake(),
   };
-  let dispatcher: ReturnType<typeof startDispatcher> | null = null;
-  let reconciler: Reconciler | null = null;
-  let sweeper: Sweeper | null = null;
+  let dispatcher: Loop | null = null;
+  let reconciler: Loop | null = null;
+  let sweeper: Loop | null = null;
   const ingest = observeIngest(
     createIngest(() => context, observeGroup(metrics)),
     metrics,

@@ -98,6 +98,9 @@ export interface RecordingBroker extends EmqxApi {
   to(device: string, topic?: string): Sent[];
   /** In order; throw for a broker that is away. */
   kicked: string[];
+  /** By client id; what was lifted is not in it. */
+  banned: Map<string, string>;
+  onBan: () => void;
   onKick: (device: string) => void;
 }
 
@@ -120,6 +123,16 @@ export function createRecordingBroker(): RecordingBroker {
     listClients: async () => [],
     kicked: [],
     onKick: () => {},
+    banned: new Map(),
+    onBan: () => {},
+    async ban(device, reason) {
+      broker.onBan();
+      broker.banned.set(device, reason);
+    },
+    async unban(device) {
+      broker.onBan();
+      broker.banned.delete(device);
+    },
     async kick(device) {
       broker.onKick(device);
       broker.kicked.push(device);

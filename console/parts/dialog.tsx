@@ -19,7 +19,7 @@ export function Dialog(props: {
         dialog = element;
         queueMicrotask(() => dialog.showModal());
       }}
-      classList={{ wide: props.wide }}
+      classList={{ broad: props.wide }}
       aria-labelledby={titleId}
       onCancel={(event) => props.held && event.preventDefault()}
       onClose={() => props.onClose()}

@@ -14,7 +14,7 @@ export function SortHead(props: {
     <th
       scope="col"
       class={props.column.class}
-      style={props.column.width ? { width: props.column.width } : {}}
+      style={props.column.width ? { '--width': props.column.width } : {}}
       aria-sort={by() ? (direction() ?? 'none') : undefined}
     >
       <Show when={by()} fallback={props.column.head}>

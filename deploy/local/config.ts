@@ -3,8 +3,18 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { ConfigError, environmentSchema, parseEnvironment, toDashboardUrl } from '#webhook/config.ts';
+import {
+  ConfigError,
+  environmentSchema,
+  parseEnvironment,
+  readCdn,
+  readNamed,
+  toDashboardUrl,
+  toRetention,
+} from '#webhook/config.ts';
+import type { CdnSettings } from '#webhook/firmware/cdn.ts';
 import type { ObjectStoreSettings } from '#webhook/firmware/objects.ts';
+import type { Retention } from '#webhook/retention/retention.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 
@@ -22,6 +32,8 @@ export const help = `Usage: npm start -- [options]
 Starts all of Flota on this machine, with virtual devices, and deploys a demo firmware to them.
 
   --devices N   how many virtual devices (default 10, at most 500)
+  --host-devices N  and how many that run the agent in C (default 0, at most 20; needs clang-19, libmosquitto-dev,
+                libcurl4-openssl-dev, libssl-dev and libjsmn-dev to build it)
   --no-demo     start the system and the devices, deploy nothing
   --exit        stop after the demo deployment: status 0 when every device succeeded, else 1
   --help        this text
@@ -33,6 +45,8 @@ Environment: FLOTA_DATA (.flota) PORT (8080) INTERNAL_PORT (8081) MQTT_PORT (888
 export interface LocalConfig {
   dataDir: string;
   devices: number;
+  /** Processes of the agent in C. */
+  hostDevices: number;
   demo: boolean;
   exit: boolean;
   host: string;
@@ -45,14 +59,20 @@ export interface LocalConfig {
     s3Tls: number;
   };
   publicUrl: string | null;
+  /** How many proxies of ours stand in front. */
+  proxies: number;
+  retention: Retention;
   databaseUrl: string | null;
   adminEmail: string;
   adminPassword: string | null;
   apiToken: string | null;
   /** How long device certificates live; null: the CA's default. Tests make it short. */
   deviceCertificateSeconds: number | null;
+  /** How often the broker stand-in fetches the CRL again. */
+  crlRefreshMs: number;
   /** The real things that replace a local part, each on its own; null: the part is started here. */
   s3: ObjectStoreSettings | null;
+  cdn: CdnSettings | null;
   emqx: { url: string; key: string; secret: string; mqttUrl: string } | null;
   ca: { url: string; cert: string; key: string; ca: string } | null;
   /** Of a real EMQX. */
@@ -81,6 +101,13 @@ export function toLocalConfig(
     .max(500)
     .safeParse(options?.devices ?? '10');
   if (!devices.success) problems.push('--devices: must be a whole number from 1 to 500');
+  const hostDevices = z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(20)
+    .safeParse(options?.['host-devices'] ?? '0');
+  if (!hostDevices.success) problems.push('--host-devices: must be a whole number from 0 to 20');
   if (options?.exit && options['no-demo']) problems.push('--exit: goes with the demo, so not with --no-demo');
   if (env) problems.push(...findPortClashes(env));
   const real = env && readRealParts(env, problems);
@@ -89,6 +116,7 @@ export function toLocalConfig(
     ...real,
     dataDir: resolve(env.FLOTA_DATA),
     devices: devices.data!,
+    hostDevices: hostDevices.data!,
     demo: !options?.['no-demo'],
     exit: options?.exit ?? false,
     host: env.HOST,
@@ -101,12 +129,15 @@ export function toLocalConfig(
       s3Tls: env.S3_TLS_PORT,
     },
     publicUrl: env.PUBLIC_URL ?? null,
+    proxies: env.TRUSTED_PROXIES,
+    retention: toRetention(env),
     databaseUrl: env.DATABASE_URL ?? null,
     adminEmail: env.FLOTA_ADMIN_EMAIL ?? 'admin@flota.local',
     adminPassword: env.FLOTA_ADMIN_PASSWORD ?? null,
     apiToken: env.FLOTA_API_TOKEN ?? null,
     deviceCertificateSeconds: null,
     dashboardUrl: toDashboardUrl(env),
+    crlRefreshMs: 10_000,
   };
 }
 
@@ -116,6 +147,7 @@ function readOptions(args: string[], problems: string[]) {
       args,
       options: {
         devices: { type: 'string' },
+        'host-devices': { type: 'string' },
         'no-demo': { type: 'boolean' },
         exit: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
@@ -130,7 +162,7 @@ function readOptions(args: string[], problems: string[]) {
 function readRealParts(
   env: z.infer<typeof localSchema>,
   problems: string[],
-): Pick<LocalConfig, 's3' | 'emqx' | 'ca'> {
+): Pick<LocalConfig, 's3' | 'cdn' | 'emqx' | 'ca'> {
   const need = (name: keyof typeof env, because: string): string => {
     if (env[name] === undefined) problems.push(`${name}: is needed with ${because}`);
     return String(env[name] ?? '');
@@ -138,7 +170,7 @@ function readRealParts(
   const file = (name: 'CA_CLIENT_CERT' | 'CA_CLIENT_KEY' | 'CA_ROOT'): string => {
     const path = need(name, 'CA_URL');
     try {
-      return path && readFileSync(path, 'utf8');
+      return path && readNamed(path, readText);
     } catch (error) {
       problems.push(`${name}: ${(error as Error).message}`);
       return '';
@@ -154,6 +186,7 @@ function readRealParts(
           region: env.AWS_REGION,
         }
       : null,
+    cdn: readCdn(env, readText, problems) ?? null,
     emqx: env.EMQX_API_URL
       ? {
           url: env.EMQX_API_URL,
@@ -166,6 +199,10 @@ function readRealParts(
       ? { url: env.CA_URL, cert: file('CA_CLIENT_CERT'), key: file('CA_CLIENT_KEY'), ca: file('CA_ROOT') }
       : null,
   };
+}
+
+function readText(path: string): string {
+  return readFileSync(path, 'utf8');
 }
 
 function findPortClashes(env: z.infer<typeof localSchema>): string[] {

@@ -5,13 +5,13 @@ import type { VirtualDevice } from '#firmware/virtual/device.ts';
 import { startDevice } from '#firmware/virtual/device.ts';
 import { enroll } from '#firmware/virtual/identity.ts';
 import type { DeviceOptions } from '#firmware/virtual/options.ts';
-import { ThrottledNetwork } from '#firmware/virtual/throttle.ts';
+import { ShapedNetwork } from '#firmware/virtual/shaping.ts';
 import { type Rest, RestError, unwrap } from './rest.ts';
 import type { Stack } from './stack.ts';
 
 export const hardware = 'esp32-s3';
-const regionNames = ['Busan', 'Seoul'];
-const divisionNames = ['Logistics', 'Retail', 'Workshop'];
+export const regionNames = ['Busan', 'Seoul'];
+export const divisionNames = ['Logistics', 'Retail', 'Workshop'];
 const enrolledAtOnce = 4;
 
 export interface Fleet {
@@ -35,14 +35,14 @@ export async function startFleet(
   const ids = Array.from({ length: count }, (_, i) => `device-${String(i + 1).padStart(3, '0')}`);
   const waiting = ids.map((id, i) => ({ id, region: regions[i % 2]!, division: divisions[i % 3]! }));
   const devices: VirtualDevice[] = [];
-  const links = new Map<string, ThrottledNetwork>();
+  const links = new Map<string, ShapedNetwork>();
   const work = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const dir = join(dataDir, 'devices', next.id);
       mkdirSync(dir, { recursive: true, mode: 0o700 });
       await ensureDevice(rest, next.id, next.region, next.division);
       await ensureEnrolled(stack, rest, dir, next.id);
-      const network = bytesPerSecond ? new ThrottledNetwork(bytesPerSecond) : undefined;
+      const network = bytesPerSecond ? new ShapedNetwork({ bytesPerSecond }) : undefined;
       if (network) links.set(next.id, network);
       devices.push(
         startDevice({
@@ -71,7 +71,7 @@ export async function startFleet(
   return { devices, setSpeed, close };
 }
 
-async function ensurePlaces(
+export async function ensurePlaces(
   endpoint: Rest['api']['regions'] | Rest['api']['divisions'],
   names: string[],
 ): Promise<string[]> {
@@ -83,7 +83,7 @@ async function ensurePlaces(
   return ids;
 }
 
-async function ensureDevice(rest: Rest, id: string, region: string, division: string): Promise<void> {
+export async function ensureDevice(rest: Rest, id: string, region: string, division: string): Promise<void> {
   try {
     await unwrap(rest.api.devices.$post({ json: { id, hardware, region, division } }));
   } catch (error) {
@@ -92,8 +92,13 @@ async function ensureDevice(rest: Rest, id: string, region: string, division: st
 }
 
 async function ensureEnrolled(stack: Stack, rest: Rest, dir: string, id: string): Promise<void> {
+  await enroll({ dir, id, url: stack.url, token: await createToken(rest, id) });
+}
+
+/** Good for one certificate of this device, for ten minutes. */
+export async function createToken(rest: Rest, id: string): Promise<string> {
   const { token } = await unwrap(
     rest.api.certificates.tokens.$post({ json: { profile: 'device', commonName: id, lifetimeMs: 600_000 } }),
   );
-  await enroll({ dir, id, url: stack.url, token });
+  return token;
 }

@@ -7,6 +7,7 @@ import { help, type LocalConfig, toLocalConfig } from './config.ts';
 import { DataDirectoryInUse } from './data-lock.ts';
 import { deployDemo, watch } from './demo.ts';
 import { startFleet } from './fleet.ts';
+import { type HostDevices, startHostDevices } from './host-devices.ts';
 import { createProgress, summarize } from './progress.ts';
 import { createRest } from './rest.ts';
 import { createShowRoutes } from './show/routes.ts';
@@ -38,6 +39,7 @@ async function run(config: LocalConfig): Promise<number> {
   const show = createShow();
   const stack = await startStack(config, log, createShowRoutes(show));
   let fleet: Awaited<ReturnType<typeof startFleet>> | null = null;
+  let hosts: HostDevices | null = null;
   try {
     const rest = createRest(stack.url, stack.apiToken);
     say(`Console:  ${stack.url}`);
@@ -50,8 +52,11 @@ async function run(config: LocalConfig): Promise<number> {
     });
     show.attach(fleet, rest);
     say(`Devices:  ${config.devices} virtual devices are on`);
+    hosts = await startHostDevices(stack, rest, config.dataDir, config.hostDevices);
+    if (hosts.ids.length > 0)
+      say(`          ${hosts.ids.length} devices of the agent in C: ${hosts.ids.join(' ')}`);
     if (config.demo && !interrupted.signal.aborted) {
-      const ids = fleet.devices.map((device) => device.id).sort();
+      const ids = [...fleet.devices.map((device) => device.id), ...hosts.ids].sort();
       const deployments = await deployDemo(rest, ids);
       say(`Deploying the demo firmware: ${stack.url}/deployments/${deployments[0]!.id}`);
       const show = createProgress(process.stdout);
@@ -75,6 +80,7 @@ async function run(config: LocalConfig): Promise<number> {
   } finally {
     if (!config.exit) say('Stopping …');
     await fleet?.close();
+    await hosts?.close();
     await stack.close();
     await new Promise<void>((resolve) => logFile.end(resolve));
   }

@@ -1,38 +1,6 @@
 /** `/banned`: by client id only, since a device's address and user say nothing about who it is. */
-import { type ApiParts, badRequest, notFound, pageOf, type Route } from './http-api.ts';
-
-interface Ban {
-  as: 'clientid';
-  who: string;
-  by: string;
-  reason: string;
-  at: string;
-  until: string;
-}
-
-export class Bans {
-  private readonly byId = new Map<string, Ban>();
-
-  has(clientid: string): boolean {
-    const until = this.byId.get(clientid)?.until;
-    if (until === undefined) return false;
-    if (until === 'infinity' || Date.parse(until) > Date.now()) return true;
-    this.byId.delete(clientid);
-    return false;
-  }
-
-  add(ban: Ban): void {
-    this.byId.set(ban.who, ban);
-  }
-
-  lift(clientid: string): boolean {
-    return this.has(clientid) && this.byId.delete(clientid);
-  }
-
-  all(): Ban[] {
-    return [...this.byId.values()].filter(({ who }) => this.has(who));
-  }
-}
+import { type ApiParts, badRequest, notFound, pageOf, type Route } from './api-route.ts';
+import type { Ban } from './bans.ts';
 
 export function banRoutes({ bans, kick }: ApiParts): Route[] {
   return [

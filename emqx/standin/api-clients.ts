@@ -1,5 +1,5 @@
 /** `/clients`: the columns of EMQX that mean something here. */
-import { type ApiParts, badRequest, notFound, pageOf, type Reply, type Route } from './http-api.ts';
+import { type ApiParts, badRequest, notFound, pageOf, type Reply, type Route } from './api-route.ts';
 import type { Session } from './sessions.ts';
 
 export function clientRoutes(parts: ApiParts): Route[] {

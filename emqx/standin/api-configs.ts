@@ -1,8 +1,8 @@
 /** `PUT /configs`: connectors, actions and rules as HOCON. */
 import { HoconError, parseHocon, toPlain } from '../hocon.ts';
 import { isSettings, kinds, type ResourceKind, roots, type Settings } from '../schema.ts';
+import { badRequest, type Reply } from './api-route.ts';
 import { ConfigError, type Configuration } from './configuration.ts';
-import { badRequest, type Reply } from './http-api.ts';
 
 type Entry = [kind: ResourceKind, id: string, settings: Settings];
 const refuse = (errors: unknown): Reply => ({ status: 400, body: { errors } });

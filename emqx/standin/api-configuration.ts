@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { isSecret, isSettings, kinds, masked, type ResourceKind } from '../schema.ts';
 import { putConfigs } from './api-configs.ts';
+import { badRequest, type Call, notFound, pageOf, type Reply, type Route } from './api-route.ts';
 import type { Configuration, Entry } from './configuration.ts';
-import { badRequest, type Call, notFound, pageOf, type Reply, type Route } from './http-api.ts';
 import type { RuleEngine } from './rule-engine.ts';
 import { parseSql } from './sql/parser.ts';
 

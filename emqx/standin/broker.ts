@@ -7,8 +7,9 @@ import type { AddressInfo, Server } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
 import { Aedes, type AedesPublishPacket, type Client } from 'aedes';
 import { clientidPlaceholder, parseAcl } from './acl.ts';
-import { Bans } from './api-banned.ts';
+import { Bans } from './bans.ts';
 import { createEngine, type EngineConfig } from './configuration.ts';
+import { CrlCheck, type CrlCheckOptions } from './crl-check.ts';
 import { clientConnected, clientDisconnected, messagePublished, sessionSubscribed } from './event-columns.ts';
 import type { ActionMetrics } from './http-action.ts';
 import { createHttpApi } from './http-api.ts';
@@ -25,6 +26,8 @@ export interface BrokerOptions {
   apiPort: number;
   /** PEM texts; `cert` may hold leaf and chain, `ca` is root and issuing CA. */
   tls: { key: string; cert: string; ca: string };
+  /** `enable_crl_check`; left out: no CRL is looked at. */
+  crl?: CrlCheckOptions;
   /** Text of conf/acl.conf. */
   acl: string;
   /** Connectors, actions and rules in the shape of EMQX's configuration. */
@@ -147,6 +150,20 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     if (session) engine.handle(packet.topic, () => messagePublished(asMessage(packet), session));
   });
 
+  const crls = options.crl && new CrlCheck(options.crl, options.tls.ca, log);
+  /** Node, too, judges a client's certificate only when its part of the handshake has come, and then destroys the socket. */
+  const judge = async (socket: TLSSocket) => {
+    const certificate = socket.getPeerCertificate();
+    const ignore = () => {};
+    socket.on('error', ignore);
+    const obstacle = crls && (await crls.findObstacle(certificate.raw));
+    socket.off('error', ignore);
+    if (socket.destroyed) return;
+    if (!obstacle) return accept(socket);
+    log('warn', 'TLS handshake refused', { error: obstacle, clientid: String(certificate.subject?.CN) });
+    socket.destroy();
+  };
+
   const listener = tls.createServer(
     {
       key: options.tls.key,
@@ -157,7 +174,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       minVersion: 'TLSv1.2',
       handshakeTimeout: 15_000,
     },
-    accept,
+    crls ? (socket) => void judge(socket) : accept,
   );
   listener.on('tlsClientError', (error) => log('debug', 'TLS handshake refused', { error: error.message }));
 
@@ -208,6 +225,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
   const close = async () => {
     engine.close();
+    crls?.close();
     const closing = [listener, api].map(
       (server: Server) =>
         new Promise<void>((resolve) => (server.listening ? server.close(() => resolve()) : resolve())),

@@ -1,68 +1,18 @@
 /** The part of EMQX's HTTP API (v5) that the webhook and the tools use, behind an API key. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import http, { type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type Bans, banRoutes } from './api-banned.ts';
+import { banRoutes } from './api-banned.ts';
 import { clientRoutes } from './api-clients.ts';
 import { configurationRoutes } from './api-configuration.ts';
-import { ConfigError, type Configuration } from './configuration.ts';
+import { type ApiParts, badRequest, type Reply, type Route } from './api-route.ts';
+import { ConfigError } from './configuration.ts';
 import { newMessageId } from './event-columns.ts';
 import { type ApiMessage, problemsOf, readMessage } from './publish-request.ts';
-import type { RuleEngine } from './rule-engine.ts';
 import { testRule } from './rule-test.ts';
-import type { Sessions } from './sessions.ts';
-
-export interface ApiParts {
-  key: string;
-  secret: string;
-  sessions: Sessions;
-  engine: RuleEngine;
-  configuration: Configuration;
-  bans: Bans;
-  /** Messages that wait for an offline session. */
-  queued(clientid: string): number;
-  /** False when nobody is subscribed. */
-  publish(message: ApiMessage): Promise<boolean>;
-  /** False when there is no such client. */
-  kick(clientid: string): Promise<boolean>;
-}
-export interface Reply {
-  status: number;
-  body?: unknown;
-  headers?: Record<string, string>;
-}
-export interface Call {
-  params: string[];
-  query: URLSearchParams;
-  /** What the JSON says, or the text where text is taken. */
-  body: unknown;
-}
-/** `GET /clients/:id` and what answers it. */
-export type Route = [pattern: string, handler: (call: Call) => Reply | Promise<Reply>];
 
 const maxBodyBytes = 8_000_000;
 const unknownPath =
   '<html><head><title>404 - NOT FOUND</title></head><body><h1>404 - NOT FOUND</h1></body></html>';
-
-export function badRequest(message: unknown, code = 'BAD_REQUEST'): Reply {
-  return {
-    status: 400,
-    body: { code, message: typeof message === 'string' ? message : JSON.stringify(message) },
-  };
-}
-export function notFound(message: string, code = 'NOT_FOUND'): Reply {
-  return { status: 404, body: { code, message } };
-}
-
-/** One page of a list, or why the page cannot be had. */
-export function pageOf<T>(query: URLSearchParams, all: T[], meta: object = {}): Reply {
-  const page = Number(query.get('page') ?? 1);
-  const limit = Number(query.get('limit') ?? 100);
-  if (!Number.isInteger(page) || page < 1) return badRequest({ kind: 'validation_error', path: 'page' });
-  if (!Number.isInteger(limit) || limit < 1 || limit > 10_000)
-    return badRequest({ kind: 'validation_error', path: 'limit', reason: { expected: '1..10000' } });
-  const data = all.slice((page - 1) * limit, page * limit);
-  return { status: 200, body: { data, meta: { hasnext: all.length > page * limit, limit, page, ...meta } } };
-}
 
 export function createHttpApi(parts: ApiParts): Server {
   const routes = toRoutes(parts);

@@ -1,5 +1,5 @@
 /** `POST /rule_test`: a statement over a made-up event. Columns that the context lacks are filled in, as on the broker. */
-import { badRequest, type Reply } from './http-api.ts';
+import { badRequest, type Reply } from './api-route.ts';
 import { encodeJson, fromJs, isRow, newRow, type Row } from './json.ts';
 import { EvaluationError } from './sql/compare.ts';
 import { evaluate, selectsFrom } from './sql/evaluate.ts';

@@ -1,11 +1,11 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto';
-import * as asn1js from 'asn1js';
-import * as pkijs from 'pkijs';
 
 const commonNameOid = '2.5.4.3';
 
 /** A PKCS#10 request (PEM) with subject CN=<id>, signed by the key (PKCS#8 PEM, P-256). */
 export async function createCsr(key: string, id: string): Promise<string> {
+  // Loaded when first needed: a process full of devices that never renew does without.
+  const [asn1js, pkijs] = await Promise.all([import('asn1js'), import('pkijs')]);
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
   const { subtle } = globalThis.crypto;
   const privateDer = createPrivateKey(key).export({ type: 'pkcs8', format: 'der' });

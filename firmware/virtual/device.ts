@@ -79,6 +79,11 @@ export class VirtualDevice extends EventEmitter<DeviceEvents> {
     this.#powerOn();
   }
 
+  /** Connected to the broker and subscribed. */
+  get online(): boolean {
+    return this.#agent?.session.online ?? false;
+  }
+
   snapshot(): Snapshot {
     const agent = this.#agent;
     const job = agent?.journal.state.job ?? null;
@@ -87,7 +92,7 @@ export class VirtualDevice extends EventEmitter<DeviceEvents> {
     return {
       id: this.id,
       state: this.#state === 'on' ? (agent?.onTrial ? 'testing' : (job?.stage ?? 'idle')) : this.#state,
-      online: agent?.session.online ?? false,
+      online: this.online,
       deployment: job?.deployment ?? null,
       version: job?.manifest.version ?? null,
       attempt: job?.attempt ?? null,

@@ -31,6 +31,8 @@ export interface Download {
   checkpoint(): void;
   /** Before every GET: the first byte asked for, and the one after the last. */
   onRequest(from: number, to: number): void;
+  /** Given when a break means starting again from zero: forgets what is stored. */
+  restart: (() => void) | undefined;
   /** After every piece of data. */
   onProgress(): void;
   /** The server takes the URL no longer: resolves when there is another, or when aborted. */
@@ -117,6 +119,11 @@ export async function download(input: Download): Promise<DeviceError | null> {
       end.problem = 'unexpected';
     }
 
+    if (input.restart && position.receivedBytes > 0) {
+      stats.redownloadedBytes += position.receivedBytes;
+      position.receivedBytes = 0;
+      input.restart();
+    }
     resuming = position.receivedBytes > 0;
     input.log(`GET from ${from}: ${end.problem}${end.detail ? `, ${end.detail}` : ''}`);
     if (end.problem === 'url_refused') {

@@ -21,6 +21,7 @@ const help = `Runs one virtual device.
   --timing JSON          other timings, as in options.ts: '{"telemetryMs":60000}'
   --limits JSON          other limits
   --no-fsync             leave flushing to the operating system
+  --kill-at-write N      kill -9 itself at the Nth change of its disk
   --log LEVEL            debug, info, warn or error; default info
   --help
 
@@ -51,6 +52,7 @@ function readArguments() {
         timing: { type: 'string', default: '{}' },
         limits: { type: 'string', default: '{}' },
         'no-fsync': { type: 'boolean', default: false },
+        'kill-at-write': { type: 'string', default: '0' },
         log: { type: 'string', default: 'info' },
         help: { type: 'boolean', default: false },
       },
@@ -76,6 +78,14 @@ function readJson(option: string, text: string): Record<string, never> {
     // Said below.
   }
   return fail(`--${option} is not a JSON object`);
+}
+
+/** A power cut of the whole process, for the conformance suite. */
+function killAt(write: number): () => void {
+  let writes = 0;
+  return () => {
+    if (++writes === write) process.kill(process.pid, 'SIGKILL');
+  };
 }
 
 async function main(): Promise<void> {
@@ -106,6 +116,7 @@ async function main(): Promise<void> {
     timing: readJson('timing', args.timing),
     limits: readJson('limits', args.limits),
     fsync: !args['no-fsync'],
+    onDiskWrite: killAt(Number(args['kill-at-write'])),
     log: (level: LogLevel, message: string, fields?: Record<string, unknown>) => {
       if (levels.indexOf(level) < threshold) return;
       process.stdout.write(

@@ -1,4 +1,4 @@
-import { deviceIdSchema } from '#emqx/protocol.ts';
+import { deviceIdSchema, type UplinkTopic } from '#emqx/protocol.ts';
 import type { Network } from './network.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -116,16 +116,21 @@ export interface DeviceOptions {
   random?: () => number;
   /** false leaves flushing to the operating system: survives kill -9, not a power cut of the host. Default true. */
   fsync?: boolean;
+  /** false: a download that breaks starts again from zero, as devices without checkpoints do; for comparison. Default true. */
+  resume?: boolean;
   /** Called before every change on disk; a test cuts the power here. */
   onDiskWrite?: (what: string) => void;
+  /** Called for every message that goes to the broker. */
+  onPublish?: (topic: UplinkTopic) => void;
 }
 
 export interface Settings
-  extends Required<Omit<DeviceOptions, 'timing' | 'limits' | 'network' | 'onDiskWrite'>> {
+  extends Required<Omit<DeviceOptions, 'timing' | 'limits' | 'network' | 'onDiskWrite' | 'onPublish'>> {
   timing: Timing;
   limits: Limits;
   network: Network | undefined;
   onDiskWrite: ((what: string) => void) | undefined;
+  onPublish: ((topic: UplinkTopic) => void) | undefined;
 }
 
 export type DeviceFaultCode = 'options_invalid' | 'not_enrolled' | 'enroll_refused' | 'enroll_failed';
@@ -155,7 +160,9 @@ export function toSettings(options: DeviceOptions): Settings {
     random: Math.random,
     fsync: true,
     network: undefined,
+    resume: true,
     onDiskWrite: undefined,
+    onPublish: undefined,
     ...options,
     timing: { ...defaultTiming, ...options.timing },
     limits: { ...defaultLimits, ...options.limits },

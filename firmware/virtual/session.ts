@@ -114,6 +114,7 @@ export class Session {
     if (!this.#client || !this.#online) return;
     if (options.droppable && this.#inflight >= inflightMax) return;
     this.#inflight++;
+    this.#host.settings.onPublish?.(topic);
     this.#client.publish(topic, payload, { qos: 1 }, () => {
       this.#inflight--;
     });

@@ -78,6 +78,10 @@ export class UpdateRun {
       position.stats.receivedBytes += lost;
       position.stats.redownloadedBytes += lost;
     }
+    if (!settings.resume) {
+      position.stats.redownloadedBytes += Math.min(position.receivedBytes, onDisk);
+      position.receivedBytes = 0;
+    }
     position.receivedBytes = Math.min(position.receivedBytes, onDisk);
     const file = disk.open(stagingFile);
     this.#file = file;
@@ -100,6 +104,7 @@ export class UpdateRun {
       },
       checkpoint: () => this.checkpoint(),
       onRequest: (from, to) => agent.notice('asked', { from, to }),
+      restart: settings.resume ? undefined : () => file.truncate(0),
       onProgress: () => {
         this.#report();
         agent.changed();

@@ -1,5 +1,5 @@
 /** What keeps a connection out. */
-import { and, inArray, isNotNull } from 'drizzle-orm';
+import { and, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm';
 import type { Db } from '../db/connect.ts';
 import { certificates, deviceBans } from './table.ts';
 
@@ -19,6 +19,18 @@ export async function findBanned(db: Db, devices: string[]): Promise<Set<string>
   const rows = await db
     .select({ id: deviceBans.deviceId })
     .from(deviceBans)
-    .where(inArray(deviceBans.deviceId, devices));
+    .where(and(inArray(deviceBans.deviceId, devices), isNull(deviceBans.liftedAt)));
   return new Set(rows.map((row) => row.id));
+}
+
+/** Those of the names that had certificates of which none is good any more: of devices that were deleted, when they are not registered. */
+export async function findDismissed(db: Db, names: string[]): Promise<string[]> {
+  if (names.length === 0) return [];
+  const rows = await db
+    .select({ name: certificates.commonName })
+    .from(certificates)
+    .where(and(inArray(certificates.commonName, names), eq(certificates.profile, 'device')))
+    .groupBy(certificates.commonName)
+    .having(sql`every(${certificates.revokedAt} is not null)`);
+  return rows.map(({ name }) => name);
 }

@@ -26,19 +26,24 @@ export async function reassess(db: Db, deviceIds: string[]): Promise<string[]> {
 
 const atOnce = 16;
 
+/** Each of them, a few at a time. */
+export async function inTurns<T>(items: T[], run: (item: T) => Promise<void>): Promise<void> {
+  const queue = items.values();
+  const work = async () => {
+    for (const item of queue) await run(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, work));
+}
+
 /** Ends their connections and sessions. One that fails is logged, and tried again by kickBlocked(). */
 export async function kick(context: Context, deviceIds: string[]): Promise<void> {
-  const queue = deviceIds.values();
-  const work = async () => {
-    for (const id of queue) {
-      try {
-        await context.broker.kick(id);
-      } catch (error) {
-        context.log('warn', 'device not kicked', { device: id, error });
-      }
+  await inTurns(deviceIds, async (id) => {
+    try {
+      await context.broker.kick(id);
+    } catch (error) {
+      context.log('warn', 'device not kicked', { device: id, error });
     }
-  };
-  await Promise.all(Array.from({ length: Math.min(atOnce, deviceIds.length) }, work));
+  });
 }
 
 const everyMs = 2_000;

@@ -11,7 +11,7 @@ import {
   type TestWebhook,
   until,
 } from '../testing.ts';
-import { certificates } from './table.ts';
+import { certificates, deviceBans } from './table.ts';
 
 const day = 86_400_000;
 let database: TestDatabase;
@@ -204,6 +204,14 @@ describe('devices whose certificate ends soon', () => {
     const listed = items.map((item: { serial: string }) => item.serial);
     expect(listed.filter((serial: string) => serials.includes(serial))).toEqual([serials[3], serials[2]]);
     expect(total).toBe(items.length);
+    const metrics = await (await fetch(`http://127.0.0.1:${webhook.copy.internalPort}/metrics`)).text();
+    for (const [days, count] of [
+      [30, counts.within30Days],
+      [14, counts.within14Days],
+      [3, counts.within3Days],
+    ])
+      expect(metrics).toContain(`flota_device_certificates_expiring{days="${days}"} ${count}\n`);
+    expect(metrics).toContain(`flota_device_certificates_expired ${counts.expired}\n`);
     const filtered = await get('/api/certificates?expiresWithinDays=30&limit=1000');
     expect(filtered.items.map((item: { serial: string }) => item.serial)).toEqual(
       expect.arrayContaining(serials.slice(1)),
@@ -335,6 +343,49 @@ describe('the CRL in the file store', () => {
   });
 });
 
+describe('superseded certificates', () => {
+  test('are revoked once the newer one has been in use for a while, without a kick, and are in the CRL', async () => {
+    const { device, serial } = await connectedDevice();
+    const { serial: newer } = await issueTo(device);
+    const unused = (await issueTo(device)).serial;
+    await age(serial, 5);
+    await database.db.execute(
+      sql`update certificates set issued_at = now() - interval '1 hour' where serial = ${newer}`,
+    );
+    await device.connect(Date.now() + 1, newer);
+    await database.db.execute(
+      sql`update certificates set first_seen_at = now() - interval '11 minutes' where serial = ${newer}`,
+    );
+    // A copy that starts looks at once.
+    const copy = await startTestWebhook(database, { objects: webhook.objects });
+    await until('the revocation', async () => (await certificateOf(serial)).revocation?.inCrl);
+    expect((await certificateOf(serial)).revocation).toMatchObject({ reason: 'superseded', by: 'system' });
+    expect([(await certificateOf(newer)).status, (await certificateOf(unused)).status]).toEqual([
+      'valid',
+      'unused',
+    ]);
+    expect(await actsOn(serial)).toEqual(['certificate.revoke']);
+    expect(kicksOf(device)).toBe(0);
+    await copy.close();
+  });
+});
+
+describe('a deleted device', () => {
+  test('loses its certificates and its connection, and is kicked again for whatever it says', async () => {
+    const { device, serial } = await connectedDevice();
+    webhook.broker.onKick = () => {
+      throw new Error('away');
+    };
+    expect((await webhook.api('DELETE', `/api/devices/${device.id}`)).status).toBe(204);
+    expect((await certificateOf(serial)).revocation).toMatchObject({ reason: 'cessationOfOperation' });
+    webhook.broker.onKick = () => {};
+    await device.connect(Date.now() + 5, serial);
+    await until('the kick', () => kicksOf(device) > 0);
+    await until('the CRL', async () => (await certificateOf(serial)).revocation.inCrl);
+    expect(await actsOn(serial)).toEqual(['certificate.revoke']);
+  });
+});
+
 describe('a banned device', () => {
   const ban = (device: TestDevice) =>
     webhook.api('POST', '/api/bans', { device: device.id, reason: 'stolen' });
@@ -356,6 +407,38 @@ describe('a banned device', () => {
     );
     expect([redeemed.status, redeemed.body.code]).toEqual([403, 'device_banned']);
     expect(await get('/api/bans')).toContainEqual(expect.objectContaining({ device: device.id }));
+  });
+
+  test('is in the list of the broker as soon as that can be told, again when it has lost it, and out when lifted', async () => {
+    const { device } = await connectedDevice();
+    const { banned } = webhook.broker;
+    webhook.broker.onBan = () => {
+      throw new Error('away');
+    };
+    await ban(device);
+    webhook.broker.onBan = () => {};
+    await until('the ban', () => banned.get(device.id) === 'stolen');
+    banned.clear();
+    const later = () =>
+      database.db.update(deviceBans).set({ tellAt: new Date() }).where(eq(deviceBans.deviceId, device.id));
+    await later();
+    await until('the ban again', () => banned.has(device.id));
+    await webhook.api('DELETE', `/api/bans/${device.id}`);
+    await until('the end of it', () => !banned.has(device.id));
+    expect((await get('/api/bans')).map((b: { device: string }) => b.device)).not.toContain(device.id);
+    expect((await ban(device)).status).toBe(201);
+    await until('the next ban', () => banned.has(device.id));
+    await webhook.api('DELETE', `/api/bans/${device.id}`);
+    await until('the end of that', () => !banned.has(device.id));
+    await database.db
+      .update(deviceBans)
+      .set({ tellAt: new Date(), liftedAt: new Date(Date.now() - 31_000) })
+      .where(eq(deviceBans.deviceId, device.id));
+    await until(
+      'its row is gone',
+      async () =>
+        (await database.db.select().from(deviceBans).where(eq(deviceBans.deviceId, device.id))).length === 0,
+    );
   });
 
   test('comes back when the ban is lifted, with the certificate that it had', async () => {

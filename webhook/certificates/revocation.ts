@@ -6,6 +6,7 @@ import { and, asc, eq, inArray, isNotNull, isNull } from 'drizzle-orm';
 import { CaError, type RevocationReason } from '#ca/client.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
+import type { Db } from '../db/connect.ts';
 import * as presence from '../devices/presence.ts';
 import { AppError } from '../errors.ts';
 import { kick, reassess } from './blocking.ts';
@@ -44,6 +45,32 @@ export async function revoke(
   context.wake();
 }
 
+/** All that its holder has and is not revoked yet, in the caller's transaction; the caller kicks it then, and wakes the dispatcher. */
+export async function revokeAll(
+  tx: Db,
+  which: { device: string; serials?: string[] },
+  reason: RevocationReason,
+  actor: string,
+): Promise<number> {
+  const rows = await tx
+    .update(certificates)
+    .set({ revokedAt: new Date(), revocationReason: reason, revokedBy: actor })
+    .where(
+      and(
+        eq(certificates.commonName, which.device),
+        eq(certificates.profile, 'device'),
+        isNull(certificates.revokedAt),
+        which.serials && inArray(certificates.serial, which.serials),
+      ),
+    )
+    .returning({ serial: certificates.serial });
+  for (const { serial } of rows) {
+    const detail = { reason, commonName: which.device, profile: 'device' };
+    await record(tx, { actor, action: 'certificate.revoke', subject: serial, detail });
+  }
+  return rows.length;
+}
+
 const batch = 100;
 const retryMs = 2_000;
 
@@ -64,8 +91,11 @@ export function createConfirmRevocations(): (context: Context) => Promise<boolea
     if (rows.length === 0) return false;
     next = Date.now() + retryMs;
     const told: string[] = [];
-    for (const { serial, reason } of rows)
-      if (await tell(context, serial, reason ?? 'unspecified')) told.push(serial);
+    await Promise.all(
+      rows.map(async ({ serial, reason }) => {
+        if (await tell(context, serial, reason ?? 'unspecified')) told.push(serial);
+      }),
+    );
     if (told.length === 0) return false;
     await publishCrls(context);
     await context.db

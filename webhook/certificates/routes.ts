@@ -9,6 +9,7 @@ import { renewBroker } from './broker-renewal.ts';
 import { createGrant, createToken, redeemToken } from './certificates.ts';
 import { crlName, readCrl } from './crl.ts';
 import * as inventory from './inventory.ts';
+import { register } from './registration.ts';
 import { revoke } from './revocation.ts';
 
 const issueCert = createRoute({
@@ -136,6 +137,17 @@ const getCertificate = createRoute({
   request: { params: z.object({ serial }) },
   responses: { 200: answer('The certificate', details), ...problems },
 });
+const registerCertificate = createRoute({
+  method: 'post',
+  path: '/api/certificates',
+  ...access('admin'),
+  summary: "Make a device's certificate known that our CA issued without this API (factory provisioning)",
+  request: jsonBody(z.object({ certificate: z.string().min(1).max(16_384) })),
+  responses: {
+    201: answer('It is known, as it may have been before', z.object({ serial: z.string() })),
+    ...problems,
+  },
+});
 const revokeCertificate = createRoute({
   method: 'post',
   path: '/api/certificates/{serial}/revoke',
@@ -236,6 +248,9 @@ export function certificateRoutes(context: Context) {
       return c.json({ counts, ...found }, 200);
     })
     .openapi(getCertificate, async (c) => c.json(await inventory.get(db, c.req.valid('param').serial), 200))
+    .openapi(registerCertificate, async (c) =>
+      c.json(await register(context, c.req.valid('json').certificate, c.get('caller').name), 201),
+    )
     .openapi(revokeCertificate, async (c) => {
       const { serial: of } = c.req.valid('param');
       await revoke(context, of, c.req.valid('json').reason, c.get('caller').name);

@@ -50,12 +50,20 @@ export const enrollmentTokens = pgTable('enrollment_tokens', {
 });
 
 /** Devices that may not come back, whatever their certificate, until the ban is lifted. */
-export const deviceBans = pgTable('device_bans', {
-  deviceId: text('device_id').primaryKey(),
-  reason: text().notNull(),
-  bannedBy: text('banned_by').notNull(),
-  bannedAt: timestamp('banned_at', { withTimezone: true }).notNull().defaultNow(),
-});
+export const deviceBans = pgTable(
+  'device_bans',
+  {
+    deviceId: text('device_id').primaryKey(),
+    reason: text().notNull(),
+    bannedBy: text('banned_by').notNull(),
+    bannedAt: timestamp('banned_at', { withTimezone: true }).notNull().defaultNow(),
+    /** No ban any more; the row stays until the broker is sure to know. */
+    liftedAt: timestamp('lifted_at', { withTimezone: true }),
+    /** When the broker is told next. */
+    tellAt: timestamp('tell_at', { withTimezone: true }).notNull().defaultNow(),
+  },
+  (t) => [index('device_bans_tell_at').on(t.tellAt)],
+);
 
 /** The number of each CRL in the file store, so that no copy replaces a newer one with an older one. */
 export const publishedCrls = pgTable('published_crls', {

@@ -10,6 +10,7 @@ import { migrate as migratePglite } from 'drizzle-orm/pglite/migrator';
 import { drizzle as drizzlePostgres } from 'drizzle-orm/postgres-js';
 import { migrate as migratePostgres } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
+import { preparePartitions } from './partitions.ts';
 import { createPatientSockets } from './patient-socket.ts';
 import * as schema from './schema.ts';
 
@@ -50,6 +51,7 @@ async function connectPostgres(url: string, connections: number): Promise<Databa
       const db = drizzlePostgres(single, { schema });
       await db.execute(sql`select pg_advisory_lock(${migrationLock})`);
       await migratePostgres(db, { migrationsFolder });
+      await preparePartitions(db as unknown as Db);
     } finally {
       await single.end({ timeout: 5 });
     }
@@ -73,6 +75,7 @@ async function openPglite(dir: string): Promise<Database> {
   const client = dir === 'memory' ? await PGlite.create() : await PGlite.create(dir);
   const db = drizzlePglite(client, { schema });
   await migratePglite(db, { migrationsFolder });
+  await preparePartitions(db as unknown as Db);
   return {
     db: db as unknown as Db,
     kind: 'pglite',

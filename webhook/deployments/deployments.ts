@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { and, count, desc, eq, sql } from 'drizzle-orm';
+import { and, count, desc, eq, gte, sql } from 'drizzle-orm';
+import { mainComponent } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/connect.ts';
@@ -7,7 +8,14 @@ import { devices, divisions, regions } from '../devices/table.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
 import { firmwares } from '../firmware/table.ts';
-import { createRollout, nothing, type Rollout, type RolloutState, type Tally } from './rollout.ts';
+import {
+  createRollout,
+  joinersUntil,
+  nothing,
+  type Rollout,
+  type RolloutState,
+  type Tally,
+} from './rollout.ts';
 import * as rollouts from './rollouts.ts';
 import { type StartRequest, toPolicy, type WaveView } from './schema.ts';
 import { countByReason } from './selection.ts';
@@ -25,11 +33,12 @@ export async function start(context: Context, request: StartRequest, actor: stri
     }
     const counts = await countByReason(tx, image, selection);
     counts.delete('other_hardware');
+    counts.delete('no_component');
     const total = [...counts.values()].reduce((sum, n) => sum + n, 0);
-    if (total === 0) {
-      throw new AppError('no_targets', `The selection holds no device of hardware ${image.hardware}.`);
-    }
     const policy = toPolicy(asked);
+    if (total === 0 && policy.lateJoinersMs === null) {
+      throw new AppError('no_targets', `The selection holds no device with a ${describe(image)}.`);
+    }
     const starts = startAt === undefined ? null : new Date(startAt);
     await tx.insert(deployments).values({
       id,
@@ -51,6 +60,12 @@ export async function start(context: Context, request: StartRequest, actor: stri
   context.wake();
   context.live.changed('deployment', id);
   return get(context.db, id);
+}
+
+function describe({ component, hardware }: firmware.Firmware): string {
+  return component === mainComponent
+    ? `main component of hardware ${hardware}`
+    : `${component} of hardware ${hardware}`;
 }
 
 export type OperatorEvent = 'pause' | 'resume' | 'cancel' | 'retry_failed';
@@ -93,12 +108,16 @@ const summaryColumns = {
   startAt: deployments.startAt,
   policy: deployments.policy,
   memory: deployments.memory,
+  selection: deployments.selection,
+  windowOpensAt: deployments.windowOpensAt,
   firmware: {
     id: firmwares.id,
     name: firmwares.name,
     version: firmwares.version,
     fileName: firmwares.fileName,
     sizeBytes: firmwares.sizeBytes,
+    component: firmwares.component,
+    hardware: firmwares.hardware,
   },
 };
 
@@ -164,9 +183,12 @@ async function summarize(db: Db, rows: Awaited<ReturnType<typeof summaries>>) {
     const timed = mine.filter((t) => t.state === 'succeeded' && t.ms !== null);
     const { succeeded } = counts;
     const ended = succeeded + counts.failed + counts.rolled_back + counts.timed_out;
-    const { memory, ...rest } = row;
+    const { memory, windowOpensAt, ...rest } = row;
+    const until = joinersUntil({ policy: row.policy, resolvedAt: memory.resolvedAt });
     return {
       ...rest,
+      joinersUntil: until === null ? null : new Date(until).toISOString(),
+      windowOpensAt: row.state === 'running' ? (windowOpensAt?.toISOString() ?? null) : null,
       waves: describeWaves({ ...memory, state: row.state }, rollouts.toTallies(mine)),
       halted: memory.halted && { ...memory.halted, at: new Date(memory.halted.at).toISOString() },
       total: mine.reduce((sum, t) => sum + t.n, 0),
@@ -196,7 +218,7 @@ function describeWaves(
   tallies: Tally[],
 ): WaveView[] {
   return (rollout.gates ?? []).map((gate, wave) => {
-    const { left, timedOut, ...tally } = tallies[wave] ?? nothing;
+    const { left, timedOut, unreached: _, ...tally } = tallies[wave] ?? nothing;
     const soaks = wave === rollout.wave && rollout.soakSince !== null;
     const passed = wave < rollout.wave || rollout.state === 'completed';
     return {
@@ -233,29 +255,42 @@ export async function listTargets(
   filter: { state?: TargetState | undefined; limit?: number | undefined; offset: number },
 ) {
   await get(db, deploymentId);
-  const where = and(
-    eq(targets.deploymentId, deploymentId),
-    filter.state ? eq(targets.state, filter.state) : undefined,
-  );
-  const order = sql.join(
-    attention.map((state, rank) => sql`when ${state} then ${sql.raw(String(rank))}`),
-    sql` `,
-  );
-  const rows = await db
-    .select({ target: targets, deviceName: devices.name, region: regions.name, division: divisions.name })
+  const ofState = (state: TargetState) =>
+    and(eq(targets.deploymentId, deploymentId), eq(targets.state, state));
+  const counted = await db
+    .select({ state: targets.state, n: count() })
     .from(targets)
-    .innerJoin(devices, eq(devices.id, targets.deviceId))
-    .leftJoin(regions, eq(regions.id, devices.regionId))
-    .leftJoin(divisions, eq(divisions.id, devices.divisionId))
-    .where(where)
-    .orderBy(sql`case ${targets.state} ${order} end`, targets.deviceId)
-    .limit(filter.limit ?? 1000)
-    .offset(filter.offset);
-  const [total] = await db.select({ value: count() }).from(targets).where(where);
+    .where(filter.state ? ofState(filter.state) : eq(targets.deploymentId, deploymentId))
+    .groupBy(targets.state);
+  const counts = new Map(counted.map(({ state, n }) => [state, n]));
+  const readState = (state: TargetState, limit: number, offset: number) =>
+    db
+      .select({ target: targets, deviceName: devices.name, region: regions.name, division: divisions.name })
+      .from(targets)
+      .innerJoin(devices, eq(devices.id, targets.deviceId))
+      .leftJoin(regions, eq(regions.id, devices.regionId))
+      .leftJoin(divisions, eq(divisions.id, devices.divisionId))
+      .where(ofState(state))
+      .orderBy(targets.deviceId)
+      .limit(limit)
+      .offset(offset);
+  // State by state, each in the order of an index: nothing is sorted for a page.
+  const rows: Awaited<ReturnType<typeof readState>> = [];
+  let [skip, left] = [filter.offset, filter.limit ?? 1000];
+  for (const state of attention) {
+    const n = counts.get(state) ?? 0;
+    if (skip < n && left > 0) {
+      const some = await readState(state, left, skip);
+      rows.push(...some);
+      left -= some.length;
+    }
+    skip = Math.max(0, skip - n);
+  }
   return {
     items: rows.map(({ target, deviceName, region, division }) => ({
       device: target.deviceId,
       deviceName,
+      component: target.component,
       region,
       division,
       state: target.state,
@@ -266,17 +301,29 @@ export async function listTargets(
       error: target.errorCode ? { code: target.errorCode, message: target.errorMessage ?? undefined } : null,
       updatedAt: target.updatedAt.toISOString(),
     })),
-    total: total!.value,
+    total: counted.reduce((sum, { n }) => sum + n, 0),
   };
 }
 
 /** A device's timeline within a deployment, oldest first. */
 export async function listTargetEvents(db: Db, deploymentId: string, deviceId: string) {
-  const rows = await db
+  const [deployment] = await db
+    .select({ createdAt: deployments.createdAt })
+    .from(deployments)
+    .where(eq(deployments.id, deploymentId));
+  if (!deployment) return [];
+  const rows = await timelineOf(db, deploymentId, deviceId, deployment.createdAt);
+  return rows.map(({ at, event, state, detail }) => ({ at: at.toISOString(), event, state, detail }));
+}
+
+/** Days before the deployment was made are not opened; an hour for clocks that differ. */
+export function timelineOf(db: Db, deploymentId: string, deviceId: string, createdAt: Date) {
+  const first = new Date(createdAt.getTime() - 3_600_000);
+  const { deploymentId: deployment, deviceId: device, at, id } = targetEvents;
+  return db
     .select()
     .from(targetEvents)
-    .where(and(eq(targetEvents.deploymentId, deploymentId), eq(targetEvents.deviceId, deviceId)))
-    .orderBy(targetEvents.id)
+    .where(and(eq(device, deviceId), eq(deployment, deploymentId), gte(at, first)))
+    .orderBy(id)
     .limit(1000);
-  return rows.map(({ at, event, state, detail }) => ({ at: at.toISOString(), event, state, detail }));
 }

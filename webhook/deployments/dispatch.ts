@@ -3,25 +3,22 @@
  * off renewals, and sends. Every step is safe to run in any number of copies and to be killed in the middle.
  */
 import { sql } from 'drizzle-orm';
+import { createTellBans } from '../certificates/bans.ts';
 import { createKickBlocked } from '../certificates/blocking.ts';
 import { forgetOldTokens } from '../certificates/certificates.ts';
 import { createRefreshCrls } from '../certificates/crl.ts';
 import { work as workRenewals } from '../certificates/renewals.ts';
 import { createConfirmRevocations } from '../certificates/revocation.ts';
+import { createSupersede } from '../certificates/superseding.ts';
 import type { Context } from '../context.ts';
 import { forgetOldMessages } from '../events/received.ts';
+import { type Loop, type Pause, startLoop } from '../loop.ts';
 import { send } from './outbox.ts';
 import { advance, forgetOldMarks } from './rollouts.ts';
 import { applyToDue } from './store.ts';
 
 const housekeepingMs = 60_000;
 const batch = 500;
-
-export interface Dispatcher {
-  wake(): void;
-  /** Ends after the step that is under way. */
-  stop(): Promise<void>;
-}
 
 export interface Pauses {
   /** Between two looks at the database when nobody wakes it, and after a fault. */
@@ -32,10 +29,7 @@ export interface Pauses {
 export function startDispatcher(
   context: () => Context,
   { idleMs, faultMs }: Pauses = { idleMs: 1_000, faultMs: 2_000 },
-): Dispatcher {
-  let stopped = false;
-  let woken = false;
-  let rouse = () => {};
+): Loop {
   let lastHousekeeping = 0;
 
   const steps = [
@@ -45,22 +39,26 @@ export function startDispatcher(
     workRenewals,
     send,
     createKickBlocked(),
+    createTellBans(),
+    createSupersede(),
     createConfirmRevocations(),
     createRefreshCrls(),
   ];
 
   /** Each step on its own: one that fails (the broker is away) must not keep the others from their work. */
-  async function round(): Promise<{ more: boolean; failed: boolean }> {
-    const outcome = { more: false, failed: false };
+  async function round(): Promise<Pause> {
+    let more = false;
+    let failed = false;
     for (const step of steps) {
       try {
-        if (await step(context())) outcome.more = true;
+        if (await step(context())) more = true;
       } catch (error) {
         context().log('warn', 'dispatch postponed', { step: step.name, error });
-        outcome.failed = true;
+        failed = true;
       }
     }
-    return outcome;
+    if (failed) return { pauseMs: faultMs, evenIfWoken: true };
+    return { pauseMs: more ? 0 : idleMs };
   }
 
   async function keepHouse({ db }: Context): Promise<boolean> {
@@ -73,34 +71,7 @@ export function startDispatcher(
     return false;
   }
 
-  async function run(): Promise<void> {
-    while (!stopped) {
-      woken = false;
-      const { more, failed } = await round();
-      const pauseMs = failed ? faultMs : idleMs;
-      if (stopped || (!failed && (more || woken))) continue;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, pauseMs);
-        rouse = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-  }
-
-  const running = run();
-  return {
-    wake() {
-      woken = true;
-      rouse();
-    },
-    async stop() {
-      stopped = true;
-      rouse();
-      await running;
-    },
-  };
+  return startLoop(round);
 }
 
 /** Stages that were silent for too long, whoever should have spoken. */

@@ -1,10 +1,12 @@
 /** What a deployment would do, before anything is written or sent. */
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { type Db, query } from '../db/connect.ts';
+import { defaultTimeZone } from '../devices/time-zone.ts';
 import * as firmware from '../firmware/firmware.ts';
 import { cutWaves } from './policy.ts';
-import { type DryRun, type StartRequest, toPolicy } from './schema.ts';
-import { countByReason, numbered, type Reason, resolved } from './selection.ts';
+import { type DryRun, type Reason, reasons, type StartRequest, toPolicy } from './schema.ts';
+import { countByReason, numbered, resolved } from './selection.ts';
+import { type MaintenanceWindow, nextOpening } from './window.ts';
 
 /** At most this many devices are named one by one, in each list. */
 const shown = 1_000;
@@ -12,7 +14,7 @@ const shown = 1_000;
 const measured = 1_000;
 
 export async function dryRun(db: Db, request: StartRequest): Promise<DryRun> {
-  const { firmwareId, policy: asked, startAt: _, ...selection } = request;
+  const { firmwareId, policy: asked, startAt, ...selection } = request;
   const image = await firmware.get(db, firmwareId);
   const policy = toPolicy(asked);
   const counts = await countByReason(db, image, selection);
@@ -49,13 +51,17 @@ export async function dryRun(db: Db, request: StartRequest): Promise<DryRun> {
   return {
     targets: total,
     excluded,
-    excludedCounts: {
-      other_hardware: counts.get('other_hardware') ?? 0,
-      up_to_date: counts.get('up_to_date') ?? 0,
-      downgrade: counts.get('downgrade') ?? 0,
-    },
+    excludedCounts: Object.fromEntries(reasons.map((r) => [r, counts.get(r) ?? 0])) as Record<Reason, number>,
     underWay,
     waves,
+    windows: policy.window
+      ? await foreseeWindow(
+          db,
+          policy.window,
+          sql`${resolved(image, selection)}`,
+          startAt === undefined ? Date.now() : Date.parse(startAt),
+        )
+      : [],
     egressBytes: total * image.sizeBytes,
     measuredBytesPerSecond,
     expectedMs:
@@ -66,6 +72,19 @@ export async function dryRun(db: Db, request: StartRequest): Promise<DryRun> {
             return sum + startsMs(wave.total) + downloadMs + soakMs;
           }, 0),
   };
+}
+
+async function foreseeWindow(db: Db, window: MaintenanceWindow, chosen: SQL, now: number) {
+  const zones = await query<{ timeZone: string; devices: number }>(
+    db,
+    sql`select coalesce(g.time_zone, ${defaultTimeZone}) as "timeZone", count(*)::int as devices
+        from (${chosen}) r left join regions g on g.id = r.region_id
+        where r.reason is null group by 1 order by 2 desc, 1`,
+  );
+  return zones.map((zone) => {
+    const opensAt = nextOpening(window, zone.timeZone, now);
+    return { ...zone, opensAt: opensAt === null || opensAt <= now ? null : new Date(opensAt).toISOString() };
+  });
 }
 
 async function measure(db: Db, hardware: string): Promise<number | null> {

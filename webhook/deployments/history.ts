@@ -3,7 +3,7 @@ import { and, count, desc, eq, inArray } from 'drizzle-orm';
 import type { Db } from '../db/connect.ts';
 import { firmwares } from '../firmware/table.ts';
 import { openStates } from './states.ts';
-import { deployments, outbox, targets } from './table.ts';
+import { deployments, outbox, targetEvents, targets } from './table.ts';
 
 /** Newest deployment first. */
 export async function listForDevice(db: Db, deviceId: string, paging: { limit: number; offset: number }) {
@@ -40,7 +40,8 @@ export async function isBusy(db: Db, deviceId: string): Promise<boolean> {
   return rows.length > 0;
 }
 
-/** Commands still waiting for a device that is no more. */
-export async function dropCommands(db: Db, deviceId: string): Promise<void> {
+/** Of a device that is no more: commands that still wait for it, and its timelines. */
+export async function forgetDevice(db: Db, deviceId: string): Promise<void> {
   await db.delete(outbox).where(eq(outbox.deviceId, deviceId));
+  await db.delete(targetEvents).where(eq(targetEvents.deviceId, deviceId));
 }

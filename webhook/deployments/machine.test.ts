@@ -13,6 +13,7 @@ function target(over: Partial<Target> = {}): Target {
     deviceId: 'dev',
     component: 'main',
     sha256: good,
+    version: '1',
     policy: defaultPolicy,
     totalBytes: 100,
     state: 'pending',

@@ -12,6 +12,7 @@ export interface Target {
   readonly deviceId: string;
   readonly component: string;
   readonly sha256: string;
+  readonly version: string;
   readonly policy: Policy;
   readonly totalBytes: number;
   state: TargetState;
@@ -37,6 +38,8 @@ export type TargetEvent =
   | { type: 'cancel' }
   | { type: 'supersede' }
   | { type: 'retry' }
+  /** The command cannot be written down for a device: it would be refused unread, and so would every next attempt. */
+  | { type: 'unsendable'; attempt: number; code: 'url_too_long' | 'command_too_large' }
   | { type: 'ack'; attempt: number; accepted: boolean; error?: DeviceError }
   | {
       type: 'progress';
@@ -84,6 +87,8 @@ export function step(target: Target, event: TargetEvent, now: number): Step {
         : stay(target);
     case 'retry':
       return stay(tryAgain(target));
+    case 'unsendable':
+      return stay(unsendable(target, event));
     case 'booted':
       return attested(target, event.runningSha256) ? stay(succeed(target)) : stay(target);
     default:
@@ -91,7 +96,7 @@ export function step(target: Target, event: TargetEvent, now: number): Step {
   }
 }
 
-type AttemptEvent = Extract<TargetEvent, { attempt: number }>;
+type AttemptEvent = Exclude<Extract<TargetEvent, { attempt: number }>, { type: 'unsendable' }>;
 
 function fromDevice(target: Target, event: AttemptEvent, now: number): Step {
   // An attested success stands whichever attempt brought it, and corrects a verdict that came too early.
@@ -151,6 +156,12 @@ function subscribed(target: Target): Step {
     default:
       return stay(target);
   }
+}
+
+/** Only what no device can have yet: one that has accepted works on with the URL that it has, and times out if it needs another. */
+function unsendable(target: Target, event: Extract<TargetEvent, { type: 'unsendable' }>): Target {
+  if (target.state !== 'sent' || event.attempt !== target.attempt) return target;
+  return finish(target, 'failed', { code: event.code });
 }
 
 function tick(target: Target, now: number): Step {

@@ -5,14 +5,24 @@
 import { randomUUID } from 'node:crypto';
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
 import type { PublishMessage, PublishOutcome } from '#emqx/api.ts';
-import { type DownlinkTopic, mountedTopic } from '#emqx/protocol.ts';
+import {
+  type DownlinkTopic,
+  maxCertificateDownlinkBytes,
+  maxDownlinkBytes,
+  maxUrlBytes,
+  mountedTopic,
+} from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/connect.ts';
 import * as devices from '../devices/presence.ts';
+import { devices as deviceTable, regions } from '../devices/table.ts';
+import { defaultTimeZone } from '../devices/time-zone.ts';
 import { deviceUrlLifetimeS, type PresignedUrl } from '../firmware/objects.ts';
 import { firmwares } from '../firmware/table.ts';
-import { activeStates } from './states.ts';
+import { activeStates, type TargetState } from './states.ts';
+import { among as amongTargets, Fold, lockTargets } from './store.ts';
 import { deployments, outbox, targets } from './table.ts';
+import { isOpen, type MaintenanceWindow } from './window.ts';
 
 export interface Command {
   deviceId: string;
@@ -34,7 +44,10 @@ export async function unpark(db: Db, deviceIds: string[]): Promise<void> {
     .where(and(inArray(outbox.deviceId, deviceIds), isNull(outbox.sendAt)));
 }
 
-const batch = 1000;
+/** Commands in memory at a time. */
+const batch = 500;
+/** As many a turn as a rollout's look starts, or they would wait in here while their time to answer runs. */
+const perTurn = 8;
 const leaseS = 30;
 const maxBackOffS = 60;
 
@@ -48,10 +61,18 @@ interface Row {
   tries: number;
   manifest: string | null;
   s3Path: string | null;
+  state: TargetState | null;
+  window: MaintenanceWindow | null;
+  timeZone: string | null;
 }
 
-/** Sends one batch; answers whether there may be more. Throws what the broker's client throws; rows then wait for their lease. */
+/** Sends some batches; answers whether there may be more. Throws what the broker's client throws; rows then wait for their lease. */
 export async function send(context: Context): Promise<boolean> {
+  for (let i = 0; i < perTurn; i++) if (!(await sendBatch(context))) return false;
+  return true;
+}
+
+async function sendBatch(context: Context): Promise<boolean> {
   const rows = await claim(context.db);
   if (rows.length === 0) return false;
   const { live, stale } = split(rows);
@@ -62,17 +83,52 @@ export async function send(context: Context): Promise<boolean> {
     urls.set(s3Path, url);
     return url;
   };
-  const messages = await Promise.all(live.map((row) => toMessage(row, presign)));
+  const written = await Promise.all(live.map((row) => toMessage(row, presign)));
+  const unsendable = live.flatMap((row, i) =>
+    typeof written[i] === 'string' ? [{ row, code: written[i] }] : [],
+  );
+  const sendable = live.filter((_, i) => typeof written[i] !== 'string');
+  const messages = written.filter((message) => typeof message !== 'string');
   let outcomes: PublishOutcome[];
   try {
     outcomes = messages.length ? await context.broker.publishBulk(messages) : [];
   } catch (error) {
-    await backOff(context.db, live);
+    await backOff(context.db, sendable);
+    await giveUp(context, unsendable);
     await remove(context.db, stale);
     throw error;
   }
-  await settle(context, live, stale, outcomes);
+  await giveUp(context, unsendable);
+  await settle(context, sendable, stale, outcomes);
   return rows.length === batch;
+}
+
+type Unsendable = 'url_too_long' | 'command_too_large';
+
+/** What is larger than a device takes would be sent for ever: its update has failed, and what belongs to none is dropped. */
+async function giveUp(context: Context, rows: { row: Row; code: Unsendable }[]): Promise<void> {
+  if (rows.length === 0) return;
+  for (const { row, code } of rows) {
+    context.log('error', 'command cannot be sent', { topic: row.topic, device: row.deviceId, code });
+  }
+  const requests = rows.filter(({ row }) => isRequest(row));
+  const deploymentIds = await context.db.transaction(async (tx) => {
+    const keyOf = ({ row }: { row: Row }) => ({ deploymentId: row.deploymentId!, deviceId: row.deviceId });
+    const fold = new Fold(
+      requests.length ? await lockTargets(tx, amongTargets(requests.map(keyOf))) : [],
+      Date.now(),
+    );
+    for (const { row, code } of requests) {
+      const target = fold.find(row.deploymentId!, row.deviceId);
+      if (target) fold.apply(target, { type: 'unsendable', attempt: row.attempt!, code });
+    }
+    await remove(
+      tx,
+      rows.map(({ row }) => row),
+    );
+    return (await fold.save(tx)).deploymentIds;
+  });
+  context.live.changed('deployment', ...deploymentIds);
 }
 
 /** Leases rows that are due, oldest first; a request comes with what its message is made of if its attempt is still alive. */
@@ -98,6 +154,9 @@ async function claim(db: Db): Promise<Row[]> {
       tries: outbox.tries,
       manifest: firmwares.manifest,
       s3Path: firmwares.s3Path,
+      state: targets.state,
+      window: sql<MaintenanceWindow | null>`${deployments.policy} -> 'window'`,
+      timeZone: regions.timeZone,
     })
     .from(outbox)
     .leftJoin(
@@ -114,14 +173,22 @@ async function claim(db: Db): Promise<Row[]> {
     )
     .leftJoin(deployments, eq(deployments.id, targets.deploymentId))
     .leftJoin(firmwares, eq(firmwares.id, deployments.firmwareId))
+    .leftJoin(deviceTable, eq(deviceTable.id, targets.deviceId))
+    .leftJoin(regions, eq(regions.id, deviceTable.regionId))
     .where(among(claimed))
     .orderBy(outbox.id);
   return rows;
 }
 
-/** A request whose attempt was cancelled, replaced or has ended must not be sent any more. */
+/**
+ * A request whose attempt was cancelled, replaced or has ended must not be sent any more; nor one that would start an update while the
+ * maintenance window is closed (it was late, or the device came back late): its attempt times out.
+ */
 function split(rows: Row[]): { live: Row[]; stale: Row[] } {
-  const isStale = (row: Row) => isRequest(row) && row.s3Path === null;
+  const now = Date.now();
+  const isLate = ({ state, window, timeZone }: Row) =>
+    state === 'sent' && window !== null && !isOpen(window, timeZone ?? defaultTimeZone, now);
+  const isStale = (row: Row) => isRequest(row) && (row.s3Path === null || isLate(row));
   return { live: rows.filter((row) => !isStale(row)), stale: rows.filter(isStale) };
 }
 
@@ -129,24 +196,31 @@ function isRequest(row: Row): boolean {
   return row.topic === 'firmware/download/request';
 }
 
+/** A code instead, when it is larger than devices take. */
 async function toMessage(
   row: Row,
   presign: (s3Path: string) => Promise<PresignedUrl>,
-): Promise<PublishMessage> {
+): Promise<PublishMessage | Unsendable> {
   const common = { id: randomUUID(), at: new Date().toISOString() };
   const attempt = { deployment: row.deploymentId, attempt: row.attempt };
   let payload: Record<string, unknown>;
   if (isRequest(row)) {
     const { url, expiresAt } = await presign(row.s3Path!);
+    if (Buffer.byteLength(url) > maxUrlBytes) return 'url_too_long';
     payload = { ...common, ...attempt, manifest: row.manifest, url, urlExpiresAt: expiresAt.toISOString() };
   } else if (row.topic === 'firmware/download/cancel') {
     payload = { ...common, ...attempt };
   } else {
     payload = { ...common, ...row.body };
   }
+  const text = JSON.stringify(payload);
+  const isCertificate = row.topic.endsWith('cert/renew/response');
+  if (Buffer.byteLength(text) > (isCertificate ? maxCertificateDownlinkBytes : maxDownlinkBytes)) {
+    return 'command_too_large';
+  }
   return {
     topic: mountedTopic(row.deviceId, row.topic),
-    payload: JSON.stringify(payload),
+    payload: text,
     qos: 1,
     ...(isRequest(row) && { messageExpirySeconds: deviceUrlLifetimeS }),
   };

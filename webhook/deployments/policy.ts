@@ -1,4 +1,5 @@
 import type { DeviceError } from '#emqx/protocol.ts';
+import type { MaintenanceWindow } from './window.ts';
 
 /** How long a stage may be silent and how often an update is tried. Times in ms. */
 export interface Policy {
@@ -30,6 +31,15 @@ export interface RolloutPolicy extends Policy {
   waves: Wave[];
   /** Attempts started in any 60 seconds, by all copies together; null: as fast as possible. */
   ratePerMinute: number | null;
+  /** Attempts start only inside, by the clock of the device's region; null: at any time. */
+  window: MaintenanceWindow | null;
+  /**
+   * A wave that has been open for so long is judged on the devices that it reached: those that were never sent the command and cannot
+   * be reached do not count. Null: it waits for them.
+   */
+  gateTimeoutMs: number | null;
+  /** For so long after the start, devices that come to match the selection join the last opened wave; null: none does. */
+  lateJoinersMs: number | null;
 }
 
 export const defaultPolicy: Policy = {
@@ -53,6 +63,9 @@ export const defaultRollout: RolloutPolicy = {
   ...defaultPolicy,
   waves: [{ ...defaultGate(1), upTo: { percent: 100 } }],
   ratePerMinute: null,
+  window: null,
+  gateTimeoutMs: 24 * 3_600_000,
+  lateJoinersMs: null,
 };
 
 /** Where each wave ends when there are `total` devices; waves that would be empty are left out. The last one takes all. */

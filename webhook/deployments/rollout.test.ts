@@ -54,7 +54,7 @@ describe('waves', () => {
     const good = [tally({ succeeded: 9, active: 1 }), waiting];
     const soaking = tick(r, good, 1_000).rollout;
     expect(soaking).toMatchObject({ wave: 0, soakSince: 1_000 });
-    expect(wakesAt(soaking, good)).toBe(1_100);
+    expect(wakesAt(soaking, good, 1_000)).toBe(1_100);
     expect(tick(soaking, good, 1_099).rollout.wave).toBe(0);
     expect(tick(soaking, good, 1_100).rollout.wave).toBe(1);
     const back = tick(soaking, [tally({ succeeded: 8, active: 2 }), waiting], 1_100).rollout;
@@ -64,6 +64,64 @@ describe('waves', () => {
 
   test('one whose devices have all been skipped proves nothing and holds nothing up', () => {
     expect(tick(rollout(), [tally({ left: 3 }), waiting]).rollout.wave).toBe(1);
+  });
+});
+
+describe('a gate that is overdue', () => {
+  const hour = 3_600_000;
+  const policy = { ...defaultRollout, gateTimeoutMs: hour };
+  const open = rollout({ policy, waveOpenedAt: 0 });
+
+  test('is judged on the devices that were reached, and not before its time', () => {
+    const some = [tally({ succeeded: 9, pending: 91, unreached: 91 }), waiting];
+    expect(tick(open, some, hour - 1).rollout.wave).toBe(0);
+    expect(wakesAt(open, some, 0)).toBe(hour);
+    expect(tick(open, some, hour).rollout).toMatchObject({ wave: 1, waveOpenedAt: hour });
+    // Those that can be reached and only wait for the rate or the maintenance window are still waited for.
+    expect(
+      tick(open, [tally({ succeeded: 9, pending: 91, unreached: 80 }), waiting], hour).rollout.wave,
+    ).toBe(0);
+    const without = rollout({ policy: { ...policy, gateTimeoutMs: null }, waveOpenedAt: 0 });
+    expect(tick(without, some, 99 * hour).rollout.wave).toBe(0);
+  });
+
+  test('halts when nobody was reached, or too few of them succeeded; a resume gives it its time again', () => {
+    const nobody = [tally({ pending: 3, unreached: 3 }), waiting];
+    const halted = tick(open, nobody, hour).rollout;
+    expect(halted).toMatchObject({ state: 'halted', halted: { reason: 'gate_missed' } });
+    const resumed = stepRollout(halted, nobody, { type: 'resume' }, 2 * hour).rollout;
+    expect(tick(resumed, nobody, 3 * hour - 1).rollout).toMatchObject({ state: 'running', wave: 0 });
+    const few = [tally({ succeeded: 8, failed: 2, pending: 90, unreached: 90 }), waiting];
+    const judged = tick(rollout({ ...open, gates: [{ ...gate, failurePercent: 100 }, gate] }), few, hour);
+    expect(judged.rollout.halted?.reason).toBe('gate_missed');
+  });
+});
+
+describe('late joiners', () => {
+  const policy = { ...defaultRollout, lateJoinersMs: 600_000 };
+  const open = rollout({ policy, resolvedAt: 0, wave: 1 });
+  const done = [tally({ succeeded: 1 }), tally({ succeeded: 1 })];
+  const look = (r: Rollout, registryChanged: boolean, now: number) =>
+    stepRollout(r, done, { type: 'tick', registryChanged }, now);
+
+  test('are looked for when the registry changes, or else every minute, and join the open wave', () => {
+    expect(look(open, true, 1).actions).toEqual([{ type: 'join', wave: 1 }]);
+    expect(look(open, false, 59_999).actions).toEqual([]);
+    const sought = look(open, false, 60_000);
+    expect(sought.actions).toEqual([{ type: 'join', wave: 1 }]);
+    expect(wakesAt(sought.rollout, done, 60_000)).toBe(120_000);
+    expect(look(rollout({ resolvedAt: 0, wave: 1 }), true, 1).actions).toEqual([]);
+  });
+
+  test('keep it open until their time is over, also while it is paused or halted', () => {
+    expect(look(open, false, 599_999).rollout.state).toBe('running');
+    expect(look(open, true, 600_000)).toMatchObject({ rollout: { state: 'completed' }, actions: [] });
+    for (const state of ['paused', 'halted'] as const) {
+      const stopped = { ...open, state };
+      expect(look(stopped, true, 1)).toMatchObject({ rollout: { state }, actions: [] });
+      expect(wakesAt(stopped, done, 1)).toBe(600_000);
+      expect(look(stopped, false, 600_000).rollout.state).toBe('completed');
+    }
   });
 });
 
@@ -123,7 +181,7 @@ test('no minute holds more starts than the rate, whenever they are', () => {
     expect(inMinute.reduce((sum, s) => sum + s.count, 0)).toBeLessThanOrEqual(10);
   }
   expect(starts.reduce((sum, s) => sum + s.count, 0)).toBeGreaterThanOrEqual(30);
-  expect(wakesAt({ ...r, recent: [{ at: 5, count: 10 }] }, [waiting])).toBe(60_005);
+  expect(wakesAt({ ...r, recent: [{ at: 5, count: 10 }] }, [waiting], 10)).toBe(60_005);
 });
 
 describe('operators', () => {

@@ -31,6 +31,12 @@ export interface Rollout {
   gates: Gate[] | null;
   /** The open wave: targets of it and of the earlier ones may be started. */
   wave: number;
+  /** When the selection was resolved. */
+  resolvedAt: number | null;
+  /** When the open wave was opened, or last resumed. */
+  waveOpenedAt: number | null;
+  /** When devices that join were last looked for. */
+  joinersSoughtAt: number | null;
   /** Since when the open wave has its successes. */
   soakSince: number | null;
   /** By wave: what an operator has seen and resumed in spite of. */
@@ -52,10 +58,13 @@ export interface Tally {
   silent: number;
   /** Skipped or cancelled: they say nothing about the firmware. */
   left: number;
+  /** Of the pending: never sent, and not to be reached now. Only needed for a wave whose gate is overdue. */
+  unreached: number;
 }
 
 export type RolloutEvent =
-  | { type: 'tick' }
+  /** `registryChanged`: a device may have come to match the selection. */
+  | { type: 'tick'; registryChanged?: boolean }
   | { type: 'resolved'; gates: Gate[] }
   | { type: 'dispatched'; count: number }
   | { type: 'pause' }
@@ -63,9 +72,13 @@ export type RolloutEvent =
   | { type: 'cancel' }
   | { type: 'retry_failed' };
 
-/** `resolve`: make the targets, then say `resolved`. `dispatch`: start at most `limit` of those waves, then say `dispatched`. */
+/**
+ * `resolve`: make the targets, then say `resolved`. `join`: make pending targets in that wave for devices that match now and have none.
+ * `dispatch`: start at most `limit` of those waves, then say `dispatched`.
+ */
 export type RolloutAction =
   | { type: 'resolve' }
+  | { type: 'join'; wave: number }
   | { type: 'dispatch'; upToWave: number; limit: number }
   | { type: 'cancel_targets' }
   | { type: 'retry_targets' };
@@ -76,6 +89,8 @@ export interface RolloutStep {
 }
 
 const minuteMs = 60_000;
+/** Joiners are looked for when the registry changes, and so often in case nobody said so. */
+const joinersEveryMs = 60_000;
 /** From so many answers on, their share counts, and not only the share of the whole wave. */
 const telling = 20;
 
@@ -86,6 +101,9 @@ export function createRollout(policy: RolloutPolicy, startAt: number | null): Ro
     state: 'scheduled',
     gates: null,
     wave: 0,
+    resolvedAt: null,
+    waveOpenedAt: null,
+    joinersSoughtAt: null,
     soakSince: null,
     forgiven: [],
     halted: null,
@@ -104,17 +122,18 @@ export function stepRollout(
   const { state } = rollout;
   switch (event.type) {
     case 'tick':
-      return tick(rollout, tallies, now);
+      return tick(rollout, tallies, event.registryChanged ?? false, now);
     case 'resolved':
-      return stay({ ...rollout, gates: event.gates });
+      return stay({ ...rollout, gates: event.gates, resolvedAt: now, waveOpenedAt: now });
     case 'dispatched':
       return stay(count(rollout, event.count, now));
     case 'pause':
       return stay(state === 'running' || state === 'scheduled' ? { ...rollout, state: 'paused' } : rollout);
     case 'resume':
-      if (state === 'halted') return stay(forgive(rollout, tallies));
+      if (state === 'halted') return stay(forgive(rollout, tallies, now));
       if (state !== 'paused') return stay(rollout);
-      return stay({ ...rollout, state: rollout.gates ? 'running' : 'scheduled' });
+      if (!rollout.gates) return stay({ ...rollout, state: 'scheduled' });
+      return stay({ ...rollout, state: 'running', waveOpenedAt: now });
     case 'cancel':
       if (state === 'completed' || state === 'cancelled') return stay(rollout);
       return {
@@ -127,26 +146,59 @@ export function stepRollout(
 }
 
 /** When time alone will change something (null: only news of a target will). */
-export function wakesAt(rollout: Rollout, tallies: Tally[]): number | null {
+export function wakesAt(rollout: Rollout, tallies: Tally[], now: number): number | null {
   if (rollout.state === 'scheduled') return rollout.startAt ?? 0;
-  if (rollout.state !== 'running' || !rollout.gates) return null;
+  if (!rollout.gates || rollout.finishedAt !== null) return null;
   const times: number[] = [];
+  const later = (at: number | null) => {
+    if (at !== null && at > now) times.push(at);
+  };
+  later(joinersUntil(rollout));
+  if (rollout.state !== 'running') return times[0] ?? null;
   const gate = rollout.gates[rollout.wave];
   if (rollout.soakSince !== null && gate) times.push(rollout.soakSince + gate.soakMs);
+  if (rollout.wave < rollout.gates.length - 1) later(gateDueAt(rollout));
+  if (takesJoiners(rollout, now)) times.push(soughtAt(rollout, now) + joinersEveryMs);
   const first = rollout.recent[0];
   const waits = sum(tallies.slice(0, rollout.wave + 1), (t) => t.pending) > 0;
   if (first && waits && allowance(rollout, first.at) < 1) times.push(first.at + minuteMs);
   return times.length ? Math.min(...times) : null;
 }
 
-function tick(rollout: Rollout, tallies: Tally[], now: number): RolloutStep {
+/** The open wave has waited long enough for devices that cannot be reached: `unreached` of its tally is needed from now on. */
+export function isGateOverdue(rollout: Rollout, now: number): boolean {
+  const dueAt = gateDueAt(rollout);
+  return dueAt !== null && dueAt <= now && rollout.wave < (rollout.gates?.length ?? 0) - 1;
+}
+
+function gateDueAt({ policy, waveOpenedAt }: Rollout): number | null {
+  if (policy.gateTimeoutMs === null || waveOpenedAt === null) return null;
+  return waveOpenedAt + policy.gateTimeoutMs;
+}
+
+/** Until when devices join; null when none does. */
+export function joinersUntil({ policy, resolvedAt }: Pick<Rollout, 'policy' | 'resolvedAt'>): number | null {
+  if (policy.lateJoinersMs === null || resolvedAt === null) return null;
+  return resolvedAt + policy.lateJoinersMs;
+}
+
+function soughtAt({ joinersSoughtAt, resolvedAt }: Rollout, now: number): number {
+  return joinersSoughtAt ?? resolvedAt ?? now;
+}
+
+function takesJoiners(rollout: Rollout, now: number): boolean {
+  return (joinersUntil(rollout) ?? 0) > now;
+}
+
+function tick(rollout: Rollout, tallies: Tally[], registryChanged: boolean, now: number): RolloutStep {
   if (rollout.state === 'scheduled') {
     if ((rollout.startAt ?? 0) > now) return stay(rollout);
     return { rollout: { ...rollout, state: 'running' }, actions: [{ type: 'resolve' }] };
   }
   if (!rollout.gates || rollout.state === 'completed' || rollout.state === 'cancelled') return stay(rollout);
+  const joins = takesJoiners(rollout, now);
   // Also when paused or halted: nothing is left that anybody could decide about.
-  if (sum(tallies, isOpen) === 0) {
+  if (sum(tallies, isOpen) === 0 && !joins) {
     return stay({ ...rollout, state: 'completed', soakSince: null, finishedAt: now });
   }
   if (rollout.state !== 'running') return stay(rollout);
@@ -154,12 +206,15 @@ function tick(rollout: Rollout, tallies: Tally[], now: number): RolloutStep {
   if (halted) return stay({ ...rollout, state: 'halted', halted, soakSince: null });
 
   const gated = passGate(rollout, tallies, now);
-  if (gated.wave !== rollout.wave) return tick(gated, tallies, now);
+  if (gated.wave !== rollout.wave) return tick(gated, tallies, registryChanged, now);
   const waiting = sum(tallies.slice(0, gated.wave + 1), (t) => t.pending);
   const limit = Math.min(waiting, allowance(gated, now));
+  const actions: RolloutAction[] = limit > 0 ? [{ type: 'dispatch', upToWave: gated.wave, limit }] : [];
+  if (!joins || (!registryChanged && now - soughtAt(gated, now) < joinersEveryMs))
+    return { rollout: gated, actions };
   return {
-    rollout: gated,
-    actions: limit > 0 ? [{ type: 'dispatch', upToWave: gated.wave, limit }] : [],
+    rollout: { ...gated, joinersSoughtAt: now },
+    actions: [{ type: 'join', wave: gated.wave }, ...actions],
   };
 }
 
@@ -169,9 +224,11 @@ function passGate(rollout: Rollout, tallies: Tally[], now: number): Rollout {
   if (wave >= gates!.length - 1) return rollout;
   const gate = gates![wave]!;
   const tally = tallies[wave] ?? nothing;
-  const opened = { ...rollout, wave: wave + 1, soakSince: null };
+  const opened = { ...rollout, wave: wave + 1, soakSince: null, waveOpenedAt: now };
   if (counted(tally) === 0) return opened;
-  if (tally.succeeded < needed(rollout, wave, tally)) {
+  const unreached = isGateOverdue(rollout, now) ? tally.unreached : 0;
+  const holds = unreached < counted(tally) && tally.succeeded >= needed(rollout, wave, tally, unreached);
+  if (!holds) {
     return rollout.soakSince === null ? rollout : { ...rollout, soakSince: null };
   }
   const soakSince = rollout.soakSince ?? now;
@@ -198,9 +255,13 @@ function findHalt(rollout: Rollout, tallies: Tally[], now: number): Halt | null 
     if (over(silent, gate.silencePercent)) {
       return halt('silence', `${silent} of ${all} devices fell silent (allowed: ${gate.silencePercent} %)`);
     }
-    const ended = isOpen(tally) === 0 && counted(tally) > 0;
-    if (wave === rollout.wave && wave < rollout.gates!.length - 1 && ended) {
-      const wanted = needed(rollout, wave, tally);
+    const isGated = wave === rollout.wave && wave < rollout.gates!.length - 1;
+    const unreached = isGated && isGateOverdue(rollout, now) ? tally.unreached : 0;
+    if (isGated && isOpen(tally) === unreached && counted(tally) > 0) {
+      if (unreached === counted(tally)) {
+        return halt('gate_missed', `none of its ${unreached} devices could be reached`);
+      }
+      const wanted = needed(rollout, wave, tally, unreached);
       if (tally.succeeded < wanted) {
         return halt('gate_missed', `${tally.succeeded} devices succeeded, the next wave needs ${wanted}`);
       }
@@ -209,9 +270,9 @@ function findHalt(rollout: Rollout, tallies: Tally[], now: number): Halt | null 
   return null;
 }
 
-function needed(rollout: Rollout, wave: number, tally: Tally): number {
+function needed(rollout: Rollout, wave: number, tally: Tally, unreached: number): number {
   const past = forgivenOf(rollout, wave, tally);
-  const all = counted(tally) - past.failed - past.silent;
+  const all = counted(tally) - past.failed - past.silent - unreached;
   return Math.ceil((rollout.gates![wave]!.successPercent * all) / 100);
 }
 
@@ -224,9 +285,9 @@ function forgivenOf(rollout: Rollout, wave: number, tally: Tally): { failed: num
   };
 }
 
-function forgive(rollout: Rollout, tallies: Tally[]): Rollout {
+function forgive(rollout: Rollout, tallies: Tally[], now: number): Rollout {
   const forgiven = tallies.slice(0, rollout.wave + 1).map(({ failed, silent }) => ({ failed, silent }));
-  return { ...rollout, state: 'running', halted: null, forgiven };
+  return { ...rollout, state: 'running', halted: null, forgiven, waveOpenedAt: now };
 }
 
 function retryFailed(rollout: Rollout, tallies: Tally[]): RolloutStep {
@@ -277,6 +338,7 @@ export const nothing: Tally = {
   timedOut: 0,
   silent: 0,
   left: 0,
+  unreached: 0,
 };
 
 function isOpen(tally: Tally): number {

@@ -2,13 +2,14 @@
  * Rollouts in and out of the database. The deployment's row is locked from the tally to the last write, so that what `rollout.ts`
  * has allowed is still allowed when it is done, whichever copy does it.
  */
-import { and, eq, type SQL, sql } from 'drizzle-orm';
+import { eq, type SQL, sql } from 'drizzle-orm';
 import type { Context } from '../context.ts';
 import { type Db, query, sqlState, uniqueViolation } from '../db/connect.ts';
 import * as firmware from '../firmware/firmware.ts';
 import type { TargetEvent } from './machine.ts';
 import { defaultRollout } from './policy.ts';
 import {
+  isGateOverdue,
   nothing,
   type Rollout,
   type RolloutAction,
@@ -17,17 +18,18 @@ import {
   type Tally,
   wakesAt,
 } from './rollout.ts';
-import { insertTargets } from './selection.ts';
+import { insertTargets, joinTargets } from './selection.ts';
+import { closedMs, type Look, startTargets } from './starts.ts';
 import type { TargetState } from './states.ts';
 import { applyToDue, mark } from './store.ts';
-import { deployments } from './table.ts';
+import { type DeploymentRow, deployments } from './table.ts';
 
-const batch = 1000;
+/** Targets in memory at a time. */
+const batch = 500;
 /** Looks that nothing has asked for: for a mark that was never made, such as of a device that another deployment freed meanwhile. */
 const fallbackMs = 10_000;
-const soonMs = 500;
 
-type Row = typeof deployments.$inferSelect;
+type Row = DeploymentRow;
 
 /** Looks at one rollout that is due; answers whether there was one. */
 export async function advance(context: Context): Promise<boolean> {
@@ -69,29 +71,36 @@ export async function forgetOldMarks(db: Db): Promise<void> {
 }
 
 /** The row must be locked. */
-async function run(tx: Db, row: Row, event: RolloutEvent): Promise<void> {
-  await tx.execute(sql`delete from rollout_marks where deployment_id = ${row.id}`);
+async function run(tx: Db, row: Row, asked: RolloutEvent): Promise<void> {
+  const marks = await query<{ joins: boolean }>(
+    tx,
+    sql`delete from rollout_marks where deployment_id = ${row.id} returning joins`,
+  );
+  const isTick = asked.type === 'tick';
+  const event: RolloutEvent = isTick ? { ...asked, registryChanged: marks.some((m) => m.joins) } : asked;
   const now = await clock(tx);
-  const { tallies, nextAttemptAt } = await tally(tx, row.id);
-  const step = stepRollout(toRollout(row), tallies, event, now);
+  const before = toRollout(row);
+  const { tallies, nextAttemptAt } = await tally(tx, before, row.id, now);
+  const step = stepRollout(before, tallies, event, now);
   let { rollout } = step;
-  let soon = event.type === 'tick' ? null : now;
+  const look: Look = { soonAt: isTick ? null : now, opensAt: null, sweptAt: isTick ? row.sweptAt : null };
   for (const action of step.actions) {
-    const done = await act(tx, row, action, now);
-    if (done.event) rollout = stepRollout(rollout, tallies, done.event, now).rollout;
-    if (done.soonMs !== null) soon = now + done.soonMs;
+    const done = await act(tx, row, action, look, now);
+    if (done) rollout = stepRollout(rollout, tallies, done, now).rollout;
   }
-  await save(tx, row.id, rollout, soon ?? nextLook(rollout, tallies, nextAttemptAt, now));
+  await save(tx, row.id, rollout, look, look.soonAt ?? nextLook(rollout, tallies, nextAttemptAt, look, now));
 }
 
 function nextLook(
   rollout: Rollout,
   tallies: Tally[],
   nextAttemptAt: number | null,
+  { opensAt }: Look,
   now: number,
 ): number | null {
-  const times = [wakesAt(rollout, tallies)];
-  if (rollout.state === 'running') {
+  const times = [wakesAt(rollout, tallies, now)];
+  if (rollout.state === 'running' && opensAt !== null) times.push(Math.min(opensAt, now + closedMs));
+  else if (rollout.state === 'running') {
     times.push(nextAttemptAt);
     if (tallies.some((t) => t.pending > 0)) times.push(now + fallbackMs);
   }
@@ -99,88 +108,43 @@ function nextLook(
   return known.length ? Math.min(...known) : null;
 }
 
-/** `soonMs`: there may be more of this to do. */
+/** Answers what the machine must be told of it. */
 async function act(
   tx: Db,
   row: Row,
   action: RolloutAction,
+  look: Look,
   now: number,
-): Promise<{ event: RolloutEvent | null; soonMs: number | null }> {
+): Promise<RolloutEvent | null> {
+  const { policy } = toRollout(row);
   switch (action.type) {
     case 'resolve': {
       const image = await firmware.get(tx, row.firmwareId);
-      const { gates } = await insertTargets(tx, row.id, image, row.selection, toRollout(row).policy.waves);
-      return { event: { type: 'resolved', gates }, soonMs: 0 };
+      const { gates } = await insertTargets(tx, row.id, image, row.selection, policy.waves);
+      look.soonAt = now;
+      return { type: 'resolved', gates };
     }
-    case 'dispatch': {
-      await supersede(tx, row, now);
-      const limit = Math.min(action.limit, batch);
-      const { claimed } = await applyToDue(
-        tx,
-        { type: 'dispatch' },
-        startable(row, action.upToWave, limit),
-        now,
-      );
-      return {
-        event: { type: 'dispatched', count: claimed },
-        soonMs: claimed === 0 ? null : claimed === limit ? 0 : soonMs,
-      };
+    case 'join': {
+      const image = await firmware.get(tx, row.firmwareId);
+      if (await joinTargets(tx, row.id, image, row.selection, action.wave)) {
+        look.soonAt = now;
+        look.sweptAt = null;
+      }
+      return null;
     }
+    case 'dispatch':
+      return startTargets(tx, row, { ...action, window: policy.window }, look, now);
     case 'cancel_targets':
       await applyToAll(tx, row, { type: 'cancel' }, openSql, now);
-      return { event: null, soonMs: null };
+      return null;
     case 'retry_targets':
       await applyToAll(tx, row, { type: 'retry' }, sql`state in ('failed', 'rolled_back', 'timed_out')`, now);
-      return { event: null, soonMs: 0 };
+      look.soonAt = now;
+      return null;
   }
 }
 
 const openSql = sql`state in ('pending', 'sent', 'accepted', 'downloading', 'installing', 'cancelling')`;
-
-/**
- * Pending targets whose device can be reached. One waits until nothing else of that component is active or pending: an older one
- * must have been superseded first, or it would be sent after the newer and undo it. Two conditions, not one with OR: each has an
- * index of its own.
- */
-function startable(row: Row, upToWave: number, limit: number): SQL {
-  return sql`
-    select t.deployment_id as "deploymentId", t.device_id as "deviceId"
-    from targets t join devices v on v.id = t.device_id and v.reachable and not v.blocked
-    where t.deployment_id = ${row.id} and t.state = 'pending' and t.wave <= ${upToWave}
-      and (t.next_attempt_at is null or t.next_attempt_at <= now())
-      and not exists (
-        select 1 from targets o where o.device_id = t.device_id and o.component = t.component
-          and o.state in ('sent', 'accepted', 'downloading', 'installing', 'cancelling'))
-      and not exists (
-        select 1 from targets o join deployments p on p.id = o.deployment_id and p.state = 'running'
-        where o.device_id = t.device_id and o.component = t.component and o.deployment_id <> t.deployment_id
-          and o.state = 'pending')
-    order by t.wave, t.device_id limit ${limit} for update of t skip locked`;
-}
-
-/**
- * Where a newer deployment waits for, works on or has updated the same component of a device, the older one is not sent any more,
- * however long it was paused.
- */
-async function supersede(tx: Db, row: Row, now: number): Promise<void> {
-  const [others] = await query<{ n: number }>(
-    tx,
-    sql`select count(*)::int as n from deployments
-        where id <> ${row.id} and (finished_at is null or created_at > ${row.createdAt.toISOString()}::timestamptz)`,
-  );
-  if (!others?.n) return;
-  const due = sql`
-    select t.deployment_id as "deploymentId", t.device_id as "deviceId"
-    from targets t join deployments d on d.id = t.deployment_id
-      join targets o on o.device_id = t.device_id and o.component = t.component
-      join deployments n on n.id = o.deployment_id and (n.created_at, n.id) > (d.created_at, d.id)
-    where t.state = 'pending'
-      and (o.state in ('sent', 'accepted', 'downloading', 'installing', 'cancelling', 'succeeded')
-        or (o.state = 'pending' and n.state = 'running'))
-      and (t.deployment_id = ${row.id} or o.deployment_id = ${row.id})
-    order by t.deployment_id, t.device_id limit ${batch} for update of t skip locked`;
-  await applyToDue(tx, { type: 'supersede' }, due, now);
-}
 
 /** In batches, so that a hundred thousand targets take no more memory than a thousand. */
 async function applyToAll(tx: Db, row: Row, event: TargetEvent, where: SQL, now: number): Promise<void> {
@@ -202,7 +166,12 @@ async function clock(tx: Db): Promise<number> {
   return Math.floor(Number(row!.now));
 }
 
-async function tally(tx: Db, id: string): Promise<{ tallies: Tally[]; nextAttemptAt: number | null }> {
+async function tally(
+  tx: Db,
+  rollout: Rollout,
+  id: string,
+  now: number,
+): Promise<{ tallies: Tally[]; nextAttemptAt: number | null }> {
   const rows = await query<{
     wave: number;
     state: TargetState;
@@ -217,7 +186,19 @@ async function tally(tx: Db, id: string): Promise<{ tallies: Tally[]; nextAttemp
         from targets where deployment_id = ${id} group by wave, state`,
   );
   const next = rows.flatMap((r) => (r.next === null ? [] : [Number(r.next)]));
-  return { tallies: toTallies(rows), nextAttemptAt: next.length ? Math.min(...next) : null };
+  const tallies = toTallies(rows);
+  const open = tallies[rollout.wave];
+  if (open && isGateOverdue(rollout, now)) open.unreached = await countUnreached(tx, id, rollout.wave);
+  return { tallies, nextAttemptAt: next.length ? Math.min(...next) : null };
+}
+
+async function countUnreached(tx: Db, id: string, wave: number): Promise<number> {
+  const [row] = await query<{ n: number }>(
+    tx,
+    sql`select count(*)::int as n from targets t join devices v on v.id = t.device_id and (not v.reachable or v.blocked)
+        where t.deployment_id = ${id} and t.wave = ${wave} and t.state = 'pending' and t.attempt = 0`,
+  );
+  return row!.n;
 }
 
 /** Condition on `targets`: its device got the command and was not heard of, for good or until the next attempt. */
@@ -259,24 +240,27 @@ function toRollout(row: Row): Rollout {
   };
 }
 
-export function toRow(rollout: Rollout) {
-  const { gates, wave, soakSince, forgiven, halted, recent } = rollout;
-  return {
-    state: rollout.state,
-    memory: { gates, wave, soakSince, forgiven, halted, recent },
-    finishedAt: rollout.finishedAt === null ? null : new Date(rollout.finishedAt),
-  };
+export function toRow({ policy: _, startAt: __, state, finishedAt, ...memory }: Rollout) {
+  return { state, memory, finishedAt: finishedAt === null ? null : new Date(finishedAt) };
 }
 
-async function save(tx: Db, id: string, rollout: Rollout, nextLookAt: number | null): Promise<void> {
+async function save(
+  tx: Db,
+  id: string,
+  rollout: Rollout,
+  { opensAt, sweptAt }: Look,
+  nextLookAt: number | null,
+): Promise<void> {
   const finished = rollout.finishedAt !== null;
   await tx
     .update(deployments)
     .set({
       ...toRow(rollout),
+      sweptAt,
+      windowOpensAt: opensAt === null ? null : new Date(opensAt),
       nextLookAt: nextLookAt === null || finished ? null : new Date(nextLookAt),
     })
-    .where(and(eq(deployments.id, id)));
+    .where(eq(deployments.id, id));
   // Deployments that had to wait for its targets may go on.
   if (finished) {
     const waiting = await tx

@@ -1,7 +1,8 @@
 import { z } from '@hono/zod-openapi';
-import { defaultGate, defaultPolicy, type RolloutPolicy } from './policy.ts';
+import { defaultGate, defaultRollout, type RolloutPolicy } from './policy.ts';
 import { rolloutStates } from './rollout.ts';
 import { targetStates } from './states.ts';
+import { weekdays } from './window.ts';
 
 const percent = z.number().min(0).max(100);
 const dayMs = 86_400_000;
@@ -26,11 +27,40 @@ const waveSchema = z
   })
   .refine((w) => (w.count === undefined) !== (w.percent === undefined), 'give either count or percent');
 
+const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time of day, HH:MM');
+
+/** By the wall clock of the device's region (UTC without one). A `to` that is not later than `from` is on the day after. */
+const windowSchema = z
+  .strictObject({
+    from: timeOfDay,
+    to: timeOfDay,
+    /** Those on which it opens. */
+    days: z
+      .array(z.enum(weekdays))
+      .min(1)
+      .refine((days) => new Set(days).size === days.length, 'names a day twice')
+      .default([...weekdays]),
+  })
+  .openapi('MaintenanceWindow');
+
 export const policySchema = z
   .strictObject({
     waves: z.array(waveSchema).min(1).max(20).optional(),
     ...z.object(gate).partial().shape,
     ratePerMinute: z.int().min(1).max(1_000_000).nullable().optional(),
+    window: windowSchema.nullable().optional(),
+    gateTimeoutMs: z
+      .int()
+      .min(60_000)
+      .max(90 * dayMs)
+      .nullable()
+      .optional(),
+    lateJoinersMs: z
+      .int()
+      .min(60_000)
+      .max(365 * dayMs)
+      .nullable()
+      .optional(),
     maxAttempts: z.int().min(1).max(20).optional(),
     ackTimeoutMs: timeoutMs.optional(),
     downloadTimeoutMs: timeoutMs.optional(),
@@ -75,8 +105,7 @@ export function toPolicy(asked: AskedPolicy = {}): RolloutPolicy {
   } = asked;
   const common = defined({ successPercent, failurePercent, silencePercent, soakMs });
   return {
-    ...defaultPolicy,
-    ratePerMinute: null,
+    ...defaultRollout,
     ...defined(rest),
     waves: waves.map(({ count, percent, ...own }) => ({
       ...defaultGate(waves.length),
@@ -116,13 +145,32 @@ export const deploymentSchema = z
       version: z.string(),
       fileName: z.string(),
       sizeBytes: z.int(),
+      component: z.string(),
+      hardware: z.string(),
     }),
     state: z.enum(rolloutStates),
     createdBy: z.string(),
     createdAt: z.string(),
     finishedAt: z.string().nullable(),
     startAt: z.string().nullable(),
-    policy: z.looseObject({ ratePerMinute: z.int().nullable(), maxAttempts: z.int() }),
+    policy: z.looseObject({
+      ratePerMinute: z.int().nullable(),
+      maxAttempts: z.int(),
+      window: windowSchema.nullable(),
+      gateTimeoutMs: z.int().nullable(),
+      lateJoinersMs: z.int().nullable(),
+    }),
+    /** The hardware is the firmware's. */
+    selection: z.object({
+      all: z.boolean(),
+      regions: z.array(z.string()),
+      divisions: z.array(z.string()),
+      devices: z.array(z.string()),
+    }),
+    /** Until when devices that come to match the selection join; null: none does (or it has not started). */
+    joinersUntil: z.string().nullable(),
+    /** Of those not sent because of the maintenance window: when it opens for the first of them; null: it is open, or there is none. */
+    windowOpensAt: z.string().nullable(),
     /** Empty until a scheduled deployment starts. */
     waves: z.array(waveViewSchema),
     /** Why it halted (or last did, when it ended halted). */
@@ -150,6 +198,7 @@ export const targetSchema = z
   .object({
     device: z.string(),
     deviceName: z.string(),
+    component: z.string(),
     region: z.string().nullable(),
     division: z.string().nullable(),
     state: z.enum(targetStates),
@@ -162,10 +211,14 @@ export const targetSchema = z
   })
   .openapi('Target');
 
-/** A device is chosen when it is in any of the regions or divisions, or is named itself. */
+/**
+ * A device is chosen when it is in any of the regions or divisions, or is named itself; with `all`, also every other one that has
+ * the firmware's hardware (of a firmware for a child component: every one that reports such a component).
+ */
 export const selectionSchema = z
   .object({
     firmwareId: z.uuid(),
+    all: z.boolean().default(false),
     regions: z.array(z.uuid()).max(1000).default([]),
     divisions: z.array(z.uuid()).max(1000).default([]),
     devices: z.array(z.string().max(64)).max(10_000).default([]),
@@ -182,18 +235,23 @@ export const startSchema = selectionSchema
   .openapi('NewDeployment');
 export type StartRequest = z.infer<typeof startSchema>;
 
+/** Why a chosen device does not get it. Of `no_component` and `other_hardware` there is no target; the others' are skipped. */
+export const reasons = ['no_component', 'other_hardware', 'up_to_date', 'downgrade'] as const;
+export type Reason = (typeof reasons)[number];
+
 export const dryRunSchema = z
   .object({
     targets: z.int(),
-    excluded: z.array(
-      z.object({ device: z.string(), reason: z.enum(['other_hardware', 'up_to_date', 'downgrade']) }),
-    ),
+    /** `no_component`: the firmware is for a child component, and the device has reported none of that name. */
+    excluded: z.array(z.object({ device: z.string(), reason: z.enum(reasons) })),
     /** How many are excluded for each reason; `excluded` names at most a thousand. */
-    excludedCounts: z.object({ other_hardware: z.int(), up_to_date: z.int(), downgrade: z.int() }),
+    excludedCounts: z.record(z.enum(reasons), z.int()),
     /** Targets that first wait for another update of theirs; at most a thousand are named. */
     underWay: z.array(z.object({ device: z.string(), deployment: z.uuid() })),
     /** As the devices are now; at most a thousand of each are named. */
     waves: z.array(z.object({ total: z.int(), devices: z.array(z.string()) })),
+    /** For each time zone of the devices that get it (with a maintenance window): when it opens next, or that it is open (`null`). */
+    windows: z.array(z.object({ timeZone: z.string(), devices: z.int(), opensAt: z.string().nullable() })),
     /** Every image once. */
     egressBytes: z.int(),
     /** From the policy and `measuredBytesPerSecond`, if every device can be reached and succeeds at once; null without a measurement. */

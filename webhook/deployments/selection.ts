@@ -1,25 +1,31 @@
 /** Who a deployment is for: the selection resolved against what devices are and run, in one statement. */
 import { type SQL, sql } from 'drizzle-orm';
+import { mainComponent } from '#emqx/protocol.ts';
 import { type Db, query } from '../db/connect.ts';
-import { chosen } from '../devices/devices.ts';
+import { type Chosen, chosen } from '../devices/devices.ts';
 import { devices } from '../devices/table.ts';
 import type { Firmware } from '../firmware/firmware.ts';
-import { cutWaves, type Gate, type Wave } from './policy.ts';
+import { cutWaves, defaultGate, type Gate, type Wave } from './policy.ts';
+import type { Reason } from './schema.ts';
 
-export type Chosen = Parameters<typeof chosen>[0];
-
-/** Of other hardware there is no target at all; the others become targets that are skipped, with this as their error code. */
-export type Reason = 'other_hardware' | 'up_to_date' | 'downgrade';
-
-/** Chosen devices as (id, reachable, reason); a reason of null is a device that gets the update. */
+/**
+ * Chosen devices as (id, reachable, region_id, reason); a reason of null is a device that gets the update. The main component's
+ * hardware is the device's as registered, a child's (an Arduino on its serial port) is what the device reports.
+ */
 export function resolved(image: Firmware, selection: Chosen): SQL {
+  const isChild = image.component !== mainComponent;
+  const fits = isChild
+    ? sql`(c.hardware is not null and c.hardware = ${image.hardware})`
+    : sql`${devices.hardware} = ${image.hardware}`;
+  const absent = isChild ? sql`when c.component is null then 'no_component'` : sql``;
   return sql`
-    select ${devices.id} as id, ${devices.reachable} as reachable,
-      case when ${devices.hardware} <> ${image.hardware} then 'other_hardware'
+    select ${devices.id} as id, ${devices.reachable} as reachable, ${devices.regionId} as region_id,
+      case ${absent}
+           when not ${fits} then 'other_hardware'
            when c.sha256 = ${image.sha256} then 'up_to_date'
            when c.security_version > ${image.securityVersion}::int then 'downgrade' end as reason
     from ${devices} left join components c on c.device_id = ${devices.id} and c.component = ${image.component}
-    where ${chosen(selection)}`;
+    where ${chosen(selection, fits)}`;
 }
 
 /**
@@ -61,6 +67,7 @@ export async function insertTargets(
   const counts = await countByReason(db, image, selection);
   const cut = cutWaves(waves, counts.get(null) ?? 0);
   const skipped = (counts.get('up_to_date') ?? 0) + (counts.get('downgrade') ?? 0);
+  const gates = cut.map((c) => c.gate);
   if (cut.length) {
     await db.execute(sql`
       insert into targets (deployment_id, device_id, component, wave, state, total_bytes)
@@ -78,5 +85,34 @@ export async function insertTargets(
       insert into target_events (deployment_id, device_id, at, event, state, detail)
       select deployment_id, device_id, now(), 'start', 'skipped', error_code from made`);
   }
-  return { gates: cut.map((c) => c.gate), total: (counts.get(null) ?? 0) + skipped };
+  // Whoever joins later needs a wave.
+  if (gates.length === 0) gates.push(waves.map(({ upTo: _, ...gate }) => gate).at(-1) ?? defaultGate(1));
+  return { gates, total: (counts.get(null) ?? 0) + skipped };
+}
+
+/** Makes targets of that wave for devices that match now and have none yet; answers how many got one that is not skipped. */
+export async function joinTargets(
+  db: Db,
+  deploymentId: string,
+  image: Firmware,
+  selection: Chosen,
+  wave: number,
+): Promise<number> {
+  const [row] = await query<{ n: number }>(
+    db,
+    sql`with made as (
+          insert into targets (deployment_id, device_id, component, wave, state, total_bytes, error_code)
+          select ${deploymentId}::uuid, id, ${image.component}, case when reason is null then ${wave}::int else -1 end,
+            case when reason is null then 'pending' else 'skipped' end, ${image.sizeBytes}::bigint, reason
+          from (${resolved(image, selection)}) r
+          where (reason is null or reason in ('up_to_date', 'downgrade'))
+            and not exists (select 1 from targets t where t.deployment_id = ${deploymentId}::uuid and t.device_id = r.id)
+          on conflict do nothing
+          returning deployment_id, device_id, state, error_code),
+        told as (
+          insert into target_events (deployment_id, device_id, at, event, state, detail)
+          select deployment_id, device_id, now(), 'join', state, error_code from made)
+        select count(*) filter (where state = 'pending')::int as n from made`,
+  );
+  return row!.n;
 }

@@ -9,18 +9,24 @@ import { deployments, rolloutMarks, targets } from './table.ts';
 /** Locks and reads targets in key order, so that two transactions never wait for each other in a circle. */
 export async function lockTargets(db: Db, where: SQL | undefined): Promise<Target[]> {
   const rows = await db
-    .select({ target: targets, policy: deployments.policy, sha256: firmwares.sha256 })
+    .select({
+      target: targets,
+      policy: deployments.policy,
+      sha256: firmwares.sha256,
+      version: firmwares.version,
+    })
     .from(targets)
     .innerJoin(deployments, eq(deployments.id, targets.deploymentId))
     .innerJoin(firmwares, eq(firmwares.id, deployments.firmwareId))
     .where(where)
     .orderBy(asc(targets.deploymentId), asc(targets.deviceId))
     .for('update', { of: targets });
-  return rows.map(({ target, policy, sha256 }) => ({
+  return rows.map(({ target, policy, sha256, version }) => ({
     deploymentId: target.deploymentId,
     deviceId: target.deviceId,
     component: target.component,
     sha256,
+    version,
     policy,
     totalBytes: target.totalBytes,
     state: target.state,
@@ -167,6 +173,14 @@ export class Fold {
 /** Rollouts to be looked at again. */
 export async function mark(db: Db, deploymentIds: string[]): Promise<void> {
   await db.insert(rolloutMarks).values(deploymentIds.map((deploymentId) => ({ deploymentId })));
+}
+
+/** A device was registered, changed or has reported a component: it may join what takes late joiners. */
+export async function markJoinable(db: Db): Promise<void> {
+  await db.execute(sql`
+    insert into rollout_marks (deployment_id, joins)
+    select id, true from deployments
+    where finished_at is null and jsonb_typeof(policy -> 'lateJoinersMs') = 'number'`);
 }
 
 /** Those of the devices' other deployments that waited for the one that has ended. */

@@ -4,7 +4,6 @@ import {
   bigserial,
   boolean,
   doublePrecision,
-  foreignKey,
   index,
   integer,
   jsonb,
@@ -16,23 +15,15 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import type { DownloadStats } from '#emqx/protocol.ts';
+import type { Chosen } from '../devices/devices.ts';
 import { devices } from '../devices/table.ts';
 import { firmwares } from '../firmware/table.ts';
-import { defaultGate, type RolloutPolicy } from './policy.ts';
+import type { RolloutPolicy } from './policy.ts';
 import { type Rollout, rolloutStates } from './rollout.ts';
 import { targetStates } from './states.ts';
 
-export type RolloutMemory = Pick<Rollout, 'gates' | 'wave' | 'soakSince' | 'forgiven' | 'halted' | 'recent'>;
-
-/** Deployments made before there were waves. */
-const oneWave: RolloutMemory = {
-  gates: [defaultGate(1)],
-  wave: 0,
-  soakSince: null,
-  forgiven: [],
-  halted: null,
-  recent: [],
-};
+/** What `rollout.ts` remembers between two looks. */
+export type RolloutMemory = Omit<Rollout, 'policy' | 'startAt' | 'state' | 'finishedAt'>;
 
 export const deployments = pgTable(
   'deployments',
@@ -42,13 +33,16 @@ export const deployments = pgTable(
       .notNull()
       .references(() => firmwares.id),
     state: text({ enum: rolloutStates }).notNull(),
-    selection: jsonb().$type<{ regions: string[]; divisions: string[]; devices: string[] }>().notNull(),
+    selection: jsonb().$type<Chosen>().notNull(),
     policy: jsonb().$type<RolloutPolicy>().notNull(),
     startAt: timestamp('start_at', { withTimezone: true }),
-    /** What `rollout.ts` remembers between two looks. */
-    memory: jsonb().$type<RolloutMemory>().notNull().default(oneWave),
+    memory: jsonb().$type<RolloutMemory>().notNull(),
     /** When a dispatcher looks at it again without being told to; null: only when marked. */
     nextLookAt: timestamp('next_look_at', { withTimezone: true }).defaultNow(),
+    /** When what newer deployments have overtaken was last looked for; null: it must be. */
+    sweptAt: timestamp('swept_at', { withTimezone: true }),
+    /** The maintenance window is closed in every time zone, until then. */
+    windowOpensAt: timestamp('window_opens_at', { withTimezone: true }),
     createdBy: text('created_by').notNull(),
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
     finishedAt: timestamp('finished_at', { withTimezone: true }),
@@ -59,10 +53,19 @@ export const deployments = pgTable(
   ],
 );
 
-/** A deployment's targets have moved: its rollout must be looked at. Rows of their own, so that nobody waits for its lock. */
+export type DeploymentRow = typeof deployments.$inferSelect;
+
+/**
+ * A deployment's targets have moved, or (`joins`) a device may have come to match its selection: its rollout must be looked at. Rows of
+ * their own, so that nobody waits for its lock.
+ */
 export const rolloutMarks = pgTable(
   'rollout_marks',
-  { id: bigserial({ mode: 'number' }).primaryKey(), deploymentId: uuid('deployment_id').notNull() },
+  {
+    id: bigserial({ mode: 'number' }).primaryKey(),
+    deploymentId: uuid('deployment_id').notNull(),
+    joins: boolean().notNull().default(false),
+  },
   (t) => [index('rollout_marks_deployment').on(t.deploymentId)],
 );
 
@@ -104,15 +107,15 @@ export const targets = pgTable(
     index('targets_pending').on(t.deviceId, t.component).where(sql`state = 'pending'`),
     index('targets_deadline').on(t.deadlineAt).where(sql`deadline_at is not null`),
     index('targets_device').on(t.deviceId),
-    index('targets_state').on(t.deploymentId, t.state),
+    index('targets_state').on(t.deploymentId, t.state, t.deviceId),
   ],
 );
 
-/** A device's timeline: one row for every transition. */
+/** A device's timeline: one row for every transition. Partitioned by day (`db/partitions.ts`), and so without keys. */
 export const targetEvents = pgTable(
   'target_events',
   {
-    id: bigserial({ mode: 'number' }).primaryKey(),
+    id: bigserial({ mode: 'number' }),
     deploymentId: uuid('deployment_id').notNull(),
     deviceId: text('device_id').notNull(),
     at: timestamp({ withTimezone: true }).notNull(),
@@ -120,13 +123,7 @@ export const targetEvents = pgTable(
     state: text().notNull(),
     detail: text(),
   },
-  (t) => [
-    foreignKey({
-      columns: [t.deploymentId, t.deviceId],
-      foreignColumns: [targets.deploymentId, targets.deviceId],
-    }).onDelete('cascade'),
-    index('target_events_target').on(t.deploymentId, t.deviceId, t.id),
-  ],
+  (t) => [index('target_events_target').on(t.deviceId, t.deploymentId, t.id)],
 );
 
 /**

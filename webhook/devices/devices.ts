@@ -1,8 +1,10 @@
 import { and, arrayContains, asc, count, desc, eq, ilike, inArray, or, type SQL, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { findCurrent } from '../certificates/certificates.ts';
+import { revokeAll } from '../certificates/revocation.ts';
 import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/connect.ts';
 import * as history from '../deployments/history.ts';
+import { markJoinable } from '../deployments/store.ts';
 import { AppError } from '../errors.ts';
 import { forgetDevice } from '../telemetry/telemetry.ts';
 import { components, devices, divisions, regions } from './table.ts';
@@ -19,7 +21,14 @@ export interface DeviceView {
   health: 'ok' | 'degraded' | 'failing' | null;
   connectedAt: string | null;
   lastSeenAt: string | null;
-  running: { component: string; version: string; sha256: string; securityVersion: number }[];
+  /** `hardware` of a child component as it reported it; null of the main one, whose is the device's. */
+  running: {
+    component: string;
+    hardware: string | null;
+    version: string;
+    sha256: string;
+    securityVersion: number;
+  }[];
   certificate: { serial: string; notAfter: string } | null;
   createdAt: string;
 }
@@ -69,8 +78,11 @@ export async function list(db: Db, filter: DeviceFilter): Promise<{ items: Devic
 
 function order(sort: Sort): SQL[] {
   const column = devices[sort.replace('-', '') as 'id' | 'name' | 'lastSeenAt' | 'createdAt'];
+  const descends = sort.startsWith('-');
+  // As the primary key has it, or every device would be sorted for one page.
+  if (column === devices.id) return [descends ? desc(devices.id) : asc(devices.id)];
   // The id after it, so that pages neither repeat nor miss a device.
-  if (sort.startsWith('-')) return [sql`${column} desc nulls last`, desc(devices.id)];
+  if (descends) return [sql`${column} desc nulls last`, desc(devices.id)];
   return [sql`${column} asc nulls first`, asc(devices.id)];
 }
 
@@ -103,6 +115,7 @@ export async function create(
         regionId: input.region ?? null,
         divisionId: input.division ?? null,
       });
+      await markJoinable(tx);
       await record(tx, { actor, action: 'device.create', subject: input.id });
     });
   } catch (error) {
@@ -145,6 +158,7 @@ export async function change(db: Db, id: string, input: DeviceChange, actor: str
         .where(eq(devices.id, id))
         .returning({ id: devices.id });
       if (changed.length === 0) throw notFound();
+      await markJoinable(tx);
       await record(tx, { actor, action: 'device.change', subject: id, detail: { ...input } });
     });
   } catch (error) {
@@ -154,8 +168,8 @@ export async function change(db: Db, id: string, input: DeviceChange, actor: str
 }
 
 /**
- * With all that is kept of it; its past updates leave their deployments' counts. Throws `in_use` while an update has not ended. The
- * certificate stays valid until it is revoked, but nothing that an unregistered device says is taken in.
+ * With all that is kept of it; its past updates leave their deployments' counts. Throws `in_use` while an update has not ended. Its
+ * certificates are revoked; the caller kicks it. Nothing that an unregistered device says is taken in.
  */
 export async function remove(db: Db, id: string, actor: string): Promise<void> {
   await db.transaction(async (tx) => {
@@ -165,8 +179,9 @@ export async function remove(db: Db, id: string, actor: string): Promise<void> {
     if (await history.isBusy(tx, id)) {
       throw new AppError('in_use', 'An update of this device has not ended: cancel it first.');
     }
-    await history.dropCommands(tx, id);
+    await history.forgetDevice(tx, id);
     await forgetDevice(tx, id);
+    await revokeAll(tx, { device: id }, 'cessationOfOperation', actor);
     await tx.delete(devices).where(eq(devices.id, id));
     await record(tx, { actor, action: 'device.delete', subject: id });
   });
@@ -205,7 +220,7 @@ function asUnknownReference(error: unknown): unknown {
 
 function select(db: Db) {
   return db
-    .select({ device: devices, region: regions, division: divisions })
+    .select({ device: devices, region: { id: regions.id, name: regions.name }, division: divisions })
     .from(devices)
     .leftJoin(regions, eq(regions.id, devices.regionId))
     .leftJoin(divisions, eq(divisions.id, devices.divisionId))
@@ -245,20 +260,30 @@ async function viewSome(db: Db, rows: Row[]): Promise<DeviceView[]> {
     health: (device.health as { state?: DeviceView['health'] } | null)?.state ?? null,
     connectedAt: device.connectedAt?.toISOString() ?? null,
     lastSeenAt: device.lastSeenAt?.toISOString() ?? null,
-    running: (byDevice.get(device.id) ?? []).map(({ component, version, sha256, securityVersion }) => ({
-      component,
-      version,
-      sha256,
-      securityVersion,
+    running: (byDevice.get(device.id) ?? []).map((c) => ({
+      component: c.component,
+      hardware: c.hardware,
+      version: c.version,
+      sha256: c.sha256,
+      securityVersion: c.securityVersion,
     })),
     certificate: certificates.get(device.id) ?? null,
     createdAt: device.createdAt.toISOString(),
   }));
 }
 
-/** Condition on `devices`: in any of the regions or divisions, or named itself. */
-export function chosen(selection: { regions: string[]; divisions: string[]; devices: string[] }) {
+export interface Chosen {
+  /** Every device with the firmware's hardware. */
+  all: boolean;
+  regions: string[];
+  divisions: string[];
+  devices: string[];
+}
+
+/** Condition on `devices`: in any of the regions or divisions, or named itself, or (with `all`) as `fits` says. */
+export function chosen(selection: Chosen, fits: SQL) {
   return or(
+    selection.all ? fits : sql`false`,
     selection.regions.length ? inArray(devices.regionId, selection.regions) : sql`false`,
     selection.divisions.length ? inArray(devices.divisionId, selection.divisions) : sql`false`,
     selection.devices.length ? inArray(devices.id, selection.devices) : sql`false`,

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { deviceIdSchema } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import { type Db, foreignKeyViolation, query, sqlState } from '../db/connect.ts';
+import { markJoinable } from '../deployments/store.ts';
 import { AppError } from '../errors.ts';
 import { parseCsv } from './csv.ts';
 import { hardwareSchema, nameSchema, tagSchema } from './fields.ts';
@@ -88,6 +89,7 @@ export async function importCsv(
       }
       const { created, updated, refused } = report;
       if (created + updated > 0 && !options.dryRun) {
+        await markJoinable(tx);
         const detail = { created, updated, refused };
         await record(tx, { actor, action: 'device.import', subject: 'devices', detail });
       }

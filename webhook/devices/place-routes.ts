@@ -2,33 +2,46 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
 import { access, answer, createRouter, jsonBody, problems } from '../http.ts';
 import * as places from './places.ts';
+import { isTimeZone } from './time-zone.ts';
 
 const id = z.object({ id: z.uuid() });
 const place = z.object({ id: z.uuid(), name: z.string(), devices: z.int() }).openapi('Place');
-const naming = jsonBody(z.object({ name: z.string().trim().min(1).max(100) }));
+const name = z.string().trim().min(1).max(100);
+const naming = jsonBody(z.object({ name }));
+
+const timeZone = z.string().max(64).refine(isTimeZone, 'is no IANA time zone, such as Europe/Madrid');
+/** Maintenance windows go by the region's wall clock; devices without a region go by UTC. */
+const region = place.extend({ timeZone: z.string() }).openapi('Region');
 
 const listRegions = createRoute({
   method: 'get',
   path: '/api/regions',
   ...access('viewer'),
   summary: 'Regions by name',
-  responses: { 200: answer('All regions', z.array(place)), ...problems },
+  responses: { 200: answer('All regions', z.array(region)), ...problems },
 });
 const createRegion = createRoute({
   method: 'post',
   path: '/api/regions',
   ...access('admin'),
   summary: 'Add a region',
-  request: naming,
-  responses: { 201: answer('The region', place), ...problems },
+  request: jsonBody(z.object({ name, timeZone: timeZone.default('UTC') })),
+  responses: { 201: answer('The region', region), ...problems },
 });
-const renameRegion = createRoute({
+const changeRegion = createRoute({
   method: 'patch',
   path: '/api/regions/{id}',
   ...access('admin'),
-  summary: 'Rename a region',
-  request: { params: id, ...naming },
-  responses: { 200: answer('The region', place), ...problems },
+  summary: 'Rename a region, or set its time zone',
+  request: {
+    params: id,
+    ...jsonBody(
+      z
+        .object({ name: name.optional(), timeZone: timeZone.optional() })
+        .refine((input) => Object.values(input).some((v) => v !== undefined), 'must change something'),
+    ),
+  },
+  responses: { 200: answer('The region', region), ...problems },
 });
 const deleteRegion = createRoute({
   method: 'delete',
@@ -74,12 +87,11 @@ export function placeRoutes({ db }: Context) {
   return createRouter()
     .openapi(listRegions, async (c) => c.json(await places.list(db, 'regions'), 200))
     .openapi(createRegion, async (c) =>
-      c.json(await places.create(db, 'regions', c.req.valid('json').name, c.get('caller').name), 201),
+      c.json(await places.create(db, 'regions', c.req.valid('json'), c.get('caller').name), 201),
     )
-    .openapi(renameRegion, async (c) => {
+    .openapi(changeRegion, async (c) => {
       const { id } = c.req.valid('param');
-      const { name } = c.req.valid('json');
-      return c.json(await places.rename(db, 'regions', id, name, c.get('caller').name), 200);
+      return c.json(await places.change(db, 'regions', id, c.req.valid('json'), c.get('caller').name), 200);
     })
     .openapi(deleteRegion, async (c) => {
       await places.remove(db, 'regions', c.req.valid('param').id, c.get('caller').name);
@@ -87,12 +99,11 @@ export function placeRoutes({ db }: Context) {
     })
     .openapi(listDivisions, async (c) => c.json(await places.list(db, 'divisions'), 200))
     .openapi(createDivision, async (c) =>
-      c.json(await places.create(db, 'divisions', c.req.valid('json').name, c.get('caller').name), 201),
+      c.json(await places.create(db, 'divisions', c.req.valid('json'), c.get('caller').name), 201),
     )
     .openapi(renameDivision, async (c) => {
       const { id } = c.req.valid('param');
-      const { name } = c.req.valid('json');
-      return c.json(await places.rename(db, 'divisions', id, name, c.get('caller').name), 200);
+      return c.json(await places.change(db, 'divisions', id, c.req.valid('json'), c.get('caller').name), 200);
     })
     .openapi(deleteDivision, async (c) => {
       await places.remove(db, 'divisions', c.req.valid('param').id, c.get('caller').name);

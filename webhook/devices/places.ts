@@ -1,10 +1,11 @@
 /** Regions and divisions: alike but for their names. */
-import { asc, count, eq } from 'drizzle-orm';
+import { asc, count, eq, getTableColumns } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import { record } from '../audit/audit.ts';
 import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/connect.ts';
 import { AppError } from '../errors.ts';
 import { devices, divisions, regions } from './table.ts';
+import { defaultTimeZone } from './time-zone.ts';
 
 export type Place = 'regions' | 'divisions';
 const places = {
@@ -17,44 +18,62 @@ export interface PlaceView {
   name: string;
   devices: number;
 }
+export type RegionView = PlaceView & { timeZone: string };
+type View<P extends Place> = P extends 'regions' ? RegionView : PlaceView;
+/** Only regions have a time zone. */
+export type PlaceChange<P extends Place> = P extends 'regions'
+  ? { name?: string | undefined; timeZone?: string | undefined }
+  : { name?: string | undefined };
 
 /** By name, with how many devices each has. */
-export async function list(db: Db, place: Place): Promise<PlaceView[]> {
-  return select(db, place).orderBy(asc(places[place].table.name));
+export async function list<P extends Place>(db: Db, place: P): Promise<View<P>[]> {
+  return select(db, place).orderBy(asc(places[place].table.name)) as unknown as Promise<View<P>[]>;
 }
 
-export async function create(db: Db, place: Place, name: string, actor: string): Promise<PlaceView> {
+export async function create<P extends Place>(
+  db: Db,
+  place: P,
+  input: PlaceChange<P> & { name: string },
+  actor: string,
+): Promise<View<P>> {
   const { table } = places[place];
   try {
     return await db.transaction(async (tx) => {
-      const [row] = await tx.insert(table).values({ name }).returning();
-      await record(tx, { actor, action: `${place}.create`, subject: row!.id, detail: { name } });
-      return { ...row!, devices: 0 };
+      const [row] = await tx.insert(table).values(input).returning();
+      await record(tx, { actor, action: `${place}.create`, subject: row!.id, detail: { ...input } });
+      return { ...row!, devices: 0 } as unknown as View<P>;
     });
   } catch (error) {
-    throw asTaken(error, name);
+    throw asTaken(error, input.name);
   }
 }
 
-export async function rename(
+export async function change<P extends Place>(
   db: Db,
-  place: Place,
+  place: P,
   id: string,
-  name: string,
+  input: PlaceChange<P>,
   actor: string,
-): Promise<PlaceView> {
+): Promise<View<P>> {
   const { table } = places[place];
   try {
     return await db.transaction(async (tx) => {
-      const [row] = await tx.update(table).set({ name }).where(eq(table.id, id)).returning();
+      const [row] = await tx.update(table).set(input).where(eq(table.id, id)).returning();
       if (!row) throw notFound();
       const [view] = await select(tx, place).where(eq(table.id, id));
-      await record(tx, { actor, action: `${place}.rename`, subject: id, detail: { name } });
-      return view!;
+      const action = input.name === undefined ? 'change' : 'rename';
+      await record(tx, { actor, action: `${place}.${action}`, subject: id, detail: { ...input } });
+      return view as unknown as View<P>;
     });
   } catch (error) {
-    throw asTaken(error, name);
+    throw asTaken(error, input.name ?? '');
   }
+}
+
+/** Of all regions, and of devices without one. */
+export async function listTimeZones(db: Db): Promise<string[]> {
+  const rows = await db.selectDistinct({ timeZone: regions.timeZone }).from(regions);
+  return [...new Set([defaultTimeZone, ...rows.map((row) => row.timeZone)])];
 }
 
 /** Throws `in_use` while a device is there. */
@@ -75,10 +94,10 @@ export async function remove(db: Db, place: Place, id: string, actor: string): P
 function select(db: Db, place: Place) {
   const { table, column } = places[place];
   return db
-    .select({ id: table.id, name: table.name, devices: count(devices.id) })
+    .select({ ...getTableColumns(table), devices: count(devices.id) })
     .from(table as PgTable)
     .leftJoin(devices, eq(column, table.id))
-    .groupBy(table.id, table.name)
+    .groupBy(table.id)
     .$dynamic();
 }
 

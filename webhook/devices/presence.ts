@@ -12,6 +12,7 @@ export interface RunningReport {
   deviceId: string;
   seq: [number, number];
   component: string;
+  hardware?: string | undefined;
   version: string;
   sha256: string;
   securityVersion: number;
@@ -106,21 +107,29 @@ export async function findOutdated(
   return reports.map((_, i) => outdated.has(i));
 }
 
-/** Reports must come one a (device, component): the newest of the group. Older ones than stored are left out. */
-export async function recordRunning(db: Db, reports: RunningReport[]): Promise<void> {
+/**
+ * Reports must come one a (device, component): the newest of the group. Older ones than stored are left out. Answers the components
+ * that some device has reported for the first time.
+ */
+export async function recordRunning(db: Db, reports: RunningReport[]): Promise<string[]> {
   const rows = reports
     .map(({ seq, ...rest }) => ({ ...rest, bootSeq: seq[0], seqNumber: seq[1] }))
     .sort((a, b) => (`${a.deviceId}/${a.component}` < `${b.deviceId}/${b.component}` ? -1 : 1));
-  await db.execute(sql`
+  const stored = await query<{ component: string; isFirst: boolean }>(
+    db,
+    sql`
     insert into components
-      (device_id, component, version, sha256, security_version, boot_seq, seq_number, reported_at)
-    select v."deviceId", v.component, v.version, v.sha256, v."securityVersion", v."bootSeq", v."seqNumber", now()
+      (device_id, component, hardware, version, sha256, security_version, boot_seq, seq_number, reported_at)
+    select v."deviceId", v.component, v.hardware, v.version, v.sha256, v."securityVersion", v."bootSeq", v."seqNumber", now()
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-      as v("deviceId" text, component text, version text, sha256 text, "securityVersion" int, "bootSeq" int, "seqNumber" int)
+      as v("deviceId" text, component text, hardware text, version text, sha256 text, "securityVersion" int, "bootSeq" int, "seqNumber" int)
     on conflict (device_id, component) do update
-    set version = excluded.version, sha256 = excluded.sha256, security_version = excluded.security_version,
+    set version = excluded.version, hardware = coalesce(excluded.hardware, components.hardware), sha256 = excluded.sha256, security_version = excluded.security_version,
         boot_seq = excluded.boot_seq, seq_number = excluded.seq_number, reported_at = excluded.reported_at
-    where (components.boot_seq, components.seq_number) < (excluded.boot_seq, excluded.seq_number)`);
+    where (components.boot_seq, components.seq_number) < (excluded.boot_seq, excluded.seq_number)
+    returning component, xmax::text = '0' as "isFirst"`,
+  );
+  return stored.filter((row) => row.isFirst).map((row) => row.component);
 }
 
 export async function recordHealth(db: Db, rows: { deviceId: string; health: unknown }[]): Promise<void> {

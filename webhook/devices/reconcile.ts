@@ -8,6 +8,7 @@ import type { Context } from '../context.ts';
 import { type Db, query } from '../db/connect.ts';
 import { unpark } from '../deployments/outbox.ts';
 import { concerning, Fold, lockTargets } from '../deployments/store.ts';
+import { type Loop, startLoop } from '../loop.ts';
 
 export interface ReconcileTimes {
   periodMs: number;
@@ -20,51 +21,27 @@ export interface ReconcileTimes {
 }
 const defaults: ReconcileTimes = { periodMs: 300_000, faultMs: 10_000, youngMs: 60_000, settledMs: 15_000 };
 
-export interface Reconciler {
-  /** The broker was away: devices came and went unseen. */
-  wake(): void;
-  /** Ends after the round that is under way. */
-  stop(): Promise<void>;
-}
-
-export function startReconciler(context: () => Context, times: ReconcileTimes = defaults): Reconciler {
-  let stopped = false;
-  let unsettled = true;
-  let rouse = () => {};
-
-  async function run(): Promise<void> {
-    while (!stopped) {
-      let pauseMs = times.faultMs;
-      try {
-        await reconcile(context(), times);
-        // Connections too young for this round are old enough for the next.
-        pauseMs = unsettled ? Math.min(times.periodMs, times.youngMs * 1.5) : times.periodMs;
-        unsettled = false;
-      } catch (error) {
-        context().log('warn', 'presence not reconciled', { error });
-        unsettled = true;
-      }
-      if (stopped) return;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, pauseMs);
-        rouse = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+/** A wake says that the broker was away: devices came and went unseen. */
+export function startReconciler(context: () => Context, times: ReconcileTimes = defaults): Loop {
+  let settled = false;
+  const loop = startLoop(async () => {
+    try {
+      await reconcile(context(), times);
+      // Connections too young for this round are old enough for the next.
+      const pauseMs = settled ? times.periodMs : Math.min(times.periodMs, times.youngMs * 1.5);
+      settled = true;
+      return { pauseMs };
+    } catch (error) {
+      context().log('warn', 'presence not reconciled', { error });
+      settled = false;
+      return { pauseMs: times.faultMs };
     }
-  }
-
-  const running = run();
+  });
   return {
+    ...loop,
     wake() {
-      unsettled = true;
-      rouse();
-    },
-    async stop() {
-      stopped = true;
-      rouse();
-      await running;
+      settled = false;
+      loop.wake();
     },
   };
 }

@@ -111,7 +111,7 @@ test.each(['regions', 'divisions'])('%s are renamed, and deleted only when empty
   const { id } = await webhook.device({ [kind.slice(0, -1)]: one.id });
   const rename = (target: Json, to: string) =>
     webhook.api('PATCH', `/api/${kind}/${target.id}`, { name: to });
-  expect((await rename(one, name)).body).toEqual({ id: one.id, name, devices: 1 });
+  expect((await rename(one, name)).body).toEqual({ ...one, name, devices: 1 });
   expect((await rename(other, name)).body.code).toBe('name_taken');
   expect((await rename({ id: randomUUID() }, mark())).status).toBe(404);
   const remove = (target: Json) => webhook.api('DELETE', `/api/${kind}/${target.id}`);
@@ -119,6 +119,21 @@ test.each(['regions', 'divisions'])('%s are renamed, and deleted only when empty
   expect([refused.status, refused.body.code]).toEqual([409, 'in_use']);
   expect((await get(id))[kind.slice(0, -1)].name).toBe(name);
   expect([(await remove(other)).status, (await remove(other)).status]).toEqual([204, 404]);
+});
+
+test('a region has a time zone, which must be one', async () => {
+  const region = await place('regions');
+  expect(region.timeZone).toBe('UTC');
+  const change = (body: object) => webhook.api('PATCH', `/api/regions/${region.id}`, body);
+  expect((await change({ timeZone: 'Europe/Madrid' })).body).toEqual({
+    ...region,
+    timeZone: 'Europe/Madrid',
+  });
+  for (const wrong of [{ timeZone: 'Europe/Atlantis' }, { timeZone: '+02:00' }, { timeZone: '' }, {}]) {
+    expect((await change(wrong)).body.code).toBe('invalid_request');
+  }
+  const made = await webhook.api('POST', '/api/regions', { name: mark(), timeZone: 'Asia/Seoul' });
+  expect([made.status, made.body.timeZone]).toEqual([201, 'Asia/Seoul']);
 });
 
 describe('CSV import', () => {

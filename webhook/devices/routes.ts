@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { deviceIdSchema } from '#emqx/protocol.ts';
+import { kick } from '../certificates/blocking.ts';
 import type { Context } from '../context.ts';
 import { access, answer, createRouter, jsonBody, listOrPage, paging, problems } from '../http.ts';
 import * as devices from './devices.ts';
@@ -22,7 +23,13 @@ const deviceSchema = z
     connectedAt: z.string().nullable(),
     lastSeenAt: z.string().nullable(),
     running: z.array(
-      z.object({ component: z.string(), version: z.string(), sha256: z.string(), securityVersion: z.int() }),
+      z.object({
+        component: z.string(),
+        hardware: z.string().nullable(),
+        version: z.string(),
+        sha256: z.string(),
+        securityVersion: z.int(),
+      }),
     ),
     certificate: z.object({ serial: z.string(), notAfter: z.string() }).nullable(),
     createdAt: z.string(),
@@ -103,7 +110,8 @@ const remove = createRoute({
   method: 'delete',
   path: '/api/devices/{id}',
   ...access('admin'),
-  summary: 'Delete a device and all that is kept of it; refused while an update of it has not ended',
+  summary:
+    'Delete a device and all that is kept of it, and revoke its certificates; refused while an update of it has not ended',
   request: { params: z.object({ id: deviceIdSchema }) },
   responses: { 204: { description: 'Deleted' }, ...problems },
 });
@@ -182,6 +190,8 @@ export function deviceRoutes(context: Context) {
     .openapi(remove, async (c) => {
       const { id } = c.req.valid('param');
       await devices.remove(db, id, c.get('caller').name);
+      await kick(context, [id]);
+      context.wake();
       context.live.changed('device', id);
       return c.body(null, 204);
     })

@@ -14,6 +14,8 @@ import {
 export const regions = pgTable('regions', {
   id: uuid().primaryKey().defaultRandom(),
   name: text().notNull().unique(),
+  /** IANA name: maintenance windows go by its wall clock. */
+  timeZone: text('time_zone').notNull().default('UTC'),
 });
 
 export const divisions = pgTable('divisions', {
@@ -60,6 +62,8 @@ export const components = pgTable(
       .notNull()
       .references(() => devices.id, { onDelete: 'cascade' }),
     component: text().notNull(),
+    /** As a child component reports it; the main component's is the device's own. */
+    hardware: text(),
     version: text().notNull(),
     sha256: text().notNull(),
     securityVersion: integer('security_version').notNull(),

@@ -1,15 +1,15 @@
 /**
  * Handles one commit group of inputs in one transaction, set-based. What must follow the commit (acks, wake-ups, hints) is answered.
  */
-import { mountedTopic, type Running } from '#emqx/protocol.ts';
-import { findRevoked } from '../certificates/barred.ts';
+import { mainComponent, mountedTopic, type Running } from '#emqx/protocol.ts';
+import { findDismissed, findRevoked } from '../certificates/barred.ts';
 import { reassess } from '../certificates/blocking.ts';
 import { markSeen } from '../certificates/certificates.ts';
 import { type RenewalRequest, storeRequests } from '../certificates/renewals.ts';
 import type { Db } from '../db/connect.ts';
-import type { TargetEvent } from '../deployments/machine.ts';
+import type { Target, TargetEvent } from '../deployments/machine.ts';
 import { unpark } from '../deployments/outbox.ts';
-import { concerning, Fold, lockTargets } from '../deployments/store.ts';
+import { concerning, Fold, lockTargets, markJoinable } from '../deployments/store.ts';
 import * as presence from '../devices/presence.ts';
 import { recordLogs, recordResponses, recordTelemetry } from '../telemetry/telemetry.ts';
 import type { DeviceMessage, Input, Reject } from './classify.ts';
@@ -66,6 +66,11 @@ export async function handle(tx: Db, inputs: Input[], raws: string[], now: numbe
   await applyRunning(tx, messages);
   await store(tx, of);
 
+  // A deleted device that the broker could not be told to drop, or that came back before its CRL did.
+  const dismissed = await findDismissed(
+    tx,
+    [...ids].filter((id) => !known.has(id)),
+  );
   const buried = rejects.flatMap((r, i) => (r ? [{ ...r, body: raws[i]! }] : []));
   if (buried.length) await bury(tx, buried);
   return {
@@ -76,7 +81,7 @@ export async function handle(tx: Db, inputs: Input[], raws: string[], now: numbe
       ...new Set(accepted.flatMap((a) => ('deviceId' in a && a.kind !== 'message' ? [a.deviceId] : []))),
       ...new Set(of('status/health', 'firmware/download/result').map((m) => m.deviceId)),
     ],
-    kicks,
+    kicks: [...kicks, ...dismissed],
     hasWork: saved.commands > 0 || subscribed.length > 0 || of('cert/renew/request').length > 0,
   };
 }
@@ -168,7 +173,7 @@ async function applyToTargets(tx: Db, messages: Message[], subscribed: string[],
   for (const { message, event } of relevant) {
     if ('deployment' in message.message) {
       const target = fold.find(message.message.deployment, message.deviceId);
-      if (target) fold.apply(target, event);
+      if (target) fold.apply(target, event.type === 'result' ? judge(event, target, message) : event);
     } else {
       for (const target of fold.ofDevice(message.deviceId)) applyBoot(fold, target, message);
     }
@@ -201,12 +206,23 @@ async function withoutOutdatedBoots(tx: Db, messages: Message[]): Promise<Messag
   return messages.filter((m) => !dropped.has(m));
 }
 
+/** The digest that counts for the target: that of its own component; of a child only beside the version that its program has said. */
+function attestedDigest(target: Target, running: Running | undefined): string {
+  if (running?.component !== target.component) return '';
+  return target.component === mainComponent || running.version === target.version ? running.sha256 : '';
+}
+
+function judge(event: TargetEvent & { type: 'result' }, target: Target, message: Message): TargetEvent {
+  const { running } = (message as Of<'firmware/download/result'>).message;
+  return { ...event, runningSha256: attestedDigest(target, running) };
+}
+
 function applyBoot(fold: Fold, target: Parameters<Fold['apply']>[0], message: Message): void {
   const { boot, running } = (message as Of<'status/health'>).message;
   // The boot of an update is followed by its result, which is as sure to arrive and also brings the figures.
   if (boot?.reason === 'update') return;
   const own = running.find((r) => r.component === target.component);
-  if (own) fold.apply(target, { type: 'booted', runningSha256: own.sha256 });
+  if (own) fold.apply(target, { type: 'booted', runningSha256: attestedDigest(target, own) });
 }
 
 function toTargetEvent(m: DeviceMessage): TargetEvent | null {
@@ -252,7 +268,10 @@ async function applyRunning(tx: Db, messages: Message[]): Promise<void> {
       newest.set(`${m.deviceId}/${r.component}`, { deviceId: m.deviceId, seq, ...r });
     }
   }
-  if (newest.size) await presence.recordRunning(tx, [...newest.values()]);
+  if (newest.size === 0) return;
+  const first = await presence.recordRunning(tx, [...newest.values()]);
+  // A firmware for a child component goes to devices that have reported one.
+  if (first.some((component) => component !== mainComponent)) await markJoinable(tx);
 }
 
 async function store(tx: Db, of: <T extends Message['topic']>(...topics: T[]) => Of<T>[]): Promise<void> {

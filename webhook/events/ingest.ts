@@ -27,6 +27,9 @@ interface Waiting {
 
 const groupSize = 300;
 const gatherMs = 3;
+/** While the database works on one group the next is made ready; a second lane for fewer would only make groups smaller. */
+const maxLanes = 2;
+const worthALane = 50;
 /** About what the database commits in two seconds: later ones are told to come again rather than kept waiting. */
 const maxWaiting = 3_000;
 /** Acks are a courtesy (the device asks again): one that fails is dropped. */
@@ -38,7 +41,15 @@ export function createIngest(
 ): Ingest {
   const queue: Waiting[] = [];
   let stopping = false;
-  let running: Promise<void> | null = null;
+  let lanes = 0;
+  const draining = new Set<Promise<void>>();
+
+  function openLane(): void {
+    if (lanes >= maxLanes || (lanes > 0 && queue.length < worthALane)) return;
+    lanes += 1;
+    const lane: Promise<void> = drain().finally(() => draining.delete(lane));
+    draining.add(lane);
+  }
 
   async function drain(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, gatherMs));
@@ -48,7 +59,8 @@ export function createIngest(
       await commitGroup(context(), group);
       onGroup(group.length, performance.now() - start);
     }
-    running = null;
+    // At once, or what is submitted before anybody hears of the end would be left lying.
+    lanes -= 1;
   }
 
   return {
@@ -59,12 +71,12 @@ export function createIngest(
       }
       return new Promise((resolve, reject) => {
         queue.push({ input, raw, resolve, reject });
-        running ??= drain();
+        openLane();
       });
     },
     async stop() {
       stopping = true;
-      await running;
+      await Promise.all(draining);
     },
   };
 }

@@ -15,11 +15,14 @@ export type Verdict = 'new' | 'duplicate' | 'id_reused';
 export async function remember(db: Db, messages: Received[]): Promise<Verdict[]> {
   const first = new Map<string, Received>();
   for (const m of messages) if (!first.has(key(m))) first.set(key(m), m);
-  const inserted = await db
-    .insert(receivedMessages)
-    .values([...first.values()].sort((a, b) => (key(a) < key(b) ? -1 : 1)))
-    .onConflictDoNothing()
-    .returning({ deviceId: receivedMessages.deviceId, messageId: receivedMessages.messageId });
+  const rows = [...first.values()].sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  const inserted = await query<{ deviceId: string; messageId: string }>(
+    db,
+    sql`insert into received_messages (device_id, message_id, digest)
+        select "deviceId", "messageId", digest from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+          as v("deviceId" text, "messageId" text, digest text)
+        on conflict do nothing returning device_id as "deviceId", message_id as "messageId"`,
+  );
   const fresh = new Set(inserted.map(key));
   const known = await findDigests(
     db,

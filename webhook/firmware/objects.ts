@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { AppError } from '../errors.ts';
+import { type CdnSettings, signCdnUrl } from './cdn.ts';
 
 export interface ObjectStoreSettings {
   /** Where this process reaches the store, e.g. `http://127.0.0.1:9000`; undefined for AWS itself. */
@@ -18,6 +19,8 @@ export interface ObjectStoreSettings {
   publicUrl?: string;
   /** Where devices reach it (must be https for them to accept it); default: publicUrl. */
   deviceUrl?: string;
+  /** Devices download through this CDN instead; it reads the same bucket. */
+  cdn?: CdnSettings;
   bucket: string;
   region: string;
   /** Undefined: the SDK's own chain (environment, task role). */
@@ -100,6 +103,7 @@ export function createObjectStore(settings: ObjectStoreSettings): ObjectStore {
       return { url, expiresAt: expiry(downloadLifetimeS) };
     },
     async presignForDevice(key) {
+      if (settings.cdn) return signCdnUrl(settings.cdn, key, expiry(deviceUrlLifetimeS));
       const url = await getSignedUrl(device, new GetObjectCommand({ Bucket: bucket, Key: key }), {
         expiresIn: deviceUrlLifetimeS,
       });

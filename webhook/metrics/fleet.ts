@@ -1,5 +1,6 @@
 /** What the database says of the whole system, the same from every copy; read when it is asked for. */
 import { sql } from 'drizzle-orm';
+import { countExpiring } from '../certificates/inventory.ts';
 import { type Db, query } from '../db/connect.ts';
 import { heading, sample } from './metrics.ts';
 
@@ -22,6 +23,7 @@ export async function writeFleet(db: Db): Promise<string> {
     db,
     sql`select count(*)::int as total, count(*) filter (where online)::int as online from devices`,
   );
+  const expiring = await countExpiring(db);
   return `${[
     ...heading(
       'flota_outbox_commands',
@@ -39,5 +41,15 @@ export async function writeFleet(db: Db): Promise<string> {
     ...heading('flota_devices', 'gauge', 'Registered devices, by presence'),
     sample('flota_devices', { online: 'true' }, devices!.online),
     sample('flota_devices', { online: 'false' }, devices!.total - devices!.online),
+    ...heading(
+      'flota_device_certificates_expiring',
+      'gauge',
+      'Devices whose certificate ends within so many days',
+    ),
+    sample('flota_device_certificates_expiring', { days: '30' }, expiring.within30Days),
+    sample('flota_device_certificates_expiring', { days: '14' }, expiring.within14Days),
+    sample('flota_device_certificates_expiring', { days: '3' }, expiring.within3Days),
+    ...heading('flota_device_certificates_expired', 'gauge', 'Devices whose certificate has ended'),
+    sample('flota_device_certificates_expired', {}, expiring.expired),
   ].join('\n')}\n`;
 }

@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { query } from '../db/connect.ts';
+import { createPartitions, partitioned, preparePartitions } from '../db/partitions.ts';
+import { timelineOf } from '../deployments/deployments.ts';
+import { bucketsOf, latestOf } from '../telemetry/measurements.ts';
 import { openDatabase, startTestWebhook, type TestDatabase, type TestWebhook, until } from '../testing.ts';
-import { defaultRetention, sweepOnce } from './retention.ts';
+import { defaultRetention, sweepOnce, turnDays } from './retention.ts';
 
 let database: TestDatabase;
 let webhook: TestWebhook;
@@ -69,4 +72,96 @@ test('a copy sweeps when it starts', async () => {
   const copy = await startTestWebhook(database);
   await until('the sweep', async () => (await left(id))?.logs === 0);
   await copy.close();
+});
+
+describe('days', () => {
+  const dayMs = 86_400_000;
+  const days = async (table: string) =>
+    (
+      await query<{ name: string }>(
+        database.db,
+        sql`select inhrelid::regclass::text as name from pg_inherits where inhparent = to_regclass(${table}) order by 1`,
+      )
+    ).map(({ name }) => name.slice(table.length + 1));
+  const label = (at: number) => new Date(at).toISOString().slice(0, 10).replaceAll('-', '');
+  const where = async (device: string) =>
+    (
+      await query<{ name: string }>(
+        database.db,
+        sql`select tableoid::regclass::text as name from telemetry where device_id = ${device} order by at`,
+      )
+    ).map(({ name }) => name);
+  const say = (device: string, at: number) =>
+    database.db.execute(
+      sql`insert into telemetry (device_id, topic, at, body)
+          values (${device}, 'data/sensors', ${new Date(at).toISOString()}::timestamptz, '{}'::jsonb)`,
+    );
+
+  test.each(partitioned)(
+    '%s has a partition for today and the days around it, and one for the rest',
+    async (table) => {
+      const now = Date.now();
+      const around = [-1, 0, 1, 2, 3].map((n) => label(now + n * dayMs));
+      expect(await days(table)).toEqual(expect.arrayContaining([...around, 'default']));
+    },
+  );
+
+  test('what comes for a day without a partition is kept, and moves when the day gets one', async () => {
+    const device = randomUUID();
+    const at = Date.now() + 40 * dayMs;
+    await say(device, at);
+    expect(await where(device)).toEqual(['telemetry_default']);
+    await Promise.all([createPartitions(database.db, at), createPartitions(database.db, at)]);
+    await createPartitions(database.db, at);
+    expect(await where(device)).toEqual([`telemetry_${label(at)}`]);
+  });
+
+  test('are dropped when the last of them is too old, and not before', async () => {
+    const device = randomUUID();
+    const at = Date.parse('2020-05-04T23:00:00Z');
+    await createPartitions(database.db, at);
+    await say(device, at);
+    const turn = (now: string) => turnDays(database.db, defaultRetention, Date.parse(now));
+    await turn('2020-06-03T23:59:00Z');
+    expect(await where(device)).toEqual(['telemetry_20200504']);
+    expect(await turn('2020-06-04T00:00:00Z')).toBeGreaterThan(0);
+    expect([await where(device), (await days('telemetry')).includes('20200504')]).toEqual([[], false]);
+    // Of what is kept for longer, the day is there yet.
+    expect(await days('target_events')).toContain('20200504');
+  });
+
+  test('prepared again change nothing', async () => {
+    const before = await days('telemetry');
+    await preparePartitions(database.db);
+    expect(await days('telemetry')).toEqual(before);
+  });
+
+  test('are all that charts, status and timelines read', async () => {
+    const explain = async (statement: ReturnType<typeof sql>) =>
+      JSON.stringify(await query(database.db, sql`explain ${statement}`));
+    const now = new Date();
+    await createPartitions(database.db, now.getTime() - 10 * dayMs);
+    const hourAgo = new Date(now.getTime() - 3_600_000);
+    const chart = {
+      deviceId: 'x',
+      topic: 'data/sensors',
+      value: 'v',
+      from: hourAgo,
+      to: now,
+      bucketMs: 60_000,
+    } as const;
+    const read = {
+      telemetry: [
+        await explain(bucketsOf(chart)),
+        await explain(latestOf('x', ['status/system'], new Date(now.getTime() - dayMs))),
+      ],
+      target_events: [await explain(timelineOf(database.db, randomUUID(), 'x', now).getSQL())],
+    };
+    for (const [table, plans] of Object.entries(read)) {
+      for (const plan of plans) {
+        expect(plan).toContain(`${table}_${label(now.getTime())}`);
+        expect(plan).not.toContain(`${table}_${label(now.getTime() - 10 * dayMs)}`);
+      }
+    }
+  });
 });

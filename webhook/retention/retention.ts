@@ -1,10 +1,12 @@
 /**
- * What grows with the fleet is deleted by its age, a batch at a time from the oldest id on: ids rise with time, so the primary key
- * finds what is old without an index of its own, and no statement holds many locks. A row that came out of order goes a little later.
+ * What grows with the fleet goes by its age: whole days at once where tables are partitioned (`db/partitions.ts`), the rest (what came
+ * for a day that has no partition, and dead letters) row by row, a batch at a time, so that no statement holds many locks.
  */
 import { sql } from 'drizzle-orm';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/connect.ts';
+import { createPartitions, defaultOf, dropPartitions, partitioned } from '../db/partitions.ts';
+import { type Loop, startLoop } from '../loop.ts';
 
 /** Days. */
 export interface Retention {
@@ -16,26 +18,37 @@ export interface Retention {
 
 export const defaultRetention: Retention = { telemetry: 30, logs: 30, targetEvents: 180, deadLetters: 30 };
 
-const tables = [
-  { table: 'telemetry', column: 'at', days: 'telemetry' },
-  { table: 'device_logs', column: 'at', days: 'logs' },
-  { table: 'target_events', column: 'at', days: 'targetEvents' },
-  { table: 'dead_letters', column: 'received_at', days: 'deadLetters' },
-] as const;
+const days = { telemetry: 'telemetry', device_logs: 'logs', target_events: 'targetEvents' } as const;
+const rows = [
+  ...partitioned.map((table) => ({ table: defaultOf(table), column: 'at', days: days[table] })),
+  { table: 'dead_letters', column: 'received_at', days: 'deadLetters' as const },
+];
 
 const batch = 5_000;
 const everyMs = 10 * 60_000;
+const dayMs = 86_400_000;
+
+/** Partitions made ahead and dropped; answers how many were dropped. Safe in any number of copies at the same time. */
+export async function turnDays(db: Db, retention: Retention, now: number): Promise<number> {
+  await createPartitions(db, now);
+  let dropped = 0;
+  for (const table of partitioned) {
+    dropped += await dropPartitions(db, table, now - retention[days[table]] * dayMs);
+  }
+  return dropped;
+}
 
 /** Deletes one batch of each table; answers how many rows of all. Safe in any number of copies at the same time. */
 export async function sweepOnce(db: Db, retention: Retention): Promise<number> {
   let deleted = 0;
-  for (const { table, column, days } of tables) {
+  for (const { table, column, days } of rows) {
     const [name, at] = [sql.identifier(table), sql.identifier(column)];
     const [row] = await query<{ n: number }>(
       db,
       sql`with gone as (
-            delete from ${name} where id in (select id from ${name} order by id limit ${batch} for update skip locked)
-              and ${at} < now() - make_interval(days => ${retention[days]}::int)
+            delete from ${name} where ctid = any(array(
+              select ctid from ${name} where ${at} < now() - make_interval(days => ${retention[days]}::int)
+              limit ${batch} for update skip locked))
             returning 1)
           select count(*)::int as n from gone`,
     );
@@ -44,35 +57,16 @@ export async function sweepOnce(db: Db, retention: Retention): Promise<number> {
   return deleted;
 }
 
-export interface Sweeper {
-  /** Ends after the batch that is under way. */
-  stop(): Promise<void>;
-}
-
-export function startSweeper(context: Context, retention: Retention): Sweeper {
-  let rouse = () => {};
-  const { closing, db, log } = context;
-  closing.addEventListener('abort', () => rouse());
-
-  async function run(): Promise<void> {
-    while (!closing.aborted) {
-      try {
-        let deleted = 0;
-        for (let n = -1; n !== 0 && !closing.aborted; deleted += n) n = await sweepOnce(db, retention);
-        if (deleted > 0) log('info', 'old rows deleted', { rows: deleted });
-      } catch (error) {
-        log('warn', 'old rows not deleted', { error });
-      }
-      if (closing.aborted) return;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, everyMs);
-        rouse = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+export function startSweeper({ closing, db, log }: Context, retention: Retention): Loop {
+  return startLoop(async () => {
+    try {
+      const dropped = await turnDays(db, retention, Date.now());
+      let deleted = 0;
+      for (let n = -1; n !== 0 && !closing.aborted; deleted += n) n = await sweepOnce(db, retention);
+      if (dropped + deleted > 0) log('info', 'old rows deleted', { days: dropped, rows: deleted });
+    } catch (error) {
+      log('warn', 'old rows not deleted', { error });
     }
-  }
-  const running = run();
-  return { stop: () => running };
+    return { pauseMs: everyMs };
+  });
 }

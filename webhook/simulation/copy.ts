@@ -4,20 +4,24 @@
  */
 import type { step, Target, TargetEvent } from '../deployments/machine.ts';
 import {
-  nothing,
+  isGateOverdue,
   type RolloutAction,
   type RolloutEvent,
   type stepRollout,
-  type Tally,
-  wakesAt,
 } from '../deployments/rollout.ts';
 import { isActive, isOpen } from '../deployments/states.ts';
+import { isOpen as isWindowOpen, nextOpening } from '../deployments/window.ts';
 import type { Seq, Uplink } from './device.ts';
-import { dealWaves, type Invariants, isSilent, Violation } from './invariants.ts';
+import { type Invariants, Violation } from './invariants.ts';
 import { type DeploymentRow, type OutboxRow, type Store, type TargetRow, Transaction } from './store.ts';
+import { closedMs, join, nextLook, resolve, tallyUp, targetsIn, targetsOf } from './targets.ts';
 
 /** The parts that a test may break on purpose. */
 export interface Machines {
+  /** Off: attempts start, and are sent, outside of the maintenance window too. */
+  keepsWindows: boolean;
+  /** Off: what a newer deployment has overtaken is sent all the same. */
+  leavesOvertaken: boolean;
   step: typeof step;
   stepRollout: typeof stepRollout;
   /** Off: dispatchers do not lock the deployment's row, and a message is not remembered. */
@@ -42,6 +46,7 @@ export type Work = Generator<void, void, void>;
 
 const waitsAtMost = 50_000;
 const leaseMs = 30_000;
+const sweepEveryMs = 10_000;
 
 export class Copy {
   readonly #s: Surroundings;
@@ -123,6 +128,21 @@ export class Copy {
     yield* this.#run(tx, deploymentId, event);
   }
 
+  /** An admin moves a device to where a selection finds it. */
+  *move(deviceId: string, deploymentId: string): Work {
+    const tx = this.#begin();
+    yield* this.#lock(tx, `device:${deviceId}`);
+    const device = tx.get('devices', deviceId)!;
+    tx.set('devices', deviceId, { ...device, matches: [...device.matches, deploymentId] });
+    yield;
+    for (const [id, { rollout }] of tx.scan('deployments')) {
+      if (rollout.finishedAt === null && rollout.policy.lateJoinersMs !== null)
+        tx.set('marks', this.#s.store.nextId(), { deploymentId: id, joins: true });
+    }
+    yield;
+    this.#commit(tx, []);
+  }
+
   /** One turn of the dispatcher's loop. */
   *dispatch(): Work {
     yield* this.#timeOut();
@@ -169,15 +189,22 @@ export class Copy {
   *#run(tx: Transaction, id: string, event: RolloutEvent): Work {
     const { machines, invariants, store } = this.#s;
     const row = tx.get('deployments', id)!;
+    let registryChanged = false;
     for (const [key, mark] of [...tx.scan('marks')]) {
-      if (mark.deploymentId === id) tx.set('marks', key, undefined);
+      if (mark.deploymentId !== id) continue;
+      tx.set('marks', key, undefined);
+      registryChanged ||= mark.joins ?? false;
     }
     yield;
     const now = this.#s.now();
     const seen = targetsOf(tx, id);
-    const tallies = tallyUp(seen);
-    let { rollout, actions } = machines.stepRollout(row.rollout, tallies, event, now);
-    let soon: number | null = event.type === 'tick' ? null : now;
+    const tallies = tallyUp(seen, isGateOverdue(row.rollout, now));
+    const isTick = event.type === 'tick';
+    const asked = isTick ? { ...event, registryChanged } : event;
+    let { rollout, actions } = machines.stepRollout(row.rollout, tallies, asked, now);
+    let soon: number | null = isTick ? null : now;
+    let sweptAt = isTick ? row.sweptAt : null;
+    let opensAt: number | null = null;
     const fold = this.#fold(tx);
     const started: string[] = [];
     for (const action of actions as RolloutAction[]) {
@@ -190,10 +217,30 @@ export class Copy {
           now,
         ).rollout;
         soon = now;
+      } else if (action.type === 'join') {
+        if (join(tx, row, action.wave, invariants)) {
+          soon = now;
+          sweptAt = null;
+        }
       } else if (action.type === 'dispatch') {
-        this.#supersede(tx, fold, row);
+        const { window } = row.rollout.policy;
+        if (window && machines.keepsWindows) {
+          const zones = new Set([...tx.scan('devices')].map(([, d]) => d.timeZone));
+          const openings = [...zones].map((zone) => nextOpening(window, zone, now) ?? now + closedMs);
+          if (openings.every((at) => at > now)) {
+            opensAt = Math.min(...openings);
+            continue;
+          }
+        }
+        const sweep = () => {
+          if (!machines.leavesOvertaken) return;
+          if (this.#supersede(tx, fold, row) > 0) soon = now;
+          sweptAt = now;
+        };
+        if (sweptAt === null) sweep();
         yield;
-        for (const key of this.#startable(tx, row, action.upToWave, now).slice(0, action.limit)) {
+        const startable = this.#startable(tx, row, action.upToWave, now).slice(0, action.limit);
+        for (const key of startable) {
           const { deviceId } = tx.get('targets', key)!;
           // The unique index: whoever comes second waits, and finds it taken.
           yield* this.#lock(tx, `active:${deviceId}`);
@@ -210,7 +257,8 @@ export class Copy {
           { type: 'dispatched', count: started.length },
           now,
         ).rollout;
-        if (started.length) soon = now + (started.length === action.limit ? 0 : 500);
+        if (started.length) soon ??= now + (started.length === action.limit ? 0 : 500);
+        if (startable.length < action.limit && now - (sweptAt ?? 0) >= sweepEveryMs) sweep();
       } else {
         const targetEvent: TargetEvent =
           action.type === 'cancel_targets' ? { type: 'cancel' } : { type: 'retry' };
@@ -225,7 +273,8 @@ export class Copy {
     tx.set('deployments', id, {
       ...row,
       rollout,
-      nextLookAt: finished ? null : (soon ?? nextLook(rollout, tallies, seen, now)),
+      sweptAt,
+      nextLookAt: finished ? null : (soon ?? nextLook(rollout, tallies, seen, opensAt, now)),
     });
     if (finished) {
       for (const [other, d] of tx.scan('deployments')) {
@@ -240,14 +289,17 @@ export class Copy {
     const startedRows = started.map((key) => tx.get('targets', key)!).filter((t) => t.state === 'sent');
     if (startedRows.length) {
       const decided = { ...committed, rollout: { ...rollout, state: committed.rollout.state } };
-      invariants.started(decided, startedRows, seen, now);
+      const zones = startedRows.map((t) => tx.get('devices', t.deviceId)!.timeZone);
+      invariants.started(decided, startedRows, seen, zones, now);
+      invariants.undoes(row, startedRows, store);
     }
     if (event.type === 'resume' && committed.rollout.state === 'halted') invariants.resumed(committed, seen);
     this.#commit(tx, fold.changes);
     invariants.committed(store.tables.deployments.get(id)!, targetsIn(store, id), this.#s.now());
   }
 
-  #supersede(tx: Transaction, fold: Fold, row: DeploymentRow): void {
+  #supersede(tx: Transaction, fold: Fold, row: DeploymentRow): number {
+    let superseded = 0;
     const all = [...tx.scan('targets')];
     for (const [key, t] of all) {
       if (t.state !== 'pending') continue;
@@ -263,19 +315,29 @@ export class Copy {
           (o.state === 'pending' && newer.rollout.state === 'running')
         );
       });
-      if (overtaken && tx.lock(`target:${key}`)) fold.apply(key, { type: 'supersede' });
+      if (!overtaken || !tx.lock(`target:${key}`)) continue;
+      fold.apply(key, { type: 'supersede' });
+      superseded++;
     }
+    return superseded;
   }
 
   #startable(tx: Transaction, row: DeploymentRow, upToWave: number, now: number): string[] {
     const all = [...tx.scan('targets')];
     const mine = all.filter(([, t]) => {
       if (t.deploymentId !== row.id || t.state !== 'pending' || t.wave > upToWave) return false;
-      if ((t.nextAttemptAt ?? 0) > now || !tx.get('devices', t.deviceId)!.reachable) return false;
+      const device = tx.get('devices', t.deviceId)!;
+      if ((t.nextAttemptAt ?? 0) > now || !device.reachable) return false;
+      const { window } = row.rollout.policy;
+      if (window && this.#s.machines.keepsWindows && !isWindowOpen(window, device.timeZone, now))
+        return false;
       return !all.some(([, o]) => {
         if (o.deviceId !== t.deviceId || o.deploymentId === row.id) return false;
-        const other = tx.get('deployments', o.deploymentId)!.rollout.state;
-        return isActive(o.state) || (o.state === 'pending' && other === 'running');
+        if (isActive(o.state)) return true;
+        if (!this.#s.machines.leavesOvertaken) return false;
+        const other = tx.get('deployments', o.deploymentId)!;
+        if (o.state === 'succeeded') return other.order > row.order;
+        return o.state === 'pending' && other.rollout.state === 'running';
       });
     });
     mine.sort(([a, s], [b, t]) => s.wave - t.wave || (a < b ? -1 : 1));
@@ -301,6 +363,10 @@ export class Copy {
     const isAlive = (row: OutboxRow) => {
       if (row.type === 'cancel') return true;
       const t = store.tables.targets.get(`${row.deploymentId}/${row.deviceId}`)!;
+      const { window } = store.tables.deployments.get(row.deploymentId)!.rollout.policy;
+      const { timeZone } = store.tables.devices.get(row.deviceId)!;
+      const starts = t.state === 'sent' && window && this.#s.machines.keepsWindows;
+      if (starts && !isWindowOpen(window, timeZone, now())) return false;
       return t.attempt === row.attempt && isActive(t.state) && t.state !== 'cancelling';
     };
     const alive = new Set(claimed.filter(isAlive));
@@ -402,77 +468,6 @@ class Fold {
       this.#tx.set('marks', this.#s.store.nextId(), { deploymentId });
     }
   }
-}
-
-/** Makes the targets: what runs the image already, or something that it may not replace, is skipped. */
-function resolve(tx: Transaction, row: DeploymentRow) {
-  const running = (id: string) => tx.get('devices', id)!.running;
-  const skips = row.devices.filter((id) => {
-    const runs = running(id);
-    return runs && (runs.sha256 === row.image.sha256 || runs.securityVersion > row.image.securityVersion);
-  });
-  const gets = row.devices.filter((id) => !skips.includes(id));
-  const { gates, waves } = dealWaves(row, gets.length);
-  for (const deviceId of row.devices) {
-    const skipped = skips.includes(deviceId);
-    tx.set('targets', `${row.id}/${deviceId}`, {
-      deploymentId: row.id,
-      deviceId,
-      component: 'main',
-      sha256: row.image.sha256,
-      policy: row.rollout.policy,
-      totalBytes: row.image.size,
-      state: skipped ? 'skipped' : 'pending',
-      attempt: 0,
-      attemptsForgiven: 0,
-      cancelRequested: false,
-      receivedBytes: 0,
-      bytesPerSecond: null,
-      error: null,
-      stats: null,
-      nextAttemptAt: null,
-      deadlineAt: null,
-      wave: skipped ? -1 : waves[gets.indexOf(deviceId)]!,
-    });
-  }
-  return gates;
-}
-
-function nextLook(rollout: DeploymentRow['rollout'], tallies: Tally[], seen: TargetRow[], now: number) {
-  const times = [wakesAt(rollout, tallies)];
-  if (rollout.state === 'running') {
-    const pending = seen.filter((t) => t.state === 'pending');
-    for (const t of pending)
-      if (t.nextAttemptAt !== null && t.nextAttemptAt > now) times.push(t.nextAttemptAt);
-    if (pending.length) times.push(now + 10_000);
-  }
-  const known = times.filter((t) => t !== null);
-  return known.length ? Math.min(...known) : null;
-}
-
-function tallyUp(targets: TargetRow[]): Tally[] {
-  const tallies: Tally[] = [];
-  for (const t of targets) {
-    if (t.wave < 0) continue;
-    while (tallies.length <= t.wave) tallies.push({ ...nothing });
-    const tally = tallies[t.wave]!;
-    if (isSilent(t)) tally.silent++;
-    if (t.state === 'pending') tally.pending++;
-    else if (isActive(t.state)) tally.active++;
-    else if (t.state === 'succeeded') tally.succeeded++;
-    else if (t.state === 'failed' || t.state === 'rolled_back') tally.failed++;
-    else if (t.state === 'timed_out') tally.timedOut++;
-    else tally.left++;
-  }
-  return tallies;
-}
-
-function targetsOf(tx: Transaction, id: string): TargetRow[] {
-  return [...tx.scan('targets')].map(([, t]) => t).filter((t) => t.deploymentId === id);
-}
-
-function targetsIn(store: Store, id: string): TargetRow[] {
-  return [...store.tables.targets.values()].filter((t) => t.deploymentId === id);
 }
 
 export function keyOf(message: Uplink): string {

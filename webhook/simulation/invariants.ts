@@ -2,12 +2,19 @@
 import type { Target } from '../deployments/machine.ts';
 import { cutWaves, type Gate } from '../deployments/policy.ts';
 import { isOpen } from '../deployments/states.ts';
+import { isOpen as isWindowOpen } from '../deployments/window.ts';
 import type { DeploymentRow, Store, TargetRow } from './store.ts';
 
 export class Violation extends Error {}
 
+export type SeenTarget = TargetRow & { reachable: boolean };
+/** Between a decision and its commit, or a command's last check and its sending. */
+const lagMs = 10_000;
+
 interface Watch {
   starts: number[];
+  /** By wave: when it was first seen open. */
+  openedAt: number[];
   /** By wave: since when its successes have been enough, by what is committed. */
   enoughSince: (number | null)[];
   /** By wave: what an operator saw and resumed in spite of. */
@@ -51,11 +58,20 @@ export class Invariants {
   }
 
   /** Targets were started; `seen` are all of the deployment's as the decision saw them, the deployment's row as others see it now. */
-  started(row: DeploymentRow, started: TargetRow[], seen: TargetRow[], decidedAt: number): void {
+  started(
+    row: DeploymentRow,
+    started: TargetRow[],
+    seen: SeenTarget[],
+    timeZones: string[],
+    decidedAt: number,
+  ): void {
     const { state, policy } = row.rollout;
+    for (const zone of timeZones) this.#inWindow(row, zone, [decidedAt]);
     if (state !== 'running')
       throw new Violation(`${row.id} is ${state} and ${started[0]!.deviceId} was started`);
     const watch = this.#watch(row);
+    // A gate that holds by time alone is first seen by the one who acts on it.
+    this.#note(row, seen, decidedAt);
     for (let wave = 0; wave <= Math.max(...started.map((t) => t.wave)); wave++) {
       const gate = row.rollout.gates![wave]!;
       const { failed, silent, all } = this.#judge(row, seen, wave);
@@ -85,13 +101,57 @@ export class Invariants {
   }
 
   /** Notes when gates come to hold. Once is enough: a success that is taken back after the next wave has opened closes nothing. */
-  committed(row: DeploymentRow, targets: TargetRow[], now: number): void {
+  committed(row: DeploymentRow, targets: SeenTarget[], now: number): void {
+    this.#note(row, targets, now);
+  }
+
+  #note(row: DeploymentRow, targets: SeenTarget[], now: number): void {
     const watch = this.#watch(row);
-    row.rollout.gates?.forEach((gate, wave) => {
-      const { all, succeeded } = this.#judge(row, targets, wave);
-      const enough = succeeded >= Math.ceil((gate.successPercent * all) / 100);
-      if (enough) watch.enoughSince[wave] ??= now;
+    const { gates, policy } = row.rollout;
+    gates?.forEach((gate, wave) => {
+      const { all, succeeded, unreached } = this.#judge(row, targets, wave);
+      const openedAt = watch.openedAt[wave];
+      const overdue =
+        openedAt !== undefined &&
+        policy.gateTimeoutMs !== null &&
+        now - openedAt >= policy.gateTimeoutMs - lagMs;
+      const suffices = (of: number) => succeeded >= Math.ceil((gate.successPercent * of) / 100);
+      if (suffices(all) || (overdue && unreached < all && suffices(all - unreached)))
+        watch.enoughSince[wave] ??= now;
+      if (wave <= row.rollout.wave) watch.openedAt[wave] ??= now;
     });
+  }
+
+  /** What a newer deployment has brought to a device, an older one must not replace. */
+  undoes(row: DeploymentRow, started: TargetRow[], { tables }: Store): void {
+    for (const { deviceId } of started) {
+      for (const other of tables.deployments.values()) {
+        const theirs = tables.targets.get(`${other.id}/${deviceId}`);
+        if (other.order > row.order && theirs?.state === 'succeeded') {
+          throw new Violation(`${row.id}: ${deviceId} was started although ${other.id} has updated it since`);
+        }
+      }
+    }
+  }
+
+  /** A request that may start an update leaves. */
+  sent(row: DeploymentRow, target: TargetRow, timeZone: string, now: number): void {
+    if (target.state === 'sent') this.#inWindow(row, timeZone, [now, now - lagMs]);
+  }
+
+  #inWindow({ id, rollout }: DeploymentRow, timeZone: string, moments: number[]): void {
+    const { window } = rollout.policy;
+    if (!window || moments.some((at) => isWindowOpen(window, timeZone, at))) return;
+    throw new Violation(`${id}: dispatched outside of its maintenance window in ${timeZone}`);
+  }
+
+  joined(row: DeploymentRow, wave: number): void {
+    const { state, policy } = row.rollout;
+    if (state !== 'running' || policy.lateJoinersMs === null) {
+      throw new Violation(`${row.id} is ${state} and took a late joiner`);
+    }
+    if (wave > row.rollout.wave + 1)
+      throw new Violation(`${row.id}: a late joiner in wave ${wave}, which is not open`);
   }
 
   resumed(row: DeploymentRow, targets: TargetRow[]): void {
@@ -115,7 +175,7 @@ export class Invariants {
     }
   }
 
-  #judge(row: DeploymentRow, targets: TargetRow[], wave: number) {
+  #judge(row: DeploymentRow, targets: SeenTarget[], wave: number) {
     const mine = targets.filter((t) => t.wave === wave && t.state !== 'skipped' && t.state !== 'cancelled');
     const past = this.#watch(row).forgiven[wave] ?? { failed: 0, silent: 0 };
     const [failed, silent] = [mine.filter(hasFailed).length, mine.filter(isSilent).length];
@@ -125,13 +185,14 @@ export class Invariants {
       silent: silent - forgiven.silent,
       all: mine.length - forgiven.failed - forgiven.silent,
       succeeded: mine.filter((t) => t.state === 'succeeded').length,
+      unreached: mine.filter(isUnreached).length,
     };
   }
 
   #watch(row: DeploymentRow): Watch {
     let watch = this.#watched.get(row.id);
     if (!watch) {
-      watch = { starts: [], enoughSince: [], forgiven: [] };
+      watch = { starts: [], openedAt: [], enoughSince: [], forgiven: [] };
       this.#watched.set(row.id, watch);
     }
     return watch;
@@ -140,6 +201,10 @@ export class Invariants {
 
 function hasFailed(t: Target): boolean {
   return t.state === 'failed' || t.state === 'rolled_back';
+}
+
+export function isUnreached(t: SeenTarget): boolean {
+  return t.state === 'pending' && t.attempt === 0 && !t.reachable;
 }
 
 export function isSilent(t: Target): boolean {

@@ -51,7 +51,17 @@ function replay(seed: number): number {
 function simulate(schedules: number, first: number): number {
   const began = performance.now();
   const rate = (done: number) => Math.round(done / ((performance.now() - began) / 1000));
-  const sum: Seen = { events: 0, deaths: 0, crashes: 0, lost: 0, halts: 0, succeeded: 0, otherwise: 0 };
+  const sum: Seen = {
+    events: 0,
+    deaths: 0,
+    crashes: 0,
+    lost: 0,
+    halts: 0,
+    joined: 0,
+    windows: 0,
+    succeeded: 0,
+    otherwise: 0,
+  };
   let told = began;
   for (let done = 0; done < schedules; done++) {
     const { violation, seen } = play(first + done);
@@ -69,7 +79,7 @@ function simulate(schedules: number, first: number): number {
   process.stdout.write(
     `${schedules} schedules from seed ${first}: every promise held (${rate(schedules)} a second)\n` +
       `${sum.events} events, ${sum.deaths} deaths of copies, ${sum.crashes} crashes of devices, ${sum.lost} messages lost, ` +
-      `${sum.halts} halts, ${sum.succeeded} updates succeeded, ${sum.otherwise} ended otherwise\n`,
+      `${sum.halts} halts, ${sum.joined} late joiners, ${sum.windows} maintenance windows, ${sum.succeeded} updates succeeded, ${sum.otherwise} ended otherwise\n`,
   );
   return 0;
 }

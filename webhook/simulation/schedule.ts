@@ -24,6 +24,8 @@ export const realMachines: Machines & Agent = {
   step,
   stepRollout,
   locksRollouts: true,
+  keepsWindows: true,
+  leavesOvertaken: true,
   remembers: true,
   acceptsDowngrades: false,
 };
@@ -40,6 +42,8 @@ export interface Seen {
   crashes: number;
   lost: number;
   halts: number;
+  joined: number;
+  windows: number;
   succeeded: number;
   otherwise: number;
 }
@@ -76,7 +80,17 @@ class Schedule {
   readonly #invariants: Invariants;
   readonly #sites = new Map<string, Site>();
   readonly #copies: { copy: Copy; alive: boolean; life: number }[] = [];
-  readonly #seen: Seen = { events: 0, deaths: 0, crashes: 0, lost: 0, halts: 0, succeeded: 0, otherwise: 0 };
+  readonly #seen: Seen = {
+    events: 0,
+    deaths: 0,
+    crashes: 0,
+    lost: 0,
+    halts: 0,
+    joined: 0,
+    windows: 0,
+    succeeded: 0,
+    otherwise: 0,
+  };
   readonly #start: number;
 
   constructor(seed: number, machines: Machines & Agent, trace: ((line: string) => void) | null) {
@@ -123,21 +137,36 @@ class Schedule {
     for (const id of ids) {
       const device = createDevice(id, factory);
       this.#sites.set(id, { device, connected: false, dead: false, ran: new Set([factory.sha256]) });
-      this.#store.tables.devices.set(id, { id, reachable: false, running: null, seq: [0, 0] });
-      this.#clock.after(r.int(0, 20_000), () => this.#connect(id));
+      const timeZone = r.chance(0.2) ? 'Etc/GMT-1' : 'UTC';
+      const row = {
+        id,
+        timeZone,
+        matches: [],
+        reachable: false,
+        running: null,
+        seq: [0, 0] as [number, number],
+      };
+      this.#store.tables.devices.set(id, row);
+      // Some sleep for long, so that gates have to do without them.
+      const wakes = r.chance(0.1) ? r.int(60_000, hostileMs) : r.int(0, 20_000);
+      this.#clock.after(wakes, () => this.#connect(id));
       this.#live(id);
     }
     const count = r.int(1, 3);
     for (let order = 0; order < count; order++) {
-      const devices = order === 0 ? ids : ids.filter(() => r.chance(0.7));
+      const devices = ids.filter(() => r.chance(order === 0 ? 0.9 : 0.7));
       const row: DeploymentRow = {
         id: `deployment${order}`,
         order,
         image: image(`image${order}`, r.int(0, 2)),
-        devices,
         rollout: createRollout(this.#policy(), null),
         nextLookAt: null,
+        sweptAt: null,
       };
+      for (const id of devices) {
+        const device = this.#store.tables.devices.get(id)!;
+        this.#store.tables.devices.set(id, { ...device, matches: [...device.matches, row.id] });
+      }
       this.#clock.after(r.int(0, 120_000) * order, () => {
         const now = this.#clock.now;
         const startAt = r.chance(0.3) ? now + r.int(0, 60_000) : null;
@@ -147,7 +176,16 @@ class Schedule {
           rollout: { ...row.rollout, startAt },
           nextLookAt: now,
         });
+        if (row.rollout.policy.window) this.#seen.windows++;
         this.#plan(row.id);
+        const later = ids.filter((id) => !devices.includes(id));
+        for (const id of row.rollout.policy.lateJoinersMs === null ? [] : later) {
+          this.#clock.after(r.int(0, hostileMs), () => {
+            this.#log(() => `${id} comes to match ${row.id}`);
+            this.#seen.joined++;
+            this.#run(r.int(0, 1), (copy) => copy.move(id, row.id));
+          });
+        }
       });
     }
   }
@@ -174,6 +212,10 @@ class Schedule {
       cancelTimeoutMs: 60_000,
       retryDelayMs: 3_000,
       ratePerMinute: r.pick([null, null, 1, 3]),
+      // The clock starts at 00:16:40; an hour further east this one closes before long, and does not open again.
+      window: r.chance(0.1) ? { from: '00:18', to: '01:20', days: ['thu'] } : null,
+      gateTimeoutMs: r.pick([null, 60_000, 86_400_000]),
+      lateJoinersMs: r.pick([null, null, 240_000]),
       waves: waves.map((upTo) => ({ ...gate(), upTo })) as RolloutPolicy['waves'],
     };
   }
@@ -302,6 +344,9 @@ class Schedule {
     if (this.#isHostile && this.#random.chance(0.05)) return 'failed';
     this.#log(() => `→ ${row.deviceId}: ${row.type} ${row.deploymentId} attempt ${row.attempt}`);
     if (!site.connected) return 'no_subscriber';
+    const target = this.#store.tables.targets.get(`${row.deploymentId}/${row.deviceId}`)!;
+    const { timeZone } = this.#store.tables.devices.get(row.deviceId)!;
+    if (row.type === 'request') this.#invariants.sent(deployment, target, timeZone, this.#clock.now);
     const { type, deploymentId, attempt } = row;
     this.#deliver(
       row.deviceId,

@@ -98,6 +98,33 @@ describe('a broken part is found out:', () => {
       { locksRollouts: false },
       /was started|starts in a minute|started although|gate|stuck/,
     ],
+    [
+      'a dispatcher that knows no maintenance window',
+      { keepsWindows: false },
+      /outside of its maintenance window/,
+    ],
+    ['a dispatcher that sends what is overtaken', { leavesOvertaken: false }, /has updated it since/],
+    [
+      'a rollout that lets late joiners in when it is halted',
+      {
+        stepRollout: (rollout, tallies, event, now) => {
+          const after = stepRollout(rollout, tallies, event, now);
+          const joins = event.type === 'tick' && event.registryChanged && after.rollout.state === 'halted';
+          return joins ? { ...after, actions: [{ type: 'join', wave: 0 }] } : after;
+        },
+      },
+      /took a late joiner/,
+    ],
+    [
+      'a gate that takes nobody reached for a success',
+      {
+        stepRollout: (rollout, tallies, event, now) => {
+          const none = tallies.map((t) => ({ ...t, unreached: 0, pending: t.pending - t.unreached }));
+          return stepRollout(rollout, none, event, now);
+        },
+      },
+      /had passed its gate|stuck/,
+    ],
     ['a webhook that forgets what it has received', { remembers: false }, /handled 2 times/],
     ['a device that takes any securityVersion', { acceptsDowngrades: true }, /installed securityVersion/],
   ];

@@ -11,9 +11,9 @@ export interface DeploymentRow {
   /** Newer ones have more. */
   order: number;
   image: Image;
-  devices: string[];
   rollout: Rollout;
   nextLookAt: number | null;
+  sweptAt: number | null;
 }
 export type TargetRow = Target & { wave: number };
 export interface OutboxRow {
@@ -27,6 +27,9 @@ export interface OutboxRow {
 }
 export interface DeviceRow {
   id: string;
+  timeZone: string;
+  /** Deployments whose selection it matches. */
+  matches: string[];
   reachable: boolean;
   running: { sha256: string; securityVersion: number } | null;
   seq: Seq;
@@ -36,7 +39,7 @@ interface Tables {
   targets: TargetRow;
   outbox: OutboxRow;
   devices: DeviceRow;
-  marks: { deploymentId: string };
+  marks: { deploymentId: string; joins?: boolean };
   received: true;
 }
 type Table = keyof Tables;

@@ -1,10 +1,10 @@
 import { bigserial, index, jsonb, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
 
-/** Status and data messages as they came; `at` is the broker's clock, for a device's may be wrong. */
+/** Status and data messages as they came; partitioned by day (`db/partitions.ts`), and so without a key. `at` is the broker's clock, for a device's may be wrong. */
 export const telemetry = pgTable(
   'telemetry',
   {
-    id: bigserial({ mode: 'number' }).primaryKey(),
+    id: bigserial({ mode: 'number' }),
     deviceId: text('device_id').notNull(),
     topic: text().notNull(),
     at: timestamp({ withTimezone: true }).notNull(),
@@ -13,16 +13,17 @@ export const telemetry = pgTable(
   (t) => [index('telemetry_device').on(t.deviceId, t.topic, t.at)],
 );
 
+/** Partitioned by day as well. */
 export const deviceLogs = pgTable(
   'device_logs',
   {
-    id: bigserial({ mode: 'number' }).primaryKey(),
+    id: bigserial({ mode: 'number' }),
     deviceId: text('device_id').notNull(),
     at: timestamp({ withTimezone: true }).notNull(),
     level: text().notNull(),
     message: text().notNull(),
   },
-  (t) => [index('device_logs_device').on(t.deviceId, t.at)],
+  (t) => [index('device_logs_device').on(t.deviceId, t.at, t.id)],
 );
 
 /** Commands that an admin sent to a device, with the answer when it comes. */

@@ -15,14 +15,20 @@ export interface TelemetryRow {
 }
 
 export async function recordTelemetry(db: Db, rows: TelemetryRow[]): Promise<void> {
-  await db.insert(telemetry).values(rows);
+  await db.execute(sql`
+    insert into telemetry (device_id, topic, at, body)
+    select "deviceId", topic, at, body from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+      as v("deviceId" text, topic text, at timestamptz, body jsonb)`);
 }
 
 export async function recordLogs(
   db: Db,
   rows: { deviceId: string; at: Date; level: string; message: string }[],
 ): Promise<void> {
-  await db.insert(deviceLogs).values(rows);
+  await db.execute(sql`
+    insert into device_logs (device_id, at, level, message)
+    select "deviceId", at, level, message from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+      as v("deviceId" text, at timestamptz, level text, message text)`);
 }
 
 /** Answers to commands; one whose command nobody sent changes nothing. */

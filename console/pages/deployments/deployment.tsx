@@ -89,7 +89,7 @@ export default function DeploymentPage(): JSX.Element {
             onState={(next) => setSearch({ state: next, page: undefined }, { replace: true })}
           />
           <Show when={deployment().waves.length > 1}>
-            <Waves waves={deployment().waves} />
+            <Waves deployment={deployment()} />
           </Show>
           <Announcement deployment={deployment()} />
           <Targets deployment={deployment()} state={state()} />

@@ -1,5 +1,6 @@
 import type { Deployment, TargetState } from '../../api.ts';
 import { targetStates } from '../../api.ts';
+import { lookOf } from '../../parts/state-tone.ts';
 
 type WaveOf = Deployment['waves'][number];
 
@@ -17,10 +18,13 @@ export function countsOfWave(wave: WaveOf): Record<TargetState, number> {
   };
 }
 
-export type ShownState = WaveOf['state'] | 'ended';
+export type ShownState = WaveOf['state'] | 'ended' | 'paused' | 'halted';
 
-/** The server passes every wave of a deployment that is over; one that never reached its gate has only ended. */
-export function shownState(wave: WaveOf): ShownState {
+/** A wave that is open stands still with its deployment, and one that never reached its gate is not passed but over. */
+export function shownState(wave: WaveOf, deployment: Deployment['state']): ShownState {
+  if (wave.state === 'open' || wave.state === 'soaking') {
+    if (deployment === 'paused' || deployment === 'halted') return deployment;
+  }
   const counted = wave.total - wave.skipped;
   const reached = wave.succeeded * 100 >= wave.successPercent * counted && counted > 0;
   return wave.state === 'passed' && !reached ? 'ended' : wave.state;
@@ -37,4 +41,6 @@ export const waveLooks = {
   },
   passed: { tone: 'good', glyph: 'M1.5 6.5 4.5 9.5 10.5 2.5', filled: false },
   ended: { tone: 'stopped', glyph: 'M2.5 2.5h7v7h-7z', filled: false },
+  paused: { tone: 'stopped', glyph: lookOf('paused').glyph, filled: false },
+  halted: { tone: 'bad', glyph: lookOf('halted').glyph, filled: false },
 } satisfies Record<ShownState, { tone: string; glyph: string; filled: boolean }>;

@@ -34,8 +34,13 @@ function Gate(props: { wave: WaveOf; last: boolean }): JSX.Element {
 
 const leftMs = (until: string) => Math.max(0, Date.parse(until) - nowMs());
 
-function Wave(props: { wave: WaveOf; index: number; last: boolean }): JSX.Element {
-  const state = () => shownState(props.wave);
+function Wave(props: {
+  wave: WaveOf;
+  deployment: Deployment['state'];
+  index: number;
+  last: boolean;
+}): JSX.Element {
+  const state = () => shownState(props.wave, props.deployment);
   const look = () => waveLooks[state()];
   const bad = () => props.wave.failed + props.wave.timedOut;
   return (
@@ -68,11 +73,19 @@ function Wave(props: { wave: WaveOf; index: number; last: boolean }): JSX.Elemen
 }
 
 /** One bar a wave, with what opens the next one. */
-export function Waves(props: { waves: WaveOf[] }): JSX.Element {
+export function Waves(props: { deployment: Deployment }): JSX.Element {
+  const waves = () => props.deployment.waves;
   return (
     <ol class="waves" aria-label={t('plan.waves')}>
-      <For each={props.waves}>
-        {(wave, i) => <Wave wave={wave} index={i()} last={i() === props.waves.length - 1} />}
+      <For each={waves()}>
+        {(wave, i) => (
+          <Wave
+            wave={wave}
+            deployment={props.deployment.state}
+            index={i()}
+            last={i() === waves().length - 1}
+          />
+        )}
       </For>
     </ol>
   );

@@ -2,7 +2,7 @@ import { createEffect, createSignal, type JSX, on, onCleanup, onMount } from 'so
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { Chart as ChartData } from '../../api.ts';
-import { formatDateTime } from '../../format.ts';
+import { formatAxis, formatDateTime } from '../../format.ts';
 import { language } from '../../i18n/i18n.ts';
 
 const heightPx = 120;
@@ -11,8 +11,18 @@ const heightPx = 120;
 const gapBuckets = 3;
 
 function toColumns({ points, bucketMs, from, to }: ChartData): uPlot.AlignedData {
-  const at: number[] = [Date.parse(from) / 1000];
-  const columns: (number | null)[][] = [[null], [null], [null]];
+  const at: number[] = [];
+  const columns: (number | null)[][] = [[], [], []];
+  // Where most of the range has nothing, what there is would be a sliver: it then begins with the first value.
+  const [begin, end, first] = [from, to, points[0]?.at ?? from].map((text) => Date.parse(text)) as [
+    number,
+    number,
+    number,
+  ];
+  if (first - begin < (end - begin) / 2) {
+    at.push(begin / 1000);
+    for (const column of columns) column.push(null);
+  }
   let before = Number.NEGATIVE_INFINITY;
   for (const point of points) {
     const ms = Date.parse(point.at);
@@ -22,11 +32,11 @@ function toColumns({ points, bucketMs, from, to }: ChartData): uPlot.AlignedData
     }
     at.push(ms / 1000);
     columns[0]!.push(point.min);
-    columns[1]!.push(point.avg);
-    columns[2]!.push(point.max);
+    columns[1]!.push(point.max);
+    columns[2]!.push(point.avg);
     before = ms;
   }
-  at.push(Date.parse(to) / 1000);
+  at.push(end / 1000);
   for (const column of columns) column.push(null);
   return [at, ...columns] as uPlot.AlignedData;
 }
@@ -49,18 +59,33 @@ function options(
     height: heightPx,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
-    scales: { x: { time: true } },
+    scales: {
+      x: { time: true },
+      y: {
+        range: (_, low, high) => (low === high ? [low - 1, high + 1] : uPlot.rangeNum(low, high, 0.1, true)),
+      },
+    },
     axes: [
-      { ...axis, size: 24, gap: 4 },
+      {
+        ...axis,
+        size: 24,
+        gap: 4,
+        space: 72,
+        values: (plot, ticks) => {
+          const { min, max } = plot.scales.x!;
+          return ticks.map((tick) => formatAxis(language(), tick * 1000, (max! - min!) * 1000));
+        },
+      },
       { ...axis, size: 64, gap: 4, values: (_, ticks) => ticks.map(format), space: 32 },
     ],
     series: [
       {},
       { stroke: 'transparent', points: { show: false } },
-      { stroke: colour('--accent'), width: 1.5, points: { size: 4 } },
       { stroke: 'transparent', points: { show: false } },
+      // Last, so that the band does not cover it.
+      { stroke: colour('--accent'), width: 1.5, points: { show: false } },
     ],
-    bands: [{ series: [3, 1], fill: colour('--accent-soft') }],
+    bands: [{ series: [2, 1], fill: colour('--accent-soft') }],
     hooks: { setCursor: [(plot) => onCursor(plot.cursor.idx ?? null)] },
   };
 }
@@ -78,7 +103,7 @@ export function Chart(props: {
   const [scheme, setScheme] = createSignal(0);
 
   const read = (index: number | null) => {
-    const value = index === null ? null : plot?.data[2]?.[index];
+    const value = index === null ? null : plot?.data[3]?.[index];
     if (index === null || value === null || value === undefined) return props.onRead(null);
     const at = new Date(plot!.data[0][index]! * 1000).toISOString();
     props.onRead(`${props.format(value)} · ${formatDateTime(language(), at)}`);

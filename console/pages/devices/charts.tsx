@@ -7,7 +7,7 @@ import { Chart } from './chart.tsx';
 import { formatMeasured, nameOfValue, type Series, seriesOf } from './series.ts';
 
 const hourMs = 3_600_000;
-const ranges = { hour: hourMs, day: 24 * hourMs, week: 7 * 24 * hourMs } as const;
+const ranges = { quarter: hourMs / 4, hour: hourMs, day: 24 * hourMs, week: 7 * 24 * hourMs } as const;
 type Range = keyof typeof ranges;
 const pollMs = 10_000;
 
@@ -43,7 +43,9 @@ function SeriesChart(props: { device: string; series: Series; range: Range }): J
   return (
     <figure class="chart" data-testid="chart">
       <figcaption>
-        <span class="chart-name">{nameOfValue(props.series.value)}</span>
+        <span class="soft">
+          {nameOfValue(props.series.value)} <span class="small">{props.series.topic}</span>
+        </span>
         <span>{reading() ?? format(props.series.latest)}</span>
       </figcaption>
       <Loaded load={load}>

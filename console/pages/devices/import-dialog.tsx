@@ -32,7 +32,7 @@ function Report(props: { report: ImportReport }): JSX.Element {
             <For each={lines().slice(0, shownLines)}>
               {(line) => (
                 <tr>
-                  <td class="num soft">{t('import.line', { n: line.line })}</td>
+                  <td class="tight soft">{t('import.line', { n: line.line })}</td>
                   <td>
                     <code>{line.id || '–'}</code>
                   </td>

@@ -2,7 +2,7 @@ import { A } from '@solidjs/router';
 import { For, type JSX, Show } from 'solid-js';
 import type { DryRun } from '../../api.ts';
 import { formatBytes, formatDateTime, formatDuration } from '../../format.ts';
-import { language, t } from '../../i18n/i18n.ts';
+import { language, t, tMaybe } from '../../i18n/i18n.ts';
 
 /** At most so many names of each list are drawn; the dry run itself names a thousand. */
 const shownNames = 200;
@@ -64,7 +64,7 @@ export function Forecast(props: { run: DryRun; startAt: string | undefined }): J
       <For each={reasons()}>
         {([reason, n]) => (
           <Names
-            title={t('deploy.excludedBecause', { n, reason: t(`excluded.${reason}`) })}
+            title={t('deploy.excludedBecause', { n, reason: tMaybe(`excluded.${reason}`) ?? reason })}
             total={n}
             names={props.run.excluded.filter((one) => one.reason === reason).map((one) => one.device)}
             testId="forecast-excluded"

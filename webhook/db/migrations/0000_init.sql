@@ -63,7 +63,9 @@ CREATE TABLE "device_bans" (
 	"device_id" text PRIMARY KEY NOT NULL,
 	"reason" text NOT NULL,
 	"banned_by" text NOT NULL,
-	"banned_at" timestamp with time zone DEFAULT now() NOT NULL
+	"banned_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"lifted_at" timestamp with time zone,
+	"tell_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "enrollment_tokens" (
@@ -101,8 +103,10 @@ CREATE TABLE "deployments" (
 	"selection" jsonb NOT NULL,
 	"policy" jsonb NOT NULL,
 	"start_at" timestamp with time zone,
-	"memory" jsonb DEFAULT '{"gates":[{"successPercent":90,"failurePercent":20,"silencePercent":100,"soakMs":0}],"wave":0,"soakSince":null,"forgiven":[],"halted":null,"recent":[]}'::jsonb NOT NULL,
+	"memory" jsonb NOT NULL,
 	"next_look_at" timestamp with time zone DEFAULT now(),
+	"swept_at" timestamp with time zone,
+	"window_opens_at" timestamp with time zone,
 	"created_by" text NOT NULL,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"finished_at" timestamp with time zone
@@ -122,11 +126,12 @@ CREATE TABLE "outbox" (
 --> statement-breakpoint
 CREATE TABLE "rollout_marks" (
 	"id" bigserial PRIMARY KEY NOT NULL,
-	"deployment_id" uuid NOT NULL
+	"deployment_id" uuid NOT NULL,
+	"joins" boolean DEFAULT false NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "target_events" (
-	"id" bigserial PRIMARY KEY NOT NULL,
+	"id" bigserial NOT NULL,
 	"deployment_id" uuid NOT NULL,
 	"device_id" text NOT NULL,
 	"at" timestamp with time zone NOT NULL,
@@ -159,6 +164,7 @@ CREATE TABLE "targets" (
 CREATE TABLE "components" (
 	"device_id" text NOT NULL,
 	"component" text NOT NULL,
+	"hardware" text,
 	"version" text NOT NULL,
 	"sha256" text NOT NULL,
 	"security_version" integer NOT NULL,
@@ -194,6 +200,7 @@ CREATE TABLE "divisions" (
 CREATE TABLE "regions" (
 	"id" uuid PRIMARY KEY DEFAULT gen_random_uuid() NOT NULL,
 	"name" text NOT NULL,
+	"time_zone" text DEFAULT 'UTC' NOT NULL,
 	CONSTRAINT "regions_name_unique" UNIQUE("name")
 );
 --> statement-breakpoint
@@ -246,7 +253,7 @@ CREATE TABLE "control_commands" (
 );
 --> statement-breakpoint
 CREATE TABLE "device_logs" (
-	"id" bigserial PRIMARY KEY NOT NULL,
+	"id" bigserial NOT NULL,
 	"device_id" text NOT NULL,
 	"at" timestamp with time zone NOT NULL,
 	"level" text NOT NULL,
@@ -254,7 +261,7 @@ CREATE TABLE "device_logs" (
 );
 --> statement-breakpoint
 CREATE TABLE "telemetry" (
-	"id" bigserial PRIMARY KEY NOT NULL,
+	"id" bigserial NOT NULL,
 	"device_id" text NOT NULL,
 	"topic" text NOT NULL,
 	"at" timestamp with time zone NOT NULL,
@@ -263,7 +270,6 @@ CREATE TABLE "telemetry" (
 --> statement-breakpoint
 ALTER TABLE "sessions" ADD CONSTRAINT "sessions_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "deployments" ADD CONSTRAINT "deployments_firmware_id_firmwares_id_fk" FOREIGN KEY ("firmware_id") REFERENCES "public"."firmwares"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "target_events" ADD CONSTRAINT "target_events_deployment_id_device_id_targets_deployment_id_device_id_fk" FOREIGN KEY ("deployment_id","device_id") REFERENCES "public"."targets"("deployment_id","device_id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "targets" ADD CONSTRAINT "targets_deployment_id_deployments_id_fk" FOREIGN KEY ("deployment_id") REFERENCES "public"."deployments"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "targets" ADD CONSTRAINT "targets_device_id_devices_id_fk" FOREIGN KEY ("device_id") REFERENCES "public"."devices"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "components" ADD CONSTRAINT "components_device_id_devices_id_fk" FOREIGN KEY ("device_id") REFERENCES "public"."devices"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
@@ -279,6 +285,7 @@ CREATE UNIQUE INDEX "users_email" ON "users" USING btree (lower("email"));--> st
 CREATE INDEX "certificates_name" ON "certificates" USING btree ("common_name","not_after");--> statement-breakpoint
 CREATE INDEX "certificates_expiry" ON "certificates" USING btree ("not_after");--> statement-breakpoint
 CREATE INDEX "certificates_unconfirmed" ON "certificates" USING btree ("revoked_at") WHERE revoked_at is not null and revocation_confirmed_at is null;--> statement-breakpoint
+CREATE INDEX "device_bans_tell_at" ON "device_bans" USING btree ("tell_at");--> statement-breakpoint
 CREATE INDEX "renewals_try_at" ON "renewals" USING btree ("try_at");--> statement-breakpoint
 CREATE INDEX "renewals_device" ON "renewals" USING btree ("device_id","id");--> statement-breakpoint
 CREATE INDEX "deployments_created" ON "deployments" USING btree ("created_at");--> statement-breakpoint
@@ -286,13 +293,13 @@ CREATE INDEX "deployments_unfinished" ON "deployments" USING btree ("next_look_a
 CREATE INDEX "outbox_send_at" ON "outbox" USING btree ("send_at");--> statement-breakpoint
 CREATE INDEX "outbox_device" ON "outbox" USING btree ("device_id");--> statement-breakpoint
 CREATE INDEX "rollout_marks_deployment" ON "rollout_marks" USING btree ("deployment_id");--> statement-breakpoint
-CREATE INDEX "target_events_target" ON "target_events" USING btree ("deployment_id","device_id","id");--> statement-breakpoint
+CREATE INDEX "target_events_target" ON "target_events" USING btree ("device_id","deployment_id","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "targets_one_active" ON "targets" USING btree ("device_id","component") WHERE state in ('sent', 'accepted', 'downloading', 'installing', 'cancelling');--> statement-breakpoint
 CREATE INDEX "targets_waiting" ON "targets" USING btree ("deployment_id","wave","device_id") WHERE state = 'pending';--> statement-breakpoint
 CREATE INDEX "targets_pending" ON "targets" USING btree ("device_id","component") WHERE state = 'pending';--> statement-breakpoint
 CREATE INDEX "targets_deadline" ON "targets" USING btree ("deadline_at") WHERE deadline_at is not null;--> statement-breakpoint
 CREATE INDEX "targets_device" ON "targets" USING btree ("device_id");--> statement-breakpoint
-CREATE INDEX "targets_state" ON "targets" USING btree ("deployment_id","state");--> statement-breakpoint
+CREATE INDEX "targets_state" ON "targets" USING btree ("deployment_id","state","device_id");--> statement-breakpoint
 CREATE INDEX "components_sha256" ON "components" USING btree ("sha256");--> statement-breakpoint
 CREATE INDEX "devices_region" ON "devices" USING btree ("region_id");--> statement-breakpoint
 CREATE INDEX "devices_division" ON "devices" USING btree ("division_id");--> statement-breakpoint
@@ -302,5 +309,5 @@ CREATE INDEX "devices_tags" ON "devices" USING gin ("tags");--> statement-breakp
 CREATE INDEX "dead_letters_at" ON "dead_letters" USING btree ("received_at");--> statement-breakpoint
 CREATE INDEX "received_messages_at" ON "received_messages" USING btree ("received_at");--> statement-breakpoint
 CREATE INDEX "control_commands_device" ON "control_commands" USING btree ("device_id","created_at");--> statement-breakpoint
-CREATE INDEX "device_logs_device" ON "device_logs" USING btree ("device_id","at");--> statement-breakpoint
+CREATE INDEX "device_logs_device" ON "device_logs" USING btree ("device_id","at","id");--> statement-breakpoint
 CREATE INDEX "telemetry_device" ON "telemetry" USING btree ("device_id","topic","at");

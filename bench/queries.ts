@@ -1,0 +1,122 @@
+/** What the console's lists ask for, with a hundred thousand devices and ten million events, against the same with a thousand devices. */
+import postgres from 'postgres';
+import type { Figures } from './figures.ts';
+import {
+  type Copy,
+  createDatabase,
+  deafBroker,
+  fillDevices,
+  firmware,
+  startCopy,
+  tell,
+  withPostgresql,
+} from './webhook-copy.ts';
+
+const small = { devices: 1_000, events: 100_000 };
+const large = { devices: 100_000, events: 10_000_000 };
+const asked = 100;
+const rounds = 3;
+
+export async function measureQueries(): Promise<Figures> {
+  return withPostgresql(async (server) => {
+    const few = await prepare(server, small.devices, small.events);
+    const many = await prepare(server, large.devices, large.events);
+    try {
+      const figures: Figures = {};
+      for (const [name, path] of Object.entries(pages)) {
+        const [found, baseline]: [number[], number[]] = [[], []];
+        // In turns, so that a neighbour's load falls on both.
+        for (let round = 0; round < rounds; round++) {
+          baseline.push(...(await time(few, path, small.devices)));
+          found.push(...(await time(many, path, large.devices)));
+        }
+        const [value, base] = [p95(found), p95(baseline)];
+        tell(`${name}: ${value.toFixed(1)} ms, with few devices ${base.toFixed(1)} ms`);
+        figures[`queries.${name}`] = {
+          value: Number(value.toFixed(1)),
+          unit: 'ms (p95)',
+          baseline: Number(base.toFixed(1)),
+          ratio: Number((base / value).toFixed(3)),
+          aim: 0.333,
+        };
+      }
+      return figures;
+    } finally {
+      await few.copy.close();
+      await many.copy.close();
+    }
+  });
+}
+
+interface Site {
+  copy: Copy;
+  deployment: string;
+}
+type Page = (devices: number, deployment: string, n: number) => string;
+
+/** `n` changes with every request, so that no two are the same. */
+const pages: Record<string, Page> = {
+  device_list: (devices, _, n) => `/api/devices?limit=50&offset=${(n * 50) % Math.min(devices, 1_000)}`,
+  device_search: (devices, _, n) => `/api/devices?limit=50&search=dev-${1 + ((n * 37) % (devices - 1))}`,
+  deployment: (_, deployment) => `/api/deployments/${deployment}`,
+  deployment_targets: (_, deployment, n) =>
+    `/api/deployments/${deployment}/targets?limit=50&offset=${(n % 10) * 50}`,
+  device_chart: (devices, _, n) =>
+    `/api/devices/dev-${1 + ((n * 37) % (devices - 1))}/telemetry?topic=data/sensors&value=temperature`,
+};
+
+async function time({ copy, deployment }: Site, page: Page, devices: number): Promise<number[]> {
+  const times: number[] = [];
+  for (let n = 0; n < asked; n++) {
+    const began = performance.now();
+    await copy.api('GET', page(devices, deployment, n));
+    times.push(performance.now() - began);
+  }
+  // The first are those of a connection and a compiler that are not warm.
+  return times.slice(10);
+}
+
+function p95(times: number[]): number {
+  return [...times].sort((a, b) => a - b)[Math.floor(times.length * 0.95)]!;
+}
+
+/** A deployment that is half done, and telemetry of the last ten days; as many events a device in both. */
+async function prepare(server: string, devices: number, events: number): Promise<Site> {
+  const url = await createDatabase(server);
+  const copy = await startCopy(url, deafBroker());
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  try {
+    const region = await fillDevices(sql, devices);
+    // Nothing is dispatched in here: what is measured is a page.
+    await sql`update devices set reachable = false`;
+    const { id } = (await copy.api('POST', '/api/deployments', {
+      firmwareId: firmware.id,
+      regions: [region],
+    })) as {
+      id: string;
+    };
+    await sql`
+      update targets set state = case when n % 2 = 0 then 'succeeded' when n % 50 = 1 then 'failed' else 'pending' end,
+        attempt = 1, stats = '{"downloadMs": 60000, "resumes": 1, "receivedBytes": 1048576, "redownloadedBytes": 0}'
+      from (select device_id as d, row_number() over () as n from targets) numbered where d = device_id`;
+    await sql`
+      insert into components (device_id, component, version, sha256, security_version, boot_seq, seq_number, reported_at)
+      select id, 'main', '1.0.0', ${firmware.sha256}, 0, 1, 1, now() from devices`;
+    const step = 500_000;
+    for (let done = 0; done < events; done += step) {
+      await sql`
+        insert into telemetry (device_id, topic, at, body)
+        select 'dev-' || (1 + n % ${devices}), 'data/sensors',
+          now() - make_interval(secs => 864000.0 * n / ${events}), jsonb_build_object('values', jsonb_build_object('temperature', n % 30))
+        from generate_series(${done}::int, ${Math.min(done + step, events) - 1}::int) n`;
+      tell(`${Math.min(done + step, events)} of ${events} events`);
+    }
+    await sql`vacuum analyze`;
+    return { copy, deployment: id };
+  } catch (error) {
+    await copy.close();
+    throw error;
+  } finally {
+    await sql.end();
+  }
+}

@@ -1,0 +1,10 @@
+/** `npm run backup` and `npm run restore`. */
+import { runCommand } from './command.ts';
+
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+process.exitCode = await runCommand(
+  process.argv.slice(2),
+  process.env,
+  (text) => process.stdout.write(text),
+  (text) => process.stderr.write(text),
+);

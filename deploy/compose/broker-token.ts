@@ -1,0 +1,19 @@
+/** A one-time token for the broker's certificate, in a file beside where the certificate will be; nothing when that is there. */
+import { existsSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createRest, unwrap } from '../local/rest.ts';
+import { readJob } from './config.ts';
+import { runJob } from './job.ts';
+
+await runJob(['out'], async ({ out }) => {
+  const { FLOTA_URL, FLOTA_API_TOKEN, FLOTA_HOST } = readJob('token');
+  if (existsSync(join(dirname(out), 'cert.pem'))) {
+    process.stdout.write('the broker has its certificate\n');
+    return;
+  }
+  const json = { profile: 'broker' as const, commonName: 'emqx', names: ['emqx', FLOTA_HOST] };
+  const rest = createRest(FLOTA_URL, FLOTA_API_TOKEN);
+  const { token } = await unwrap(rest.api.certificates.tokens.$post({ json }));
+  writeFileSync(out, token, { mode: 0o600 });
+  process.stdout.write(`one-time token for ${json.names.join(', ')}\n`);
+});

@@ -1,0 +1,264 @@
+/** What can be said of compose.yaml and the files around it without Docker. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DockerfileParser } from 'dockerfile-ast';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { environmentSchema } from '#webhook/config.ts';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = resolve(here, '../..');
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+
+interface Service {
+  image: string;
+  build?: { context: string; dockerfile: string; target?: string };
+  command?: string[];
+  environment?: Record<string, string>;
+  secrets?: (string | { source: string; target: string })[];
+  volumes?: string[];
+  ports?: string[];
+  depends_on?: Record<string, { condition: string }>;
+  restart?: string;
+  read_only?: boolean;
+  cap_drop?: string[];
+  healthcheck?: { test: string[] };
+}
+const compose = parse(read('deploy/compose/compose.yaml'), { merge: true }) as {
+  services: Record<string, Service>;
+  volumes: Record<string, unknown>;
+  secrets: Record<string, { file: string }>;
+};
+const services = Object.entries(compose.services);
+const serving = services.filter(([, service]) => service.restart === 'unless-stopped');
+const secretsOf = (service: Service) =>
+  (service.secrets ?? []).map((one) => (typeof one === 'string' ? one : one.source));
+
+describe('compose.yaml', () => {
+  it('names nothing that it does not have', () => {
+    for (const [name, service] of services) {
+      for (const secret of secretsOf(service)) expect(compose.secrets, name).toHaveProperty(secret);
+      for (const [other, { condition }] of Object.entries(service.depends_on ?? {})) {
+        expect(compose.services, name).toHaveProperty([other]);
+        if (condition === 'service_healthy')
+          expect(compose.services[other]!.healthcheck, other).toBeDefined();
+      }
+      for (const volume of service.volumes ?? []) {
+        const [from = ''] = volume.split(':');
+        if (!from.startsWith('.')) expect(compose.volumes, name).toHaveProperty([from]);
+        else if (from !== './state') expect(existsSync(join(here, from)), from).toBe(true);
+      }
+      if (service.build)
+        expect(existsSync(join(here, service.build.context, service.build.dockerfile))).toBe(true);
+      for (const word of service.command ?? [])
+        if (/\.ts$/.test(word)) expect(existsSync(join(root, word)), word).toBe(true);
+    }
+  });
+
+  it('pins every image, and every part that serves has a health check and comes back', () => {
+    expect(serving.map(([name]) => name).sort()).toEqual(
+      ['ca', 'database', 'emqx', 'grafana', 'prometheus', 'proxy', 'store', 'webhook-1', 'webhook-2'].sort(),
+    );
+    for (const [name, { image, healthcheck }] of serving) {
+      expect(healthcheck?.test.length, name).toBeGreaterThan(1);
+      expect(image, name).toMatch(/:(local\}|v?\d+(\.\d+)+(-[a-z]+)?)$/);
+    }
+  });
+
+  it('gives our own parts a read-only root, no capabilities, and no port that the network did not ask for', () => {
+    for (const name of ['ca', 'webhook-1', 'webhook-2', 'proxy', 'prometheus', 'grafana'])
+      expect(compose.services[name], name).toMatchObject({ read_only: true, cap_drop: ['ALL'] });
+    for (const [name, { ports = [] }] of services)
+      for (const port of ports) expect(port, name).toMatch(/^(127\.0\.0\.1|\$\{FLOTA_BIND:-127\.0\.0\.1\}):/);
+  });
+
+  it('has no secret in a variable, and no variable that the webhook does not know', () => {
+    const known = Object.keys(environmentSchema.shape);
+    const { environment, ...copy } = compose.services['webhook-1']!;
+    for (const [name, value] of Object.entries(environment!)) {
+      if (/(SECRET|TOKEN|PASSWORD|KEY|DATABASE_URL)(_FILE)?$/.test(name) && name !== 'EMQX_API_KEY')
+        expect(value).toMatch(/^\/run\/secrets\//);
+      if (!name.startsWith('AWS_SHARED')) expect(known).toContain(name.replace(/_FILE$/, ''));
+      if (value.startsWith('/run/secrets/')) expect(secretsOf(copy as Service)).toContain(value.slice(13));
+    }
+  });
+
+  it('gives the proxy file every value that it asks for', () => {
+    const asked = new Set(
+      [...read('deploy/compose/proxy/flota.conf.template').matchAll(/\$\{(PROXY_\w+)\}/g)].map((m) => m[1]!),
+    );
+    const given = Object.keys(compose.services.proxy!.environment!).filter((name) =>
+      name.startsWith('PROXY_'),
+    );
+    expect(given.sort()).toEqual([...asked].sort());
+  });
+});
+
+describe('prepare', () => {
+  let dir: string;
+  const run = () =>
+    execFileSync(
+      process.execPath,
+      ['--import', 'tsx', join(here, 'prepare.ts'), '--state', join(dir, 'state'), '--ca', join(dir, 'ca')],
+      {
+        cwd: root,
+        encoding: 'utf8',
+        env: {
+          PATH: process.env.PATH,
+          FLOTA_HOST: 'flota.example.org',
+          CA_CRL_URL: 'http://proxy:8080/crl/crl.pem',
+        },
+      },
+    );
+  const state = (name: string) => readFileSync(join(dir, 'state', name), 'utf8');
+  beforeAll(() => {
+    dir = mkdtempSync(join(tmpdir(), 'flota-prepare-'));
+    expect(run()).toContain('login: admin@flota.local');
+  }, 60_000);
+  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+  it('makes every secret that compose.yaml names, readable in the containers and closed to others outside', () => {
+    expect(statSync(join(dir, 'state')).mode & 0o777).toBe(0o700);
+    for (const [name, { file }] of Object.entries(compose.secrets)) {
+      expect(file).toBe(`./state/${name}`);
+      expect(statSync(join(dir, 'state', name)).mode & 0o777, name).toBe(0o444);
+      expect(state(name).length, name).toBeGreaterThan(8);
+    }
+    expect(statSync(join(dir, 'state', 'firmware-signing-key.pem')).mode & 0o077).toBe(0);
+  });
+
+  it('makes certificates that openssl verifies, for the names that devices use', () => {
+    for (const name of ['edge', 'webhook']) {
+      const file = join(dir, 'state', `${name}_certificate`);
+      const verify = ['verify', '-x509_strict', '-CAfile', join(dir, 'state', 'ca_root'), '-untrusted', file];
+      const hostname = name === 'edge' ? ['-verify_hostname', 'flota.example.org'] : [];
+      expect(execFileSync('openssl', [...verify, ...hostname, file], { encoding: 'utf8' })).toContain('OK');
+    }
+    expect(JSON.parse(state('store_identities')).identities[0].credentials[0].secretKey).toBe(
+      /secret_access_key=(.*)/.exec(state('aws_credentials'))?.[1],
+    );
+    expect(state('emqx_conf')).toContain('/opt/emqx/etc/certs/key.pem');
+    expect(state('emqx_api_keys').trim()).toBe(`flota:${state('emqx_api_secret')}`);
+  });
+
+  it('changes nothing when it is run again', () => {
+    const all = () =>
+      readdirSync(join(dir, 'state'))
+        .filter((name) => name !== 'emqx')
+        .map((name) => [name, state(name)]);
+    const before = all();
+    run();
+    expect(all()).toEqual(before);
+  }, 60_000);
+});
+
+describe('Prometheus and Grafana', () => {
+  const ours = () => {
+    const source =
+      read('webhook/metrics/metrics.ts') +
+      read('webhook/metrics/fleet.ts') +
+      read('webhook/metrics/routes.ts');
+    return new Set([...source.matchAll(/\b(flota_[a-z_]+|process_[a-z_]+)\b/g)].map((m) => m[1]!));
+  };
+  /** Of EMQX 5.8's own list. */
+  const theirs = [
+    'emqx_action_dropped',
+    'emqx_action_queuing',
+    'emqx_cert_expiry_at',
+    'emqx_live_connections_count',
+    'up',
+  ];
+  const metricsIn = (expression: string) =>
+    [...expression.replace(/\{[^}]*\}/g, '').matchAll(/\b((?:flota|process|emqx)_[a-z_]+)\b/g)].map((m) =>
+      m[1]!.startsWith('flota') ? m[1]!.replace(/_bucket$/, '') : m[1]!,
+    );
+
+  it('take their files, as promtool reads them', () => {
+    for (const args of [
+      ['config', '--syntax-only', 'prometheus.yaml'],
+      ['rules', 'rules.yaml'],
+    ]) {
+      const last = join(here, 'prometheus', args.at(-1)!);
+      const { status, stdout, stderr } = spawnSync('promtool', ['check', ...args.slice(0, -1), last], {
+        encoding: 'utf8',
+      });
+      expect(status, stdout + stderr).toBe(0);
+    }
+  });
+
+  it('raise their alarms when they should, and not before', () => {
+    const { status, stdout, stderr } = spawnSync('promtool', ['test', 'rules', 'rules.test.yaml'], {
+      cwd: join(here, 'prometheus'),
+      encoding: 'utf8',
+    });
+    expect(status, stdout + stderr).toBe(0);
+  });
+
+  it('ask for metrics that exist', () => {
+    const known = new Set([...ours(), ...theirs]);
+    const rules = parse(read('deploy/compose/prometheus/rules.yaml')) as {
+      groups: { rules: { alert: string; expr: string }[] }[];
+    };
+    const expressions = rules.groups.flatMap((group) => group.rules.map((rule) => rule.expr));
+    const dashboard = JSON.parse(read('deploy/grafana/dashboards/flota.json')) as {
+      panels: { datasource: { uid: string }; targets: { expr: string }[] }[];
+    };
+    expressions.push(...dashboard.panels.flatMap((panel) => panel.targets.map((target) => target.expr)));
+    expect(expressions.length).toBeGreaterThan(30);
+    for (const expression of expressions)
+      for (const name of metricsIn(expression)) expect(known, expression).toContain(name);
+    const source = parse(read('deploy/grafana/provisioning/datasources/prometheus.yaml')) as {
+      datasources: { uid: string }[];
+    };
+    for (const panel of dashboard.panels) expect(panel.datasource.uid).toBe(source.datasources[0]!.uid);
+  });
+
+  it('raise no alarm without a section in the operations guide, and it explains none that is not raised', () => {
+    const raised = [...read('deploy/compose/prometheus/rules.yaml').matchAll(/- alert: (\w+)/g)].map(
+      (m) => m[1]!,
+    );
+    const guide = read('deploy/OPERATIONS.md');
+    const alarms = guide.slice(
+      guide.indexOf('\n## Alarms\n'),
+      guide.indexOf('\n## ', guide.indexOf('\n## Alarms\n') + 5),
+    );
+    expect([...alarms.matchAll(/^### (\w+)$/gm)].map((m) => m[1]!)).toEqual(raised);
+    for (const section of alarms.split(/^### /m).slice(1))
+      expect(section, section.split('\n')[0]).toMatch(/\*\*Do:\*\*/);
+  });
+});
+
+describe('the Dockerfiles', () => {
+  const parsed = (path: string) => DockerfileParser.parse(read(path));
+
+  it('copy what is there, from stages that are there, and pin what they start from', () => {
+    for (const path of ['deploy/image/Dockerfile', 'deploy/image/emqx.Dockerfile']) {
+      const stages = parsed(path).getFROMs();
+      const names = stages.map((from) => from.getBuildStage());
+      for (const from of stages)
+        if (!names.includes(from.getImage() ?? ''))
+          expect(from.getImageTag(), path).toMatch(/^\d+\.\d+\.\d+/);
+      for (const copy of parsed(path).getCOPYs()) {
+        const stage = copy.getFromFlag()?.getValue();
+        if (stage) expect(names).toContain(stage);
+        const words = copy.getArguments().map((argument) => argument.getValue());
+        if (!stage)
+          for (const word of words.slice(0, -1)) expect(existsSync(join(root, word)), word).toBe(true);
+      }
+    }
+  });
+
+  it('end as a user without rights, with a health check', () => {
+    const instructions = parsed('deploy/image/Dockerfile').getInstructions();
+    const last = instructions.findLastIndex((one) => one.getKeyword() === 'FROM');
+    const runtime = instructions
+      .slice(last)
+      .map((one) => `${one.getKeyword()} ${one.getArgumentsContent() ?? ''}`);
+    expect(runtime.filter((line) => line.startsWith('USER'))).toEqual(['USER node']);
+    expect(runtime.some((line) => line.startsWith('HEALTHCHECK '))).toBe(true);
+    expect(parsed('deploy/image/Dockerfile').getCOPYs().at(-1)!.getFromFlag()?.getValue()).toBe('build');
+  });
+});

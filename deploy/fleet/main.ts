@@ -1,0 +1,138 @@
+/** `npm run fleet`: a whole deployment over virtual devices, against a running Flota or a local one started for it. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { compareStrategies } from '#firmware/virtual/fleet/comparison.ts';
+import { createDisplay } from '#firmware/virtual/fleet/display.ts';
+import { runExperiment } from '#firmware/virtual/fleet/experiment.ts';
+import {
+  describeOptions,
+  type FleetOptions,
+  OptionError,
+  readOptions,
+  toExperiment,
+} from '#firmware/virtual/fleet/options.ts';
+import { describeReport, isGood } from '#firmware/virtual/fleet/report.ts';
+import { judge, listScenarios, loadScenario, type Scenario } from '#firmware/virtual/fleet/scenario.ts';
+import type { System } from '#firmware/virtual/fleet/system.ts';
+import { startLocalSystem } from './local-system.ts';
+
+const help = `npm run fleet -- [options]      a whole deployment over virtual devices, and what came of it
+
+${describeOptions()}
+
+  --scenario NAME          ${listScenarios().join(', ')}, or a file;
+                           other options go before the scenario's
+  --compare                fixed chunk and adaptive, restart and resume, all at once and waves: one run each, and the ratios
+  --report FILE            everything that was measured, as JSON
+  --url URL                a running Flota; its API token in FLOTA_API_TOKEN. Without it a local one is started
+  --mqtt-url URL           its broker, mqtts://host:port
+  --trust FILE             PEM of the roots that broker and firmware servers are verified against
+  --signing-keys FILE      JWKS of its firmware signing keys
+  --help
+
+Ctrl-C stops the run, cleans up and still writes the report. Status 0: every device (or the scenario) did what was expected.
+`;
+
+function readFile(option: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new OptionError(`--${option}: cannot read ${path} (${(error as NodeJS.ErrnoException).code})`);
+  }
+}
+
+function writeReport(path: string, report: unknown): void {
+  try {
+    writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`);
+  } catch (error) {
+    throw new OptionError(`--report: cannot write ${path} (${(error as NodeJS.ErrnoException).code})`);
+  }
+}
+
+async function openSystem(options: FleetOptions, scenario: Scenario | null): Promise<System> {
+  const { certificates } = toExperiment({ ...scenario?.options, ...options.experiment });
+  if (!options.remote) return startLocalSystem({ certificateMs: certificates });
+  if (certificates !== null) throw new OptionError('--certificates goes with a local Flota only');
+  if (scenario?.disturbances?.some((it) => it.do !== 'power-cut'))
+    throw new OptionError(`--scenario: this one breaks parts of Flota, so it does not go with --url`);
+  const { url, mqttUrl, trust, signingKeys } = options.remote;
+  const token = process.env.FLOTA_API_TOKEN;
+  if (!token) throw new OptionError('--url needs an API token in FLOTA_API_TOKEN');
+  const keys = readFile('signing-keys', signingKeys);
+  let parsed: { keys: object[] };
+  try {
+    parsed = JSON.parse(keys) as { keys: object[] };
+    if (!Array.isArray(parsed.keys)) throw new Error('no keys');
+  } catch {
+    throw new OptionError(`--signing-keys: ${signingKeys} is not a JWKS {"keys": [...]}`);
+  }
+  const pem = readFile('trust', trust);
+  if (!pem.includes('-----BEGIN CERTIFICATE-----'))
+    throw new OptionError(`--trust: ${trust} holds no PEM certificate`);
+  return {
+    url,
+    token,
+    mqttUrl,
+    trust: pem,
+    signingKeys: parsed,
+    outage: null,
+    failed: new Promise(() => {}),
+    close: async () => {},
+  };
+}
+
+async function run(options: FleetOptions): Promise<number> {
+  const interrupted = new AbortController();
+  const onSignal = () => {
+    // A second Ctrl-C does not wait.
+    if (interrupted.signal.aborted) process.exit(130);
+    interrupted.abort(new Error('interrupted'));
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  const scenario = options.scenario === null ? null : await loadScenario(options.scenario);
+  if (options.report !== null) writeReport(options.report, { state: 'running' });
+  const name = options.scenario ?? (options.compare ? 'compare' : 'fleet');
+  const display = createDisplay(process.stdout, name);
+  if (!options.remote) display.phase('starting a local Flota');
+  const system = await openSystem(options, scenario);
+  const { signal } = interrupted;
+  try {
+    if (options.compare) {
+      const comparison = await compareStrategies({
+        options: options.experiment,
+        system,
+        signal,
+        createDisplay: (title) => createDisplay(process.stdout, title),
+      });
+      if (options.report !== null) writeReport(options.report, comparison);
+      process.stdout.write(`${comparison.text}\n`);
+      return signal.aborted ? 130 : comparison.good ? 0 : 1;
+    }
+    const report = await runExperiment({
+      name,
+      about: scenario?.about,
+      options: { ...scenario?.options, ...options.experiment },
+      disturbances: scenario?.disturbances,
+      system,
+      display,
+      signal,
+    });
+    if (scenario) report.verdicts = judge(scenario.expect, report.figures, report.state);
+    if (options.report !== null) writeReport(options.report, report);
+    process.stdout.write(`${describeReport(report)}\n`);
+    return signal.aborted ? 130 : isGood(report) ? 0 : 1;
+  } finally {
+    await system.close();
+  }
+}
+
+try {
+  const options = readOptions(process.argv.slice(2));
+  if (options === 'help') process.stdout.write(help);
+  else process.exitCode = await run(options);
+} catch (error) {
+  process.stderr.write(`fleet: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
+// Whatever a library has left open must not keep a finished run alive.
+process.exit();

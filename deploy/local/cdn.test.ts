@@ -1,0 +1,123 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { Agent, get } from 'node:https';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type LocalAuthority, openAuthority } from '#ca/authority.ts';
+import { issueKeyPair } from '#ca/key-pair.ts';
+import { maxDeviceUrlBytes, signCdnUrl } from '#webhook/firmware/cdn.ts';
+import { createObjectStore, type ObjectStore } from '#webhook/firmware/objects.ts';
+import { type CdnStandin, startCdn } from './cdn-standin.ts';
+import { deployDemo, listTargets } from './demo.ts';
+import { loadSecrets } from './secrets.ts';
+import { startTestSystem, type TestSystem, until } from './testing.ts';
+
+const toPems = ({ privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyObject }) => ({
+  privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+});
+const rsa = toPems(generateKeyPairSync('rsa', { modulusLength: 2048 }));
+const ec = toPems(generateKeyPairSync('ec', { namedCurve: 'P-256' }));
+const stranger = toPems(generateKeyPairSync('rsa', { modulusLength: 2048 }));
+
+let cdn: CdnStandin;
+let system: TestSystem;
+let bucket: ObjectStore;
+let authority: LocalAuthority;
+const settings = () => ({ url: cdn.url, keyPairId: 'KRSA', privateKey: rsa.privateKey });
+
+beforeAll(async () => {
+  cdn = await startCdn({ KRSA: rsa.publicKey, KEC: ec.publicKey }, async (key) => {
+    return (await bucket.presignDownload(key, 'origin')).url;
+  });
+  system = await startTestSystem({ cdn: settings() });
+  const secrets = loadSecrets(system.dataDir);
+  authority = await openAuthority({
+    dir: join(system.dataDir, 'ca'),
+    passphrase: secrets.caPassphrase,
+  });
+  const pair = await issueKeyPair(authority, { profile: 'broker', commonName: 'cdn', names: ['localhost'] });
+  cdn.present({ key: pair.key, cert: pair.certificate + pair.chain });
+  bucket = createObjectStore({
+    endpoint: system.stack.storeUrl,
+    bucket: 'flota',
+    region: 'us-east-1',
+    credentials: { accessKeyId: secrets.s3AccessKeyId, secretAccessKey: secrets.s3SecretAccessKey },
+  });
+  await bucket.put('1.0+b/some id/이미지 (1).bin', 'twelve bytes', 'text/plain');
+}, 60_000);
+afterAll(async () => {
+  bucket?.close();
+  await system?.close();
+  await cdn?.close();
+});
+
+const inAnHour = () => new Date(Date.now() + 3_600_000);
+const key = '1.0+b/some id/이미지 (1).bin';
+
+function ask(url: string, headers: Record<string, string> = {}): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    get(url, { headers, agent: new Agent({ ca: system.stack.trust }) }, (response) => {
+      let body = '';
+      response.on('data', (data) => {
+        body += data;
+      });
+      response.on('end', () => resolve({ status: response.statusCode!, body }));
+    }).on('error', reject);
+  });
+}
+
+describe('downloads through a CDN', () => {
+  it('devices cannot tell: a whole deployment comes in ranges through the CDN and from nowhere else', async () => {
+    const { devices } = await system.start(2);
+    const ids = devices.map((device) => device.id);
+    const [deployment] = await deployDemo(system.rest, ids);
+    const targets = await until(
+      () => listTargets(system.rest, deployment!.id),
+      (all) => all.length === 2 && all.every((t) => t.state === 'succeeded'),
+      40_000,
+    );
+    expect(targets.map((t) => t.device).sort()).toEqual([...ids].sort());
+    const parts = cdn.answers.filter((answer) => answer.status === 206);
+    expect(parts.length).toBeGreaterThan(4);
+    expect(cdn.answers.every((answer) => answer.status === 206 && answer.range)).toBe(true);
+  }, 60_000);
+
+  it.each([
+    ['KRSA', rsa.privateKey],
+    ['KEC', ec.privateKey],
+  ])(
+    'the signature of %s is one that CloudFront takes, for any name that a firmware may have',
+    async (keyPairId, privateKey) => {
+      const { url } = signCdnUrl({ url: cdn.url, keyPairId, privateKey }, key, inAnHour());
+      expect(await ask(url)).toEqual({ status: 200, body: 'twelve bytes' });
+      expect(await ask(url, { range: 'bytes=7-' })).toEqual({ status: 206, body: 'bytes' });
+    },
+  );
+
+  it('another object, a later end, an address that has expired or was signed by a stranger is refused', async () => {
+    const { url } = signCdnUrl(settings(), key, inAnHour());
+    const expires = new URL(url).searchParams.get('Expires')!;
+    const wrong = [
+      url.replace('1.0%2Bb', '1.1%2Bb'),
+      url.replace(expires, String(Number(expires) + 60)),
+      url.replace('Signature=', 'Signature=A'),
+      `${url}&versionId=1`,
+      url.split('?')[0]!,
+      signCdnUrl(settings(), key, new Date(Date.now() - 1000)).url,
+      signCdnUrl({ ...settings(), privateKey: stranger.privateKey }, key, inAnHour()).url,
+    ];
+    for (const address of wrong) expect((await ask(address)).status, address).toBe(403);
+  });
+
+  it('lives an hour at most, and fits into what devices keep room for whatever the firmware is called', async () => {
+    const store = createObjectStore({ bucket: 'flota', region: 'us-east-1', cdn: settings() });
+    const longest = `${'9'.repeat(32)}${'+'.repeat(32)}/${'0'.repeat(36)}/${'𠮷'.repeat(100)}`;
+    const { url, expiresAt } = await store.presignForDevice(longest);
+    store.close();
+    expect(expiresAt.getTime()).toBeLessThanOrEqual(Date.now() + 3_600_000);
+    expect(Number(new URL(url).searchParams.get('Expires')) * 1000).toBeLessThanOrEqual(expiresAt.getTime());
+    const longestCdn = 150 - cdn.url.length;
+    expect(url.length + longestCdn).toBeLessThanOrEqual(maxDeviceUrlBytes);
+    expect(() => signCdnUrl(settings(), 'x'.repeat(2000), inAnHour())).toThrow('longer than 2048 bytes');
+  });
+});

@@ -1,0 +1,138 @@
+/**
+ * What EMQX does with `enable_crl_check = true`: the CRL at the address that a client's certificate names is fetched over http, kept,
+ * fetched again on an interval, and asked at each handshake. What cannot be judged is refused.
+ */
+import { webcrypto, X509Certificate } from 'node:crypto';
+import * as pkijs from 'pkijs';
+import type { Log } from './rule-engine.ts';
+
+export interface CrlCheckOptions {
+  /** `crl_cache.refresh_interval`. */
+  refreshMs: number;
+  /** Where an address that a certificate names is to be found now; default: there. */
+  locate?: (address: string) => string;
+}
+
+interface Crl {
+  issuer: pkijs.RelativeDistinguishedNames;
+  nextUpdate: number;
+  /** Upper-case hex without leading zeros. */
+  serials: ReadonlySet<string>;
+}
+
+const fetchTimeoutMs = 15_000;
+const maxCrlBytes = 16 * 1024 * 1024;
+const engine = new pkijs.CryptoEngine({ name: 'node', crypto: webcrypto as unknown as Crypto });
+const oids = { distributionPoints: '2.5.29.31', issuingDistributionPoint: '2.5.29.28' };
+
+export class CrlCheck {
+  private readonly options: CrlCheckOptions;
+  private readonly issuers: pkijs.Certificate[];
+  private readonly log: Log;
+  private readonly known = new Map<string, Crl>();
+  private readonly underway = new Map<string, Promise<Crl>>();
+  private readonly timer: NodeJS.Timeout;
+
+  /** `ca` are the PEM texts of the authorities that may have signed a CRL. */
+  constructor(options: CrlCheckOptions, ca: string, log: Log) {
+    this.options = options;
+    this.issuers = readPems(ca, 'CERTIFICATE').map((der) => pkijs.Certificate.fromBER(der));
+    this.log = log;
+    this.timer = setInterval(() => this.refresh(), options.refreshMs);
+    this.timer.unref();
+  }
+
+  /** Why a client with this certificate (DER) may not come in; null when it may. */
+  async findObstacle(certificate: Buffer): Promise<string | null> {
+    const { serialNumber } = new X509Certificate(certificate);
+    const leaf = pkijs.Certificate.fromBER(certificate as Uint8Array<ArrayBuffer>);
+    const address = distributionPoint(leaf);
+    if (!address) return 'the certificate names no http address of a CRL';
+    try {
+      const crl = this.known.get(address) ?? (await this.fetchOnce(address));
+      if (!crl.issuer.isEqual(leaf.issuer)) return `the CRL at ${address} is by another authority`;
+      if (crl.nextUpdate <= Date.now()) return `the CRL at ${address} is out of date`;
+      return crl.serials.has(withoutZeros(serialNumber)) ? 'the certificate is revoked' : null;
+    } catch (error) {
+      return `the CRL at ${address} cannot be used: ${(error as Error).message}`;
+    }
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+  }
+
+  /** One that cannot be fetched leaves the one before in force until its nextUpdate. */
+  private refresh(): void {
+    for (const address of this.known.keys())
+      this.fetchOnce(address).catch((error: Error) =>
+        this.log('warn', 'CRL not refreshed', { address, error: error.message }),
+      );
+  }
+
+  private fetchOnce(address: string): Promise<Crl> {
+    const running = this.underway.get(address);
+    if (running) return running;
+    const fetched = this.fetchCrl(address).finally(() => this.underway.delete(address));
+    this.underway.set(address, fetched);
+    return fetched;
+  }
+
+  private async fetchCrl(address: string): Promise<Crl> {
+    const url = this.options.locate?.(address) ?? address;
+    const answer = await fetch(url, { signal: AbortSignal.timeout(fetchTimeoutMs) });
+    if (answer.status !== 200) throw new Error(`status ${answer.status}`);
+    const text = await answer.text();
+    if (text.length > maxCrlBytes) throw new Error('it is too long');
+    const crl = await this.read(text);
+    this.known.set(address, crl);
+    return crl;
+  }
+
+  private async read(text: string): Promise<Crl> {
+    const [der] = readPems(text, 'X509 CRL');
+    if (!der) throw new Error('it is not PEM');
+    const crl = pkijs.CertificateRevocationList.fromBER(der);
+    if (!crl.crlExtensions?.extensions.some(({ extnID }) => extnID === oids.issuingDistributionPoint))
+      throw new Error('it has no Issuing Distribution Point');
+    const signers = this.issuers.filter(({ subject }) => subject.isEqual(crl.issuer));
+    const verified = await Promise.all(
+      signers.map((issuerCertificate) => crl.verify({ issuerCertificate }, engine)),
+    );
+    if (!verified.includes(true)) throw new Error('it is not signed by an authority that is trusted');
+    const serials = crl.revokedCertificates?.map(({ userCertificate }) =>
+      withoutZeros(Buffer.from(userCertificate.valueBlock.valueHexView).toString('hex')),
+    );
+    return {
+      issuer: crl.issuer,
+      nextUpdate: crl.nextUpdate?.value.getTime() ?? 0,
+      serials: new Set(serials),
+    };
+  }
+}
+
+/** The http address of the CRL that a certificate (DER) names. */
+export function findCrlAddress(certificate: Uint8Array): string | undefined {
+  return distributionPoint(pkijs.Certificate.fromBER(certificate as Uint8Array<ArrayBuffer>));
+}
+
+function distributionPoint(certificate: pkijs.Certificate): string | undefined {
+  const extension = certificate.extensions?.find(({ extnID }) => extnID === oids.distributionPoints);
+  const points = extension?.parsedValue as pkijs.CRLDistributionPoints | undefined;
+  const names = points?.distributionPoints.flatMap((point) => {
+    const { distributionPoint: name } = point;
+    return Array.isArray(name) ? (name as pkijs.GeneralName[]) : [];
+  });
+  // uniformResourceIdentifier (RFC 5280 §4.2.1.6)
+  const addresses = names?.filter(({ type }) => type === 6).map(({ value }) => String(value));
+  return addresses?.find((address) => /^http:\/\//i.test(address));
+}
+
+function readPems(text: string, label: string): Uint8Array<ArrayBuffer>[] {
+  const blocks = text.matchAll(new RegExp(`-----BEGIN ${label}-----([^-]+)-----END ${label}-----`, 'g'));
+  return [...blocks].map(([, base64 = '']) => new Uint8Array(Buffer.from(base64, 'base64')));
+}
+
+function withoutZeros(hex: string): string {
+  return hex.toUpperCase().replace(/^0+/, '');
+}

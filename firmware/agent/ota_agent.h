@@ -1,0 +1,157 @@
+/**
+ * The OTA agent. The program owns every byte of it: one struct ota_agent, one struct ota_buffers, the port and the
+ * installers, all of which outlive the agent. It allocates nothing, keeps no globals, and never blocks by itself.
+ *
+ *     struct ota_agent agent;
+ *     if (ota_agent_init(&agent, &config) != OTA_OK) halt();
+ *     for (;;) wait_for_events_at_most(ota_agent_poll(&agent));
+ */
+#ifndef OTA_AGENT_H
+#define OTA_AGENT_H
+
+#include "ota_download.h"
+#include "ota_install.h"
+#include "ota_journal.h"
+#include "ota_json.h"
+#include "ota_port.h"
+#include "ota_renewal.h"
+#include "ota_reporter.h"
+#include "ota_session.h"
+#include "ota_state.h"
+
+/** How often, how long and how patiently; all in milliseconds. The names are those of the virtual device. */
+struct ota_timing {
+  uint32_t reconnect_min_ms, reconnect_max_ms;
+  /** From mqtt_connect to the last SUBACK. */
+  uint32_t connect_ms;
+  /** Critical messages are sent again after this, doubling up to the maximum, until acked. */
+  uint32_t resend_min_ms, resend_max_ms;
+  /** Between broken ranged GETs, doubling. */
+  uint32_t retry_min_ms, retry_max_ms;
+  /** Between two requests for a fresh URL, doubling. */
+  uint32_t url_refresh_min_ms, url_refresh_max_ms;
+  /** An answer that brings no byte for so long is given up. */
+  uint32_t stall_ms;
+  /** A chunk faster than the first doubles the next, one slower than the second halves it. */
+  uint32_t fast_chunk_ms, slow_chunk_ms;
+  uint32_t checkpoint_ms;
+  uint32_t progress_ms;
+  uint32_t telemetry_ms;
+  /** A new image must have passed its self-test and connected within this, or it is rolled back. */
+  uint32_t self_test_ms;
+  uint32_t renew_check_ms;
+  /** A renewal that got no answer, or a refusal, is tried again after this. */
+  uint32_t renew_retry_ms;
+};
+
+struct ota_limits {
+  uint32_t chunk_floor_bytes, chunk_start_bytes, chunk_ceiling_bytes;
+  /** A checkpoint is written after so many chunks at the latest. */
+  uint32_t checkpoint_chunks;
+  /** Failures in a row, without a byte of progress, after which a download is given up: no answer, and a wrong answer. */
+  uint32_t network_failures, response_failures;
+  /** Fresh URLs in a row that were refused without a byte of progress. */
+  uint32_t url_refusals;
+  /** Connects in a row that a renewed certificate may fail before the old one is tried. */
+  uint32_t renewed_connects;
+};
+
+extern const struct ota_timing ota_default_timing;
+extern const struct ota_limits ota_default_limits;
+
+/** Topics to subscribe to, in this order; null-terminated. */
+extern const char *const ota_downlink_topics[];
+
+#define OTA_INBOX_MIN_BYTES 8193u
+#define OTA_WORK_MIN_BYTES 4096u
+#define OTA_JOURNAL_MIN_BYTES 6144u
+
+/** Memory that the agent uses as long as it lives. */
+struct ota_buffers {
+  /** One incoming message. */
+  char *inbox;
+  size_t inbox_bytes;
+  /** One block on its way from the network or between storages, or one outgoing message. Larger is faster. */
+  uint8_t *work;
+  size_t work_bytes;
+  /** State and unacknowledged messages, as they are stored: 4 KiB and about 400 bytes a message. */
+  uint8_t *journal;
+  size_t journal_bytes;
+  /** OTA_URL_MAX + 1 bytes. */
+  char *url;
+};
+
+struct ota_config {
+  const struct ota_port *port;
+  const struct ota_installer *main;
+  /** Or null. */
+  const struct ota_installer *child;
+  /** Two, so that one can be rotated; any number will do. */
+  const struct ota_signing_key *keys;
+  size_t key_count;
+  struct ota_timing timing;
+  struct ota_limits limits;
+  struct ota_buffers buffers;
+};
+
+/** What a screen shows. */
+struct ota_snapshot {
+  /** idle, accepted, downloading, verifying, installing or rebooting. */
+  enum ota_stage stage;
+  bool on_trial;
+  /** Connected to the broker and subscribed. */
+  bool online;
+  /** Of the current job; null when idle. Valid until the next poll. */
+  const char *component, *version;
+  uint32_t received_bytes, total_bytes, chunk_bytes;
+  uint32_t boot_count;
+  /** Critical messages that nobody has acked yet. */
+  uint32_t outbox_messages;
+  /** What the main component runs. Valid until the next poll. */
+  const struct ota_image *running;
+};
+
+enum ota_work { OTA_WORK_NONE = 0, OTA_WORK_DOWNLOAD, OTA_WORK_VERIFY, OTA_WORK_INSTALL };
+
+/** What is inside is the agent's own business; it is here so that its owner can declare one. */
+struct ota_agent {
+  struct ota_config config;
+  const struct ota_port *port;
+  struct ota_journal journal;
+  struct ota_session session;
+  struct ota_reporter reporter;
+  struct ota_renewal renewal;
+  struct ota_json json;
+  enum ota_work work;
+  struct ota_download download;
+  struct ota_install install;
+  /** By component. */
+  struct ota_image running[OTA_COMPONENTS];
+  enum ota_boot_reason boot_reason;
+  uint64_t trial_ends_at;
+  uint64_t telemetry_at;
+  bool on_trial, self_tested, ended;
+};
+
+/**
+ * Reads what is stored, counts the boot and decides about a trial image. `config` is copied; what it points to is not.
+ * OTA_ERR_ARGUMENT: a callback or a buffer is missing or too small. OTA_ERR_STORAGE: storage cannot be read or written; try
+ * again later.
+ */
+int ota_agent_init(struct ota_agent *agent, const struct ota_config *config);
+
+/** Does what is due, a bounded piece of it. Returns how many milliseconds nothing will be due unless a connection brings something; 0: at once. */
+uint32_t ota_agent_poll(struct ota_agent *agent);
+
+/** True after port.reboot was called: this life is over. */
+bool ota_agent_ended(const struct ota_agent *agent);
+
+/** Saves how far a download got, before an orderly power-off. */
+int ota_agent_suspend(struct ota_agent *agent);
+
+void ota_agent_snapshot(const struct ota_agent *agent, struct ota_snapshot *snapshot);
+
+/** One line for the broker's `log` topic (info and above) and the port's log. Dropped while offline. */
+void ota_agent_log(struct ota_agent *agent, enum ota_log_level level, const char *text);
+
+#endif

@@ -1,0 +1,40 @@
+#include "ota_failure.h"
+
+static const char *const names[OTA_FAILURE_CODES] = {
+    "none",
+    "busy",
+    "bad_request",
+    "url_refused",
+    "manifest_invalid",
+    "signature_invalid",
+    "hardware_mismatch",
+    "component_unknown",
+    "downgrade_refused",
+    "size_mismatch",
+    "digest_mismatch",
+    "download_failed",
+    "storage_failed",
+    "install_failed",
+    "boot_failed",
+    "self_test_failed",
+    "too_late",
+    "unknown_deployment",
+    "unknown_command",
+    "command_failed",
+};
+
+struct ota_failure ota_failure_of(enum ota_failure_code code, const char *message) {
+  struct ota_failure failure = {.code = code};
+  ota_text_copy(failure.message, sizeof failure.message, message);
+  return failure;
+}
+
+void ota_failure_write(struct ota_text *text, const struct ota_failure *failure) {
+  if (failure->code == OTA_FAILURE_NONE || failure->code >= OTA_FAILURE_CODES) return;
+  ota_text_raw(text, ",\"error\":{\"code\":");
+  ota_text_string(text, names[failure->code]);
+  if (failure->message[0] != '\0') {
+    ota_text_member_string(text, "message", failure->message);
+  }
+  ota_text_raw(text, "}");
+}

@@ -1,0 +1,120 @@
+#include "ota_field.h"
+
+#include <string.h>
+
+static bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
+static bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool ota_is_id(const char *text) {
+  size_t length = strlen(text);
+  if (length < 1 || length > OTA_ID_MAX) return false;
+  for (const char *c = text; *c != '\0'; c++)
+    if (!is_lower(*c) && !is_upper(*c) && !is_digit(*c) && *c != '_' && *c != '-') return false;
+  return true;
+}
+
+static int hex_value(char c) {
+  if (is_digit(c)) return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+bool ota_is_uuid(const char *text) {
+  bool nil = true;
+  bool max = true;
+  if (strlen(text) != OTA_UUID_MAX) return false;
+  for (unsigned i = 0; i < OTA_UUID_MAX; i++) {
+    if (i == 8 || i == 13 || i == 18 || i == 23) {
+      if (text[i] != '-') return false;
+      continue;
+    }
+    int value = hex_value(text[i]);
+    if (value < 0) return false;
+    nil = nil && value == 0;
+    max = max && value == 15;
+  }
+  if (nil || max) return true;
+  int variant = hex_value(text[19]);
+  return text[14] >= '1' && text[14] <= '8' && variant >= 8 && variant <= 11;
+}
+
+/** Reads two digits at `*text` up to `max`, and goes on behind them. */
+OTA_ONE_COPY static bool two_digits(const char **text, int max, int *value) {
+  const char *c = *text;
+  if (!is_digit(c[0]) || !is_digit(c[1])) return false;
+  *value = (c[0] - '0') * 10 + (c[1] - '0');
+  *text += 2;
+  return *value <= max;
+}
+
+static bool separator(const char **text, char expected) { return *(*text)++ == expected; }
+
+bool ota_is_time(const char *text) {
+  static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  int century = 0;
+  int year = 0;
+  int month = 0;
+  int day = 0;
+  int ignored = 0;
+  const char *c = text;
+  if (strlen(text) < 17 || !two_digits(&c, 99, &century) || !two_digits(&c, 99, &year) || !separator(&c, '-') ||
+      !two_digits(&c, 12, &month) || !separator(&c, '-') || !two_digits(&c, 31, &day) || !separator(&c, 'T') ||
+      !two_digits(&c, 23, &ignored) || !separator(&c, ':') || !two_digits(&c, 59, &ignored))
+    return false;
+  year += century * 100;
+  bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+  if (month < 1 || day < 1 || day > days[month - 1] + (month == 2 && leap ? 1 : 0)) return false;
+  if (*c == ':') {
+    c++;
+    if (!two_digits(&c, 59, &ignored)) return false;
+    if (*c == '.') {
+      if (!is_digit(*++c)) return false;
+      while (is_digit(*c)) c++;
+    }
+  }
+  if (*c == 'Z') return c[1] == '\0';
+  if (*c != '+' && *c != '-') return false;
+  c++;
+  return two_digits(&c, 23, &ignored) && separator(&c, ':') && two_digits(&c, 59, &ignored) && *c == '\0';
+}
+
+bool ota_is_https_url(const char *text) {
+  static const char scheme[] = "https://";
+  size_t length = strlen(text);
+  if (length > OTA_URL_MAX || strncmp(text, scheme, sizeof scheme - 1) != 0) return false;
+  const char *host = text + sizeof scheme - 1;
+  if (!is_lower(*host) && !is_upper(*host) && !is_digit(*host) && *host != '[') return false;
+  for (const char *c = host; *c != '\0'; c++)
+    if (*c <= ' ' || *c > '~' || *c == '"' || *c == '<' || *c == '>' || *c == '\\') return false;
+  // User information has no place in a presigned URL.
+  return host[strcspn(host, "@/?#")] != '@';
+}
+
+bool ota_is_component(const char *text) {
+  size_t length = strlen(text);
+  if (length < 1 || length > OTA_COMPONENT_MAX || *text == '_' || *text == '-') return false;
+  for (const char *c = text; *c != '\0'; c++)
+    if (!is_lower(*c) && !is_digit(*c) && *c != '_' && *c != '-') return false;
+  return true;
+}
+
+bool ota_is_command(const char *text) {
+  if (strlen(text) > 64 || !is_lower(*text)) return false;
+  for (const char *c = text; *c != '\0'; c++)
+    if (!is_lower(*c) && !is_digit(*c) && *c != '_' && *c != '-' && *c != '.') return false;
+  return true;
+}
+
+bool ota_read_sha256(const char *text, uint8_t digest[OTA_SHA256_BYTES]) {
+  if (strlen(text) != (size_t)2 * OTA_SHA256_BYTES) return false;
+  for (size_t i = 0; i < OTA_SHA256_BYTES; i++) {
+    if (is_upper(text[2 * i]) || is_upper(text[2 * i + 1])) return false;
+    int high = hex_value(text[2 * i]);
+    int low = hex_value(text[2 * i + 1]);
+    if (high < 0 || low < 0) return false;
+    digest[i] = (uint8_t)(high << 4 | low);
+  }
+  return true;
+}

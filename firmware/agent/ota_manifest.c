@@ -1,0 +1,45 @@
+#include "ota_manifest.h"
+
+#include <string.h>
+
+#include "ota_field.h"
+
+/** Copies a string member of 1 to `units` UTF-16 code units. */
+static int read_text(struct ota_json *json, const char *name, size_t units, char *target, size_t capacity) {
+  const char *text = ota_json_string(json, ota_json_member(json, 0, name));
+  if (!text || *text == '\0' || ota_json_units(text) > units || strlen(text) >= capacity) return OTA_ERR_SCHEMA;
+  memcpy(target, text, strlen(text) + 1);
+  return OTA_OK;
+}
+
+int ota_manifest_read(struct ota_json *json, char *payload, size_t bytes, struct ota_manifest *manifest) {
+  int error = ota_json_object(json, payload, bytes);
+  if (error != OTA_OK) return error;
+  struct ota_image *image = &manifest->image;
+  if (read_text(json, "component", OTA_COMPONENT_MAX, manifest->component, sizeof manifest->component) != OTA_OK ||
+      read_text(json, "hardware", 64, manifest->hardware, sizeof manifest->hardware) != OTA_OK ||
+      read_text(json, "version", 64, image->version, sizeof image->version) != OTA_OK ||
+      !ota_is_component(manifest->component))
+    return OTA_ERR_SCHEMA;
+  const char *file_name = ota_json_string(json, ota_json_member(json, 0, "fileName"));
+  if (!file_name || *file_name == '\0' || ota_json_units(file_name) > 128) return OTA_ERR_SCHEMA;
+  const char *sha256 = ota_json_string(json, ota_json_member(json, 0, "sha256"));
+  if (!sha256 || !ota_read_sha256(sha256, image->sha256)) return OTA_ERR_SCHEMA;
+  uint64_t size = 0;
+  if (ota_json_whole(json, ota_json_member(json, 0, "size"), &size) != OTA_OK || size == 0) return OTA_ERR_SCHEMA;
+  // What does not fit is refused by its size; no slot of this device is larger than 4 GiB.
+  image->size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
+  return ota_json_whole(json, ota_json_member(json, 0, "securityVersion"), &image->security_version);
+}
+
+struct ota_failure ota_manifest_check(const struct ota_manifest *manifest, const struct ota_installer *installer,
+                                      const struct ota_image *running) {
+  if (!installer) return ota_failure_of(OTA_FAILURE_COMPONENT_UNKNOWN, manifest->component);
+  if (strcmp(manifest->hardware, installer->hardware) != 0)
+    return ota_failure_of(OTA_FAILURE_HARDWARE_MISMATCH, manifest->hardware);
+  if (manifest->image.security_version < running->security_version)
+    return ota_failure_of(OTA_FAILURE_DOWNGRADE_REFUSED, "the running securityVersion is higher");
+  if (manifest->image.size > installer->slot_bytes)
+    return ota_failure_of(OTA_FAILURE_SIZE_MISMATCH, "larger than a slot");
+  return ota_failure_of(OTA_FAILURE_NONE, "");
+}

@@ -1,0 +1,107 @@
+#include <string.h>
+
+#include "ota_field.h"
+#include "ota_life.h"
+#include "ota_manifest.h"
+
+static void refused(struct ota_event *event, enum ota_failure_code code, const char *message) {
+  event->failure = ota_failure_of(code, message);
+}
+
+/** Signature first, then the schema, then whether it is for this device. */
+static void verify_manifest(struct ota_agent *agent, char *jws, struct ota_event *event) {
+  const struct ota_config *config = &agent->config;
+  char *payload = (char *)config->buffers.work;
+  struct ota_manifest manifest;
+  int bytes = ota_jws_open(agent->port, config->keys, config->key_count, &agent->json, jws, config->buffers.work,
+                           config->buffers.work_bytes);
+  if (bytes == OTA_ERR_SIGNATURE) {
+    refused(event, OTA_FAILURE_SIGNATURE_INVALID, "");
+    return;
+  }
+  if (bytes < 0 || ota_manifest_read(&agent->json, payload, (size_t)bytes, &manifest) != OTA_OK) {
+    refused(event, OTA_FAILURE_MANIFEST_INVALID, bytes < 0 ? "not a signed manifest" : "not the schema of a manifest");
+    return;
+  }
+  bool child = config->child && strcmp(manifest.component, config->child->component) == 0;
+  bool known = child || strcmp(manifest.component, config->main->component) == 0;
+  event->component = child ? OTA_CHILD : OTA_MAIN;
+  const struct ota_installer *installer = known ? ota_installer_of(agent, event->component) : NULL;
+  event->failure = ota_manifest_check(&manifest, installer, &agent->running[event->component]);
+  event->image = manifest.image;
+}
+
+static void receive_request(struct ota_agent *agent) {
+  struct ota_request request;
+  struct ota_event event = {.type = OTA_EVENT_REQUEST};
+  int problem = ota_read_request(&agent->json, &request);
+  if (!request.named) {
+    ota_agent_log(agent, OTA_LOG_WARN, "ignored a request that names no attempt");
+    return;
+  }
+  event.attempt = request.attempt;
+  event.has_url = problem == OTA_OK;
+  if (problem == OTA_ERR_URL) refused(&event, OTA_FAILURE_URL_REFUSED, "url: not an https URL");
+  else if (problem != OTA_OK) refused(&event, OTA_FAILURE_BAD_REQUEST, "not the schema of a request");
+  else verify_manifest(agent, request.manifest, &event);
+  ota_apply_request(agent, &event, event.has_url ? request.url : "");
+}
+
+static void receive_cancel(struct ota_agent *agent) {
+  struct ota_event event = {.type = OTA_EVENT_CANCEL};
+  if (ota_read_cancel(&agent->json, &event.attempt) == OTA_OK) ota_apply(agent, &event);
+  else ota_agent_log(agent, OTA_LOG_WARN, "ignored a cancel that is none");
+}
+
+static void receive_ack(struct ota_agent *agent) {
+  const char *ids[64];
+  size_t count = 0;
+  bool forgot = false;
+  if (ota_read_ack(&agent->json, ids, sizeof ids / sizeof ids[0], &count) != OTA_OK) return;
+  for (size_t i = 0; i < count; i++) forgot = ota_journal_forget(&agent->journal, ids[i]) || forgot;
+  if (forgot) (void)ota_store(agent);
+}
+
+static void receive_certificate(struct ota_agent *agent) {
+  struct ota_certificate certificate;
+  if (ota_read_certificate(&agent->json, &certificate) != OTA_OK) return;
+  // The answer is the ack. The request leaves the outbox only after what it brought is stored.
+  if (ota_renewal_answered(agent, &certificate) != OTA_OK) {
+    ota_fault(agent, "certificate storage failed");
+    return;
+  }
+  if (ota_journal_forget(&agent->journal, certificate.request)) (void)ota_store(agent);
+}
+
+static void receive_control(struct ota_agent *agent) {
+  struct ota_control control;
+  if (ota_read_control(&agent->json, &control) == OTA_OK) ota_answer_command(agent, &control);
+}
+
+void ota_receive(struct ota_agent *agent, const char *topic, size_t bytes, uint64_t now) {
+  static const struct {
+    const char *topic;
+    size_t max_bytes;
+    void (*handle)(struct ota_agent *agent);
+  } handlers[] = {
+      {"firmware/download/request", OTA_DOWNLINK_MAX, receive_request},
+      {"firmware/download/cancel", OTA_DOWNLINK_MAX, receive_cancel},
+      {"ack", OTA_DOWNLINK_MAX, receive_ack},
+      {"control/command", OTA_DOWNLINK_MAX, receive_control},
+      {"cert/renew/response", OTA_CERTIFICATE_DOWNLINK_MAX, receive_certificate},
+  };
+  char *inbox = agent->config.buffers.inbox;
+  (void)now;
+  for (size_t i = 0; i < sizeof handlers / sizeof handlers[0]; i++) {
+    if (strcmp(handlers[i].topic, topic) != 0) continue;
+    if (bytes > handlers[i].max_bytes || bytes >= agent->config.buffers.inbox_bytes) {
+      ota_agent_log(agent, OTA_LOG_WARN, "ignored a message that is too large");
+    } else {
+      inbox[bytes] = '\0';
+      int problem = ota_json_object(&agent->json, inbox, bytes);
+      if (problem == OTA_OK) handlers[i].handle(agent);
+      else ota_agent_log(agent, OTA_LOG_WARN, "ignored a message that is no JSON object");
+    }
+    return;
+  }
+}

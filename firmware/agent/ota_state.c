@@ -1,0 +1,145 @@
+#include "ota_state.h"
+
+#include <string.h>
+
+/** A new firmware must read what the old one stored: fields are only ever added at the end, and missing ones are zero. */
+enum { state_format = 1, checkpoint_format = 1 };
+
+/** One cursor for both directions, so that the order of fields is written down once. */
+struct cursor {
+  /** Null when writing. */
+  const uint8_t *from;
+  uint8_t *to;
+  size_t capacity;
+  size_t at;
+  bool failed;
+};
+
+static void number(struct cursor *cursor, uint64_t *value, unsigned bytes) {
+  if (cursor->at + bytes > cursor->capacity) {
+    cursor->failed = cursor->failed || !cursor->from;
+    if (cursor->from) {
+      cursor->at = cursor->capacity;
+      *value = 0;
+    }
+    return;
+  }
+  if (cursor->from) *value = 0;
+  for (unsigned i = 0; i < bytes; i++) {
+    if (cursor->from) *value |= (uint64_t)cursor->from[cursor->at + i] << (8 * i);
+    else if (cursor->to) cursor->to[cursor->at + i] = (uint8_t)(*value >> (8 * i));
+  }
+  cursor->at += bytes;
+}
+
+static void u64(struct cursor *cursor, uint64_t *value) { number(cursor, value, 8); }
+
+OTA_ONE_COPY static void u32(struct cursor *cursor, uint32_t *value) {
+  uint64_t wide = *value;
+  number(cursor, &wide, 4);
+  *value = (uint32_t)wide;
+}
+
+/** A small number below `limit`. */
+OTA_ONE_COPY static uint32_t small(struct cursor *cursor, uint32_t value, uint32_t limit) {
+  uint64_t wide = value;
+  number(cursor, &wide, 1);
+  if (wide >= limit) cursor->failed = true;
+  return wide < limit ? (uint32_t)wide : 0;
+}
+
+static void bytes(struct cursor *cursor, void *data, size_t count) {
+  uint8_t *at = data;
+  for (size_t i = 0; i < count; i++) {
+    uint64_t wide = at[i];
+    number(cursor, &wide, 1);
+    at[i] = (uint8_t)wide;
+  }
+}
+
+OTA_ONE_COPY static void text(struct cursor *cursor, char *value, size_t capacity) {
+  uint32_t length = small(cursor, cursor->from ? 0 : (uint32_t)strlen(value), (uint32_t)capacity);
+  bytes(cursor, value, length);
+  value[length] = '\0';
+}
+
+OTA_ONE_COPY static void attempt(struct cursor *cursor, struct ota_attempt *value) {
+  text(cursor, value->deployment, sizeof value->deployment);
+  u64(cursor, &value->number);
+}
+
+static void stats(struct cursor *cursor, struct ota_stats *value) {
+  u64(cursor, &value->download_ms);
+  u64(cursor, &value->received_bytes);
+  u64(cursor, &value->redownloaded_bytes);
+  u32(cursor, &value->resumes);
+}
+
+static void job(struct cursor *cursor, struct ota_job *value) {
+  value->stage = (enum ota_stage)small(cursor, value->stage, OTA_STAGES);
+  if (value->stage == OTA_IDLE) return;
+  attempt(cursor, &value->attempt);
+  value->component = (enum ota_component)small(cursor, value->component, OTA_COMPONENTS);
+  text(cursor, value->image.version, sizeof value->image.version);
+  u64(cursor, &value->image.security_version);
+  u32(cursor, &value->image.size);
+  bytes(cursor, value->image.sha256, OTA_SHA256_BYTES);
+  u32(cursor, &value->installs);
+  stats(cursor, &value->stats);
+  value->rollback.code = (enum ota_failure_code)small(cursor, value->rollback.code, OTA_FAILURE_CODES);
+  text(cursor, value->rollback.message, sizeof value->rollback.message);
+}
+
+static void state(struct cursor *cursor, struct ota_state *value) {
+  u32(cursor, &value->boot_count);
+  value->next_reason = (enum ota_boot_reason)small(cursor, value->next_reason, OTA_BOOT_UNKNOWN + 1);
+  job(cursor, &value->job);
+  u32(cursor, &value->staged_size);
+  bytes(cursor, value->staged_sha256, OTA_SHA256_BYTES);
+  u32(cursor, &value->staging);
+  value->finished_count = small(cursor, value->finished_count, OTA_FINISHED_MAX + 1);
+  for (uint32_t i = 0; i < value->finished_count; i++) {
+    attempt(cursor, &value->finished[i].attempt);
+    value->finished[i].how = (enum ota_outcome)small(cursor, value->finished[i].how, OTA_OUTCOMES);
+  }
+  for (uint32_t i = 0; i < OTA_COMMANDS_MAX; i++) u64(cursor, &value->commands[i]);
+  text(cursor, value->renewal_id, sizeof value->renewal_id);
+}
+
+int ota_state_encode(struct ota_state *value, uint8_t *data, size_t capacity) {
+  struct cursor cursor = {.to = data, .capacity = capacity};
+  (void)small(&cursor, state_format, 256);
+  state(&cursor, value);
+  return cursor.failed ? OTA_ERR_SPACE : (int)cursor.at;
+}
+
+int ota_state_decode(struct ota_state *value, const uint8_t *data, size_t count) {
+  struct cursor cursor = {.from = data, .capacity = count};
+  memset(value, 0, sizeof *value);
+  if (small(&cursor, 0, 256) != state_format) return OTA_ERR_SCHEMA;
+  state(&cursor, value);
+  return cursor.failed ? OTA_ERR_SCHEMA : OTA_OK;
+}
+
+static void checkpoint(struct cursor *cursor, struct ota_checkpoint *value) {
+  u32(cursor, &value->staging);
+  u32(cursor, &value->received_bytes);
+  u32(cursor, &value->chunk_bytes);
+  u64(cursor, &value->attempt);
+  stats(cursor, &value->stats);
+}
+
+int ota_checkpoint_encode(struct ota_checkpoint *value, uint8_t *data, size_t capacity) {
+  struct cursor cursor = {.to = data, .capacity = capacity};
+  (void)small(&cursor, checkpoint_format, 256);
+  checkpoint(&cursor, value);
+  return cursor.failed ? OTA_ERR_SPACE : (int)cursor.at;
+}
+
+int ota_checkpoint_decode(struct ota_checkpoint *value, const uint8_t *data, size_t count) {
+  struct cursor cursor = {.from = data, .capacity = count};
+  memset(value, 0, sizeof *value);
+  if (small(&cursor, 0, 256) != checkpoint_format) return OTA_ERR_SCHEMA;
+  checkpoint(&cursor, value);
+  return cursor.failed ? OTA_ERR_SCHEMA : OTA_OK;
+}

@@ -1,0 +1,113 @@
+/** What passes between the agent and its port. All of it is plain data, copied, owned by whoever declares it. */
+#ifndef OTA_TYPES_H
+#define OTA_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** Of a small function with several callers: a copy in each would cost more flash than it saves time. */
+#define OTA_ONE_COPY __attribute__((noinline))
+
+#define OTA_SHA256_BYTES 32u
+/** r || s of an ES256 signature, and x || y of a P-256 public key. */
+#define OTA_ES256_BYTES 64u
+#define OTA_COMPONENT_MAX 32u
+/** 64 characters of up to 3 bytes of UTF-8. */
+#define OTA_VERSION_MAX 192u
+#define OTA_HARDWARE_MAX 192u
+#define OTA_KID_MAX 64u
+#define OTA_URL_MAX 2048u
+
+/** An image as a slot holds it. Texts are UTF-8, NUL-terminated. */
+struct ota_image {
+  char version[OTA_VERSION_MAX + 1];
+  uint64_t security_version;
+  /** Bytes. */
+  uint32_t size;
+  uint8_t sha256[OTA_SHA256_BYTES];
+};
+
+/** A public key that firmware manifests are verified with. */
+struct ota_signing_key {
+  char kid[OTA_KID_MAX + 1];
+  /** x || y, big-endian. */
+  uint8_t xy[OTA_ES256_BYTES];
+};
+
+/** Validity of a certificate: milliseconds since 1970. */
+struct ota_validity {
+  int64_t not_before_ms;
+  int64_t not_after_ms;
+};
+
+/** Head of an HTTP answer as far as downloads need it; filled by ota_http_head_begin and ota_http_head_field (ota_http.h). */
+struct ota_http_head {
+  /** 0: no answer yet. */
+  int status;
+  /** Content-Range and Content-Length could be read. */
+  bool has_range, has_total, has_length;
+  /** A Content-Encoding other than identity. */
+  bool encoded;
+  /** Of Content-Range: first and last byte, and the size of the whole. */
+  uint64_t first, last, total;
+  uint64_t length;
+  /** Retry-After in seconds; 0: none. */
+  uint32_t retry_after_s;
+};
+
+/** What a port has to tell about the broker. */
+enum ota_mqtt_event_type {
+  OTA_MQTT_NONE = 0,
+  /** Connected, and every topic of ota_downlink_topics granted. Told once per connection. */
+  OTA_MQTT_CONNECTED,
+  /** The connection is gone or could not be made. `reached`: a broker was there, TLS or MQTT said no. */
+  OTA_MQTT_DISCONNECTED,
+  OTA_MQTT_MESSAGE,
+};
+
+struct ota_mqtt_event {
+  enum ota_mqtt_event_type type;
+  bool reached;
+  /** Of a message; `topic` (without the mountpoint) stays valid until the next poll. */
+  const char *topic;
+  /** Bytes put into the inbox; larger than its capacity when the message did not fit and was dropped. */
+  size_t payload_bytes;
+};
+
+/** Which key pair a connection uses. */
+enum ota_key_pair { OTA_PAIR_CURRENT = 0, OTA_PAIR_NEW = 1 };
+
+/** How far a renewal has come on this device. */
+enum ota_renewal_state {
+  OTA_RENEWAL_NONE = 0,
+  /** A new key is stored; its certificate is not. */
+  OTA_RENEWAL_KEY = 1,
+  /** The new key and its certificate are stored beside the current pair. */
+  OTA_RENEWAL_ISSUED = 2,
+};
+
+/** Blobs that the agent keeps, each replaced whole and atomically. */
+enum ota_store_key {
+  /** Job, finished attempts and outbox: written at every transition. Up to buffers.journal_bytes. */
+  OTA_STORE_JOURNAL = 0,
+  /** How far the staging area is good: 96 bytes or less, written every few chunks. */
+  OTA_STORE_CHECKPOINT = 1,
+  /** The URL of the job: up to 2 KiB + 64. */
+  OTA_STORE_URL = 2,
+  OTA_STORE_KEYS = 3,
+};
+
+enum ota_log_level { OTA_LOG_DEBUG = 0, OTA_LOG_INFO, OTA_LOG_WARN, OTA_LOG_ERROR };
+
+/** Why the processor started, as far as the hardware knows; the agent knows of its own reboots better. */
+enum ota_boot_reason {
+  OTA_BOOT_POWER_ON = 0,
+  OTA_BOOT_UPDATE,
+  OTA_BOOT_ROLLBACK,
+  OTA_BOOT_WATCHDOG,
+  OTA_BOOT_COMMAND,
+  OTA_BOOT_UNKNOWN,
+};
+
+#endif

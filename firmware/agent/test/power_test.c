@@ -1,0 +1,177 @@
+/** The power goes at every write in turn; the device must end on the old image or the new one, confirmed, and say which. */
+#include <string.h>
+
+#include "check.h"
+#include "fake.h"
+
+struct scenario {
+  void (*begin)(struct fake *fake);
+  bool (*done)(struct fake *fake);
+  void (*check)(struct fake *fake);
+};
+
+static const char *again;
+
+/** A webhook asks again for what was not answered: the device may have lost the message with its power. */
+static void repeat(struct fake *fake) {
+  if (again && fake_said(fake, "firmware/download/request/ack", "") == 0)
+    fake_request(fake, DEPLOYMENT, 1, again);
+}
+
+static bool is_settled(struct fake *fake) {
+  return fake->connected && fake->agent.journal.count == 0 && fake->inbound_from == fake->inbound_to &&
+         fake->agent.journal.state.job.stage == OTA_IDLE && !fake->agent.on_trial;
+}
+
+static void run_scenario(struct fake *fake, const struct scenario *scenario) {
+  for (int i = 0; i < 40; i++) {
+    if (fake_live(fake, scenario->done)) {
+      scenario->check(fake);
+      CHECK(fake_is_sound(fake));
+      return;
+    }
+    fake->armed = fake->armed && fake->writes < fake->cut_at;
+    repeat(fake);
+  }
+  FAIL("it never recovers");
+}
+
+/** Returns how many writes there were. */
+static long cut_at(const struct scenario *scenario, long cut, long second) {
+  struct fake *fake = fake_new();
+  scenario->begin(fake);
+  fake->armed = cut > 0;
+  fake->cut_at = cut;
+  if (second > 0) {
+    // Another cut, so many writes after the first.
+    if (!fake_live(fake, scenario->done)) {
+      fake->cut_at = fake->writes + second;
+      repeat(fake);
+    }
+  }
+  run_scenario(fake, scenario);
+  return fake->writes;
+}
+
+static void cut_everywhere(const struct scenario *scenario) {
+  long writes = cut_at(scenario, 0, 0);
+  CHECK(writes > 4);
+  for (long cut = 1; cut <= writes; cut++) cut_at(scenario, cut, 0);
+  for (long cut = 1; cut <= writes; cut += 3)
+    for (long second = 1; second <= 12; second++) cut_at(scenario, cut, second);
+  fprintf(stderr, "    %ld writes, %ld lives cut short\n", writes, writes + (writes + 2) / 3 * 12);
+}
+
+static void request(struct fake *fake) {
+  again = "";
+  // Small enough for every write, large enough for several checkpoints.
+  fake_make_image(fake, 17000, 11);
+  fake->limits.checkpoint_chunks = 1;
+  fake->limits.chunk_ceiling_bytes = 4096;
+  fake_request(fake, DEPLOYMENT, 1, "");
+}
+
+static bool has_result(struct fake *fake) { return is_settled(fake) && fake_said(fake, RESULT, "") > 0; }
+
+static void check_truth(struct fake *fake) {
+  unsigned succeeded = fake_said(fake, RESULT, "\"outcome\":\"succeeded\",\"running\":{\"component\":\"main\",\"version\":\"1.0.0\"");
+  unsigned rolled_back =
+      fake_said(fake, RESULT, "\"outcome\":\"rolled_back\",\"running\":{\"component\":\"main\",\"version\":\"0.0.0\"");
+  // Once, and as it is.
+  CHECK(fake_said(fake, RESULT, "") == 1 && succeeded + rolled_back == 1);
+  CHECK(fake_runs_new_image(fake) == (succeeded == 1));
+}
+
+static void check_success(struct fake *fake) {
+  check_truth(fake);
+  // What was switched to once is not installed again.
+  CHECK(fake_runs_new_image(fake) && fake->activations == 1);
+}
+
+static void survives_an_update(void) {
+  static const struct scenario scenario = {request, has_result, check_success};
+  cut_everywhere(&scenario);
+}
+
+static void request_bad_image(struct fake *fake) {
+  request(fake);
+  fake->self_test = OTA_ERR_INSTALL;
+}
+
+static void check_rollback(struct fake *fake) {
+  check_truth(fake);
+  CHECK(!fake_runs_new_image(fake) && fake_said(fake, RESULT, "self_test_failed") == 1);
+}
+
+static void survives_a_rollback(void) {
+  static const struct scenario scenario = {request_bad_image, has_result, check_rollback};
+  cut_everywhere(&scenario);
+}
+
+static void request_child(struct fake *fake) {
+  request(fake);
+  fake->inbound_from = fake->inbound_to;
+  fake->has_child = true;
+  again = "child";
+  fake_request(fake, DEPLOYMENT, 1, "child");
+}
+
+static void check_child(struct fake *fake) {
+  CHECK(fake_said(fake, RESULT, "") == 1 && fake_said(fake, RESULT, "\"outcome\":\"succeeded\"") == 1);
+  CHECK(fake->child_present && memcmp(fake->child_flash, fake->image, fake->image_bytes) == 0);
+}
+
+static void survives_an_update_of_the_child(void) {
+  static const struct scenario scenario = {request_child, has_result, check_child};
+  cut_everywhere(&scenario);
+}
+
+static void cancel_halfway(struct fake *fake, const char *topic, const char *payload) {
+  if (strcmp(topic, "firmware/download/progress") == 0 && strstr(payload, "\"verifying\"")) fake_cancel(fake, DEPLOYMENT, 1);
+}
+
+static void request_and_cancel(struct fake *fake) {
+  request(fake);
+  fake->on_publish = cancel_halfway;
+}
+
+static bool is_over(struct fake *fake) {
+  return is_settled(fake) && (fake_said(fake, "firmware/download/cancel/ack", "") > 0 || fake_said(fake, RESULT, "") > 0);
+}
+
+static void check_cancelled(struct fake *fake) {
+  bool cancelled = fake_said(fake, "firmware/download/cancel/ack", "\"cancelled\":true") > 0;
+  if (cancelled) CHECK(fake_said(fake, RESULT, "") == 0 && !fake_runs_new_image(fake));
+  else check_truth(fake);
+}
+
+static void survives_a_cancel(void) {
+  static const struct scenario scenario = {request_and_cancel, is_over, check_cancelled};
+  cut_everywhere(&scenario);
+}
+
+static void age_certificate(struct fake *fake) {
+  again = NULL;
+  fake->wall = UINT64_C(71) * 24 * 3600 * 1000;
+}
+
+static bool is_renewed(struct fake *fake) {
+  return is_settled(fake) && fake->key != 1 && fake->pending_key == 0 && fake->connected_key == fake->key;
+}
+
+static void check_pair(struct fake *fake) { CHECK(!fake->issued); }
+
+static void survives_a_renewal(void) {
+  static const struct scenario scenario = {age_certificate, is_renewed, check_pair};
+  cut_everywhere(&scenario);
+}
+
+static const struct test tests[] = {
+    {"a power cut at any write of an update ends on the new image, reported once", survives_an_update},
+    {"a power cut at any write of a rollback ends on the old image, reported once", survives_a_rollback},
+    {"a power cut at any write of a child's update ends with the child updated", survives_an_update_of_the_child},
+    {"a power cut at any write around a cancel leaves one truthful answer", survives_a_cancel},
+    {"a power cut at any write of a renewal leaves a pair that connects", survives_a_renewal},
+};
+
+RUN_TESTS(tests)

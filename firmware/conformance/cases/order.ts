@@ -1,0 +1,125 @@
+import { strict as assert } from 'node:assert';
+import { randomUUID } from 'node:crypto';
+import { stallAfter, trickle } from '../../virtual/bench/file-server.ts';
+import { until } from '../../virtual/bench/until.ts';
+import type { Case } from '../case.ts';
+import { kib } from '../rig.ts';
+
+export const orderCases: Case[] = [
+  {
+    name: 'copies and older attempts of a request change nothing, before and after the update',
+    short: true,
+    async run(rig) {
+      await rig.start();
+      const manifest = rig.publish();
+      for (const attempt of [2, 2, 1, 2]) await rig.request(manifest, { attempt });
+      await rig.succeeds(manifest, 2);
+      for (const attempt of [2, 1]) await rig.request(manifest, { attempt });
+      await rig.settle();
+      assert.equal(rig.broker.of('firmware/download/request/ack').length, 1);
+      assert.equal(rig.broker.of('firmware/download/result').length, 1);
+    },
+  },
+  {
+    name: 'a newer attempt replaces the running one only with a good manifest',
+    async run(rig) {
+      await rig.start();
+      const manifest = rig.publish();
+      rig.files.next.push(stallAfter(40 * kib));
+      await rig.request(manifest);
+      await rig.broker.see('firmware/download/progress', (it) => (it.receivedBytes as number) > 0);
+      await rig.request(manifest, { attempt: 2, manifest: 'forged' });
+      await rig.request(manifest, { attempt: 3 });
+      await rig.succeeds(manifest, 3);
+      const answers = rig.broker.of('firmware/download/request/ack').map((it) => [it.attempt, it.accepted]);
+      assert.deepEqual(answers, [
+        [1, true],
+        [2, false],
+        [3, true],
+      ]);
+    },
+  },
+  {
+    name: 'another deployment has to wait: busy',
+    async run(rig) {
+      await rig.start();
+      const manifest = rig.publish();
+      rig.files.always = trickle(4 * kib, 5);
+      await rig.request(manifest);
+      await rig.ack();
+      const deployment = randomUUID();
+      await rig.request(manifest, { deployment });
+      const ack = await rig.ack((it) => it.deployment === deployment);
+      assert.equal((ack.error as { code: string }).code, 'busy');
+      await rig.succeeds(manifest);
+    },
+  },
+  {
+    name: 'an image that runs already is a success without a download',
+    async run(rig) {
+      await rig.start();
+      const manifest = rig.publish(64 * kib);
+      await rig.request(manifest);
+      await rig.succeeds(manifest);
+      const requests = rig.files.requests.length;
+      const deployment = randomUUID();
+      await rig.request(manifest, { deployment });
+      assert.equal((await rig.result(1, deployment)).outcome, 'succeeded');
+      assert.equal(rig.files.requests.length, requests);
+    },
+  },
+  {
+    name: 'critical messages are sent until they are acked, one id one text, across a restart',
+    short: true,
+    async run(rig) {
+      rig.broker.acking = false;
+      await rig.start();
+      await rig.request(rig.publish(64 * kib, { hardware: 'toaster' }));
+      const copies = () => rig.broker.received.filter((it) => it.topic === 'firmware/download/request/ack');
+      await until(() => copies().length >= 3, 'copies of the answer');
+      await rig.device.powerOff();
+      const before = copies().length;
+      await rig.start();
+      await until(() => copies().length > before, 'a copy after the restart');
+      assert.equal(new Set(copies().map((it) => it.payload)).size, 1, 'one id, several texts');
+      rig.broker.acking = true;
+      await rig.broker.see('status/health');
+      await rig.settle();
+      const settled = copies().length;
+      await new Promise((resolve) => setTimeout(resolve, 1_200));
+      assert.ok(copies().length <= settled + 1, 'it goes on after the ack');
+    },
+  },
+  {
+    name: 'a command is carried out once; an unknown one is answered',
+    async run(rig) {
+      await rig.start();
+      await rig.settle();
+      const boots = () => rig.broker.of('status/health').filter((it) => it.boot).length;
+      // One of an earlier life may not have been acked in time.
+      const before = boots();
+      for (let i = 0; i < 3; i++) rig.broker.send('control/command', { id: 'boot-once', command: 'reboot' });
+      await until(() => boots() === before + 1, 'the reboot', 15_000);
+      rig.broker.send('control/command', { id: 'dance-1', command: 'dance' });
+      const answer = await rig.broker.see('control/response', (it) => it.command === 'dance-1');
+      assert.equal((answer.error as { code: string }).code, 'unknown_command');
+      await rig.settle();
+      assert.equal(boots(), before + 1);
+    },
+  },
+  {
+    name: 'an outage of the broker in the middle of an update only costs time',
+    async run(rig) {
+      await rig.start();
+      const manifest = rig.publish(200 * kib);
+      rig.files.always = trickle(8 * kib, 5);
+      await rig.request(manifest);
+      await rig.broker.see('firmware/download/progress');
+      rig.broker.down = true;
+      rig.broker.kick();
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      rig.broker.down = false;
+      await rig.succeeds(manifest);
+    },
+  },
+];

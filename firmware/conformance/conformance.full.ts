@@ -1,0 +1,17 @@
+import { fileURLToPath } from 'node:url';
+import { beforeAll, expect, it } from 'vitest';
+import { built, make } from '../make.ts';
+import { runSuite } from './suite.ts';
+
+const firmware = fileURLToPath(new URL('..', import.meta.url));
+
+beforeAll(() => make('build/flota-device-checked'), 600_000);
+
+it.each([
+  ['the agent in C', built('flota-device-checked')],
+  ['the virtual device', `${process.execPath} --import tsx ${firmware}virtual/main.ts`],
+])('%s holds the whole conformance suite', { timeout: 1_800_000 }, async (_name, command) => {
+  const outcomes = await runSuite({ command });
+  expect(outcomes.filter(({ ok }) => !ok)).toEqual([]);
+  expect(outcomes.length).toBeGreaterThan(50);
+});

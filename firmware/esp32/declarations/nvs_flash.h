@@ -1,0 +1,4 @@
+/* espressif/esp-idf v5.5.5, components/nvs_flash/include/nvs_flash.h */
+#pragma once
+#include "esp_err.h"
+esp_err_t nvs_flash_init(void);

@@ -1,0 +1,89 @@
+/** A device on a desk PC: the agent's port on POSIX, with files for flash, libmosquitto, libcurl and OpenSSL. */
+#ifndef HOST_H
+#define HOST_H
+
+#include <stdio.h>
+
+#include "../agent/ota_agent.h"
+
+enum { host_path_max = 512, host_keys_max = 8 };
+
+struct host_options {
+  const char *id, *dir, *mqtt_host, *trust, *hardware, *component, *enroll_url, *enroll_trust, *token;
+  int mqtt_port;
+  struct ota_signing_key keys[host_keys_max];
+  size_t key_count;
+  struct ota_timing timing;
+  struct ota_limits limits;
+  uint32_t reboot_ms, keepalive_ms, trial_boots, slot_bytes;
+  bool fsync;
+  enum ota_log_level log;
+  /** The process kills itself in the middle of this write; 0: never. */
+  long kill_at_write;
+};
+
+struct host_mqtt;
+struct host_http;
+
+struct host {
+  struct host_options options;
+  struct host_mqtt *mqtt;
+  struct host_http *http;
+  struct ota_port port;
+  struct ota_installer main;
+  /** Monotonic time of the boot, in ms. */
+  uint64_t booted_at;
+  void *hash;
+  unsigned reconnects;
+};
+
+/** options.c: prints what is wrong in one line and exits with 1. */
+void host_read_options(struct host_options *options, int count, char **arguments);
+void host_fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+/* files.c: the flash. Every change is counted, and is the last when options.kill_at_write says so. */
+void host_path(const struct host *host, const char *name, char path[host_path_max]);
+/** Bytes, OTA_ERR_ABSENT, OTA_ERR_SPACE or OTA_ERR_STORAGE. */
+int host_read_file(struct host *host, const char *name, void *data, size_t capacity);
+/** The old content or the new one, whole, whenever the power goes. */
+int host_replace_file(struct host *host, const char *name, const void *data, size_t bytes);
+/** Atomic as well. */
+int host_rename_file(struct host *host, const char *from, const char *to);
+int host_remove_file(struct host *host, const char *name);
+/** Created when absent. A write that the power cuts leaves half of its bytes. */
+int host_write_at(struct host *host, const char *name, uint32_t offset, const void *data, size_t bytes);
+int host_read_at(struct host *host, const char *name, uint32_t offset, void *data, size_t bytes);
+int host_truncate_file(struct host *host, const char *name, uint32_t bytes);
+int host_sync_file(struct host *host, const char *name);
+/** 0 when there is none. */
+uint32_t host_file_bytes(struct host *host, const char *name);
+
+/* slots.c: two slots and the record that says which one runs. */
+int host_slots_boot(struct host *host);
+void host_fill_slots(struct host *host);
+
+/* identity.c: keys and certificates. */
+int host_enroll(struct host *host);
+void host_fill_identity(struct ota_port *port);
+extern const char *const host_identity_file;
+extern const char *const host_renewal_file;
+
+/* crypto.c */
+void host_fill_crypto(struct ota_port *port);
+
+/* mqtt.c, http.c */
+int host_mqtt_open(struct host *host);
+void host_mqtt_close(struct host *host);
+/** Socket to wait for, or -1, and whether it has something to write. */
+int host_mqtt_socket(const struct host *host, bool *wants_write);
+void host_fill_mqtt(struct ota_port *port);
+int host_http_open(struct host *host);
+void host_http_close(struct host *host);
+/** Waits for any socket at most so long. */
+void host_http_wait(struct host *host, uint32_t most_ms);
+void host_fill_http(struct ota_port *port);
+
+/** One JSON object a line on stdout. */
+void host_log(const struct host *host, enum ota_log_level level, const char *text);
+
+#endif

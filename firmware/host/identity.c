@@ -1,0 +1,247 @@
+/**
+ * One PEM file holds certificate, chain and key, so that they can only change together. A renewal is a second file of the
+ * same kind: first only with a key, then with the certificate too, and at last renamed over the first.
+ */
+#include <curl/curl.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../agent/ota_json.h"
+#include "host.h"
+
+const char *const host_identity_file = "identity.pem";
+const char *const host_renewal_file = "renewal.pem";
+static const char enrolment_file[] = "enrolment.pem";
+
+enum { pem_max = 32768 };
+
+static EVP_PKEY *read_key(struct host *host, const char *name) {
+  char pem[pem_max];
+  int bytes = host_read_file(host, name, pem, sizeof pem);
+  if (bytes <= 0) return NULL;
+  BIO *bio = BIO_new_mem_buf(pem, bytes);
+  EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+  BIO_free(bio);
+  return key;
+}
+
+static X509 *read_certificate(struct host *host, const char *name) {
+  char pem[pem_max];
+  int bytes = host_read_file(host, name, pem, sizeof pem);
+  if (bytes <= 0) return NULL;
+  BIO *bio = BIO_new_mem_buf(pem, bytes);
+  X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+  BIO_free(bio);
+  return certificate;
+}
+
+static void write_key(BIO *bio, EVP_PKEY *key) { PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL); }
+
+static int replace_with(struct host *host, const char *name, BIO *bio) {
+  char *pem = NULL;
+  long bytes = BIO_get_mem_data(bio, &pem);
+  return bytes > 0 ? host_replace_file(host, name, pem, (size_t)bytes) : OTA_ERR_STORAGE;
+}
+
+/** PKCS#10 with subject CN=<device id>. */
+static void write_csr(BIO *bio, const char *id, EVP_PKEY *key) {
+  X509_REQ *request = X509_REQ_new();
+  X509_NAME *name = X509_NAME_new();
+  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)id, -1, -1, 0);
+  X509_REQ_set_subject_name(request, name);
+  X509_REQ_set_pubkey(request, key);
+  if (X509_REQ_sign(request, key, EVP_sha256()) > 0) PEM_write_bio_X509_REQ(bio, request);
+  X509_NAME_free(name);
+  X509_REQ_free(request);
+}
+
+static bool belongs(const struct host *host, X509 *certificate, EVP_PKEY *key) {
+  char name[128] = "";
+  if (!certificate || !key) return false;
+  X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name, sizeof name);
+  return strcmp(name, host->options.id) == 0 && X509_check_private_key(certificate, key) == 1;
+}
+
+/** Certificate, chain and key as one file, if they belong together and to this device. */
+static int store_pair(struct host *host, const char *name, const char *certificate, const char *chain, EVP_PKEY *key) {
+  BIO *given = BIO_new_mem_buf(certificate, -1);
+  X509 *x509 = PEM_read_bio_X509(given, NULL, NULL, NULL);
+  BIO_free(given);
+  int error = OTA_ERR_CERTIFICATE;
+  if (belongs(host, x509, key)) {
+    BIO *bio = BIO_new(BIO_s_mem());
+    PEM_write_bio_X509(bio, x509);
+    BIO_puts(bio, chain);
+    BIO_puts(bio, "\n");
+    write_key(bio, key);
+    error = replace_with(host, name, bio);
+    BIO_free(bio);
+  }
+  X509_free(x509);
+  return error;
+}
+
+static int64_t to_ms(const ASN1_TIME *time) {
+  struct tm parts = {0};
+  if (!time || ASN1_TIME_to_tm(time, &parts) != 1) return 0;
+  return (int64_t)timegm(&parts) * 1000;
+}
+
+static int cert_validity(void *ctx, struct ota_validity *validity) {
+  X509 *certificate = read_certificate(ctx, host_identity_file);
+  if (!certificate) return OTA_ERR_STORAGE;
+  validity->not_before_ms = to_ms(X509_get0_notBefore(certificate));
+  validity->not_after_ms = to_ms(X509_get0_notAfter(certificate));
+  X509_free(certificate);
+  return OTA_OK;
+}
+
+static enum ota_renewal_state cert_state(void *ctx) {
+  if (host_file_bytes(ctx, host_renewal_file) == 0) return OTA_RENEWAL_NONE;
+  X509 *certificate = read_certificate(ctx, host_renewal_file);
+  X509_free(certificate);
+  return certificate ? OTA_RENEWAL_ISSUED : OTA_RENEWAL_KEY;
+}
+
+static int cert_request(void *ctx, char *csr, size_t capacity) {
+  struct host *host = ctx;
+  EVP_PKEY *key = read_key(host, host_renewal_file);
+  int error = OTA_OK;
+  if (!key) {
+    key = EVP_EC_gen("P-256");
+    BIO *bio = BIO_new(BIO_s_mem());
+    write_key(bio, key);
+    error = replace_with(host, host_renewal_file, bio);
+    BIO_free(bio);
+  }
+  BIO *bio = BIO_new(BIO_s_mem());
+  write_csr(bio, host->options.id, key);
+  char *pem = NULL;
+  long bytes = BIO_get_mem_data(bio, &pem);
+  if (bytes <= 0 || (size_t)bytes >= capacity) {
+    error = OTA_ERR_SPACE;
+  } else {
+    memcpy(csr, pem, (size_t)bytes);
+    csr[bytes] = '\0';
+  }
+  BIO_free(bio);
+  EVP_PKEY_free(key);
+  return error;
+}
+
+static int cert_store(void *ctx, const char *certificate, const char *chain) {
+  EVP_PKEY *key = read_key(ctx, host_renewal_file);
+  int error = store_pair(ctx, host_renewal_file, certificate, chain, key);
+  EVP_PKEY_free(key);
+  return error;
+}
+
+static int cert_promote(void *ctx) { return host_rename_file(ctx, host_renewal_file, host_identity_file); }
+
+static int cert_drop(void *ctx) { return host_remove_file(ctx, host_renewal_file); }
+
+void host_fill_identity(struct ota_port *port) {
+  port->cert_validity = cert_validity;
+  port->cert_state = cert_state;
+  port->cert_request = cert_request;
+  port->cert_store = cert_store;
+  port->cert_promote = cert_promote;
+  port->cert_drop = cert_drop;
+}
+
+struct answer {
+  char text[pem_max];
+  size_t bytes;
+};
+
+static size_t collect(char *data, size_t size, size_t count, void *ctx) {
+  struct answer *answer = ctx;
+  if (size * count >= sizeof answer->text - answer->bytes) return 0;
+  memcpy(answer->text + answer->bytes, data, size * count);
+  answer->bytes += size * count;
+  return size * count;
+}
+
+static long post(const struct host *host, const char *body, struct answer *answer, char *problem) {
+  const struct host_options *options = &host->options;
+  char url[1024];
+  char token[1024];
+  long status = 0;
+  (void)snprintf(url, sizeof url, "%s/api/issue_cert", options->enroll_url);
+  (void)snprintf(token, sizeof token, "Authorization: Bearer %s", options->token);
+  CURL *curl = curl_easy_init();
+  struct curl_slist *headers = curl_slist_append(curl_slist_append(NULL, token), "Content-Type: application/json");
+  curl_easy_setopt(curl, CURLOPT_URL, url);
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+  curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT, 30L);
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, problem);
+  if (options->enroll_trust) curl_easy_setopt(curl, CURLOPT_CAINFO, options->enroll_trust);
+  if (curl_easy_perform(curl) == CURLE_OK) curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  curl_slist_free_all(headers);
+  curl_easy_cleanup(curl);
+  return status;
+}
+
+/** The stored request, or a new one. Kept until its answer is: a one-time token can only be used again with the very same CSR. */
+static EVP_PKEY *prepare(struct host *host, EVP_PKEY *known, char *csr, size_t capacity) {
+  EVP_PKEY *key = read_key(host, enrolment_file);
+  if (!key) {
+    if (known) EVP_PKEY_up_ref(known);
+    key = known ? known : EVP_EC_gen("P-256");
+    BIO *bio = BIO_new(BIO_s_mem());
+    write_csr(bio, host->options.id, key);
+    write_key(bio, key);
+    int error = replace_with(host, enrolment_file, bio);
+    BIO_free(bio);
+    if (error != OTA_OK) host_fail("cannot write to %s", host->options.dir);
+  }
+  int bytes = host_read_file(host, enrolment_file, csr, capacity - 1);
+  csr[bytes > 0 ? bytes : 0] = '\0';
+  char *end = strstr(csr, "-----BEGIN PRIVATE KEY-----");
+  if (!end) host_fail("%s/%s is damaged", host->options.dir, enrolment_file);
+  *end = '\0';
+  return key;
+}
+
+int host_enroll(struct host *host) {
+  static struct ota_json json;
+  static struct answer answer;
+  char csr[pem_max];
+  char body[pem_max];
+  char problem[CURL_ERROR_SIZE] = "";
+  X509 *certificate = read_certificate(host, host_identity_file);
+  EVP_PKEY *known = read_key(host, host_identity_file);
+  bool usable = belongs(host, certificate, known);
+  bool valid = usable && X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
+  X509_free(certificate);
+  if (valid || !host->options.enroll_url) {
+    EVP_PKEY_free(known);
+    return usable ? OTA_OK : OTA_ERR_CERTIFICATE;
+  }
+  EVP_PKEY *key = prepare(host, usable ? known : NULL, csr, sizeof csr);
+  struct ota_text text;
+  ota_text_begin(&text, body, sizeof body);
+  ota_text_raw(&text, "{\"csr\":");
+  ota_text_string(&text, csr);
+  ota_text_raw(&text, "}");
+  (void)ota_text_end(&text);
+  long status = post(host, body, &answer, problem);
+  if (status == 0) host_fail("cannot enroll at %s: %s", host->options.enroll_url, problem);
+  bool read = ota_json_object(&json, answer.text, answer.bytes) == OTA_OK;
+  const char *detail = read ? ota_json_string(&json, ota_json_member(&json, 0, "detail")) : NULL;
+  if (status < 200 || status > 299) host_fail("enrolment refused: %s", detail ? detail : "no reason given");
+  const char *issued = read ? ota_json_string(&json, ota_json_member(&json, 0, "certificate")) : NULL;
+  const char *chain = read ? ota_json_string(&json, ota_json_member(&json, 0, "chain")) : NULL;
+  if (!issued || !chain) host_fail("the answer holds no certificate and chain");
+  int error = store_pair(host, host_identity_file, issued, chain, key);
+  if (error == OTA_OK) error = host_remove_file(host, enrolment_file);
+  EVP_PKEY_free(known);
+  EVP_PKEY_free(key);
+  return error;
+}

@@ -1,0 +1,15 @@
+import type { Scenario } from '../fleet/scenario.ts';
+
+export default {
+  title: 'A mass reconnect',
+  about:
+    'The power of the whole fleet goes and comes back at once: all reconnect and go on from their checkpoints.',
+  options: { devices: '150', image: '1MiB', bandwidth: '1mbit' },
+  disturbances: [{ atPercent: 50, do: 'power-cut', forMs: 2_000 }],
+  expect: {
+    state: 'completed',
+    successPercent: '== 100',
+    reconnectMs: '<= 30000',
+    redownloadPercent: '<= 15',
+  },
+} satisfies Scenario;

@@ -1,0 +1,62 @@
+import net, { type AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { randomOf } from './fleet/random.ts';
+import { type Shape, ShapedNetwork } from './shaping.ts';
+
+const servers: net.Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close();
+});
+
+async function echo(): Promise<{ host: string; port: number }> {
+  const server = net.createServer((socket) => socket.on('error', () => {}).pipe(socket));
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
+}
+
+/** Sends, and reads until as much has come back or the connection has broken. */
+async function roundTrip(shape: Shape, payload: Buffer, seed = 1): Promise<{ back: Buffer; ms: number }> {
+  const target = await echo();
+  const link = new ShapedNetwork(shape, (name) => randomOf(seed, name)).dial(target);
+  const began = performance.now();
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  await new Promise<void>((resolve) => {
+    link.on('data', (piece: Buffer) => {
+      pieces.push(piece);
+      bytes += piece.length;
+      if (bytes >= payload.length) resolve();
+    });
+    link.on('error', () => {}).on('close', () => resolve());
+    link.write(payload);
+  });
+  link.destroy();
+  return { back: Buffer.concat(pieces), ms: performance.now() - began };
+}
+
+const pattern = (bytes: number) => Buffer.from(Uint8Array.from({ length: bytes }, (_, i) => (i * 31) & 255));
+
+describe('a shaped link', () => {
+  it('delivers every byte in order, whatever the jitter', async () => {
+    const payload = pattern(200_000);
+    const { back } = await roundTrip({ latencyMs: 2, jitterMs: 15 }, payload);
+    expect(back.equals(payload)).toBe(true);
+  });
+
+  it('is late by its latency, each way', async () => {
+    const { ms } = await roundTrip({ latencyMs: 60 }, pattern(10));
+    expect(ms).toBeGreaterThanOrEqual(118);
+  });
+
+  it('is as slow as its bandwidth', async () => {
+    const { ms } = await roundTrip({ bytesPerSecond: 200_000 }, pattern(60_000));
+    expect(ms).toBeGreaterThanOrEqual(290);
+  });
+
+  it('breaks when packets are lost for good', async () => {
+    const payload = pattern(3_000_000);
+    const { back } = await roundTrip({ loss: 1 }, payload);
+    expect(back.length).toBeLessThan(payload.length);
+  });
+});

@@ -1,0 +1,130 @@
+/**
+ * What grows by the message is partitioned by day (UTC), natively: charts and pages read only the days that they ask for, and old days
+ * are dropped instead of deleted row by row. drizzle-kit knows no partitions, so its migrations make plain tables, and this step
+ * follows them: `table.ts` stays the one place that names columns and indexes.
+ */
+import { sql } from 'drizzle-orm';
+import { type Db, query } from './connect.ts';
+
+/** Each with a column `at`. */
+export const partitioned = ['telemetry', 'device_logs', 'target_events'] as const;
+export type Partitioned = (typeof partitioned)[number];
+
+const dayMs = 86_400_000;
+/** From yesterday on, for what the broker has kept back; as long as copies may be down before the default partition fills. */
+const aheadDays = 3;
+/** Any number will do, as long as all copies use the same. */
+const partitionLock = 4_717_243;
+/** A query that runs for long must not keep every other one waiting behind this; the next round tries again. */
+const lockTimeout = sql.raw(`set local lock_timeout = '3s'`);
+
+/** After migrations, by one copy at a time: plain tables become partitioned ones, with their rows, and the next days get partitions. */
+export async function preparePartitions(db: Db): Promise<void> {
+  for (const table of partitioned) await convert(db, table);
+  await createPartitions(db, Date.now());
+}
+
+/** Makes the partitions of the days around `now` that are not there. False when another copy is at it. */
+export async function createPartitions(db: Db, now: number): Promise<boolean> {
+  const today = Math.floor(now / dayMs) * dayMs;
+  for (const table of partitioned) {
+    const known = new Set(await listDays(db, table));
+    for (let day = today - dayMs; day <= today + aheadDays * dayMs; day += dayMs) {
+      if (!known.has(day) && !(await createPartition(db, table, day))) return false;
+    }
+  }
+  return true;
+}
+
+/** Drops the days that ended before; answers how many. What has no day of its own is in `defaultOf(table)`. */
+export async function dropPartitions(db: Db, table: Partitioned, before: number): Promise<number> {
+  const old = (await listDays(db, table)).filter((day) => day + dayMs <= before);
+  let dropped = 0;
+  for (const day of old) {
+    const done = await exclusively(db, async (tx) => {
+      await tx.execute(sql`drop table if exists ${sql.identifier(nameOf(table, day))}`);
+    });
+    if (!done) break;
+    dropped += 1;
+  }
+  return dropped;
+}
+
+/** Takes every row whose day has no partition, so that none is refused. */
+export function defaultOf(table: Partitioned): string {
+  return `${table}_default`;
+}
+
+function nameOf(table: Partitioned, day: number): string {
+  return `${table}_${new Date(day).toISOString().slice(0, 10).replaceAll('-', '')}`;
+}
+
+/** Start of each day that has a partition, ms since 1970. */
+async function listDays(db: Db, table: Partitioned): Promise<number[]> {
+  const rows = await query<{ day: string }>(
+    db,
+    sql`select substring(c.relname from '_([0-9]{8})$') as day from pg_inherits i join pg_class c on c.oid = i.inhrelid
+        where i.inhparent = to_regclass(${table}) and c.relname ~ '_[0-9]{8}$'`,
+  );
+  return rows.map(({ day }) => Date.parse(`${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}T00:00:00Z`));
+}
+
+/** `CREATE TABLE … PARTITION OF` would lock out everybody; attaching a table locks only the default partition, whose rows of that day move. */
+async function createPartition(db: Db, table: Partitioned, day: number): Promise<boolean> {
+  const [parent, name, rest] = [table, nameOf(table, day), defaultOf(table)].map((n) => sql.identifier(n));
+  const [from, to] = [day, day + dayMs].map((at) => sql.raw(`'${new Date(at).toISOString()}'`));
+  return exclusively(db, async (tx) => {
+    const [there] = await query<{ is: boolean }>(
+      tx,
+      sql`select to_regclass(${nameOf(table, day)}) is not null as is`,
+    );
+    if (there?.is) return;
+    await tx.execute(sql`create table ${name} (like ${parent} including defaults including constraints)`);
+    await tx.execute(sql`lock table ${rest} in access exclusive mode`);
+    await tx.execute(sql`
+      with moved as (delete from ${rest} where at >= ${from}::timestamptz and at < ${to}::timestamptz returning *)
+      insert into ${name} select * from moved`);
+    await tx.execute(
+      sql`alter table ${parent} attach partition ${name} for values from (${from}) to (${to})`,
+    );
+  });
+}
+
+async function exclusively(db: Db, work: (tx: Db) => Promise<void>): Promise<boolean> {
+  return db.transaction(async (tx) => {
+    await tx.execute(lockTimeout);
+    const [lock] = await query<{ mine: boolean }>(
+      tx,
+      sql`select pg_try_advisory_xact_lock(${partitionLock}) as mine`,
+    );
+    if (lock?.mine) await work(tx);
+    return lock?.mine ?? false;
+  });
+}
+
+/** A table as the migrations made it becomes the default partition's parent: same columns, defaults, sequence, indexes and rows. */
+async function convert(db: Db, table: Partitioned): Promise<void> {
+  const [found] = await query<{ kind: string }>(
+    db,
+    sql`select relkind::text as kind from pg_class where oid = to_regclass(${table})`,
+  );
+  if (found?.kind !== 'r') return;
+  const [parent, rest] = [table, defaultOf(table)].map((n) => sql.identifier(n));
+  await db.transaction(async (tx) => {
+    await tx.execute(sql`lock table ${parent} in access exclusive mode`);
+    const indexes = await query<{ name: string; definition: string }>(
+      tx,
+      sql`select indexname as name, indexdef as definition from pg_indexes
+          where schemaname = current_schema() and tablename = ${table}`,
+    );
+    await tx.execute(sql`alter table ${parent} rename to ${rest}`);
+    await tx.execute(
+      sql`create table ${parent} (like ${rest} including defaults including constraints) partition by range (at)`,
+    );
+    await tx.execute(sql`alter sequence ${sql.identifier(`${table}_id_seq`)} owned by ${parent}.id`);
+    for (const { name } of indexes) await tx.execute(sql`drop index ${sql.identifier(name)}`);
+    await tx.execute(sql`alter table ${parent} attach partition ${rest} default`);
+    // They say the parent's name, for they were read before.
+    for (const { definition } of indexes) await tx.execute(sql.raw(definition));
+  });
+}
