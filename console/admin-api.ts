@@ -6,7 +6,10 @@ import type { ShowAct, ShowDeployment, ShowDevice, ShowImage } from './pages/sho
 export type Overview = InferResponseType<Routes['overview']['$get'], 200>;
 export type Broker = InferResponseType<Routes['broker']['$get'], 200>;
 export type BrokerHere = Extract<Broker, { state: 'here' }>;
-export type Place = InferResponseType<Routes['regions']['$post'], 201>;
+type Region = InferResponseType<Routes['regions']['$post'], 201>;
+/** Only regions have a time zone. */
+export type Place = Omit<Region, 'timeZone'> & Partial<Pick<Region, 'timeZone'>>;
+export type PlaceInput = { name: string; timeZone?: string };
 export type PlaceKind = 'regions' | 'divisions';
 export type Account = InferResponseType<Routes['users']['$get'], 200>[number];
 export type NewAccount = Body<Routes['users']['$post']>;
@@ -24,9 +27,9 @@ export const adminApi = {
   getBroker: (signal?: AbortSignal) => get<Broker>('/api/broker', undefined, signal),
 
   listPlaces: (kind: PlaceKind, signal?: AbortSignal) => get<Place[]>(`/api/${kind}`, undefined, signal),
-  createPlace: (kind: PlaceKind, name: string) => send<Place>('POST', `/api/${kind}`, { name }),
-  renamePlace: (kind: PlaceKind, id: string, name: string) =>
-    send<Place>('PATCH', `/api/${kind}/${part(id)}`, { name }),
+  createPlace: (kind: PlaceKind, input: PlaceInput) => send<Place>('POST', `/api/${kind}`, input),
+  changePlace: (kind: PlaceKind, id: string, input: Partial<PlaceInput>) =>
+    send<Place>('PATCH', `/api/${kind}/${part(id)}`, input),
   moveDevices: (kind: PlaceKind, from: string, to: string | null) =>
     send<{ devices: number }>('POST', `/api/${kind}/${part(from)}/move_devices`, { to }),
   deletePlace: (kind: PlaceKind, id: string) => send<void>('DELETE', `/api/${kind}/${part(id)}`),

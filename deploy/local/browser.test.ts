@@ -371,6 +371,7 @@ describe('whatever happens', () => {
   it('a viewer looks at everything and is offered nothing that would be refused', async () => {
     const account = await addUser(system.rest, 'viewer');
     const viewer = await logIn(browser, system.stack.url, account, { locale: 'en-US' });
+    await viewer.page.goto(at('/firmware'));
     await viewer.page
       .getByRole('link', { name: /Thermostat/ })
       .first()

@@ -119,15 +119,16 @@ it('a region is added, renamed, and deleted with its devices moved where one say
   await page.getByRole('button', { name: 'Add a region' }).click();
   await page.getByRole('textbox', { name: 'Name' }).fill('Jeju');
   await page.getByRole('button', { name: 'Add', exact: true }).click();
-  await page.getByRole('button', { name: 'Rename Jeju' }).click();
+  await page.getByRole('button', { name: 'Change Jeju' }).click();
   await page.getByRole('textbox', { name: 'Name' }).fill('Jeju Island');
+  await page.getByRole('combobox', { name: 'Time zone' }).fill('Asia/Seoul');
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByRole('button', { name: 'Delete Busan' }).click();
   await page.getByText('2 devices are in it').waitFor();
   await page.getByLabel('Move its devices to').selectOption({ label: 'Jeju Island' });
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await page.getByRole('dialog').waitFor({ state: 'detached' });
-  await page.getByRole('row', { name: /Jeju Island 2/ }).waitFor();
+  await page.getByRole('row', { name: /Jeju Island 2 Asia\/Seoul/ }).waitFor();
   expect(await page.getByText('Busan').count()).toBe(0);
 });
 
@@ -179,7 +180,7 @@ it('a viewer looks, is told what is not for that role, and finds nothing to pres
   expect(await look.getByRole('link', { name: 'Show', exact: true }).count()).toBe(0);
   await open('/system/regions', look);
   await look.getByText('Jeju Island').waitFor();
-  expect(await look.getByRole('button', { name: /Add|Delete|Rename/ }).count()).toBe(0);
+  expect(await look.getByRole('button', { name: /Add|Delete|Change/ }).count()).toBe(0);
   for (const path of ['/system/users', '/system/tokens', '/system/audit', '/show']) {
     await open(path, look);
     await look.getByText('This is not for your role').waitFor();

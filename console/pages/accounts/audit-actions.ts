@@ -25,6 +25,7 @@ export const auditActions = [
   'certificate.revoke',
   'regions.create',
   'regions.rename',
+  'regions.change',
   'regions.delete',
   'regions.move_devices',
   'divisions.create',

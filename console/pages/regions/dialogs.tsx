@@ -1,4 +1,4 @@
-import { createSignal, type JSX, Show } from 'solid-js';
+import { createSignal, For, type JSX, Show } from 'solid-js';
 import { adminApi, type Place, type PlaceKind } from '../../admin-api.ts';
 import { t } from '../../i18n/i18n.ts';
 import { FormDialog } from '../../parts/form-dialog.tsx';
@@ -7,13 +7,24 @@ import { TextField } from '../../parts/text-field.tsx';
 
 const wordOf = (kind: PlaceKind) => (kind === 'regions' ? 'region' : 'division');
 
-/** Adds one, or renames the one that is given. */
+const zoneList = 'time-zones';
+const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+/** Adds one, or changes the one that is given; what is left as it is is not sent. */
 export function NamePlace(props: { kind: PlaceKind; place?: Place; onClose: () => void }): JSX.Element {
-  const save = (fields: FormData) => {
+  const zoned = () => props.kind === 'regions';
+  const save = async (fields: FormData) => {
     const name = String(fields.get('name')).trim();
-    return props.place
-      ? adminApi.renamePlace(props.kind, props.place.id, name)
-      : adminApi.createPlace(props.kind, name);
+    const timeZone = String(fields.get('timeZone') ?? '').trim();
+    if (!props.place) {
+      await adminApi.createPlace(props.kind, { name, ...(zoned() && { timeZone }) });
+      return;
+    }
+    const change = {
+      ...(name !== props.place.name && { name }),
+      ...(zoned() && timeZone !== props.place.timeZone && { timeZone }),
+    };
+    if (Object.keys(change).length) await adminApi.changePlace(props.kind, props.place.id, change);
   };
   return (
     <FormDialog
@@ -33,6 +44,20 @@ export function NamePlace(props: { kind: PlaceKind; place?: Place; onClose: () =
         maxLength={100}
         required
       />
+      <Show when={zoned()}>
+        <TextField
+          name="timeZone"
+          label={t('places.timeZone')}
+          hint={t('places.timeZoneHint')}
+          value={props.place?.timeZone ?? ownZone()}
+          list={zoneList}
+          maxLength={64}
+          required
+        />
+        <datalist id={zoneList}>
+          <For each={Intl.supportedValuesOf('timeZone')}>{(zone) => <option value={zone} />}</For>
+        </datalist>
+      </Show>
     </FormDialog>
   );
 }

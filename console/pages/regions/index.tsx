@@ -28,6 +28,15 @@ const describe = (kind: PlaceKind, ask: (asked: Asked) => void): Column<Place>[]
       </Show>
     ),
   },
+  ...(kind === 'regions'
+    ? [
+        {
+          head: t('places.timeZone'),
+          class: 'mid soft',
+          cell: (place: Place) => place.timeZone ?? '–',
+        },
+      ]
+    : []),
   ...(may('admin')
     ? [
         {
