@@ -33,6 +33,8 @@ export type Grant = InferResponseType<Routes['certificates']['grants']['$post'],
 
 export type Selection = Body<Routes['deployments']['$post']>;
 export type Policy = NonNullable<Selection['policy']>;
+export type MaintenanceWindow = NonNullable<Deployment['policy']['window']>;
+export type Weekday = MaintenanceWindow['days'][number];
 export type DryRun = InferResponseType<Routes['deployments']['dry_run']['$post'], 200>;
 export type Deployment = InferResponseType<Routes['deployments'][':id']['$get'], 200>;
 export type DeploymentState = Deployment['state'];

@@ -1,4 +1,5 @@
 /** Numbers, sizes, times and durations as words. Every function takes the language tag first. */
+import type { Weekday } from './api.ts';
 
 /** Making a formatter costs more than using it a thousand times, and a list makes many texts. */
 const formatters = new Map<string, unknown>();
@@ -48,7 +49,7 @@ export function formatShare(language: string, share: number): string {
   return cached(Intl.NumberFormat, language, { style: 'percent', maximumFractionDigits: 1 }).format(floored);
 }
 
-/** 850 → "850ms"; 4200 → "4.2s"; 90000 → "1m 30s"; 7380000 → "2h 3m". */
+/** 850 → "850ms"; 4200 → "4.2s"; 90000 → "1m 30s"; 7380000 → "2h 3m"; from two days on, days and hours. */
 export function formatDuration(language: string, ms: number): string {
   const unit = (value: number, name: string, digits = 0) =>
     cached(Intl.NumberFormat, language, {
@@ -65,6 +66,10 @@ export function formatDuration(language: string, ms: number): string {
     return [unit(Math.floor(seconds / 60), 'minute'), rest ? unit(rest, 'second') : ''].join(' ').trim();
   }
   const minutes = Math.round(seconds / 60);
+  if (minutes >= 2 * 1440) {
+    const hours = Math.round(minutes / 60);
+    return [unit(Math.floor(hours / 24), 'day'), hours % 24 ? unit(hours % 24, 'hour') : ''].join(' ').trim();
+  }
   const rest = minutes % 60;
   return [unit(Math.floor(minutes / 60), 'hour'), rest ? unit(rest, 'minute') : ''].join(' ').trim();
 }
@@ -90,6 +95,15 @@ export function formatAxis(language: string, atMs: number, spanMs: number): stri
     language,
     options,
   ).format(atMs);
+}
+
+export const weekdays: readonly Weekday[] = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
+
+/** "Sun" to "Sat". */
+export function formatWeekday(language: string, day: Weekday): string {
+  // The first of January 2023 was a Sunday.
+  const at = Date.UTC(2023, 0, 1 + weekdays.indexOf(day));
+  return cached(Intl.DateTimeFormat, language, { weekday: 'short', timeZone: 'UTC' }).format(at);
 }
 
 /** Time of day with seconds, for timelines. */

@@ -7,6 +7,7 @@ import { buildConsole } from './browser-build.ts';
 import { type Line, openLine } from './browser-proxy.ts';
 import { addFirmware, addUser, importDevices, logIn, submitLogin } from './browser-scene.ts';
 import { hardware } from './fleet.ts';
+import { unwrap } from './rest.ts';
 import { openBrowser, startTestSystem, type TestSystem, until } from './testing.ts';
 
 let system: TestSystem;
@@ -203,6 +204,49 @@ describe('deploying', () => {
     await page.locator('.head [data-state="paused"]').waitFor();
     await page.getByRole('button', { name: 'Resume' }).click();
     await page.locator('.head [data-state="scheduled"]').waitFor();
+  });
+
+  it('takes all of a hardware, and holds it back until the window of each region opens', async () => {
+    const firmwareId = await addFirmware(system.rest, {
+      name: 'Nightly',
+      version: '3.3.0',
+      sizeBytes: 100_000,
+    });
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await page.goto(at(`/firmware/${firmwareId}`));
+    await page.getByRole('link', { name: 'Deploy', exact: true }).waitFor();
+    expect(await findViolations(page)).toEqual([]);
+    await page.goto(at(`/firmware/${firmwareId}/deploy`));
+    await page.getByLabel(`Every device of hardware ${hardware}`).check();
+    await page.getByText('3 devices get it').waitFor();
+    expect(await page.getByTestId('summary-every').innerText()).toContain(hardware);
+    const window = page.getByTestId('plan-window');
+    await window.locator('summary').click();
+    await window.getByLabel('From').fill('22:00');
+    await window.getByText('Give both times, or none').waitFor();
+    await window.getByLabel('To', { exact: true }).fill('05:00');
+    // Open on one day only, three days ahead: now it is open in no time zone.
+    const names = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
+    const day = names[(new Date().getUTCDay() + 3) % 7]!;
+    for (const name of names.filter((name) => name !== day))
+      await window.getByRole('button', { name }).click();
+    await page.getByTestId('forecast-window').first().waitFor();
+    await page.getByTestId('plan-limits').locator('summary').click();
+    await page.getByLabel('Late joiners').fill('7');
+    await page.getByTestId('summary-plan').getByText('Join for 7d').waitFor();
+    // Until then the figures are pale: they are being counted again.
+    await page.locator('[data-testid="request"]:enabled').waitFor();
+    expect(await findViolations(page)).toEqual([]);
+    await page.getByTestId('request').click();
+    await page.waitForURL(/\/deployments\/[0-9a-f-]{36}$/);
+    const plan = page.getByRole('region', { name: 'Plan' });
+    await plan.getByText(`22:00–05:00, ${day}, by the clock of each region · opens`).waitFor();
+    await plan.getByText('Join for 7d · until').waitFor();
+    await plan.getByText(`Every device of hardware ${hardware}`).waitFor();
+    expect(await targets('pending').count()).toBe(3);
+    await page.emulateMedia({ colorScheme: null });
+    const id = page.url().split('/').at(-1)!;
+    await unwrap(system.rest.api.deployments[':id'].cancel.$post({ param: { id } }));
   });
 });
 

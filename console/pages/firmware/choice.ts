@@ -1,3 +1,4 @@
+import { createSignal } from 'solid-js';
 import { createStore, produce } from 'solid-js/store';
 import type { Selection } from '../../api.ts';
 
@@ -12,6 +13,8 @@ export function createChoices() {
     devices: [],
   });
 
+  /** Every device with the firmware's hardware. */
+  const [every, setEvery] = createSignal(false);
   const has = (kind: ChoiceKind, id: string) => choices[kind].some((one) => one.id === id);
   const toggle = (kind: ChoiceKind, choice: Choice) =>
     setChoices(
@@ -21,14 +24,16 @@ export function createChoices() {
           : [...all[kind], { id: choice.id, name: choice.name }];
       }),
     );
-  const isEmpty = () => !choices.regions.length && !choices.divisions.length && !choices.devices.length;
+  const isEmpty = () =>
+    !every() && !choices.regions.length && !choices.divisions.length && !choices.devices.length;
   const toSelection = (firmwareId: string): Selection => ({
     firmwareId,
+    all: every(),
     regions: choices.regions.map((one) => one.id),
     divisions: choices.divisions.map((one) => one.id),
     devices: choices.devices.map((one) => one.id),
   });
 
-  return { choices, has, toggle, isEmpty, toSelection };
+  return { choices, every, setEvery, has, toggle, isEmpty, toSelection };
 }
 export type Choices = ReturnType<typeof createChoices>;

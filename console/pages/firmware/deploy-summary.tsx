@@ -1,9 +1,11 @@
 import { For, type JSX, Show } from 'solid-js';
-import type { DryRun, FirmwareDetails, Selection } from '../../api.ts';
+import type { DryRun, FirmwareDetails, Policy, Selection } from '../../api.ts';
 import { formatBytes } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
 import type { Load } from '../../load.ts';
+import { everyInWords, isChild } from '../../parts/hardware-words.ts';
 import { Problem } from '../../parts/notes.tsx';
+import { gateTimeoutInWords, joinersInWords, windowInWords } from '../../parts/window-words.ts';
 import type { ChoiceKind, Choices } from './choice.ts';
 import { Forecast } from './forecast.tsx';
 
@@ -31,6 +33,23 @@ function Picks(props: { title: string; kind: ChoiceKind; choices: Choices }): JS
   );
 }
 
+function Limits(props: { policy: Policy }): JSX.Element {
+  return (
+    <section aria-label={t('deploy.plan')} data-testid="summary-plan">
+      <h3>{t('deploy.plan')}</h3>
+      <p class="soft">
+        {t('plan.window')}: {windowInWords(props.policy.window)}
+      </p>
+      <p class="soft">
+        {t('plan.lateJoinersDays')}: {joinersInWords(props.policy.lateJoinersMs ?? null)}
+      </p>
+      <p class="soft">
+        {t('plan.gateTimeoutHours')}: {gateTimeoutInWords(props.policy.gateTimeoutMs ?? null)}
+      </p>
+    </section>
+  );
+}
+
 export function DeploySummary(props: {
   firmware: FirmwareDetails;
   choices: Choices;
@@ -53,11 +72,22 @@ export function DeploySummary(props: {
         <p class="version">{props.firmware.version}</p>
         <p class="soft">
           {props.firmware.name} · {formatBytes(language(), props.firmware.sizeBytes)}
+          <Show when={isChild(props.firmware)}>
+            {' '}
+            · {t('deploy.component', { component: props.firmware.component })}
+          </Show>
         </p>
       </section>
+      <Show when={props.choices.every()}>
+        <section aria-label={t('deploy.everyTitle')} data-testid="summary-every">
+          <h3>{t('deploy.everyTitle')}</h3>
+          <p>{everyInWords(props.firmware)}</p>
+        </section>
+      </Show>
       <Picks title={t('deploy.regions')} kind="regions" choices={props.choices} />
       <Picks title={t('deploy.divisions')} kind="divisions" choices={props.choices} />
       <Picks title={t('deploy.devices')} kind="devices" choices={props.choices} />
+      <Show when={props.wanted?.policy}>{(policy) => <Limits policy={policy()} />}</Show>
       <div class="forecast" aria-live="polite" data-testid="forecast">
         <Show
           when={props.wanted}

@@ -6,10 +6,12 @@ import { t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
 import { Allowed } from '../../parts/allowed.tsx';
+import { isChild } from '../../parts/hardware-words.ts';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Head } from '../../parts/page.tsx';
 import { createChoices } from './choice.ts';
 import { DeploySummary } from './deploy-summary.tsx';
+import { EveryPicker } from './every-picker.tsx';
 import { DevicePicker, GroupPicker } from './pickers.tsx';
 import { toPolicy } from './plan.ts';
 import { createPlan, PlanFields } from './plan-fields.tsx';
@@ -55,6 +57,7 @@ function DeployForm(props: { firmware: FirmwareDetails }): JSX.Element {
   return (
     <div class="deploy">
       <div>
+        <EveryPicker firmware={props.firmware} choices={choices} />
         <GroupPicker
           kind="regions"
           title={t('deploy.regions')}
@@ -72,7 +75,7 @@ function DeployForm(props: { firmware: FirmwareDetails }): JSX.Element {
           choices={choices}
         />
         <DevicePicker
-          hardware={props.firmware.hardware}
+          firmware={props.firmware}
           regions={regions.data}
           divisions={divisions.data}
           choices={choices}
@@ -101,7 +104,7 @@ export default function DeployPage(): JSX.Element {
   );
   useLive('firmware', () => params.id, load.refetch);
   const lead = (firmware: FirmwareDetails) =>
-    `${t('deploy.lead')} ${firmware.hardware ? t('deploy.hardwareOnly', { hardware: firmware.hardware }) : ''}`;
+    `${t('deploy.lead')} ${t(isChild(firmware) ? 'deploy.componentOnly' : 'deploy.hardwareOnly', { component: firmware.component, hardware: firmware.hardware })}`;
 
   return (
     <Loaded load={load}>

@@ -44,6 +44,19 @@ export function Forecast(props: { run: DryRun; startAt: string | undefined }): J
           ? t('deploy.startsAt', { at: formatDateTime(language(), props.startAt) })
           : t('deploy.startsNow')}
       </p>
+      <For each={props.run.windows}>
+        {({ timeZone: zone, devices, opensAt }) => (
+          <p class="soft" data-testid="forecast-window">
+            {opensAt
+              ? t('deploy.zoneOpens', {
+                  zone,
+                  devices: t('common.devices', { n: devices }),
+                  at: formatDateTime(language(), opensAt),
+                })
+              : t('deploy.zoneOpen', { zone, devices: t('common.devices', { n: devices }) })}
+          </p>
+        )}
+      </For>
       <For each={props.run.waves}>
         {(wave, i) => (
           <Names

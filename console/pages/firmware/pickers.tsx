@@ -1,8 +1,9 @@
 import { createSignal, For, type JSX, Show } from 'solid-js';
-import { api, type Device, type Group } from '../../api.ts';
+import { api, type Device, type FirmwareDetails, type Group } from '../../api.ts';
 import { formatNumber } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
 import { createLoad, type Load } from '../../load.ts';
+import { isChild } from '../../parts/hardware-words.ts';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Online } from '../../parts/online.tsx';
 import { Picker } from '../../parts/picker.tsx';
@@ -12,6 +13,8 @@ import { groupOptions } from '../devices/filters.tsx';
 import type { ChoiceKind, Choices } from './choice.ts';
 
 const shownDevices = 50;
+/** The server does not filter by component: the more are asked for, the more of those that have it are found. */
+const askedForComponent = 500;
 
 const chosenNote = (choices: Choices, kind: ChoiceKind) => {
   const n = choices.choices[kind].length;
@@ -83,9 +86,9 @@ export function GroupPicker(props: {
   );
 }
 
-/** Devices of the firmware's hardware, searched on the server because there may be many thousands. */
+/** Devices that the firmware fits, searched on the server because there may be many thousands. */
 export function DevicePicker(props: {
-  hardware: string;
+  firmware: FirmwareDetails;
   regions: Group[] | undefined;
   divisions: Group[] | undefined;
   choices: Choices;
@@ -98,11 +101,17 @@ export function DevicePicker(props: {
       search: search(),
       region: region(),
       division: division(),
-      hardware: props.hardware,
-      limit: shownDevices,
+      ...(isChild(props.firmware)
+        ? { limit: askedForComponent }
+        : { hardware: props.firmware.hardware, limit: shownDevices }),
     }),
     (query, signal) => api.listDevices(query, signal),
   );
+  const fits = (device: Device) =>
+    !isChild(props.firmware) ||
+    device.running.some(
+      (one) => one.component === props.firmware.component && one.hardware === props.firmware.hardware,
+    );
   const chooseShown = (devices: Device[]) => {
     for (const { id, name } of devices) {
       if (!props.choices.has('devices', id)) props.choices.toggle('devices', { id, name: name || id });
@@ -135,21 +144,28 @@ export function DevicePicker(props: {
       <Loaded load={load}>
         {(data) => (
           <>
-            <Show when={data().items.length > 1}>
+            <Show when={data().items.filter(fits).length > 1}>
               <p>
-                <button type="button" class="plain link small" onClick={() => chooseShown(data().items)}>
-                  {t('deploy.chooseShown', { n: data().items.length })}
+                <button
+                  type="button"
+                  class="plain link small"
+                  onClick={() => chooseShown(data().items.filter(fits))}
+                >
+                  {t('deploy.chooseShown', { n: data().items.filter(fits).length })}
                 </button>
               </p>
             </Show>
             <ul class="choices">
               <For
-                each={data().items}
+                each={data().items.filter(fits)}
                 fallback={
                   <li class="soft">
                     {search() || region() || division()
                       ? t('deploy.noMatch')
-                      : t('deploy.noDevices', { hardware: props.hardware })}
+                      : t(isChild(props.firmware) ? 'deploy.noComponents' : 'deploy.noDevices', {
+                          component: props.firmware.component,
+                          hardware: props.firmware.hardware,
+                        })}
                   </li>
                 }
               >
@@ -165,6 +181,9 @@ export function DevicePicker(props: {
                 )}
               </For>
             </ul>
+            <Show when={data().items.length - data().items.filter(fits).length}>
+              {(n) => <p class="hint">{t('deploy.withoutComponent', { n: n() })}</p>}
+            </Show>
             <Show when={data().total > data().items.length}>
               <p class="hint">
                 {t('deploy.firstOf', {

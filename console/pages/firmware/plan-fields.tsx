@@ -3,8 +3,19 @@ import { createStore } from 'solid-js/store';
 import { t } from '../../i18n/i18n.ts';
 import { NumberField } from '../../parts/number-field.tsx';
 import { Picker } from '../../parts/picker.tsx';
-import { checkPlan, defaultPlan, type Plan, type Preset, presetOf, presets, wavesOf } from './plan.ts';
+import { windowInWords } from '../../parts/window-words.ts';
+import {
+  checkPlan,
+  defaultPlan,
+  type Plan,
+  type Preset,
+  presetOf,
+  presets,
+  wavesOf,
+  windowOf,
+} from './plan.ts';
 import { WaveFields } from './wave-fields.tsx';
+import { WindowFields } from './window-fields.tsx';
 
 /** The plan that is being typed, and what is wrong with it. */
 export function createPlan() {
@@ -21,6 +32,7 @@ export type PlanState = ReturnType<typeof createPlan>;
 
 const thresholds = ['successPercent', 'failurePercent', 'silencePercent'] as const;
 const retries = ['maxAttempts', 'retryDelaySeconds', 'downloadTimeoutMinutes'] as const;
+const limits = ['lateJoinersDays', 'gateTimeoutHours'] as const;
 const units = {
   successPercent: () => '%',
   failurePercent: () => '%',
@@ -28,6 +40,8 @@ const units = {
   maxAttempts: () => '',
   retryDelaySeconds: () => t('unit.s'),
   downloadTimeoutMinutes: () => t('unit.min'),
+  lateJoinersDays: () => t('unit.d'),
+  gateTimeoutHours: () => t('unit.h'),
 } as const;
 
 function Numbers(props: { state: PlanState; names: readonly (keyof typeof units)[] }): JSX.Element {
@@ -105,6 +119,12 @@ export function PlanFields(props: { state: PlanState }): JSX.Element {
             onInput={(value) => props.state.setPlan('ratePerMinute', value)}
           />
         </div>
+      </Picker>
+      <Picker title={t('plan.window')} note={windowInWords(windowOf(props.state.plan))} testId="plan-window">
+        <WindowFields state={props.state} />
+      </Picker>
+      <Picker title={t('plan.limits')} testId="plan-limits">
+        <Numbers state={props.state} names={limits} />
       </Picker>
       <Picker
         title={t('plan.policy')}

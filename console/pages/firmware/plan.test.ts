@@ -16,6 +16,9 @@ it('starts careful, with nothing to mend', () => {
     ],
     maxAttempts: 3,
     ratePerMinute: null,
+    window: null,
+    lateJoinersMs: null,
+    gateTimeoutMs: 24 * 3_600_000,
   });
   expect(toPolicy(plan)).not.toHaveProperty('startAt');
 });
@@ -33,6 +36,9 @@ it('names each field that the server would refuse', () => {
     maxAttempts: '0',
     ratePerMinute: '1.5',
     startAt: '2025-12-31T00:00',
+    windowFrom: '22:00',
+    lateJoinersDays: '366',
+    gateTimeoutHours: '0',
   };
   expect(checkPlan(plan, now)).toEqual({
     wave0: 'whole',
@@ -43,6 +49,9 @@ it('names each field that the server would refuse', () => {
     maxAttempts: 'number',
     ratePerMinute: 'whole',
     startAt: 'past',
+    window: 'both',
+    lateJoinersDays: 'number',
+    gateTimeoutHours: 'number',
   });
 });
 
@@ -54,4 +63,16 @@ it('knows a preset from waves of somebody’s own', () => {
 it('sends a local start time as a moment', () => {
   const startAt = toPolicy({ ...defaultPlan(), startAt: '2026-05-01T09:30' }).startAt;
   expect(startAt).toBe(new Date('2026-05-01T09:30').toISOString());
+});
+
+it('takes a window as soon as it has both times, on at least one day, and what joins late', () => {
+  const plan = { ...defaultPlan(), windowFrom: '22:00', windowTo: '05:00', lateJoinersDays: '7' };
+  expect(checkPlan({ ...plan, windowDays: [] }, now)).toEqual({ windowDays: 'days' });
+  const asked = { ...plan, windowDays: ['sat' as const, 'sun' as const], gateTimeoutHours: '' };
+  expect(checkPlan(asked, now)).toEqual({});
+  expect(toPolicy(asked).policy).toMatchObject({
+    window: { from: '22:00', to: '05:00', days: ['sat', 'sun'] },
+    lateJoinersMs: 7 * 86_400_000,
+    gateTimeoutMs: null,
+  });
 });

@@ -1,4 +1,5 @@
-import type { Policy } from '../../api.ts';
+import type { MaintenanceWindow, Policy, Weekday } from '../../api.ts';
+import { weekdays } from '../../format.ts';
 
 /** A wave as it is typed: up to so many devices, or so many percent, of all. */
 export type WaveDraft = { size: string; unit: 'count' | 'percent'; soakMinutes: string };
@@ -14,6 +15,11 @@ export type Plan = {
   downloadTimeoutMinutes: string;
   ratePerMinute: string;
   startAt: string;
+  windowFrom: string;
+  windowTo: string;
+  windowDays: Weekday[];
+  lateJoinersDays: string;
+  gateTimeoutHours: string;
 };
 
 export const presets = ['careful', 'canary', 'all'] as const;
@@ -46,9 +52,14 @@ export const defaultPlan = (): Plan => ({
   downloadTimeoutMinutes: '10',
   ratePerMinute: '',
   startAt: '',
+  windowFrom: '',
+  windowTo: '',
+  windowDays: [...weekdays],
+  lateJoinersDays: '',
+  gateTimeoutHours: '24',
 });
 
-export type PlanProblem = 'whole' | 'percent' | 'number' | 'minutes' | 'grows' | 'past';
+export type PlanProblem = 'whole' | 'percent' | 'number' | 'minutes' | 'grows' | 'past' | 'both' | 'days';
 export type PlanProblems = Partial<Record<string, PlanProblem>>;
 
 const isWhole = (text: string, from: number, to: number) =>
@@ -70,6 +81,11 @@ function checkWaves(waves: WaveDraft[]): PlanProblems {
   return problems;
 }
 
+/** Null while it has not both times: an update may start at any time. */
+export const windowOf = ({ windowFrom: from, windowTo: to, windowDays }: Plan): MaintenanceWindow | null =>
+  from !== '' && to !== '' ? { from, to, days: [...windowDays] } : null;
+const msOf = (text: string, unitMs: number) => (text === '' ? null : Math.round(Number(text) * unitMs));
+
 /** What keeps a plan from being asked for, by field; waves are `wave0`, `soak0` and so on. */
 export function checkPlan(plan: Plan, nowMs: number): PlanProblems {
   const problems = checkWaves(plan.waves);
@@ -82,6 +98,12 @@ export function checkPlan(plan: Plan, nowMs: number): PlanProblems {
   if (plan.ratePerMinute !== '' && !isWhole(plan.ratePerMinute, 1, 1_000_000))
     problems.ratePerMinute = 'whole';
   if (plan.startAt !== '' && !(Date.parse(plan.startAt) > nowMs)) problems.startAt = 'past';
+  if ((plan.windowFrom === '') !== (plan.windowTo === '')) problems.window = 'both';
+  if (windowOf(plan) && plan.windowDays.length === 0) problems.windowDays = 'days';
+  if (plan.lateJoinersDays !== '' && !isNumber(plan.lateJoinersDays, 0.01, 365))
+    problems.lateJoinersDays = 'number';
+  if (plan.gateTimeoutHours !== '' && !isNumber(plan.gateTimeoutHours, 0.1, 2_160))
+    problems.gateTimeoutHours = 'number';
   return problems;
 }
 
@@ -99,6 +121,9 @@ export function toPolicy(plan: Plan): { policy: Policy; startAt?: string } {
     retryDelayMs: Math.round(Number(plan.retryDelaySeconds) * 1000),
     downloadTimeoutMs: Math.round(Number(plan.downloadTimeoutMinutes) * 60_000),
     ratePerMinute: plan.ratePerMinute === '' ? null : Number(plan.ratePerMinute),
+    window: windowOf(plan),
+    lateJoinersMs: msOf(plan.lateJoinersDays, 86_400_000),
+    gateTimeoutMs: msOf(plan.gateTimeoutHours, 3_600_000),
   };
   // A local time without a zone: the server gets the moment.
   return { policy, ...(plan.startAt && { startAt: new Date(plan.startAt).toISOString() }) };
