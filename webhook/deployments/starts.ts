@@ -111,8 +111,9 @@ function startable(
     order by t.wave, t.device_id limit ${limit} for update of t skip locked`;
 }
 
+/** Asked of the database, for a JavaScript date has no microseconds: by one, a deployment would be newer than itself. */
 function isNewer(deployment: SQL, than: DeploymentRow): SQL {
-  return sql`(${deployment}.created_at, ${deployment}.id) > (${than.createdAt.toISOString()}::timestamptz, ${than.id}::uuid)`;
+  return sql`(${deployment}.created_at, ${deployment}.id) > (select x.created_at, x.id from deployments x where x.id = ${than.id}::uuid)`;
 }
 
 /** Other deployments that may want the same devices, or may have updated them since. */
