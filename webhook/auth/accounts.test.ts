@@ -201,7 +201,9 @@ describe('API tokens', () => {
   test('end at their time, and a made-up one opens nothing', async () => {
     const { secret, token } = await make({ expiresAt: new Date(Date.now() + 60_000).toISOString() });
     expect(await me(bearer(secret))).toBe(200);
-    await database.db.execute(sql`update api_tokens set expires_at = now() where id = ${token.id}`);
+    await database.db.execute(
+      sql`update api_tokens set expires_at = now() - interval '1 second' where id = ${token.id}`,
+    );
     expect(await me(bearer(secret))).toBe(401);
     expect(await me(bearer('flota_x'))).toBe(401);
     const past = { name: 'x', role: 'viewer', expiresAt: new Date(0).toISOString() };

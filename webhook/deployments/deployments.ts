@@ -249,11 +249,21 @@ const attention: TargetState[] = [
   'succeeded',
 ];
 
-export async function listTargets(
-  db: Db,
-  deploymentId: string,
-  filter: { state?: TargetState | undefined; limit?: number | undefined; offset: number },
-) {
+interface TargetFilter {
+  state?: TargetState | undefined;
+  limit?: number | undefined;
+  offset: number;
+}
+
+/** One snapshot for all its statements: a target that changes its state meanwhile would be on the page twice, or not at all. */
+export async function listTargets(db: Db, deploymentId: string, filter: TargetFilter) {
+  return db.transaction((tx) => readTargets(tx, deploymentId, filter), {
+    isolationLevel: 'repeatable read',
+    accessMode: 'read only',
+  });
+}
+
+async function readTargets(db: Db, deploymentId: string, filter: TargetFilter) {
   await get(db, deploymentId);
   const ofState = (state: TargetState) =>
     and(eq(targets.deploymentId, deploymentId), eq(targets.state, state));
