@@ -17,15 +17,7 @@ import { evaluate, selectsFrom } from '#emqx/standin/sql/evaluate.ts';
 import { parseSql } from '#emqx/standin/sql/parser.ts';
 import { acl } from '#emqx/standin/test-broker.ts';
 import { createTestCa, type TestCa, type TestPair } from '#emqx/standin/test-certificates.ts';
-
-interface Figure {
-  value: number;
-  unit: string;
-  baseline: number;
-  /** More is better. */
-  ratio: number;
-  aim: number | null;
-}
+import { type Figure, median } from './figures.ts';
 
 const devices = 300;
 const perCall = 1_000;
@@ -305,10 +297,6 @@ if (role)
     const { mqttPort, apiPort, bytes, connected } = answer as Record<string, number>;
     process.send!({ mqttPort, apiPort, bytes, connected });
   });
-
-function median(values: number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
-}
 
 function round(ratio: number): number {
   return Number(ratio.toFixed(3));

@@ -14,7 +14,7 @@ import { connect, type Database } from '#webhook/db/connect.ts';
 import type { Ingest } from '#webhook/events/ingest.ts';
 import { createMetrics } from '#webhook/metrics/metrics.ts';
 import type { Order, Report } from './event-client.ts';
-import type { Figures } from './figures.ts';
+import { type Figures, median } from './figures.ts';
 import {
   createDatabase,
   deafBroker,
@@ -181,8 +181,4 @@ async function verify({ db }: Database, acks: number): Promise<void> {
     if (row![what] !== n) throw new Error(`${what}: ${row![what]} instead of ${n}`);
   }
   if (acks !== critical) throw new Error(`${acks} acks for ${critical} messages`);
-}
-
-function median(values: number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }

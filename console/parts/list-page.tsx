@@ -7,20 +7,13 @@ import { Empty } from './notes.tsx';
 import { Head } from './page.tsx';
 import { SearchField } from './search-field.tsx';
 
-/** The search box of a list, its drop-downs and the way back to all. */
-export function Tools(props: {
-  list: Pick<Filters<'search'>, 'value' | 'set'> & { clear: () => unknown; narrowed: () => boolean };
-  searchLabel: string;
-  children?: JSX.Element;
+/** Search boxes and drop-downs of a list, and the way back to all. */
+export function FilterBar(props: {
+  list: { clear: () => unknown; narrowed: () => boolean };
+  children: JSX.Element;
 }): JSX.Element {
   return (
     <search class="tools" aria-label={t('common.filters')}>
-      <SearchField
-        main
-        label={props.searchLabel}
-        value={props.list.value('search')}
-        onSearch={(search) => props.list.set({ search })}
-      />
       {props.children}
       <Show when={props.list.narrowed()}>
         <button type="button" class="plain link" onClick={() => props.list.clear()}>
@@ -28,6 +21,55 @@ export function Tools(props: {
         </button>
       </Show>
     </search>
+  );
+}
+
+/** The search box of a list, its drop-downs and the way back to all. */
+export function Tools(props: {
+  list: Pick<Filters<'search'>, 'value' | 'set'> & { clear: () => unknown; narrowed: () => boolean };
+  searchLabel: string;
+  children?: JSX.Element;
+}): JSX.Element {
+  return (
+    <FilterBar list={props.list}>
+      <SearchField
+        main
+        label={props.searchLabel}
+        value={props.list.value('search')}
+        onSearch={(search) => props.list.set({ search })}
+      />
+      {props.children}
+    </FilterBar>
+  );
+}
+
+/** A page of a list, and the way to the others. */
+export function ListTable<Item extends object, Name extends string>(props: {
+  caption: string;
+  list: List<Item, Name>;
+  columns: readonly Column<Item>[];
+  /** As in DataTable. */
+  linked?: boolean;
+  empty: JSX.Element;
+}): JSX.Element {
+  return (
+    <Paged
+      load={props.list.load}
+      page={props.list.page()}
+      pageSize={props.list.pageSize}
+      onPage={props.list.goTo}
+      empty={props.empty}
+    >
+      {(items) => (
+        <DataTable
+          linked={props.linked}
+          caption={props.caption}
+          columns={props.columns}
+          rows={items()}
+          stale={props.list.load.loading}
+        />
+      )}
+    </Paged>
   );
 }
 
@@ -53,27 +95,17 @@ export function ListPage<Item extends object, Name extends string>(props: {
           </Tools>
         )}
       </Show>
-      <Paged
-        load={props.list.load}
-        page={props.list.page()}
-        pageSize={props.list.pageSize}
-        onPage={props.list.goTo}
+      <ListTable
+        linked
+        caption={props.title}
+        list={props.list}
+        columns={props.columns}
         empty={
           <Show when={props.list.narrowed()} fallback={props.empty}>
             <Empty title={props.noMatch ?? t('common.noMatch')} lead={t('devices.noMatchLead')} />
           </Show>
         }
-      >
-        {(items) => (
-          <DataTable
-            linked
-            caption={props.title}
-            columns={props.columns}
-            rows={items()}
-            stale={props.list.load.loading}
-          />
-        )}
-      </Paged>
+      />
     </>
   );
 }

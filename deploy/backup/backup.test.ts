@@ -17,12 +17,12 @@ import { join } from 'node:path';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cluster, createCluster } from '../../.ci/postgresql.ts';
-import { type LocalConfig, toLocalConfig } from '../local/config.ts';
+import { freePorts, type LocalConfig, toLocalConfig } from '../local/config.ts';
 import { deployDemo, listTargets } from '../local/demo.ts';
 import { startFleet } from '../local/fleet.ts';
 import { createRest, unwrap } from '../local/rest.ts';
 import { startStack } from '../local/stack.ts';
-import { freePorts, until } from '../local/testing.ts';
+import { until } from '../local/testing.ts';
 import { runCommand } from './command.ts';
 
 let root: string;

@@ -1,7 +1,7 @@
 /** A Flota of its own for an experiment, in a child process: on free ports, in a directory that goes with it. */
 import { mkdirSync } from 'node:fs';
 import { createLog } from '#webhook/log.ts';
-import { toLocalConfig } from '../local/config.ts';
+import { freePorts, toLocalConfig } from '../local/config.ts';
 import { type Stack, startStack } from '../local/stack.ts';
 
 export type FlotaOrder =
@@ -27,14 +27,6 @@ process.on('message', (order: FlotaOrder) => {
 tell({ news: 'up' });
 
 async function start(order: FlotaOrder & { do: 'start' }): Promise<void> {
-  const freePorts = {
-    PORT: '0',
-    INTERNAL_PORT: '0',
-    MQTT_PORT: '0',
-    EMQX_API_PORT: '0',
-    S3_PORT: '0',
-    S3_TLS_PORT: '0',
-  };
   const config = toLocalConfig([], { ...freePorts, FLOTA_DATA: order.dataDir });
   if (config === 'help') throw new Error('unreachable');
   mkdirSync(order.dataDir, { recursive: true, mode: 0o700 });

@@ -42,6 +42,16 @@ Environment: FLOTA_DATA (.flota) PORT (8080) INTERNAL_PORT (8081) MQTT_PORT (888
   S3_TLS_PORT (9443) FLOTA_ADMIN_EMAIL FLOTA_ADMIN_PASSWORD FLOTA_API_TOKEN PUBLIC_URL DATABASE_URL …: see README.md
 `;
 
+/** Every port is chosen by the system. */
+export const freePorts = {
+  PORT: '0',
+  INTERNAL_PORT: '0',
+  MQTT_PORT: '0',
+  EMQX_API_PORT: '0',
+  S3_PORT: '0',
+  S3_TLS_PORT: '0',
+};
+
 export interface LocalConfig {
   dataDir: string;
   devices: number;

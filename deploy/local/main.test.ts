@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePorts, until } from './testing.ts';
+import { freePorts } from './config.ts';
+import { until } from './testing.ts';
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 let root: string;

@@ -4,22 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
 import type { DeviceOptions } from '#firmware/virtual/options.ts';
-import { type LocalConfig, toLocalConfig } from './config.ts';
+import { freePorts, type LocalConfig, toLocalConfig } from './config.ts';
 import { type Fleet, startFleet } from './fleet.ts';
 import { createRest, type Rest } from './rest.ts';
 import { createShowRoutes } from './show/routes.ts';
 import { createShow } from './show/show.ts';
 import { type Stack, startStack } from './stack.ts';
-
-/** Every port is chosen by the system. */
-export const freePorts = {
-  PORT: '0',
-  INTERNAL_PORT: '0',
-  MQTT_PORT: '0',
-  EMQX_API_PORT: '0',
-  S3_PORT: '0',
-  S3_TLS_PORT: '0',
-};
 
 export interface TestSystem {
   dataDir: string;

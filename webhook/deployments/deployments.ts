@@ -125,8 +125,21 @@ export type Deployment = Awaited<ReturnType<typeof summarize>>[number];
 
 export async function get(db: Db, id: string): Promise<Deployment> {
   const [row] = await summarize(db, await summaries(db).where(eq(deployments.id, id)));
-  if (!row) throw new AppError('not_found', 'There is no such deployment.');
+  if (!row) throw noDeployment();
   return row;
+}
+
+function noDeployment(): AppError {
+  return new AppError('not_found', 'There is no such deployment.');
+}
+
+/** Null: there is no such deployment. */
+async function createdAtOf(db: Db, id: string): Promise<Date | null> {
+  const [row] = await db
+    .select({ createdAt: deployments.createdAt })
+    .from(deployments)
+    .where(eq(deployments.id, id));
+  return row?.createdAt ?? null;
 }
 
 export async function list(
@@ -264,7 +277,7 @@ export async function listTargets(db: Db, deploymentId: string, filter: TargetFi
 }
 
 async function readTargets(db: Db, deploymentId: string, filter: TargetFilter) {
-  await get(db, deploymentId);
+  if (!(await createdAtOf(db, deploymentId))) throw noDeployment();
   const ofState = (state: TargetState) =>
     and(eq(targets.deploymentId, deploymentId), eq(targets.state, state));
   const counted = await db
@@ -317,12 +330,9 @@ async function readTargets(db: Db, deploymentId: string, filter: TargetFilter) {
 
 /** A device's timeline within a deployment, oldest first. */
 export async function listTargetEvents(db: Db, deploymentId: string, deviceId: string) {
-  const [deployment] = await db
-    .select({ createdAt: deployments.createdAt })
-    .from(deployments)
-    .where(eq(deployments.id, deploymentId));
-  if (!deployment) return [];
-  const rows = await timelineOf(db, deploymentId, deviceId, deployment.createdAt);
+  const createdAt = await createdAtOf(db, deploymentId);
+  if (!createdAt) return [];
+  const rows = await timelineOf(db, deploymentId, deviceId, createdAt);
   return rows.map(({ at, event, state, detail }) => ({ at: at.toISOString(), event, state, detail }));
 }
 

@@ -1,6 +1,6 @@
 /** `npm run simulate`: whole deployments in virtual time over a hostile network, seed after seed. */
 import { parseArgs } from 'node:util';
-import { play, type Seen } from './schedule.ts';
+import { nothingSeen, play, type Seen } from './schedule.ts';
 
 const usage = `Usage: npm run simulate -- [--schedules N] [--seed S] [--replay SEED]
 
@@ -51,17 +51,7 @@ function replay(seed: number): number {
 function simulate(schedules: number, first: number): number {
   const began = performance.now();
   const rate = (done: number) => Math.round(done / ((performance.now() - began) / 1000));
-  const sum: Seen = {
-    events: 0,
-    deaths: 0,
-    crashes: 0,
-    lost: 0,
-    halts: 0,
-    joined: 0,
-    windows: 0,
-    succeeded: 0,
-    otherwise: 0,
-  };
+  const sum = nothingSeen();
   let told = began;
   for (let done = 0; done < schedules; done++) {
     const { violation, seen } = play(first + done);

@@ -48,6 +48,20 @@ export interface Seen {
   otherwise: number;
 }
 
+export function nothingSeen(): Seen {
+  return {
+    events: 0,
+    deaths: 0,
+    crashes: 0,
+    lost: 0,
+    halts: 0,
+    joined: 0,
+    windows: 0,
+    succeeded: 0,
+    otherwise: 0,
+  };
+}
+
 const hostileMs = 5 * 60_000;
 const calmMs = 30 * 60_000;
 /** After this operators end what is left; a few minutes more must close everything. */
@@ -80,17 +94,7 @@ class Schedule {
   readonly #invariants: Invariants;
   readonly #sites = new Map<string, Site>();
   readonly #copies: { copy: Copy; alive: boolean; life: number }[] = [];
-  readonly #seen: Seen = {
-    events: 0,
-    deaths: 0,
-    crashes: 0,
-    lost: 0,
-    halts: 0,
-    joined: 0,
-    windows: 0,
-    succeeded: 0,
-    otherwise: 0,
-  };
+  readonly #seen = nothingSeen();
   readonly #start: number;
 
   constructor(seed: number, machines: Machines & Agent, trace: ((line: string) => void) | null) {

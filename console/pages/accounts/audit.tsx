@@ -4,8 +4,8 @@ import { t, tMaybe } from '../../i18n/i18n.ts';
 import { createList } from '../../list.ts';
 import { createLoad } from '../../load.ts';
 import { Allowed } from '../../parts/allowed.tsx';
-import { type Column, DataTable } from '../../parts/data-table.tsx';
-import { Paged } from '../../parts/loaded.tsx';
+import type { Column } from '../../parts/data-table.tsx';
+import { FilterBar, ListTable } from '../../parts/list-page.tsx';
 import { Empty, Problem } from '../../parts/notes.tsx';
 import { Head } from '../../parts/page.tsx';
 import { SearchField } from '../../parts/search-field.tsx';
@@ -110,7 +110,7 @@ function Audit(): JSX.Element {
         }
       />
       <Problem error={verdict.error} retry={verdict.refetch} />
-      <search class="tools" aria-label={t('common.filters')}>
+      <FilterBar list={list}>
         <SearchField
           main
           label={t('audit.byActor')}
@@ -129,28 +129,13 @@ function Audit(): JSX.Element {
           value={list.value('subject')}
           onSearch={(subject) => list.set({ subject })}
         />
-        <Show when={list.narrowed()}>
-          <button type="button" class="plain link" onClick={list.clear}>
-            {t('common.clear')}
-          </button>
-        </Show>
-      </search>
-      <Paged
-        load={list.load}
-        page={list.page()}
-        pageSize={list.pageSize}
-        onPage={list.goTo}
+      </FilterBar>
+      <ListTable
+        caption={t('audit.title')}
+        list={list}
+        columns={columns()}
         empty={<Empty title={t('common.noMatch')} lead={t('audit.exact')} />}
-      >
-        {(items) => (
-          <DataTable
-            caption={t('audit.title')}
-            columns={columns()}
-            rows={items()}
-            stale={list.load.loading}
-          />
-        )}
-      </Paged>
+      />
     </>
   );
 }

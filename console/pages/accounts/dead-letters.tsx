@@ -3,8 +3,8 @@ import { adminApi, type DeadLetter } from '../../admin-api.ts';
 import { formatBytes } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
 import { createList } from '../../list.ts';
-import { type Column, DataTable } from '../../parts/data-table.tsx';
-import { Paged } from '../../parts/loaded.tsx';
+import type { Column } from '../../parts/data-table.tsx';
+import { FilterBar, ListTable } from '../../parts/list-page.tsx';
 import { Empty } from '../../parts/notes.tsx';
 import { Head } from '../../parts/page.tsx';
 import { SearchField } from '../../parts/search-field.tsx';
@@ -46,24 +46,18 @@ export default function DeadLettersPage(): JSX.Element {
   return (
     <>
       <Head title={t('letters.title')} lead={t('letters.lead')} />
-      <search class="tools" aria-label={t('common.filters')}>
+      <FilterBar list={list}>
         <SearchField
           main
           label={t('letters.byDevice')}
           value={list.value('clientId')}
           onSearch={(clientId) => list.set({ clientId })}
         />
-        <Show when={list.narrowed()}>
-          <button type="button" class="plain link" onClick={list.clear}>
-            {t('common.clear')}
-          </button>
-        </Show>
-      </search>
-      <Paged
-        load={list.load}
-        page={list.page()}
-        pageSize={list.pageSize}
-        onPage={list.goTo}
+      </FilterBar>
+      <ListTable
+        caption={t('letters.title')}
+        list={list}
+        columns={columns()}
         empty={
           <Show
             when={list.narrowed()}
@@ -72,16 +66,7 @@ export default function DeadLettersPage(): JSX.Element {
             <Empty title={t('common.noMatch')} lead={t('letters.exact')} />
           </Show>
         }
-      >
-        {(items) => (
-          <DataTable
-            caption={t('letters.title')}
-            columns={columns()}
-            rows={items()}
-            stale={list.load.loading}
-          />
-        )}
-      </Paged>
+      />
       <Show when={open()} keyed>
         {(letter) => (
           <Letter

@@ -1,22 +1,15 @@
 import type { JSX } from 'solid-js';
 import { api, type Device } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
-import { createLoad } from '../../load.ts';
 import { FormDialog } from '../../parts/form-dialog.tsx';
 import { SelectField } from '../../parts/select-field.tsx';
 import { TextField } from '../../parts/text-field.tsx';
+import { createPlaces } from '../../places.ts';
 import { groupOptions } from './filters.tsx';
 
 /** Name, place and tags of a device. What it is (id, certificate) cannot be changed. */
 export function EditDialog(props: { device: Device; onClose: () => void }): JSX.Element {
-  const regions = createLoad(
-    () => true,
-    (_, signal) => api.listRegions(signal),
-  );
-  const divisions = createLoad(
-    () => true,
-    (_, signal) => api.listDivisions(signal),
-  );
+  const { regions, divisions } = createPlaces();
   const change = (fields: FormData) => {
     const text = (name: string) => String(fields.get(name) ?? '').trim();
     return api.changeDevice(props.device.id, {

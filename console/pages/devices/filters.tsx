@@ -4,6 +4,7 @@ import { t } from '../../i18n/i18n.ts';
 import type { Filters } from '../../list.ts';
 import { createLoad } from '../../load.ts';
 import { Select } from '../../parts/select.tsx';
+import { createPlaces } from '../../places.ts';
 
 export const filterNames = ['search', 'region', 'division', 'hardware', 'online', 'tag', 'sort'] as const;
 export type DeviceFilters = Filters<(typeof filterNames)[number]>;
@@ -13,14 +14,7 @@ export const groupOptions = (groups: Group[] | undefined) =>
 
 /** Drop-downs for region, division, hardware and connection, all from the server. */
 export function DeviceFilterFields(props: { filters: DeviceFilters }): JSX.Element {
-  const regions = createLoad(
-    () => true,
-    (_, signal) => api.listRegions(signal),
-  );
-  const divisions = createLoad(
-    () => true,
-    (_, signal) => api.listDivisions(signal),
-  );
+  const { regions, divisions } = createPlaces();
   const hardware = createLoad(
     () => true,
     (_, signal) => api.listHardware(signal),

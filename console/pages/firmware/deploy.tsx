@@ -9,6 +9,7 @@ import { Allowed } from '../../parts/allowed.tsx';
 import { isChild } from '../../parts/hardware-words.ts';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Head } from '../../parts/page.tsx';
+import { createPlaces } from '../../places.ts';
 import { createChoices } from './choice.ts';
 import { DeploySummary } from './deploy-summary.tsx';
 import { EveryPicker } from './every-picker.tsx';
@@ -33,14 +34,7 @@ function DeployForm(props: { firmware: FirmwareDetails }): JSX.Element {
   const navigate = useNavigate();
   const choices = createChoices();
   const plan = createPlan();
-  const regions = createLoad(
-    () => true,
-    (_, signal) => api.listRegions(signal),
-  );
-  const divisions = createLoad(
-    () => true,
-    (_, signal) => api.listDivisions(signal),
-  );
+  const { regions, divisions } = createPlaces();
   /** Null while it cannot be asked for. */
   const wanted = createMemo(() =>
     choices.isEmpty() || Object.keys(plan.problems()).length > 0
