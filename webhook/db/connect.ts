@@ -13,6 +13,7 @@ import postgres from 'postgres';
 import { preparePartitions } from './partitions.ts';
 import { createPatientSockets } from './patient-socket.ts';
 import * as schema from './schema.ts';
+import { prepareSearch } from './search.ts';
 
 /** The client or a transaction of it: operations take either. */
 export type Db = PgDatabase<PgQueryResultHKT, typeof schema>;
@@ -52,6 +53,7 @@ async function connectPostgres(url: string, connections: number): Promise<Databa
       await db.execute(sql`select pg_advisory_lock(${migrationLock})`);
       await migratePostgres(db, { migrationsFolder });
       await preparePartitions(db as unknown as Db);
+      await prepareSearch(db as unknown as Db);
     } finally {
       await single.end({ timeout: 5 });
     }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { and, count, desc, eq, gte, sql } from 'drizzle-orm';
+import { and, count, desc, eq, gte } from 'drizzle-orm';
 import { mainComponent } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
-import { type Db, query } from '../db/connect.ts';
+import type { Db } from '../db/connect.ts';
 import { devices, divisions, regions } from '../devices/table.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
@@ -21,6 +21,7 @@ import { type StartRequest, toPolicy, type WaveView } from './schema.ts';
 import { countByReason } from './selection.ts';
 import { type TargetState, targetStates } from './states.ts';
 import { deployments, targetEvents, targets } from './table.ts';
+import { readTallies, type TallyRow } from './tallies.ts';
 
 /** Resolves the selection (at its start time, if it has one) and starts: commands follow as waves open and devices can be reached. */
 export async function start(context: Context, request: StartRequest, actor: string): Promise<Deployment> {
@@ -172,28 +173,16 @@ function summaries(db: Db) {
 
 async function summarize(db: Db, rows: Awaited<ReturnType<typeof summaries>>) {
   if (rows.length === 0) return [];
-  const ids = JSON.stringify(rows.map((row) => row.id));
-  const tallies = await query<{
-    id: string;
-    wave: number;
-    state: TargetState;
-    n: number;
-    silent: number;
-    ms: number | null;
-    resumed: number;
-  }>(
+  const tallies = await readTallies(
     db,
-    sql`select deployment_id as id, wave, state, count(*)::int as n, count(*) filter (where ${rollouts.isSilent})::int as silent,
-          avg((stats->>'downloadMs')::float8) as ms, count(*) filter (where (stats->>'resumes')::int > 0)::int as resumed
-        from targets
-        where deployment_id in (select value::uuid from jsonb_array_elements_text(${ids}::jsonb))
-        group by 1, 2, 3`,
+    rows.map((row) => row.id),
   );
   return rows.map((row) => {
     const mine = tallies.filter((t) => t.id === row.id);
     const counts = Object.fromEntries(targetStates.map((s) => [s, 0])) as Record<TargetState, number>;
     for (const t of mine) counts[t.state] += t.n;
-    const timed = mine.filter((t) => t.state === 'succeeded' && t.ms !== null);
+    const done = mine.filter((t) => t.state === 'succeeded');
+    const timed = sum(done, (t) => t.timed);
     const { succeeded } = counts;
     const ended = succeeded + counts.failed + counts.rolled_back + counts.timed_out;
     const { memory, windowOpensAt, ...rest } = row;
@@ -204,17 +193,19 @@ async function summarize(db: Db, rows: Awaited<ReturnType<typeof summaries>>) {
       windowOpensAt: row.state === 'running' ? (windowOpensAt?.toISOString() ?? null) : null,
       waves: describeWaves({ ...memory, state: row.state }, rollouts.toTallies(mine)),
       halted: memory.halted && { ...memory.halted, at: new Date(memory.halted.at).toISOString() },
-      total: mine.reduce((sum, t) => sum + t.n, 0),
+      total: sum(mine, (t) => t.n),
       counts,
       figures: {
         successRate: ended ? succeeded / ended : null,
-        meanDownloadMs: timed.length
-          ? timed.reduce((sum, t) => sum + t.ms! * t.n, 0) / timed.reduce((sum, t) => sum + t.n, 0)
-          : null,
-        resumedDownloads: mine.reduce((sum, t) => sum + t.resumed, 0),
+        meanDownloadMs: timed ? sum(done, (t) => t.downloadMs) / timed : null,
+        resumedDownloads: sum(mine, (t) => t.resumed),
       },
     };
   });
+}
+
+function sum(rows: TallyRow[], of: (row: TallyRow) => number): number {
+  return rows.reduce((total, row) => total + of(row), 0);
 }
 
 export function present(d: Deployment) {
@@ -280,12 +271,10 @@ async function readTargets(db: Db, deploymentId: string, filter: TargetFilter) {
   if (!(await createdAtOf(db, deploymentId))) throw noDeployment();
   const ofState = (state: TargetState) =>
     and(eq(targets.deploymentId, deploymentId), eq(targets.state, state));
-  const counted = await db
-    .select({ state: targets.state, n: count() })
-    .from(targets)
-    .where(filter.state ? ofState(filter.state) : eq(targets.deploymentId, deploymentId))
-    .groupBy(targets.state);
-  const counts = new Map(counted.map(({ state, n }) => [state, n]));
+  const counts = new Map<TargetState, number>();
+  for (const { state, n } of await readTallies(db, [deploymentId])) {
+    if (!filter.state || state === filter.state) counts.set(state, (counts.get(state) ?? 0) + n);
+  }
   const readState = (state: TargetState, limit: number, offset: number) =>
     db
       .select({ target: targets, deviceName: devices.name, region: regions.name, division: divisions.name })
@@ -324,7 +313,7 @@ async function readTargets(db: Db, deploymentId: string, filter: TargetFilter) {
       error: target.errorCode ? { code: target.errorCode, message: target.errorMessage ?? undefined } : null,
       updatedAt: target.updatedAt.toISOString(),
     })),
-    total: counted.reduce((sum, { n }) => sum + n, 0),
+    total: [...counts.values()].reduce((total, n) => total + n, 0),
   };
 }
 

@@ -23,6 +23,7 @@ import { closedMs, type Look, startTargets } from './starts.ts';
 import type { TargetState } from './states.ts';
 import { applyToDue, mark } from './store.ts';
 import { type DeploymentRow, deployments } from './table.ts';
+import { gatherTallies, readTallies, type TallyRow } from './tallies.ts';
 
 /** Targets in memory at a time. */
 const batch = 500;
@@ -172,24 +173,16 @@ async function tally(
   id: string,
   now: number,
 ): Promise<{ tallies: Tally[]; nextAttemptAt: number | null }> {
-  const rows = await query<{
-    wave: number;
-    state: TargetState;
-    n: number;
-    silent: number;
-    next: number | null;
-  }>(
+  await gatherTallies(tx, id);
+  const tallies = toTallies(await readTallies(tx, [id]));
+  const [retry] = await query<{ at: number | null }>(
     tx,
-    sql`select wave, state, count(*)::int as n,
-          count(*) filter (where ${isSilent})::int as silent,
-          (extract(epoch from min(next_attempt_at) filter (where state = 'pending' and next_attempt_at > now())) * 1000)::float8 as next
-        from targets where deployment_id = ${id} group by wave, state`,
+    sql`select (extract(epoch from min(next_attempt_at)) * 1000)::float8 as at from targets
+        where deployment_id = ${id} and state = 'pending' and next_attempt_at > now()`,
   );
-  const next = rows.flatMap((r) => (r.next === null ? [] : [Number(r.next)]));
-  const tallies = toTallies(rows);
   const open = tallies[rollout.wave];
   if (open && isGateOverdue(rollout, now)) open.unreached = await countUnreached(tx, id, rollout.wave);
-  return { tallies, nextAttemptAt: next.length ? Math.min(...next) : null };
+  return { tallies, nextAttemptAt: retry!.at };
 }
 
 async function countUnreached(tx: Db, id: string, wave: number): Promise<number> {
@@ -201,10 +194,7 @@ async function countUnreached(tx: Db, id: string, wave: number): Promise<number>
   return row!.n;
 }
 
-/** Condition on `targets`: its device got the command and was not heard of, for good or until the next attempt. */
-export const isSilent = sql`(state = 'timed_out' or (state = 'pending' and error_code = 'timed_out' and attempt > attempts_forgiven))`;
-
-export function toTallies(rows: { wave: number; state: TargetState; n: number; silent: number }[]): Tally[] {
+export function toTallies(rows: TallyRow[]): Tally[] {
   const waves = Math.max(-1, ...rows.map((r) => r.wave)) + 1;
   const tallies = Array.from({ length: waves }, () => ({ ...nothing }));
   for (const { wave, state, n, silent } of rows.filter((r) => r.wave >= 0)) {

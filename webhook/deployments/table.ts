@@ -106,9 +106,38 @@ export const targets = pgTable(
     index('targets_waiting').on(t.deploymentId, t.wave, t.deviceId).where(sql`state = 'pending'`),
     index('targets_pending').on(t.deviceId, t.component).where(sql`state = 'pending'`),
     index('targets_deadline').on(t.deadlineAt).where(sql`deadline_at is not null`),
+    index('targets_retry')
+      .on(t.deploymentId, t.nextAttemptAt)
+      .where(sql`state = 'pending' and next_attempt_at is not null`),
     index('targets_device').on(t.deviceId),
     index('targets_state').on(t.deploymentId, t.state, t.deviceId),
   ],
+);
+
+/**
+ * How many targets are where, and what their downloads were like: sums of these rows, which only the triggers on `targets` insert
+ * (one for each group of targets that a statement has moved, so that nobody waits for another's lock) and a look gathers.
+ */
+export const targetTallies = pgTable(
+  'target_tallies',
+  {
+    deploymentId: uuid('deployment_id').notNull(),
+    wave: integer().notNull(),
+    state: text({ enum: targetStates }).notNull(),
+    n: integer().notNull(),
+    /** Their device got the command and was not heard of, for good or until the next attempt. */
+    silent: integer().notNull(),
+    /** With a download time, and its sum. */
+    timed: integer().notNull(),
+    downloadMs: bigint('download_ms', { mode: 'number' }).notNull(),
+    /** Their download broke off and went on. */
+    resumed: integer().notNull(),
+    /** Ended in the middle of a download that never went on. */
+    brokenOff: integer('broken_off').notNull(),
+    /** Not heard of again after the whole image had arrived. */
+    lost: integer().notNull(),
+  },
+  (t) => [index('target_tallies_deployment').on(t.deploymentId)],
 );
 
 /** A device's timeline: one row for every transition. Partitioned by day (`db/partitions.ts`), and so without keys. */

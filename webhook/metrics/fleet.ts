@@ -15,8 +15,9 @@ export async function writeFleet(db: Db): Promise<string> {
   );
   const targets = await query<{ state: string; n: number }>(
     db,
-    sql`select t.state, count(*)::int as n from targets t
-        join deployments d on d.id = t.deployment_id and d.state = 'running' group by t.state order by t.state`,
+    sql`select t.state, sum(n)::int as n from target_tallies t
+        join deployments d on d.id = t.deployment_id and d.state = 'running'
+        group by t.state having sum(n) > 0 order by t.state`,
   );
   const [letters] = await query<{ n: number }>(db, sql`select count(*)::int as n from dead_letters`);
   const [devices] = await query<{ total: number; online: number }>(

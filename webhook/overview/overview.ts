@@ -120,19 +120,15 @@ async function readVersions(db: Db): Promise<Overview['versions']> {
 async function readUpdates(db: Db): Promise<Updates> {
   const [row] = await query<{ [K in keyof Updates]: Updates[K] }>(
     db,
-    sql`with ended as (
-          select t.state, t.received_bytes, t.total_bytes, (t.stats->>'downloadMs')::float8 as ms,
-            coalesce((t.stats->>'resumes')::int, 0) > 0 as resumes
-          from targets t join deployments d on d.id = t.deployment_id
-          where d.created_at > now() - make_interval(days => ${figureDays}) and (t.state = 'succeeded' or t.state in ${bad}))
-        select count(*)::int as "ended", count(*) filter (where state = 'succeeded')::int as "succeeded",
-          avg(ms) filter (where state = 'succeeded') as "meanDownloadMs",
-          count(*) filter (where resumes or (state in ('failed', 'timed_out')
-            and received_bytes > 0 and received_bytes < total_bytes))::int as "interrupted",
-          count(*) filter (where resumes and state in ('succeeded', 'rolled_back'))::int as "resumed",
-          count(*) filter (where state = 'rolled_back')::int as "rolledBack",
-          count(*) filter (where state = 'timed_out' and total_bytes > 0 and received_bytes >= total_bytes)::int as "lost"
-        from ended`,
+    sql`select coalesce(sum(n), 0)::int as "ended", coalesce(sum(n) filter (where t.state = 'succeeded'), 0)::int as "succeeded",
+          (sum(download_ms) filter (where t.state = 'succeeded') / nullif(sum(timed) filter (where t.state = 'succeeded'), 0))::float8
+            as "meanDownloadMs",
+          coalesce(sum(resumed + broken_off), 0)::int as "interrupted",
+          coalesce(sum(resumed) filter (where t.state in ('succeeded', 'rolled_back')), 0)::int as "resumed",
+          coalesce(sum(n) filter (where t.state = 'rolled_back'), 0)::int as "rolledBack",
+          coalesce(sum(lost), 0)::int as "lost"
+        from target_tallies t join deployments d on d.id = t.deployment_id
+        where d.created_at > now() - make_interval(days => ${figureDays}) and (t.state = 'succeeded' or t.state in ${bad})`,
   );
   return row!;
 }
@@ -171,7 +167,7 @@ async function readHalted(db: Db): Promise<Overview['halted']> {
     db,
     sql`select d.id, f.name as firmware, f.version, d.memory->'halted'->>'reason' as reason,
           (d.memory->'halted'->>'at')::float8 as at,
-          (select count(*)::int from targets t where t.deployment_id = d.id and t.state = 'pending') as waiting
+          (select coalesce(sum(n), 0)::int from target_tallies t where t.deployment_id = d.id and t.state = 'pending') as waiting
         from deployments d join firmwares f on f.id = d.firmware_id
         where d.state = 'halted' and d.finished_at is null order by d.created_at desc limit ${deploymentsShown}`,
   );
@@ -181,10 +177,10 @@ async function readHalted(db: Db): Promise<Overview['halted']> {
 async function readFailing(db: Db): Promise<Overview['failing']> {
   return query(
     db,
-    sql`select d.id, f.name as firmware, f.version, count(*)::int as devices
-        from deployments d join targets t on t.deployment_id = d.id and t.state in ${bad}
+    sql`select d.id, f.name as firmware, f.version, sum(n)::int as devices
+        from deployments d join target_tallies t on t.deployment_id = d.id and t.state in ${bad}
         join firmwares f on f.id = d.firmware_id
         where d.created_at > now() - make_interval(days => ${attentionDays}) and d.state <> 'halted'
-        group by d.id, f.id order by d.created_at desc limit ${deploymentsShown}`,
+        group by d.id, f.id having sum(n) > 0 order by d.created_at desc limit ${deploymentsShown}`,
   );
 }

@@ -140,6 +140,19 @@ CREATE TABLE "target_events" (
 	"detail" text
 );
 --> statement-breakpoint
+CREATE TABLE "target_tallies" (
+	"deployment_id" uuid NOT NULL,
+	"wave" integer NOT NULL,
+	"state" text NOT NULL,
+	"n" integer NOT NULL,
+	"silent" integer NOT NULL,
+	"timed" integer NOT NULL,
+	"download_ms" bigint NOT NULL,
+	"resumed" integer NOT NULL,
+	"broken_off" integer NOT NULL,
+	"lost" integer NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "targets" (
 	"deployment_id" uuid NOT NULL,
 	"device_id" text NOT NULL,
@@ -294,10 +307,12 @@ CREATE INDEX "outbox_send_at" ON "outbox" USING btree ("send_at");--> statement-
 CREATE INDEX "outbox_device" ON "outbox" USING btree ("device_id");--> statement-breakpoint
 CREATE INDEX "rollout_marks_deployment" ON "rollout_marks" USING btree ("deployment_id");--> statement-breakpoint
 CREATE INDEX "target_events_target" ON "target_events" USING btree ("device_id","deployment_id","id");--> statement-breakpoint
+CREATE INDEX "target_tallies_deployment" ON "target_tallies" USING btree ("deployment_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "targets_one_active" ON "targets" USING btree ("device_id","component") WHERE state in ('sent', 'accepted', 'downloading', 'installing', 'cancelling');--> statement-breakpoint
 CREATE INDEX "targets_waiting" ON "targets" USING btree ("deployment_id","wave","device_id") WHERE state = 'pending';--> statement-breakpoint
 CREATE INDEX "targets_pending" ON "targets" USING btree ("device_id","component") WHERE state = 'pending';--> statement-breakpoint
 CREATE INDEX "targets_deadline" ON "targets" USING btree ("deadline_at") WHERE deadline_at is not null;--> statement-breakpoint
+CREATE INDEX "targets_retry" ON "targets" USING btree ("deployment_id","next_attempt_at") WHERE state = 'pending' and next_attempt_at is not null;--> statement-breakpoint
 CREATE INDEX "targets_device" ON "targets" USING btree ("device_id");--> statement-breakpoint
 CREATE INDEX "targets_state" ON "targets" USING btree ("deployment_id","state","device_id");--> statement-breakpoint
 CREATE INDEX "components_sha256" ON "components" USING btree ("sha256");--> statement-breakpoint

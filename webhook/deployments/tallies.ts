@@ -1,0 +1,47 @@
+/** How many targets of a deployment are where, without counting them: `target_tallies` follows `targets` by triggers. */
+import { sql } from 'drizzle-orm';
+import { type Db, query } from '../db/connect.ts';
+import type { TargetState } from './states.ts';
+
+/** Targets of one wave (-1: skipped when it started) and state. */
+export type TallyRow = {
+  id: string;
+  wave: number;
+  state: TargetState;
+  n: number;
+  /** Their device got the command and was not heard of, for good or until the next attempt. */
+  silent: number;
+  /** With a download time, and its sum. */
+  timed: number;
+  downloadMs: number;
+  /** Their download broke off and went on. */
+  resumed: number;
+};
+
+export async function readTallies(db: Db, deploymentIds: string[]): Promise<TallyRow[]> {
+  return query<TallyRow>(
+    db,
+    sql`select deployment_id as id, wave, state, sum(n)::int as n, sum(silent)::int as silent, sum(timed)::int as timed,
+          sum(download_ms)::float8 as "downloadMs", sum(resumed)::int as resumed
+        from target_tallies
+        where deployment_id in (select value::uuid from jsonb_array_elements_text(${JSON.stringify(deploymentIds)}::jsonb))
+        group by 1, 2, 3 having sum(n) <> 0`,
+  );
+}
+
+/** Rows that one deployment may have before they are gathered. */
+const gatherFrom = 250;
+
+/** Makes one row of those of each wave and state, when they have become many. The deployment's row must be locked. */
+export async function gatherTallies(tx: Db, deploymentId: string): Promise<void> {
+  const [found] = await query<{ n: number }>(
+    tx,
+    sql`select count(*)::int as n from target_tallies where deployment_id = ${deploymentId}`,
+  );
+  if (found!.n < gatherFrom) return;
+  await tx.execute(sql`
+    with gone as (delete from target_tallies where deployment_id = ${deploymentId} returning *)
+    insert into target_tallies (deployment_id, wave, state, n, silent, timed, download_ms, resumed, broken_off, lost)
+    select deployment_id, wave, state, sum(n), sum(silent), sum(timed), sum(download_ms), sum(resumed), sum(broken_off), sum(lost)
+    from gone group by deployment_id, wave, state having sum(n) <> 0`);
+}
