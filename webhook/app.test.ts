@@ -255,6 +255,11 @@ describe('live hints', () => {
   });
 });
 
+test('a connection outlives those that a proxy or a load balancer keeps, or their next request would meet its end', async () => {
+  const response = await fetch(`http://127.0.0.1:${webhook.copy.port}/healthz`);
+  expect(response.headers.get('keep-alive')).toBe('timeout=310');
+});
+
 test('health is told to anybody', async () => {
   for (const path of ['/healthz', '/readyz'])
     expect((await webhook.api('GET', path, undefined, {})).status).toBe(200);

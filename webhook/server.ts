@@ -64,6 +64,7 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
   const servers: Server[] = [];
   const listen = async (app: { fetch: unknown }, port: number): Promise<number> => {
     const server = createAdaptorServer({ fetch: app.fetch as never }) as Server;
+    server.keepAliveTimeout = keepAliveMs;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, options.host, resolve);
@@ -93,6 +94,9 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
     throw error;
   }
 }
+
+/** Longer than the proxy (60 s) and the load balancer (300 s) in front keep theirs: were this the first to close, a request could meet the end. */
+const keepAliveMs = 310_000;
 
 /** Answers under way are finished; connections that only wait are ended. */
 async function closeServer(server: Server): Promise<void> {

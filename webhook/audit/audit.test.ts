@@ -4,29 +4,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { query } from '../db/connect.ts';
-import {
-  apiToken,
-  type Json,
-  openDatabase,
-  startTestWebhook,
-  type TestDatabase,
-  type TestWebhook,
-} from '../testing.ts';
+import { apiToken, type Json, startTestWebhook } from '../testing.ts';
+import { startSuite } from '../testing-suite.ts';
 import { record } from './audit.ts';
 
-let database: TestDatabase;
-let webhook: TestWebhook;
-beforeAll(async () => {
-  database = await openDatabase();
-  webhook = await startTestWebhook(database);
-});
+const { database, webhook } = await startSuite();
 beforeEach(() => database.db.execute(sql`delete from audit_log`));
-afterAll(async () => {
-  await webhook?.close();
-  await database?.close();
-});
 
 const addRegions = async (n: number) => {
   for (let i = 0; i < n; i += 1) await webhook.api('POST', '/api/regions', { name: randomUUID() });

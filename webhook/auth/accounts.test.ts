@@ -1,30 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { query } from '../db/connect.ts';
-import {
-  type Json,
-  openDatabase,
-  startTestWebhook,
-  type TestDatabase,
-  type TestWebhook,
-} from '../testing.ts';
+import { type Json, startTestWebhook } from '../testing.ts';
+import { startSuite } from '../testing-suite.ts';
 import { perAddress, perEmail } from './attempts.ts';
 import { logIn } from './auth.ts';
 
 const password = 'correct horse';
-let database: TestDatabase;
-let webhook: TestWebhook;
-beforeAll(async () => {
-  database = await openDatabase();
-  webhook = await startTestWebhook(database, {
-    admin: { email: 'Root@Example.com', password },
-    proxies: 1,
-  });
-});
-afterAll(async () => {
-  await webhook?.close();
-  await database?.close();
+const { database, webhook } = await startSuite({
+  admin: { email: 'Root@Example.com', password },
+  proxies: 1,
 });
 beforeEach(() => database.db.execute(sql`delete from login_attempts`));
 

@@ -1,26 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import {
-  openDatabase,
-  startTestWebhook,
-  type TestDatabase,
-  type TestDevice,
-  type TestWebhook,
-  until,
-} from '../testing.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { type TestDevice, until } from '../testing.ts';
+import { startSuite } from '../testing-suite.ts';
 import { certificates, enrollmentTokens, renewals } from './table.ts';
 
-let database: TestDatabase;
-let webhook: TestWebhook;
-beforeAll(async () => {
-  database = await openDatabase();
-  webhook = await startTestWebhook(database);
-});
-afterAll(async () => {
-  await webhook?.close();
-  await database?.close();
-});
+const { database, webhook } = await startSuite();
 beforeEach(() => {
   webhook.authority.away = false;
 });

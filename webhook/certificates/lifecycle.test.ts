@@ -1,29 +1,14 @@
 /** Renewal, grants, revocation and bans through the public face: REST, what the broker's rules post, and what is sent to the broker. */
 import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { auditLog } from '../audit/table.ts';
-import {
-  openDatabase,
-  startTestWebhook,
-  type TestDatabase,
-  type TestDevice,
-  type TestWebhook,
-  until,
-} from '../testing.ts';
+import { startTestWebhook, type TestDevice, until } from '../testing.ts';
+import { startSuite } from '../testing-suite.ts';
 import { certificates, deviceBans } from './table.ts';
 
 const day = 86_400_000;
-let database: TestDatabase;
-let webhook: TestWebhook;
-beforeAll(async () => {
-  database = await openDatabase();
-  webhook = await startTestWebhook(database);
-});
-afterAll(async () => {
-  await webhook?.close();
-  await database?.close();
-});
+const { database, webhook } = await startSuite();
 beforeEach(() => {
   webhook.authority.away = false;
   webhook.authority.lifetimeMs = 90 * day;

@@ -6,7 +6,6 @@ import { sendCommand } from '../telemetry/telemetry.ts';
 import {
   createDevice,
   type Json,
-  openDatabase,
   type Sent,
   startTestWebhook,
   type TestDatabase,
@@ -14,19 +13,11 @@ import {
   type TestWebhook,
   until,
 } from '../testing.ts';
+import { startSuite } from '../testing-suite.ts';
 import { send } from './outbox.ts';
 import { outbox, targets } from './table.ts';
 
-let database: TestDatabase;
-let webhook: TestWebhook;
-beforeAll(async () => {
-  database = await openDatabase();
-  webhook = await startTestWebhook(database);
-});
-afterAll(async () => {
-  await webhook?.close();
-  await database?.close();
-});
+const { database, webhook } = await startSuite();
 afterEach(() => {
   webhook.broker.answer = () => ({ kind: 'routed' });
 });

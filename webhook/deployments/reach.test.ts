@@ -1,28 +1,12 @@
 /** Whom a deployment reaches and when: all of a hardware, late joiners, maintenance windows, child components, commands too large. */
 import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type Json,
-  openDatabase,
-  startTestWebhook,
-  type TestDatabase,
-  type TestDevice,
-  type TestWebhook,
-  until,
-} from '../testing.ts';
+import { describe, expect, test } from 'vitest';
+import { type Json, type TestDevice, until } from '../testing.ts';
+import { startSuite } from '../testing-suite.ts';
 import { deployments, outbox } from './table.ts';
 
-let database: TestDatabase;
-let webhook: TestWebhook;
-beforeAll(async () => {
-  database = await openDatabase();
-  webhook = await startTestWebhook(database);
-});
-afterAll(async () => {
-  await webhook?.close();
-  await database?.close();
-});
+const { database, webhook } = await startSuite();
 
 const mark = () => `h${randomUUID().slice(0, 8)}`;
 const post = async (path: string, body: object) => (await webhook.api('POST', path, body)).body;

@@ -1,33 +1,15 @@
 import { eq, sql } from 'drizzle-orm';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type Json,
-  openDatabase,
-  startTestWebhook,
-  type TestDatabase,
-  type TestDevice,
-  type TestWebhook,
-  until,
-} from '../testing.ts';
+import { afterAll, describe, expect, test } from 'vitest';
+import { type Json, startTestWebhook, type TestDevice, until } from '../testing.ts';
+import { startSuite } from '../testing-suite.ts';
 import { deployments, targets } from './table.ts';
 
-let database: TestDatabase;
-let webhook: TestWebhook;
-let other: TestWebhook;
-let otherDatabase: Awaited<ReturnType<TestDatabase['another']>>;
 /** Two copies throughout: everything here must hold with both at work. */
-beforeAll(async () => {
-  database = await openDatabase();
-  webhook = await startTestWebhook(database);
-  otherDatabase = await database.another();
-  other = await startTestWebhook(otherDatabase, { broker: webhook.broker, objects: webhook.objects });
-});
-afterAll(async () => {
-  await webhook?.close();
-  await other?.close();
-  await otherDatabase?.close();
-  await database?.close();
-});
+const { database, webhook } = await startSuite();
+const otherDatabase = await database.another();
+afterAll(() => otherDatabase.close());
+const other = await startTestWebhook(otherDatabase, { broker: webhook.broker, objects: webhook.objects });
+afterAll(() => other.close());
 
 const get = async (id: string) => (await webhook.api('GET', `/api/deployments/${id}`)).body;
 const operate = (id: string, what: string) => webhook.api('POST', `/api/deployments/${id}/${what}`);

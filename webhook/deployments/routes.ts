@@ -6,6 +6,8 @@ import * as deployments from './deployments.ts';
 import { dryRun as runDry } from './dry-run.ts';
 import { deploymentSchema, dryRunSchema, startSchema, targetSchema } from './schema.ts';
 import { targetStates } from './states.ts';
+import * as targetList from './target-list.ts';
+import * as views from './views.ts';
 
 const id = z.object({ id: z.uuid() });
 
@@ -92,26 +94,24 @@ export function deploymentRoutes(context: Context) {
   const router = createRouter();
   const { db } = context;
   const operate = async (event: deployments.OperatorEvent, id: string, actor: string) =>
-    deployments.present(await deployments.operate(context, id, event, actor));
+    views.present(await deployments.operate(context, id, event, actor));
   return router
     .openapi(dryRun, async (c) => c.json(await runDry(db, c.req.valid('json')), 200))
     .openapi(start, async (c) => {
       const deployment = await deployments.start(context, c.req.valid('json'), c.get('caller').name);
-      return c.json(deployments.present(deployment), 201);
+      return c.json(views.present(deployment), 201);
     })
     .openapi(list, async (c) => {
-      const { items, total } = await deployments.list(db, c.req.valid('query'));
-      return c.json({ items: items.map(deployments.present), total }, 200);
+      const { items, total } = await views.list(db, c.req.valid('query'));
+      return c.json({ items: items.map(views.present), total }, 200);
     })
-    .openapi(get, async (c) =>
-      c.json(deployments.present(await deployments.get(db, c.req.valid('param').id)), 200),
-    )
+    .openapi(get, async (c) => c.json(views.present(await views.get(db, c.req.valid('param').id)), 200))
     .openapi(listTargets, async (c) =>
-      c.json(await deployments.listTargets(db, c.req.valid('param').id, c.req.valid('query')), 200),
+      c.json(await targetList.list(db, c.req.valid('param').id, c.req.valid('query')), 200),
     )
     .openapi(listEvents, async (c) => {
       const { id: deployment, device } = c.req.valid('param');
-      return c.json(await deployments.listTargetEvents(db, deployment, device), 200);
+      return c.json(await targetList.readTimeline(db, deployment, device), 200);
     })
     .openapi(cancel, async (c) =>
       c.json(await operate('cancel', c.req.valid('param').id, c.get('caller').name), 202),

@@ -1,25 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { type Db, query } from '../db/connect.ts';
-import { openDatabase, startTestWebhook, type TestDatabase, type TestWebhook } from '../testing.ts';
+import { startSuite } from '../testing-suite.ts';
 import { targetStates } from './states.ts';
 import { deployments, targets, targetTallies } from './table.ts';
 import { gatherTallies, readTallies } from './tallies.ts';
 
-let database: TestDatabase;
-let other: Awaited<ReturnType<TestDatabase['another']>>;
-let webhook: TestWebhook;
-beforeAll(async () => {
-  database = await openDatabase();
-  webhook = await startTestWebhook(database);
-  other = await database.another();
-});
-afterAll(async () => {
-  await webhook?.close();
-  await other?.close();
-  await database?.close();
-});
+const { database, webhook } = await startSuite();
+const other = await database.another();
+afterAll(() => other.close());
 
 /** A deployment that no dispatcher looks at, with targets in three waves. */
 async function create(devices: number): Promise<string> {

@@ -1,17 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openDatabase, startTestWebhook, type TestDatabase, type TestWebhook } from '../testing.ts';
+import { expect, test } from 'vitest';
+import { startSuite } from '../testing-suite.ts';
 
-let database: TestDatabase;
-let webhook: TestWebhook;
-beforeAll(async () => {
-  database = await openDatabase();
-  webhook = await startTestWebhook(database);
-});
-afterAll(async () => {
-  await webhook?.close();
-  await database?.close();
-});
+const { webhook } = await startSuite();
 
 test.each(['regions', 'divisions'] as const)(
   '%s are emptied into another or none, and can then be deleted',

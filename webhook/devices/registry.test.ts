@@ -1,24 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type Json,
-  openDatabase,
-  startTestWebhook,
-  type TestDatabase,
-  type TestWebhook,
-} from '../testing.ts';
+import { describe, expect, test } from 'vitest';
+import type { Json } from '../testing.ts';
+import { startSuite } from '../testing-suite.ts';
 import { parseCsv } from './csv.ts';
 
-let database: TestDatabase;
-let webhook: TestWebhook;
-beforeAll(async () => {
-  database = await openDatabase();
-  webhook = await startTestWebhook(database);
-});
-afterAll(async () => {
-  await webhook?.close();
-  await database?.close();
-});
+const { webhook } = await startSuite();
 
 const mark = () => `m${randomUUID().slice(0, 8)}`;
 const place = async (kind: string, name: string = randomUUID()): Promise<Json> =>

@@ -41,6 +41,8 @@ export type DeviceMessage = {
     critical: { id: string; seq: [number, number] | null; digest: string } | null;
   };
 }[UplinkTopic];
+/** One of these topics. */
+export type MessageOn<T extends UplinkTopic> = Extract<DeviceMessage, { topic: T }>;
 
 export type Input =
   | DeviceMessage

@@ -1,24 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  createDevice,
-  type Json,
-  openDatabase,
-  startTestWebhook,
-  type TestDatabase,
-  type TestWebhook,
-} from '../testing.ts';
+import { expect, test } from 'vitest';
+import { createDevice, type Json } from '../testing.ts';
+import { startSuite } from '../testing-suite.ts';
 
-let database: TestDatabase;
-let webhook: TestWebhook;
-beforeAll(async () => {
-  database = await openDatabase();
-  webhook = await startTestWebhook(database);
-});
-afterAll(async () => {
-  await webhook?.close();
-  await database?.close();
-});
+const { webhook } = await startSuite();
 
 const letters = async (clientId: string): Promise<Json[]> =>
   (await webhook.api('GET', `/api/dead_letters?clientId=${clientId}`)).body.items;

@@ -2,19 +2,17 @@
  * Handles one commit group of inputs in one transaction, set-based. What must follow the commit (acks, wake-ups, hints) is answered.
  */
 import { mainComponent, mountedTopic, type Running } from '#emqx/protocol.ts';
-import { findDismissed, findRevoked } from '../certificates/barred.ts';
-import { reassess } from '../certificates/blocking.ts';
-import { markSeen } from '../certificates/certificates.ts';
+import { findDismissed } from '../certificates/barred.ts';
 import { type RenewalRequest, storeRequests } from '../certificates/renewals.ts';
 import type { Db } from '../db/connect.ts';
-import type { Target, TargetEvent } from '../deployments/machine.ts';
-import { unpark } from '../deployments/outbox.ts';
-import { concerning, Fold, lockTargets, markJoinable } from '../deployments/store.ts';
+import { markJoinable } from '../deployments/store.ts';
 import * as presence from '../devices/presence.ts';
 import { recordLogs, recordResponses, recordTelemetry } from '../telemetry/telemetry.ts';
-import type { DeviceMessage, Input, Reject } from './classify.ts';
+import type { DeviceMessage, Input, MessageOn, Reject } from './classify.ts';
 import { bury } from './dead-letters.ts';
+import { applyPresence } from './presence.ts';
 import { remember } from './received.ts';
+import { applyToTargets, withoutOutdatedBoots } from './targets.ts';
 
 export interface Outcome {
   /** Positional: why an input was refused, or null. */
@@ -27,9 +25,6 @@ export interface Outcome {
   /** Devices that are banned or came with a revoked certificate: to be disconnected. */
   kicks: string[];
 }
-
-type Message = Extract<Input, { kind: 'message' }>;
-type Of<T extends Message['topic']> = Extract<Message, { topic: T }>;
 
 /** `raws` are the rows as they came, for dead letters: one that is kept whole can be replayed. */
 export async function handle(tx: Db, inputs: Input[], raws: string[], now: number): Promise<Outcome> {
@@ -50,9 +45,9 @@ export async function handle(tx: Db, inputs: Input[], raws: string[], now: numbe
 
   const acks = await deduplicate(tx, inputs, rejects, refuse);
   const accepted = inputs.filter((_, i) => rejects[i] === null && !acks.repeats.has(i));
-  const messages = inOrder(accepted.filter((input): input is Message => input.kind === 'message'));
-  const of = <T extends Message['topic']>(...topics: T[]) =>
-    messages.filter((m) => (topics as string[]).includes(m.topic)) as Of<T>[];
+  const messages = inOrder(accepted.filter((input): input is DeviceMessage => input.kind === 'message'));
+  const of = <T extends DeviceMessage['topic']>(...topics: T[]) =>
+    messages.filter((m) => (topics as string[]).includes(m.topic)) as MessageOn<T>[];
 
   await presence.lock(tx, [
     ...new Set(
@@ -113,146 +108,16 @@ async function deduplicate(
 }
 
 /** Critical messages of a device in the order of their seq; the broker's HTTP action does not keep it. Others stay where they came. */
-function inOrder(messages: Message[]): Message[] {
-  const seqOf = (m: Message) => m.critical?.seq ?? null;
+function inOrder(messages: DeviceMessage[]): DeviceMessage[] {
+  const seqOf = (m: DeviceMessage) => m.critical?.seq ?? null;
   const sorted = messages
     .filter((m) => seqOf(m) !== null)
     .sort((a, b) => seqOf(a)![0] - seqOf(b)![0] || seqOf(a)![1] - seqOf(b)![1]);
   return [...messages.filter((m) => seqOf(m) === null), ...sorted];
 }
 
-/** Answers who can be reached since now, and who must go. */
-async function applyPresence(tx: Db, inputs: Input[]): Promise<{ subscribed: string[]; kicks: string[] }> {
-  const connected = newestByDevice(inputs.filter((i) => i.kind === 'connected'));
-  const disconnected = newestByDevice(inputs.filter((i) => i.kind === 'disconnected'));
-  const subscriptions = inputs.filter((i) => i.kind === 'subscribed');
-  // A subscription may be known before its connect, so it is judged by its own certificate too.
-  const revoked = await findRevoked(
-    tx,
-    subscriptions.flatMap((s) => s.certificateSerial ?? []),
-  );
-  const isRevoked = (s: { certificateSerial: string | null }) => revoked.has(s.certificateSerial ?? '');
-  const subscribing = [
-    ...new Set(subscriptions.filter((s) => !isRevoked(s)).map(({ deviceId }) => deviceId)),
-  ];
-  if (connected.length) await presence.markConnected(tx, connected);
-  if (subscribing.length) await presence.markReachable(tx, subscribing);
-  if (disconnected.length) await presence.markDisconnected(tx, disconnected);
-  const serials = connected.flatMap((c) => c.certificateSerial ?? []);
-  if (serials.length) await markSeen(tx, [...new Set(serials)]);
-  const came = [...new Set([...connected, ...subscriptions].map(({ deviceId }) => deviceId))];
-  const blocked = new Set(await reassess(tx, came));
-  return {
-    subscribed: subscribing.filter((id) => !blocked.has(id)),
-    kicks: [...new Set([...blocked, ...subscriptions.filter(isRevoked).map(({ deviceId }) => deviceId)])],
-  };
-}
-
-function newestByDevice<T extends { deviceId: string; connectedAt: number }>(rows: T[]): T[] {
-  const newest = new Map<string, T>();
-  for (const row of rows) {
-    const other = newest.get(row.deviceId);
-    if (!other || other.connectedAt <= row.connectedAt) newest.set(row.deviceId, row);
-  }
-  return [...newest.values()];
-}
-
-async function applyToTargets(tx: Db, messages: Message[], subscribed: string[], now: number) {
-  const relevant = messages.flatMap((m) => {
-    const event = toTargetEvent(m);
-    return event ? [{ message: m, event }] : [];
-  });
-  const deviceIds = [...new Set([...relevant.map((r) => r.message.deviceId), ...subscribed])];
-  if (deviceIds.length === 0) return { deploymentIds: [], commands: 0 };
-  const named = relevant.flatMap(({ message }) =>
-    'deployment' in message.message
-      ? [{ deploymentId: message.message.deployment, deviceId: message.deviceId }]
-      : [],
-  );
-  const fold = new Fold(await lockTargets(tx, concerning(deviceIds, named)), now);
-  for (const { message, event } of relevant) {
-    if ('deployment' in message.message) {
-      const target = fold.find(message.message.deployment, message.deviceId);
-      if (target) fold.apply(target, event.type === 'result' ? judge(event, target, message) : event);
-    } else {
-      for (const target of fold.ofDevice(message.deviceId)) applyBoot(fold, target, message);
-    }
-  }
-  for (const deviceId of subscribed) {
-    for (const target of fold.ofDevice(deviceId)) fold.apply(target, { type: 'subscribed' });
-  }
-  if (subscribed.length) await unpark(tx, subscribed);
-  return fold.save(tx);
-}
-
-/** A boot report that was overtaken by a later boot's says nothing of what runs now: it must not end an update. */
-async function withoutOutdatedBoots(tx: Db, messages: Message[]): Promise<Message[]> {
-  const reports = messages.flatMap((m) => {
-    const seq = m.critical?.seq;
-    return m.topic === 'status/health' && seq
-      ? m.message.running.map(({ component }) => ({
-          deviceId: m.deviceId,
-          component,
-          seq,
-          message: m as Message,
-        }))
-      : [];
-  });
-  const outdated = await presence.findOutdated(
-    tx,
-    reports.map(({ deviceId, component, seq }) => ({ deviceId, component, seq })),
-  );
-  const dropped = new Set(reports.filter((_, i) => outdated[i]).map((r) => r.message));
-  return messages.filter((m) => !dropped.has(m));
-}
-
-/** The digest that counts for the target: that of its own component; of a child only beside the version that its program has said. */
-function attestedDigest(target: Target, running: Running | undefined): string {
-  if (running?.component !== target.component) return '';
-  return target.component === mainComponent || running.version === target.version ? running.sha256 : '';
-}
-
-function judge(event: TargetEvent & { type: 'result' }, target: Target, message: Message): TargetEvent {
-  const { running } = (message as Of<'firmware/download/result'>).message;
-  return { ...event, runningSha256: attestedDigest(target, running) };
-}
-
-function applyBoot(fold: Fold, target: Parameters<Fold['apply']>[0], message: Message): void {
-  const { boot, running } = (message as Of<'status/health'>).message;
-  // The boot of an update is followed by its result, which is as sure to arrive and also brings the figures.
-  if (boot?.reason === 'update') return;
-  const own = running.find((r) => r.component === target.component);
-  if (own) fold.apply(target, { type: 'booted', runningSha256: attestedDigest(target, own) });
-}
-
-function toTargetEvent(m: DeviceMessage): TargetEvent | null {
-  switch (m.topic) {
-    case 'firmware/download/request/ack':
-      return { type: 'ack', ...pick(m.message, 'attempt', 'accepted', 'error') };
-    case 'firmware/download/progress':
-      return {
-        type: 'progress',
-        ...pick(m.message, 'attempt', 'stage', 'receivedBytes', 'bytesPerSecond', 'urlExpired'),
-      };
-    case 'firmware/download/result': {
-      const { attempt, outcome, running, error, stats } = m.message;
-      return { type: 'result', attempt, outcome, runningSha256: running.sha256, error, stats };
-    }
-    case 'firmware/download/cancel/ack':
-      return { type: 'cancel_ack', ...pick(m.message, 'attempt', 'cancelled', 'error') };
-    case 'status/health':
-      return m.critical ? { type: 'booted', runningSha256: '' } : null;
-    default:
-      return null;
-  }
-}
-
-function pick<T extends object, K extends keyof T>(from: T, ...keys: K[]): Pick<T, K> {
-  return Object.fromEntries(keys.map((k) => [k, from[k]])) as Pick<T, K>;
-}
-
 /** What devices attest to run: the newest report of each component in the group. */
-async function applyRunning(tx: Db, messages: Message[]): Promise<void> {
+async function applyRunning(tx: Db, messages: DeviceMessage[]): Promise<void> {
   const newest = new Map<string, presence.RunningReport>();
   // Messages with a seq come in its order, so the last one wins.
   for (const m of messages) {
@@ -274,7 +139,10 @@ async function applyRunning(tx: Db, messages: Message[]): Promise<void> {
   if (first.some((component) => component !== mainComponent)) await markJoinable(tx);
 }
 
-async function store(tx: Db, of: <T extends Message['topic']>(...topics: T[]) => Of<T>[]): Promise<void> {
+async function store(
+  tx: Db,
+  of: <T extends DeviceMessage['topic']>(...topics: T[]) => MessageOn<T>[],
+): Promise<void> {
   const health = of('status/health');
   if (health.length) {
     const latest = new Map(health.map((m) => [m.deviceId, m.message]));

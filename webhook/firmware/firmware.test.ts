@@ -2,35 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { query } from '../db/connect.ts';
-import {
-  createMemoryStore,
-  createSigner,
-  type Json,
-  openDatabase,
-  sha256Of,
-  startTestWebhook,
-  type TestDatabase,
-  type TestWebhook,
-} from '../testing.ts';
+import { createSigner, type Json, sha256Of, startTestWebhook } from '../testing.ts';
+import { startSuite } from '../testing-suite.ts';
 import { toManifest } from './firmware.ts';
 import { verifyManifest } from './signer.ts';
 import { firmwares } from './table.ts';
 
-let database: TestDatabase;
-let webhook: TestWebhook;
+const { database, webhook } = await startSuite();
 /** Where manifests are signed elsewhere and brought in. */
-let unsigned: TestWebhook;
-beforeAll(async () => {
-  database = await openDatabase();
-  const objects = createMemoryStore();
-  webhook = await startTestWebhook(database, { objects });
-  unsigned = await startTestWebhook(database, { objects, signer: null });
-});
-afterAll(async () => {
-  await webhook?.close();
-  await unsigned?.close();
-  await database?.close();
-});
+const unsigned = await startTestWebhook(database, { objects: webhook.objects, signer: null });
+afterAll(() => unsigned.close());
 
 const newFile = () => ({ version: `2.0.0-${randomUUID().slice(0, 8)}`, fileName: 'image.bin' });
 const presign = (file: object, at = webhook) => at.api('POST', '/api/s3/presigned_upload', file);

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
-import { listForFirmware, present as presentDeployment } from '../deployments/deployments.ts';
 import { deploymentSchema } from '../deployments/schema.ts';
+import { listForFirmware, present as presentDeployment } from '../deployments/views.ts';
 import { countRunning } from '../devices/devices.ts';
 import { AppError } from '../errors.ts';
 import { access, answer, createRouter, jsonBody, listOrPage, paging, problems } from '../http.ts';

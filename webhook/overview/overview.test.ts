@@ -1,28 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { createInspector } from '#emqx/inspect.ts';
-import {
-  type Json,
-  openDatabase,
-  sha256Of,
-  startTestWebhook,
-  type TestDatabase,
-  type TestDevice,
-  type TestWebhook,
-  until,
-} from '../testing.ts';
+import { type Json, sha256Of, type TestDevice, until } from '../testing.ts';
+import { startSuite } from '../testing-suite.ts';
 
-let database: TestDatabase;
-let webhook: TestWebhook;
-beforeAll(async () => {
-  database = await openDatabase();
-  webhook = await startTestWebhook(database, {
-    inspector: createInspector({ url: 'http://127.0.0.1:1', key: 'k', secret: 's' }),
-    dashboardUrl: 'https://emqx.example',
-  });
-});
-afterAll(async () => {
-  await webhook?.close();
-  await database?.close();
+const { webhook } = await startSuite({
+  inspector: createInspector({ url: 'http://127.0.0.1:1', key: 'k', secret: 's' }),
+  dashboardUrl: 'https://emqx.example',
 });
 /** What was read a moment ago may be told again. */
 const overviewWhere = (what: string, holds: (body: Json) => boolean): Promise<Json> =>

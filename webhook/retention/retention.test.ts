@@ -1,23 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { query } from '../db/connect.ts';
 import { createPartitions, partitioned, preparePartitions } from '../db/partitions.ts';
-import { timelineOf } from '../deployments/deployments.ts';
+import { timelineOf } from '../deployments/target-list.ts';
 import { bucketsOf, latestOf } from '../telemetry/measurements.ts';
-import { openDatabase, startTestWebhook, type TestDatabase, type TestWebhook, until } from '../testing.ts';
+import { startTestWebhook, until } from '../testing.ts';
+import { startSuite } from '../testing-suite.ts';
 import { defaultRetention, sweepOnce, turnDays } from './retention.ts';
 
-let database: TestDatabase;
-let webhook: TestWebhook;
-beforeAll(async () => {
-  database = await openDatabase();
-  webhook = await startTestWebhook(database);
-});
-afterAll(async () => {
-  await webhook?.close();
-  await database?.close();
-});
+const { database, webhook } = await startSuite();
 
 const insert = (device: string, deployment: string, days: number, rows = 1) => {
   const at = sql`now() - make_interval(days => ${days}::int)`;

@@ -1,25 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  type Json,
-  openDatabase,
-  startTestWebhook,
-  type TestDatabase,
-  type TestDevice,
-  type TestWebhook,
-  until,
-} from '../testing.ts';
+import { expect, test } from 'vitest';
+import { type Json, type TestDevice, until } from '../testing.ts';
+import { startSuite } from '../testing-suite.ts';
 
-let database: TestDatabase;
-let webhook: TestWebhook;
-beforeAll(async () => {
-  database = await openDatabase();
-  webhook = await startTestWebhook(database);
-});
-afterAll(async () => {
-  await webhook?.close();
-  await database?.close();
-});
+const { webhook } = await startSuite();
 
 const of = async (device: { id: string }, what: string): Promise<Json> =>
   (await webhook.api('GET', `/api/devices/${device.id}/${what}`)).body;

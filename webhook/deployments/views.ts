@@ -1,0 +1,139 @@
+/** Deployments as pages and scripts see them: what the machine remembers beside what has become of the targets. */
+import { count, desc, eq } from 'drizzle-orm';
+import type { Db } from '../db/connect.ts';
+import { AppError } from '../errors.ts';
+import { firmwares } from '../firmware/table.ts';
+import { joinersUntil, nothing, type Rollout, type Tally } from './rollout.ts';
+import * as rollouts from './rollouts.ts';
+import type { WaveView } from './schema.ts';
+import { type TargetState, targetStates } from './states.ts';
+import { deployments } from './table.ts';
+import { readTallies, type TallyRow } from './tallies.ts';
+
+export function noDeployment(): AppError {
+  return new AppError('not_found', 'There is no such deployment.');
+}
+
+const summaryColumns = {
+  id: deployments.id,
+  state: deployments.state,
+  createdBy: deployments.createdBy,
+  createdAt: deployments.createdAt,
+  finishedAt: deployments.finishedAt,
+  startAt: deployments.startAt,
+  policy: deployments.policy,
+  memory: deployments.memory,
+  selection: deployments.selection,
+  windowOpensAt: deployments.windowOpensAt,
+  firmware: {
+    id: firmwares.id,
+    name: firmwares.name,
+    version: firmwares.version,
+    fileName: firmwares.fileName,
+    sizeBytes: firmwares.sizeBytes,
+    component: firmwares.component,
+    hardware: firmwares.hardware,
+  },
+};
+
+export type Deployment = Awaited<ReturnType<typeof summarize>>[number];
+
+export async function get(db: Db, id: string): Promise<Deployment> {
+  const [row] = await summarize(db, await summaries(db).where(eq(deployments.id, id)));
+  if (!row) throw noDeployment();
+  return row;
+}
+
+export async function list(
+  db: Db,
+  paging: { limit?: number | undefined; offset: number },
+): Promise<{ items: Deployment[]; total: number }> {
+  const rows = await summaries(db)
+    .orderBy(desc(deployments.createdAt), deployments.id)
+    .limit(paging.limit ?? 1000)
+    .offset(paging.offset);
+  const [total] = await db.select({ value: count() }).from(deployments);
+  return { items: await summarize(db, rows), total: total!.value };
+}
+
+export async function listForFirmware(db: Db, firmwareId: string): Promise<Deployment[]> {
+  const rows = await summaries(db)
+    .where(eq(deployments.firmwareId, firmwareId))
+    .orderBy(desc(deployments.createdAt))
+    .limit(100);
+  return summarize(db, rows);
+}
+
+function summaries(db: Db) {
+  return db
+    .select(summaryColumns)
+    .from(deployments)
+    .innerJoin(firmwares, eq(firmwares.id, deployments.firmwareId))
+    .$dynamic();
+}
+
+async function summarize(db: Db, rows: Awaited<ReturnType<typeof summaries>>) {
+  if (rows.length === 0) return [];
+  const tallies = await readTallies(
+    db,
+    rows.map((row) => row.id),
+  );
+  return rows.map((row) => {
+    const mine = tallies.filter((t) => t.id === row.id);
+    const counts = Object.fromEntries(targetStates.map((s) => [s, 0])) as Record<TargetState, number>;
+    for (const t of mine) counts[t.state] += t.n;
+    const done = mine.filter((t) => t.state === 'succeeded');
+    const timed = sum(done, (t) => t.timed);
+    const { succeeded } = counts;
+    const ended = succeeded + counts.failed + counts.rolled_back + counts.timed_out;
+    const { memory, windowOpensAt, ...rest } = row;
+    const until = joinersUntil({ policy: row.policy, resolvedAt: memory.resolvedAt });
+    return {
+      ...rest,
+      joinersUntil: until === null ? null : new Date(until).toISOString(),
+      windowOpensAt: row.state === 'running' ? (windowOpensAt?.toISOString() ?? null) : null,
+      waves: describeWaves({ ...memory, state: row.state }, rollouts.toTallies(mine)),
+      halted: memory.halted && { ...memory.halted, at: new Date(memory.halted.at).toISOString() },
+      total: sum(mine, (t) => t.n),
+      counts,
+      figures: {
+        successRate: ended ? succeeded / ended : null,
+        meanDownloadMs: timed ? sum(done, (t) => t.downloadMs) / timed : null,
+        resumedDownloads: sum(mine, (t) => t.resumed),
+      },
+    };
+  });
+}
+
+function sum(rows: TallyRow[], of: (row: TallyRow) => number): number {
+  return rows.reduce((total, row) => total + of(row), 0);
+}
+
+export function present(d: Deployment) {
+  return {
+    ...d,
+    createdAt: d.createdAt.toISOString(),
+    startAt: d.startAt?.toISOString() ?? null,
+    finishedAt: d.finishedAt?.toISOString() ?? null,
+  };
+}
+
+function describeWaves(
+  rollout: Pick<Rollout, 'state' | 'gates' | 'wave' | 'soakSince'>,
+  tallies: Tally[],
+): WaveView[] {
+  return (rollout.gates ?? []).map((gate, wave) => {
+    const { left, timedOut, unreached: _, ...tally } = tallies[wave] ?? nothing;
+    const soaks = wave === rollout.wave && rollout.soakSince !== null;
+    const passed = wave < rollout.wave || rollout.state === 'completed';
+    return {
+      ...gate,
+      ...tally,
+      timedOut,
+      skipped: left,
+      total: tally.pending + tally.active + tally.succeeded + tally.failed + timedOut + left,
+      state: passed ? 'passed' : soaks ? 'soaking' : wave === rollout.wave ? 'open' : 'waiting',
+      soakUntil: soaks ? new Date(rollout.soakSince! + gate.soakMs).toISOString() : null,
+    };
+  });
+}
