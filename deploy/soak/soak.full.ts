@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,8 @@ let temporary: string;
 let child: ChildProcess | undefined;
 beforeAll(() => {
   temporary = mkdtempSync(join(tmpdir(), 'flota-soak-test-'));
+  // For root the database server runs as another user, who must get in.
+  chmodSync(temporary, 0o755);
 });
 afterAll(() => {
   child?.kill('SIGKILL');
