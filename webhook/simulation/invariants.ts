@@ -103,14 +103,10 @@ export class Invariants {
         throw new Violation(`${row.id}: started although ${silent} of ${all} are silent in wave ${wave}`);
       }
     }
-    for (const target of started.filter((t) => t.attempt === 1 && t.wave > 0)) {
-      const before = target.wave - 1;
-      const empty = !seen.some((t) => t.wave === before && t.state !== 'skipped' && t.state !== 'cancelled');
-      const since = watch.enoughSince[before] ?? null;
-      const soaked = since !== null && decidedAt - since >= row.rollout.gates![before]!.soakMs;
-      if (!empty && !soaked) {
+    for (const { wave, deviceId } of started.filter((t) => t.attempt === 1 && t.wave > 0)) {
+      if (!this.#hasPassed(row, seen, wave - 1, decidedAt)) {
         throw new Violation(
-          `${row.id}: wave ${target.wave} was started before wave ${before} had passed its gate`,
+          `${row.id}: ${deviceId} of wave ${wave} was started before wave ${wave - 1} had passed its gate`,
         );
       }
     }
@@ -169,13 +165,24 @@ export class Invariants {
     throw new Violation(`${id}: dispatched outside of its maintenance window in ${timeZone}`);
   }
 
-  joined(row: DeploymentRow, wave: number): void {
+  /** As `started`: what the decision saw, and when. */
+  joined(row: DeploymentRow, wave: number, seen: SeenTarget[], decidedAt: number): void {
     const { state, policy } = row.rollout;
     if (state !== 'running' || policy.lateJoinersMs === null) {
       throw new Violation(`${row.id} is ${state} and took a late joiner`);
     }
-    if (wave > row.rollout.wave + 1)
-      throw new Violation(`${row.id}: a late joiner in wave ${wave}, which is not open`);
+    this.#note(row, seen, decidedAt);
+    // What the committed row has opened already, others have judged.
+    for (let before = row.rollout.wave; before < wave; before++) {
+      if (!this.#hasPassed(row, seen, before, decidedAt))
+        throw new Violation(`${row.id}: a late joiner in wave ${wave}, which is not open`);
+    }
+  }
+
+  #hasPassed(row: DeploymentRow, seen: SeenTarget[], wave: number, now: number): boolean {
+    const since = this.#watch(row).enoughSince[wave] ?? null;
+    const isEmpty = !seen.some((t) => t.wave === wave && t.state !== 'skipped' && t.state !== 'cancelled');
+    return isEmpty || (since !== null && now - since >= row.rollout.gates![wave]!.soakMs);
   }
 
   resumed(row: DeploymentRow, targets: TargetRow[]): void {

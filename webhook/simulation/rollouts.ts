@@ -63,7 +63,9 @@ function* run(connection: Connection, tx: Transaction, id: string, event: Rollou
       ).rollout;
       look.soonAt = now;
     } else if (action.type === 'join') {
-      if (join(tx, row, action.wave, invariants)) {
+      const joined = join(tx, row, action.wave);
+      if (joined.fresh > 0) invariants.joined(row, action.wave, seen, now);
+      if (joined.pending > 0) {
         look.soonAt = now;
         look.sweptAt = null;
       }

@@ -2,7 +2,7 @@
 import { mainComponent } from '#emqx/protocol.ts';
 import { nothing, type Tally, wakesAt } from '../deployments/rollout.ts';
 import { isActive } from '../deployments/states.ts';
-import { dealWaves, type Invariants, isSilent, isUnreached, type SeenTarget } from './invariants.ts';
+import { dealWaves, isSilent, isUnreached, type SeenTarget } from './invariants.ts';
 import type { DeploymentRow, DeviceRow, Store, TargetRow, Transaction } from './store.ts';
 
 export const closedMs = 15 * 60_000;
@@ -17,13 +17,12 @@ export function resolve(tx: Transaction, row: DeploymentRow) {
   return gates;
 }
 
-/** Who matches by now gets a target too; answers how many. */
-export function join(tx: Transaction, row: DeploymentRow, wave: number, invariants: Invariants): number {
+/** Who matches by now gets a target too; answers how many there are, and how many of them get the image. */
+export function join(tx: Transaction, row: DeploymentRow, wave: number): { fresh: number; pending: number } {
   const fresh = matching(tx, row).filter((id) => !tx.get('targets', `${row.id}/${id}`));
   const gets = fresh.filter((id) => !isSkipped(tx, row, id));
   for (const id of fresh) addTarget(tx, row, id, gets.includes(id) ? wave : -1);
-  if (fresh.length) invariants.joined(row, wave);
-  return gets.length;
+  return { fresh: fresh.length, pending: gets.length };
 }
 
 function matching(tx: Transaction, row: DeploymentRow): string[] {
