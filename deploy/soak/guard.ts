@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 export function guard(child: ChildProcess): void {
   if (child.pid === undefined) return;
   // Its standard input ends when we do.
-  const watcher = spawn('sh', ['-c', 'read -r _; kill -KILL -- "-$1"', 'guard', String(child.pid)], {
+  const watcher = spawn('sh', ['-c', 'read -r _; kill -s KILL -- "-$1"', 'guard', String(child.pid)], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });
