@@ -3,6 +3,7 @@ import { createCrlPublisher } from './crl.ts';
 import { openHierarchy } from './hierarchy.ts';
 import { createIssuer } from './issue.ts';
 import type { KmsSettings } from './kms-signer.ts';
+import { createMeter, type Meter, writeValidity } from './metrics.ts';
 import { type Lifetimes, validateProfiles } from './profiles.ts';
 import { rotate } from './rotation.ts';
 import type { Signer } from './signer.ts';
@@ -28,6 +29,9 @@ export interface AuthorityOptions {
 }
 
 export interface LocalAuthority extends RevokingAuthority {
+  meter: Meter;
+  /** Makes nothing anew: a stale CRL is told of as it is. */
+  metrics(): Promise<string>;
   /** What is written down about a serial (upper-case hex), and whether it has been revoked. */
   find(serial: string): Promise<{ record: CertificateRecord; revoked: boolean } | undefined>;
   /**
@@ -62,8 +66,16 @@ export async function openAuthority(options: AuthorityOptions): Promise<LocalAut
   const store = await openStore(dir);
   const publisher = createCrlPublisher({ dir, hierarchy, store, crlUrl, now });
 
+  const meter = createMeter();
+  const issue = createIssuer({ hierarchy, profiles, store, crlUrl, now });
+
   return {
-    issue: createIssuer({ hierarchy, profiles, store, crlUrl, now }),
+    meter,
+    issue: (request) => meter.issue(request.profile, () => issue(request)),
+    async metrics() {
+      const validity = writeValidity(await hierarchy.issuers(), await publisher.read(), now());
+      return `${[...meter.write(), ...validity].join('\n')}\n`;
+    },
     async trust() {
       const issuers = await hierarchy.issuers();
       return { root: hierarchy.root, issuing: issuers.map(({ certificate }) => certificate).join('') };

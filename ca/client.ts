@@ -110,6 +110,8 @@ export interface RevokingAuthority extends CertificateAuthority {
   crl(): Promise<string>;
   /** One for each issuing CA that has not expired, the newest CA first. */
   crls(): Promise<PublishedCrl[]>;
+  /** Prometheus' text; absent of one behind a connection, which tells it itself. */
+  metrics?(): Promise<string>;
 }
 
 export interface AuthorityConnection extends RevokingAuthority {

@@ -11,6 +11,8 @@ export interface CaConfig {
   names: string[];
   /** Common names of the service certificates that may call. */
   callers: string[];
+  /** Where `/metrics` is told in plain HTTP; nowhere without it. */
+  metricsPort?: number;
   passphrase?: string;
   crlUrl?: string;
   /** For the webhook's REST API, in bulk provisioning. */
@@ -63,6 +65,9 @@ export function toConfig(env: Environment): CaConfig {
     if (env.CA_CRL_URL.startsWith('http://')) config.crlUrl = env.CA_CRL_URL;
     else problems.push('CA_CRL_URL must be an http: address');
   }
+  if (env.CA_METRICS_PORT) config.metricsPort = integer('CA_METRICS_PORT', 0, 0, 65_535);
+  if (config.metricsPort && config.metricsPort === config.port)
+    problems.push('CA_PORT and CA_METRICS_PORT must differ');
   if (env.CA_KMS_KEY_ID) {
     config.kms = { keyId: env.CA_KMS_KEY_ID, region: env.AWS_REGION || 'us-east-1' };
     if (!isKmsKeyId(env.CA_KMS_KEY_ID)) problems.push('CA_KMS_KEY_ID must be the id, alias or ARN of a key');

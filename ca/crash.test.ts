@@ -21,9 +21,13 @@ afterAll(() => rm(dir, { recursive: true }));
 const original = { ...fs.promises };
 afterEach(restore);
 
-function restore(): void {
+/** By who is killed, and cannot close them. */
+const opened: fs.promises.FileHandle[] = [];
+
+async function restore(): Promise<void> {
   Object.assign(fs.promises, original);
   syncBuiltinESMExports();
+  for (const handle of opened.splice(0)) await handle.close();
 }
 
 /**
@@ -49,10 +53,11 @@ function killAfter(allowed: number): Promise<void> {
     }
     fs.promises.open = gate(async (path: string, flags?: string, mode?: number) => {
       const handle = await original.open(path, flags, mode);
+      opened.push(handle);
       const write = handle.writeFile.bind(handle) as (text: string) => Promise<void>;
       handle.writeFile = gate(write, (text) => write(text.slice(0, text.length / 2))) as never;
-      const append = handle.appendFile.bind(handle) as (bytes: Buffer) => Promise<void>;
-      handle.appendFile = gate(append, (bytes) => append(bytes.subarray(0, bytes.length / 2))) as never;
+      const append = handle.write.bind(handle) as (bytes: Buffer) => Promise<unknown>;
+      handle.write = gate(append, (bytes) => append(bytes.subarray(0, bytes.length / 2))) as never;
       handle.sync = gate(handle.sync.bind(handle));
       handle.datasync = gate(handle.datasync.bind(handle));
       return handle;
@@ -68,7 +73,7 @@ describe('a process killed at any file operation', () => {
       const killed = killAfter(step);
       const opened = openAuthority({ dir: home }).then(() => 'finished');
       const outcome = await Promise.race([opened, killed.then(() => 'killed')]);
-      restore();
+      await restore();
       const before = await readFile(join(home, 'hierarchy/root.pem'), 'utf8').catch(() => undefined);
       const authority = await openAuthority({ dir: home });
       const { root } = await authority.trust();
@@ -94,7 +99,7 @@ describe('a process killed at any file operation', () => {
         issue(request).then(() => 'finished'),
         killed.then(() => 'killed'),
       ]);
-      restore();
+      await restore();
       // One signature at most is asked for in a round, and only when the serial is on disk.
       const added = await readRecords(home);
       expect(added.length - earlier.length).toBeGreaterThanOrEqual(signed.count);

@@ -32,6 +32,8 @@ interface CrlState {
 }
 
 export interface CrlPublisher {
+  /** Those on disk as they are, with when they were made (ms since 1970). */
+  read(): Promise<(PublishedCrl & { madeAt: number })[]>;
   /** One for each issuing CA that lives, the newest CA first: those on disk, or new ones when they are a day old. */
   current(): Promise<PublishedCrl[]>;
   /** Makes new ones now. */
@@ -89,6 +91,14 @@ export function createCrlPublisher(context: CrlContext): CrlPublisher {
 
   return {
     publish,
+    async read() {
+      const issuers = await context.hierarchy.issuers();
+      const states = await Promise.all(issuers.map(({ number }) => readState(path(number, 'json'))));
+      return issuers.flatMap((issuer, index) => {
+        const state = states[index];
+        return state ? [{ ...toPublished(issuer, state), madeAt: state.thisUpdate }] : [];
+      });
+    },
     async current() {
       const issuers = await context.hierarchy.issuers();
       const states = await Promise.all(issuers.map(({ number }) => readState(path(number, 'json'))));

@@ -28,7 +28,8 @@ const groupLines = 128;
 export class Journal {
   readonly #dir: string;
   readonly #segments: { name: string; read: number }[] = [];
-  #own: { handle: FileHandle; segment: number; size: number } | undefined;
+  /** The handle is open while there is something to write, so that nobody has to close a journal. */
+  #own: { handle: FileHandle | null; segment: number; size: number } | undefined;
   #queue: Waiting[] = [];
   #flushing = false;
 
@@ -77,6 +78,7 @@ export class Journal {
       try {
         const own = this.#own ?? (await this.#start());
         this.#own = own;
+        own.handle ??= await open(join(this.#dir, this.#segments[own.segment]!.name), 'a');
         const bytes = Buffer.from(group.map(({ line }) => `${line}\n`).join(''), 'latin1');
         await own.handle.write(bytes);
         await own.handle.datasync();
@@ -88,11 +90,20 @@ export class Journal {
         // How much of it reached the file is unknown (a full disk, say): what follows goes into a new one.
         const broken = this.#own;
         this.#own = undefined;
-        await broken?.handle.close().catch(() => undefined);
+        await broken?.handle?.close().catch(() => undefined);
         for (const { reject } of group) reject(error);
       }
+      if (this.#queue.length === 0) await this.#rest();
     }
     this.#flushing = false;
+  }
+
+  /** All is on the disk by then; what has come meanwhile opens it again. */
+  async #rest(): Promise<void> {
+    const handle = this.#own?.handle;
+    if (!this.#own || !handle) return;
+    this.#own.handle = null;
+    await handle.close().catch(() => undefined);
   }
 
   async #start() {

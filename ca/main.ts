@@ -1,16 +1,22 @@
 import { openAuthority } from './authority.ts';
 import { readEnv, toConfig } from './config.ts';
+import { startMetrics } from './metrics-server.ts';
 import { startService } from './server.ts';
 
 try {
-  const { host, port, names, callers, ...rest } = toConfig(readEnv());
+  const { host, port, names, callers, metricsPort, ...rest } = toConfig(readEnv());
   const authority = await openAuthority(rest);
   const service = await startService({ authority, host, port, names, callers, log: writeLog });
   writeLog('info', 'listening', { url: `https://${host}:${service.port}` });
+  const metrics =
+    metricsPort === undefined
+      ? null
+      : await startMetrics({ host, port: metricsPort, write: service.metrics });
+  if (metrics) writeLog('info', 'metrics', { url: `http://${host}:${metrics.port}/metrics` });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       writeLog('info', 'stopping', { signal });
-      void service.close().then(() => process.exit(0));
+      void Promise.all([service.close(), metrics?.close()]).then(() => process.exit(0));
     });
   }
 } catch (error) {

@@ -13,6 +13,7 @@ import {
 } from './client.ts';
 import { createFairQueue, type FairQueue, type FairQueueOptions } from './fair-queue.ts';
 import { issueKeyPair } from './key-pair.ts';
+import { family } from './metrics.ts';
 
 export interface ServiceOptions {
   authority: LocalAuthority;
@@ -30,6 +31,8 @@ export interface ServiceOptions {
 
 export interface CaService {
   port: number;
+  /** What the authority tells, and the queue before it. */
+  metrics(): Promise<string>;
   /** Answers what is underway, then ends every connection. */
   close(): Promise<void>;
 }
@@ -153,6 +156,13 @@ export async function startService(options: ServiceOptions): Promise<CaService> 
 
   return {
     port: (server.address() as AddressInfo).port,
+    async metrics() {
+      const lines = [
+        ...family('flota_ca_waiting', 'gauge', 'Requests that wait for their turn', [['', queue.waiting]]),
+        ...family('flota_ca_waiting_bytes', 'gauge', 'Their size', [['', queue.waitingBytes]]),
+      ];
+      return `${await authority.metrics()}${lines.join('\n')}\n`;
+    },
     close: () => {
       clearInterval(daily);
       return close(server, sockets, () => busy);
@@ -178,6 +188,7 @@ async function answer(
     send(response, 200, 'application/json', result);
   } catch (error) {
     if (response.destroyed) return;
+    options.authority.meter.refuse(error);
     const known = error instanceof CaError ? error : new CaError('internal', 'the CA failed');
     const status = statuses[known.code] ?? 422;
     log(status >= 500 ? 'error' : 'info', 'refused', {

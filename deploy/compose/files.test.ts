@@ -160,7 +160,9 @@ describe('Prometheus and Grafana', () => {
     const source =
       read('webhook/metrics/metrics.ts') +
       read('webhook/metrics/fleet.ts') +
-      read('webhook/metrics/routes.ts');
+      read('webhook/metrics/routes.ts') +
+      read('ca/metrics.ts') +
+      read('ca/server.ts');
     return new Set([...source.matchAll(/\b(flota_[a-z_]+|process_[a-z_]+)\b/g)].map((m) => m[1]!));
   };
   /** Of EMQX 5.8's own list. */

@@ -26,6 +26,8 @@ export interface LightDevice {
   reports: Report[];
   /** Those that nobody has acked. */
   waiting(): number;
+  /** The others. */
+  acked(): Report[];
   online(): boolean;
   /** Makes a critical message; it is sent until it is acked. Answers its number, which orders them. */
   report(): number;
@@ -93,6 +95,10 @@ export function startLightDevice(options: {
     reports: [],
     answers: new Map(),
     waiting: () => outbox.length,
+    acked() {
+      const waiting = new Set(outbox.map(({ id }) => id));
+      return device.reports.filter((report) => !waiting.has(report.id));
+    },
     online: () => session.online,
     report() {
       const running = {

@@ -2,6 +2,7 @@
 import { sql } from 'drizzle-orm';
 import { connect, type Db, query } from '#webhook/db/connect.ts';
 import { isOpen, type TargetState } from '#webhook/deployments/states.ts';
+import type { LightDevice, Report } from '../outage/light-device.ts';
 import type { Fleet } from './fleet.ts';
 import type { System } from './system.ts';
 
@@ -12,14 +13,31 @@ export interface Verdict {
   messages: number;
 }
 
-export async function judge(system: System, fleet: Fleet): Promise<Verdict> {
+export function judge(system: System, fleet: Fleet): Promise<Verdict> {
+  return look(system, fleet, async (db) => [
+    ...(await findLost(db, fleet)),
+    ...(await findStuck(db)),
+    ...(await findDrift(db, fleet)),
+  ]);
+}
+
+/** What must hold at any moment: a message that was acked is stored. */
+export function judgeSoFar(system: System, fleet: Fleet): Promise<Verdict> {
+  return look(
+    system,
+    fleet,
+    async (db) => (await findMissing(db, fleet, (talker) => talker.acked())).problems,
+  );
+}
+
+async function look(
+  system: System,
+  fleet: Fleet,
+  findProblems: (db: Db) => Promise<string[]>,
+): Promise<Verdict> {
   const database = await connect({ url: system.postgresql.url });
   try {
-    const problems = [
-      ...(await findLost(database.db, fleet)),
-      ...(await findStuck(database.db)),
-      ...(await findDrift(database.db, fleet)),
-    ];
+    const problems = await findProblems(database.db);
     const states = await query<{ state: string; n: number }>(
       database.db,
       sql`select state, count(*)::int as n from targets group by state`,
@@ -38,25 +56,31 @@ export async function judge(system: System, fleet: Fleet): Promise<Verdict> {
 }
 
 /** Every message of every talker is in the database once, as it was sent; nothing is a dead letter. */
-async function findLost(db: Db, { talkers }: Fleet): Promise<string[]> {
+async function findLost(db: Db, fleet: Fleet): Promise<string[]> {
+  const { problems, stored, sought } = await findMissing(db, fleet, (talker) => talker.reports);
+  if (stored !== sought) problems.push(`${stored} messages are stored, ${sought} were sent`);
+  const [letters] = await query<{ n: number }>(db, sql`select count(*)::int as n from dead_letters`);
+  if (letters!.n > 0) problems.push(`${letters!.n} dead letters`);
+  return problems;
+}
+
+async function findMissing(db: Db, { talkers }: Fleet, reportsOf: (talker: LightDevice) => Report[]) {
+  const due = talkers.map((talker) => ({ talker, reports: reportsOf(talker) }));
   const rows = await query<{ device: string; id: string; digest: string }>(
     db,
     sql`select device_id as device, message_id as id, digest from received_messages where device_id like 'talker-%'`,
   );
   const stored = new Map(rows.map((row) => [`${row.device} ${row.id}`, row.digest]));
   const problems: string[] = [];
-  let sent = 0;
-  for (const talker of talkers) {
-    sent += talker.reports.length;
-    for (const { id, digest } of talker.reports) {
+  let sought = 0;
+  for (const { talker, reports } of due) {
+    sought += reports.length;
+    for (const { id, digest } of reports) {
       const found = stored.get(`${talker.id} ${id}`);
       if (found !== digest) problems.push(`${talker.id}: message ${id} is ${found ? 'another' : 'lost'}`);
     }
   }
-  if (rows.length !== sent) problems.push(`${rows.length} messages are stored, ${sent} were sent`);
-  const [letters] = await query<{ n: number }>(db, sql`select count(*)::int as n from dead_letters`);
-  if (letters!.n > 0) problems.push(`${letters!.n} dead letters`);
-  return problems;
+  return { problems, stored: rows.length, sought };
 }
 
 async function findStuck(db: Db): Promise<string[]> {

@@ -25,11 +25,14 @@ async function run(options: SoakOptions): Promise<number> {
   try {
     const show = createDisplay();
     const report = await soak(options, dir, interrupted.signal, show.say, show.progress);
-    out.write(`${toText(report)}\n`);
+    const stopped = interrupted.signal.aborted;
+    out.write(`${toText(report, stopped)}\n`);
+    if (stopped) out.write('stopped; everything is cleaned up\n');
+    if (stopped) return 130;
     return report.problems.length === 0 ? 0 : 1;
   } catch (error) {
     if (!interrupted.signal.aborted) throw error;
-    out.write('stopped; everything is cleaned up\n');
+    out.write('stopped before it had begun; everything is cleaned up\n');
     return 130;
   } finally {
     if (options.keep) out.write(`logs: ${dir}\n`);
@@ -55,7 +58,10 @@ function createDisplay() {
   };
 }
 
-function toText({ problems, faults, growth, targets, deployments, messages }: Report): string {
+function toText(
+  { problems, faults, growth, targets, deployments, messages }: Report,
+  stopped: boolean,
+): string {
   const mb = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(0)} MiB`;
   const list = (entries: Iterable<[string, number]>) =>
     [...entries].map(([name, n]) => `${name} ${n}`).join(', ');
@@ -68,7 +74,11 @@ function toText({ problems, faults, growth, targets, deployments, messages }: Re
     ),
     ...(problems.length
       ? problems.map((problem) => `PROBLEM      ${problem}`)
-      : ['every message is stored once, nothing is stuck, memory is flat']),
+      : [
+          stopped
+            ? 'so far every message that was acked is stored, and memory is flat; what is under way was not judged'
+            : 'every message is stored once, nothing is stuck, memory is flat',
+        ]),
   ].join('\n');
 }
 

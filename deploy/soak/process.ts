@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { guard, killGroup } from './guard.ts';
 
 export interface PartProcess {
   name: string;
@@ -41,8 +42,11 @@ export function createPart({ name, command, args, env, logFile, ready }: PartOpt
       const own = spawn(command, args, {
         env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
         stdio: ['ignore', log, log],
+        // Ctrl-C on a terminal is for us, who end the parts in order.
+        detached: true,
       });
       closeSync(log);
+      guard(own);
       child = own;
       exited = new Promise((resolve) => {
         own.once('exit', () => resolve());
@@ -51,14 +55,14 @@ export function createPart({ name, command, args, env, logFile, ready }: PartOpt
       for (const deadline = Date.now() + startLimitMs; !(await ready().catch(() => false)); await delay(50)) {
         const dead = !running() || child !== own;
         if (dead || Date.now() > deadline) {
-          own.kill('SIGKILL');
+          killGroup(own, 'SIGKILL');
           const last = readFileSync(logFile, 'utf8').trim().split('\n').slice(-3).join(' | ');
           throw new Error(`${name} ${dead ? 'ended' : 'does not answer'}: ${last}`);
         }
       }
     },
     async stop(signal = 'SIGKILL') {
-      if (running()) child?.kill(signal);
+      if (running()) killGroup(child!, signal);
       await exited;
     },
     rssBytes() {

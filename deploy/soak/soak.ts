@@ -1,12 +1,12 @@
 /** Everything at once, with faults; then rest, and the checks. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { judge, type Verdict } from './checks.ts';
+import { judge, judgeSoFar, type Verdict } from './checks.ts';
 import { createRandom, type SoakOptions } from './config.ts';
 import { deployNext, watchDeployment } from './deployments.ts';
 import { type FaultLog, listFaults, sparesSecondCopy, strikeAtRandom } from './faults.ts';
-import { startFleet } from './fleet.ts';
+import { type Fleet, startFleet } from './fleet.ts';
 import { createMemoryWatch, type Growth } from './memory.ts';
-import { startSystem } from './system.ts';
+import { type System, startSystem } from './system.ts';
 
 export interface Report extends Verdict {
   faults: Map<string, number>;
@@ -24,6 +24,7 @@ export interface Progress {
 
 const settleLimitMs = 240_000;
 
+/** @throws what `signal` was aborted with, when that was before it had begun; later it answers what it has found so far. */
 export async function soak(
   options: Omit<SoakOptions, 'keep'>,
   dir: string,
@@ -37,6 +38,7 @@ export async function soak(
   try {
     const fleet = await startFleet(system, dir, options);
     closers.push(() => fleet.close());
+    signal.throwIfAborted();
     const start = Date.now();
     const until = start + options.minutes * 60_000;
     const spareFrom = start + (options.minutes * 60_000) / 3;
@@ -95,38 +97,48 @@ export async function soak(
     ];
     for (const one of work) one.catch(() => failed.abort());
     const ended = await Promise.allSettled(work);
-    for (const one of ended) if (one.status === 'rejected') throw one.reason;
-    signal.throwIfAborted();
-    say('everything is healed; waiting until all is quiet');
-    fleet.allOn();
+    // By now everything is healed. What was stopped tells what it has found so far, unless that cannot be asked either.
+    if (!signal.aborted) for (const one of ended) if (one.status === 'rejected') throw one.reason;
     const growth = memory.stop();
-    for (const deadline = Date.now() + settleLimitMs; ; await delay(1_000, undefined, { signal })) {
-      const busy = fleet.on().some((device) => {
-        const { online, outboxMessages, state } = device.snapshot();
-        return !online || outboxMessages > 0 || state !== 'idle';
-      });
-      const waiting = fleet.talkers.some((talker) => talker.waiting() > 0);
-      const verdict = busy || waiting ? null : await judge(system, fleet);
-      if (verdict && (verdict.problems.length === 0 || Date.now() > deadline))
-        return {
-          ...verdict,
-          faults: log.counts,
-          growth,
-          problems: [...verdict.problems, ...memoryProblems(growth)],
-        };
-      if (Date.now() > deadline) {
-        const last = await judge(system, fleet);
-        return {
-          ...last,
-          faults: log.counts,
-          growth,
-          problems: ['it did not become quiet', ...last.problems],
-        };
-      }
+    const report = (verdict: Verdict, ...others: string[]): Report => ({
+      ...verdict,
+      faults: log.counts,
+      growth,
+      problems: [...others, ...verdict.problems, ...memoryProblems(growth)],
+    });
+    if (!signal.aborted) {
+      say('everything is healed; waiting until all is quiet');
+      fleet.allOn();
+      const verdict = await settle(system, fleet, signal);
+      if (verdict) return report(verdict.last, ...(verdict.quiet ? [] : ['it did not become quiet']));
     }
+    say('stopped; looking at what there is');
+    return report(await judgeSoFar(system, fleet));
   } finally {
     for (const end of closers.reverse()) await end();
   }
+}
+
+/** Null when it was stopped. */
+async function settle(
+  system: System,
+  fleet: Fleet,
+  signal: AbortSignal,
+): Promise<{ last: Verdict; quiet: boolean } | null> {
+  const isBusy = () =>
+    fleet.talkers.some((talker) => talker.waiting() > 0) ||
+    fleet.on().some((device) => {
+      const { online, outboxMessages, state } = device.snapshot();
+      return !online || outboxMessages > 0 || state !== 'idle';
+    });
+  for (const deadline = Date.now() + settleLimitMs; !signal.aborted; ) {
+    const isLate = Date.now() > deadline;
+    const quiet = !isBusy();
+    const last = quiet || isLate ? await judge(system, fleet) : null;
+    if (last && (isLate || last.problems.length === 0)) return { last, quiet };
+    await delay(1_000, undefined, { signal }).catch(() => {});
+  }
+  return null;
 }
 
 function memoryProblems(growth: Growth[]): string[] {

@@ -85,6 +85,15 @@ describe('a gate that is overdue', () => {
     expect(tick(without, some, 99 * hour).rollout.wave).toBe(0);
   });
 
+  test('halts when nobody was reached beside those that an operator has given up', () => {
+    const half = [tally({ timedOut: 1, silent: 1, pending: 1, unreached: 1 }), waiting];
+    const resumed = { ...open, forgiven: [{ failed: 0, silent: 1 }] };
+    expect(tick(resumed, half, hour).rollout).toMatchObject({
+      state: 'halted',
+      halted: { reason: 'gate_missed' },
+    });
+  });
+
   test('halts when nobody was reached, or too few of them succeeded; a resume gives it its time again', () => {
     const nobody = [tally({ pending: 3, unreached: 3 }), waiting];
     const halted = tick(open, nobody, hour).rollout;
@@ -115,7 +124,11 @@ describe('late joiners', () => {
 
   test('keep it open until their time is over, also while it is paused or halted', () => {
     expect(look(open, false, 599_999).rollout.state).toBe('running');
-    expect(look(open, true, 600_000)).toMatchObject({ rollout: { state: 'completed' }, actions: [] });
+    // One last look: for a device that came a moment before.
+    const last = look(open, false, 600_000);
+    expect(last).toMatchObject({ rollout: { state: 'running' }, actions: [{ type: 'join', wave: 1 }] });
+    expect(wakesAt(last.rollout, done, 600_000)).toBe(600_000);
+    expect(look(last.rollout, true, 600_001)).toMatchObject({ rollout: { state: 'completed' }, actions: [] });
     for (const state of ['paused', 'halted'] as const) {
       const stopped = { ...open, state };
       expect(look(stopped, true, 1)).toMatchObject({ rollout: { state }, actions: [] });

@@ -159,6 +159,8 @@ export function wakesAt(rollout: Rollout, tallies: Tally[], now: number): number
   if (rollout.soakSince !== null && gate) times.push(rollout.soakSince + gate.soakMs);
   if (rollout.wave < rollout.gates.length - 1) later(gateDueAt(rollout));
   if (takesJoiners(rollout, now)) times.push(soughtAt(rollout, now) + joinersEveryMs);
+  // Their last look may have found nobody: then nothing but the completion is left.
+  else if (joinersUntil(rollout) !== null && sum(tallies, isOpen) === 0) times.push(now);
   const first = rollout.recent[0];
   const waits = sum(tallies.slice(0, rollout.wave + 1), (t) => t.pending) > 0;
   if (first && waits && allowance(rollout, first.at) < 1) times.push(first.at + minuteMs);
@@ -190,13 +192,20 @@ function takesJoiners(rollout: Rollout, now: number): boolean {
   return (joinersUntil(rollout) ?? 0) > now;
 }
 
+/** A last look for those who came just before their time was over, or while it was paused. */
+function owesJoiners(rollout: Rollout, now: number): boolean {
+  const until = joinersUntil(rollout);
+  return rollout.state === 'running' && until !== null && until <= now && soughtAt(rollout, now) < until;
+}
+
 function tick(rollout: Rollout, tallies: Tally[], registryChanged: boolean, now: number): RolloutStep {
   if (rollout.state === 'scheduled') {
     if ((rollout.startAt ?? 0) > now) return stay(rollout);
     return { rollout: { ...rollout, state: 'running' }, actions: [{ type: 'resolve' }] };
   }
   if (!rollout.gates || rollout.state === 'completed' || rollout.state === 'cancelled') return stay(rollout);
-  const joins = takesJoiners(rollout, now);
+  const owed = owesJoiners(rollout, now);
+  const joins = owed || takesJoiners(rollout, now);
   // Also when paused or halted: nothing is left that anybody could decide about.
   if (sum(tallies, isOpen) === 0 && !joins) {
     return stay({ ...rollout, state: 'completed', soakSince: null, finishedAt: now });
@@ -210,7 +219,7 @@ function tick(rollout: Rollout, tallies: Tally[], registryChanged: boolean, now:
   const waiting = sum(tallies.slice(0, gated.wave + 1), (t) => t.pending);
   const limit = Math.min(waiting, allowance(gated, now));
   const actions: RolloutAction[] = limit > 0 ? [{ type: 'dispatch', upToWave: gated.wave, limit }] : [];
-  if (!joins || (!registryChanged && now - soughtAt(gated, now) < joinersEveryMs))
+  if (!joins || (!owed && !registryChanged && now - soughtAt(gated, now) < joinersEveryMs))
     return { rollout: gated, actions };
   return {
     rollout: { ...gated, joinersSoughtAt: now },
@@ -227,7 +236,8 @@ function passGate(rollout: Rollout, tallies: Tally[], now: number): Rollout {
   const opened = { ...rollout, wave: wave + 1, soakSince: null, waveOpenedAt: now };
   if (counted(tally) === 0) return opened;
   const unreached = isGateOverdue(rollout, now) ? tally.unreached : 0;
-  const holds = unreached < counted(tally) && tally.succeeded >= needed(rollout, wave, tally, unreached);
+  const holds =
+    !isUnheard(rollout, wave, tally, unreached) && tally.succeeded >= needed(rollout, wave, tally, unreached);
   if (!holds) {
     return rollout.soakSince === null ? rollout : { ...rollout, soakSince: null };
   }
@@ -258,7 +268,7 @@ function findHalt(rollout: Rollout, tallies: Tally[], now: number): Halt | null 
     const isGated = wave === rollout.wave && wave < rollout.gates!.length - 1;
     const unreached = isGated && isGateOverdue(rollout, now) ? tally.unreached : 0;
     if (isGated && isOpen(tally) === unreached && counted(tally) > 0) {
-      if (unreached === counted(tally)) {
+      if (isUnheard(rollout, wave, tally, unreached)) {
         return halt('gate_missed', `none of its ${unreached} devices could be reached`);
       }
       const wanted = needed(rollout, wave, tally, unreached);
@@ -268,6 +278,12 @@ function findHalt(rollout: Rollout, tallies: Tally[], now: number): Halt | null 
     }
   }
   return null;
+}
+
+/** Of those that count, and were not given up by an operator, none could be reached: their silence is no success. */
+function isUnheard(rollout: Rollout, wave: number, tally: Tally, unreached: number): boolean {
+  const past = forgivenOf(rollout, wave, tally);
+  return unreached > 0 && unreached === counted(tally) - past.failed - past.silent;
 }
 
 function needed(rollout: Rollout, wave: number, tally: Tally, unreached: number): number {

@@ -4,7 +4,7 @@ import { writeFleet } from './fleet.ts';
 import { heading, sample } from './metrics.ts';
 
 /** `GET /metrics`, on the internal port and open to whoever reaches that. Without a database it still tells of this copy. */
-export function metricsRoutes({ db, metrics, log }: Context) {
+export function metricsRoutes({ db, metrics, log, authority }: Context) {
   return createRouter().get('/metrics', async (c) => {
     const fleet = await writeFleet(db).catch((error: unknown) => {
       log('warn', 'metrics without the database', { error });
@@ -18,7 +18,11 @@ export function metricsRoutes({ db, metrics, log }: Context) {
       ...heading('process_start_time_seconds', 'gauge', 'When this copy started, since 1970'),
       sample('process_start_time_seconds', {}, Math.round(Date.now() / 1000 - process.uptime())),
     ];
+    // Of an authority in this process; one behind a connection tells it itself.
+    const ca = await authority.metrics?.().catch((error: unknown) => {
+      log('warn', 'metrics without the CA', { error });
+    });
     c.header('Content-Type', 'text/plain; version=0.0.4; charset=utf-8');
-    return c.body(`${metrics.write()}${own.join('\n')}\n${fleet ?? ''}`);
+    return c.body(`${metrics.write()}${own.join('\n')}\n${fleet ?? ''}${ca ?? ''}`);
   });
 }

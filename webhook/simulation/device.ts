@@ -2,15 +2,21 @@
  * A small model of the agent, pure but for the chance that it is given: it keeps a checkpoint, resumes from it, boots what it has
  * verified on trial, and goes back when that does not stay up. What it must not lose (job, unacked messages) survives a crash.
  */
-import type { DeviceError } from '#emqx/protocol.ts';
+import { type DeviceError, mainComponent } from '#emqx/protocol.ts';
 import type { TargetEvent } from '../deployments/machine.ts';
 import type { Random } from './random.ts';
 
 export interface Image {
+  component: string;
   sha256: string;
   securityVersion: number;
   size: number;
   selfTest: boolean;
+}
+export interface Report {
+  component: string;
+  sha256: string;
+  securityVersion: number;
 }
 export type Seq = [number, number];
 
@@ -21,7 +27,8 @@ export interface Uplink {
   seq: Seq | null;
   deploymentId: string | null;
   event: TargetEvent;
-  running: { sha256: string; securityVersion: number };
+  /** Of a boot: what every component runs that answers; of a result: what its own does. */
+  running: Report[];
   /** The boot that an update ended with: its result follows. */
   ofUpdate: boolean;
 }
@@ -37,6 +44,8 @@ interface Job {
 export interface Device {
   id: string;
   running: Image;
+  /** Behind it on a serial port: flashed in place, so that there is nothing to go back to. */
+  child: { image: Image; answers: boolean } | null;
   /** What is booted when the trial fails. */
   previous: Image | null;
   job: Job | null;
@@ -52,6 +61,7 @@ export type DeviceEvent =
   | { type: 'request'; deploymentId: string; attempt: number; image: Image }
   | { type: 'cancel'; deploymentId: string; attempt: number }
   | { type: 'acked'; ids: string[] }
+  | { type: 'start' }
   | { type: 'work' }
   | { type: 'crash' };
 
@@ -60,10 +70,11 @@ export interface Agent {
   acceptsDowngrades: boolean;
 }
 
-export function createDevice(id: string, running: Image): Device {
+export function createDevice(id: string, running: Image, child: Image | null): Device {
   return {
     id,
     running,
+    child: child && { image: child, answers: true },
     previous: null,
     job: null,
     ended: new Map(),
@@ -77,15 +88,18 @@ export function createDevice(id: string, running: Image): Device {
 /** Changes the device and answers what it says at once; critical messages it also keeps to say again. */
 export function stepDevice(device: Device, event: DeviceEvent, random: Random, agent: Agent): Uplink[] {
   const said: Uplink[] = [];
-  const say = (deploymentId: string | null, body: TargetEvent, critical = true, ofUpdate = false) => {
-    const { sha256, securityVersion } = device.running;
+  const say = (
+    deploymentId: string | null,
+    body: TargetEvent,
+    { critical = true, ofUpdate = false, running = [] as Report[] } = {},
+  ) => {
     const message: Uplink = {
       id: `${device.messages++}`,
       deviceId: device.id,
       seq: critical ? [device.boots, device.number++] : null,
       deploymentId,
       event: body,
-      running: { sha256, securityVersion },
+      running,
       ofUpdate,
     };
     said.push(message);
@@ -95,10 +109,15 @@ export function stepDevice(device: Device, event: DeviceEvent, random: Random, a
     device.ended.set(`${job.deploymentId}/${job.attempt}`, how);
     device.job = null;
   };
+  const reportBoot = (ofUpdate: boolean) => {
+    const { running: main, child } = device;
+    const running = [toReport(main), ...(child?.answers ? [toReport(child.image)] : [])];
+    say(null, { type: 'booted', runningSha256: main.sha256 }, { ofUpdate, running });
+  };
   const boot = (ofUpdate: boolean) => {
     device.boots++;
     device.number = 0;
-    say(null, { type: 'booted', runningSha256: device.running.sha256 }, true, ofUpdate);
+    reportBoot(ofUpdate);
   };
   const conclude = (
     job: Job,
@@ -106,13 +125,16 @@ export function stepDevice(device: Device, event: DeviceEvent, random: Random, a
     code?: DeviceError['code'],
   ) => {
     end(job);
-    say(job.deploymentId, {
-      type: 'result',
+    const own = imageOf(device, job.image.component);
+    // A child that says no version has no digest that counts.
+    const running = own ? [toReport(own)] : [];
+    const event = {
+      type: 'result' as const,
       attempt: job.attempt,
       outcome,
-      runningSha256: device.running.sha256,
-      ...(code && { error: { code } }),
-    });
+      runningSha256: own?.sha256 ?? '',
+    };
+    say(job.deploymentId, { ...event, ...(code && { error: { code } }) }, { running });
   };
   const goBack = (job: Job, code: DeviceError['code']) => {
     device.running = device.previous!;
@@ -122,6 +144,9 @@ export function stepDevice(device: Device, event: DeviceEvent, random: Random, a
   };
 
   switch (event.type) {
+    case 'start':
+      reportBoot(false);
+      break;
     case 'acked':
       device.unacked = device.unacked.filter((m) => !event.ids.includes(m.id));
       break;
@@ -144,14 +169,15 @@ export function stepDevice(device: Device, event: DeviceEvent, random: Random, a
         }
         break;
       }
-      if (image.securityVersion < device.running.securityVersion && !agent.acceptsDowngrades) {
+      const runs = image.component === mainComponent ? device.running : device.child!.image;
+      if (image.securityVersion < runs.securityVersion && !agent.acceptsDowngrades) {
         device.ended.set(`${deploymentId}/${attempt}`, 'other');
         answer('downgrade_refused');
         break;
       }
       device.job = { deploymentId, attempt, image, received: 0, stage: 'downloading' };
       answer();
-      if (image.sha256 === device.running.sha256) conclude(device.job, 'succeeded');
+      if (image.sha256 === imageOf(device, image.component)?.sha256) conclude(device.job, 'succeeded');
       break;
     }
     case 'cancel': {
@@ -175,7 +201,12 @@ export function stepDevice(device: Device, event: DeviceEvent, random: Random, a
     }
     case 'crash':
       if (device.job?.stage === 'trial') goBack(device.job, 'boot_failed');
-      else boot(false);
+      else {
+        // A flash that was broken off begins again; until then the child has nothing that runs.
+        const { job, child } = device;
+        if (job?.stage === 'installing' && job.image.component !== mainComponent) child!.answers = false;
+        boot(false);
+      }
       break;
     case 'work': {
       const { job } = device;
@@ -190,7 +221,7 @@ export function stepDevice(device: Device, event: DeviceEvent, random: Random, a
             receivedBytes: job.received,
             urlExpired: random.chance(0.1),
           },
-          false,
+          { critical: false },
         );
       if (job.stage === 'downloading') {
         if (random.chance(0.04)) {
@@ -208,6 +239,11 @@ export function stepDevice(device: Device, event: DeviceEvent, random: Random, a
           job.stage = 'installing';
           tell('installing');
         }
+      } else if (job.stage === 'installing' && job.image.component !== mainComponent) {
+        const answers = job.image.selfTest && !random.chance(0.05);
+        device.child = { image: job.image, answers };
+        if (answers) conclude(job, 'succeeded');
+        else conclude(job, 'rolled_back', 'self_test_failed');
       } else if (job.stage === 'installing') {
         device.previous = device.running;
         device.running = job.image;
@@ -220,4 +256,14 @@ export function stepDevice(device: Device, event: DeviceEvent, random: Random, a
     }
   }
   return said;
+}
+
+/** What a component runs; null of a child that there is none of, or that does not answer. */
+function imageOf({ running, child }: Device, component: string): Image | null {
+  if (component === mainComponent) return running;
+  return child?.answers ? child.image : null;
+}
+
+function toReport({ component, sha256, securityVersion }: Image): Report {
+  return { component, sha256, securityVersion };
 }

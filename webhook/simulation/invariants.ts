@@ -1,6 +1,8 @@
 /** What must hold at every commit and at the end, judged without the machines. */
+import { mainComponent } from '#emqx/protocol.ts';
 import type { Target } from '../deployments/machine.ts';
 import { cutWaves, type Gate } from '../deployments/policy.ts';
+import type { RolloutState } from '../deployments/rollout.ts';
 import { isOpen } from '../deployments/states.ts';
 import { isOpen as isWindowOpen } from '../deployments/window.ts';
 import type { DeploymentRow, Store, TargetRow } from './store.ts';
@@ -19,11 +21,17 @@ interface Watch {
   enoughSince: (number | null)[];
   /** By wave: what an operator saw and resumed in spite of. */
   forgiven: { failed: number; silent: number }[];
+  state: RolloutState | null;
+  /** What it was before it last completed. */
+  completedFrom: RolloutState | null;
 }
 
 export class Invariants {
   readonly #handled = new Map<string, number>();
   readonly #watched = new Map<string, Watch>();
+  /** Since when a device has been chosen, and has had a component. */
+  readonly #matched = new Map<string, number>();
+  readonly #reported = new Map<string, number>();
   readonly #ran: (deviceId: string) => ReadonlySet<string>;
 
   constructor(ran: (deviceId: string) => ReadonlySet<string>) {
@@ -41,8 +49,11 @@ export class Invariants {
     if (this.#handled.get(key) !== 1) throw new Violation(`critical message ${key} acked but not handled`);
   }
 
-  changed(before: Target, after: Target): void {
+  changed(before: Target, after: Target, store: Store): void {
     const name = `${after.deploymentId}/${after.deviceId}`;
+    if (before.state === 'pending' && after.state === 'skipped' && !isOvertaken(after, store)) {
+      throw new Violation(`${name} was superseded, but nothing newer is for its ${after.component}`);
+    }
     if (after.state === 'succeeded' && !this.#ran(after.deviceId).has(after.sha256)) {
       throw new Violation(`${name} succeeded, but its device never ran the image`);
     }
@@ -55,6 +66,16 @@ export class Invariants {
     if (after.attempt - after.attemptsForgiven > after.policy.maxAttempts) {
       throw new Violation(`${name}: more attempts than allowed`);
     }
+  }
+
+  /** A device is one of those that a deployment is for, as committed. */
+  matched(deploymentId: string, deviceId: string, at: number): void {
+    this.#matched.set(`${deploymentId}/${deviceId}`, at);
+  }
+
+  /** A device has reported a component for the first time, as committed. */
+  reported(deviceId: string, component: string, at: number): void {
+    this.#reported.set(`${deviceId}/${component}`, at);
   }
 
   /** Targets were started; `seen` are all of the deployment's as the decision saw them, the deployment's row as others see it now. */
@@ -82,14 +103,10 @@ export class Invariants {
         throw new Violation(`${row.id}: started although ${silent} of ${all} are silent in wave ${wave}`);
       }
     }
-    for (const target of started.filter((t) => t.attempt === 1 && t.wave > 0)) {
-      const before = target.wave - 1;
-      const empty = !seen.some((t) => t.wave === before && t.state !== 'skipped' && t.state !== 'cancelled');
-      const since = watch.enoughSince[before] ?? null;
-      const soaked = since !== null && decidedAt - since >= row.rollout.gates![before]!.soakMs;
-      if (!empty && !soaked) {
+    for (const { wave, deviceId } of started.filter((t) => t.attempt === 1 && t.wave > 0)) {
+      if (!this.#hasPassed(row, seen, wave - 1, decidedAt)) {
         throw new Violation(
-          `${row.id}: wave ${target.wave} was started before wave ${before} had passed its gate`,
+          `${row.id}: ${deviceId} of wave ${wave} was started before wave ${wave - 1} had passed its gate`,
         );
       }
     }
@@ -107,6 +124,8 @@ export class Invariants {
 
   #note(row: DeploymentRow, targets: SeenTarget[], now: number): void {
     const watch = this.#watch(row);
+    if (row.rollout.state === 'completed' && watch.state !== 'completed') watch.completedFrom = watch.state;
+    watch.state = row.rollout.state;
     const { gates, policy } = row.rollout;
     gates?.forEach((gate, wave) => {
       const { all, succeeded, unreached } = this.#judge(row, targets, wave);
@@ -127,7 +146,8 @@ export class Invariants {
     for (const { deviceId } of started) {
       for (const other of tables.deployments.values()) {
         const theirs = tables.targets.get(`${other.id}/${deviceId}`);
-        if (other.order > row.order && theirs?.state === 'succeeded') {
+        const newer = other.order > row.order && other.image.component === row.image.component;
+        if (newer && theirs?.state === 'succeeded') {
           throw new Violation(`${row.id}: ${deviceId} was started although ${other.id} has updated it since`);
         }
       }
@@ -145,13 +165,24 @@ export class Invariants {
     throw new Violation(`${id}: dispatched outside of its maintenance window in ${timeZone}`);
   }
 
-  joined(row: DeploymentRow, wave: number): void {
+  /** As `started`: what the decision saw, and when. */
+  joined(row: DeploymentRow, wave: number, seen: SeenTarget[], decidedAt: number): void {
     const { state, policy } = row.rollout;
     if (state !== 'running' || policy.lateJoinersMs === null) {
       throw new Violation(`${row.id} is ${state} and took a late joiner`);
     }
-    if (wave > row.rollout.wave + 1)
-      throw new Violation(`${row.id}: a late joiner in wave ${wave}, which is not open`);
+    this.#note(row, seen, decidedAt);
+    // What the committed row has opened already, others have judged.
+    for (let before = row.rollout.wave; before < wave; before++) {
+      if (!this.#hasPassed(row, seen, before, decidedAt))
+        throw new Violation(`${row.id}: a late joiner in wave ${wave}, which is not open`);
+    }
+  }
+
+  #hasPassed(row: DeploymentRow, seen: SeenTarget[], wave: number, now: number): boolean {
+    const since = this.#watch(row).enoughSince[wave] ?? null;
+    const isEmpty = !seen.some((t) => t.wave === wave && t.state !== 'skipped' && t.state !== 'cancelled');
+    return isEmpty || (since !== null && now - since >= row.rollout.gates![wave]!.soakMs);
   }
 
   resumed(row: DeploymentRow, targets: TargetRow[]): void {
@@ -173,6 +204,26 @@ export class Invariants {
         throw new Violation(`${id} is stuck in ${rollout.state}`);
       }
     }
+    for (const row of store.tables.deployments.values()) this.#missed(row, store);
+  }
+
+  /**
+   * Whoever is fit when the deployment resolves is in it, and, where it takes late joiners, whoever becomes so within their time; unless
+   * an operator has ended it, or somebody had to decide (paused, halted) until nothing was left.
+   */
+  #missed(row: DeploymentRow, store: Store): void {
+    const { resolvedAt, policy, state } = row.rollout;
+    if (resolvedAt === null) return;
+    const heeds = state === 'completed' && this.#watch(row).completedFrom === 'running';
+    const until = resolvedAt + (heeds ? (policy.lateJoinersMs ?? 0) : 0);
+    for (const deviceId of store.tables.devices.keys()) {
+      const matchedAt = this.#matched.get(`${row.id}/${deviceId}`);
+      const { component } = row.image;
+      const hasSince = component === mainComponent ? 0 : this.#reported.get(`${deviceId}/${component}`);
+      if (matchedAt === undefined || hasSince === undefined) continue;
+      if (Math.max(matchedAt, hasSince) <= until && !store.tables.targets.has(`${row.id}/${deviceId}`))
+        throw new Violation(`${row.id}: ${deviceId} was missed`);
+    }
   }
 
   #judge(row: DeploymentRow, targets: SeenTarget[], wave: number) {
@@ -192,11 +243,21 @@ export class Invariants {
   #watch(row: DeploymentRow): Watch {
     let watch = this.#watched.get(row.id);
     if (!watch) {
-      watch = { starts: [], openedAt: [], enoughSince: [], forgiven: [] };
+      watch = { starts: [], openedAt: [], enoughSince: [], forgiven: [], state: null, completedFrom: null };
       this.#watched.set(row.id, watch);
     }
     return watch;
   }
+}
+
+function isOvertaken({ deviceId, deploymentId, component }: Target, { tables }: Store): boolean {
+  const { order } = tables.deployments.get(deploymentId)!;
+  return [...tables.deployments.values()].some(
+    (other) =>
+      other.order > order &&
+      other.image.component === component &&
+      tables.targets.has(`${other.id}/${deviceId}`),
+  );
 }
 
 function hasFailed(t: Target): boolean {

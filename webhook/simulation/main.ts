@@ -69,7 +69,7 @@ function simulate(schedules: number, first: number): number {
   process.stdout.write(
     `${schedules} schedules from seed ${first}: every promise held (${rate(schedules)} a second)\n` +
       `${sum.events} events, ${sum.deaths} deaths of copies, ${sum.crashes} crashes of devices, ${sum.lost} messages lost, ` +
-      `${sum.halts} halts, ${sum.joined} late joiners, ${sum.windows} maintenance windows, ${sum.succeeded} updates succeeded, ${sum.otherwise} ended otherwise\n`,
+      `${sum.halts} halts, ${sum.joined} late joiners, ${sum.windows} maintenance windows, ${sum.succeeded} updates succeeded (${sum.children} of a child component), ${sum.otherwise} ended otherwise\n`,
   );
   return 0;
 }

@@ -2,11 +2,13 @@
  * One schedule: a few devices, one to three deployments, two copies of the webhook, an hour of virtual time. The first minutes are
  * hostile; after them everything works again, and what has not ended by itself is ended by an operator.
  */
+import { mainComponent } from '#emqx/protocol.ts';
 import { step } from '../deployments/machine.ts';
 import { defaultRollout, type RolloutPolicy } from '../deployments/policy.ts';
 import { createRollout, type RolloutEvent, stepRollout } from '../deployments/rollout.ts';
 import { Clock } from './clock.ts';
-import { Copy, type Input, keyOf, type Machines, type Outcome, type Work } from './copy.ts';
+import type { Input, Machines, Outcome, Work } from './connection.ts';
+import { Copy } from './copy.ts';
 import {
   type Agent,
   createDevice,
@@ -16,6 +18,7 @@ import {
   stepDevice,
   type Uplink,
 } from './device.ts';
+import { keyOf } from './ingest.ts';
 import { Invariants, Violation } from './invariants.ts';
 import { Random } from './random.ts';
 import { type DeploymentRow, type OutboxRow, Store } from './store.ts';
@@ -26,6 +29,7 @@ export const realMachines: Machines & Agent = {
   locksRollouts: true,
   keepsWindows: true,
   leavesOvertaken: true,
+  keepsComponentsApart: true,
   remembers: true,
   acceptsDowngrades: false,
 };
@@ -43,6 +47,8 @@ export interface Seen {
   lost: number;
   halts: number;
   joined: number;
+  /** Successful updates of a child component. */
+  children: number;
   windows: number;
   succeeded: number;
   otherwise: number;
@@ -56,12 +62,14 @@ export function nothingSeen(): Seen {
     lost: 0,
     halts: 0,
     joined: 0,
+    children: 0,
     windows: 0,
     succeeded: 0,
     otherwise: 0,
   };
 }
 
+const childComponent = 'uno';
 const hostileMs = 5 * 60_000;
 const calmMs = 30 * 60_000;
 /** After this operators end what is left; a few minutes more must close everything. */
@@ -119,6 +127,7 @@ class Schedule {
     }
     for (const t of this.#store.tables.targets.values()) {
       this.#seen[t.state === 'succeeded' ? 'succeeded' : 'otherwise']++;
+      if (t.state === 'succeeded' && t.component !== mainComponent) this.#seen.children++;
     }
     for (const d of this.#store.tables.deployments.values()) if (d.rollout.halted) this.#seen.halts++;
     return { violation, seen: this.#seen };
@@ -130,7 +139,8 @@ class Schedule {
       this.#copies.push({ copy: this.#newCopy(), alive: true, life: 0 });
       this.#poll(i);
     }
-    const image = (name: string, securityVersion: number): Image => ({
+    const image = (name: string, securityVersion: number, component = mainComponent): Image => ({
+      component,
       sha256: name,
       securityVersion,
       size: r.int(40, 200),
@@ -139,16 +149,18 @@ class Schedule {
     const factory = { ...image('factory', r.int(0, 1)), selfTest: true };
     const ids = Array.from({ length: r.int(2, 6) }, (_, i) => `dev${i}`);
     for (const id of ids) {
-      const device = createDevice(id, factory);
-      this.#sites.set(id, { device, connected: false, dead: false, ran: new Set([factory.sha256]) });
+      const child = r.chance(0.6) ? { ...factory, component: childComponent, sha256: 'factory-uno' } : null;
+      const device = createDevice(id, factory, child);
+      const ran = new Set([factory.sha256, 'factory-uno']);
+      stepDevice(device, { type: 'start' }, r, this.#machines);
+      this.#sites.set(id, { device, connected: false, dead: false, ran });
       const timeZone = r.chance(0.2) ? 'Etc/GMT-1' : 'UTC';
       const row = {
         id,
         timeZone,
         matches: [],
         reachable: false,
-        running: null,
-        seq: [0, 0] as [number, number],
+        running: {},
       };
       this.#store.tables.devices.set(id, row);
       // Some sleep for long, so that gates have to do without them.
@@ -162,7 +174,7 @@ class Schedule {
       const row: DeploymentRow = {
         id: `deployment${order}`,
         order,
-        image: image(`image${order}`, r.int(0, 2)),
+        image: image(`image${order}`, r.int(0, 2), r.chance(0.35) ? childComponent : mainComponent),
         rollout: createRollout(this.#policy(), null),
         nextLookAt: null,
         sweptAt: null,
@@ -174,12 +186,16 @@ class Schedule {
       this.#clock.after(r.int(0, 120_000) * order, () => {
         const now = this.#clock.now;
         const startAt = r.chance(0.3) ? now + r.int(0, 60_000) : null;
-        this.#log(() => `${row.id} of ${row.image.sha256} made: ${JSON.stringify(row.rollout.policy)}`);
+        const { sha256, component } = row.image;
+        this.#log(
+          () => `${row.id} of ${sha256} for ${component} made: ${JSON.stringify(row.rollout.policy)}`,
+        );
         this.#store.tables.deployments.set(row.id, {
           ...row,
           rollout: { ...row.rollout, startAt },
           nextLookAt: now,
         });
+        for (const id of devices) this.#invariants.matched(row.id, id, now);
         if (row.rollout.policy.window) this.#seen.windows++;
         this.#plan(row.id);
         const later = ids.filter((id) => !devices.includes(id));
@@ -412,18 +428,20 @@ class Schedule {
 
   #act(site: Site, event: DeviceEvent): void {
     const { device } = site;
-    const before = device.running;
+    const before = [device.running, device.child?.image];
     const was = device.job?.stage;
     const said: Uplink[] = stepDevice(device, event, this.#random, this.#machines);
-    if (device.running !== before) {
+    [device.running, device.child?.image].forEach((image, i) => {
+      const old = before[i];
+      if (!image || !old || image === old) return;
       const rolledBack = was === 'trial';
-      if (!rolledBack && device.running.securityVersion < before.securityVersion) {
+      if (!rolledBack && image.securityVersion < old.securityVersion) {
         throw new Violation(
-          `${device.id} installed securityVersion ${device.running.securityVersion} over ${before.securityVersion}`,
+          `${device.id} installed securityVersion ${image.securityVersion} over ${old.securityVersion}`,
         );
       }
-      site.ran.add(device.running.sha256);
-    }
+      site.ran.add(image.sha256);
+    });
     if (!site.connected) return;
     for (const message of said) {
       this.#log(

@@ -125,6 +125,32 @@ describe('a broken part is found out:', () => {
       },
       /had passed its gate|stuck/,
     ],
+    [
+      'a rollout that looks for nobody who comes later',
+      {
+        stepRollout: (rollout, tallies, event, now) => {
+          const after = stepRollout(rollout, tallies, event, now);
+          return { ...after, actions: after.actions.filter((action) => action.type !== 'join') };
+        },
+      },
+      /was missed/,
+    ],
+    [
+      'a rollout that looks no more for joiners when their time is just over',
+      {
+        stepRollout: (rollout, tallies, event, now) => {
+          const { resolvedAt, policy } = rollout;
+          const isOver = resolvedAt !== null && now >= resolvedAt + (policy.lateJoinersMs ?? 0);
+          return stepRollout(isOver ? { ...rollout, joinersSoughtAt: now } : rollout, tallies, event, now);
+        },
+      },
+      /was missed/,
+    ],
+    [
+      'a dispatcher that takes an update of one component for one of another',
+      { keepsComponentsApart: false },
+      /nothing newer is for its/,
+    ],
     ['a webhook that forgets what it has received', { remembers: false }, /handled 2 times/],
     ['a device that takes any securityVersion', { acceptsDowngrades: true }, /installed securityVersion/],
   ];

@@ -31,7 +31,13 @@ export interface DeviceRow {
   /** Deployments whose selection it matches. */
   matches: string[];
   reachable: boolean;
-  running: { sha256: string; securityVersion: number } | null;
+  /** By component, as last reported. */
+  running: Readonly<Record<string, Running>>;
+}
+export interface Running {
+  sha256: string;
+  securityVersion: number;
+  /** Of the report. */
   seq: Seq;
 }
 interface Tables {

@@ -1,8 +1,9 @@
 /** A deployment's targets on the model: made when it resolves or somebody joins, tallied for its rollout. */
+import { mainComponent } from '#emqx/protocol.ts';
 import { nothing, type Tally, wakesAt } from '../deployments/rollout.ts';
 import { isActive } from '../deployments/states.ts';
-import { dealWaves, type Invariants, isSilent, isUnreached, type SeenTarget } from './invariants.ts';
-import type { DeploymentRow, Store, TargetRow, Transaction } from './store.ts';
+import { dealWaves, isSilent, isUnreached, type SeenTarget } from './invariants.ts';
+import type { DeploymentRow, DeviceRow, Store, TargetRow, Transaction } from './store.ts';
 
 export const closedMs = 15 * 60_000;
 
@@ -16,22 +17,25 @@ export function resolve(tx: Transaction, row: DeploymentRow) {
   return gates;
 }
 
-/** Who matches by now gets a target too; answers how many. */
-export function join(tx: Transaction, row: DeploymentRow, wave: number, invariants: Invariants): number {
+/** Who matches by now gets a target too; answers how many there are, and how many of them get the image. */
+export function join(tx: Transaction, row: DeploymentRow, wave: number): { fresh: number; pending: number } {
   const fresh = matching(tx, row).filter((id) => !tx.get('targets', `${row.id}/${id}`));
   const gets = fresh.filter((id) => !isSkipped(tx, row, id));
   for (const id of fresh) addTarget(tx, row, id, gets.includes(id) ? wave : -1);
-  if (fresh.length) invariants.joined(row, wave);
-  return gets.length;
+  return { fresh: fresh.length, pending: gets.length };
 }
 
 function matching(tx: Transaction, row: DeploymentRow): string[] {
-  return [...tx.scan('devices')].flatMap(([id, d]) => (d.matches.includes(row.id) ? [id] : [])).sort();
+  const { component } = row.image;
+  const has = (d: DeviceRow) => component === mainComponent || d.running[component] !== undefined;
+  return [...tx.scan('devices')]
+    .flatMap(([id, d]) => (d.matches.includes(row.id) && has(d) ? [id] : []))
+    .sort();
 }
 
 function isSkipped(tx: Transaction, { image }: DeploymentRow, id: string): boolean {
-  const runs = tx.get('devices', id)!.running;
-  return runs !== null && (runs.sha256 === image.sha256 || runs.securityVersion > image.securityVersion);
+  const runs = tx.get('devices', id)!.running[image.component];
+  return runs !== undefined && (runs.sha256 === image.sha256 || runs.securityVersion > image.securityVersion);
 }
 
 /** A wave of -1: skipped. */
@@ -39,7 +43,7 @@ function addTarget(tx: Transaction, row: DeploymentRow, deviceId: string, wave: 
   tx.set('targets', `${row.id}/${deviceId}`, {
     deploymentId: row.id,
     deviceId,
-    component: 'main',
+    component: row.image.component,
     sha256: row.image.sha256,
     version: '1',
     policy: row.rollout.policy,
@@ -56,6 +60,14 @@ function addTarget(tx: Transaction, row: DeploymentRow, deviceId: string, wave: 
     deadlineAt: null,
     wave,
   });
+}
+
+/** A device has come to match something: whatever takes late joiners looks for them. */
+export function markJoinable(tx: Transaction, store: Store): void {
+  for (const [id, { rollout }] of tx.scan('deployments')) {
+    if (rollout.finishedAt === null && rollout.policy.lateJoinersMs !== null)
+      tx.set('marks', store.nextId(), { deploymentId: id, joins: true });
+  }
 }
 
 export function nextLook(
