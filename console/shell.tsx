@@ -7,6 +7,7 @@ import { Login } from './pages/login.tsx';
 import { Mark } from './parts/mark.tsx';
 import { Loading } from './parts/notes.tsx';
 import { Glyph } from './parts/state.tsx';
+import { useScrollMemory } from './scroll.ts';
 import { loginWanted, may, setUser, user } from './session.ts';
 
 const statusGlyphs = {
@@ -65,6 +66,7 @@ function TopEnd(): JSX.Element {
 /** What surrounds every page: navigation, connection, language, account, and the login when one is needed. */
 export function Shell(props: RouteSectionProps): JSX.Element {
   const location = useLocation();
+  useScrollMemory();
   let main!: HTMLElement;
   let nav!: HTMLElement;
 

@@ -81,3 +81,34 @@ export async function addUser(rest: Rest, role: 'viewer' | 'operator'): Promise<
   await unwrap(rest.api.users.$post({ json: { ...account, role } }));
   return account;
 }
+
+type Ways = Pick<Stack, 'internalUrl' | 'webhookToken' | 'emqx'>;
+
+/** A device's message as the broker's rules hand it over, without a device. */
+export async function sendEvent(
+  stack: Ways,
+  row: { clientid: string; topic: string; payload: string },
+): Promise<void> {
+  const answer = await fetch(`${stack.internalUrl}/emqx/events`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${stack.webhookToken}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      event: 'message',
+      ...row,
+      cert: `CN=${row.clientid}`,
+      received_at: Date.now(),
+    }),
+  });
+  await answer.body?.cancel();
+}
+
+/** What an admin of the broker does by its own API. */
+export async function askBroker(stack: Ways, method: string, path: string, body?: object): Promise<void> {
+  const { url, key, secret } = stack.emqx;
+  const answer = await fetch(`${url}/api/v5${path}`, {
+    method,
+    headers: { authorization: `Basic ${btoa(`${key}:${secret}`)}`, 'content-type': 'application/json' },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  if (!answer.ok) throw new Error(`the broker refused ${method} ${path}: ${answer.status}`);
+}

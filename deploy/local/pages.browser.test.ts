@@ -2,7 +2,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { findViolations } from './browser-axe.ts';
 import { buildConsole } from './browser-build.ts';
-import { addUser, logIn } from './browser-scene.ts';
+import { addUser, askBroker, logIn, sendEvent } from './browser-scene.ts';
 import { openBrowser, startTestSystem, type TestSystem } from './testing.ts';
 
 let system: TestSystem;
@@ -66,11 +66,10 @@ it('the overview has the figures of that, calls the halt to attention, and follo
     .waitFor();
   expect(await page.locator('.versions li').count()).toBe(1);
   // Nobody reloads.
-  const row = { event: 'message', clientid: 'device-001', topic: 'devices/device-001/log', payload: '{' };
-  await fetch(`${system.stack.internalUrl}/emqx/events`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${system.stack.webhookToken}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ ...row, cert: 'CN=device-001', received_at: Date.now() }),
+  await sendEvent(system.stack, {
+    clientid: 'device-001',
+    topic: 'devices/device-001/log',
+    payload: '{',
   });
   await page.getByTestId('matters').getByText('1 message could not be handled').click();
   await page.waitForURL(/dead-letters/);
@@ -96,17 +95,12 @@ it('the broker shows what its rules count, what it loses, and that it differs fr
   await open('/system/broker');
   await page.getByText('Nothing was lost').waitFor();
   await page.getByTestId('no-drift').waitFor();
-  const emqx = (method: string, path: string, body?: object) =>
-    fetch(`${system.stack.emqx.url}/api/v5${path}`, {
-      method,
-      headers: {
-        authorization: `Basic ${btoa(`${system.stack.emqx.key}:${system.stack.emqx.secret}`)}`,
-        'content-type': 'application/json',
-      },
-      ...(body && { body: JSON.stringify(body) }),
-    });
-  await emqx('POST', '/rules', { id: 'by_hand', sql: 'SELECT * FROM "test"', actions: ['http:gone'] });
-  await emqx('POST', '/publish', { topic: 'test', payload: '{}' });
+  await askBroker(system.stack, 'POST', '/rules', {
+    id: 'by_hand',
+    sql: 'SELECT * FROM "test"',
+    actions: ['http:gone'],
+  });
+  await askBroker(system.stack, 'POST', '/publish', { topic: 'test', payload: '{}' });
   await page.getByText('1 row lost').waitFor();
   await page.getByTestId('drift').getByText('Rule by_hand').waitFor();
   expect(await page.getByText('was made on the broker and is in no file').count()).toBe(1);

@@ -2,7 +2,8 @@ import { createSignal, For, type JSX, Show } from 'solid-js';
 import { createAct } from '../../act.ts';
 import { api, type Command, type Device, type NewCommand } from '../../api.ts';
 import { t, tMaybe } from '../../i18n/i18n.ts';
-import { createLoad, usePoll } from '../../load.ts';
+import { useLive } from '../../live.ts';
+import { createLoad } from '../../load.ts';
 import { Allowed } from '../../parts/allowed.tsx';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Problem } from '../../parts/notes.tsx';
@@ -13,7 +14,6 @@ import { Ago } from '../../parts/time.tsx';
 /** What every device of ours understands; others may be typed. */
 const known = ['ping', 'identify', 'report', 'reboot'];
 const namePattern = /^[a-z][a-z0-9_.-]{0,63}$/;
-const pollMs = 1_500;
 
 /** Nothing typed is no arguments; null when it is not a JSON object. */
 export function readArgs(text: string): NewCommand['args'] | null {
@@ -64,9 +64,7 @@ export function Commands(props: { device: Device }): JSX.Element {
     () => props.device.id,
     (id, signal) => api.listCommands(id, signal),
   );
-  usePoll(pollMs, () => {
-    if (load.data?.items.some((command) => command.ok === null)) load.refetch();
-  });
+  useLive('command', () => props.device.id, load.refetch);
   const send = createAct(async () => {
     const given = readArgs(args());
     await api.sendCommand(props.device.id, { command: name(), ...(given && { args: given }) });
