@@ -4,6 +4,7 @@ import { api } from './api.ts';
 import { type Language, language, languages, setLanguage, t } from './i18n/i18n.ts';
 import { liveStatus, startLive } from './live.ts';
 import { Login } from './pages/login.tsx';
+import { glyphs } from './parts/glyphs.ts';
 import { Mark } from './parts/mark.tsx';
 import { Loading } from './parts/notes.tsx';
 import { Glyph } from './parts/state.tsx';
@@ -12,8 +13,8 @@ import { loginWanted, may, setUser, user } from './session.ts';
 
 const statusGlyphs = {
   open: 'M6 3.5a2.5 2.5 0 1 0 0 5a2.5 2.5 0 1 0 0-5',
-  connecting: 'M2 6h.01M6 6h.01M10 6h.01',
-  lost: 'M2 2l8 8M10 2l-8 8',
+  connecting: glyphs.dots,
+  lost: glyphs.cross,
 };
 
 function LiveMark(): JSX.Element {

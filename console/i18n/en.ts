@@ -75,7 +75,9 @@ export const en = {
   'error.device_banned': 'The device is banned.',
   'error.device_exists': 'A device with this id is registered already.',
   'error.name_taken': 'This name is taken.',
-  'error.in_use': 'It is still in use: an update of the device has not ended, or devices belong to it.',
+  'error.in_use': 'It is still in use: devices belong to it.',
+  'error.device_updating':
+    'An update of this device has not ended. Wait for its end, or cancel it in its deployment, and delete the device then.',
   'error.already_banned': 'The device is banned already.',
   'error.body_too_large': 'This is too large for the server.',
   'error.manifest_invalid': 'The manifest is not valid.',

@@ -46,6 +46,8 @@ export interface ImageOptions {
   note?: string;
   sizeBytes?: number;
   selfTest?: 'pass' | 'fail';
+  /** Default: the main program of the virtual devices. */
+  child?: { component: string; hardware: string };
 }
 
 /** Registers a firmware for the virtual devices, and answers its id. */
@@ -60,6 +62,7 @@ export async function addFirmware(rest: Rest, options: ImageOptions): Promise<st
     name,
     releaseNote: note,
     hardware,
+    ...options.child,
   });
   return firmware.id;
 }
@@ -100,6 +103,22 @@ export async function sendEvent(
     }),
   });
   await answer.body?.cancel();
+}
+
+/** A first report of a device with an Arduino on its serial port. */
+export function reportChild(stack: Ways, device: string, child: { component: string; hardware: string }) {
+  const image = { version: '1.0.0', securityVersion: 0 };
+  const running = [
+    { component: 'main', hardware, sha256: 'a'.repeat(64), ...image },
+    { ...child, sha256: 'b'.repeat(64), ...image },
+  ];
+  const boot = { count: 1, reason: 'power_on' };
+  const report = { id: 'first', at: null, seq: [1, 0], state: 'ok', running, boot };
+  return sendEvent(stack, {
+    clientid: device,
+    topic: `devices/${device}/status/health`,
+    payload: JSON.stringify(report),
+  });
 }
 
 /** What an admin of the broker does by its own API. */

@@ -5,12 +5,13 @@ import { createList } from '../../list.ts';
 import { createLoad } from '../../load.ts';
 import { Allowed } from '../../parts/allowed.tsx';
 import type { Column } from '../../parts/data-table.tsx';
+import { glyphs } from '../../parts/glyphs.ts';
 import { FilterBar, ListTable } from '../../parts/list-page.tsx';
 import { Empty, Problem } from '../../parts/notes.tsx';
 import { Head } from '../../parts/page.tsx';
 import { SearchField } from '../../parts/search-field.tsx';
 import { Select } from '../../parts/select.tsx';
-import { Glyph } from '../../parts/state.tsx';
+import { Sign } from '../../parts/state.tsx';
 import { When } from '../../parts/time.tsx';
 import { auditActions } from './audit-actions.ts';
 
@@ -56,10 +57,9 @@ function Chain(props: { verdict: Verdict }): JSX.Element {
   return (
     <Switch>
       <Match when={props.verdict.valid}>
-        <span class="state tone-good" data-testid="chain">
-          <Glyph path="M1.5 6.5 4.5 9.5 10.5 2.5" />
-          <span class="word">{t('audit.holds', { n: props.verdict.entries })}</span>
-        </span>
+        <Sign tone="good" glyph={glyphs.check} data-testid="chain">
+          {t('audit.holds', { n: props.verdict.entries })}
+        </Sign>
         <Show when={props.verdict.head}>
           {(head) => (
             <span class="small head-hash">
@@ -73,10 +73,9 @@ function Chain(props: { verdict: Verdict }): JSX.Element {
       </Match>
       <Match when={props.verdict.broken}>
         {(broken) => (
-          <span class="state tone-bad" role="alert" data-testid="chain">
-            <Glyph path="M6 1.5 11 10.5H1zM6 5v2.5M6 9h.01" />
-            <span class="word">{t('audit.broken', { id: broken().id, reason: broken().reason })}</span>
-          </span>
+          <Sign tone="bad" glyph={glyphs.warning} role="alert" data-testid="chain">
+            {t('audit.broken', { id: broken().id, reason: broken().reason })}
+          </Sign>
         )}
       </Match>
     </Switch>
