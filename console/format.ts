@@ -23,6 +23,11 @@ export function formatNumber(language: string, value: number): string {
   return cached(Intl.NumberFormat, language, {}).format(value);
 }
 
+/** Whether the language's plural rule calls for the singular. */
+export function isOne(language: string, value: number): boolean {
+  return cached(Intl.PluralRules, language, {}).select(value) === 'one';
+}
+
 /** 1536 → "1.5 KiB": one decimal below 100, none above and for bytes. */
 export function formatBytes(language: string, bytes: number): string {
   let value = bytes;
