@@ -40,7 +40,6 @@ export function useScrollMemory(): void {
   const positions = recall();
   let wanted: number | null = null;
   let until = 0;
-  let travelled = false;
 
   const seek = () => {
     wanted = positions[step()] ?? 0;
@@ -62,15 +61,7 @@ export function useScrollMemory(): void {
     if (arrival && arrival.type !== 'navigate') seek();
     const ending = new AbortController();
     const { signal } = ending;
-    // Before the router hears of it.
-    window.addEventListener(
-      'popstate',
-      () => {
-        travelled = true;
-        seek();
-      },
-      { capture: true, signal },
-    );
+    window.addEventListener('popstate', seek, { signal });
     window.addEventListener(
       'scroll',
       () => {
@@ -87,17 +78,15 @@ export function useScrollMemory(): void {
       growth.disconnect();
     });
   });
+  // In the next frame the router has told the browser of the step.
+  const arrive = () => {
+    settle();
+    if (wanted === null) positions[step()] = window.scrollY;
+  };
   createEffect(
     on(
       () => place.pathname + place.search,
-      () => {
-        if (travelled) settle();
-        else {
-          delete positions[step()];
-          giveUp();
-        }
-        travelled = false;
-      },
+      () => requestAnimationFrame(arrive),
       { defer: true },
     ),
   );
