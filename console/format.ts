@@ -130,7 +130,9 @@ export function formatAgo(language: string, at: string, nowMs: number): string {
   let value = (Date.parse(at) - nowMs) / 1000;
   for (const [unit, size] of steps) {
     if (Math.abs(value) < size) {
-      return cached(Intl.RelativeTimeFormat, language, { numeric: 'auto' }).format(Math.trunc(value), unit);
+      // 89 days are three months rather than two; an hour is over only when it is.
+      const whole = unit === 'month' ? Math.round(value) : Math.trunc(value);
+      return cached(Intl.RelativeTimeFormat, language, { numeric: 'auto' }).format(whole, unit);
     }
     value /= size;
   }

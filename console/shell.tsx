@@ -4,6 +4,7 @@ import { api } from './api.ts';
 import { type Language, language, languages, setLanguage, t } from './i18n/i18n.ts';
 import { liveStatus, startLive } from './live.ts';
 import { Login } from './pages/login.tsx';
+import { useActiveSeen } from './parts/active-seen.ts';
 import { glyphs } from './parts/glyphs.ts';
 import { Mark } from './parts/mark.tsx';
 import { Loading } from './parts/notes.tsx';
@@ -80,11 +81,7 @@ export function Shell(props: RouteSectionProps): JSX.Element {
   createEffect(() => {
     document.documentElement.lang = language();
   });
-  createEffect(
-    on([() => location.pathname, user], () =>
-      nav.querySelector('.active')?.scrollIntoView({ block: 'nearest', inline: 'center' }),
-    ),
-  );
+  useActiveSeen(() => nav);
   // Keyboard and screen-reader users land in the new page, not on the link they left.
   createEffect(
     on(

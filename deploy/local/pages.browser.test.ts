@@ -232,7 +232,7 @@ it('no page keeps anybody out, in the light and in the dark, on a phone and in K
     const { page: at } = await logIn(browser, system.stack.url, system.stack.admin, options);
     for (const path of Object.values(routes)) {
       await open(path, at);
-      await at.locator('.loading').waitFor({ state: 'detached' });
+      await at.waitForFunction(() => !document.querySelector('.loading'));
       for (const colorScheme of ['light', 'dark'] as const) {
         await at.emulateMedia({ colorScheme });
         expect(await findViolations(at), `${path} ${view.locale} ${colorScheme}`).toEqual([]);

@@ -1,3 +1,4 @@
+import { A } from '@solidjs/router';
 import { createMemo, type JSX, Match, Show, Switch } from 'solid-js';
 import { type AuditEntry, adminApi, type Verdict } from '../../admin-api.ts';
 import { t, tMaybe } from '../../i18n/i18n.ts';
@@ -33,12 +34,40 @@ const detailOf = (entry: AuditEntry): string =>
 
 const actionWord = (action: string): string => tMaybe(`audit.${action}`) ?? action;
 
+const homes: Record<string, string> = {
+  deployment: '/deployments/',
+  device: '/devices/',
+  firmware: '/firmware/',
+};
+const uuid = /^[0-9a-f]{8}-[0-9a-f-]{27}$/;
+
+/** To what it was done; an id that no person reads is cut short and told in full by its title. */
+function Subject(props: { entry: AuditEntry }): JSX.Element {
+  const home = () => homes[props.entry.action.split('.')[0]!];
+  const isUuid = () => uuid.test(props.entry.subject);
+  const text = () => (
+    <code title={props.entry.subject}>
+      {isUuid() ? `${props.entry.subject.slice(0, 8)}…` : props.entry.subject}
+    </code>
+  );
+  const isThere = () =>
+    home() === homes.device
+      ? props.entry.action !== 'device.import' && props.entry.action !== 'device.delete'
+      : isUuid();
+  return (
+    <Show when={isThere() && home()} fallback={text()}>
+      {(base) => <A href={base() + encodeURIComponent(props.entry.subject)}>{text()}</A>}
+    </Show>
+  );
+}
+
 const describe = (): Column<AuditEntry>[] => [
   { head: '#', class: 'num wide soft', cell: (entry) => entry.id },
-  { head: t('audit.at'), class: 'tight soft', cell: (entry) => <When at={entry.at} /> },
+  { head: t('audit.at'), class: 'line soft', cell: (entry) => <When at={entry.at} /> },
   { head: t('audit.actor'), class: 'clip', cell: (entry) => <strong>{entry.actor}</strong> },
   {
     head: t('audit.action'),
+    class: 'line',
     cell: (entry) => <span title={entry.action}>{actionWord(entry.action)}</span>,
   },
   {
@@ -46,7 +75,7 @@ const describe = (): Column<AuditEntry>[] => [
     class: 'mid soft small detail',
     cell: (entry) => (
       <>
-        <code>{entry.subject}</code> {detailOf(entry)}
+        <Subject entry={entry} /> {detailOf(entry)}
       </>
     ),
   },

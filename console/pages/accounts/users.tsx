@@ -41,6 +41,7 @@ function Acts(props: { who: Account; ask: (asked: Asked) => void }): JSX.Element
 const describe = (ask: (asked: Asked) => void): Column<Account>[] => [
   {
     head: t('login.email'),
+    class: 'anywhere',
     cell: (who) => (
       <>
         <strong>{who.email}</strong>
@@ -51,7 +52,7 @@ const describe = (ask: (asked: Asked) => void): Column<Account>[] => [
   { head: t('users.role'), class: 'tight cap', cell: (who) => t(`role.${who.role}`) },
   { head: t('users.state'), class: 'tight', cell: (who) => <State disabled={who.disabled} /> },
   { head: t('users.since'), class: 'tight mid soft', cell: (who) => <Ago at={who.createdAt} /> },
-  { head: '', class: 'num acts', cell: (who) => <Acts who={who} ask={ask} /> },
+  { head: '', class: 'num acts stacks', cell: (who) => <Acts who={who} ask={ask} /> },
 ];
 
 function Users(): JSX.Element {
