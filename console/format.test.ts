@@ -34,5 +34,6 @@ it('tells times relative to now, past and future', () => {
   expect(told('2026-01-10T09:00:00Z')).toBe('3 hours ago');
   expect(told('2026-01-18T12:00:00Z')).toBe('in 8 days');
   expect(told('2023-01-10T12:00:00Z')).toBe('3 years ago');
+  expect(told('2026-04-10T11:00:00Z')).toBe('in 3 months');
   expect(formatAgo('ko', '2026-01-10T11:57:30Z', now)).toBe('2분 전');
 });

@@ -23,6 +23,11 @@ export function formatNumber(language: string, value: number): string {
   return cached(Intl.NumberFormat, language, {}).format(value);
 }
 
+/** Whether the language's plural rule calls for the singular. */
+export function isOne(language: string, value: number): boolean {
+  return cached(Intl.PluralRules, language, {}).select(value) === 'one';
+}
+
 /** 1536 → "1.5 KiB": one decimal below 100, none above and for bytes. */
 export function formatBytes(language: string, bytes: number): string {
   let value = bytes;
@@ -125,7 +130,9 @@ export function formatAgo(language: string, at: string, nowMs: number): string {
   let value = (Date.parse(at) - nowMs) / 1000;
   for (const [unit, size] of steps) {
     if (Math.abs(value) < size) {
-      return cached(Intl.RelativeTimeFormat, language, { numeric: 'auto' }).format(Math.trunc(value), unit);
+      // 89 days are three months rather than two; an hour is over only when it is.
+      const whole = unit === 'month' ? Math.round(value) : Math.trunc(value);
+      return cached(Intl.RelativeTimeFormat, language, { numeric: 'auto' }).format(whole, unit);
     }
     value /= size;
   }

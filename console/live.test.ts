@@ -23,11 +23,13 @@ class Source extends EventTarget {
 function begin() {
   const sources: Source[] = [];
   const calls: string[] = [];
+  const logsOf: (string | undefined)[] = [];
   let status: LiveStatus = 'connecting';
   let connected = () => {};
   let refused = 0;
   const live = createLive({
-    connect: () => {
+    connect: (device) => {
+      logsOf.push(device);
       sources.push(new Source());
       connected();
       return sources.at(-1)!;
@@ -40,13 +42,22 @@ function begin() {
     },
     retryMs: 1,
   });
-  const watch = (kind: 'device' | 'deployment', id?: string) =>
+  const watch = (kind: 'device' | 'deployment' | 'log', id?: string) =>
     live.watch({ kind, id, refetch: () => calls.push(`${kind} ${id ?? 'any'}`) });
   const nextConnection = () =>
     new Promise<void>((resolve) => {
       connected = resolve;
     });
-  return { live, sources, calls, watch, nextConnection, status: () => status, refused: () => refused };
+  return {
+    live,
+    sources,
+    calls,
+    logsOf,
+    watch,
+    nextConnection,
+    status: () => status,
+    refused: () => refused,
+  };
 }
 
 it('shares one connection and calls only those whom a change concerns', () => {
@@ -104,4 +115,38 @@ it('gives the connection back when stopped and fetches again after it was starte
   live.start();
   sources[1]!.open();
   expect(calls).toEqual(['device any']);
+});
+
+it('asks for the logs of the one device that is looked at, and misses nothing while it connects anew', async () => {
+  const { live, sources, calls, logsOf, watch, status } = begin();
+  live.start();
+  watch('device');
+  sources[0]!.open();
+  const leave = watch('log', 'a');
+  await null;
+  expect([logsOf, sources[0]!.readyState, status()]).toEqual([[undefined, 'a'], 1, 'open']);
+  sources[0]!.say({ kind: 'device', id: 'x' });
+  sources[1]!.open();
+  expect(sources[0]!.readyState).toBe(2);
+  // What was logged before the new connection was open.
+  expect(calls).toEqual(['device any', 'log a']);
+  leave();
+  watch('log', 'b');
+  await null;
+  expect(logsOf).toEqual([undefined, 'a', 'b']);
+  live.stop();
+  expect(sources.map((source) => source.readyState)).toEqual([2, 2, 2]);
+});
+
+it('takes a connection that breaks off in its first moment for a break, and fetches again', async () => {
+  const { live, sources, calls, watch, status } = begin();
+  live.start();
+  watch('device');
+  sources[0]!.open();
+  watch('log', 'a');
+  await null;
+  sources[1]!.fail(0);
+  expect([status(), sources[0]!.readyState]).toEqual(['lost', 2]);
+  sources[1]!.open();
+  expect(calls).toEqual(['device any', 'log a']);
 });

@@ -2,17 +2,32 @@ import { createEffect, createSignal, onCleanup } from 'solid-js';
 import { api } from './api.ts';
 import { createSource, type LiveStatus, type SourceOptions, whileVisible } from './source.ts';
 
-export type ChangedKind = 'deployment' | 'device' | 'firmware' | 'audit' | 'dead_letter';
+export type ChangedKind = 'deployment' | 'device' | 'firmware' | 'audit' | 'dead_letter' | 'command' | 'log';
 type Watch = { kind: ChangedKind; id: string | undefined; refetch: () => void };
 /**
  * One event stream for all who watch. Events are hints to fetch a thing again; whatever happened while the stream was
- * down is not repeated, so after every reconnect all watchers refetch.
+ * down is not repeated, so after every reconnect all watchers refetch. Of logs there are too many to be told of all:
+ * `connect` is told whose are looked at, and another one's mean another connection.
  */
-export function createLive(options: SourceOptions) {
+export function createLive({
+  connect,
+  ...options
+}: Omit<SourceOptions, 'connect'> & {
+  connect: (logsOf: string | undefined) => ReturnType<SourceOptions['connect']>;
+}) {
   const watches = new Set<Watch>();
-  const { start, stop } = createSource(options, {
+  const logsOf = () => [...watches].find((watch) => watch.kind === 'log')?.id;
+  let connected: string | undefined;
+  const ownOptions = {
+    ...options,
+    connect: () => {
+      connected = logsOf();
+      return connect(connected);
+    },
+  };
+  const { start, stop, renew } = createSource(ownOptions, {
     onOpen: (again) => {
-      if (again) for (const watch of [...watches]) watch.refetch();
+      for (const watch of [...watches]) if (again || watch.kind === 'log') watch.refetch();
     },
     events: {
       changed: (data) => {
@@ -23,9 +38,16 @@ export function createLive(options: SourceOptions) {
       },
     },
   });
+  // From one device's page to the next it is one step, not two.
+  const renewIfOthers = () => queueMicrotask(() => logsOf() !== connected && renew());
   const watch = (entry: Watch) => {
+    const { kind } = entry;
     watches.add(entry);
-    return () => void watches.delete(entry);
+    if (kind === 'log') renewIfOthers();
+    return () => {
+      watches.delete(entry);
+      if (kind === 'log') renewIfOthers();
+    };
   };
   return { start, stop, watch };
 }
@@ -33,7 +55,8 @@ export function createLive(options: SourceOptions) {
 const [liveStatus, setLiveStatus] = createSignal<LiveStatus>('connecting');
 
 const live = createLive({
-  connect: () => new EventSource('/api/live'),
+  connect: (logsOf) =>
+    new EventSource(logsOf ? `/api/live?logs_of=${encodeURIComponent(logsOf)}` : '/api/live'),
   onStatus: setLiveStatus,
   whenRefused: () => api.me(),
 });

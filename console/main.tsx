@@ -7,6 +7,7 @@ import './styles/parts.css';
 import './styles/pages.css';
 import './styles/devices.css';
 import './styles/rollout.css';
+import { ready } from './i18n/i18n.ts';
 import { Shell } from './shell.tsx';
 
 // Each page is fetched when it is gone to, so that the first one is there soon.
@@ -35,6 +36,9 @@ const uuid = { id: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i };
 const serial = { serial: /^[0-9A-F]{2,40}$/i };
 const deviceId = { id: /^[A-Za-z0-9_-]{1,64}$/ };
 
+// The words and the page are fetched at the same time.
+if (location.pathname === '/') void OverviewPage.preload();
+await ready;
 render(
   () => (
     <Router root={Shell}>

@@ -4,15 +4,18 @@ import { api } from './api.ts';
 import { type Language, language, languages, setLanguage, t } from './i18n/i18n.ts';
 import { liveStatus, startLive } from './live.ts';
 import { Login } from './pages/login.tsx';
+import { useActiveSeen } from './parts/active-seen.ts';
+import { glyphs } from './parts/glyphs.ts';
 import { Mark } from './parts/mark.tsx';
 import { Loading } from './parts/notes.tsx';
 import { Glyph } from './parts/state.tsx';
+import { useScrollMemory } from './scroll.ts';
 import { loginWanted, may, setUser, user } from './session.ts';
 
 const statusGlyphs = {
   open: 'M6 3.5a2.5 2.5 0 1 0 0 5a2.5 2.5 0 1 0 0-5',
-  connecting: 'M2 6h.01M6 6h.01M10 6h.01',
-  lost: 'M2 2l8 8M10 2l-8 8',
+  connecting: glyphs.dots,
+  lost: glyphs.cross,
 };
 
 function LiveMark(): JSX.Element {
@@ -65,6 +68,7 @@ function TopEnd(): JSX.Element {
 /** What surrounds every page: navigation, connection, language, account, and the login when one is needed. */
 export function Shell(props: RouteSectionProps): JSX.Element {
   const location = useLocation();
+  useScrollMemory();
   let main!: HTMLElement;
   let nav!: HTMLElement;
 
@@ -77,11 +81,7 @@ export function Shell(props: RouteSectionProps): JSX.Element {
   createEffect(() => {
     document.documentElement.lang = language();
   });
-  createEffect(
-    on([() => location.pathname, user], () =>
-      nav.querySelector('.active')?.scrollIntoView({ block: 'nearest', inline: 'center' }),
-    ),
-  );
+  useActiveSeen(() => nav);
   // Keyboard and screen-reader users land in the new page, not on the link they left.
   createEffect(
     on(

@@ -24,16 +24,21 @@ export function createSource(
   handlers: { onOpen?: (again: boolean) => void; events: Record<string, (data: string) => void> },
 ) {
   let source: Source | null = null;
+  /** Listened to until the one that takes its place is open. */
+  let leaving: Source | null = null;
   let missedSome = false;
   let retry: ReturnType<typeof setTimeout> | undefined;
 
-  const start = () => {
-    if (source) return;
-    clearTimeout(retry);
-    options.onStatus('connecting');
+  const leave = () => {
+    leaving?.close();
+    leaving = null;
+  };
+
+  const open = () => {
     const opened = options.connect();
     source = opened;
     opened.addEventListener('open', () => {
+      leave();
       options.onStatus('open');
       handlers.onOpen?.(missedSome);
       missedSome = false;
@@ -43,6 +48,7 @@ export function createSource(
     }
     opened.addEventListener('error', () => {
       if (source !== opened) return;
+      leave();
       missedSome = true;
       options.onStatus('lost');
       if (opened.readyState !== closed) return;
@@ -53,13 +59,29 @@ export function createSource(
     });
   };
 
+  const start = () => {
+    if (source) return;
+    clearTimeout(retry);
+    options.onStatus('connecting');
+    open();
+  };
+
+  /** Connects anew, because `connect` would now connect otherwise; nothing is missed meanwhile. */
+  const renew = () => {
+    if (!source) return;
+    if (leaving) source.close();
+    else leaving = source;
+    open();
+  };
+
   const stop = () => {
     clearTimeout(retry);
+    leave();
     source?.close();
     source = null;
     missedSome = true;
   };
-  return { start, stop };
+  return { start, stop, renew };
 }
 
 /** A hidden tab gives its connection back, because browsers allow only six to one HTTP/1.1 origin. Answers the way to end it. */

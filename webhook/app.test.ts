@@ -235,7 +235,8 @@ describe('devices and places', () => {
 describe('live hints', () => {
   test('reach whoever listens, name only what changed, are merged, and end with the session’s copy', async () => {
     const copy = await startTestWebhook(database);
-    const response = await fetch(`${copy.copy.url}/api/live`, {
+    const device = await webhook.device();
+    const response = await fetch(`${copy.copy.url}/api/live?logs_of=${device.id}`, {
       headers: { authorization: `Bearer ${apiToken}` },
     });
     expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/);
@@ -245,11 +246,17 @@ describe('live hints', () => {
     })();
     await until('hello', () => text.includes('event: hello'));
     // What happens in one copy is told by the other.
-    const device = await webhook.device();
     await Promise.all(Array.from({ length: 20 }, (_, i) => device.connect(1000 + i)));
     const hint = `event: changed\ndata: ${JSON.stringify({ kind: 'device', id: device.id })}`;
     await until('the hint', () => text.includes(hint));
     expect(text.split(hint).length - 1).toBeLessThanOrEqual(4);
+    // Commands of all, logs of the one that was asked for.
+    const other = await webhook.device();
+    for (const one of [other, device]) await one.send('log', { level: 'info', message: 'hello' });
+    await webhook.api('POST', `/api/devices/${other.id}/commands`, { command: 'blink' });
+    const told = (kind: string, id: string) => text.includes(JSON.stringify({ kind, id }));
+    await until('both hints', () => told('log', device.id) && told('command', other.id));
+    expect(told('log', other.id)).toBe(false);
     await copy.close();
     await reading;
   });

@@ -15,8 +15,8 @@ export const adminKo: Record<keyof typeof adminEn, string> = {
   'overview.meanDownload': '평균 다운로드 시간',
   'overview.meanDownloadNote': '끊긴 시간 포함',
   'overview.recoveryRate': '복구율',
-  'overview.recoveryNote':
-    '끊긴 다운로드 {interrupted}건 중 {resumed}건 재개, 잘못된 부팅 {bad}건 중 {back}건 롤백',
+  'overview.resumedNote': '끊긴 다운로드 {interrupted}건 중 {resumed}건 재개',
+  'overview.rolledBackNote': '잘못된 부팅 {bad}건 중 {back}건 롤백',
   'overview.noMishaps': '아직 끊긴 것이 없습니다',
   'overview.attention': '확인할 일',
   'overview.allWell': '확인할 일이 없습니다',

@@ -1,12 +1,16 @@
 import { createRoot, createSignal } from 'solid-js';
-import { en } from './en.ts';
-import { ko } from './ko.ts';
+import type { en } from './en.ts';
 import { chooseLanguage, type Language, languages } from './language.ts';
 import { fillMessage, type Values } from './message.ts';
 
 export type MessageKey = keyof typeof en;
+type Words = Record<MessageKey, string>;
 
-const dictionaries: Record<Language, Record<MessageKey, string>> = { en, ko };
+/** Only the language that is spoken is fetched. */
+const dictionaries: Record<Language, () => Promise<Words>> = {
+  en: () => import('./en.ts').then((module) => module.en),
+  ko: () => import('./ko.ts').then((module) => module.ko),
+};
 const storageKey = 'flota.language';
 
 function remember(value?: Language): string | null {
@@ -19,21 +23,38 @@ function remember(value?: Language): string | null {
   }
 }
 
-const [language, setSignal] = createRoot(() =>
-  createSignal<Language>(chooseLanguage(remember(), navigator.languages)),
+const first = chooseLanguage(remember(), navigator.languages);
+const [spoken, setSpoken] = createRoot(() =>
+  createSignal<{ language: Language; words?: Words }>({ language: first }),
 );
+let wanted = first;
 
-export function setLanguage(value: Language): void {
-  remember(value);
-  setSignal(value);
+async function speak(language: Language): Promise<void> {
+  wanted = language;
+  const words = await dictionaries[language]();
+  if (wanted === language) setSpoken({ language, words });
 }
 
-export const t = (key: MessageKey, values?: Values): string =>
-  fillMessage(language(), dictionaries[language()][key], values);
+/** Resolves once there are words; nothing is shown before that. */
+export const ready: Promise<void> = speak(first);
+
+export const language = (): Language => spoken().language;
+
+/** The words change when the dictionary has come. */
+export function setLanguage(value: Language): void {
+  remember(value);
+  void speak(value);
+}
+
+export function t(key: MessageKey, values?: Values): string {
+  const { language, words } = spoken();
+  return words ? fillMessage(language, words[key], values) : '';
+}
 
 /** A message whose key is only known at run time (states, error codes), or null when there is none. */
 export function tMaybe(key: string, values?: Values): string | null {
-  return key in dictionaries.en ? t(key as MessageKey, values) : null;
+  const { words } = spoken();
+  return words && key in words ? t(key as MessageKey, values) : null;
 }
 
-export { type Language, language, languages };
+export { type Language, languages };

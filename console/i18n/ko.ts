@@ -76,7 +76,9 @@ export const ko: Record<keyof typeof en, string> = {
   'error.device_banned': '차단된 디바이스입니다.',
   'error.device_exists': '같은 ID의 디바이스가 이미 등록되어 있습니다.',
   'error.name_taken': '이미 쓰이는 이름입니다.',
-  'error.in_use': '아직 사용 중입니다. 끝나지 않은 업데이트가 있거나 속한 디바이스가 있습니다.',
+  'error.in_use': '아직 사용 중입니다. 속한 디바이스가 있습니다.',
+  'error.device_updating':
+    '이 디바이스의 업데이트가 아직 끝나지 않았습니다. 끝날 때까지 기다리거나 해당 배포에서 취소한 뒤 삭제하세요.',
   'error.already_banned': '이미 차단된 디바이스입니다.',
   'error.body_too_large': '서버가 받을 수 있는 크기를 넘었습니다.',
   'error.manifest_invalid': '매니페스트가 올바르지 않습니다.',

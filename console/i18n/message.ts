@@ -1,3 +1,5 @@
+import { formatNumber, isOne } from '../format.ts';
+
 /**
  * Fills a message: `{name}` takes a value, `{n|device|devices}` takes the one or the other by the language's plural
  * rule for the value n (Korean needs only `{n}`). Numbers are written the language's way.
@@ -11,9 +13,9 @@ export function fillMessage(language: string, message: string, values: Values = 
     const value = values[name];
     if (value === undefined) return `{${name}}`;
     if (one === undefined || other === undefined) {
-      return typeof value === 'number' ? new Intl.NumberFormat(language).format(value) : value;
+      return typeof value === 'number' ? formatNumber(language, value) : value;
     }
-    return new Intl.PluralRules(language).select(Number(value)) === 'one' ? one : other;
+    return isOne(language, Number(value)) ? one : other;
   });
 }
 

@@ -1,6 +1,7 @@
 import { A, type RouteSectionProps } from '@solidjs/router';
 import { For, type JSX, Show } from 'solid-js';
 import { type MessageKey, t } from '../i18n/i18n.ts';
+import { useActiveSeen } from '../parts/active-seen.ts';
 import { may, type Role } from '../session.ts';
 import '../styles/admin.css';
 
@@ -15,9 +16,11 @@ const tabs: { path: string; name: MessageKey; to: Role }[] = [
 
 /** What surrounds the pages about Flota itself. */
 export default function SystemFrame(props: RouteSectionProps): JSX.Element {
+  let nav!: HTMLElement;
+  useActiveSeen(() => nav);
   return (
     <>
-      <nav class="tabs" aria-label={t('nav.system')}>
+      <nav class="tabs" ref={nav} aria-label={t('nav.system')}>
         <For each={tabs}>
           {(tab) => (
             <Show when={may(tab.to)}>

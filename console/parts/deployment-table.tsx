@@ -32,7 +32,8 @@ export const describeDeployments = (): Column<Deployment>[] => [
   {
     head: t('deployments.targets'),
     class: 'num mid',
-    cell: (deployment) => formatNumber(language(), deployment.total),
+    // Before its start nobody has been chosen yet.
+    cell: ({ state, total }) => (state === 'scheduled' && !total ? '–' : formatNumber(language(), total)),
   },
   { head: t('deployments.by'), class: 'wide soft', cell: (deployment) => deployment.createdBy },
   {

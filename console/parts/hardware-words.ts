@@ -1,6 +1,8 @@
-import { mainComponent } from '#emqx/protocol.ts';
 import type { FirmwareDetails } from '../api.ts';
 import { t } from '../i18n/i18n.ts';
+
+/** As in the wire contract, which would bring its validation with it. */
+export const mainComponent = 'main' satisfies typeof import('#emqx/protocol.ts').mainComponent;
 
 type Image = Pick<FirmwareDetails, 'component' | 'hardware'>;
 

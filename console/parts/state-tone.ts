@@ -1,6 +1,7 @@
 import type { DeploymentState, TargetState } from '../api.ts';
+import { glyphs } from './glyphs.ts';
 
-export type Tone = 'waiting' | 'moving' | 'good' | 'stopped' | 'bad';
+export type Tone = 'waiting' | 'moving' | 'good' | 'stopped' | 'bad' | 'quiet';
 type Look = { tone: Tone; tint: string; glyph: string; filled?: boolean };
 
 const ring = 'M6 1.5a4.5 4.5 0 1 0 0 9a4.5 4.5 0 1 0 0-9';
@@ -12,8 +13,8 @@ const looks: Record<TargetState | DeploymentState, Look> = {
   accepted: { tone: 'moving', tint: '--s-accepted', glyph: `${ring}M4 6h4M6 4v4` },
   downloading: { tone: 'moving', tint: '--s-downloading', glyph: 'M6 1.5v6M3 5l3 3 3-3M2 10.5h8' },
   installing: { tone: 'moving', tint: '--s-installing', glyph: 'M2 2h8v8H2zM4.5 4.5h3v3h-3z' },
-  succeeded: { tone: 'good', tint: '--s-succeeded', glyph: 'M1.5 6.5 4.5 9.5 10.5 2.5' },
-  failed: { tone: 'bad', tint: '--s-failed', glyph: 'M2 2l8 8M10 2l-8 8' },
+  succeeded: { tone: 'good', tint: '--s-succeeded', glyph: glyphs.check },
+  failed: { tone: 'bad', tint: '--s-failed', glyph: glyphs.cross },
   rolled_back: { tone: 'bad', tint: '--s-failed', glyph: 'M4.5 1.5 2 4l2.5 2.5M2 4h5a3 3 0 0 1 0 6H4' },
   timed_out: { tone: 'bad', tint: '--s-failed', glyph: `${ring}M6 3.5V6l2 1.5` },
   cancelling: { tone: 'stopped', tint: '--s-stopped', glyph: 'M2 4h8M2 8h5' },

@@ -1,8 +1,8 @@
-import { For, type JSX } from 'solid-js';
+import { For, type JSX, splitProps } from 'solid-js';
 import type { DeploymentState, TargetState } from '../api.ts';
 import { formatNumber } from '../format.ts';
 import { language, tMaybe } from '../i18n/i18n.ts';
-import { barOrder, lookOf } from './state-tone.ts';
+import { barOrder, lookOf, type Tone } from './state-tone.ts';
 
 export function Glyph(props: { path: string; filled?: boolean | undefined }): JSX.Element {
   return (
@@ -16,6 +16,23 @@ export function Glyph(props: { path: string; filled?: boolean | undefined }): JS
         stroke-linejoin="round"
       />
     </svg>
+  );
+}
+
+type SignProps = {
+  tone: Tone;
+  glyph: string;
+  filled?: boolean | undefined;
+} & JSX.HTMLAttributes<HTMLSpanElement>;
+
+/** A word with a shape and a colour that say the same. */
+export function Sign(props: SignProps): JSX.Element {
+  const [own, rest] = splitProps(props, ['tone', 'glyph', 'filled', 'children']);
+  return (
+    <span class={`state tone-${own.tone}`} {...rest}>
+      <Glyph path={own.glyph} filled={own.filled} />
+      <span class="word">{own.children}</span>
+    </span>
   );
 }
 
@@ -33,10 +50,14 @@ export const stateWord = (state: TargetState | DeploymentState): string =>
 
 export function StateMark(props: { state: TargetState | DeploymentState }): JSX.Element {
   return (
-    <span class={`state tone-${lookOf(props.state).tone}`} data-state={props.state}>
-      <Glyph path={lookOf(props.state).glyph} filled={lookOf(props.state).filled} />
-      <span class="word">{stateWord(props.state)}</span>
-    </span>
+    <Sign
+      tone={lookOf(props.state).tone}
+      glyph={lookOf(props.state).glyph}
+      filled={lookOf(props.state).filled}
+      data-state={props.state}
+    >
+      {stateWord(props.state)}
+    </Sign>
   );
 }
 

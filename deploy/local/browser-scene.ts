@@ -46,6 +46,8 @@ export interface ImageOptions {
   note?: string;
   sizeBytes?: number;
   selfTest?: 'pass' | 'fail';
+  /** Default: the main program of the virtual devices. */
+  child?: { component: string; hardware: string };
 }
 
 /** Registers a firmware for the virtual devices, and answers its id. */
@@ -60,6 +62,7 @@ export async function addFirmware(rest: Rest, options: ImageOptions): Promise<st
     name,
     releaseNote: note,
     hardware,
+    ...options.child,
   });
   return firmware.id;
 }
@@ -80,4 +83,51 @@ export async function addUser(rest: Rest, role: 'viewer' | 'operator'): Promise<
   const account = { email: `${role}@example.test`, password: `${role}s may look around` };
   await unwrap(rest.api.users.$post({ json: { ...account, role } }));
   return account;
+}
+
+type Ways = Pick<Stack, 'internalUrl' | 'webhookToken' | 'emqx'>;
+
+/** A device's message as the broker's rules hand it over, without a device. */
+export async function sendEvent(
+  stack: Ways,
+  row: { clientid: string; topic: string; payload: string },
+): Promise<void> {
+  const answer = await fetch(`${stack.internalUrl}/emqx/events`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${stack.webhookToken}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      event: 'message',
+      ...row,
+      cert: `CN=${row.clientid}`,
+      received_at: Date.now(),
+    }),
+  });
+  await answer.body?.cancel();
+}
+
+/** A first report of a device with an Arduino on its serial port. */
+export function reportChild(stack: Ways, device: string, child: { component: string; hardware: string }) {
+  const image = { version: '1.0.0', securityVersion: 0 };
+  const running = [
+    { component: 'main', hardware, sha256: 'a'.repeat(64), ...image },
+    { ...child, sha256: 'b'.repeat(64), ...image },
+  ];
+  const boot = { count: 1, reason: 'power_on' };
+  const report = { id: 'first', at: null, seq: [1, 0], state: 'ok', running, boot };
+  return sendEvent(stack, {
+    clientid: device,
+    topic: `devices/${device}/status/health`,
+    payload: JSON.stringify(report),
+  });
+}
+
+/** What an admin of the broker does by its own API. */
+export async function askBroker(stack: Ways, method: string, path: string, body?: object): Promise<void> {
+  const { url, key, secret } = stack.emqx;
+  const answer = await fetch(`${url}/api/v5${path}`, {
+    method,
+    headers: { authorization: `Basic ${btoa(`${key}:${secret}`)}`, 'content-type': 'application/json' },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  if (!answer.ok) throw new Error(`the broker refused ${method} ${path}: ${answer.status}`);
 }

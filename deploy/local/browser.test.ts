@@ -5,7 +5,15 @@ import { buildImage } from '#firmware/virtual/image.ts';
 import { findViolations } from './browser-axe.ts';
 import { buildConsole } from './browser-build.ts';
 import { type Line, openLine } from './browser-proxy.ts';
-import { addFirmware, addUser, importDevices, logIn, submitLogin } from './browser-scene.ts';
+import {
+  addFirmware,
+  addUser,
+  importDevices,
+  logIn,
+  reportChild,
+  sendEvent,
+  submitLogin,
+} from './browser-scene.ts';
 import { hardware } from './fleet.ts';
 import { unwrap } from './rest.ts';
 import { openBrowser, startTestSystem, type TestSystem, until } from './testing.ts';
@@ -157,6 +165,42 @@ describe('deploying', () => {
     expect(await page.getByTestId('request').isDisabled()).toBe(true);
   });
 
+  it('offers the firmware of a part on a device to those alone that report the part', async () => {
+    const uno = { component: 'uno', hardware: 'arduino-uno' };
+    const ids = ['gateway-1', 'gateway-2'];
+    await importDevices(
+      system.stack,
+      ids.map((id) => `${id},${hardware},,,,`),
+    );
+    await reportChild(system.stack, 'gateway-1', uno);
+    await reportChild(system.stack, 'gateway-2', { ...uno, hardware: 'arduino-mega' });
+    const firmwareId = await addFirmware(system.rest, { version: '1.1.0', name: 'Sketch', child: uno });
+    await page.goto(at(`/firmware/${firmwareId}/deploy`));
+    await page
+      .getByText('Only devices that report a component uno of hardware arduino-uno', { exact: false })
+      .waitFor();
+    const devices = page.getByTestId('pick-devices');
+    await devices.getByLabel('gateway-1').waitFor();
+    expect(await devices.getByRole('checkbox').count()).toBe(1);
+    await devices.getByText('4 devices that do not report it are left out').waitFor();
+    await page.getByLabel('Every device that reports a component uno of hardware arduino-uno').check();
+    await page.getByText('1 device gets it').waitFor();
+    expect(await page.getByTestId('summary-every').innerText()).toContain('component uno');
+    // The virtual devices have no such part.
+    await page.getByTestId('pick-regions').getByLabel(/Busan/).check();
+    await page.getByText('2 excluded: no such component').waitFor();
+    expect(await findViolations(page)).toEqual([]);
+
+    await page.goto(at('/devices?search=gateway'));
+    await page
+      .getByRole('row', { name: /gateway-1/ })
+      .getByText('1.0.0, uno 1.0.0')
+      .waitFor();
+    await page.getByRole('link', { name: 'gateway-1' }).click();
+    await page.getByRole('row', { name: /^uno arduino-uno 1\.0\.0/ }).waitFor();
+    for (const id of ids) await system.rest.api.devices[':id'].$delete({ param: { id } });
+  });
+
   it('halts a bad image after its first wave, says so, and can be resumed, paused and cancelled', async () => {
     const firmwareId = await addFirmware(system.rest, {
       version: '3.1.0',
@@ -187,6 +231,32 @@ describe('deploying', () => {
       () => targets('cancelled').count(),
       (count) => count === 2,
     );
+  });
+
+  it('goes on where it halted when somebody says so, and tries those again that failed', async () => {
+    const bad = { version: '3.1.1', sizeBytes: 50_000, selfTest: 'fail' } as const;
+    const json = {
+      firmwareId: await addFirmware(system.rest, bad),
+      devices: ['device-001', 'device-002'],
+      policy: { waves: [{ count: 1 }, { percent: 100 }], maxAttempts: 1, failurePercent: 0 },
+    };
+    const { id } = await unwrap(system.rest.api.deployments.$post({ json }));
+    await page.goto(at(`/deployments/${id}`));
+    await page.getByTestId('halt').waitFor();
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await page.getByRole('dialog').getByText('1 device', { exact: false }).waitFor();
+    await page.getByRole('dialog').getByRole('button', { name: 'Resume' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await until(
+      () => targets('rolled_back').count(),
+      (count) => count === 2,
+    );
+    await page.getByRole('button', { name: 'Retry 2 failed' }).click();
+    await until(
+      () => targets('rolled_back').count(),
+      (count) => count < 2,
+    );
+    await unwrap(system.rest.api.deployments[':id'].cancel.$post({ param: { id } })).catch(() => {});
   });
 
   it('waits for its time when it is scheduled, and can be paused and resumed before that', async () => {
@@ -308,6 +378,51 @@ describe('a device', () => {
   });
 });
 
+describe('a device at work', () => {
+  it('is not deleted in the middle of an update, and who asks for it is told why', async () => {
+    const firmwareId = await addFirmware(system.rest, { version: '3.4.0', sizeBytes: 6 * 1024 * 1024 });
+    const json = { firmwareId, devices: ['device-002'] };
+    const { id } = await unwrap(system.rest.api.deployments.$post({ json }));
+    await page.goto(at('/devices/device-002'));
+    await page.getByRole('row', { name: /3\.4\.0 Downloading/ }).waitFor();
+    await page.getByRole('button', { name: 'Delete' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('button', { name: 'Delete' }).click();
+    await dialog.getByRole('alert').getByText('An update of this device has not ended').waitFor();
+    await dialog.getByRole('button', { name: 'Keep it' }).click();
+    // Who looks after a dialog goes on where it was opened.
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Delete');
+    await unwrap(system.rest.api.deployments[':id'].cancel.$post({ param: { id } }));
+    await page.getByRole('row', { name: /3\.4\.0 Cancelled/ }).waitFor();
+    faults.splice(0);
+  });
+
+  it('is let to renew with a token that is shown once', async () => {
+    await page.getByRole('button', { name: 'Let it renew an expired certificate' }).click();
+    const dialog = page.getByRole('dialog');
+    expect(await findViolations(page)).toEqual([]);
+    await dialog.getByRole('button', { name: 'Make the token' }).click();
+    expect((await page.getByTestId('token').innerText()).length).toBeGreaterThan(20);
+    await dialog.getByRole('button', { name: 'Close' }).click();
+    await page.getByTestId('token').waitFor({ state: 'detached' });
+  });
+
+  it('is heard at once: its log and its answers come by themselves', async () => {
+    await sendEvent(system.stack, {
+      clientid: 'device-002',
+      topic: 'devices/device-002/log',
+      payload: JSON.stringify({ id: 'one', at: null, level: 'warn', message: 'the door is open' }),
+    });
+    await page.getByRole('region', { name: 'Log' }).getByText('the door is open').waitFor();
+    await system.rest.api.devices[':id'].commands.$post({
+      param: { id: 'device-002' },
+      json: { command: 'identify' },
+    });
+    const answer = page.getByTestId('command').filter({ hasText: 'identify' });
+    await answer.and(page.locator('[data-outcome="ok"]')).waitFor();
+  });
+});
+
 describe('devices', () => {
   it('come from a CSV, line by line, wrong lines told and nothing written before that', async () => {
     await page.goto(at('/devices'));
@@ -337,8 +452,36 @@ describe('devices', () => {
     await page.getByRole('link', { name: 'Sensor 1996', exact: true }).waitFor();
   });
 
+  it('are where they were when somebody comes back from one, by the way back and by reloading', async () => {
+    await page.goto(at('/devices?search=sensor'));
+    await page.getByTestId('device-count').getByText('1,997 devices').waitFor();
+    await page.evaluate(() => window.scrollTo(0, 24_000));
+    const link = page.getByRole('link', { name: 'Sensor 600', exact: true });
+    await link.click();
+    await page.getByRole('heading', { name: 'Sensor 600' }).waitFor();
+    expect(await page.evaluate(() => window.scrollY)).toBe(0);
+    await page.goBack();
+    const back = async () => {
+      await until(
+        () => page.evaluate(() => window.scrollY),
+        (y) => y === 24_000,
+      );
+      await link.waitFor();
+      expect(await page.getByLabel('Search by name or id').inputValue()).toBe('sensor');
+    };
+    await back();
+    await page.reload();
+    await back();
+    // Another way there begins at its top.
+    await page.getByRole('link', { name: 'Devices', exact: true }).click();
+    await until(
+      () => page.evaluate(() => window.scrollY),
+      (y) => y === 0,
+    );
+    await page.evaluate(() => window.scrollTo(0, 0));
+  });
+
   it('are filtered and sorted by the address, which can be kept and gone back from', async () => {
-    await page.keyboard.press('Home');
     await page.keyboard.press('/');
     await page.keyboard.type('sensor-000');
     await page.getByTestId('device-count').getByText('10 devices').waitFor();
@@ -440,27 +583,13 @@ describe('whatever happens', () => {
       colorScheme: 'dark',
       viewport: { width: 390, height: 800 },
     });
-    const headings = {
-      '/firmware': '펌웨어',
-      '/firmware/new': '펌웨어 등록',
-      '/deployments': '배포',
-      '/devices': '디바이스',
-      '/devices/device-002': 'device-002',
-      '/certificates': '인증서',
-      '/nothing': '여기에는 아무것도 없습니다',
-    };
-    for (const [path, heading] of Object.entries(headings)) {
-      await korean.page.goto(at(path));
-      await korean.page.getByRole('heading', { name: heading, level: 1 }).waitFor();
-      await korean.page.waitForFunction(() => !document.querySelector('.loading'));
-      if (path === '/firmware/new') {
-        await korean.page.getByTestId('file').setInputFiles(fileOf('a.bin', Buffer.from('a')));
-        await korean.page.getByTestId('file-sha256').waitFor();
-      }
-      expect(await findViolations(korean.page), path).toEqual([]);
-      const wider = () => document.documentElement.scrollWidth - document.documentElement.clientWidth;
-      expect(await korean.page.evaluate(wider), path).toBeLessThanOrEqual(0);
-    }
+    await korean.page.goto(at('/firmware/new'));
+    await korean.page.getByRole('heading', { name: '펌웨어 등록', level: 1 }).waitFor();
+    await korean.page.getByTestId('file').setInputFiles(fileOf('a.bin', Buffer.from('a')));
+    await korean.page.getByTestId('file-sha256').waitFor();
+    expect(await findViolations(korean.page)).toEqual([]);
+    const wider = () => document.documentElement.scrollWidth - document.documentElement.clientWidth;
+    expect(await korean.page.evaluate(wider)).toBeLessThanOrEqual(0);
     await korean.page.goto(at('/deployments'));
     await korean.page.getByRole('link', { name: 'Thermostat 3.1.0' }).click();
     await korean.page.getByText('자동 중단', { exact: false }).first().waitFor();

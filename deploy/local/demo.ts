@@ -50,7 +50,14 @@ function registerFirmware(rest: Rest): Promise<Firmware> {
 export async function registerImage(
   rest: Rest,
   image: Uint8Array,
-  fields: { version: string; fileName: string; releaseNote: string; name: string; hardware: string },
+  fields: {
+    version: string;
+    fileName: string;
+    releaseNote: string;
+    name: string;
+    hardware: string;
+    component?: string;
+  },
 ): Promise<Firmware> {
   const { version, fileName } = fields;
   const upload = await unwrap(rest.api.s3.presigned_upload.$post({ json: { version, fileName } }));

@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { findViolations } from './browser-axe.ts';
 import { buildConsole } from './browser-build.ts';
-import { addUser, logIn } from './browser-scene.ts';
+import { addUser, askBroker, logIn, sendEvent } from './browser-scene.ts';
+import { unwrap } from './rest.ts';
 import { openBrowser, startTestSystem, type TestSystem } from './testing.ts';
 
 let system: TestSystem;
@@ -66,11 +68,10 @@ it('the overview has the figures of that, calls the halt to attention, and follo
     .waitFor();
   expect(await page.locator('.versions li').count()).toBe(1);
   // Nobody reloads.
-  const row = { event: 'message', clientid: 'device-001', topic: 'devices/device-001/log', payload: '{' };
-  await fetch(`${system.stack.internalUrl}/emqx/events`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${system.stack.webhookToken}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ ...row, cert: 'CN=device-001', received_at: Date.now() }),
+  await sendEvent(system.stack, {
+    clientid: 'device-001',
+    topic: 'devices/device-001/log',
+    payload: '{',
   });
   await page.getByTestId('matters').getByText('1 message could not be handled').click();
   await page.waitForURL(/dead-letters/);
@@ -96,17 +97,12 @@ it('the broker shows what its rules count, what it loses, and that it differs fr
   await open('/system/broker');
   await page.getByText('Nothing was lost').waitFor();
   await page.getByTestId('no-drift').waitFor();
-  const emqx = (method: string, path: string, body?: object) =>
-    fetch(`${system.stack.emqx.url}/api/v5${path}`, {
-      method,
-      headers: {
-        authorization: `Basic ${btoa(`${system.stack.emqx.key}:${system.stack.emqx.secret}`)}`,
-        'content-type': 'application/json',
-      },
-      ...(body && { body: JSON.stringify(body) }),
-    });
-  await emqx('POST', '/rules', { id: 'by_hand', sql: 'SELECT * FROM "test"', actions: ['http:gone'] });
-  await emqx('POST', '/publish', { topic: 'test', payload: '{}' });
+  await askBroker(system.stack, 'POST', '/rules', {
+    id: 'by_hand',
+    sql: 'SELECT * FROM "test"',
+    actions: ['http:gone'],
+  });
+  await askBroker(system.stack, 'POST', '/publish', { topic: 'test', payload: '{}' });
   await page.getByText('1 row lost').waitFor();
   await page.getByTestId('drift').getByText('Rule by_hand').waitFor();
   expect(await page.getByText('was made on the broker and is in no file').count()).toBe(1);
@@ -188,32 +184,69 @@ it('a viewer looks, is told what is not for that role, and finds nothing to pres
   await look.context().close();
 });
 
-const pages = [
-  '/',
-  '/show',
-  '/system/broker',
-  '/system/regions',
-  '/system/dead-letters',
-  '/system/users',
-  '/system/tokens',
-  '/system/audit',
-];
+/** An address for every route of the console, by its path in the router. */
+async function findRoutes(): Promise<Record<string, string>> {
+  const { api } = system.rest;
+  const [firmwares, deployments, certificates] = await Promise.all([
+    unwrap(api.firmwares.metadata.$get({ query: { limit: '1' } })),
+    unwrap(api.deployments.$get({ query: { limit: '1' } })),
+    unwrap(api.certificates.$get({ query: { commonName: 'device-001', limit: '1' } })),
+  ]);
+  const firmware = `/firmware/${Array.isArray(firmwares) ? '' : firmwares.items[0]!.id}`;
+  return {
+    '/': '/',
+    '/firmware': '/firmware',
+    '/firmware/new': '/firmware/new',
+    '/firmware/:id': firmware,
+    '/firmware/:id/deploy': `${firmware}/deploy`,
+    '/deployments': '/deployments',
+    '/deployments/:id': `/deployments/${deployments.items[0]!.id}`,
+    '/devices': '/devices',
+    '/devices/:id': '/devices/device-001',
+    '/certificates': '/certificates',
+    '/certificates/:serial': `/certificates/${certificates.items[0]!.serial}`,
+    '/system': '/system',
+    '/broker': '/system/broker',
+    '/regions': '/system/regions',
+    '/dead-letters': '/system/dead-letters',
+    '/users': '/system/users',
+    '/tokens': '/system/tokens',
+    '/audit': '/system/audit',
+    '/show': '/show',
+    '*': '/nothing/here',
+  };
+}
 
 it('no page keeps anybody out, in the light and in the dark, on a phone and in Korean', async () => {
+  const routes = await findRoutes();
+  const router = readFileSync(new URL('../../console/main.tsx', import.meta.url), 'utf8');
+  const known = new Set([...router.matchAll(/<Route path="([^"]+)"/g)].map((match) => match[1]));
+  expect(Object.keys(routes).sort()).toEqual([...known].sort());
+
   const views = [
-    { colorScheme: 'light', locale: 'en-US', viewport: { width: 1200, height: 900 } },
-    { colorScheme: 'dark', locale: 'ko-KR', viewport: { width: 390, height: 844 } },
-  ] as const;
-  for (const view of views) {
-    const { page: at } = await logIn(browser, system.stack.url, system.stack.admin, view);
-    for (const path of pages) {
+    { locale: 'en-US', viewport: { width: 1200, height: 900 } },
+    { locale: 'ko-KR', viewport: { width: 390, height: 844 } },
+  ];
+  const walk = async (view: (typeof views)[number]) => {
+    const options = { ...view, reducedMotion: 'reduce' } as const;
+    const { page: at } = await logIn(browser, system.stack.url, system.stack.admin, options);
+    for (const path of Object.values(routes)) {
       await open(path, at);
-      await at.locator('.loading').waitFor({ state: 'detached' });
-      expect(await findViolations(at), `${path} ${view.colorScheme}`).toEqual([]);
+      await at.waitForFunction(() => !document.querySelector('.loading'));
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await at.emulateMedia({ colorScheme });
+        expect(await findViolations(at), `${path} ${view.locale} ${colorScheme}`).toEqual([]);
+      }
       const sideways = await at.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       expect(sideways, `${path} is wider than its window`).toBeLessThanOrEqual(0);
+      const text = await at.locator('main').innerText();
+      expect(text, path).not.toMatch(/\b(undefined|NaN|Invalid Date)\b|\[object|\{\w+\}/);
+      // Devices, certificates and firmware are called what they are in any language.
+      if (/devices\/|certificates\/|firmware\/.*-|deployments\//.test(path)) continue;
+      const hangul = /\p{Script=Hangul}/u.test(await at.locator('h1').innerText());
+      expect(hangul, `the title of ${path}`).toBe(view.locale === 'ko-KR');
     }
-    if (view.locale === 'ko-KR') expect(await at.locator('h1').textContent()).toBe('감사 기록');
     await at.context().close();
-  }
-});
+  };
+  await Promise.all(views.map(walk));
+}, 120_000);

@@ -1,8 +1,11 @@
-/** `npm run screenshots`: pictures of every page of the console, from a whole Flota with deployments in every state. */
+/**
+ * `npm run screenshots`: pictures of every page of the console, from a whole Flota with deployments in every state.
+ * `npm run screenshots -- --whole` takes each page to its end instead of its first screen; other words name the pictures to take.
+ */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
-import { addFirmware, importDevices, logIn } from './browser-scene.ts';
+import { addFirmware, addUser, askBroker, importDevices, logIn, sendEvent } from './browser-scene.ts';
 import { hardware } from './fleet.ts';
 import { type Rest, unwrap } from './rest.ts';
 import { openBrowser, startTestSystem, type TestSystem, until } from './testing.ts';
@@ -15,12 +18,23 @@ interface Scene {
   deployment: string;
   halted: string;
   device: string;
+  certificate: string;
 }
 type Show = (page: Page, scene: Scene) => Promise<unknown>;
 type Picture = { path: (scene: Scene) => string; prepare?: Show };
+const words = process.argv.slice(2);
+const fullPage = words.includes('--whole');
+const named = words.filter((word) => !word.startsWith('--'));
 
 /** Every page; what a picture needs beyond the address is done by `prepare`. */
 const pictures: Record<string, Picture> = {
+  // What moves comes first.
+  deployment: { path: ({ deployment }) => `/deployments/${deployment}` },
+  show: {
+    path: () => '/show',
+    prepare: (page) => page.locator('path.here').first().waitFor(),
+  },
+  overview: { path: () => '/' },
   firmware: { path: () => '/firmware' },
   'firmware-details': { path: ({ firmware }) => `/firmware/${firmware}` },
   register: {
@@ -54,7 +68,6 @@ const pictures: Record<string, Picture> = {
     },
   },
   deployments: { path: () => '/deployments' },
-  deployment: { path: ({ deployment }) => `/deployments/${deployment}` },
   halted: {
     path: ({ halted }) => `/deployments/${halted}`,
     prepare: async (page) => {
@@ -88,12 +101,42 @@ const pictures: Record<string, Picture> = {
     },
   },
   certificates: { path: () => '/certificates' },
+  certificate: { path: ({ certificate }) => `/certificates/${certificate}` },
+  broker: {
+    path: () => '/system/broker',
+    prepare: (page) => page.getByTestId('drift').waitFor(),
+  },
+  regions: { path: () => '/system/regions' },
+  'dead-letters': { path: () => '/system/dead-letters' },
+  'dead-letter': {
+    path: () => '/system/dead-letters',
+    prepare: async (page) => {
+      await page.locator('.row-open').first().click();
+      await page.getByRole('dialog').locator('pre').first().waitFor();
+    },
+  },
+  users: { path: () => '/system/users' },
+  'user-new': {
+    path: () => '/system/users',
+    prepare: (page) => page.locator('.head .button').click(),
+  },
+  tokens: { path: () => '/system/tokens' },
+  audit: { path: () => '/system/audit' },
   'not-found': { path: () => '/nothing/here' },
+  login: {
+    path: () => '/firmware',
+    prepare: async (page) => {
+      await page.context().clearCookies();
+      await page.reload();
+      await page.getByTestId('login').waitFor();
+    },
+  },
 };
 const views = [
   { name: 'light', colorScheme: 'light', width: 1200, height: 800, locale: 'en-US' },
   { name: 'dark', colorScheme: 'dark', width: 1200, height: 800, locale: 'en-US' },
   { name: 'phone', colorScheme: 'light', width: 390, height: 800, locale: 'ko-KR' },
+  { name: 'korean', colorScheme: 'light', width: 1200, height: 800, locale: 'ko-KR' },
 ] as const;
 
 const system = await startTestSystem();
@@ -101,23 +144,27 @@ const browser = await openBrowser();
 try {
   mkdirSync(folder, { recursive: true });
   const scene = await setUp(system);
-  for (const { name, width, height, ...context } of views) {
-    const viewport = { width, height };
-    const { page } = await logIn(browser, system.stack.url, system.stack.admin, {
-      viewport,
-      // Nothing is caught half-way.
-      reducedMotion: 'reduce',
-      ...context,
-    });
-    for (const [title, { path, prepare }] of Object.entries(pictures)) {
+  const pages = await Promise.all(
+    views.map(async ({ name, width, height, ...options }) => {
+      const { page } = await logIn(browser, system.stack.url, system.stack.admin, {
+        viewport: { width, height },
+        // Nothing is caught half-way.
+        reducedMotion: 'reduce',
+        ...options,
+      });
+      return { name, page };
+    }),
+  );
+  for (const [title, { path, prepare }] of Object.entries(pictures)) {
+    if (named.length && !named.includes(title)) continue;
+    for (const { name, page } of pages) {
       await page.goto(`${system.stack.url}${path(scene)}`);
       await page.locator('h1').waitFor();
       await page.waitForFunction(() => !document.querySelector('.loading'));
       await prepare?.(page, scene);
-      await page.screenshot({ path: `${folder}${title}-${name}.png` });
+      await page.screenshot({ path: `${folder}${title}-${name}.png`, fullPage });
       process.stdout.write(`${title}-${name}.png\n`);
     }
-    await page.context().close();
   }
 } finally {
   await browser.close();
@@ -126,7 +173,8 @@ try {
 process.exit();
 
 /** A fleet of which ten devices are on; one deployment done, one halted, one scheduled, one under way. */
-async function setUp({ start, rest, stack }: TestSystem): Promise<Scene> {
+async function setUp(system: TestSystem): Promise<Scene> {
+  const { start, rest, stack } = system;
   const { devices } = await start(10, {
     bytesPerSecond: 120_000,
     timing: { telemetryMs: 1_000, progressMs: 250 },
@@ -139,6 +187,7 @@ async function setUp({ start, rest, stack }: TestSystem): Promise<Scene> {
     return `device-${n},${hardware},${name},${i % 3 ? 'Seoul' : 'Busan'},${i % 2 ? 'Retail' : 'Logistics'},${i % 5 ? '' : 'pilot'}`;
   });
   await importDevices(stack, lines);
+  await setUpSystem(system);
 
   const first = await addFirmware(rest, { version: '1.4.0', sizeBytes: 200_000, note: 'First release.' });
   const bad = await addFirmware(rest, {
@@ -186,7 +235,45 @@ async function setUp({ start, rest, stack }: TestSystem): Promise<Scene> {
     ({ counts }) => (counts.succeeded ?? 0) >= 3 && (counts.downloading ?? 0) >= 2,
     120_000,
   );
-  return { firmware: latest, deployment, halted, device: ids[0]! };
+  const certificates = await unwrap(
+    rest.api.certificates.$get({ query: { commonName: ids[0]!, limit: '1' } }),
+  );
+  return {
+    firmware: latest,
+    deployment,
+    halted,
+    device: ids[0]!,
+    certificate: certificates.items[0]!.serial,
+  };
+}
+
+/** Accounts, tokens, a broker that differs from its files and loses rows, and messages that could not be handled. */
+async function setUpSystem({ rest, stack }: TestSystem): Promise<void> {
+  for (const role of ['viewer', 'operator'] as const) await addUser(rest, role);
+  const { id } = await unwrap(
+    rest.api.users.$post({
+      json: { email: 'former@example.test', password: 'has left the company', role: 'operator' },
+    }),
+  );
+  await unwrap(rest.api.users[':id'].$patch({ param: { id }, json: { disabled: true } }));
+  const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
+  await unwrap(
+    rest.api.tokens.$post({ json: { name: 'nightly build', role: 'operator', expiresAt: inDays(90) } }),
+  );
+  const old = await unwrap(
+    rest.api.tokens.$post({ json: { name: 'dashboard', role: 'viewer', expiresAt: null } }),
+  );
+  await rest.api.tokens[':id'].$delete({ param: { id: old.token.id } });
+  await askBroker(stack, 'POST', '/rules', {
+    id: 'by_hand',
+    sql: 'SELECT * FROM "test"',
+    actions: ['http:gone'],
+  });
+  await askBroker(stack, 'POST', '/publish', { topic: 'test', payload: '{}' });
+  for (const payload of ['{', '{"level":"loud","message":"hello"}']) {
+    await sendEvent(stack, { clientid: 'device-003', topic: 'devices/device-003/log', payload });
+  }
+  await sendEvent(stack, { clientid: 'stranger', topic: 'devices/stranger/log', payload: '{}' });
 }
 
 async function tally(rest: Rest, ids: string[]): Promise<number> {

@@ -2,7 +2,7 @@
  * Group commit: requests that arrive together are handled in one transaction. Each caller is answered after the commit; acks then go
  * out as one bulk call a group. When a group fails for its data, its events are handled one by one, so one poison event stops nobody.
  */
-import { mountedTopic } from '#emqx/protocol.ts';
+import { mountedTopic, type UplinkTopic } from '#emqx/protocol.ts';
 import { kick } from '../certificates/blocking.ts';
 import type { Context } from '../context.ts';
 import { isCollision, isPermanent } from '../db/connect.ts';
@@ -113,7 +113,16 @@ async function commitGroup(context: Context, group: Waiting[], collisions = 0): 
   if (outcome.hasWork) context.wake();
   context.live.changed('deployment', ...outcome.changedDeployments);
   context.live.changed('device', ...outcome.changedDevices);
+  context.live.changed('log', ...senders(group, outcome, 'log'));
+  context.live.changed('command', ...senders(group, outcome, 'control/response'));
   void sendAcks(context, outcome.acks);
+}
+
+/** Whose messages of that topic were taken. */
+function senders(group: Waiting[], { rejects }: Outcome, topic: UplinkTopic): string[] {
+  return group.flatMap(({ input }, i) =>
+    input.kind === 'message' && input.topic === topic && rejects[i] === null ? [input.deviceId] : [],
+  );
 }
 
 async function buryPoison(context: Context, waiting: Waiting, cause: unknown): Promise<void> {

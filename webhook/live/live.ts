@@ -6,8 +6,11 @@ import { sql } from 'drizzle-orm';
 import type { Database, Db } from '../db/connect.ts';
 import type { Log } from '../log.ts';
 
-/** `audit`: somebody did something; its id is what to, as the action's first word (`user`, `regions`). */
-export type LiveKind = 'deployment' | 'device' | 'firmware' | 'audit' | 'dead_letter';
+/**
+ * `audit`: somebody did something; its id is what to, as the action's first word (`user`, `regions`). `command`: one was sent to
+ * this device, or answered by it; `log`: it has logged something.
+ */
+export type LiveKind = 'deployment' | 'device' | 'firmware' | 'audit' | 'dead_letter' | 'command' | 'log';
 export interface Change {
   kind: LiveKind;
   id: string;

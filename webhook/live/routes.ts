@@ -1,5 +1,6 @@
-import { createRoute } from '@hono/zod-openapi';
+import { createRoute, z } from '@hono/zod-openapi';
 import { streamSSE } from 'hono/streaming';
+import { deviceIdSchema } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
 import { access, createRouter, problems } from '../http.ts';
 
@@ -10,8 +11,12 @@ const live = createRoute({
   path: '/api/live',
   ...access('viewer'),
   summary: 'Hints that a deployment, device, firmware or something else has changed (text/event-stream)',
+  request: { query: z.object({ logs_of: deviceIdSchema.optional() }) },
   responses: {
-    200: { description: 'Events `changed` with {kind, id}: fetch that thing again' },
+    200: {
+      description:
+        'Events `changed` with {kind, id}: fetch that thing again; `log` only of the device `logs_of`',
+    },
     ...problems,
   },
 });
@@ -23,7 +28,10 @@ export function liveRoutes(context: Context) {
     return streamSSE(c, async (stream) => {
       const waiting = new Map<string, string>();
       let wake = () => {};
+      const { logs_of } = c.req.valid('query');
       const stop = context.live.subscribe((change) => {
+        // A whole fleet logs all the time, and a person looks at one device.
+        if (change.kind === 'log' && change.id !== logs_of) return;
         waiting.set(`${change.kind}/${change.id}`, JSON.stringify(change));
         wake();
       });

@@ -167,6 +167,7 @@ export function deviceDataRoutes(context: Context) {
       const { command, args } = c.req.valid('json');
       const { id } = c.req.valid('param');
       const sent = await telemetry.sendCommand(context, id, command, args, c.get('caller').name);
+      context.live.changed('command', id);
       return c.json(presentCommand(sent), 202);
     })
     .openapi(listCommands, async (c) => {

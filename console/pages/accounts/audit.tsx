@@ -1,3 +1,4 @@
+import { A } from '@solidjs/router';
 import { createMemo, type JSX, Match, Show, Switch } from 'solid-js';
 import { type AuditEntry, adminApi, type Verdict } from '../../admin-api.ts';
 import { t, tMaybe } from '../../i18n/i18n.ts';
@@ -5,12 +6,13 @@ import { createList } from '../../list.ts';
 import { createLoad } from '../../load.ts';
 import { Allowed } from '../../parts/allowed.tsx';
 import type { Column } from '../../parts/data-table.tsx';
+import { glyphs } from '../../parts/glyphs.ts';
 import { FilterBar, ListTable } from '../../parts/list-page.tsx';
 import { Empty, Problem } from '../../parts/notes.tsx';
 import { Head } from '../../parts/page.tsx';
 import { SearchField } from '../../parts/search-field.tsx';
 import { Select } from '../../parts/select.tsx';
-import { Glyph } from '../../parts/state.tsx';
+import { Sign } from '../../parts/state.tsx';
 import { When } from '../../parts/time.tsx';
 import { auditActions } from './audit-actions.ts';
 
@@ -32,12 +34,40 @@ const detailOf = (entry: AuditEntry): string =>
 
 const actionWord = (action: string): string => tMaybe(`audit.${action}`) ?? action;
 
+const homes: Record<string, string> = {
+  deployment: '/deployments/',
+  device: '/devices/',
+  firmware: '/firmware/',
+};
+const uuid = /^[0-9a-f]{8}-[0-9a-f-]{27}$/;
+
+/** To what it was done; an id that no person reads is cut short and told in full by its title. */
+function Subject(props: { entry: AuditEntry }): JSX.Element {
+  const home = () => homes[props.entry.action.split('.')[0]!];
+  const isUuid = () => uuid.test(props.entry.subject);
+  const text = () => (
+    <code title={props.entry.subject}>
+      {isUuid() ? `${props.entry.subject.slice(0, 8)}…` : props.entry.subject}
+    </code>
+  );
+  const isThere = () =>
+    home() === homes.device
+      ? props.entry.action !== 'device.import' && props.entry.action !== 'device.delete'
+      : isUuid();
+  return (
+    <Show when={isThere() && home()} fallback={text()}>
+      {(base) => <A href={base() + encodeURIComponent(props.entry.subject)}>{text()}</A>}
+    </Show>
+  );
+}
+
 const describe = (): Column<AuditEntry>[] => [
   { head: '#', class: 'num wide soft', cell: (entry) => entry.id },
-  { head: t('audit.at'), class: 'tight soft', cell: (entry) => <When at={entry.at} /> },
+  { head: t('audit.at'), class: 'line soft', cell: (entry) => <When at={entry.at} /> },
   { head: t('audit.actor'), class: 'clip', cell: (entry) => <strong>{entry.actor}</strong> },
   {
     head: t('audit.action'),
+    class: 'line',
     cell: (entry) => <span title={entry.action}>{actionWord(entry.action)}</span>,
   },
   {
@@ -45,7 +75,7 @@ const describe = (): Column<AuditEntry>[] => [
     class: 'mid soft small detail',
     cell: (entry) => (
       <>
-        <code>{entry.subject}</code> {detailOf(entry)}
+        <Subject entry={entry} /> {detailOf(entry)}
       </>
     ),
   },
@@ -56,10 +86,9 @@ function Chain(props: { verdict: Verdict }): JSX.Element {
   return (
     <Switch>
       <Match when={props.verdict.valid}>
-        <span class="state tone-good" data-testid="chain">
-          <Glyph path="M1.5 6.5 4.5 9.5 10.5 2.5" />
-          <span class="word">{t('audit.holds', { n: props.verdict.entries })}</span>
-        </span>
+        <Sign tone="good" glyph={glyphs.check} data-testid="chain">
+          {t('audit.holds', { n: props.verdict.entries })}
+        </Sign>
         <Show when={props.verdict.head}>
           {(head) => (
             <span class="small head-hash">
@@ -73,10 +102,9 @@ function Chain(props: { verdict: Verdict }): JSX.Element {
       </Match>
       <Match when={props.verdict.broken}>
         {(broken) => (
-          <span class="state tone-bad" role="alert" data-testid="chain">
-            <Glyph path="M6 1.5 11 10.5H1zM6 5v2.5M6 9h.01" />
-            <span class="word">{t('audit.broken', { id: broken().id, reason: broken().reason })}</span>
-          </span>
+          <Sign tone="bad" glyph={glyphs.warning} role="alert" data-testid="chain">
+            {t('audit.broken', { id: broken().id, reason: broken().reason })}
+          </Sign>
         )}
       </Match>
     </Switch>

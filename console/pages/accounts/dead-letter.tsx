@@ -5,6 +5,7 @@ import { t } from '../../i18n/i18n.ts';
 import { createLoad } from '../../load.ts';
 import { Allowed } from '../../parts/allowed.tsx';
 import { Dialog } from '../../parts/dialog.tsx';
+import { glyphs } from '../../parts/glyphs.ts';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Problem } from '../../parts/notes.tsx';
 import { Fact, Facts } from '../../parts/page.tsx';
@@ -33,7 +34,7 @@ function Outcome(props: { replayed: Replayed }): JSX.Element {
   const good = () => props.replayed.outcome === 'handled';
   return (
     <p class={`state tone-${good() ? 'good' : 'bad'}`} role="status" data-testid="outcome">
-      <Glyph path={good() ? 'M1.5 6.5 4.5 9.5 10.5 2.5' : 'M2 2l8 8M10 2l-8 8'} />
+      <Glyph path={good() ? glyphs.check : glyphs.cross} />
       <span class="word">
         {good()
           ? t('letters.handled')

@@ -6,10 +6,14 @@ import { createLoad } from '../../load.ts';
 import { Allowed } from '../../parts/allowed.tsx';
 import { Confirm } from '../../parts/confirm.tsx';
 import { type Column, DataTable } from '../../parts/data-table.tsx';
+import { glyphs } from '../../parts/glyphs.ts';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Empty } from '../../parts/notes.tsx';
 import { Head } from '../../parts/page.tsx';
-import { Glyph } from '../../parts/state.tsx';
+import { RowAct } from '../../parts/row-act.tsx';
+
+import { Sign } from '../../parts/state.tsx';
+
 import { Ago, nowMs } from '../../parts/time.tsx';
 import { NewToken } from './new-token.tsx';
 
@@ -23,10 +27,12 @@ const stateOf = (token: ApiToken): 'revoked' | 'expired' | 'active' =>
 function State(props: { token: ApiToken }): JSX.Element {
   const state = () => stateOf(props.token);
   return (
-    <span class={`state tone-${state() === 'active' ? 'good' : 'stopped'}`}>
-      <Glyph path={state() === 'active' ? 'M1.5 6.5 4.5 9.5 10.5 2.5' : 'M2 2l8 8M10 2l-8 8'} />
-      <span class="word">{t(`tokens.${state()}`)}</span>
-    </span>
+    <Sign
+      tone={state() === 'active' ? 'good' : 'stopped'}
+      glyph={state() === 'active' ? glyphs.check : glyphs.cross}
+    >
+      {t(`tokens.${state()}`)}
+    </Sign>
   );
 }
 
@@ -64,10 +70,9 @@ const describe = (revoke: (token: ApiToken) => void): Column<ApiToken>[] => [
     class: 'num acts',
     cell: (token) => (
       <Show when={stateOf(token) === 'active'}>
-        <button type="button" class="plain link small" onClick={() => revoke(token)}>
+        <RowAct name={token.name} onAct={() => revoke(token)}>
           {t('tokens.revoke')}
-          <span class="unseen"> {token.name}</span>
-        </button>
+        </RowAct>
       </Show>
     ),
   },

@@ -6,9 +6,11 @@ import { createLoad } from '../../load.ts';
 import { Allowed } from '../../parts/allowed.tsx';
 import { Confirm } from '../../parts/confirm.tsx';
 import { type Column, DataTable } from '../../parts/data-table.tsx';
+import { glyphs } from '../../parts/glyphs.ts';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Head } from '../../parts/page.tsx';
-import { Glyph } from '../../parts/state.tsx';
+import { RowAct } from '../../parts/row-act.tsx';
+import { Sign } from '../../parts/state.tsx';
 import { Ago } from '../../parts/time.tsx';
 import { user } from '../../session.ts';
 import { AddUser, ChangeUser } from './user-dialogs.tsx';
@@ -17,19 +19,17 @@ type Asked = { act: 'add' } | { act: 'change' | 'disable' | 'enable'; who: Accou
 
 function State(props: { disabled: boolean }): JSX.Element {
   return (
-    <span class={`state tone-${props.disabled ? 'stopped' : 'good'}`}>
-      <Glyph path={props.disabled ? 'M2 2l8 8M10 2l-8 8' : 'M1.5 6.5 4.5 9.5 10.5 2.5'} />
-      <span class="word">{t(props.disabled ? 'users.disabled' : 'users.active')}</span>
-    </span>
+    <Sign tone={props.disabled ? 'stopped' : 'good'} glyph={props.disabled ? glyphs.cross : glyphs.check}>
+      {t(props.disabled ? 'users.disabled' : 'users.active')}
+    </Sign>
   );
 }
 
 function Acts(props: { who: Account; ask: (asked: Asked) => void }): JSX.Element {
   const button = (act: 'change' | 'disable' | 'enable') => (
-    <button type="button" class="plain link small" onClick={() => props.ask({ act, who: props.who })}>
+    <RowAct name={props.who.email} onAct={() => props.ask({ act, who: props.who })}>
       {t(`users.${act}`)}
-      <span class="unseen"> {props.who.email}</span>
-    </button>
+    </RowAct>
   );
   return (
     <>
@@ -41,6 +41,7 @@ function Acts(props: { who: Account; ask: (asked: Asked) => void }): JSX.Element
 const describe = (ask: (asked: Asked) => void): Column<Account>[] => [
   {
     head: t('login.email'),
+    class: 'anywhere',
     cell: (who) => (
       <>
         <strong>{who.email}</strong>
@@ -51,7 +52,7 @@ const describe = (ask: (asked: Asked) => void): Column<Account>[] => [
   { head: t('users.role'), class: 'tight cap', cell: (who) => t(`role.${who.role}`) },
   { head: t('users.state'), class: 'tight', cell: (who) => <State disabled={who.disabled} /> },
   { head: t('users.since'), class: 'tight mid soft', cell: (who) => <Ago at={who.createdAt} /> },
-  { head: '', class: 'num acts', cell: (who) => <Acts who={who} ask={ask} /> },
+  { head: '', class: 'num acts stacks', cell: (who) => <Acts who={who} ask={ask} /> },
 ];
 
 function Users(): JSX.Element {

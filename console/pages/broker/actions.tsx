@@ -3,9 +3,10 @@ import type { BrokerHere } from '../../admin-api.ts';
 import { formatBytes } from '../../format.ts';
 import { language, t, tMaybe } from '../../i18n/i18n.ts';
 import { type Column, DataTable } from '../../parts/data-table.tsx';
-import { Glyph } from '../../parts/state.tsx';
-import { Alarm, Count, Tune } from './count.tsx';
-import { type Action, countOf, dashboardPage, lossesInWords, lostBy } from './readings.ts';
+import { glyphs } from '../../parts/glyphs.ts';
+import { Sign } from '../../parts/state.tsx';
+import { Alarm, Count, describeTuning } from './count.tsx';
+import { type Action, countOf, lossesInWords, lostBy } from './readings.ts';
 
 function Status(props: { action: Action }): JSX.Element {
   const up = () => props.action.enabled && props.action.status === 'connected';
@@ -14,10 +15,12 @@ function Status(props: { action: Action }): JSX.Element {
       ? (tMaybe(`broker.status.${props.action.status}`) ?? props.action.status)
       : t('broker.status.disabled');
   return (
-    <span class={`state tone-${up() ? 'good' : props.action.enabled ? 'bad' : 'stopped'}`}>
-      <Glyph path={up() ? 'M1.5 6.5 4.5 9.5 10.5 2.5' : 'M2 2l8 8M10 2l-8 8'} />
-      <span class="word">{word()}</span>
-    </span>
+    <Sign
+      tone={up() ? 'good' : props.action.enabled ? 'bad' : 'stopped'}
+      glyph={up() ? glyphs.check : glyphs.cross}
+    >
+      {word()}
+    </Sign>
   );
 }
 
@@ -62,15 +65,7 @@ const describe = (dashboard: string | null): Column<Action>[] => [
     class: 'num',
     cell: (action) => <Alarm tone="bad" n={lostBy(action)} why={lossesInWords(action)} />,
   },
-  ...(dashboard === null
-    ? []
-    : [
-        {
-          head: '',
-          class: 'num mid',
-          cell: (action: Action) => <Tune href={dashboardPage(dashboard, 'actions')} id={action.id} />,
-        },
-      ]),
+  ...describeTuning<Action>(dashboard, 'actions'),
 ];
 
 /** Where rows leave the broker: here they queue up and get lost. */

@@ -1,7 +1,10 @@
 import { type JSX, Show } from 'solid-js';
 import { formatNumber } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
+import type { Column } from '../../parts/data-table.tsx';
+import { glyphs } from '../../parts/glyphs.ts';
 import { Glyph } from '../../parts/state.tsx';
+import { dashboardPage } from './readings.ts';
 
 /** A count; zero is quiet, so that what is not zero is seen. */
 export function Count(props: { n: number }): JSX.Element {
@@ -13,9 +16,7 @@ export function Alarm(props: { n: number; why: string; tone: 'bad' | 'moving' })
   return (
     <Show when={props.n > 0} fallback={<Count n={0} />}>
       <span class={`state tone-${props.tone}`} title={props.why}>
-        <Glyph
-          path={props.tone === 'bad' ? 'M6 1.5 11 10.5H1zM6 5v2.5M6 9h.01' : 'M1.5 3h9M1.5 6h9M1.5 9h9'}
-        />
+        <Glyph path={props.tone === 'bad' ? glyphs.warning : 'M1.5 3h9M1.5 6h9M1.5 9h9'} />
         <strong class="word">{formatNumber(language(), props.n)}</strong>
         <span class="unseen">{props.why}</span>
       </span>
@@ -23,12 +24,17 @@ export function Alarm(props: { n: number; why: string; tone: 'bad' | 'moving' })
   );
 }
 
-/** Where in EMQX's dashboard this is tuned. */
-export function Tune(props: { href: string; id: string }): JSX.Element {
-  return (
-    <a class="link small" href={props.href} target="_blank" rel="noreferrer">
+/** The column that leads to where in EMQX's dashboard each is tuned; none without a dashboard. */
+export function describeTuning<Row extends { id: string }>(
+  dashboard: string | null,
+  kind: 'rules' | 'actions',
+): Column<Row>[] {
+  if (dashboard === null) return [];
+  const link = ({ id }: Row) => (
+    <a class="link small" href={dashboardPage(dashboard, kind)} target="_blank" rel="noreferrer">
       {t('broker.tune')}
-      <span class="unseen"> {props.id}</span>
+      <span class="unseen"> {id}</span>
     </a>
   );
+  return [{ head: '', class: 'num mid', cell: link }];
 }

@@ -1,10 +1,11 @@
 import { For, type JSX, Match, Show, Switch } from 'solid-js';
 import type { BrokerHere } from '../../admin-api.ts';
 import { type MessageKey, t } from '../../i18n/i18n.ts';
+import { glyphs } from '../../parts/glyphs.ts';
 import { Glyph } from '../../parts/state.tsx';
 
 type Change = NonNullable<BrokerHere['drift']>[number];
-const glyphs: Record<Change['does'], string> = {
+const shapes: Record<Change['does'], string> = {
   create: 'M6 2v8M2 6h8',
   remove: 'M2 6h8',
   update: 'M1.5 7.5c1.5-4 3.5 3 5 0s2.5-1 4-3',
@@ -29,7 +30,7 @@ function Line(props: { change: Change }): JSX.Element {
     <li>
       <p>
         <span class="state tone-moving">
-          <Glyph path={glyphs[props.change.does]} />
+          <Glyph path={shapes[props.change.does]} />
           <strong class="word">
             {t(`broker.kind.${props.change.kind}`)} {props.change.id}
           </strong>
@@ -62,7 +63,7 @@ export function Drift(props: { drift: Change[] | null }): JSX.Element {
         </Match>
         <Match when={props.drift?.length === 0}>
           <p class="prose state tone-good" data-testid="no-drift">
-            <Glyph path="M1.5 6.5 4.5 9.5 10.5 2.5" />
+            <Glyph path={glyphs.check} />
             <span class="word">{t('broker.noDrift')}</span>
           </p>
         </Match>

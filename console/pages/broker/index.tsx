@@ -2,9 +2,10 @@ import { type JSX, Match, Show, Switch } from 'solid-js';
 import { adminApi, type Broker, type BrokerHere } from '../../admin-api.ts';
 import { t, tMaybe } from '../../i18n/i18n.ts';
 import { createLoad, usePoll } from '../../load.ts';
+import { glyphs } from '../../parts/glyphs.ts';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Head } from '../../parts/page.tsx';
-import { Glyph } from '../../parts/state.tsx';
+import { Sign } from '../../parts/state.tsx';
 import { ActionTable } from './actions.tsx';
 import { Drift } from './drift.tsx';
 import { totalOf } from './readings.ts';
@@ -17,19 +18,17 @@ function Lead(props: { broker: Broker }): JSX.Element {
   return (
     <Switch>
       <Match when={props.broker.state === 'away'}>
-        <span class="state tone-bad" role="status">
-          <Glyph path="M2 2l8 8M10 2l-8 8" />
-          <span class="word">{t('broker.away')}</span>
-        </span>
+        <Sign tone="bad" glyph={glyphs.cross} role="status">
+          {t('broker.away')}
+        </Sign>
       </Match>
       <Match when={props.broker.state === 'here' && props.broker}>
         {(here) => (
           <span role="status">
             EMQX {(here() as BrokerHere).version} ·{' '}
-            <span class={`state tone-${lost() ? 'bad' : 'good'}`}>
-              <Glyph path={lost() ? 'M6 1.5 11 10.5H1zM6 5v2.5M6 9h.01' : 'M1.5 6.5 4.5 9.5 10.5 2.5'} />
-              <span class="word">{lost() ? t('broker.lost', { n: lost() }) : t('broker.nothingLost')}</span>
-            </span>
+            <Sign tone={lost() ? 'bad' : 'good'} glyph={lost() ? glyphs.warning : glyphs.check}>
+              {lost() ? t('broker.lost', { n: lost() }) : t('broker.nothingLost')}
+            </Sign>
           </span>
         )}
       </Match>

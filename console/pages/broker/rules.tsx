@@ -3,8 +3,8 @@ import type { BrokerHere } from '../../admin-api.ts';
 import { t } from '../../i18n/i18n.ts';
 import { type Column, DataTable } from '../../parts/data-table.tsx';
 import { Chevron } from '../../parts/state.tsx';
-import { Alarm, Count, Tune } from './count.tsx';
-import { countOf, dashboardPage, lossesInWords, lostBy, type Rule } from './readings.ts';
+import { Alarm, Count, describeTuning } from './count.tsx';
+import { countOf, lossesInWords, lostBy, type Rule } from './readings.ts';
 
 const describe = (dashboard: string | null): Column<Rule>[] => [
   {
@@ -42,15 +42,7 @@ const describe = (dashboard: string | null): Column<Rule>[] => [
     class: 'num',
     cell: (rule) => <Alarm tone="bad" n={lostBy(rule)} why={lossesInWords(rule)} />,
   },
-  ...(dashboard === null
-    ? []
-    : [
-        {
-          head: '',
-          class: 'num mid',
-          cell: (rule: Rule) => <Tune href={dashboardPage(dashboard, 'rules')} id={rule.id} />,
-        },
-      ]),
+  ...describeTuning<Rule>(dashboard, 'rules'),
 ];
 
 /** What the broker picks out of what devices say. */

@@ -1,6 +1,6 @@
 import { type JSX, Show } from 'solid-js';
 import type { Deployment } from '../../api.ts';
-import { t } from '../../i18n/i18n.ts';
+import { language, t } from '../../i18n/i18n.ts';
 import { Glyph } from '../../parts/state.tsx';
 import { lookOf } from '../../parts/state-tone.ts';
 import { Ago } from '../../parts/time.tsx';
@@ -19,7 +19,9 @@ export function HaltNote(props: { deployment: Deployment }): JSX.Element {
           <p>
             <strong>{haltWords(halt())}</strong>{' '}
             <span class="soft">
-              {halt().message} · <Ago at={halt().at} />
+              {/* The server's own words, with the figures, are English. */}
+              <Show when={language() === 'en'}>{halt().message} · </Show>
+              <Ago at={halt().at} />
             </span>
           </p>
         </div>

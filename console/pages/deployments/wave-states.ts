@@ -1,5 +1,7 @@
 import type { Deployment, TargetState } from '../../api.ts';
 import { targetStates } from '../../api.ts';
+import { glyphs } from '../../parts/glyphs.ts';
+import type { Tone } from '../../parts/state-tone.ts';
 import { lookOf } from '../../parts/state-tone.ts';
 
 type WaveOf = Deployment['waves'][number];
@@ -39,8 +41,8 @@ export const waveLooks = {
     glyph: 'M6 1.5a4.5 4.5 0 1 0 0 9a4.5 4.5 0 1 0 0-9M6 3.5V6l2 1.5',
     filled: false,
   },
-  passed: { tone: 'good', glyph: 'M1.5 6.5 4.5 9.5 10.5 2.5', filled: false },
+  passed: { tone: 'good', glyph: glyphs.check, filled: false },
   ended: { tone: 'stopped', glyph: 'M2.5 2.5h7v7h-7z', filled: false },
   paused: { tone: 'stopped', glyph: lookOf('paused').glyph, filled: false },
   halted: { tone: 'bad', glyph: lookOf('halted').glyph, filled: false },
-} satisfies Record<ShownState, { tone: string; glyph: string; filled: boolean }>;
+} satisfies Record<ShownState, { tone: Tone; glyph: string; filled: boolean }>;

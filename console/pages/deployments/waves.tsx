@@ -2,7 +2,7 @@ import { For, type JSX, Show } from 'solid-js';
 import type { Deployment } from '../../api.ts';
 import { formatDuration, formatNumber } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
-import { Glyph, StateBar } from '../../parts/state.tsx';
+import { Sign, StateBar } from '../../parts/state.tsx';
 import { nowMs } from '../../parts/time.tsx';
 import { countsOfWave, shownState, waveLooks } from './wave-states.ts';
 
@@ -47,10 +47,9 @@ function Wave(props: {
     <li class="wave-line" data-testid="wave-line" data-wave-state={state()}>
       <span class="wave-name">
         {t('plan.wave', { n: props.index + 1 })}
-        <span class={`state tone-${look().tone}`}>
-          <Glyph path={look().glyph} filled={look().filled} />
-          <span class="word">{t(`wave.${state()}`)}</span>
-        </span>
+        <Sign tone={look().tone} glyph={look().glyph} filled={look().filled}>
+          {t(`wave.${state()}`)}
+        </Sign>
       </span>
       <StateBar
         counts={countsOfWave(props.wave)}

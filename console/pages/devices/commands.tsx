@@ -2,18 +2,19 @@ import { createSignal, For, type JSX, Show } from 'solid-js';
 import { createAct } from '../../act.ts';
 import { api, type Command, type Device, type NewCommand } from '../../api.ts';
 import { t, tMaybe } from '../../i18n/i18n.ts';
-import { createLoad, usePoll } from '../../load.ts';
+import { useLive } from '../../live.ts';
+import { createLoad } from '../../load.ts';
 import { Allowed } from '../../parts/allowed.tsx';
+import { glyphs } from '../../parts/glyphs.ts';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Problem } from '../../parts/notes.tsx';
-import { Glyph } from '../../parts/state.tsx';
+import { Sign } from '../../parts/state.tsx';
 import { TextField } from '../../parts/text-field.tsx';
 import { Ago } from '../../parts/time.tsx';
 
 /** What every device of ours understands; others may be typed. */
 const known = ['ping', 'identify', 'report', 'reboot'];
 const namePattern = /^[a-z][a-z0-9_.-]{0,63}$/;
-const pollMs = 1_500;
 
 /** Nothing typed is no arguments; null when it is not a JSON object. */
 export function readArgs(text: string): NewCommand['args'] | null {
@@ -27,9 +28,9 @@ export function readArgs(text: string): NewCommand['args'] | null {
 }
 
 const outcomes = {
-  waiting: { tone: 'waiting', glyph: 'M2 6h.01M6 6h.01M10 6h.01' },
-  ok: { tone: 'good', glyph: 'M1.5 6.5 4.5 9.5 10.5 2.5' },
-  refused: { tone: 'bad', glyph: 'M2 2l8 8M10 2l-8 8' },
+  waiting: { tone: 'waiting', glyph: glyphs.dots },
+  ok: { tone: 'good', glyph: glyphs.check },
+  refused: { tone: 'bad', glyph: glyphs.cross },
 } as const;
 
 function Answer(props: { command: Command }): JSX.Element {
@@ -42,10 +43,9 @@ function Answer(props: { command: Command }): JSX.Element {
   return (
     <li data-testid="command" data-outcome={outcome()}>
       <code>{props.command.command}</code>
-      <span class={`state tone-${outcomes[outcome()].tone}`}>
-        <Glyph path={outcomes[outcome()].glyph} />
-        <span class="word">{t(`command.${outcome()}`)}</span>
-      </span>
+      <Sign tone={outcomes[outcome()].tone} glyph={outcomes[outcome()].glyph}>
+        {t(`command.${outcome()}`)}
+      </Sign>
       <span class="soft small">
         <Ago at={props.command.createdAt} /> · {props.command.createdBy}
       </span>
@@ -64,9 +64,7 @@ export function Commands(props: { device: Device }): JSX.Element {
     () => props.device.id,
     (id, signal) => api.listCommands(id, signal),
   );
-  usePoll(pollMs, () => {
-    if (load.data?.items.some((command) => command.ok === null)) load.refetch();
-  });
+  useLive('command', () => props.device.id, load.refetch);
   const send = createAct(async () => {
     const given = readArgs(args());
     await api.sendCommand(props.device.id, { command: name(), ...(given && { args: given }) });

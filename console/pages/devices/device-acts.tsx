@@ -1,6 +1,7 @@
 import { useNavigate } from '@solidjs/router';
 import { createSignal, type JSX, Match, Show, Switch } from 'solid-js';
 import { api, type Device } from '../../api.ts';
+import { ApiError } from '../../http.ts';
 import { t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
@@ -9,6 +10,12 @@ import { Confirm } from '../../parts/confirm.tsx';
 import { FormDialog } from '../../parts/form-dialog.tsx';
 import { TextField } from '../../parts/text-field.tsx';
 import { EditDialog } from './edit-dialog.tsx';
+
+/** What is `in_use` about a device is told apart from what is about a place. */
+const sayBusy = (error: unknown): never => {
+  if (!(error instanceof ApiError) || error.code !== 'in_use') throw error;
+  throw new ApiError('device_updating', error.status, error.detail);
+};
 
 /** Change, ban or let back, delete: what an admin may do with a device. */
 export function DeviceActs(props: { device: Device; onDone: () => void }): JSX.Element {
@@ -86,7 +93,7 @@ export function DeviceActs(props: { device: Device; onDone: () => void }): JSX.E
             <Confirm
               title={t('device.deleteTitle', { name: name() })}
               act={async () => {
-                await api.deleteDevice(props.device.id);
+                await api.deleteDevice(props.device.id).catch(sayBusy);
                 gone = true;
               }}
               actLabel={t('device.delete')}

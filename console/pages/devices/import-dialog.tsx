@@ -3,14 +3,15 @@ import { createAct } from '../../act.ts';
 import { api, type ImportReport } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
 import { Dialog } from '../../parts/dialog.tsx';
+import { glyphs } from '../../parts/glyphs.ts';
 import { Problem } from '../../parts/notes.tsx';
-import { Glyph } from '../../parts/state.tsx';
+import { Sign } from '../../parts/state.tsx';
 
 const shownLines = 500;
 const looks = {
   created: { tone: 'good', glyph: 'M6 2v8M2 6h8' },
   updated: { tone: 'good', glyph: 'M1.5 6h8M6.5 3l3 3-3 3' },
-  refused: { tone: 'bad', glyph: 'M2 2l8 8M10 2l-8 8' },
+  refused: { tone: 'bad', glyph: glyphs.cross },
 } as const;
 
 /** Line by line what became, or would become, of a file; what was refused comes first. */
@@ -37,10 +38,9 @@ function Report(props: { report: ImportReport }): JSX.Element {
                     <code>{line.id || '–'}</code>
                   </td>
                   <td>
-                    <span class={`state tone-${looks[line.outcome].tone}`}>
-                      <Glyph path={looks[line.outcome].glyph} />
-                      <span class="word">{t(`import.${line.outcome}`)}</span>
-                    </span>
+                    <Sign tone={looks[line.outcome].tone} glyph={looks[line.outcome].glyph}>
+                      {t(`import.${line.outcome}`)}
+                    </Sign>
                     <Show when={line.message}>
                       <p class="small soft">{line.message}</p>
                     </Show>

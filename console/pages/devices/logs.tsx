@@ -2,14 +2,16 @@ import { createSignal, For, type JSX, Show } from 'solid-js';
 import { api, type LogLine, type Page } from '../../api.ts';
 import { formatTime } from '../../format.ts';
 import { language, t, tMaybe } from '../../i18n/i18n.ts';
-import { createLoad, usePoll } from '../../load.ts';
+import { useLive } from '../../live.ts';
+import { createLoad } from '../../load.ts';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Select } from '../../parts/select.tsx';
+import { createThrottle } from '../../throttle.ts';
 
 const levels = ['debug', 'info', 'warn', 'error'];
 const pageSize = 100;
 const mostLines = 1_000;
-const pollMs = 3_000;
+const throttleMs = 1_000;
 
 /** What the device logs, newest first, kept up to date. */
 export function Logs(props: { device: string }): JSX.Element {
@@ -20,7 +22,7 @@ export function Logs(props: { device: string }): JSX.Element {
     ({ id, ...query }, signal) => api.listLogs(id, query, signal),
     'at',
   );
-  usePoll(pollMs, load.refetch);
+  useLive('log', () => props.device, createThrottle(load.refetch, throttleMs));
   return (
     <>
       <div class="tools">

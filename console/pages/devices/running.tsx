@@ -5,7 +5,14 @@ import { type Column, DataTable } from '../../parts/data-table.tsx';
 import { Digest } from '../../parts/digest.tsx';
 
 const describeColumns = (): Column<Device['running'][number]>[] => [
-  { head: t('firmware.component'), cell: (one) => one.component },
+  {
+    head: t('firmware.component'),
+    cell: (one) => (
+      <>
+        {one.component} <span class="soft">{one.hardware}</span>
+      </>
+    ),
+  },
   { head: t('firmware.version'), cell: (one) => one.version },
   { head: t('firmware.securityVersion'), class: 'num', cell: (one) => one.securityVersion },
   { head: 'SHA-256', class: 'mid', cell: (one) => <Digest sha256={one.sha256} /> },

@@ -2,18 +2,19 @@ import { A } from '@solidjs/router';
 import { For, type JSX, Show } from 'solid-js';
 import type { Broker, Overview } from '../../admin-api.ts';
 import { t } from '../../i18n/i18n.ts';
+import { glyphs } from '../../parts/glyphs.ts';
 import { Glyph } from '../../parts/state.tsx';
 import { type Matter, mattersOf } from './matters.ts';
 
-const glyphs = {
-  bad: 'M6 1.5 11 10.5H1zM6 5v2.5M6 9h.01',
+const shapes = {
+  bad: glyphs.warning,
   soon: 'M6 1.5a4.5 4.5 0 1 0 0 9a4.5 4.5 0 1 0 0-9M6 3.5V6l2 1.5',
 };
 
 function Line(props: { matter: Matter }): JSX.Element {
   return (
     <li class={`tone-${props.matter.tone === 'bad' ? 'bad' : 'waiting'}`}>
-      <Glyph path={glyphs[props.matter.tone]} />
+      <Glyph path={shapes[props.matter.tone]} />
       <span class="unseen">{t(`matter.tone.${props.matter.tone}`)}</span>
       <A class={`matter matter-${props.matter.tone}`} href={props.matter.href}>
         {props.matter.text}
@@ -32,7 +33,7 @@ export function Attention(props: { overview: Overview; broker: Broker | undefine
       when={matters().length > 0}
       fallback={
         <p class="all-well state tone-good" data-testid="all-well">
-          <Glyph path="M1.5 6.5 4.5 9.5 10.5 2.5" />
+          <Glyph path={glyphs.check} />
           <span class="word">{t('overview.allWell')}</span>
         </p>
       }

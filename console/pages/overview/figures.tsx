@@ -16,10 +16,19 @@ function Figure(props: { name: string; note: string; testid: string; children: J
   );
 }
 
+/** What went wrong, and how much of it mended itself; of what never happened it says nothing. */
+function mishapsInWords({ interrupted, resumed, rolledBack, lost }: Overview['updates']): string {
+  const bad = rolledBack + lost;
+  const notes = [
+    ...(interrupted ? [t('overview.resumedNote', { resumed, interrupted })] : []),
+    ...(bad ? [t('overview.rolledBackNote', { back: rolledBack, bad })] : []),
+  ];
+  return notes.join(', ') || t('overview.noMishaps');
+}
+
 /** The four numbers by which one knows how the fleet is doing, each with what it is made of. */
 export function OverviewFigures(props: { overview: Overview }): JSX.Element {
   const updates = () => props.overview.updates;
-  const mishaps = () => updates().interrupted + updates().rolledBack + updates().lost;
   return (
     <dl class="figures noted" aria-label={t('overview.figures')}>
       <Figure
@@ -55,20 +64,7 @@ export function OverviewFigures(props: { overview: Overview }): JSX.Element {
           {formatDuration(language(), updates().meanDownloadMs!)}
         </Show>
       </Figure>
-      <Figure
-        name={t('overview.recoveryRate')}
-        note={
-          mishaps()
-            ? t('overview.recoveryNote', {
-                resumed: updates().resumed,
-                interrupted: updates().interrupted,
-                back: updates().rolledBack,
-                bad: updates().rolledBack + updates().lost,
-              })
-            : t('overview.noMishaps')
-        }
-        testid="figure-recovery"
-      >
+      <Figure name={t('overview.recoveryRate')} note={mishapsInWords(updates())} testid="figure-recovery">
         <Show when={recoveryRate(updates()) !== null} fallback="–">
           {formatShare(language(), recoveryRate(updates())!)}
         </Show>

@@ -10,6 +10,7 @@ import { type Column, DataTable } from '../../parts/data-table.tsx';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Empty } from '../../parts/notes.tsx';
 import { Head } from '../../parts/page.tsx';
+import { RowAct } from '../../parts/row-act.tsx';
 import { may } from '../../session.ts';
 import { DeletePlace, NamePlace } from './dialogs.tsx';
 
@@ -44,14 +45,12 @@ const describe = (kind: PlaceKind, ask: (asked: Asked) => void): Column<Place>[]
           class: 'num acts',
           cell: (place: Place) => (
             <>
-              <button type="button" class="plain link small" onClick={() => ask({ act: 'rename', place })}>
+              <RowAct name={place.name} onAct={() => ask({ act: 'rename', place })}>
                 {t('places.rename')}
-                <span class="unseen"> {place.name}</span>
-              </button>{' '}
-              <button type="button" class="plain link small" onClick={() => ask({ act: 'delete', place })}>
+              </RowAct>{' '}
+              <RowAct name={place.name} onAct={() => ask({ act: 'delete', place })}>
                 {t('places.delete')}
-                <span class="unseen"> {place.name}</span>
-              </button>
+              </RowAct>
             </>
           ),
         },

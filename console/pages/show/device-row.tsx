@@ -1,7 +1,7 @@
 import { type JSX, Show } from 'solid-js';
 import { formatBytes, formatTime } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
-import { Glyph } from '../../parts/state.tsx';
+import { Sign } from '../../parts/state.tsx';
 import { ChunkMap } from './chunk-map.tsx';
 import { conditionOf } from './condition.ts';
 import { noteText } from './notes.ts';
@@ -76,10 +76,9 @@ export function DeviceRow(props: {
     >
       <div class="show-line">
         <h3>{props.device.id}</h3>
-        <span class={`state tone-${condition().tone}`} data-testid="condition">
-          <Glyph path={condition().glyph} />
-          <span class="word">{condition().text}</span>
-        </span>
+        <Sign tone={condition().tone} glyph={condition().glyph} data-testid="condition">
+          {condition().text}
+        </Sign>
         <span class="slots">
           <Show when={props.device.slots}>
             {(slots) => (

@@ -1,0 +1,7 @@
+/** Shapes that stand for the same everywhere, as paths for `Glyph`. */
+export const glyphs = {
+  check: 'M1.5 6.5 4.5 9.5 10.5 2.5',
+  cross: 'M2 2l8 8M10 2l-8 8',
+  dots: 'M2 6h.01M6 6h.01M10 6h.01',
+  warning: 'M6 1.5 11 10.5H1zM6 5v2.5M6 9h.01',
+} as const;
