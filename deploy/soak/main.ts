@@ -79,7 +79,7 @@ function toText(
       ? problems.map((problem) => `PROBLEM      ${problem}`)
       : [
           stopped
-            ? 'so far every message that was acked is stored, and memory is flat; what is under way was not judged'
+            ? `so far every message that was acked is stored; memory ${growth.length ? 'is flat' : 'was watched too briefly'}; what is under way was not judged`
             : 'every message is stored once, nothing is stuck, memory is flat',
         ]),
   ].join('\n');
