@@ -34,8 +34,9 @@ const help = `npm run ca -- <command> [options]      the certificate authority, 
     --csv FILE            a header and a line for each device: id, and any of hardware, name, region, division, csr
     --out DIR             DIR/<id>/key.pem and cert.pem, DIR/ca.pem; no key where the device made its own (csr: PEM or a path)
     --url URL             also registers the devices at this webhook (needs hardware, and FLOTA_API_TOKEN)
-  revoke SERIAL           revoke one certificate and publish a new CRL
+  revoke SERIAL           revoke one certificate and make a new CRL; that alone disconnects nobody
     --reason REASON       ${Object.keys(revocationReasons).join(', ')}
+    --url URL             also tells this webhook, which disconnects its holder at once (needs FLOTA_API_TOKEN)
   crl                     print the current CRLs
     --out FILE            … into a file
   rotate                  a new issuing CA; the ones before it stay trusted until they expire (needs the root's key here)
@@ -108,7 +109,7 @@ async function run(args: string[]): Promise<void> {
     case 'provision':
       return provisionAll(options, config.apiToken, values);
     case 'revoke':
-      return revoke(options, argument, values.reason);
+      return revoke(options, config.apiToken, { ...values, serial: argument });
     case 'crl':
       return put(await (await openExisting(options)).crl(), values.out);
     default:
@@ -232,13 +233,33 @@ async function provisionAll(
   if (result.left + result.failed > 0) process.exitCode = stop.signal.aborted ? 130 : 1;
 }
 
-async function revoke(options: Options, serial: string | undefined, reason: string): Promise<void> {
-  if (!serial) throw new CaError('request_invalid', 'revoke needs a serial');
+async function revoke(
+  options: Options,
+  apiToken: string | undefined,
+  { serial: asked, reason, url }: { serial?: string; reason: string; url?: string },
+): Promise<void> {
+  if (!asked) throw new CaError('request_invalid', 'revoke needs a serial');
   if (!Object.hasOwn(revocationReasons, reason))
     throw new CaError('request_invalid', `there is no reason "${reason}"`);
-  const { revokedAt } = await (await openExisting(options)).revoke(
-    serial.toUpperCase(),
-    reason as RevocationReason,
+  if (url && !URL.canParse(url)) throw new CaError('request_invalid', '--url is not an address');
+  if (url && !apiToken) throw new CaError('request_invalid', 'revoke with --url needs FLOTA_API_TOKEN');
+  const serial = asked.toUpperCase();
+  const authority = await openExisting(options);
+  const done = await authority.revoke(serial, reason as RevocationReason).catch((error: unknown) => {
+    // The webhook may not have been told yet.
+    if (url && error instanceof CaError && error.code === 'already_revoked') return null;
+    throw error;
+  });
+  console.log(
+    done ? `${serial} revoked at ${done.revokedAt}; the new CRL has it` : `${serial} was revoked before`,
   );
-  console.log(`${serial.toUpperCase()} revoked at ${revokedAt}`);
+  if (url && apiToken) {
+    await connectRegistry(url, apiToken).revoke(serial, reason);
+    console.log(`${url} has disconnected its holder, and publishes the CRL`);
+  } else {
+    console.log(
+      'its holder stays connected, and comes back wherever a broker checks no CRL: the same command with --url URL',
+    );
+    console.log('has the webhook disconnect it and keep it out, as Revoke in the console does');
+  }
 }

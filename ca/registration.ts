@@ -1,4 +1,4 @@
-/** Registers devices through the webhook's REST API. */
+/** What the CA's commands ask of the webhook's REST API: to register devices, and to let go whom a certificate was taken from. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { CaError } from './client.ts';
 import type { PlannedDevice } from './provision-list.ts';
@@ -6,6 +6,11 @@ import type { PlannedDevice } from './provision-list.ts';
 export interface Registry {
   /** The device, and its certificate (PEM). Resolves also when they have been there before. @throws CaError registration_failed */
   register(device: PlannedDevice, certificate: string): Promise<void>;
+  /**
+   * Who is connected with it is disconnected. Resolves also when it was revoked there before.
+   * @throws CaError certificate_unknown there | registration_failed
+   */
+  revoke(serial: string, reason: string): Promise<void>;
 }
 
 const attempts = 6;
@@ -84,6 +89,12 @@ export function connectRegistry(url: string, token: string): Registry {
       if (answer.status !== 201 && codeOf(answer.body) !== 'device_exists') throw refused(answer);
       const known = await call('POST', '/api/certificates', { certificate });
       if (known.status !== 201) throw refused(known);
+    },
+    async revoke(serial, reason) {
+      const answer = await call('POST', `/api/certificates/${serial}/revoke`, { reason });
+      if (answer.status === 200 || codeOf(answer.body) === 'already_revoked') return;
+      if (answer.status === 404) throw new CaError('certificate_unknown', `${url} does not know ${serial}`);
+      throw refused(answer);
     },
   };
 }

@@ -131,6 +131,19 @@ describe('the private service', () => {
   });
 });
 
+it('tells its log when the issuing CA ends soon, and has a CRL from the start', async () => {
+  const dir = join(work.dir, 'ending');
+  const nineYearsAgo = Date.now() - 9 * 365 * 86_400_000;
+  await openAuthority({ dir, now: () => nineYearsAgo });
+  const ending = await openAuthority({ dir });
+  const lines: [string, string, unknown][] = [];
+  const log = (level: string, message: string, fields: unknown) => lines.push([level, message, fields]);
+  const options = { host: '127.0.0.1', port: 0, names: ['127.0.0.1'], callers: ['webhook'] };
+  await (await startService({ ...options, authority: ending, log })).close();
+  expect(lines).toEqual([['error', 'the issuing CA ends soon', { days: expect.any(Number) }]]);
+  expect(await ending.metrics()).toMatch(/flota_ca_crl_age_seconds\{crl="crl.pem"\} \d{1,2}\n/);
+});
+
 describe('the client', () => {
   it('says ca_unavailable when nobody listens or nobody answers', async () => {
     const silent = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -50,6 +51,8 @@ const queueLimits = {
 const maxBodyBytes = 64 * 1024;
 const closeGraceMs = 5_000;
 const dayMs = 86_400_000;
+/** As the alarm IssuingCaEnds: from then on a certificate of a year cannot have its year. */
+const endsSoonDays = 400;
 
 const issueSchema = z.strictObject({
   csr: z.string(),
@@ -138,17 +141,22 @@ export async function startService(options: ServiceOptions): Promise<CaService> 
 
   const renewAt = (Date.parse(pair.notBefore) + Date.parse(pair.notAfter)) / 2;
   let expires = renewAt;
+  const renew = async () => {
+    if (Date.now() < expires) return;
+    trusted = await authority.trust();
+    const next = await ownPair();
+    server.setSecureContext(secure(next));
+    expires = (Date.parse(next.notBefore) + Date.parse(next.notAfter)) / 2;
+  };
+  // crl() makes a new one when the last is a day old, so that it never runs out while we live.
+  const work = () =>
+    Promise.all([renew(), authority.crl(), warnOfEnd(authority, log)]).catch((error) =>
+      log('error', 'daily work failed', { error }),
+    );
+  let working = work();
   const daily = setInterval(
     () => {
-      const renew = async () => {
-        if (Date.now() < expires) return;
-        trusted = await authority.trust();
-        const next = await ownPair();
-        server.setSecureContext(secure(next));
-        expires = (Date.parse(next.notBefore) + Date.parse(next.notAfter)) / 2;
-      };
-      // crl() makes a new one when the last is a day old, so that it never runs out while we live.
-      Promise.all([renew(), authority.crl()]).catch((error) => log('error', 'daily work failed', { error }));
+      working = work();
     },
     Math.min(dayMs, Math.max(1_000, renewAt - Date.now())),
   );
@@ -163,11 +171,19 @@ export async function startService(options: ServiceOptions): Promise<CaService> 
       ];
       return `${await authority.metrics()}${lines.join('\n')}\n`;
     },
-    close: () => {
+    close: async () => {
       clearInterval(daily);
-      return close(server, sockets, () => busy);
+      await Promise.all([close(server, sockets, () => busy), working]);
     },
   };
+}
+
+/** For who has no metrics but reads the log. */
+async function warnOfEnd(authority: LocalAuthority, log: NonNullable<ServiceOptions['log']>): Promise<void> {
+  const { issuing } = await authority.trust();
+  const { validTo } = new X509Certificate(issuing);
+  const days = Math.floor((Date.parse(validTo) - Date.now()) / dayMs);
+  if (days < endsSoonDays) log('error', 'the issuing CA ends soon', { days });
 }
 
 async function answer(

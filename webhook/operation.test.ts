@@ -41,6 +41,15 @@ const sampleOf = (text: string, sample: string) => {
 };
 
 describe('/metrics', () => {
+  test('tells of a CA in the same process too, and goes on without it', async () => {
+    webhook.authority.metrics = async () => 'flota_ca_waiting 7\n';
+    expect(sampleOf((await scrape()).text, 'flota_ca_waiting')).toBe(7);
+    webhook.authority.metrics = () => Promise.reject(new Error('its directory is away'));
+    const { text } = await scrape();
+    expect([sampleOf(text, 'flota_ca_waiting'), sampleOf(text, 'flota_database_up')]).toEqual([null, 1]);
+    delete webhook.authority.metrics;
+  });
+
   test('tells of ingest, groups, outbox, dispatches, targets, dead letters and requests, in the text format', async () => {
     const device = await webhook.device();
     await device.connect();

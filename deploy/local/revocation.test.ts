@@ -1,9 +1,14 @@
 /** Through the running stack: real TLS, the CA's own CRL, and the broker stand-in that asks it at the handshake. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import mqtt, { type MqttClient } from 'mqtt';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createCsr } from '#firmware/virtual/csr.ts';
 import { createKey } from '#firmware/virtual/identity.ts';
 import { unwrap } from './rest.ts';
+import { loadSecrets } from './secrets.ts';
 import { startTestSystem, type TestSystem, until } from './testing.ts';
 
 let system: TestSystem;
@@ -94,4 +99,31 @@ it('a revoked certificate ends its connection in under a second, then each retur
   );
   expect(seen.online).toBe(true);
   expect(back.connected).toBe(true);
+});
+
+it('npm run ca -- revoke says that it disconnects nobody; with --url the webhook does', async () => {
+  await unwrap(system.rest.api.devices.$post({ json: { id: 'dev-2', hardware: 'esp32-s3' } }));
+  const pair = await enroll('dev-2');
+  const client = connect(pair, 'TLSv1.3');
+  await next(client, 'connect');
+  const cli = fileURLToPath(new URL('../../ca/cli.ts', import.meta.url));
+  const run = async (...args: string[]) => {
+    const env = {
+      PATH: process.env.PATH,
+      CA_DIR: join(system.dataDir, 'ca'),
+      CA_PASSPHRASE: loadSecrets(system.dataDir).caPassphrase,
+      FLOTA_API_TOKEN: system.stack.apiToken,
+    };
+    const options = ['--import', 'tsx', cli, 'revoke', pair.serial, '--reason', 'keyCompromise', ...args];
+    return (await promisify(execFile)(process.execPath, options, { env })).stdout;
+  };
+  expect(await run()).toMatch(/revoked at .*\n.*stays connected/);
+  expect(client.connected).toBe(true);
+  const closed = next(client, 'close');
+  expect(await run('--url', system.stack.url)).toMatch(/was revoked before\n.*has disconnected its holder/);
+  await closed;
+  const { revocation } = await unwrap(
+    system.rest.api.certificates[':serial'].$get({ param: { serial: pair.serial } }),
+  );
+  expect(revocation).toMatchObject({ reason: 'keyCompromise' });
 });

@@ -12,9 +12,12 @@ const out = process.stdout;
 async function run(options: SoakOptions): Promise<number> {
   if (!findNginx()) throw new Error('nginx is needed (Debian: nginx-light)');
   const interrupted = new AbortController();
+  let since = 0;
   const onSignal = () => {
-    // A second Ctrl-C does not wait.
-    if (interrupted.signal.aborted) process.exit(130);
+    // A second Ctrl-C does not wait. One on a terminal comes from there, from npm and from tsx at once.
+    if (interrupted.signal.aborted && Date.now() - since > 1_000) process.exit(130);
+    if (interrupted.signal.aborted) return;
+    since = Date.now();
     interrupted.abort();
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
@@ -76,7 +79,7 @@ function toText(
       ? problems.map((problem) => `PROBLEM      ${problem}`)
       : [
           stopped
-            ? 'so far every message that was acked is stored, and memory is flat; what is under way was not judged'
+            ? `so far every message that was acked is stored; memory ${growth.length ? 'is flat' : 'was watched too briefly'}; what is under way was not judged`
             : 'every message is stored once, nothing is stuck, memory is flat',
         ]),
   ].join('\n');

@@ -190,10 +190,11 @@ module "ca" {
   port         = 8443
   health_check = ["CMD", "node", "-e", "require('node:net').connect(8443, '127.0.0.1').on('connect', () => process.exit(0)).on('error', () => process.exit(1))"]
   volume = {
-    file_system_id  = aws_efs_file_system.state.id
-    access_point_id = aws_efs_access_point.ca.id
-    file_system_arn = aws_efs_file_system.state.arn
-    path            = "/var/lib/flota/ca"
+    file_system_id   = aws_efs_file_system.state.id
+    file_system_arn  = aws_efs_file_system.state.arn
+    access_point_id  = aws_efs_access_point.ca.id
+    access_point_arn = aws_efs_access_point.ca.arn
+    path             = "/var/lib/flota/ca"
   }
   tags = local.tags
 

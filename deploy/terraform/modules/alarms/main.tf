@@ -66,6 +66,7 @@ locals {
     database-storage  = { namespace = "AWS/RDS", metric = "FreeStorageSpace", dimensions = local.database, statistic = "Minimum", operator = "LessThanThreshold", threshold = var.database_storage_gb * local.gb / 10, minutes = 5, missing = "missing" }
     database-sessions = { namespace = "AWS/RDS", metric = "DatabaseConnections", dimensions = local.database, statistic = "Maximum", operator = "GreaterThanThreshold", threshold = 400, minutes = 5, missing = "missing" }
     errors-in-logs    = { namespace = "Flota/${var.name}", metric = "Errors", dimensions = {}, statistic = "Sum", operator = "GreaterThanThreshold", threshold = 20, minutes = 5, missing = "notBreaching" }
+    ca-needs-care     = { namespace = "Flota/${var.name}", metric = "CaNeedsCare", dimensions = {}, statistic = "Sum", operator = "GreaterThanThreshold", threshold = 0, minutes = 1, missing = "notBreaching" }
     }, {
     for service, count in var.services : "${service}-tasks" => { namespace = "ECS/ContainerInsights", metric = "RunningTaskCount", dimensions = { ClusterName = var.cluster_name, ServiceName = service }, statistic = "Minimum", operator = "LessThanThreshold", threshold = count, minutes = 5, missing = "breaching" }
   })
@@ -97,6 +98,19 @@ resource "aws_cloudwatch_log_metric_filter" "errors" {
   metric_transformation {
     namespace     = "Flota/${var.name}"
     name          = "Errors"
+    value         = "1"
+    default_value = "0"
+  }
+}
+
+# Told by the CA when it starts and once a day.
+resource "aws_cloudwatch_log_metric_filter" "ca" {
+  name           = "${var.name}-ca"
+  log_group_name = var.log_group
+  pattern        = "{ ($.message = \"daily work failed\") || ($.message = \"the issuing CA ends soon\") }"
+  metric_transformation {
+    namespace     = "Flota/${var.name}"
+    name          = "CaNeedsCare"
     value         = "1"
     default_value = "0"
   }

@@ -98,6 +98,18 @@ resource "aws_service_discovery_service" "node" {
   }
 }
 
+module "roles" {
+  source  = "../roles"
+  name    = var.name
+  cluster = var.cluster
+  secrets = concat([for number in local.numbers : var.secrets["emqx_token_${number}"]], [var.secrets["ca_root"], var.secrets["emqx_api_secret"], var.secrets["emqx_cookie"]])
+  volume = {
+    file_system_arn   = var.file_system_arn
+    access_point_arns = [for point in aws_efs_access_point.node : point.arn]
+  }
+  tags = var.tags
+}
+
 resource "aws_ecs_task_definition" "node" {
   for_each                 = toset(local.numbers)
   family                   = "${var.name}-${each.key}"
@@ -105,8 +117,8 @@ resource "aws_ecs_task_definition" "node" {
   network_mode             = "awsvpc"
   cpu                      = var.cpu
   memory                   = var.memory
-  execution_role_arn       = aws_iam_role.execution.arn
-  task_role_arn            = aws_iam_role.task.arn
+  execution_role_arn       = module.roles.execution_arn
+  task_role_arn            = module.roles.task_arn
   tags                     = var.tags
   container_definitions = jsonencode([{
     name            = "main"
@@ -216,5 +228,5 @@ output "names" {
   value = [for number in local.numbers : "${var.name}-${number}"]
 }
 output "role_arns" {
-  value = [aws_iam_role.execution.arn, aws_iam_role.task.arn]
+  value = module.roles.arns
 }

@@ -1,12 +1,25 @@
 # One of our programs on Fargate: task definition, roles with what it needs and no more, service, discovery, autoscaling.
+module "roles" {
+  source     = "../roles"
+  name       = var.name
+  cluster    = var.cluster
+  secrets    = values(var.secrets)
+  statements = var.statements
+  volume = var.volume == null ? null : {
+    file_system_arn   = var.volume.file_system_arn
+    access_point_arns = [var.volume.access_point_arn]
+  }
+  tags = var.tags
+}
+
 resource "aws_ecs_task_definition" "main" {
   family                   = var.name
   requires_compatibilities = ["FARGATE"]
   network_mode             = "awsvpc"
   cpu                      = var.cpu
   memory                   = var.memory
-  execution_role_arn       = aws_iam_role.execution.arn
-  task_role_arn            = aws_iam_role.task.arn
+  execution_role_arn       = module.roles.execution_arn
+  task_role_arn            = module.roles.task_arn
   tags                     = var.tags
   runtime_platform {
     operating_system_family = "LINUX"

@@ -82,10 +82,11 @@ variable "secrets" {
 }
 variable "volume" {
   type = object({
-    file_system_id  = string
-    file_system_arn = string
-    access_point_id = string
-    path            = string
+    file_system_id   = string
+    file_system_arn  = string
+    access_point_id  = string
+    access_point_arn = string
+    path             = string
   })
   default = null
 }

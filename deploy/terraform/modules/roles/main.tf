@@ -1,3 +1,46 @@
+# The two roles of a task on ECS: to start it, and for what runs in it. Each may do what is named here and no more.
+variable "name" {
+  type = string
+}
+variable "cluster" {
+  type = object({
+    arn           = string
+    name          = string
+    namespace_id  = string
+    subnet_ids    = list(string)
+    log_group     = string
+    log_group_arn = string
+    region        = string
+    decrypt_key   = string
+  })
+}
+variable "secrets" {
+  description = "ARNs of those that its containers read."
+  type        = list(string)
+}
+variable "volume" {
+  description = "What it mounts, through these access points only; null for nothing."
+  type = object({
+    file_system_arn   = string
+    access_point_arns = list(string)
+  })
+  default = null
+}
+variable "statements" {
+  description = "What the program may do in AWS."
+  type = list(object({
+    actions   = list(string)
+    resources = list(string)
+  }))
+  default = []
+}
+variable "tags" {
+  type = map(string)
+}
+
+data "aws_partition" "current" {}
+data "aws_caller_identity" "current" {}
+
 data "aws_iam_policy_document" "assume" {
   statement {
     actions = ["sts:AssumeRole"]
@@ -37,7 +80,7 @@ data "aws_iam_policy_document" "execution" {
     for_each = length(var.secrets) == 0 ? [] : [1]
     content {
       actions   = ["secretsmanager:GetSecretValue"]
-      resources = values(var.secrets)
+      resources = var.secrets
     }
   }
   statement {
@@ -45,9 +88,6 @@ data "aws_iam_policy_document" "execution" {
     resources = [var.cluster.decrypt_key]
   }
 }
-
-data "aws_partition" "current" {}
-data "aws_caller_identity" "current" {}
 
 resource "aws_iam_role_policy" "execution" {
   name   = "start"
@@ -78,7 +118,7 @@ data "aws_iam_policy_document" "task" {
       condition {
         test     = "StringEquals"
         variable = "elasticfilesystem:AccessPointArn"
-        values   = ["arn:${data.aws_partition.current.partition}:elasticfilesystem:${var.cluster.region}:${data.aws_caller_identity.current.account_id}:access-point/${statement.value.access_point_id}"]
+        values   = statement.value.access_point_arns
       }
     }
   }
@@ -93,4 +133,14 @@ resource "aws_iam_role_policy" "task" {
   name   = "run"
   role   = aws_iam_role.task.id
   policy = data.aws_iam_policy_document.task.json
+}
+
+output "execution_arn" {
+  value = aws_iam_role.execution.arn
+}
+output "task_arn" {
+  value = aws_iam_role.task.arn
+}
+output "arns" {
+  value = [aws_iam_role.execution.arn, aws_iam_role.task.arn]
 }
