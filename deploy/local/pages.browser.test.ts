@@ -233,10 +233,10 @@ it('no page keeps anybody out, in the light and in the dark, on a phone and in K
     for (const path of Object.values(routes)) {
       await open(path, at);
       await at.waitForFunction(() => !document.querySelector('.loading'));
-      for (const colorScheme of ['light', 'dark'] as const) {
-        await at.emulateMedia({ colorScheme });
-        expect(await findViolations(at), `${path} ${view.locale} ${colorScheme}`).toEqual([]);
-      }
+      await at.emulateMedia({ colorScheme: 'light' });
+      expect(await findViolations(at), `${path} ${view.locale}, light`).toEqual([]);
+      await at.emulateMedia({ colorScheme: 'dark' });
+      expect(await findViolations(at, 'colours'), `${path} ${view.locale}, dark`).toEqual([]);
       const sideways = await at.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       expect(sideways, `${path} is wider than its window`).toBeLessThanOrEqual(0);
       const text = await at.locator('main').innerText();
