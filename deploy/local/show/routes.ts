@@ -92,7 +92,7 @@ export function createShowRoutes(show: Show) {
           const ended = () => stream.aborted || stream.closed || closing.aborted;
           try {
             while (!ended()) {
-              if (waiting.size === 0) await pause(keepAliveMs, (done) => (wake = done));
+              if (begun && waiting.size === 0) await pause(keepAliveMs, (done) => (wake = done));
               if (ended()) break;
               const views = [...waiting].flatMap((id) => show.view(id) ?? []);
               waiting.clear();
