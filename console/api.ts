@@ -4,6 +4,7 @@
  */
 import type { hc, InferRequestType, InferResponseType } from 'hono/client';
 import type { App } from '#webhook/app.ts';
+import { takeEarly } from './early.ts';
 import { createSessionFetch } from './http.ts';
 import { askLogin, type User } from './session.ts';
 
@@ -73,7 +74,10 @@ export const targetStates = Object.keys(stateSet) as TargetState[];
 type Query = Record<string, string | number | undefined>;
 
 const plainFetch = createSessionFetch({ fetch: (input, init) => fetch(input, init) });
-export const sessionFetch = createSessionFetch({ fetch: (input, init) => fetch(input, init), askLogin });
+export const sessionFetch = createSessionFetch({
+  fetch: (input, init) => (init?.method ? undefined : takeEarly(input)) ?? fetch(input, init),
+  askLogin,
+});
 
 function pathWith(path: string, query: Query = {}): string {
   const search = new URLSearchParams();

@@ -7,6 +7,7 @@ import './styles/parts.css';
 import './styles/pages.css';
 import './styles/devices.css';
 import './styles/rollout.css';
+import { askEarly } from './early.ts';
 import { ready } from './i18n/i18n.ts';
 import { Shell } from './shell.tsx';
 
@@ -36,8 +37,12 @@ const uuid = { id: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i };
 const serial = { serial: /^[0-9A-F]{2,40}$/i };
 const deviceId = { id: /^[A-Za-z0-9_-]{1,64}$/ };
 
-// The words and the page are fetched at the same time.
-if (location.pathname === '/') void OverviewPage.preload();
+// Who it is, the words, the page and what is on it are fetched at the same time.
+askEarly('/api/me');
+if (location.pathname === '/') {
+  askEarly('/api/overview');
+  void OverviewPage.preload();
+}
 await ready;
 render(
   () => (

@@ -11,16 +11,16 @@ interface Violation {
   nodes: { html: string; failureSummary?: string }[];
 }
 
-/** Serious and critical violations of the page as it stands, each as one line. */
-export async function findViolations(page: Page): Promise<string[]> {
-  await page.evaluate(source);
-  const violations: Violation[] = await page.evaluate(async () => {
+/** Serious and critical violations of the page as it stands, each as one line; `colours`: of nothing but its contrasts. */
+export async function findViolations(page: Page, only?: 'colours'): Promise<string[]> {
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(source);
+  const violations: Violation[] = await page.evaluate(async (rules) => {
     const { axe } = globalThis as unknown as {
       axe: { run(options: object): Promise<{ violations: Violation[] }> };
     };
-    const found = await axe.run({ resultTypes: ['violations'] });
+    const found = await axe.run({ resultTypes: ['violations'], ...(rules && { runOnly: rules }) });
     return found.violations;
-  });
+  }, only && ['color-contrast']);
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .flatMap(({ id, nodes }) =>

@@ -22,11 +22,11 @@ const brokerPollMs = 10_000;
 export default function OverviewPage(): JSX.Element {
   const always = () => true;
   const load = createLoad(always, (_, signal) => adminApi.getOverview(signal));
-  // Apart, because a broker that is away takes its time to be found so.
-  const broker = createLoad(always, (_, signal) => adminApi.getBroker(signal));
   const deployments = createLoad(always, (_, signal) =>
     api.listDeployments({ limit: shownDeployments }, signal),
   );
+  // Apart and last, because a broker that is away takes its time to be found so.
+  const broker = createLoad(always, (_, signal) => adminApi.getBroker(signal));
   const refetch = createThrottle(load.refetch, throttleMs);
   const refetchDeployments = createThrottle(deployments.refetch, throttleMs);
   useLive('device', undefined, refetch);

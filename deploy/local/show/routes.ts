@@ -80,6 +80,7 @@ export function createShowRoutes(show: Show) {
         c.header('X-Accel-Buffering', 'no');
         return streamSSE(c, async (stream) => {
           const waiting = new Set(show.ids());
+          let begun = false;
           let wake = () => {};
           const stop = show.watch((id) => {
             waiting.add(id);
@@ -91,12 +92,15 @@ export function createShowRoutes(show: Show) {
           const ended = () => stream.aborted || stream.closed || closing.aborted;
           try {
             while (!ended()) {
-              if (waiting.size === 0) await pause(keepAliveMs, (done) => (wake = done));
+              if (begun && waiting.size === 0) await pause(keepAliveMs, (done) => (wake = done));
               if (ended()) break;
               const views = [...waiting].flatMap((id) => show.view(id) ?? []);
               waiting.clear();
-              if (views.length) await stream.writeSSE({ event: 'devices', data: JSON.stringify(views) });
+              // The first time also that there are none.
+              if (views.length || !begun)
+                await stream.writeSSE({ event: 'devices', data: JSON.stringify(views) });
               else await stream.write(': still here\n\n');
+              begun = true;
               // Frames enough for an eye, and fewer when there are many devices.
               await pause(show.ids().length > 50 ? 1_000 : 150, () => {});
             }

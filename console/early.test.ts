@@ -1,0 +1,17 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, it } from 'vitest';
+import { askEarly, takeEarly } from './early.ts';
+
+it('gives an answer that was asked for early once, and to nobody who wants another', async () => {
+  let requests = 0;
+  const server = createServer((_, answer) => answer.end(String(++requests)));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  askEarly(url);
+  expect(takeEarly(`${url}other`)).toBeUndefined();
+  expect(await (await takeEarly(url))?.text()).toBe('1');
+  expect(takeEarly(url)).toBeUndefined();
+  server.closeAllConnections();
+  server.close();
+});
