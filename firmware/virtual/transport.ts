@@ -37,6 +37,8 @@ export function openTls(
     secureContext: contextOf(trust, pair),
     ...(protocols && { ALPNProtocols: protocols }),
   });
+  // Devices say little; records of the usual 16 kB would each cost a buffer of that size.
+  socket.setMaxSendFragment(1024);
   raw.on('error', (error) => socket.destroy(error));
   raw.on('close', () => socket.destroy());
   return socket;
