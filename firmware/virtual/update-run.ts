@@ -68,7 +68,7 @@ export class UpdateRun {
 
   async #download(job: Job, afterRestart: boolean): Promise<void> {
     const life = this.#life;
-    const { settings, disk } = agent;
+    const { settings, disk } = life;
     const { signal } = this.#abort;
     const { position } = this;
     const onDisk = disk.size(stagingFile);
