@@ -8,6 +8,7 @@ import { toExperiment } from '#firmware/virtual/fleet/options.ts';
 import { renderPage } from '#firmware/virtual/fleet/page.ts';
 import { describeReport, isGood, type Report } from '#firmware/virtual/fleet/report.ts';
 import { judge, listScenarios, loadScenario } from '#firmware/virtual/fleet/scenario.ts';
+import { interruption } from './interruption.ts';
 import { startLocalSystem } from './local-system.ts';
 
 const help = `npm run experiments [-- options] [SCENARIO …]      every scenario (${listScenarios().join(', ')}) or those named
@@ -20,14 +21,7 @@ Status 0: everything was as expected. Ctrl-C still writes the page, with what th
 `;
 
 async function run(names: string[], out: string, compare: boolean): Promise<number> {
-  const interrupted = new AbortController();
-  const { signal } = interrupted;
-  const onSignal = () => {
-    if (signal.aborted) process.exit(130);
-    interrupted.abort(new Error('interrupted'));
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  const signal = interruption();
   const scenarios = await Promise.all(
     names.map(async (name) => ({ name, scenario: await loadScenario(name) })),
   );

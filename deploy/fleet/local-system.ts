@@ -8,8 +8,24 @@ import type { FlotaNews, FlotaOrder } from './local-flota.ts';
 
 const closeMaxMs = 15_000;
 
+export interface LocalOptions {
+  /** Life of the device certificates; null: a year. */
+  certificateMs?: number | null;
+}
+
 /** Starts a local Flota in a process of its own. Rejects with why it could not; nothing is left then. */
-export async function startLocalSystem(options: { certificateMs?: number | null } = {}): Promise<System> {
+export async function startLocalSystem(options: LocalOptions = {}, tries = 3): Promise<System> {
+  try {
+    return await startOnce(options);
+  } catch (error) {
+    // Its free ports are looked for first and opened later: another process may have been faster.
+    if (tries > 1 && (error as Error).message.includes('EADDRINUSE'))
+      return startLocalSystem(options, tries - 1);
+    throw error;
+  }
+}
+
+async function startOnce(options: LocalOptions): Promise<System> {
   const dataDir = mkdtempSync(join(tmpdir(), 'flota-fleet-'));
   const child = fork(fileURLToPath(new URL('./local-flota.ts', import.meta.url)), {
     execArgv: ['--import', import.meta.resolve('tsx')],

@@ -13,6 +13,7 @@ import {
 import { describeReport, isGood } from '#firmware/virtual/fleet/report.ts';
 import { judge, listScenarios, loadScenario, type Scenario } from '#firmware/virtual/fleet/scenario.ts';
 import type { System } from '#firmware/virtual/fleet/system.ts';
+import { interruption } from './interruption.ts';
 import { startLocalSystem } from './local-system.ts';
 
 const help = `npm run fleet -- [options]      a whole deployment over virtual devices, and what came of it
@@ -81,21 +82,13 @@ async function openSystem(options: FleetOptions, scenario: Scenario | null): Pro
 }
 
 async function run(options: FleetOptions): Promise<number> {
-  const interrupted = new AbortController();
-  const onSignal = () => {
-    // A second Ctrl-C does not wait.
-    if (interrupted.signal.aborted) process.exit(130);
-    interrupted.abort(new Error('interrupted'));
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  const signal = interruption();
   const scenario = options.scenario === null ? null : await loadScenario(options.scenario);
   if (options.report !== null) writeReport(options.report, { state: 'running' });
   const name = options.scenario ?? (options.compare ? 'compare' : 'fleet');
   const display = createDisplay(process.stdout, name);
   if (!options.remote) display.phase('starting a local Flota');
   const system = await openSystem(options, scenario);
-  const { signal } = interrupted;
   try {
     if (options.compare) {
       const comparison = await compareStrategies({

@@ -3,6 +3,7 @@ import { Disk, PowerLost } from './disk.ts';
 import { type Identity, readIdentity, validity, writeIdentity } from './identity.ts';
 import { receive } from './inbox.ts';
 import { Journal, type Report } from './journal.ts';
+import type { Life } from './life.ts';
 import { type AgentEvent, type AgentState, afterBoot, type Effect, step } from './machine.ts';
 import { manifestVerifier, type VerifyManifest } from './manifest.ts';
 import type { Network } from './network.ts';
@@ -26,7 +27,7 @@ export interface AgentHooks {
 }
 
 /** One life of the device, from power-on to reset. What it keeps for the next is on its disk. */
-export class Agent {
+export class Agent implements Life {
   readonly settings: Settings;
   readonly disk: Disk;
   readonly timers: Timers;
@@ -102,7 +103,6 @@ export class Agent {
     });
   }
 
-  /** Null until the active slot has been measured. */
   get boot(): Boot | null {
     return this.#boot;
   }
@@ -181,7 +181,6 @@ export class Agent {
     await this.session.close(true);
   }
 
-  /** Feeds one event to the transition table, stores what it says, then acts on it. */
   apply(event: AgentEvent): void {
     const { state, effects } = step(this.journal.state, event, this.running);
     if (state !== this.journal.state || effects.length > 0) this.#commit(state, effects);
@@ -195,7 +194,6 @@ export class Agent {
     this.#hooks.changed();
   }
 
-  /** Runs work that outlives a tick; what it throws ends this life, unless it has ended already. */
   spawn(work: Promise<unknown>): void {
     work.catch((error) =>
       this.#guard(() => {

@@ -1,5 +1,5 @@
 import type { ControlCommand, ControlResponse } from '#emqx/protocol.ts';
-import type { Agent } from './agent.ts';
+import type { Life } from './life.ts';
 
 type Answer = {
   body: Pick<ControlResponse, 'ok' | 'result' | 'error'>;
@@ -7,27 +7,27 @@ type Answer = {
   after?: () => void;
 };
 
-const commands: Record<string, (agent: Agent) => Answer> = {
-  ping: (agent) => ({ body: { ok: true, result: { bootCount: agent.boot!.count } } }),
-  identify: (agent) => ({
+const commands: Record<string, (life: Life) => Answer> = {
+  ping: (life) => ({ body: { ok: true, result: { bootCount: life.boot!.count } } }),
+  identify: (life) => ({
     body: {
       ok: true,
-      result: { id: agent.settings.id, hardware: agent.settings.hardware, running: [agent.running] },
+      result: { id: life.settings.id, hardware: life.settings.hardware, running: [life.running] },
     },
-    after: () => agent.notice('identify'),
+    after: () => life.notice('identify'),
   }),
-  report: (agent) => ({
+  report: (life) => ({
     body: { ok: true },
     after: () => {
-      agent.reporter.health();
-      agent.reporter.telemetry();
+      life.reporter.health();
+      life.reporter.telemetry();
     },
   }),
-  reboot: (agent) => ({ body: { ok: true }, after: () => agent.requestReboot('command') }),
+  reboot: (life) => ({ body: { ok: true }, after: () => life.requestReboot('command') }),
 };
 
-export function answerCommand(agent: Agent, { command }: ControlCommand): Answer {
+export function answerCommand(life: Life, { command }: ControlCommand): Answer {
   const known = Object.hasOwn(commands, command) ? commands[command] : undefined;
-  if (known) return known(agent);
+  if (known) return known(life);
   return { body: { ok: false, error: { code: 'unknown_command', message: command } } };
 }

@@ -9,7 +9,8 @@ export class PowerLost extends Error {
   }
 }
 
-const blockBytes = 64 * 1024;
+/** One for all the devices of a process. */
+const block = Buffer.allocUnsafeSlow(64 * 1024);
 
 /**
  * What a device keeps when the power goes. Writes are synchronous, so that between two awaits a device's disk and memory
@@ -101,17 +102,18 @@ export class Disk {
     return file;
   }
 
-  /** Reads the first `bytes` of a file block by block; a block is valid until the next. Others run in between. */
-  async *blocks(name: string, bytes: number): AsyncGenerator<Buffer> {
+  /**
+   * Reads the first `bytes` of a file block by block, until `take` answers false. A block is good until `take` returns; others run
+   * in between.
+   */
+  async eachBlock(name: string, bytes: number, take: (block: Buffer) => boolean): Promise<void> {
     const fd = fs.openSync(this.path(name), 'r');
     try {
-      const block = Buffer.allocUnsafe(Math.min(blockBytes, Math.max(bytes, 1)));
       for (let offset = 0; offset < bytes; ) {
         this.demandPower();
         const read = fs.readSync(fd, block, 0, Math.min(block.length, bytes - offset), offset);
-        if (read === 0) return;
+        if (read === 0 || !take(block.subarray(0, read))) return;
         offset += read;
-        yield block.subarray(0, read);
         await new Promise(setImmediate);
       }
     } finally {

@@ -6,6 +6,15 @@ export type ManifestVerdict = { manifest: Manifest } | { error: DeviceError };
 /** Checks one signed manifest; never throws. */
 export type VerifyManifest = (jws: string, running: Running) => Promise<ManifestVerdict>;
 
+/** Imported once for all the devices of a process that share them. */
+const imported = new WeakMap<object, ReturnType<typeof createLocalJWKSet>>();
+
+function keysOf(signingKeys: { keys: object[] }): ReturnType<typeof createLocalJWKSet> {
+  const keys = imported.get(signingKeys) ?? createLocalJWKSet(signingKeys as JSONWebKeySet);
+  imported.set(signingKeys, keys);
+  return keys;
+}
+
 /**
  * Signature first (compact JWS, ES256, by `kid`), then the schema, then whether it is for this device: hardware, component,
  * anti-rollback and size.
@@ -16,7 +25,7 @@ export function manifestVerifier(device: {
   component: string;
   slotBytes: number;
 }): VerifyManifest {
-  const keys = createLocalJWKSet(device.signingKeys as JSONWebKeySet);
+  const keys = keysOf(device.signingKeys);
   return async (jws, running) => {
     let payload: Uint8Array;
     try {

@@ -1,10 +1,15 @@
-import tls from 'node:tls';
-import { MqttClient } from 'mqtt';
 import { type DownlinkTopic, requestTopic, topics, type UplinkTopic } from '#emqx/protocol.ts';
 import type { KeyPair } from './identity.ts';
+import { MqttConnection } from './mqtt-connection.ts';
 import type { Network } from './network.ts';
 import type { Settings } from './options.ts';
 import { backoffMs, type Timers } from './timers.ts';
+import { openTls } from './transport.ts';
+
+// The request topic last: its subscription is what the webhook waits for.
+const downlinks = (Object.keys(topics) as (keyof typeof topics)[]).filter(
+  (topic) => topics[topic].direction === 'down' && topic !== requestTopic,
+);
 
 /** Telemetry beyond so many unanswered publishes is dropped: a slow link must not fill the memory. */
 const inflightMax = 16;
@@ -26,18 +31,17 @@ export interface SessionHost {
 }
 
 /**
- * The device's MQTT connection: MQTT 3.1.1 over mTLS, persistent session, connected again with jittered back-off for as
- * long as it is not closed. Each connection is a new client, so that each may use another certificate.
+ * The device's session with the broker: MQTT 3.1.1 over mTLS, persistent, connected again with jittered back-off for as long as it
+ * is not closed. Each connection is a new one, so that each may use another certificate.
  */
 export class Session {
   readonly #host: SessionHost;
-  #client: MqttClient | null = null;
+  #connection: MqttConnection | null = null;
   #online = false;
   #closed = false;
   #failures = 0;
   #connects = 0;
-  #inflight = 0;
-  #cancelRetry: () => void = () => {};
+  #cancelTimer: () => void = () => {};
 
   constructor(host: SessionHost) {
     this.#host = host;
@@ -52,163 +56,101 @@ export class Session {
   }
 
   connect(): void {
-    if (this.#closed || this.#client) return;
-    this.#cancelRetry();
-    const { settings, run } = this.#host;
+    if (this.#closed || this.#connection) return;
+    this.#cancelTimer();
+    const { settings, network, timers, run } = this.#host;
     const pair = this.#host.keyPair();
-    let why = 'closed';
+    const url = new URL(settings.mqttUrl);
+    const socket = openTls(network, settings.trust, {
+      host: url.hostname.replace(/^\[|\]$/g, ''),
+      port: Number(url.port || 8883),
+      pair,
+    });
     let reached = false;
-    const client: MqttClient = new MqttClient(
-      () => {
-        const socket = this.#openTls(pair);
-        socket.once('secureConnect', () => {
-          reached = true;
-        });
-        socket.on('error', (error: NodeJS.ErrnoException) => {
-          why = error.message || error.code || 'error';
-          // An alert: somebody was there and did not like the certificate.
-          if (error.code?.startsWith('ERR_SSL')) reached = true;
-        });
-        return socket;
-      },
+    socket.once('secureConnect', () => {
+      reached = true;
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      // An alert: somebody was there and did not like the certificate.
+      if (error.code?.startsWith('ERR_SSL')) reached = true;
+    });
+    const { keepaliveMs, connectMs } = settings.timing;
+    /** Runs what this connection brings for as long as it is the device's. */
+    const runMine = (task: () => void) =>
+      run(() => {
+        if (this.#connection === connection) task();
+      });
+    const connection: MqttConnection = new MqttConnection(
+      socket,
+      { clientId: settings.id, keepaliveMs },
       {
-        protocolVersion: 4,
-        clientId: settings.id,
-        clean: false,
-        reconnectPeriod: 0,
-        connectTimeout: settings.timing.connectMs,
-        keepalive: Math.max(1, Math.round(settings.timing.keepaliveMs / 1000)),
-        queueQoSZero: false,
-        resubscribe: false,
-        timerVariant: 'native',
-        manualConnect: true,
+        accepted: () =>
+          runMine(() =>
+            connection.subscribe(downlinks, () =>
+              connection.subscribe([requestTopic], () => runMine(() => this.#isOnline(pair))),
+            ),
+          ),
+        message: (topic, payload) =>
+          new Promise((resolve, reject) =>
+            runMine(() => {
+              this.#host.message(topic as DownlinkTopic, payload).then(resolve, (error) => {
+                reject(error);
+                run(() => {
+                  throw error;
+                });
+              });
+            }),
+          ),
+        closed: (why) => runMine(() => this.#lost(pair, { why, reached })),
       },
     );
-    this.#client = client;
-    client.handleMessage = (packet, done) => {
-      if (this.#client !== client) return;
-      run(() => {
-        const answer = this.#host.message(packet.topic as DownlinkTopic, packet.payload as Buffer);
-        answer.then(() => done()).catch((error) => run(() => raise(error)));
-      });
-    };
-    client.on('connect', () => run(() => this.#subscribe(client, pair)));
-    client.on('error', (error) => {
-      why = error.message || (error as NodeJS.ErrnoException).code || 'error';
-      client.stream?.destroy();
-    });
-    client.once('close', () => run(() => this.#lost(client, pair, { why, reached })));
-    client.connect();
+    this.#connection = connection;
+    this.#cancelTimer = timers.after(connectMs, () => connection.destroy('no answer in time'));
   }
 
   /** Drops the connection and opens another, at once. */
   reconnect(): void {
-    const client = this.#client;
     this.#failures = 0;
-    if (client) void hangUp(client);
+    if (this.#connection) void this.#connection.end();
     else this.connect();
   }
 
-  /** Best effort; `done` hears whether the broker has it. */
+  /** Best effort. */
   publish(topic: UplinkTopic, payload: string, options: { droppable: boolean }): void {
-    if (!this.#client || !this.#online) return;
-    if (options.droppable && this.#inflight >= inflightMax) return;
-    this.#inflight++;
+    if (!this.#connection || !this.#online) return;
+    if (options.droppable && this.#connection.unacked >= inflightMax) return;
     this.#host.settings.onPublish?.(topic);
-    this.#client.publish(topic, payload, { qos: 1 }, () => {
-      this.#inflight--;
-    });
+    this.#connection.publish(topic, payload);
   }
 
   /** Ends at once and for good, politely when the power is still on. */
-  close(polite: boolean): Promise<void> {
+  async close(polite: boolean): Promise<void> {
     this.#closed = true;
-    this.#cancelRetry();
-    const client = this.#client;
-    this.#client = null;
+    this.#cancelTimer();
+    const connection = this.#connection;
+    this.#connection = null;
     this.#online = false;
-    if (!client) return Promise.resolve();
-    if (polite) return hangUp(client);
-    client.end(true);
-    client.stream?.destroy();
-    return Promise.resolve();
+    if (polite) await connection?.end();
+    else connection?.destroy();
   }
 
-  #openTls(pair: KeyPair): tls.TLSSocket {
-    const { settings, network } = this.#host;
-    const url = new URL(settings.mqttUrl);
-    const host = url.hostname.replace(/^\[|\]$/g, '');
-    const raw = network.dial({ host, port: Number(url.port || 8883) });
-    const socket = tls.connect({
-      socket: raw,
-      host,
-      ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
-      key: pair.key,
-      cert: `${pair.certificate.trimEnd()}\n${pair.chain}`,
-      ca: settings.trust,
-      minVersion: 'TLSv1.2',
-    });
-    raw.on('error', (error) => socket.destroy(error));
-    raw.on('close', () => socket.destroy());
-    return socket;
+  #isOnline(pair: KeyPair): void {
+    this.#cancelTimer();
+    this.#online = true;
+    this.#failures = 0;
+    this.#connects++;
+    this.#host.online(pair);
   }
 
-  #subscribe(client: MqttClient, pair: KeyPair): void {
-    if (this.#client !== client) return;
-    const all = (Object.keys(topics) as (keyof typeof topics)[]).filter(
-      (topic) => topics[topic].direction === 'down',
-    );
-    // The request topic last: its subscription is what the webhook waits for.
-    const others = all.filter((topic) => topic !== requestTopic);
-    const refused = (error: Error | null, granted?: { qos: number }[]) =>
-      error !== null || (granted ?? []).some(({ qos }) => qos > 2);
-    client.subscribe(others, { qos: 1 }, (error, granted) => {
-      if (refused(error, granted)) return client.stream?.destroy();
-      client.subscribe(requestTopic, { qos: 1 }, (failed, given) => {
-        if (refused(failed, given)) return client.stream?.destroy();
-        this.#host.run(() => {
-          if (this.#client !== client) return;
-          this.#online = true;
-          this.#failures = 0;
-          this.#connects++;
-          this.#inflight = 0;
-          this.#host.online(pair);
-        });
-      });
-    });
-  }
-
-  #lost(client: MqttClient, pair: KeyPair, end: { why: string; reached: boolean }): void {
-    if (this.#client !== client) return;
+  #lost(pair: KeyPair, end: { why: string; reached: boolean }): void {
     const wasOnline = this.#online;
-    this.#client = null;
+    this.#connection = null;
     this.#online = false;
-    client.end(true);
+    this.#cancelTimer();
     this.#host.offline(pair, { ...end, wasOnline });
     if (this.#closed) return;
     const { timing, random } = this.#host.settings;
     const delay = backoffMs(this.#failures++, timing.reconnectMinMs, timing.reconnectMaxMs, random);
-    this.#cancelRetry = this.#host.timers.after(delay, () => this.connect());
+    this.#cancelTimer = this.#host.timers.after(delay, () => this.connect());
   }
-}
-
-/** Says DISCONNECT once what is on its way has been acked, or after half a second. */
-function hangUp(client: MqttClient): Promise<void> {
-  return new Promise((resolve) => {
-    const giveUp = setTimeout(() => client.stream?.destroy(), 500);
-    client.once('close', () => {
-      clearTimeout(giveUp);
-      resolve();
-    });
-    client.end(false);
-    if (!client.connected) client.stream?.destroy();
-    if (client.stream?.destroyed) {
-      clearTimeout(giveUp);
-      resolve();
-    }
-  });
-}
-
-function raise(error: unknown): never {
-  throw error;
 }

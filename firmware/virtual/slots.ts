@@ -101,11 +101,12 @@ export class Slots {
 
   /** What the image says about itself when it runs; images in other formats have no complaints. */
   async selfTest(): Promise<DeviceError | null> {
-    for await (const start of this.#disk.blocks(slotFile(this.#record.active), 512)) {
-      if (parseImageHeader(start)?.selfTest === 'fail')
-        return { code: 'self_test_failed', message: 'the image failed its own self-test' };
-    }
-    return null;
+    let failed = false;
+    await this.#disk.eachBlock(slotFile(this.#record.active), 512, (start) => {
+      failed = parseImageHeader(start)?.selfTest === 'fail';
+      return false;
+    });
+    return failed ? { code: 'self_test_failed', message: 'the image failed its own self-test' } : null;
   }
 
   /**
@@ -118,11 +119,13 @@ export class Slots {
     try {
       file.truncate(0);
       let offset = 0;
-      for await (const block of this.#disk.blocks(stagingFile, manifest.size)) {
-        if (signal.aborted) return;
+      await this.#disk.eachBlock(stagingFile, manifest.size, (block) => {
+        if (signal.aborted) return false;
         file.writeAt(offset, block);
         offset += block.length;
-      }
+        return true;
+      });
+      if (signal.aborted) return;
       file.sync();
     } finally {
       file.close();
@@ -235,10 +238,10 @@ export async function digestOf(
   signal?: AbortSignal,
 ): Promise<string> {
   const hash = createHash('sha256');
-  for await (const block of disk.blocks(name, bytes)) {
-    if (signal?.aborted) break;
+  await disk.eachBlock(name, bytes, (block) => {
     hash.update(block);
-  }
+    return !signal?.aborted;
+  });
   if (!disk.powered) throw new PowerLost();
   return hash.digest('hex');
 }

@@ -1,7 +1,7 @@
 import type https from 'node:https';
-import type { Agent } from './agent.ts';
 import { type Disk, type DiskFile, PowerLost } from './disk.ts';
 import { download, type Position } from './download.ts';
+import type { Life } from './life.ts';
 import type { Job } from './machine.ts';
 import { digestOf, InstallFault, stagingFile } from './slots.ts';
 import { backoffMs } from './timers.ts';
@@ -9,7 +9,7 @@ import { httpsAgent } from './transport.ts';
 
 /** One stretch of work on the current job: its download, its check or its installation; stoppable at any moment. */
 export class UpdateRun {
-  readonly #agent: Agent;
+  readonly #life: Life;
   readonly #abort = new AbortController();
   readonly #deployment: string;
   readonly position: Position;
@@ -18,19 +18,19 @@ export class UpdateRun {
   #wake: AbortController | null = null;
   #asked = 0;
 
-  constructor(agent: Agent, work: 'download' | 'verify' | 'install', afterRestart: boolean) {
-    const job = agent.journal.state.job!;
-    this.#agent = agent;
+  constructor(life: Life, work: 'download' | 'verify' | 'install', afterRestart: boolean) {
+    const job = life.journal.state.job!;
+    this.#life = life;
     this.#deployment = job.deployment;
     this.position = {
-      receivedBytes: agent.journal.state.staged?.receivedBytes ?? 0,
+      receivedBytes: life.journal.state.staged?.receivedBytes ?? 0,
       chunkBytes: job.chunkBytes,
       stats: { ...job.stats },
     };
     const { signal } = this.#abort;
-    if (work === 'download') agent.spawn(this.#download(job, afterRestart).finally(() => this.#release()));
-    else if (work === 'verify') agent.spawn(this.#verify(job, signal));
-    else agent.spawn(this.#install(job, signal));
+    if (work === 'download') life.spawn(this.#download(job, afterRestart).finally(() => this.#release()));
+    else if (work === 'verify') life.spawn(this.#verify(job, signal));
+    else life.spawn(this.#install(job, signal));
   }
 
   /** Gives the staging area back. */
@@ -55,20 +55,20 @@ export class UpdateRun {
 
   /** Makes what has been received survive a reset: data first, then the note that it is there. */
   checkpoint(): void {
-    const { job, staged } = this.#agent.journal.state;
+    const { job, staged } = this.#life.journal.state;
     if (this.#abort.signal.aborted || !this.#file || !job || !staged) return;
     this.#file.sync();
     const { receivedBytes, chunkBytes, stats } = this.position;
-    this.#agent.journal.commit({
-      ...this.#agent.journal.state,
+    this.#life.journal.commit({
+      ...this.#life.journal.state,
       job: { ...job, chunkBytes, stats: { ...stats } },
       staged: { ...staged, receivedBytes },
     });
   }
 
   async #download(job: Job, afterRestart: boolean): Promise<void> {
-    const agent = this.#agent;
-    const { settings, disk } = agent;
+    const life = this.#life;
+    const { settings, disk } = life;
     const { signal } = this.#abort;
     const { position } = this;
     const onDisk = disk.size(stagingFile);
@@ -86,43 +86,43 @@ export class UpdateRun {
     const file = disk.open(stagingFile);
     this.#file = file;
     file.truncate(position.receivedBytes);
-    this.#https = httpsAgent(agent.network, settings.trust);
+    this.#https = httpsAgent(life.network, settings.trust);
     this.#report();
     const error = await download({
       size: job.manifest.size,
       position,
-      url: () => agent.journal.state.job!.url,
+      url: () => life.journal.state.job!.url,
       agent: this.#https,
       limits: settings.limits,
       timing: settings.timing,
       random: settings.random,
       signal,
-      sleep: (ms, until) => agent.timers.sleep(ms, until),
+      sleep: (ms, until) => life.timers.sleep(ms, until),
       write: (offset, data) => {
         file.writeAt(offset, data);
-        if (agent.journal.state.job?.stage === 'accepted') agent.apply({ type: 'receiving' });
+        if (life.journal.state.job?.stage === 'accepted') life.apply({ type: 'receiving' });
       },
       checkpoint: () => this.checkpoint(),
-      onRequest: (from, to) => agent.notice('asked', { from, to }),
+      onRequest: (from, to) => life.notice('asked', { from, to }),
       restart: settings.resume ? undefined : () => file.truncate(0),
       onProgress: () => {
         this.#report();
-        agent.changed();
+        life.changed();
       },
       freshUrl: () => this.#waitForFreshUrl(signal),
-      log: (message) => agent.log('debug', message),
+      log: (message) => life.log('debug', message),
     });
     if (signal.aborted) return;
     this.checkpoint();
-    agent.apply(error ? { type: 'failed', error } : { type: 'downloaded' });
+    life.apply(error ? { type: 'failed', error } : { type: 'downloaded' });
   }
 
   async #verify(job: Job, signal: AbortSignal): Promise<void> {
     this.#report();
     const { size, sha256 } = job.manifest;
-    const digest = await this.#readable(() => digestOf(this.#agent.disk, stagingFile, size, signal));
+    const digest = await this.#readable(() => digestOf(this.#life.disk, stagingFile, size, signal));
     if (signal.aborted || digest === null) return;
-    this.#agent.apply(
+    this.#life.apply(
       digest === sha256
         ? { type: 'verified' }
         : { type: 'failed', error: { code: 'digest_mismatch', message: digest } },
@@ -131,14 +131,14 @@ export class UpdateRun {
 
   async #install(job: Job, signal: AbortSignal): Promise<void> {
     this.#report();
-    const { slots } = this.#agent;
+    const { slots } = this.#life;
     const written = await this.#readable(async () => {
       await slots.write(job.manifest, signal);
       return true;
     });
     if (signal.aborted || written === null) return;
     slots.commit(job.manifest);
-    this.#agent.apply({ type: 'committed' });
+    this.#life.apply({ type: 'committed' });
   }
 
   /** Storage that fails is the update's failure, not the device's. */
@@ -152,39 +152,39 @@ export class UpdateRun {
         error instanceof InstallFault
           ? error.error
           : { code: 'storage_failed' as const, message: message.slice(0, 256) };
-      if (!this.#abort.signal.aborted) this.#agent.apply({ type: 'failed', error: reason });
+      if (!this.#abort.signal.aborted) this.#life.apply({ type: 'failed', error: reason });
       return null;
     }
   }
 
   async #waitForFreshUrl(signal: AbortSignal): Promise<void> {
-    const { urlRefreshMinMs, urlRefreshMaxMs } = this.#agent.settings.timing;
-    const { url } = this.#agent.journal.state.job!;
+    const { urlRefreshMinMs, urlRefreshMaxMs } = this.#life.settings.timing;
+    const { url } = this.#life.journal.state.job!;
     const wake = new AbortController();
     this.#wake = wake;
     const stop = () => wake.abort();
     signal.addEventListener('abort', stop);
-    while (!wake.signal.aborted && this.#agent.journal.state.job?.url === url) {
+    while (!wake.signal.aborted && this.#life.journal.state.job?.url === url) {
       this.#sayExpired();
-      const pause = backoffMs(this.#asked++, urlRefreshMinMs, urlRefreshMaxMs, this.#agent.settings.random);
-      await this.#agent.timers.sleep(pause, wake.signal);
+      const pause = backoffMs(this.#asked++, urlRefreshMinMs, urlRefreshMaxMs, this.#life.settings.random);
+      await this.#life.timers.sleep(pause, wake.signal);
     }
     signal.removeEventListener('abort', stop);
     this.#wake = null;
   }
 
   #sayExpired(): void {
-    const { job } = this.#agent.journal.state;
+    const { job } = this.#life.journal.state;
     if (job)
-      this.#agent.reporter.progress(job, this.position.receivedBytes, this.position.chunkBytes, {
+      this.#life.reporter.progress(job, this.position.receivedBytes, this.position.chunkBytes, {
         urlExpired: true,
       });
   }
 
   #report(): void {
-    const { job } = this.#agent.journal.state;
+    const { job } = this.#life.journal.state;
     if (job?.deployment === this.#deployment)
-      this.#agent.reporter.progress(job, this.position.receivedBytes, this.position.chunkBytes);
+      this.#life.reporter.progress(job, this.position.receivedBytes, this.position.chunkBytes);
   }
 
   #release(): void {

@@ -71,7 +71,7 @@ export function downloadsChart(downloadsMs: number[]): string {
   const end = Math.max(1, downloadsMs.at(-1)!);
   const bins = Array.from({ length: 24 }, () => 0);
   for (const ms of downloadsMs) bins[Math.min(bins.length - 1, Math.floor((ms / end) * bins.length))]!++;
-  const most = Math.max(1, ...bins);
+  const most = roundUp(Math.max(2, ...bins));
   const x = scale(end, plotWidth, left);
   const step = plotWidth / bins.length;
   const bars = bins.map((n, i) => {
@@ -87,7 +87,7 @@ export function downloadsChart(downloadsMs: number[]): string {
 export function throughputChart(moments: Moment[]): string {
   const few = thin(moments, 200);
   const end = Math.max(1, few.at(-1)?.atMs ?? 1);
-  const most = Math.max(1, ...few.map(({ bytesPerSecond }) => bytesPerSecond));
+  const most = roundUp(Math.max(1_000, ...few.map(({ bytesPerSecond }) => bytesPerSecond)));
   const x = scale(end, plotWidth, left);
   const y = (value: number) => top + plotHeight * (1 - value / most);
   const points = few.map((m) => `${x(m.atMs)},${y(m.bytesPerSecond).toFixed(1)}`).join(' ');
@@ -127,7 +127,7 @@ function scale(end: number, pixels: number, offset: number): (value: number) => 
 }
 
 function timeTicks(end: number, x: (ms: number) => number): [number, string][] {
-  const digits = end < 10_000 ? 1 : 0;
+  const digits = end < 100_000 ? 1 : 0;
   return [0, 0.5, 1].map((part) => [x(part * end), `${((part * end) / 1000).toFixed(digits)} s`]);
 }
 
@@ -136,12 +136,13 @@ function shareTicks(y: (share: number) => number): [number, string][] {
 }
 
 function countTicks(most: number, y: (n: number) => number): [number, string][] {
-  return most === 1
-    ? [
-        [y(0), '0'],
-        [y(1), '1'],
-      ]
-    : [0, Math.round(most / 2), most].map((n) => [y(n), String(n)]);
+  return [0, most / 2, most].map((n) => [y(n), String(n)]);
+}
+
+/** To a number whose half is short, too. */
+function roundUp(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 4, 6, 8, 10].map((n) => n * power).find((n) => n >= value)!;
 }
 
 function thin<T>(items: T[], most: number): T[] {

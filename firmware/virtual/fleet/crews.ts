@@ -2,8 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { Crew, DeviceReport, News, Order, Sample } from './messages.ts';
 import { bundleWorker, type WorkerBundle } from './worker-bundle.ts';
 
-/** Memory before speed: a small nursery. */
-const thrift = ['--max-semi-space-size=2'];
+/** Memory before speed: a small nursery, and a collection when the worker asks for it. */
+const thrift = ['--max-semi-space-size=1', '--optimize-for-size', '--expose-gc'];
 const stopMaxMs = 60_000;
 
 /** The processes that hold the devices. */

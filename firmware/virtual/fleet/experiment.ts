@@ -16,6 +16,8 @@ import type { System } from './system.ts';
 
 const hardware = 'esp32-s3';
 const enrolledAtOnce = 16;
+/** An empty process costs as much as 300 devices. */
+const devicesPerProcess = 2_000;
 const lookMs = 500;
 const overStates = ['completed', 'cancelled', 'halted'];
 const activeStates = ['sent', 'accepted', 'downloading', 'installing', 'cancelling'];
@@ -112,7 +114,7 @@ class Experiment {
         trust: system.trust,
         signingKeys: system.signingKeys,
       },
-      this.#options.processes || Math.max(Math.min(2, devices), Math.ceil(devices / 1000)),
+      this.#options.processes || Math.ceil(devices / devicesPerProcess),
     );
     const deadline = Date.now() + this.#options.timeout;
     // A tenth of a fleet on a bad network is always on its way back.

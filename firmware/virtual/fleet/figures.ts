@@ -15,7 +15,7 @@ export interface Figures {
   downloadP99Ms: number | null;
   progressMessagesPerDevice: number | null;
   messagesPerDevice: number | null;
-  /** Devices whose download was broken at least once, and how many of those went on from a checkpoint to a success. */
+  /** Devices with the good image whose download was broken at least once, and how many of those went on from a checkpoint to a success. */
   interruptedDevices: number;
   recoveryPercent: number | null;
   /** Devices that got the bad image, and how many of those run their old one. */
@@ -98,7 +98,8 @@ export function toFigures(measured: Measured): Figures {
   const total = (read: (report: DeviceReport) => number) => reports.reduce((sum, it) => sum + read(it), 0);
   const perDevice = (sum: number) => (reports.length === 0 ? null : round(sum / reports.length));
   const until = (part: number) => completions[Math.ceil(part * good.length) - 1] ?? null;
-  const interrupted = reports.filter(({ interruptions }) => interruptions > 0);
+  const goodIds = new Set(good);
+  const interrupted = reports.filter(({ id, interruptions }) => interruptions > 0 && goodIds.has(id));
   const recovered = interrupted.filter(({ id, stats }) => succeeded.has(id) && stats.resumes > 0);
   const rolledBack = bad.filter(
     (id) => byId.get(id)?.outcomes.includes('rolled_back') && byId.get(id)?.running?.sha256 !== badSha256,

@@ -67,12 +67,7 @@ const experiment = {
   resume: option(parseSwitch, 'yes', 'yes|no', 'no: every broken download starts again from zero'),
   attempts: option(parseWhole(1, 20), '10', 'N', 'for each device'),
   timeout: option(parseDuration, '10min', 'TIME', 'when the run is given up'),
-  processes: option(
-    parseWhole(0, 64),
-    '0',
-    'N',
-    'device processes; 0: one for every 1,000 devices, at least 2',
-  ),
+  processes: option(parseWhole(0, 64), '0', 'N', 'device processes; 0: one for every 2,000 devices'),
   certificates: option(
     (text) => (text === 'long' ? null : parseDuration(text)),
     'long',

@@ -39,7 +39,7 @@ function summary(reports: Report[]): string {
     'Devices',
     'Success',
     'Download median / p95 / p99',
-    'Until 50 / 100 %',
+    'Until 50 / 100\u00a0%',
     'Recovered',
     'Rolled back',
     'Re-downl.',

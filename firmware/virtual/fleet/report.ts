@@ -113,7 +113,7 @@ export function describeFigures(f: Figures): [string, string][] {
     ...(f.renewedPercent === 0
       ? []
       : [['devices with a renewed certificate', share(f.renewedPercent)] as [string, string]]),
-    ['peak memory per virtual device', bytes(f.bytesPerDevice)],
+    ['device processes, peak per device', bytes(f.bytesPerDevice)],
   ];
 }
 

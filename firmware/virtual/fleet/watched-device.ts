@@ -7,6 +7,9 @@ import type { ExperimentOptions } from './options.ts';
 import { type DevicePlan, planDisconnects } from './plan.ts';
 import { randomOf } from './random.ts';
 
+/** All devices together; more of them speak less often, so that what is measured is not how fast progress is stored. */
+const progressPerSecond = 200;
+
 /** A fleet in a hurry, but not so much that its back-off means nothing. */
 const timing: Partial<Timing> = {
   reconnectMaxMs: 10_000,
@@ -15,7 +18,6 @@ const timing: Partial<Timing> = {
   retryMinMs: 200,
   retryMaxMs: 5_000,
   stallMs: 15_000,
-  progressMs: 1_000,
   telemetryMs: 60_000,
   renewCheckMs: 2_000,
   renewRetryMs: 10_000,
@@ -174,7 +176,7 @@ function sharedOptions(crew: Crew): Omit<DeviceOptions, 'id' | 'dir'> {
     signingKeys: crew.signingKeys,
     fsync: false,
     resume,
-    timing,
+    timing: { ...timing, progressMs: Math.max(1_000, (crew.experiment.devices * 1_000) / progressPerSecond) },
     limits: { ...limits, slotBytes: Math.max(image, defaultLimits.slotBytes) },
   };
 }
