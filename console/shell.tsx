@@ -11,6 +11,7 @@ import { Loading } from './parts/notes.tsx';
 import { Glyph } from './parts/state.tsx';
 import { useScrollMemory } from './scroll.ts';
 import { loginWanted, may, setUser, user } from './session.ts';
+import { useReloadWhenStale } from './stale.ts';
 
 const statusGlyphs = {
   open: 'M6 3.5a2.5 2.5 0 1 0 0 5a2.5 2.5 0 1 0 0-5',
@@ -69,6 +70,7 @@ function TopEnd(): JSX.Element {
 export function Shell(props: RouteSectionProps): JSX.Element {
   const location = useLocation();
   useScrollMemory();
+  useReloadWhenStale();
   let main!: HTMLElement;
   let nav!: HTMLElement;
 

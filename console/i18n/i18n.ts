@@ -43,7 +43,8 @@ export const language = (): Language => spoken().language;
 /** The words change when the dictionary has come. */
 export function setLanguage(value: Language): void {
   remember(value);
-  void speak(value);
+  // A dictionary that cannot be had leaves the language as it is; the next load tries again.
+  speak(value).catch(() => {});
 }
 
 export function t(key: MessageKey, values?: Values): string {

@@ -47,6 +47,25 @@ afterAll(async () => {
 const fileOf = (name: string, buffer: Buffer) => ({ name, mimeType: 'application/octet-stream', buffer });
 const targets = (state: string) => page.locator(`[data-testid="target"][data-state="${state}"]`);
 
+it('a tab that is older than the console it comes from loads the new one, where it was going', async () => {
+  await page.goto(at('/firmware'));
+  await page.getByRole('link', { name: 'Register firmware' }).first().waitFor();
+  let refused = 0;
+  await page.route(
+    /\/assets\/certificates-.*\.js$/,
+    (route) => {
+      refused += 1;
+      return route.fulfill({ status: 404 });
+    },
+    { times: 1 },
+  );
+  await page.getByRole('link', { name: 'Certificates' }).click();
+  await page.getByRole('heading', { name: 'Certificates' }).waitFor();
+  expect(refused).toBe(1);
+  // Of the file that was refused.
+  faults.length = 0;
+});
+
 describe('registering', () => {
   it('hashes in the browser, sends the file in three steps and registers it', async () => {
     await page.goto(at('/firmware'));
