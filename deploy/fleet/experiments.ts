@@ -8,7 +8,7 @@ import { toExperiment } from '#firmware/virtual/fleet/options.ts';
 import { renderPage } from '#firmware/virtual/fleet/page.ts';
 import { describeReport, isGood, type Report } from '#firmware/virtual/fleet/report.ts';
 import { judge, listScenarios, loadScenario } from '#firmware/virtual/fleet/scenario.ts';
-import { interruption } from './interruption.ts';
+import { interruption } from '../interruption.ts';
 import { startLocalSystem } from './local-system.ts';
 
 const help = `npm run experiments [-- options] [SCENARIO …]      every scenario (${listScenarios().join(', ')}) or those named

@@ -13,7 +13,7 @@ import {
 import { describeReport, isGood } from '#firmware/virtual/fleet/report.ts';
 import { judge, listScenarios, loadScenario, type Scenario } from '#firmware/virtual/fleet/scenario.ts';
 import type { System } from '#firmware/virtual/fleet/system.ts';
-import { interruption } from './interruption.ts';
+import { interruption } from '../interruption.ts';
 import { startLocalSystem } from './local-system.ts';
 
 const help = `npm run fleet -- [options]      a whole deployment over virtual devices, and what came of it

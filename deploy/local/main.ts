@@ -3,6 +3,7 @@ import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '#webhook/config.ts';
 import { createLog } from '#webhook/log.ts';
+import { interruption } from '../interruption.ts';
 import { help, type LocalConfig, toLocalConfig } from './config.ts';
 import { DataDirectoryInUse } from './data-lock.ts';
 import { deployDemo, watch } from './demo.ts';
@@ -22,15 +23,7 @@ const showTiming = { retryMaxMs: 2_000, reconnectMaxMs: 3_000 };
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 
 async function run(config: LocalConfig): Promise<number> {
-  const interrupted = new AbortController();
-  const onSignal = () => {
-    // A second Ctrl-C does not wait.
-    if (interrupted.signal.aborted) process.exit(130);
-    interrupted.abort();
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-
+  const interrupted = interruption();
   say(`Starting Flota (data in ${config.dataDir}) …`);
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   const logFile = createWriteStream(join(config.dataDir, 'flota.log'), { flags: 'a', mode: 0o600 });
@@ -55,7 +48,7 @@ async function run(config: LocalConfig): Promise<number> {
     hosts = await startHostDevices(stack, rest, config.dataDir, config.hostDevices);
     if (hosts.ids.length > 0)
       say(`          ${hosts.ids.length} devices of the agent in C: ${hosts.ids.join(' ')}`);
-    if (config.demo && !interrupted.signal.aborted) {
+    if (config.demo && !interrupted.aborted) {
       const ids = [...fleet.devices.map((device) => device.id), ...hosts.ids].sort();
       const deployments = await deployDemo(rest, ids);
       say(`Deploying the demo firmware: ${stack.url}/deployments/${deployments[0]!.id}`);
@@ -64,17 +57,17 @@ async function run(config: LocalConfig): Promise<number> {
         rest,
         deployments.map((d) => d.id),
         show,
-        interrupted.signal,
+        interrupted,
       );
-      if (!interrupted.signal.aborted) {
+      if (!interrupted.aborted) {
         const { text, allSucceeded } = summarize(ended);
         say(text);
         if (config.exit) return allSucceeded ? 0 : 1;
       }
     }
-    if (!interrupted.signal.aborted) {
+    if (!interrupted.aborted) {
       say('Running. Ctrl-C stops it; a second start goes on where this one was.');
-      await new Promise<void>((resolve) => interrupted.signal.addEventListener('abort', () => resolve()));
+      await new Promise<void>((resolve) => interrupted.addEventListener('abort', () => resolve()));
     }
     return config.exit ? 130 : 0;
   } finally {

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { interruption } from '../interruption.ts';
 import { help, readOptions, type SoakOptions } from './config.ts';
 import { findNginx } from './proxy.ts';
 import { type Progress, type Report, soak } from './soak.ts';
@@ -11,30 +12,21 @@ const out = process.stdout;
 
 async function run(options: SoakOptions): Promise<number> {
   if (!findNginx()) throw new Error('nginx is needed (Debian: nginx-light)');
-  const interrupted = new AbortController();
-  let since = 0;
-  const onSignal = () => {
-    // A second Ctrl-C does not wait. One on a terminal comes from there, from npm and from tsx at once.
-    if (interrupted.signal.aborted && Date.now() - since > 1_000) process.exit(130);
-    if (interrupted.signal.aborted) return;
-    since = Date.now();
-    interrupted.abort();
-  };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  const interrupted = interruption();
   const dir = mkdtempSync(join(tmpdir(), 'flota-soak-'));
   out.write(
     `soak: ${options.minutes} minutes, ${options.devices} devices, ${options.talkers} talkers, seed ${options.seed}\n`,
   );
   try {
     const show = createDisplay();
-    const report = await soak(options, dir, interrupted.signal, show.say, show.progress);
-    const stopped = interrupted.signal.aborted;
+    const report = await soak(options, dir, interrupted, show.say, show.progress);
+    const stopped = interrupted.aborted;
     out.write(`${toText(report, stopped)}\n`);
     if (stopped) out.write('stopped; everything is cleaned up\n');
     if (stopped) return 130;
     return report.problems.length === 0 ? 0 : 1;
   } catch (error) {
-    if (!interrupted.signal.aborted) throw error;
+    if (!interrupted.aborted) throw error;
     out.write('stopped before it had begun; everything is cleaned up\n');
     return 130;
   } finally {

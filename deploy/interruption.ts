@@ -1,5 +1,5 @@
-/** npm and tsx pass a signal on that the terminal has already given to everybody. */
-const sameMs = 500;
+/** One Ctrl-C on a terminal comes up to three times at once: from there, from npm and from tsx. */
+const sameMs = 1_000;
 
 /** Aborted by Ctrl-C and SIGTERM; who says it again does not wait for the clean-up. */
 export function interruption(): AbortSignal {
