@@ -1,5 +1,6 @@
 /** `npm run fleet`: a whole deployment over virtual devices, against a running Flota or a local one started for it. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { openKey } from '#firmware/signing/key.ts';
 import { compareStrategies } from '#firmware/virtual/fleet/comparison.ts';
 import { createDisplay } from '#firmware/virtual/fleet/display.ts';
 import { runExperiment } from '#firmware/virtual/fleet/experiment.ts';
@@ -27,7 +28,7 @@ ${describeOptions()}
   --url URL                a running Flota; its API token in FLOTA_API_TOKEN. Without it a local one is started
   --mqtt-url URL           its broker, mqtts://host:port
   --trust FILE             PEM of the roots that broker and firmware servers are verified against
-  --signing-keys FILE      JWKS of its firmware signing keys
+  --signing-keys FILE      JWKS of its firmware signing keys, or PEM of the key that npm start has made
   --help
 
 Ctrl-C stops the run, cleans up and still writes the report. Status 0: every device (or the scenario) did what was expected.
@@ -49,6 +50,20 @@ function writeReport(path: string, report: unknown): void {
   }
 }
 
+async function readKeys(path: string): Promise<{ keys: object[] }> {
+  const text = readFile('signing-keys', path);
+  try {
+    if (text.includes('PRIVATE KEY')) return (await openKey(text)).publicKeys;
+    const parsed = JSON.parse(text) as { keys: object[] };
+    if (!Array.isArray(parsed.keys)) throw new Error('no keys');
+    return parsed;
+  } catch {
+    throw new OptionError(
+      `--signing-keys: ${path} is neither a JWKS {"keys": [...]} nor the PEM of a P-256 key`,
+    );
+  }
+}
+
 async function openSystem(options: FleetOptions, scenario: Scenario | null): Promise<System> {
   const { certificates } = toExperiment({ ...scenario?.options, ...options.experiment });
   if (!options.remote) return startLocalSystem({ certificateMs: certificates });
@@ -58,14 +73,7 @@ async function openSystem(options: FleetOptions, scenario: Scenario | null): Pro
   const { url, mqttUrl, trust, signingKeys } = options.remote;
   const token = process.env.FLOTA_API_TOKEN;
   if (!token) throw new OptionError('--url needs an API token in FLOTA_API_TOKEN');
-  const keys = readFile('signing-keys', signingKeys);
-  let parsed: { keys: object[] };
-  try {
-    parsed = JSON.parse(keys) as { keys: object[] };
-    if (!Array.isArray(parsed.keys)) throw new Error('no keys');
-  } catch {
-    throw new OptionError(`--signing-keys: ${signingKeys} is not a JWKS {"keys": [...]}`);
-  }
+  const keys = await readKeys(signingKeys);
   const pem = readFile('trust', trust);
   if (!pem.includes('-----BEGIN CERTIFICATE-----'))
     throw new OptionError(`--trust: ${trust} holds no PEM certificate`);
@@ -74,7 +82,7 @@ async function openSystem(options: FleetOptions, scenario: Scenario | null): Pro
     token,
     mqttUrl,
     trust: pem,
-    signingKeys: parsed,
+    signingKeys: keys,
     outage: null,
     failed: new Promise(() => {}),
     close: async () => {},

@@ -61,7 +61,7 @@ describe('a connection ends when the peer', () => {
     ['sends a message with a QoS that was not subscribed', message(1, 'x', 2)],
     [
       'begins a packet that would fill the memory',
-      Buffer.concat([Buffer.from([0x30, 0xff, 0xff, 0xff, 0x7f]), Buffer.alloc(64 * 1024)]),
+      Buffer.concat([Buffer.from([0x30, 0xff, 0xff, 0xff, 0x7f]), Buffer.alloc(1_100_000)]),
     ],
   ])('%s', async (_what, bytes) => {
     const { say, why } = await connect();
@@ -107,6 +107,14 @@ describe('a message', () => {
     expect(of('puback').map(({ messageId }) => messageId)).toEqual([1]);
     release[1]!();
     await until(() => of('puback').length > 1, 'both PUBACKs');
+  });
+
+  it('that is longer than any of ours is taken, or the broker would send it for ever', async () => {
+    const lengths: number[] = [];
+    const { of, say } = await connect({ message: async (payload) => void lengths.push(payload.length) });
+    say(message(1, 'x'.repeat(300_000)));
+    await until(() => of('puback').length > 0, 'PUBACK');
+    expect(lengths).toEqual([300_000]);
   });
 
   it('to the broker that is not acked yet holds up a polite end', async () => {

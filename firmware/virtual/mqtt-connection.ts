@@ -4,8 +4,8 @@ import { generate, type IPublishPacket, type Packet, parser, writeToStream } fro
 // It would keep 65,536 buffers, ready-made: more than a hundred devices cost.
 writeToStream.cacheNumbers = false;
 
-/** Four times the longest downlink message: what is larger is not for us, and must not fill the memory. */
-const packetMaxBytes = 32 * 1024;
+/** As EMQX has it. Below that, what is too long for us is taken and thrown away: a broker that is not acked sends it for ever. */
+const packetMaxBytes = 1024 * 1024;
 const hangUpMs = 500;
 
 export interface MqttHost {

@@ -102,5 +102,6 @@ function readPeak(): number {
 }
 
 function tell(news: News): void {
-  if (process.connected) process.send!(news);
+  // The runner may go while this is on its way.
+  if (process.connected) process.send!(news, undefined, undefined, () => {});
 }
