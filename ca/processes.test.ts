@@ -104,7 +104,7 @@ describe('the service', () => {
     const csr = makeRequest(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey, 'dev-1');
     const request = { csr, profile: 'device', commonName: 'dev-1' } as const;
 
-    const first = start('test-process.ts', ['service', dir, '0']);
+    const first = start('test-process.ts', ['service', dir, '0', 'dev-1']);
     const [, port] = await first.says(/listening (\d+)/);
     const connection = connectAuthority({ url: `https://127.0.0.1:${port}`, ...identity });
     const lost = connection.issue(request).then(
