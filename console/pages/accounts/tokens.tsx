@@ -11,9 +11,7 @@ import { Loaded } from '../../parts/loaded.tsx';
 import { Empty } from '../../parts/notes.tsx';
 import { Head } from '../../parts/page.tsx';
 import { RowAct } from '../../parts/row-act.tsx';
-
 import { Sign } from '../../parts/state.tsx';
-
 import { Ago, nowMs } from '../../parts/time.tsx';
 import { NewToken } from './new-token.tsx';
 
