@@ -1,5 +1,6 @@
 /** Whole deployments over virtual devices on a local Flota: what a device costs in memory, and what resuming saves. */
 import { startLocalSystem } from '#deploy/fleet/local-system.ts';
+import { badNetwork } from '#firmware/virtual/fleet/comparison.ts';
 import { silent } from '#firmware/virtual/fleet/display.ts';
 import { runExperiment } from '#firmware/virtual/fleet/experiment.ts';
 import type { ExperimentText } from '#firmware/virtual/fleet/options.ts';
@@ -9,16 +10,6 @@ import type { Figures } from './figures.ts';
 const aimBytesPerDevice = 250_000;
 /** In one process, so that what an empty one costs is shared by them all. */
 const devices = '2000';
-
-const badNetwork: ExperimentText = {
-  devices: '20',
-  image: '2MiB',
-  loss: '5%',
-  latency: '20ms',
-  bandwidth: '4mbit',
-  disconnects: '4/min',
-  'power-cuts': '10%',
-};
 
 export async function measureFleet(): Promise<Figures> {
   const system = await startLocalSystem();

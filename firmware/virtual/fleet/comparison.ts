@@ -5,14 +5,13 @@ import { format, isGood, type Report } from './report.ts';
 import type { System } from './system.ts';
 
 /** A network on which strategies differ. Options of the command line go before these. */
-const network: ExperimentText = {
-  devices: '30',
-  image: '1MiB',
+export const badNetwork: ExperimentText = {
+  devices: '20',
+  image: '2MiB',
   loss: '5%',
-  latency: '40ms',
-  jitter: '20ms',
-  bandwidth: '2mbit',
-  disconnects: '2/min',
+  latency: '20ms',
+  bandwidth: '4mbit',
+  disconnects: '4/min',
   'power-cuts': '10%',
 };
 
@@ -53,7 +52,7 @@ export async function compareStrategies(input: {
   const reports: Report[] = [];
   for (const [name, change] of Object.entries({ ...strategies, ...badFirmware })) {
     if (input.signal.aborted) break;
-    const options = { ...network, ...input.options, ...change };
+    const options = { ...badNetwork, ...input.options, ...change };
     reports.push(await runExperiment({ ...input, name, options, display: input.createDisplay(name) }));
   }
   const [base, fixed, restart, waves, badAtOnce, badWaves] = reports;
