@@ -89,22 +89,23 @@ export function createCrlPublisher(context: CrlContext): CrlPublisher {
     return own;
   }
 
+  async function readOf(issuers: readonly Issuer[]) {
+    const states = await Promise.all(issuers.map(({ number }) => readState(path(number, 'json'))));
+    return issuers.flatMap((issuer, index) => {
+      const state = states[index];
+      return state ? [{ ...toPublished(issuer, state), madeAt: state.thisUpdate }] : [];
+    });
+  }
+
   return {
     publish,
-    async read() {
-      const issuers = await context.hierarchy.issuers();
-      const states = await Promise.all(issuers.map(({ number }) => readState(path(number, 'json'))));
-      return issuers.flatMap((issuer, index) => {
-        const state = states[index];
-        return state ? [{ ...toPublished(issuer, state), madeAt: state.thisUpdate }] : [];
-      });
-    },
+    read: async () => readOf(await context.hierarchy.issuers()),
     async current() {
       const issuers = await context.hierarchy.issuers();
-      const states = await Promise.all(issuers.map(({ number }) => readState(path(number, 'json'))));
-      const fresh = states.every((state) => state && context.now() - state.thisUpdate < crlRefreshMs);
-      if (!fresh) return publishAll(crlRefreshMs);
-      return issuers.map((issuer, index) => toPublished(issuer, states[index]!));
+      const crls = await readOf(issuers);
+      const fresh = crls.every(({ madeAt }) => context.now() - madeAt < crlRefreshMs);
+      if (!fresh || crls.length < issuers.length) return publishAll(crlRefreshMs);
+      return crls.map(({ madeAt: _, ...crl }) => crl);
     },
   };
 }

@@ -282,14 +282,18 @@ function findHalt(rollout: Rollout, tallies: Tally[], now: number): Halt | null 
 
 /** Of those that count, and were not given up by an operator, none could be reached: their silence is no success. */
 function isUnheard(rollout: Rollout, wave: number, tally: Tally, unreached: number): boolean {
-  const past = forgivenOf(rollout, wave, tally);
-  return unreached > 0 && unreached === counted(tally) - past.failed - past.silent;
+  return unreached > 0 && unreached === judged(rollout, wave, tally);
 }
 
 function needed(rollout: Rollout, wave: number, tally: Tally, unreached: number): number {
-  const past = forgivenOf(rollout, wave, tally);
-  const all = counted(tally) - past.failed - past.silent - unreached;
+  const all = judged(rollout, wave, tally) - unreached;
   return Math.ceil((rollout.gates![wave]!.successPercent * all) / 100);
+}
+
+/** Those that count, without what an operator has given up. */
+function judged(rollout: Rollout, wave: number, tally: Tally): number {
+  const past = forgivenOf(rollout, wave, tally);
+  return counted(tally) - past.failed - past.silent;
 }
 
 /** Of what was forgiven, what still is so: some may have been tried again or corrected. */

@@ -34,13 +34,11 @@ const gatherFrom = 250;
 
 /** Makes one row of those of each wave and state, when they have become many. The deployment's row must be locked. */
 export async function gatherTallies(tx: Db, deploymentId: string): Promise<void> {
-  const [found] = await query<{ n: number }>(
-    tx,
-    sql`select count(*)::int as n from target_tallies where deployment_id = ${deploymentId}`,
-  );
-  if (found!.n < gatherFrom) return;
   await tx.execute(sql`
-    with gone as (delete from target_tallies where deployment_id = ${deploymentId} returning *)
+    with gone as (
+      delete from target_tallies where deployment_id = ${deploymentId}
+        and (select count(*) from target_tallies where deployment_id = ${deploymentId}) >= ${gatherFrom}
+      returning *)
     insert into target_tallies (deployment_id, wave, state, n, silent, timed, download_ms, resumed, broken_off, lost)
     select deployment_id, wave, state, sum(n), sum(silent), sum(timed), sum(download_ms), sum(resumed), sum(broken_off), sum(lost)
     from gone group by deployment_id, wave, state having sum(n) <> 0`);

@@ -32,7 +32,6 @@ export function* advance(connection: Connection): Work {
   }
 }
 
-/** As `rollouts.ts` does it: marks away, tally, machine, actions, row. */
 function* run(connection: Connection, tx: Transaction, id: string, event: RolloutEvent): Work {
   const { machines, invariants, store } = connection.surroundings;
   const row = tx.get('deployments', id)!;

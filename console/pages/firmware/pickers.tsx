@@ -1,4 +1,4 @@
-import { createSignal, For, type JSX, Show } from 'solid-js';
+import { createMemo, createSignal, For, type JSX, Show } from 'solid-js';
 import { api, type Device, type FirmwareDetails, type Group } from '../../api.ts';
 import { formatNumber } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
@@ -112,6 +112,7 @@ export function DevicePicker(props: {
     device.running.some(
       (one) => one.component === props.firmware.component && one.hardware === props.firmware.hardware,
     );
+  const fitting = createMemo(() => (load.data?.items ?? []).filter(fits));
   const chooseShown = (devices: Device[]) => {
     for (const { id, name } of devices) {
       if (!props.choices.has('devices', id)) props.choices.toggle('devices', { id, name: name || id });
@@ -144,20 +145,16 @@ export function DevicePicker(props: {
       <Loaded load={load}>
         {(data) => (
           <>
-            <Show when={data().items.filter(fits).length > 1}>
+            <Show when={fitting().length > 1}>
               <p>
-                <button
-                  type="button"
-                  class="plain link small"
-                  onClick={() => chooseShown(data().items.filter(fits))}
-                >
-                  {t('deploy.chooseShown', { n: data().items.filter(fits).length })}
+                <button type="button" class="plain link small" onClick={() => chooseShown(fitting())}>
+                  {t('deploy.chooseShown', { n: fitting().length })}
                 </button>
               </p>
             </Show>
             <ul class="choices">
               <For
-                each={data().items.filter(fits)}
+                each={fitting()}
                 fallback={
                   <li class="soft">
                     {search() || region() || division()
@@ -181,7 +178,7 @@ export function DevicePicker(props: {
                 )}
               </For>
             </ul>
-            <Show when={data().items.length - data().items.filter(fits).length}>
+            <Show when={data().items.length - fitting().length}>
               {(n) => <p class="hint">{t('deploy.withoutComponent', { n: n() })}</p>}
             </Show>
             <Show when={data().total > data().items.length}>
