@@ -1,30 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { query } from './db/connect.ts';
 import { statusByCode } from './errors.ts';
-import {
-  apiToken,
-  type Json,
-  openDatabase,
-  startTestWebhook,
-  type TestDatabase,
-  type TestWebhook,
-  until,
-} from './testing.ts';
+import { apiToken, type Json, startTestWebhook, until } from './testing.ts';
+import { startSuite } from './testing-suite.ts';
 
 const admin = { email: 'admin@example.com', password: 'correct horse' };
-let database: TestDatabase;
-let webhook: TestWebhook;
+const { database, webhook } = await startSuite({ admin });
 let document: Json;
 beforeAll(async () => {
-  database = await openDatabase();
-  webhook = await startTestWebhook(database, { admin });
   document = (await webhook.api('GET', '/api/openapi.json', undefined, {})).body;
-});
-afterAll(async () => {
-  await webhook?.close();
-  await database?.close();
 });
 
 const login = (body: object = admin, headers: Record<string, string> = {}) =>

@@ -1,24 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { type Access, access, createRouter, type Role, roles } from '../http.ts';
-import {
-  type Json,
-  openDatabase,
-  startTestWebhook,
-  type TestDatabase,
-  type TestWebhook,
-} from '../testing.ts';
+import type { Json } from '../testing.ts';
+import { startSuite } from '../testing-suite.ts';
 import { sha256 } from './auth.ts';
 import { readAccess } from './guard.ts';
 import { sessions, users } from './table.ts';
 
-let database: TestDatabase;
-let webhook: TestWebhook;
+const { database, webhook } = await startSuite();
 const cookies = new Map<Role, string>();
 let operations: { method: string; path: string; needed: Access }[];
 beforeAll(async () => {
-  database = await openDatabase();
-  webhook = await startTestWebhook(database);
   const document: Json = (await webhook.api('GET', '/api/openapi.json', undefined, {})).body;
   operations = Object.entries(document.paths as Record<string, Record<string, Json>>).flatMap(
     ([path, item]) =>
@@ -38,10 +30,6 @@ beforeAll(async () => {
     await database.db.insert(sessions).values({ tokenHash: sha256(token), userId: user!.id, expiresAt });
     cookies.set(role, `flota_session=${token}`);
   }
-});
-afterAll(async () => {
-  await webhook?.close();
-  await database?.close();
 });
 
 /** The status alone: an answer that streams for ever is not read. */
