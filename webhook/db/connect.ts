@@ -26,16 +26,26 @@ export interface Database {
   close(): Promise<void>;
 }
 
-export type DatabaseLocation = { url: string; connections?: number } | { dir: string | 'memory' };
+/** `client`: a PGlite that the caller has opened, and prepared in its own way. */
+export type DatabaseLocation =
+  | { url: string; connections?: number }
+  | { dir: string | 'memory' }
+  | { client: PGlite };
 
 const migrationsFolder = new URL('./migrations', import.meta.url).pathname;
 /** Any number will do, as long as all copies use the same. */
 const migrationLock = 4_717_241;
 
 export async function connect(location: DatabaseLocation): Promise<Database> {
-  return 'url' in location
-    ? connectPostgres(location.url, location.connections ?? 10)
-    : openPglite(location.dir);
+  if ('url' in location) return connectPostgres(location.url, location.connections ?? 10);
+  const client =
+    'client' in location
+      ? location.client
+      : await PGlite.create(location.dir === 'memory' ? undefined : location.dir);
+  const database = overPglite(client);
+  await migratePglite(database.db as never, { migrationsFolder });
+  await preparePartitions(database.db);
+  return database;
 }
 
 async function connectPostgres(url: string, connections: number): Promise<Database> {
@@ -73,13 +83,10 @@ async function connectPostgres(url: string, connections: number): Promise<Databa
   };
 }
 
-async function openPglite(dir: string): Promise<Database> {
-  const client = dir === 'memory' ? await PGlite.create() : await PGlite.create(dir);
-  const db = drizzlePglite(client, { schema });
-  await migratePglite(db, { migrationsFolder });
-  await preparePartitions(db as unknown as Db);
+/** A connection to a PGlite that is migrated already. */
+export function overPglite(client: PGlite): Database {
   return {
-    db: db as unknown as Db,
+    db: drizzlePglite(client, { schema }) as unknown as Db,
     kind: 'pglite',
     async listen(channel, onNotify) {
       await client.listen(channel, onNotify);
