@@ -5,8 +5,21 @@
  */
 import { PGlite, type Transaction } from '@electric-sql/pglite';
 import { connect, type Database, type Db, overPglite } from '#webhook/db/connect.ts';
+import type { Change, DeploymentRow, TargetRow } from './invariants.ts';
 import type { Random } from './random.ts';
 import type { VirtualTime } from './virtual-time.ts';
+
+/** Each change of a target or a deployment, and each message that is remembered, with the transaction that made it. */
+const journal = `
+  create table sim_journal (id bigserial primary key, tx bigint, at float8, kind text, before jsonb, after jsonb);
+  create function sim_write() returns trigger language plpgsql as $$ begin
+    insert into sim_journal (tx, at, kind, before, after) values (txid_current(), extract(epoch from now()) * 1000, tg_table_name,
+      case when tg_op = 'INSERT' then null else to_jsonb(old) end, to_jsonb(new));
+    return null;
+  end $$;
+  create trigger sim_targets after insert or update on targets for each row execute function sim_write();
+  create trigger sim_deployments after insert or update on deployments for each row execute function sim_write();
+  create trigger sim_received after insert on received_messages for each row execute function sim_write();`;
 
 const virtualClock = `
   create function public.now() returns timestamptz language sql stable
@@ -27,6 +40,8 @@ export class SimulatedDatabase {
   /** What the checks ask; it sees what is committed. */
   readonly db: Db;
   #time: VirtualTime | null = null;
+  #commits = 0;
+  #taken = 0;
 
   private constructor(client: PGlite, db: Db) {
     this.#client = client;
@@ -38,6 +53,7 @@ export class SimulatedDatabase {
     await client.exec(virtualClock);
     await client.exec(`set flota.now_ms = '${startMs}'`);
     const { db } = await connect({ client });
+    await client.exec(journal);
     return new SimulatedDatabase(client, db);
   }
 
@@ -51,6 +67,23 @@ export class SimulatedDatabase {
     await this.#client.exec(`truncate ${rows.map((r) => r.name).join(', ')} restart identity cascade`);
     await this.#client.exec(`select setseed(${(seed % 10_000) / 10_000})`);
     await this.#stamp(this.#client);
+  }
+
+  /** What has been committed since it was last asked: a list of changes for each transaction, in order. */
+  async takeChanges(): Promise<Change[][]> {
+    if (this.#commits === this.#taken) return [];
+    this.#taken = this.#commits;
+    const rows = await this.query<JournalRow>(
+      `with taken as (delete from sim_journal returning *)
+       select tx::text, at, kind, before, after from taken order by id`,
+    );
+    const transactions: Change[][] = [];
+    for (const change of rows.map(toChange)) {
+      const last = transactions.at(-1);
+      if (last?.[0]!.tx === change.tx) last.push(change);
+      else transactions.push([change]);
+    }
+    return transactions;
   }
 
   async query<Row>(statement: string): Promise<Row[]> {
@@ -91,6 +124,7 @@ export class SimulatedDatabase {
         await time.delay(random.int(0, 5));
         return time.busy(async () => {
           await this.#stamp(this.#client);
+          this.#commits++;
           return work();
         });
       });
@@ -102,6 +136,7 @@ export class SimulatedDatabase {
         if (dead) return gone;
         await time.delay(random.int(0, 5));
         let result: T;
+        this.#commits++;
         try {
           result = await time.busy(() =>
             this.#client.transaction(async (tx) => {
@@ -133,4 +168,52 @@ export class SimulatedDatabase {
   async #stamp(client: PGlite | Transaction): Promise<void> {
     await client.exec(`set flota.now_ms = '${Date.now()}'`);
   }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: rows as the database writes them
+type Row = Record<string, any>;
+interface JournalRow {
+  tx: string;
+  at: number;
+  kind: string;
+  before: Row | null;
+  after: Row;
+}
+
+function toChange({ tx, at, kind, before, after }: JournalRow): Change {
+  switch (kind) {
+    case 'targets':
+      return { tx, at, kind: 'target', before: before && toTarget(before), after: toTarget(after) };
+    case 'deployments':
+      return { tx, at, kind: 'deployment', before: before && toDeployment(before), after: toDeployment(after) };
+    default:
+      return { tx, at, kind: 'received', deviceId: after.device_id, messageId: after.message_id };
+  }
+}
+
+function toTarget(row: Row): TargetRow {
+  return {
+    deploymentId: row.deployment_id,
+    deviceId: row.device_id,
+    component: row.component,
+    wave: row.wave,
+    state: row.state,
+    attempt: row.attempt,
+    attemptsForgiven: row.attempts_forgiven,
+    errorCode: row.error_code,
+    hasDeadline: row.deadline_at !== null,
+  };
+}
+
+function toDeployment(row: Row): DeploymentRow {
+  return {
+    id: row.id,
+    order: `${row.created_at} ${row.id}`,
+    firmwareId: row.firmware_id,
+    state: row.state,
+    policy: row.policy,
+    gates: row.memory.gates,
+    wave: row.memory.wave,
+    resolvedAt: row.memory.resolvedAt,
+  };
 }
