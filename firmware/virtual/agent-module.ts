@@ -213,8 +213,10 @@ export class AgentModule {
 
   /** Topics are constants of the module. */
   #topic(address: number): string {
-    let topic = this.#topics.get(address);
-    if (topic === undefined) this.#topics.set(address, (topic = this.#text(address)));
+    const known = this.#topics.get(address);
+    if (known !== undefined) return known;
+    const topic = this.#text(address);
+    this.#topics.set(address, topic);
     return topic;
   }
 
@@ -438,10 +440,11 @@ export const stateOf = {
   ended: (state: number) => (state & 0x40) !== 0,
 };
 
-/** What `work` returns, or `ok`; a storage failure when the storage is at fault. */
-function attempt(work: () => number | void): number {
+/** The number that `work` returns, or `ok`; a storage failure when the storage is at fault. */
+function attempt(work: () => unknown): number {
   try {
-    return work() ?? ok;
+    const code = work();
+    return typeof code === 'number' ? code : ok;
   } catch (error) {
     const isStorage = !(error instanceof PowerLost) && (error as NodeJS.ErrnoException)?.code !== undefined;
     if (!isStorage) throw error;

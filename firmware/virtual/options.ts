@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { deviceIdSchema, type UplinkTopic } from '#emqx/protocol.ts';
+import { deviceIdSchema, manifestSchema, type UplinkTopic } from '#emqx/protocol.ts';
 import type { Flash } from './flash.ts';
 import type { Network } from './network.ts';
 import type { Broker, Certificates, Clock, Http, Medium, Verify } from './port.ts';
@@ -173,6 +173,12 @@ export function toSettings(options: DeviceOptions): Settings {
   if (!options.trust.includes('-----BEGIN CERTIFICATE-----')) problems.push('trust holds no PEM certificate');
   const keys = readKeys(options.signingKeys);
   if (!keys) problems.push('signingKeys must be a JWKS {keys: [...]} of 1 to 8 ES256 keys, each with a kid');
+  const board = { component: options.component ?? 'main', hardware: options.hardware };
+  if (!boardSchema.safeParse(board).success) problems.push('component or hardware is no name of one');
+  const limits = { ...defaultLimits, ...options.limits };
+  const { chunkFloorBytes, chunkStartBytes, chunkCeilingBytes } = limits;
+  if (!(chunkFloorBytes > 0 && chunkFloorBytes <= chunkStartBytes && chunkStartBytes <= chunkCeilingBytes))
+    problems.push('limits must be 0 < chunkFloorBytes ≤ chunkStartBytes ≤ chunkCeilingBytes');
   if (!keys || problems.length > 0) throw new DeviceFault('options_invalid', problems.join('; '));
   return {
     component: 'main',
@@ -187,7 +193,7 @@ export function toSettings(options: DeviceOptions): Settings {
     ...options,
     signingKeys: keys,
     timing: { ...defaultTiming, ...options.timing },
-    limits: { ...defaultLimits, ...options.limits },
+    limits,
   };
 }
 
@@ -201,6 +207,8 @@ function readKeys(jwks: DeviceOptions['signingKeys'] | undefined): Settings['sig
   read.set(jwks!, keys);
   return keys;
 }
+
+const boardSchema = manifestSchema.pick({ component: true, hardware: true });
 
 /** The devices of a process mostly share their keys. */
 const read = new WeakMap<object, Settings['signingKeys']>();
