@@ -74,13 +74,16 @@ describe('power', () => {
         'data slot-b.img',
         'data staging.img',
         'remove staging.img',
-        'rename agent.json',
         'rename boot.json',
+        'rename checkpoint.bin',
+        'rename journal.bin',
+        'rename url.bin',
         'truncate slot-a.img',
         'truncate slot-b.img',
-        'truncate staging.img',
-        'write agent.json',
         'write boot.json',
+        'write checkpoint.bin',
+        'write journal.bin',
+        'write url.bin',
       ]);
       // Up to the boot that decides, both go the same way.
       const worthwhile = [...kinds].filter(([kind]) => selfTest === 'pass' || /rename/.test(kind));
@@ -119,7 +122,9 @@ describe('power', () => {
   });
 
   test('cut again and again still gets there', async () => {
-    const device = await bench.online({ limits: { checkpointChunks: 1, chunkCeilingBytes: 16 * kib } });
+    const device = await bench.online({
+      limits: { checkpointChunks: 1, chunkStartBytes: 16 * kib, chunkCeilingBytes: 16 * kib },
+    });
     const manifest = bench.publish(300 * kib);
     bench.files.always = trickle(8 * kib, 8);
     await bench.request(manifest);

@@ -1,5 +1,4 @@
-import { startDevice, type VirtualDevice } from '../device.ts';
-import type { Stats } from '../machine.ts';
+import { type Stats, startDevice, type VirtualDevice } from '../device.ts';
 import { type DeviceOptions, defaultLimits, type Limits, type Timing } from '../options.ts';
 import { ShapedNetwork } from '../shaping.ts';
 import type { Crew, DeviceReport } from './messages.ts';
