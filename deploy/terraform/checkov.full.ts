@@ -28,9 +28,13 @@ interface Report {
   results: { failed_checks: { check_id: string; resource: string }[] };
   summary: { passed: number; parsing_errors: number };
 }
-async function findings(...args: string[]): Promise<{ failed: string[]; passed: number }> {
-  const options = { cwd: here, maxBuffer: 64 << 20, timeout: 300_000 };
-  const { stdout } = await run(checkov, [...args, '--output', 'json', '--soft-fail'], options);
+async function findings(cwd: string, ...args: string[]): Promise<{ failed: string[]; passed: number }> {
+  const options = { cwd, maxBuffer: 64 << 20, timeout: 300_000 };
+  const { stdout } = await run(
+    checkov,
+    ['--directory', '.', ...args, '--output', 'json', '--soft-fail'],
+    options,
+  );
   const { results, summary } = JSON.parse(stdout) as Report;
   expect(summary.parsing_errors).toBe(0);
   return {
@@ -40,7 +44,7 @@ async function findings(...args: string[]): Promise<{ failed: string[]; passed: 
 }
 
 test('finds nothing in the Terraform configuration that is neither mended nor declined', async () => {
-  const { failed, passed } = await findings('--directory', '.');
+  const { failed, passed } = await findings(here);
   expect(failed).toEqual([]);
   expect(passed).toBeGreaterThan(300);
 }, 300_000);
@@ -49,14 +53,14 @@ test('declines nothing in vain: each check that is skipped would fail', async ()
   // Elsewhere, for it reads that file by itself.
   const copy = join(dir, 'copy');
   cpSync(here, copy, { recursive: true, filter: (path) => !/\.(yaml|ts)$|\.terraform/.test(path) });
-  const { failed } = await findings('--directory', copy, '--framework', 'terraform');
+  const { failed } = await findings(copy, '--framework', 'terraform');
   const config = parse(readFileSync(join(here, '.checkov.yaml'), 'utf8')) as { 'skip-check': string[] };
   const skipped = config['skip-check'];
   for (const id of skipped) expect(failed.map((one) => one.split(' ')[0])).toContain(id);
 }, 300_000);
 
 test('finds nothing in the Dockerfiles', async () => {
-  const { failed, passed } = await findings('--directory', '../image', '--framework', 'dockerfile');
+  const { failed, passed } = await findings(join(here, '../image'), '--framework', 'dockerfile');
   expect(failed).toEqual([]);
   expect(passed).toBeGreaterThan(20);
 }, 300_000);
