@@ -254,14 +254,33 @@ describe('the Dockerfiles', () => {
     }
   });
 
-  it('end as a user without rights, with a health check', () => {
-    const instructions = parsed('deploy/image/Dockerfile').getInstructions();
-    const last = instructions.findLastIndex((one) => one.getKeyword() === 'FROM');
-    const runtime = instructions
-      .slice(last)
-      .map((one) => `${one.getKeyword()} ${one.getArgumentsContent() ?? ''}`);
-    expect(runtime.filter((line) => line.startsWith('USER'))).toEqual(['USER node']);
-    expect(runtime.some((line) => line.startsWith('HEALTHCHECK '))).toBe(true);
+  it('end each image as a user without rights, with its health check or the word that a job has none', () => {
+    for (const [path, targets] of [
+      ['deploy/image/Dockerfile', ['tools', 'runtime']],
+      ['deploy/image/emqx.Dockerfile', [null]],
+    ] as const) {
+      const instructions = parsed(path).getInstructions();
+      const starts = instructions.flatMap((one, index) => (one.getKeyword() === 'FROM' ? [index] : []));
+      const stages = new Map(
+        parsed(path)
+          .getFROMs()
+          .map((from, index) => [
+            from.getBuildStage(),
+            instructions.slice(starts[index], starts[index + 1]).map((one) => ({
+              keyword: one.getKeyword(),
+              words: one.getArgumentsContent() ?? '',
+            })),
+          ]),
+      );
+      for (const target of targets) {
+        const stage = stages.get(target)!;
+        const last = (keyword: string) => stage.findLast((one) => one.keyword === keyword)?.words;
+        expect(last('USER'), `${path} ${target}`).toMatch(/^(node|emqx)$/);
+        expect(last('HEALTHCHECK'), `${path} ${target}`).toMatch(target === 'tools' ? /^NONE$/ : /CMD \[/);
+        const root = stage.findLastIndex((one) => one.keyword === 'USER');
+        expect(stage.slice(root).some((one) => one.keyword === 'RUN')).toBe(false);
+      }
+    }
     expect(parsed('deploy/image/Dockerfile').getCOPYs().at(-1)!.getFromFlag()?.getValue()).toBe('build');
   });
 });
