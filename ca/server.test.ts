@@ -67,6 +67,18 @@ function raw(method: string, path: string, body?: string) {
 }
 
 describe('the private service', () => {
+  it('witnesses the audit log', async () => {
+    expect(await connection.witnessed()).toBeNull();
+    const head = await connection.witness({ id: 1, hash: 'a'.repeat(64) });
+    expect(await connection.witnessed()).toEqual(head);
+    await expect(connection.witness({ id: 0, hash: 'a'.repeat(64) })).rejects.toMatchObject({
+      code: 'head_conflict',
+    });
+    await expect(connection.witness({ id: 2, hash: 'no hash' })).rejects.toMatchObject({
+      code: 'request_invalid',
+    });
+  });
+
   it('issues, tells whom to trust, revokes and publishes the CRL over mTLS', async () => {
     const issued = await connection.issue({ csr: csrFor('dev-1'), profile: 'device', commonName: 'dev-1' });
     expect(issued.commonName).toBe('dev-1');
