@@ -35,6 +35,8 @@ export type Lifetimes = Partial<Record<ProfileName, number>>;
 
 const anyKey: KeyPolicy = { curves: ['P-256', 'P-384'], rsaBits: { min: 2048, max: 4096 } };
 const hostLike = /^(?=.{1,64}$)[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
+/** With a dot, which no device's name has: a service may be a TLS client, and to the broker every client is named by its common name. */
+const dottedHost = /^(?=.{1,64}$)[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.))*\.[A-Za-z0-9_-]*[A-Za-z0-9]$/;
 
 /** The defaults; basicConstraints CA:FALSE, keyUsage, SKI and AKI are the same for every leaf (`certificate.ts`). */
 export const profileDefaults: Record<ProfileName, z.input<typeof profileSchema>> = {
@@ -51,13 +53,14 @@ export const profileDefaults: Record<ProfileName, z.input<typeof profileSchema>>
     commonName: hostLike,
     serialInSubject: false,
     subjectAltName: 'required',
-    extKeyUsage: ['serverAuth', 'clientAuth'],
+    // No clientAuth: to a broker, whoever passes as a TLS client of this CA is a device.
+    extKeyUsage: ['serverAuth'],
     keys: anyKey,
     lifetimeSeconds: 365 * day,
     backdateSeconds: 300,
   },
   service: {
-    commonName: hostLike,
+    commonName: dottedHost,
     serialInSubject: false,
     subjectAltName: 'optional',
     extKeyUsage: ['serverAuth', 'clientAuth'],

@@ -116,7 +116,7 @@ export async function startService(options: ServiceOptions): Promise<CaService> 
     rejectUnauthorized: true,
   };
   const ownPair = () =>
-    issueKeyPair(authority, { profile: 'service', commonName: 'ca', names: options.names });
+    issueKeyPair(authority, { profile: 'service', commonName: 'ca.flota', names: options.names });
   const pair = await ownPair();
   let trusted = await authority.trust();
   const secure = (own: typeof pair) => ({
