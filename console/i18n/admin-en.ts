@@ -197,7 +197,8 @@ export const adminEn = {
   'audit.verify': 'Check again',
   'audit.holds': 'The chain holds over {n} {n|entry|entries}',
   'audit.broken': 'The chain is broken at entry {id}: {reason}',
-  'audit.head': 'Its head, to be written down elsewhere:',
+  'audit.witnessed': 'The CA has signed and remembers the head of',
+  'audit.unwitnessed': 'The CA has not signed a head yet',
   'audit.byActor': 'Who, in full',
   'audit.anyAction': 'Everything',
   'audit.bySubject': 'To what, in full',
@@ -236,6 +237,7 @@ export const adminEn = {
   'audit.divisions.move_devices': 'moved a division’s devices',
   'audit.dead_letter.replay': 'replayed a dead letter',
   'audit.dead_letter.delete': 'deleted a dead letter',
+  'audit.audit.seal': 'sealed the entries from before the chain',
 
   'letters.title': 'Dead letters',
   'letters.lead': 'What devices said and could not be handled. Once the cause is mended, replay it.',

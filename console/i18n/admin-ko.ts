@@ -197,7 +197,8 @@ export const adminKo: Record<keyof typeof adminEn, string> = {
   'audit.verify': '다시 확인',
   'audit.holds': '기록 {n}건의 체인이 온전합니다',
   'audit.broken': '{id}번 기록에서 체인이 끊어졌습니다: {reason}',
-  'audit.head': '다른 곳에 적어 둘 머리 값:',
+  'audit.witnessed': 'CA가 서명하고 기억하는 마지막 머리 값의 시각:',
+  'audit.unwitnessed': '아직 CA가 서명한 머리 값이 없습니다',
   'audit.byActor': '누가 (전체 이름)',
   'audit.anyAction': '모든 일',
   'audit.bySubject': '대상 (전체 이름)',
@@ -236,6 +237,7 @@ export const adminKo: Record<keyof typeof adminEn, string> = {
   'audit.divisions.move_devices': '부서의 디바이스 이동',
   'audit.dead_letter.replay': '배달 못 한 메시지 재처리',
   'audit.dead_letter.delete': '배달 못 한 메시지 삭제',
+  'audit.audit.seal': '체인 이전 기록을 봉인',
 
   'letters.title': '배달 못 한 메시지',
   'letters.lead': '디바이스가 보냈지만 처리하지 못한 것입니다. 원인을 고친 뒤 다시 처리하세요.',

@@ -81,7 +81,7 @@ await runJob(['state', 'ca'], async ({ state, ca }) => {
     put(join(state, `${name}_key`), pair.key);
     put(path, pair.certificate + pair.chain);
   };
-  await certify('webhook', { profile: 'service', commonName: 'webhook' });
+  await certify('webhook', { profile: 'service', commonName: 'webhook.flota' });
   await certify('edge', { profile: 'broker', commonName: 'edge', names: [host, 'localhost', 'proxy'] });
   if (process.getuid?.() === 0) giveAway(ca);
 

@@ -203,7 +203,7 @@ module "ca" {
 
   environment = {
     CA_NAMES      = local.ca_name
-    CA_CALLERS    = "webhook"
+    CA_CALLERS    = "webhook.flota,webhook"
     CA_KMS_KEY_ID = module.secrets.ca_key_arns[var.ca_keys - 1]
     AWS_REGION    = local.region
     # Inside, because that is where EMQX fetches it from.
