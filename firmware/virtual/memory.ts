@@ -11,11 +11,11 @@ export class Memory implements Medium {
 
   read(name: string): Uint8Array | null {
     const file = this.#files.get(name);
-    return file ? file.data.slice(0, file.bytes) : null;
+    return file ? new Uint8Array(file.data.subarray(0, file.bytes)) : null;
   }
 
   write(name: string, data: Uint8Array): void {
-    this.#files.set(name, { data: data.slice(), bytes: data.length });
+    this.#files.set(name, { data: new Uint8Array(data), bytes: data.length });
   }
 
   rename(from: string, to: string): void {
