@@ -53,7 +53,7 @@ export class Memory implements Medium {
     file.bytes = bytes;
   }
 
-  sync(): void {}
+  sync(_name: string): void {}
 
   close(): void {}
 
