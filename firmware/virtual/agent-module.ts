@@ -4,7 +4,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { PowerLost } from './flash.ts';
+import { isStorageFailure } from './flash.ts';
 import type { LogLevel } from './options.ts';
 import type { Certificates, Verify } from './port.ts';
 import type { Slots } from './slots.ts';
@@ -446,8 +446,7 @@ function attempt(work: () => unknown): number {
     const code = work();
     return typeof code === 'number' ? code : ok;
   } catch (error) {
-    const isStorage = !(error instanceof PowerLost) && (error as NodeJS.ErrnoException)?.code !== undefined;
-    if (!isStorage) throw error;
+    if (!isStorageFailure(error)) throw error;
     return failed.storage;
   }
 }

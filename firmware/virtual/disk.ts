@@ -50,7 +50,11 @@ export class Disk implements Medium {
 
   remove(name: string): void {
     this.#close(name);
-    fs.rmSync(join(this.#dir, name), { force: true });
+    try {
+      fs.unlinkSync(join(this.#dir, name));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
   }
 
   size(name: string): number {

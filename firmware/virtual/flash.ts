@@ -8,6 +8,11 @@ export class PowerLost extends Error {
   }
 }
 
+/** An error of the storage itself, as file systems raise it; everything else that is thrown is a fault of the program. */
+export function isStorageFailure(error: unknown): boolean {
+  return !(error instanceof PowerLost) && (error as NodeJS.ErrnoException)?.code !== undefined;
+}
+
 /**
  * A device's storage with a power switch: after `cut()` nothing reaches the medium any more. Every change is announced just before it
  * happens, so that a test can cut the power there; a write at an offset that the power cuts leaves half of its bytes.

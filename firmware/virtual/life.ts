@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject, randomFillSync, verify as verifySignature } from 'node:crypto';
 import type { UplinkTopic } from '#emqx/protocol.ts';
 import { type Agent, AgentModule, type AgentPort, type AgentView, stateOf } from './agent-module.ts';
-import { Flash, PowerLost } from './flash.ts';
+import { Flash, isStorageFailure, PowerLost } from './flash.ts';
 import { HttpPort } from './http-port.ts';
 import { MqttPort } from './mqtt-port.ts';
 import type { Settings, Surroundings } from './options.ts';
@@ -76,7 +76,12 @@ export class Life {
     const { component, hardware, limits, timing, resume, signingKeys } = this.#settings;
     let booted = false;
     this.#guard(() => {
-      this.#slots = new Slots(this.#flash, limits.trialBoots);
+      try {
+        this.#slots = new Slots(this.#flash, limits.trialBoots);
+      } catch (error) {
+        if (isStorageFailure(error)) return;
+        throw error;
+      }
       const config = {
         component,
         hardware,

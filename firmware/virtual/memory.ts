@@ -15,7 +15,6 @@ export class Memory implements Medium {
   }
 
   write(name: string, data: Uint8Array): void {
-    // Not `slice`: a Buffer's would still look at the caller's memory.
     this.#files.set(name, { data: new Uint8Array(data), bytes: data.length });
   }
 
@@ -54,7 +53,7 @@ export class Memory implements Medium {
     file.bytes = bytes;
   }
 
-  sync(): void {}
+  sync(_name: string): void {}
 
   close(): void {}
 

@@ -51,4 +51,4 @@ export interface Sample {
 export type News =
   | { news: 'up' }
   | { news: 'sample'; sample: Sample }
-  | { news: 'stopped'; devices: DeviceReport[]; peakBytes: number };
+  | { news: 'stopped'; devices: DeviceReport[]; peakBytes: number; processorMs: number };
