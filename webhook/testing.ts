@@ -280,6 +280,7 @@ export async function startTestWebhook(
   parts: Partial<WebhookParts> & {
     admin?: { email: string; password: string };
     reconcile?: ReconcileTimes;
+    receiveMs?: number;
   } = {},
 ): Promise<TestWebhook> {
   const broker = (parts.broker as RecordingBroker | undefined) ?? createRecordingBroker();
@@ -308,6 +309,7 @@ export async function startTestWebhook(
       admin: parts.admin ?? null,
       pauses: { idleMs: 100, faultMs: 150 },
       reconcile: parts.reconcile,
+      receiveMs: parts.receiveMs,
     },
   );
   const base = `http://127.0.0.1:${copy.port}`;

@@ -264,9 +264,12 @@ export const adminEn = {
   'letter.payload_invalid': 'Message against the protocol',
   'letter.payload_not_json': 'Message is not JSON',
   'letter.payload_too_large': 'Message too large',
+  'letter.payload_too_complex': 'Message nested too deeply',
   'letter.topic_unknown': 'Unknown topic',
   'letter.client_mismatch': 'Spoke as another device',
   'letter.certificate_mismatch': 'Certificate of somebody else',
+  'letter.certificate_revoked': 'Certificate revoked',
+  'letter.device_banned': 'Device banned',
   'error.not_replayable': 'It never was an event of the broker, so it can only be read and deleted.',
 
   'show.title': 'Show',

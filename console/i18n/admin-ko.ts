@@ -264,9 +264,12 @@ export const adminKo: Record<keyof typeof adminEn, string> = {
   'letter.payload_invalid': '프로토콜에 맞지 않는 메시지',
   'letter.payload_not_json': 'JSON이 아닌 메시지',
   'letter.payload_too_large': '너무 큰 메시지',
+  'letter.payload_too_complex': '중첩이 너무 깊은 메시지',
   'letter.topic_unknown': '알 수 없는 토픽',
   'letter.client_mismatch': '다른 디바이스를 사칭함',
   'letter.certificate_mismatch': '다른 디바이스의 인증서',
+  'letter.certificate_revoked': '폐기된 인증서',
+  'letter.device_banned': '차단된 디바이스',
   'error.not_replayable': '브로커의 이벤트가 아니어서 읽고 삭제할 수만 있습니다.',
 
   'show.title': '시연',
