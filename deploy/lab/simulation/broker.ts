@@ -15,6 +15,8 @@ import type { Broker, BrokerConnection, BrokerEvents } from '#firmware/virtual/p
 import type { Random } from './random.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
+const postGridMs = 1_000;
+
 export interface Trouble {
   /** That a connection breaks under a message, either way. */
   breaks: number;
@@ -270,9 +272,12 @@ export class ModelledBroker implements EmqxApi {
     const attempt = async (): Promise<void> => {
       if (life !== this.#life) return;
       const repeat = this.#random.chance(this.#trouble().repeats);
-      if ((await this.#post(row)) === 'again' || repeat) this.#after(100, 5_000, () => void attempt());
+      if ((await this.#post(row)) === 'again' || repeat)
+        this.#time.after(this.#random.int(1, 5) * postGridMs, () => void attempt());
     };
-    this.#after(1, 120, () => void attempt());
+    // On a grid, so that rows of many devices arrive together, as they do in a large fleet: a group costs as much as a row.
+    const beats = this.#random.pick([1, 1, 1, 2, 3]);
+    this.#time.after(beats * postGridMs - (this.#time.now % postGridMs), () => void attempt());
   }
 
   #session(deviceId: string): Session {

@@ -24,7 +24,7 @@ export interface Surroundings {
 }
 
 /** Each look costs statements; work wakes the loop anyway. */
-const pauses = { idleMs: 5_000, faultMs: 2_000 };
+const pauses = { idleMs: 10_000, faultMs: 2_000 };
 
 export class Copy {
   readonly context: Context;

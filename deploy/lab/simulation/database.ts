@@ -80,7 +80,7 @@ export class SimulatedDatabase {
     const transactions: Change[][] = [];
     for (const change of rows.map(toChange)) {
       const last = transactions.at(-1);
-      if (last?.[0]!.tx === change.tx) last.push(change);
+      if (last && last[0]!.tx === change.tx) last.push(change);
       else transactions.push([change]);
     }
     return transactions;
@@ -185,7 +185,13 @@ function toChange({ tx, at, kind, before, after }: JournalRow): Change {
     case 'targets':
       return { tx, at, kind: 'target', before: before && toTarget(before), after: toTarget(after) };
     case 'deployments':
-      return { tx, at, kind: 'deployment', before: before && toDeployment(before), after: toDeployment(after) };
+      return {
+        tx,
+        at,
+        kind: 'deployment',
+        before: before && toDeployment(before),
+        after: toDeployment(after),
+      };
     default:
       return { tx, at, kind: 'received', deviceId: after.device_id, messageId: after.message_id };
   }

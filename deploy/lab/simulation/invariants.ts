@@ -73,6 +73,8 @@ export class Invariants {
   readonly #world: World;
   readonly #targets = new Map<string, TargetRow>();
   readonly #deployments = new Map<string, Watched>();
+  /** Since when a target has been waiting or over: no request is due. */
+  readonly #closedAt = new Map<string, number>();
   readonly #received = new Set<string>();
   /** Since when a device has been chosen by a deployment. */
   readonly #matched = new Map<string, number>();
@@ -107,6 +109,9 @@ export class Invariants {
     if (!target) throw new Violation(`${name}: a request for nobody's target`);
     if (attempt > target.attempt)
       throw new Violation(`${name}: attempt ${attempt} was sent before it was committed`);
+    const closedAt = this.#closedAt.get(name) ?? Number.POSITIVE_INFINITY;
+    if (now - closedAt > lagMs)
+      throw new Violation(`${name}: attempt ${attempt} was sent although it has been ${target.state} for long`);
     const { policy } = this.#deployments.get(deploymentId)!;
     if (target.state === 'sent' && policy.window)
       this.#inWindow(deploymentId, policy, deviceId, [now, now - lagMs]);
@@ -123,7 +128,8 @@ export class Invariants {
       deployments.filter((c) => c.after.resolvedAt !== null && !c.before?.resolvedAt).map((c) => c.after.id),
     );
     // A decision is judged by what it saw: what was committed before it.
-    for (const { before, after } of targets) if (before) this.#changed(before, after);
+    const made = targets.filter((c) => c.before === null).map((c) => c.after);
+    for (const { before, after } of targets) if (before) this.#changed(before, after, made);
     const started = targets.filter((c) => c.before?.state === 'pending' && c.after.state === 'sent');
     for (const id of new Set(started.map((c) => c.after.deploymentId))) {
       const mine = started.filter((c) => c.after.deploymentId === id).map((c) => c.after);
@@ -133,7 +139,12 @@ export class Invariants {
       if (!before && after.wave >= 0 && !resolved.has(after.deploymentId))
         this.#joined(this.#deployments.get(after.deploymentId)!, after.wave, at);
     }
-    for (const { after } of targets) this.#targets.set(`${after.deploymentId}/${after.deviceId}`, after);
+    for (const { after } of targets) {
+      const name = `${after.deploymentId}/${after.deviceId}`;
+      this.#targets.set(name, after);
+      if (isActive(after)) this.#closedAt.delete(name);
+      else if (!this.#closedAt.has(name)) this.#closedAt.set(name, at);
+    }
     const retried = targets.some((c) => c.before && c.after.attemptsForgiven > c.before.attemptsForgiven);
     for (const { before, after } of deployments) if (before) this.#keep(before, after, at, retried);
     for (const deployment of this.#deployments.values()) this.#note(deployment, at);
@@ -163,11 +174,11 @@ export class Invariants {
     this.#received.add(key);
   }
 
-  #changed(before: TargetRow, after: TargetRow): void {
+  #changed(before: TargetRow, after: TargetRow, made: TargetRow[]): void {
     const name = `${after.deploymentId}/${after.deviceId}`;
     const { sha256, component } = this.#imageOf(after.deploymentId);
     const { policy } = this.#deployments.get(after.deploymentId)!;
-    if (before.state !== 'skipped' && after.state === 'skipped' && !this.#isOvertaken(after))
+    if (before.state !== 'skipped' && after.state === 'skipped' && !this.#isOvertaken(after, made))
       throw new Violation(`${name} was superseded, but nothing newer is for its ${component}`);
     if (after.state === 'succeeded' && !this.#world.ran(after.deviceId).has(sha256))
       throw new Violation(`${name} succeeded, but its device never ran the image`);
@@ -312,11 +323,14 @@ export class Invariants {
     }
   }
 
-  #isOvertaken({ deviceId, deploymentId, component }: TargetRow): boolean {
+  /** `made`: targets of the same transaction. */
+  #isOvertaken({ deviceId, deploymentId, component }: TargetRow, made: TargetRow[]): boolean {
     const mine = this.#deployments.get(deploymentId)!;
-    return [...this.#deployments.values()].some(
+    return [...this.#targets.values(), ...made].some(
       (other) =>
-        isNewer(other, mine) && this.#targets.get(`${other.id}/${deviceId}`)?.component === component,
+        other.deviceId === deviceId &&
+        other.component === component &&
+        isNewer(this.#deployments.get(other.deploymentId)!, mine),
     );
   }
 

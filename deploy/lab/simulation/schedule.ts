@@ -4,6 +4,7 @@
  * has not ended by itself is ended by an operator.
  */
 import type { JSONWebKeySet } from 'jose';
+import { requestTopic } from '#emqx/protocol.ts';
 import { buildImage } from '#firmware/virtual/image.ts';
 import * as deployments from '#webhook/deployments/deployments.ts';
 import { policySchema, type StartRequest } from '#webhook/deployments/schema.ts';
@@ -49,9 +50,9 @@ export interface Keys {
 
 export const simulationStart = Date.UTC(2026, 0, 1, 12);
 const hostileMs = 4 * 60_000;
-const calmMs = 20 * 60_000;
+const calmMs = 8 * 60_000;
 /** After this operators end what is left; a few minutes more must close everything. */
-const closingMs = 15 * 60_000;
+const closingMs = 6 * 60_000;
 const hardware = 'esp32-s3';
 const actor = 'operator';
 
@@ -128,6 +129,16 @@ class Schedule {
       (row) => this.#post(row),
       () => (this.#isHostile ? trouble : calm),
     );
+    this.#broker.onPublish = (deviceId, topic, payload) => {
+      if (topic !== requestTopic) return;
+      const { deployment, attempt } = JSON.parse(payload) as { deployment: string; attempt: number };
+      this.#watch(() => this.#invariants.sent(deployment, deviceId, attempt, this.#time.now));
+    };
+    this.#broker.onDeliver = (deviceId, topic, payload) => {
+      if (topic !== 'ack') return;
+      for (const id of (JSON.parse(payload) as { ids: string[] }).ids)
+        this.#watch(() => this.#invariants.acked(deviceId, id));
+    };
     this.#store = new SimulatedStore(time, random, () =>
       this.#isHostile ? { wrong: 0.05, breaks: 0.02 } : { wrong: 0, breaks: 0 },
     );
@@ -157,8 +168,18 @@ class Schedule {
   }
 
   async close(): Promise<void> {
-    for (const device of this.#devices.values()) await device.close();
     for (const copy of this.#copies) copy.stop();
+    // A device says goodbye, which takes time.
+    const closed = Promise.all([...this.#devices.values()].map((device) => device.close()));
+    let isClosed = false;
+    void closed.then(() => {
+      isClosed = true;
+    });
+    await this.#time.run(
+      Number.POSITIVE_INFINITY,
+      () => isClosed,
+      async () => {},
+    );
   }
 
   // What there is
@@ -213,7 +234,7 @@ class Schedule {
       broker: this.#broker.portOf(id),
       http: this.#store.port(),
       signingKeys: this.#keys.trusted,
-      powerCutAtWrite: () => (this.#isHostile && r.chance(0.004) ? r.int(500, 20_000) : null),
+      powerCutAtWrite: () => (this.#isHostile && r.chance(0.01) ? r.int(500, 20_000) : null),
       log: (text) => this.#log(`${id}: ${text}`),
     });
     this.#devices.set(id, device);
@@ -255,7 +276,11 @@ class Schedule {
 
   // What operators do
 
-  async #deploy(image: firmware.Firmware, ids: string[], regions: { home: string; east: string }): Promise<void> {
+  async #deploy(
+    image: firmware.Firmware,
+    ids: string[],
+    regions: { home: string; east: string },
+  ): Promise<void> {
     const r = this.#random;
     const byPlace = r.chance(0.5);
     const named = ids.filter(() => r.chance(0.8));
@@ -275,12 +300,16 @@ class Schedule {
     if (id === null) return;
     this.#seen.deployments++;
     const placed = byPlace
-      ? (await this.#database.query<{ id: string }>(`select id from devices where region_id is not null`)).map((d) => d.id)
+      ? (
+          await this.#database.query<{ id: string }>(`select id from devices where region_id is not null`)
+        ).map((d) => d.id)
       : named;
     for (const deviceId of placed) this.#invariants.matched(id, deviceId, this.#time.now);
     this.#meddle(id);
     if (byPlace && policy.lateJoinersMs) {
-      const homeless = await this.#database.query<{ id: string }>(`select id from devices where region_id is null`);
+      const homeless = await this.#database.query<{ id: string }>(
+        `select id from devices where region_id is null`,
+      );
       for (const { id: deviceId } of homeless) {
         this.#after(r.int(0, hostileMs), async () => {
           const moved = await this.#operate(`moves ${deviceId}`, async (copy) =>
@@ -370,7 +399,7 @@ class Schedule {
 
   /** It dies at some statement while it is hostile, and another comes up in its place. */
   #startCopy(i: number): void {
-    const statements = this.#isHostile && this.#random.chance(0.7) ? this.#random.int(50, 4_000) : null;
+    const statements = this.#isHostile && this.#random.chance(0.7) ? this.#random.int(30, 800) : null;
     const copy = this.#newCopy(statements, () => {
       this.#log(`copy ${i} dies`);
       this.#seen.copiesDied++;
@@ -392,7 +421,8 @@ class Schedule {
     const patience = this.#time.delay(20_000).then(() => 'again' as const);
     const answer = copy.submit(row).then(
       (taken) => {
-        if (taken !== 'taken') throw new Violation(`a row was refused: ${taken.refused}: ${JSON.stringify(row)}`);
+        if (taken !== 'taken')
+          throw new Violation(`a row was refused: ${taken.refused}: ${JSON.stringify(row)}`);
         return 'done' as const;
       },
       () => 'again' as const,
@@ -405,7 +435,8 @@ class Schedule {
   async #check(): Promise<void> {
     if (this.#failure) throw this.#failure;
     for (const transaction of await this.#database.takeChanges()) this.#invariants.committed(transaction);
-    for (const { state } of this.#invariants.deployments) if (state === 'halted') this.#seen.halts = Math.max(1, this.#seen.halts);
+    for (const { state } of this.#invariants.deployments)
+      if (state === 'halted') this.#seen.halts = Math.max(1, this.#seen.halts);
   }
 
   get #isHostile(): boolean {
@@ -446,7 +477,11 @@ class Schedule {
         result = { error };
       },
     );
-    await this.#time.run(Number.POSITIVE_INFINITY, () => result !== null, () => this.#check());
+    await this.#time.run(
+      Number.POSITIVE_INFINITY,
+      () => result !== null,
+      () => this.#check(),
+    );
     const done = result as unknown as { value: T } | { error: unknown };
     if ('error' in done) throw done.error;
     return done.value;
@@ -458,6 +493,15 @@ class Schedule {
         .then(work)
         .catch((error: unknown) => this.#fail(error));
     });
+  }
+
+  /** A violation seen in the middle of something ends the schedule after it. */
+  #watch(look: () => void): void {
+    try {
+      look();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #fail(error: unknown): 'done' {

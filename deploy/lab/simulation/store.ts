@@ -47,7 +47,10 @@ export class SimulatedStore implements ObjectStore {
 
   #presign(key: string) {
     const expiresAt = this.#time.now + deviceUrlLifetimeS * 1_000;
-    return { url: `https://store.test/${encodeURI(key)}?expires=${expiresAt}`, expiresAt: new Date(expiresAt) };
+    return {
+      url: `https://store.test/${encodeURI(key)}?expires=${expiresAt}`,
+      expiresAt: new Date(expiresAt),
+    };
   }
 
   #get(url: string, range: { from: number; to: number } | null, events: HttpEvents): () => void {
@@ -60,7 +63,8 @@ export class SimulatedStore implements ObjectStore {
     const { pathname, searchParams } = new URL(url);
     const object = this.objects.get(decodeURI(pathname.slice(1)));
     const expired = Number(searchParams.get('expires')) < this.#time.now;
-    const status = this.#trouble().wrong > 0 && r.chance(this.#trouble().wrong) ? r.pick([500, 403, 200]) : 206;
+    const status =
+      this.#trouble().wrong > 0 && r.chance(this.#trouble().wrong) ? r.pick([500, 403, 200]) : 206;
     later(10, 300, () => {
       if (!object || expired || status === 403) return refuse(403);
       if (status === 500) return refuse(500);
@@ -78,11 +82,13 @@ export class SimulatedStore implements ObjectStore {
       if (!ended) events.end();
     };
     const send = (object: Buffer, from: number, to: number): void => {
-      if (from >= to) return events.end();
-      if (r.chance(this.#trouble().breaks)) return events.failed();
-      const end = Math.min(from + blockBytes, to);
-      events.body(object.subarray(from, end));
-      later(5, 60, () => send(object, end, to));
+      if (from >= to) events.end();
+      else if (r.chance(this.#trouble().breaks)) events.failed();
+      else {
+        const end = Math.min(from + blockBytes, to);
+        events.body(object.subarray(from, end));
+        later(5, 60, () => send(object, end, to));
+      }
     };
     return () => {
       ended = true;
