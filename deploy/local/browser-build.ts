@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { until } from './testing.ts';
+import { until } from '../lab/primitives/until.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const lock = join(root, 'node_modules/.cache/flota-console-build');
