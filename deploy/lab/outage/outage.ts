@@ -17,10 +17,13 @@ export interface OutageSpec {
   faults(bench: Bench): Fault[];
   /** How many messages must have been held up when the fault ends: of every device (default), one at least, or it is seen in another way. */
   heldUp?: 'all' | 'some' | 'none';
-  /** While the fault lasts; throws when it cannot be seen that it has hurt. */
-  during?(bench: Bench): Promise<void>;
-  /** Critical messages of each device beside the answers: of `report`s and updates. */
-  others?: number;
+  /** A fault that takes longer to be felt than the settings would have it last. */
+  leastMs?: number;
+  /**
+   * While the fault lasts; throws when it cannot be seen that it has hurt. Resolves with how many critical messages this made of each device
+   * beside the answers: a `report` is answered, an update is accepted, booted and told of.
+   */
+  during?(bench: Bench): Promise<number>;
   /** After everything has been healed and stored. */
   after?(bench: Bench): Promise<void>;
 }
@@ -61,13 +64,15 @@ async function run(spec: OutageSpec, site: Site, { minutes, keep, signal, say }:
 /** Critical messages before, during and at the end of a fault that is seen to have hurt; then each of them is in the database, once. */
 export async function survive(spec: OutageSpec, bench: Bench, fault: Fault): Promise<void> {
   const { settings, fleet } = bench;
-  const { devices, outageMs, recoveryMs } = settings;
+  const { devices, recoveryMs } = settings;
+  const outageMs = Math.max(settings.outageMs, spec.leastMs ?? 0);
   const { talk } = bench;
   await until('every device online', () => bench.online() === devices, recoveryMs);
   await settle(bench);
   await talk.prepare(4);
   const [before, takenBefore] = [await countReceived(bench), talk.taken()];
   await talk.ask();
+  let others = 0;
   await fault.strike();
   try {
     await talk.ask();
@@ -79,26 +84,35 @@ export async function survive(spec: OutageSpec, bench: Bench, fault: Fault): Pro
     await until(`messages held up: ${fault.name}`, () => bench.waiting() >= enough, recoveryMs);
     // What is still in the broker now may be lost with it, and is not what this is about.
     if (heldUp === 'all') await taken(3);
-    await spec.during?.(bench);
+    others = (await spec.during?.(bench)) ?? 0;
   } finally {
     await fault.heal();
   }
   await until('every device online again', () => bench.online() === fleet.ids.length, recoveryMs);
-  await talk.ask();
-  await taken(4);
+  // One whose connection broke just now was still online to us; it is asked again.
+  for (let asked = 1; ; asked++) {
+    await talk.ask();
+    if (await taken(4, asked * 5_000).catch(() => null)) break;
+    if (asked === 5) throw new Error('not every device takes a command again');
+    await talk.prepare(1);
+  }
   await settle(bench);
   await spec.after?.(bench);
   const [stored, sent] = [
     (await countReceived(bench)) - before,
-    talk.taken() - takenBefore + (spec.others ?? 0) * devices,
+    talk.taken() - takenBefore + others * devices,
   ];
   if (stored !== sent) throw new Error(`${stored} messages are stored, ${sent} were sent`);
   const problems = [...(await findLetters(bench.database.db)), ...(await findStuck(bench.database.db))];
   if (problems.length > 0) throw new Error(problems.join('; '));
 
-  function taken(rounds: number): Promise<number> {
+  function taken(rounds: number, limitMs = recoveryMs): Promise<number> {
     const due = takenBefore + rounds * devices;
-    return until(talk.taken, (count) => count >= due, recoveryMs);
+    return until(
+      () => talk.taken(),
+      (count) => count >= due,
+      limitMs,
+    );
   }
 }
 

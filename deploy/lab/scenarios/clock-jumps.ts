@@ -17,5 +17,6 @@ export default outage({
       return Math.abs(Date.parse(headers.get('date')!) - Date.now());
     };
     await until(ahead, (ms) => ms > dayMs / 2, settings.recoveryMs);
+    return 0;
   },
 });

@@ -15,5 +15,6 @@ export default outage({
     if (bfree > 0) throw new Error(`the disk has ${bfree} pages left`);
     // It refuses what needs another page, or ends when it is its log that does.
     await until('a commit that fails', () => waiting() > 0 || !cluster.running(), settings.recoveryMs);
+    return 0;
   },
 });

@@ -14,11 +14,11 @@ export default outage({
   faults: ({ system }) => [failing(system.gate!, 'lost_answer')],
   // What is stored is acked, so that nothing waits for long.
   heldUp: 'none',
-  others: 2,
   async during({ system, fleet, settings }) {
     deployment = await deployNext(system, 1, fleet.ids);
     const lost = () => system.gate!.failed;
     await until(lost, (requests) => requests > 3 * fleet.ids.length, settings.recoveryMs);
+    return 3;
   },
   async after({ system, database, fleet, settings }) {
     const read = () => readDeployment(system.rest, deployment);
