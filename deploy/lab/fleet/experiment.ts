@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { enroll } from '#firmware/virtual/identity.ts';
 import { buildImage } from '#firmware/virtual/image.ts';
-import { holdFor, kill } from '../faults.ts';
+import { clockJump, holdFor, kill } from '../faults.ts';
 import {
   createToken,
   type Deployment,
@@ -18,6 +18,7 @@ import {
   type Target,
   unwrap,
 } from '../rest.ts';
+import { fakedClock } from '../system/clock.ts';
 import type { System } from '../system/system.ts';
 import { Crews } from './crews.ts';
 import { hardware } from './devices.ts';
@@ -37,7 +38,7 @@ const activeStates = ['sent', 'accepted', 'downloading', 'installing', 'cancelli
 export interface Disturbance {
   /** When so much of all the bytes of the run has arrived. */
   atPercent: number;
-  strike: 'kill broker' | 'kill store' | 'power';
+  strike: 'kill broker' | 'kill store' | 'power' | 'clock +1d' | 'clock -1d';
   forMs: number;
 }
 
@@ -97,6 +98,8 @@ class Experiment {
   #crews: Crews | null = null;
   #deployments: Deployment[] = [];
   #waiting: Disturbance[];
+  /** Where all devices read by how much their clocks are wrong; null: they are right. */
+  #clockFile: string | null = null;
   #outages: Promise<void>[] = [];
   #cutAt: number | null = null;
   #reconnectMs: number | null = null;
@@ -105,6 +108,10 @@ class Experiment {
     this.#input = input;
     this.#options = toExperiment(input.options);
     this.#waiting = [...(input.disturbances ?? [])].sort((a, b) => a.atPercent - b.atPercent);
+    if (this.#waiting.some(({ strike }) => strike.startsWith('clock'))) {
+      this.#clockFile = join(this.#dir, 'clock');
+      writeFileSync(this.#clockFile, '+0');
+    }
     const { devices, image, seed } = this.#options;
     const names = Array.from({ length: devices }, (_, i) => `device-${String(i + 1).padStart(5, '0')}`);
     const plans = planDevices(names, this.#options);
@@ -134,6 +141,7 @@ class Experiment {
         signingKeys: system.signing.publicKeys as { keys: object[] },
       },
       this.#options.processes || Math.ceil(devices / devicesPerProcess),
+      this.#clockFile ? fakedClock(this.#clockFile) : {},
     );
     const deadline = Date.now() + this.#options.timeout;
     // A tenth of a fleet on a bad network is always on its way back.
@@ -298,7 +306,10 @@ class Experiment {
         this.#crews!.tell({ do: 'power', offMs: forMs });
       } else {
         const { broker, store } = this.#input.system;
-        const work = holdFor(kill(strike === 'kill broker' ? broker! : store!), forMs);
+        const fault = strike.startsWith('clock')
+          ? clockJump(this.#clockFile!, strike.slice(-3) as '+1d' | '-1d', 'every device')
+          : kill(strike === 'kill broker' ? broker! : store!);
+        const work = holdFor(fault, forMs);
         this.#outages.push(work.catch((error: Error) => void this.problems.push(error.message)));
       }
     }

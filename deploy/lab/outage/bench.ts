@@ -8,12 +8,12 @@ import { connect, type Database } from '#webhook/db/connect.ts';
 import { type Fleet, startFleet } from '../fleet/devices.ts';
 import { type Cluster, createCluster } from '../primitives/postgresql.ts';
 import { configureEmqx, createEmqx } from '../system/broker.ts';
+import { fakedClock } from '../system/clock.ts';
 import { type Disk, mountDisk } from '../system/disk.ts';
 import { type Link, startLink } from '../system/link.ts';
 import { defaultOptions } from '../system/options.ts';
 import type { Part } from '../system/part.ts';
 import { type System, startSystem } from '../system/system.ts';
-import { fakedClock } from './clock.ts';
 import type { Settings } from './settings.ts';
 import { openTalk, type Talk } from './talk.ts';
 
