@@ -13,7 +13,16 @@ export async function buildConsole(): Promise<void> {
   await until(takeLock, (taken) => taken, 2 * staleMs);
   try {
     if (changedAt('console', ['dist', 'screenshots']) < changedAt('console/dist', [])) return;
-    const build = ['vite', 'build', '--mode', 'lab', '--config', 'console/vite.config.ts', '--logLevel', 'warn'];
+    const build = [
+      'vite',
+      'build',
+      '--mode',
+      'lab',
+      '--config',
+      'console/vite.config.ts',
+      '--logLevel',
+      'warn',
+    ];
     execFileSync('npx', build, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
   } finally {
     rmSync(lock, { recursive: true, force: true });

@@ -179,7 +179,7 @@ class Experiment {
       );
     await Promise.allSettled(this.#outages);
     const crashes = this.#crews?.crashes ?? [];
-    const stopped = (await this.#crews?.stop()) ?? { devices: [], peakBytes: 0 };
+    const stopped = (await this.#crews?.stop()) ?? { devices: [], peakBytes: 0, processorMs: 0 };
     this.problems.push(...crashes);
     rmSync(this.#dir, { recursive: true, force: true, maxRetries: 3 });
     const ids = (bad: boolean) =>
@@ -194,6 +194,7 @@ class Experiment {
       targets,
       reports: stopped.devices,
       peakBytes: stopped.peakBytes,
+      processorMs: stopped.processorMs,
       crashes: crashes.length,
       reconnectMs: this.#reconnectMs,
     };

@@ -1,8 +1,8 @@
-import { startDevice, type VirtualDevice } from '#firmware/virtual/device.ts';
-import type { Stats } from '#firmware/virtual/machine.ts';
+import { type Stats, startDevice, type VirtualDevice } from '#firmware/virtual/device.ts';
 import { type DeviceOptions, defaultLimits, type Limits, type Timing } from '#firmware/virtual/options.ts';
 import { ShapedNetwork } from '#firmware/virtual/shaping.ts';
 import { randomOf } from '../primitives/random.ts';
+import { CrewMedium } from './crew-medium.ts';
 import type { Crew, DeviceReport } from './messages.ts';
 import type { ExperimentOptions } from './options.ts';
 import { type DevicePlan, planDisconnects } from './plan.ts';
@@ -55,6 +55,7 @@ export class WatchedDevice {
       dir,
       random: randomOf(crew.experiment.seed, `device ${name}`),
       network: networkOf(crew.experiment, name),
+      surroundings: { medium: new CrewMedium(dir) },
       onPublish: (topic) => {
         this.#messages++;
         if (topic === 'firmware/download/progress') this.#progressMessages++;

@@ -6,15 +6,17 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openAuthority } from '#ca/authority.ts';
-import { type CertificateAuthority, connectAuthority } from '#ca/client.ts';
+import { type CertificateAuthority, connectAuthority, type RevokingAuthority } from '#ca/client.ts';
 import { createEmqxApi } from '#emqx/api.ts';
 import { createInspector } from '#emqx/inspect.ts';
 import { loadRules } from '#emqx/rules.ts';
 import { findCrlAddress } from '#emqx/standin/crl-check.ts';
 import type { SigningKey } from '#firmware/signing/key.ts';
-import { connect } from '#webhook/db/connect.ts';
+import { connect, type Database } from '#webhook/db/connect.ts';
 import { createObjectStore } from '#webhook/firmware/objects.ts';
+import type { Log } from '#webhook/log.ts';
 import { lockDataDirectory } from '../../local/data-lock.ts';
+import { damaged } from '../../local/durable-file.ts';
 import { loadSecrets, type Secrets } from '../../local/secrets.ts';
 import { openSigningKey } from '../../local/signing-key.ts';
 import { holdPort } from '../primitives/listen.ts';
@@ -66,6 +68,7 @@ export interface System {
 type Closers = (() => unknown)[];
 const bucket = 'flota';
 const region = 'us-east-1';
+const publishedWithinMs = 15_000;
 
 /** Rejects with what stood in the way (DataDirectoryInUse, EADDRINUSE, EACCES …), after closing what had been started. */
 export async function startSystem(options: SystemOptions): Promise<System> {
@@ -219,9 +222,7 @@ async function startParts(options: SystemOptions, closers: Closers): Promise<Omi
   } else {
     const objects = createObjectStore({ ...objectSettings, ...(options.cdn && { cdn: options.cdn }) });
     closers.push(() => objects.close());
-    const database = await connect(
-      options.databaseUrl ? { url: options.databaseUrl } : { dir: join(dataDir, 'database') },
-    );
+    const database = await openDatabase(options);
     closers.push(() => database.close());
     const api = createEmqxApi(emqx);
     closers.push(() => api.close());
@@ -246,8 +247,7 @@ async function startParts(options: SystemOptions, closers: Closers): Promise<Omi
     const { retention, reconcile } = options;
     const listens = { host, port: ports.http, internalPort: ports.internal, admin, retention };
     copies = [await start(createCopyHere(parts, { ...listens, ...(reconcile && { reconcile }) }))];
-    // Before that, the broker would refuse every device.
-    await until('a published CRL', async () => (await fetch(crlAddress!)).ok, 15_000);
+    await untilPublished(authority, crlAddress!, log);
   }
   return {
     url: options.publicUrl ?? url,
@@ -272,6 +272,25 @@ async function startParts(options: SystemOptions, closers: Closers): Promise<Omi
     metricsUrls: copyPorts.map(({ internal }) => `http://127.0.0.1:${internal}/metrics`),
     gate,
   };
+}
+
+function openDatabase({ databaseUrl, dataDir }: SystemOptions): Promise<Database> {
+  if (databaseUrl) return connect({ url: databaseUrl });
+  const dir = join(dataDir, 'database');
+  return connect({ dir }).catch((cause: Error) => {
+    // PGlite's own words are a stack trace of PostgreSQL compiled to WebAssembly.
+    throw Object.assign(damaged(dir), { cause });
+  });
+}
+
+/** Before that, the broker would refuse every device. A store that is away is no reason not to start: the webhook goes on trying. */
+async function untilPublished(authority: RevokingAuthority, address: string, log: Log): Promise<void> {
+  for (const { name, pem } of await authority.crls()) {
+    const read = async () => (await fetch(new URL(name, address))).text();
+    await until(read, (text) => text === pem, publishedWithinMs).catch(() =>
+      log('warn', 'no CRL is published yet: devices are refused', { name }),
+    );
+  }
 }
 
 /** The private service, on the directory that this process issues from, too. */

@@ -34,7 +34,7 @@ export async function createCopies(
 ): Promise<Part[]> {
   const { file } = site;
   const { objects, emqx } = settings;
-  const client = await issueIdentity(settings.authority, 'service', 'webhook');
+  const client = await issueIdentity(settings.authority, 'service', 'webhook.flota');
   const { accessKeyId, secretAccessKey } = objects.credentials;
   const credentials = `[default]\naws_access_key_id=${accessKeyId}\naws_secret_access_key=${secretAccessKey}\n`;
   const environment = {
