@@ -64,7 +64,7 @@ export function openTalk(system: System, fleet: Fleet, database: Database): Talk
       const [row] = await query<{ n: number }>(
         database.db,
         sql`select count(*)::int as n from control_commands where created_by = 'lab' and (response->>'ok')::boolean
-            and response->>'command' = id and response->'result'->>'id' = device_id
+            and response->>'command' = id and response->'result' is not null
             and device_id in (select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb))`,
       );
       return row!.n;
