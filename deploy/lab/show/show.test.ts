@@ -48,7 +48,7 @@ test('a device whose network is cut goes on where it was, and its map shows what
   const { version } = await deploy('good');
   const under = await until(show, (all) => (all[0]!.receivedBytes ?? 0) > 60_000);
   expect(under[0]).toMatchObject({ version, outcome: 'under_way', slow: true });
-  await call('POST', '/api/show/act', { act: 'cut_network', devices: ['device-001'], forMs: 500 });
+  await call('POST', '/api/show/act', { act: 'cut_network', devices: ['device-001'], forMs: 1_500 });
   const cut = (await show())[0]!;
   expect(cut.networkCutUntil).not.toBeNull();
   expect(cut.cells).toMatch(/^\+*x+/);
