@@ -16,3 +16,30 @@ export function randomOf(seed: number, name: string): () => number {
 export function exponential(random: () => number, mean: number): number {
   return -Math.log(1 - random()) * mean;
 }
+
+/** One stream of chance, asked in the ways that a schedule asks. */
+export class Random {
+  /** In [0, 1). */
+  readonly next: () => number;
+
+  constructor(seed: number, name = '') {
+    this.next = randomOf(seed, name);
+  }
+
+  /** Whole, both ends included. */
+  int(from: number, to: number): number {
+    return from + Math.floor(this.next() * (to - from + 1));
+  }
+
+  chance(p: number): boolean {
+    return this.next() < p;
+  }
+
+  pick<T>(from: readonly T[]): T {
+    return from[this.int(0, from.length - 1)]!;
+  }
+
+  fill(bytes: Uint8Array): void {
+    for (let i = 0; i < bytes.length; i++) bytes[i] = this.int(0, 255);
+  }
+}

@@ -12,7 +12,7 @@ import {
 } from '#emqx/api.ts';
 import { type BrokerEvent, mountedTopic, requestTopic } from '#emqx/protocol.ts';
 import type { Broker, BrokerConnection, BrokerEvents } from '#firmware/virtual/port.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../primitives/random.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 const postGridMs = 1_000;

@@ -5,8 +5,8 @@
  */
 import { PGlite, type Transaction } from '@electric-sql/pglite';
 import { connect, type Database, type Db, overPglite } from '#webhook/db/connect.ts';
+import type { Random } from '../primitives/random.ts';
 import type { Change, DeploymentRow, TargetRow } from './invariants.ts';
-import type { Random } from './random.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 /** Each change of a target or a deployment, and each message that is remembered, with the transaction that made it. */

@@ -3,7 +3,7 @@ import type { JSONWebKeySet } from 'jose';
 import { startDevice, type VirtualDevice } from '#firmware/virtual/device.ts';
 import { Memory } from '#firmware/virtual/memory.ts';
 import type { Broker, Certificates, Http } from '#firmware/virtual/port.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../primitives/random.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 export interface DeviceParts {

@@ -111,7 +111,9 @@ export class Invariants {
       throw new Violation(`${name}: attempt ${attempt} was sent before it was committed`);
     const closedAt = this.#closedAt.get(name) ?? Number.POSITIVE_INFINITY;
     if (now - closedAt > lagMs)
-      throw new Violation(`${name}: attempt ${attempt} was sent although it has been ${target.state} for long`);
+      throw new Violation(
+        `${name}: attempt ${attempt} was sent although it has been ${target.state} for long`,
+      );
     const { policy } = this.#deployments.get(deploymentId)!;
     if (target.state === 'sent' && policy.window)
       this.#inWindow(deploymentId, policy, deviceId, [now, now - lagMs]);

@@ -8,6 +8,7 @@ import { cutWaves, defaultRollout, type RolloutPolicy } from '#webhook/deploymen
 import { createRollout, type Rollout, type RolloutEvent, stepRollout } from '#webhook/deployments/rollout.ts';
 import { toTallies } from '#webhook/deployments/rollouts.ts';
 import { isOpen } from '#webhook/deployments/states.ts';
+import { Random } from '../primitives/random.ts';
 import {
   type Change,
   type DeploymentRow,
@@ -16,7 +17,6 @@ import {
   type TargetRow,
   Violation,
 } from './invariants.ts';
-import { Random } from './random.ts';
 
 export interface Machines {
   step: typeof step;

@@ -3,8 +3,7 @@ import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { exportJWK, generateKeyPair } from 'jose';
-import { createKeySigner } from '#webhook/firmware/signer.ts';
+import { makeKey, openKey } from '#firmware/signing/key.ts';
 import { SimulatedDatabase } from './database.ts';
 import { fuzzMachines } from './machines.ts';
 import { type Keys, type Played, play, type Seen, simulationStart } from './schedule.ts';
@@ -126,14 +125,17 @@ async function simulate({ deployments, seed: first }: Options): Promise<number> 
   const codes = await Promise.all(ends);
   if (broken) {
     const { seed, played } = broken as Told;
-    process.stderr.write(`seed ${seed}: ${played.violation}\nreplay it: npm run simulate -- --replay ${seed}\n`);
+    process.stderr.write(
+      `seed ${seed}: ${played.violation}\nreplay it: npm run simulate -- --replay ${seed}\n`,
+    );
     return 1;
   }
   if (codes.some((code) => code !== 0) || done < deployments) {
     process.stderr.write('simulate: a process ended before its schedules did\n');
     return 1;
   }
-  const { devices, copiesDied, powerCuts, brokerRestarts, halts, joined, rolledBack, succeeded, otherwise } = sum;
+  const { devices, copiesDied, powerCuts, brokerRestarts, halts, joined, rolledBack, succeeded, otherwise } =
+    sum;
   process.stdout.write(
     `${deployments} schedules of whole deployments from seed ${first}: every promise held\n` +
       `${sum.deployments} deployments, ${devices} devices, ${copiesDied} deaths of copies, ${powerCuts} power cuts, ` +
@@ -157,17 +159,17 @@ async function playShare(seeds: number[]): Promise<number> {
 
 async function replay(seed: number): Promise<number> {
   const database = await SimulatedDatabase.open(simulationStart);
-  const { violation } = await play(database, await makeKeys(), seed, (line) => process.stdout.write(`${line}\n`));
+  const { violation } = await play(database, await makeKeys(), seed, (line) =>
+    process.stdout.write(`${line}\n`),
+  );
   process.stdout.write(violation ? `seed ${seed}: ${violation}\n` : `seed ${seed}: every promise held\n`);
   await database.close();
   return violation ? 1 : 0;
 }
 
 async function makeKeys(): Promise<Keys> {
-  const kid = 'simulation';
-  const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
-  const signer = await createKeySigner({ ...(await exportJWK(privateKey)), kid });
-  return { signer, trusted: { keys: [{ ...(await exportJWK(publicKey)), kid }] } };
+  const key = await openKey(makeKey());
+  return { signer: key, trusted: key.publicKeys };
 }
 
 function toWhole(name: string, text: string): number {

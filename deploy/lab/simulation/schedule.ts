@@ -13,12 +13,12 @@ import * as places from '#webhook/devices/places.ts';
 import { AppError } from '#webhook/errors.ts';
 import * as firmware from '#webhook/firmware/firmware.ts';
 import type { FirmwareSigner } from '#webhook/firmware/signer.ts';
+import { Random } from '../primitives/random.ts';
 import { ModelledBroker } from './broker.ts';
 import { Copy } from './copy.ts';
 import type { SimulatedDatabase } from './database.ts';
 import { SimulatedDevice } from './device.ts';
 import { type Image, Invariants, Violation } from './invariants.ts';
-import { Random } from './random.ts';
 import { SimulatedStore } from './store.ts';
 import { VirtualTime } from './virtual-time.ts';
 

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import type { Http, HttpEvents } from '#firmware/virtual/port.ts';
 import { AppError } from '#webhook/errors.ts';
 import { deviceUrlLifetimeS, type ObjectStore } from '#webhook/firmware/objects.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../primitives/random.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 const blockBytes = 16 * 1024;

@@ -5,7 +5,7 @@
 import crypto from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';
 import FakeTimers from '@sinonjs/fake-timers';
-import type { Random } from './random.ts';
+import type { Random } from '../primitives/random.ts';
 
 const realImmediate = setImmediate;
 
