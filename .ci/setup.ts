@@ -24,7 +24,8 @@ const needs: Need[] = [
     found: () => onPath('nginx')() || existsSync('/usr/sbin/nginx'),
   },
   { what: 'jq', debianPackage: 'jq', found: onPath('jq') },
-  { what: 'promtool', debianPackage: 'prometheus', found: onPath('promtool') },
+  { what: 'prometheus', debianPackage: 'prometheus', found: onPath('prometheus') },
+  { what: 'amtool', debianPackage: 'prometheus-alertmanager', found: onPath('amtool') },
   { what: 'mosquitto_pub', debianPackage: 'mosquitto-clients', found: onPath('mosquitto_pub') },
   {
     what: 'a PostgreSQL server (initdb)',

@@ -111,10 +111,13 @@ export function sqlState(error: unknown): string | undefined {
 export const uniqueViolation = '23505';
 export const foreignKeyViolation = '23503';
 
-/** Faults of the data itself (classes 22 and 23, or values that no driver can write): trying the same again cannot help. */
+/**
+ * Faults of the data itself (classes 22 and 23; 54, what is beyond a limit; or values that no driver can write): trying the same again
+ * cannot help.
+ */
 export function isPermanent(error: unknown): boolean {
   const state = sqlState(error);
-  if (state) return /^2[23]/.test(state);
+  if (state) return /^(2[23]|54)/.test(state);
   for (let e = error; e instanceof Error; e = e.cause) {
     if (e instanceof TypeError || e instanceof RangeError || e instanceof SyntaxError) return true;
   }
@@ -126,9 +129,9 @@ export function isCollision(error: unknown): boolean {
   return ['40001', '40P01'].includes(sqlState(error) ?? '');
 }
 
-/** PostgreSQL's text cannot hold U+0000. */
-export function isUnstorableText(error: unknown): boolean {
-  return ['22021', '22P05'].includes(sqlState(error) ?? '');
+/** A value of the caller that its type cannot hold: U+0000 in a text, a year before the calendar, a number too large. */
+export function isUnstorable(error: unknown): boolean {
+  return ['22021', '22P05', '22003', '22007', '22008', '22P02'].includes(sqlState(error) ?? '');
 }
 
 /** The database is away, starting, stopping or full up, as opposed to refusing a statement. */
