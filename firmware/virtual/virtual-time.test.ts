@@ -160,6 +160,39 @@ test('the same seed gives the same life, message for message', async () => {
   expect(live(8)).not.toEqual(first);
 });
 
+test.each([
+  [true, '65536-', 0],
+  [false, '0-', 65536],
+])(
+  'a download that breaks goes on where it was, with resume: %s',
+  async (resume, next, redownloadedBytes) => {
+    const clock = new VirtualClock();
+    const one = start(clock, { id: 'dev-1', resume, limits: { chunkStartBytes: 200 * kib } });
+    const { server } = one;
+    const get = server.get.bind(server);
+    let broken = false;
+    server.get = (url, range, events) => {
+      if (broken) return get(url, range, events);
+      broken = true;
+      let bytes = 0;
+      const abort = get(url, range, {
+        ...events,
+        body: (data) => {
+          events.body(data);
+          bytes += data.length;
+          if (bytes < 64 * kib) return;
+          abort();
+          clock.after(1, events.failed);
+        },
+      });
+      return abort;
+    };
+    update(clock, one, await prepare('x', 150 * kib));
+    expect(server.ranges[1]?.startsWith(next)).toBe(true);
+    expect(result(one)).toMatchObject({ outcome: 'succeeded', stats: { redownloadedBytes } });
+  },
+);
+
 describe('power', () => {
   const dirs: string[] = [];
   afterEach(() => {
