@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { randomUUID } from 'node:crypto';
-import { stallAfter, trickle } from '../../virtual/bench/file-server.ts';
+import { honest, trickle } from '../../virtual/bench/file-server.ts';
 import { until } from '../../virtual/bench/until.ts';
 import type { Case } from '../case.ts';
 import { kib } from '../rig.ts';
@@ -25,11 +25,14 @@ export const orderCases: Case[] = [
     async run(rig) {
       await rig.start();
       const manifest = rig.publish();
-      rig.files.next.push(stallAfter(40 * kib));
+      // So slow that the first attempt cannot end before the third has taken its place.
+      rig.files.always = trickle(kib, 25);
       await rig.request(manifest);
       await rig.broker.see('firmware/download/progress', (it) => (it.receivedBytes as number) > 0);
       await rig.request(manifest, { attempt: 2, manifest: 'forged' });
       await rig.request(manifest, { attempt: 3 });
+      await rig.ack((it) => it.attempt === 3);
+      rig.files.always = honest;
       await rig.succeeds(manifest, 3);
       const answers = rig.broker.of('firmware/download/request/ack').map((it) => [it.attempt, it.accepted]);
       assert.deepEqual(answers, [
@@ -44,12 +47,13 @@ export const orderCases: Case[] = [
     async run(rig) {
       await rig.start();
       const manifest = rig.publish();
-      rig.files.always = trickle(4 * kib, 5);
+      rig.files.always = trickle(kib, 25);
       await rig.request(manifest);
       await rig.ack();
       const deployment = randomUUID();
       await rig.request(manifest, { deployment });
       const ack = await rig.ack((it) => it.deployment === deployment);
+      rig.files.always = honest;
       assert.equal((ack.error as { code: string }).code, 'busy');
       await rig.succeeds(manifest);
     },
