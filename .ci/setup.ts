@@ -24,7 +24,8 @@ const needs: Need[] = [
     found: () => onPath('nginx')() || existsSync('/usr/sbin/nginx'),
   },
   { what: 'jq', debianPackage: 'jq', found: onPath('jq') },
-  { what: 'promtool', debianPackage: 'prometheus', found: onPath('promtool') },
+  { what: 'prometheus', debianPackage: 'prometheus', found: onPath('prometheus') },
+  { what: 'amtool', debianPackage: 'prometheus-alertmanager', found: onPath('amtool') },
   { what: 'mosquitto_pub', debianPackage: 'mosquitto-clients', found: onPath('mosquitto_pub') },
   {
     what: 'a PostgreSQL server (initdb)',
@@ -62,6 +63,7 @@ const needs: Need[] = [
   },
   { what: 'qemu-system-arm', debianPackage: 'qemu-system-arm', found: onPath('qemu-system-arm') },
   { what: 'qemu-system-riscv32', debianPackage: 'qemu-system-misc', found: onPath('qemu-system-riscv32') },
+  { what: 'wasm-ld-19', debianPackage: 'lld-19', found: onPath('wasm-ld-19') },
   { what: 'OpenSSL to build with', debianPackage: 'libssl-dev', found: fileAt('/usr/include/openssl/ssl.h') },
   { what: 'mosquitto.h', debianPackage: 'libmosquitto-dev', found: fileAt('/usr/include/mosquitto.h') },
   {

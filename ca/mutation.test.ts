@@ -33,20 +33,22 @@ beforeAll(async () => {
   const p384 = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-384'];
   seeds = [
     { pem: makeRequest(key, 'dev-1'), profile: 'device' as const },
-    { pem: makeRequest(key, 'dev-1', names), profile: 'service' as const },
+    { pem: makeRequest(key, 'a.b', names), profile: 'service' as const },
     {
-      pem: openssl(['rsa:2048'], '-subj', '/CN=dev-1', '-addext', 'keyUsage=digitalSignature'),
+      pem: openssl(['rsa:2048'], '-subj', '/CN=a.b', '-addext', 'keyUsage=digitalSignature'),
       profile: 'service' as const,
     },
     { pem: openssl(p384, '-subj', '/O=x/CN=dev-1/serialNumber=0A'), profile: 'device' as const },
-  ].map(({ pem, profile }) => ({ der: decodePem(pem, [label]), commonName: 'dev-1', profile }));
+  ].map(({ pem, profile }) => ({ der: decodePem(pem, [label]), commonName: nameOf(profile), profile }));
 });
 afterAll(() => work.remove());
+
+const nameOf = (profile: 'device' | 'service') => (profile === 'service' ? 'a.b' : 'dev-1');
 
 /** `signed`, a code, or what else came out of it. */
 async function attempt(der: Uint8Array, profile: 'device' | 'service'): Promise<string> {
   const allowed = profile === 'service' ? { names } : {};
-  const request = { csr: encodePem(label, der), profile, commonName: 'dev-1', ...allowed };
+  const request = { csr: encodePem(label, der), profile, commonName: nameOf(profile), ...allowed };
   return authority.issue(request).then(
     () => 'signed',
     (error) => (error instanceof CaError ? error.code : `crashed: ${error}`),
@@ -95,11 +97,11 @@ describe(`${rounds} mutations`, { timeout: 300_000 }, () => {
         bitString(sign('sha256', mutated, key)),
       );
       const allowed = profile === 'service' ? { names } : {};
-      const request = { csr: encodePem(label, again), profile, commonName: 'dev-1', ...allowed };
+      const request = { csr: encodePem(label, again), profile, commonName: nameOf(profile), ...allowed };
       const outcome = await authority.issue(request).catch((error: unknown) => error);
       if (!(outcome instanceof Error)) {
         const leaf = new X509Certificate((outcome as { certificate: string }).certificate);
-        expect(leaf.subject.split('\n')[0]).toBe('CN=dev-1');
+        expect(leaf.subject.split('\n')[0]).toBe(`CN=${nameOf(profile)}`);
         expect(leaf.publicKey.export({ type: 'spki', format: 'der' })).toEqual(spki);
         expect(leaf.ca).toBe(false);
         const alternative = leaf.subjectAltName?.split(', ') ?? [];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CaError, type ProfileName, profileNames } from './client.ts';
+import { commonNamePatterns } from './subject-names.ts';
 
 const day = 86_400;
 
@@ -34,12 +35,11 @@ export type Profiles = Readonly<Record<ProfileName, Profile>>;
 export type Lifetimes = Partial<Record<ProfileName, number>>;
 
 const anyKey: KeyPolicy = { curves: ['P-256', 'P-384'], rsaBits: { min: 2048, max: 4096 } };
-const hostLike = /^(?=.{1,64}$)[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 
 /** The defaults; basicConstraints CA:FALSE, keyUsage, SKI and AKI are the same for every leaf (`certificate.ts`). */
 export const profileDefaults: Record<ProfileName, z.input<typeof profileSchema>> = {
   device: {
-    commonName: /^[A-Za-z0-9_-]{1,64}$/,
+    commonName: commonNamePatterns.device,
     serialInSubject: true,
     subjectAltName: 'none',
     extKeyUsage: ['clientAuth'],
@@ -48,16 +48,17 @@ export const profileDefaults: Record<ProfileName, z.input<typeof profileSchema>>
     backdateSeconds: 300,
   },
   broker: {
-    commonName: hostLike,
+    commonName: commonNamePatterns.broker,
     serialInSubject: false,
     subjectAltName: 'required',
-    extKeyUsage: ['serverAuth', 'clientAuth'],
+    // No clientAuth: to a broker, whoever passes as a TLS client of this CA is a device.
+    extKeyUsage: ['serverAuth'],
     keys: anyKey,
     lifetimeSeconds: 365 * day,
     backdateSeconds: 300,
   },
   service: {
-    commonName: hostLike,
+    commonName: commonNamePatterns.service,
     serialInSubject: false,
     subjectAltName: 'optional',
     extKeyUsage: ['serverAuth', 'clientAuth'],

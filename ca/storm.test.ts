@@ -25,12 +25,12 @@ beforeAll(async () => {
     host: '127.0.0.1',
     port: 0,
     names: ['127.0.0.1'],
-    callers: ['webhook', 'factory'],
+    callers: ['webhook.flota', 'factory.flota'],
     queue: { concurrency: 16, maxWaiting: 20_000, maxWaitingPerLane: 64, maxWaitingBytes: 32 * 1024 * 1024 },
   });
   const { root, issuing } = await authority.trust();
   callers = await Promise.all(
-    ['webhook', 'factory'].map(async (commonName) => {
+    ['webhook.flota', 'factory.flota'].map(async (commonName) => {
       const pair = await issueKeyPair(authority, { profile: 'service', commonName });
       const cert = pair.certificate + pair.chain;
       const url = `https://127.0.0.1:${service.port}`;

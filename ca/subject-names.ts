@@ -1,8 +1,19 @@
 import { isIP, isIPv4, SocketAddress } from 'node:net';
-import { CaError } from './client.ts';
+import { CaError, type ProfileName } from './client.ts';
 
 /** One entry of a subjectAltName. `text` is canonical: lower-case DNS name, or the address as Node prints it. */
 export type SubjectName = { kind: 'dns'; text: string } | { kind: 'ip'; text: string; bytes: Uint8Array };
+
+const hostLike = /^(?=.{1,64}$)[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
+/** With a dot, which no device's name has: a service may be a TLS client, and to the broker every client is named by its common name. */
+const dottedHost = /^(?=.{1,64}$)[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.))*\.[A-Za-z0-9_-]*[A-Za-z0-9]$/;
+
+/** What a common name may look like; at most 64 characters (RFC 5280 appendix A, ub-common-name). */
+export const commonNamePatterns: Readonly<Record<ProfileName, RegExp>> = {
+  device: /^[A-Za-z0-9_-]{1,64}$/,
+  broker: hostLike,
+  service: dottedHost,
+};
 
 const dnsLabel = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
 

@@ -14,6 +14,33 @@ export const deviceIdSchema = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be
 export const maxUplinkBytes = 16 * 1024;
 export const maxDownlinkBytes = 4 * 1024;
 export const maxCertificateDownlinkBytes = 8 * 1024;
+/** Largest JSON: levels of arrays and objects, and values in all. What goes beyond is refused before anything looks into it. */
+export const maxJsonDepth = 32;
+export const maxJsonNodes = 4096;
+export const jsonTooComplex = `has more than ${maxJsonDepth} levels or ${maxJsonNodes} values`;
+
+/** Level by level and not by recursion, so that no depth can be too much for it. */
+export function isWithinJsonLimits(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0, nodes = 1; level.length > 0; depth++) {
+    const next: unknown[] = [];
+    for (const one of level) {
+      if (typeof one !== 'object' || one === null) continue;
+      if (depth === maxJsonDepth) return false;
+      for (const inner of Object.values(one)) next.push(inner);
+    }
+    nodes += next.length;
+    if (nodes > maxJsonNodes) return false;
+    level = next;
+  }
+  return true;
+}
+
+/** zod follows any JSON value by recursion, so its size is looked at first. */
+function bounded<S extends z.ZodType>(schema: S) {
+  return z.unknown().refine(isWithinJsonLimits, jsonTooComplex).pipe(schema);
+}
+
 /** A presigned URL must fit the device's buffer. */
 export const maxUrlBytes = 2048;
 
@@ -219,7 +246,7 @@ export const logSchema = z.object({
 export const controlCommandSchema = z.object({
   ...base,
   command: z.string().regex(/^[a-z][a-z0-9_.-]{0,63}$/),
-  args: z.record(z.string(), z.json()).optional(),
+  args: bounded(z.record(z.string(), z.json())).optional(),
 });
 export type ControlCommand = z.infer<typeof controlCommandSchema>;
 /** `command` is the id of the command that it answers. */
@@ -227,7 +254,7 @@ export const controlResponseSchema = z.object({
   ...critical,
   command: messageId,
   ok: z.boolean(),
-  result: z.json().optional(),
+  result: bounded(z.json()).optional(),
   error: deviceErrorSchema.optional(),
 });
 export type ControlResponse = z.infer<typeof controlResponseSchema>;

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { serveStatic } from '@hono/node-server/serve-static';
 import { sql } from 'drizzle-orm';
-import type { ErrorHandler, Hono, NotFoundHandler } from 'hono';
+import type { ErrorHandler, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { matchedRoutes } from 'hono/route';
@@ -18,12 +18,13 @@ import { sessionCookie } from './auth/session.ts';
 import { brokerRoutes } from './broker/routes.ts';
 import { certificateRoutes } from './certificates/routes.ts';
 import type { Context } from './context.ts';
-import { isUnavailable, isUnstorableText } from './db/connect.ts';
+import { isUnavailable, isUnstorable } from './db/connect.ts';
 import { deploymentRoutes } from './deployments/routes.ts';
 import { moveRoutes } from './devices/move-routes.ts';
 import { placeRoutes } from './devices/place-routes.ts';
 import { deviceRoutes } from './devices/routes.ts';
 import { writeDocs } from './docs/page.ts';
+import { type BodyTypes, checkBody, readBodyTypes, refuseSecondHost, refuseUnrouted } from './edge.ts';
 import { AppError, toProblem } from './errors.ts';
 import { deadLetterRoutes } from './events/dead-letter-routes.ts';
 import type { Ingest } from './events/ingest.ts';
@@ -80,9 +81,11 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     c.req.path === '/api/devices/import' ? limitImport(c, next) : limit(c, next),
   );
   let table: AccessTable = new Map();
+  let bodies: BodyTypes = new Map();
   base.use(
     '/api/*',
     createGuard(context, () => table),
+    checkBody(() => bodies),
   );
   for (const [name, scheme] of Object.entries(securitySchemes)) {
     base.openAPIRegistry.registerComponent('securitySchemes', name, scheme);
@@ -117,8 +120,9 @@ export function createPublicApp(context: Context, ingest: Ingest) {
   });
   if (context.localRoutes) app.route('/', context.localRoutes(context));
   table = readAccess(app);
-  app.all('/api/*', () => {
-    throw new AppError('not_found', 'There is no such route.');
+  bodies = readBodyTypes(app);
+  app.all('/api/*', (c) => {
+    throw refuseUnrouted(app, c);
   });
   if (context.consoleDir) serveConsole(app, context.consoleDir);
   return app;
@@ -171,8 +175,9 @@ function prepare(app: ReturnType<typeof createRouter>, context: Context, listene
       log('info', 'request', { method, path, status, ms: Math.round(ms), caller }),
     );
   });
+  app.use(refuseSecondHost);
   app.onError(answerError(log));
-  app.notFound(answerNotFound);
+  app.notFound((c) => answerError(log)(refuseUnrouted(app, c), c));
 }
 
 function answerError(log: Log): ErrorHandler<AppEnv> {
@@ -199,19 +204,14 @@ function toAppError(error: unknown): AppError {
   if (error instanceof HTTPException && error.status === 400) {
     return new AppError('malformed_json', error.message || 'The body is not JSON.', { cause: error });
   }
-  if (isUnstorableText(error)) {
-    return new AppError('invalid_request', 'Text must not hold the character U+0000.', { cause: error });
+  if (isUnstorable(error)) {
+    return new AppError('invalid_request', 'A value is one that no column can hold.', { cause: error });
   }
   if (isUnavailable(error)) {
     return new AppError('database_unavailable', 'The database does not answer.', { cause: error });
   }
   return new AppError('internal', 'Something went wrong on our side.', { cause: error });
 }
-
-const answerNotFound: NotFoundHandler<AppEnv> = (c) => {
-  c.header('Content-Type', 'application/problem+json');
-  return c.body(JSON.stringify(toProblem(new AppError('not_found', 'There is no such page.'))), 404);
-};
 
 /** Built files by name (hashed ones for good), and index.html for every page of the console. */
 function serveConsole(app: Hono<AppEnv>, dir: string): void {

@@ -23,6 +23,11 @@ export function access(to: Access) {
   return { 'x-access': to, security };
 }
 
+/** How a route is named in tables of routes, with its path as OpenAPI (`{id}`) or as the router (`:id`) writes it. */
+export function routeKey(method: string, path: string): string {
+  return `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`;
+}
+
 export interface AppEnv {
   Variables: { caller: Caller; requestId: string };
 }

@@ -1,13 +1,14 @@
 /** Starts one copy of the webhook: both listeners and the dispatcher; `close` ends all of them without losing anything. */
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
 import { createInternalApp, createPublicApp } from './app.ts';
+import { publishHead } from './audit/heads.ts';
 import { ensureAdmin } from './auth/auth.ts';
 import type { Context } from './context.ts';
 import { type Pauses, startDispatcher } from './deployments/dispatch.ts';
 import { noticeReturn, type ReconcileTimes, startReconciler } from './devices/reconcile.ts';
 import { createIngest } from './events/ingest.ts';
+import { closeListener, openListener } from './listener.ts';
 import { openLive } from './live/live.ts';
 import type { Loop } from './loop.ts';
 import { createMetrics } from './metrics/metrics.ts';
@@ -27,6 +28,8 @@ export interface WebhookOptions {
   /** Of the dispatcher. */
   pauses?: Pauses;
   reconcile?: ReconcileTimes;
+  /** How long a request may take to come. Default: half a minute. */
+  receiveMs?: number | undefined;
   /** Default: `defaultRetention`. */
   retention?: Retention;
 }
@@ -63,12 +66,7 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
   );
   const servers: Server[] = [];
   const listen = async (app: { fetch: unknown }, port: number): Promise<number> => {
-    const server = createAdaptorServer({ fetch: app.fetch as never }) as Server;
-    server.keepAliveTimeout = keepAliveMs;
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, options.host, resolve);
-    });
+    const server = await openListener(app, parts.log, { ...options, port });
     servers.push(server);
     return (server.address() as AddressInfo).port;
   };
@@ -77,7 +75,9 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
     closing.abort();
     await Promise.all([dispatcher?.stop(), reconciler?.stop(), sweeper?.stop()]);
     await ingest.stop();
-    await Promise.all(servers.map(closeServer));
+    await Promise.all(servers.map(closeListener));
+    // Nobody writes an entry any more.
+    if (dispatcher) await publishHead(context);
     await live.close();
   }
 
@@ -93,16 +93,4 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
     await close();
     throw error;
   }
-}
-
-/** Longer than the proxy (60 s) and the load balancer (300 s) in front keep theirs: were this the first to close, a request could meet the end. */
-const keepAliveMs = 310_000;
-
-/** Answers under way are finished; connections that only wait are ended. */
-async function closeServer(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const hurry = setTimeout(() => server.closeAllConnections(), 2_000);
-  await closed;
-  clearTimeout(hurry);
 }

@@ -26,12 +26,18 @@ describe('acl.conf', () => {
 
   test('names no topic that the protocol does not have', () => {
     const text = readFileSync(new URL('./acl.conf', import.meta.url), 'utf8');
-    const named = text
-      .split('\n')
-      .filter((line) => !line.startsWith('%'))
-      .flatMap((line) => [...line.matchAll(/"([^"]*)"/g)].map((match) => match[1]));
+    const named = [...text.matchAll(/\{eq, "([^"]*)"\}/g)].map((match) => match[1]);
     expect(named.sort()).toEqual(all.map(({ topic }) => topic).sort());
   });
+
+  test.each(['webhook.flota', 'ca.flota', 'a b', 'ü', '', 'a'.repeat(65)])(
+    'lets nobody at them who is no device: %j',
+    (clientid) => {
+      for (const { topic } of all)
+        for (const action of ['publish', 'subscribe'] as const)
+          expect(acl({ clientid }, action, topic)).toBe(false);
+    },
+  );
 
   test.each([
     '#',

@@ -7,7 +7,7 @@ import type { MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
-import { type Access, type AppEnv, roles } from '../http.ts';
+import { type Access, type AppEnv, roles, routeKey } from '../http.ts';
 import { identify } from './session.ts';
 
 /** Access by `METHOD /path/:parameter`, as the router names a route. */
@@ -21,7 +21,7 @@ export function createGuard(context: Context, table: () => AccessTable): Middlew
     const route = matchedRoutes(c).find((r) => r.method !== 'ALL');
     // No route at all: there is nothing to guard, and the answer is 404.
     if (!route) return next();
-    const needed = table().get(`${route.method} ${route.path}`);
+    const needed = table().get(routeKey(route.method, route.path));
     if (needed === undefined) throw new AppError('forbidden', 'Nobody may call this.');
     if (needed === 'anyone') return next();
     const caller = await identify(context, c);
@@ -45,7 +45,7 @@ export function readAccess(app: OpenAPIHono<AppEnv>): AccessTable {
     } = definition.route as typeof definition.route & {
       'x-access'?: Access;
     };
-    if (to) table.set(`${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`, to);
+    if (to) table.set(routeKey(method, path), to);
   }
   for (const { method, path } of app.routes) {
     if (method === 'ALL' || !path.startsWith('/api/') || table.has(`${method} ${path}`)) continue;

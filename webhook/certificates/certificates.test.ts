@@ -103,6 +103,16 @@ describe('issue_cert', () => {
   test.each(['', '../x', 'a b', 'x'.repeat(65)])('no token for the name %j', async (commonName) => {
     expect((await webhook.api('POST', '/api/certificates/tokens', { commonName })).status).toBe(400);
   });
+
+  test.each([
+    { profile: 'broker', commonName: 'emqx', names: ['emqx', 'DNS:localhost'] },
+    { profile: 'service', commonName: 'edge', names: ['*.example.com'] },
+    { profile: 'service', commonName: '-edge', names: [] },
+    { profile: 'device', commonName: 'a.b', names: [] },
+  ])('no token for names that the CA would refuse when it is redeemed: %o', async (body) => {
+    const answer = await webhook.api('POST', '/api/certificates/tokens', body);
+    expect([answer.status, answer.body.code]).toEqual([422, 'name_invalid']);
+  });
 });
 
 describe('renewal over MQTT', () => {

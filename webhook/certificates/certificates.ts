@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { and, desc, eq, gt, inArray, isNull, lte, ne, or, sql } from 'drizzle-orm';
 import { CaError } from '#ca/client.ts';
+import { commonNamePatterns, parseSubjectName } from '#ca/subject-names.ts';
 import { record } from '../audit/audit.ts';
 import { sha256 } from '../auth/auth.ts';
 import type { Context } from '../context.ts';
@@ -20,12 +21,16 @@ export interface NewToken {
   sameKeyAs?: string;
 }
 
-/** A one-time token for `POST /api/issue_cert`, bound to a profile and a name. It is shown once; only its hash is kept. */
+/**
+ * A one-time token for `POST /api/issue_cert`, bound to a profile and a name. It is shown once; only its hash is kept. Throws
+ * `name_invalid` for a name that the CA would never put into a certificate: who redeems the token could do nothing about it.
+ */
 export async function createToken(
   db: Db,
   input: NewToken,
   actor: string,
 ): Promise<{ token: string; expiresAt: Date }> {
+  checkNames(input);
   const token = randomBytes(32).toString('base64url');
   const expiresAt = new Date(Date.now() + input.lifetimeMs);
   await db.transaction(async (tx) => {
@@ -50,6 +55,17 @@ export async function createToken(
     });
   });
   return { token, expiresAt };
+}
+
+function checkNames({ profile, commonName, names }: NewToken): void {
+  if (!commonNamePatterns[profile].test(commonName)) {
+    throw new AppError('name_invalid', `A ${profile} cannot have the common name ${commonName}.`);
+  }
+  try {
+    for (const name of names) parseSubjectName(name);
+  } catch (error) {
+    throw error instanceof CaError ? toAppError(error) : error;
+  }
 }
 
 /**
@@ -177,6 +193,7 @@ function toAppError(error: CaError): AppError {
     case 'csr_name_refused':
     case 'csr_extension_refused':
     case 'csr_key_mismatch':
+    case 'name_invalid':
       return new AppError(error.code, error.message, { cause: error });
     default:
       return new AppError('ca_unavailable', 'The certificate authority does not answer.', { cause: error });

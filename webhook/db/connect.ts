@@ -126,9 +126,9 @@ export function isCollision(error: unknown): boolean {
   return ['40001', '40P01'].includes(sqlState(error) ?? '');
 }
 
-/** PostgreSQL's text cannot hold U+0000. */
-export function isUnstorableText(error: unknown): boolean {
-  return ['22021', '22P05'].includes(sqlState(error) ?? '');
+/** A value of the caller that its type cannot hold: U+0000 in a text, a year before the calendar, a number too large. */
+export function isUnstorable(error: unknown): boolean {
+  return ['22021', '22P05', '22003', '22007', '22008', '22P02'].includes(sqlState(error) ?? '');
 }
 
 /** The database is away, starting, stopping or full up, as opposed to refusing a statement. */

@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import {
   type BrokerEvent,
   type BrokerMessage,
+  isWithinJsonLimits,
+  jsonTooComplex,
   type MessageOf,
   maxUplinkBytes,
   parseMountedTopic,
@@ -12,20 +14,25 @@ import {
 } from '#emqx/protocol.ts';
 
 export type RejectCode =
+  | 'event_malformed'
   | 'topic_unknown'
   | 'client_mismatch'
   | 'payload_too_large'
   | 'payload_not_json'
+  | 'payload_too_complex'
   | 'payload_invalid'
   | 'certificate_mismatch'
+  | 'certificate_revoked'
   | 'device_unknown'
+  | 'device_banned'
   | 'id_reused';
 
 export interface Reject {
   kind: 'reject';
   code: RejectCode;
   detail: string;
-  clientId: string;
+  /** Null where the row names none. */
+  clientId: string | null;
   topic: string | null;
 }
 
@@ -37,6 +44,8 @@ export type DeviceMessage = {
     topic: T;
     message: MessageOf<T>;
     receivedAt: number;
+    /** Of the connection that it came over; null where the row names none. */
+    certificateSerial: string | null;
     slash: boolean;
     critical: { id: string; seq: [number, number] | null; digest: string } | null;
   };
@@ -95,7 +104,13 @@ function classifyMessage(event: BrokerMessage): Input {
     return reject(event, 'payload_too_large', `more than ${maxUplinkBytes} bytes`);
   }
   const json = parseJson(event.payload);
-  if (json === undefined) return reject(event, 'payload_not_json', 'not JSON, or with a NUL character');
+  if (json === undefined) return reject(event, 'payload_not_json', 'not JSON');
+  if (!isWithinJsonLimits(json)) {
+    return reject(event, 'payload_too_complex', jsonTooComplex);
+  }
+  if (!isStorable(event.payload, json)) {
+    return reject(event, 'payload_not_json', 'with a NUL character or half a surrogate pair');
+  }
   const { schema, class: messageClass } = topics[parsed.topic];
   const result = schema.safeParse(json);
   if (!result.success) {
@@ -112,6 +127,7 @@ function classifyMessage(event: BrokerMessage): Input {
     topic: parsed.topic,
     message: result.data,
     receivedAt: event.received_at,
+    certificateSerial: parseSubject(event.cert).serial,
     slash: parsed.slash,
     critical: isCritical
       ? { id: message.id, seq: message.seq ?? null, digest: digest(parsed.topic, event.payload) }
@@ -119,14 +135,20 @@ function classifyMessage(event: BrokerMessage): Input {
   } as DeviceMessage;
 }
 
-/** PostgreSQL's text cannot hold NUL, so a message with one is refused here instead of failing its whole commit group. */
 function parseJson(text: string): unknown {
-  if (/\\u0000|\0/.test(text)) return undefined;
   try {
     return JSON.parse(text) as unknown;
   } catch {
     return undefined;
   }
+}
+
+/** PostgreSQL's text holds neither: such a message is refused here instead of failing its whole commit group. */
+function isStorable(text: string, json: unknown): boolean {
+  // Nearly every message ends here.
+  if (!text.includes('\\u') && !/\p{Surrogate}/u.test(text)) return true;
+  // Written anew, whole pairs are characters and only what stands alone is escaped; so are backslashes, which go first.
+  return !/\\u(?:0000|d[89a-f])/.test(JSON.stringify(json).replaceAll('\\\\', ''));
 }
 
 function digest(topic: string, payload: string): string {

@@ -2,7 +2,7 @@
  * Handles one commit group of inputs in one transaction, set-based. What must follow the commit (acks, wake-ups, hints) is answered.
  */
 import { mainComponent, mountedTopic, type Running } from '#emqx/protocol.ts';
-import { findDismissed } from '../certificates/barred.ts';
+import { findDismissed, findStanding } from '../certificates/barred.ts';
 import { type RenewalRequest, storeRequests } from '../certificates/renewals.ts';
 import type { Db } from '../db/connect.ts';
 import { markJoinable } from '../deployments/store.ts';
@@ -36,10 +36,17 @@ export async function handle(tx: Db, inputs: Input[], raws: string[], now: numbe
   };
 
   const ids = new Set(inputs.flatMap((input) => ('deviceId' in input ? [input.deviceId] : [])));
-  const known = ids.size ? await presence.findKnown(tx, [...ids]) : new Set<string>();
+  const serials = new Set(inputs.flatMap((i) => (i.kind === 'message' ? (i.certificateSerial ?? []) : [])));
+  // Whatever is revoked or banned later counts as later: what this group took came before.
+  const { registered, banned, revoked } = await findStanding(tx, [...ids], [...serials]);
   inputs.forEach((input, i) => {
-    if ('deviceId' in input && !known.has(input.deviceId)) {
-      refuse(i, 'device_unknown', 'no such device is registered');
+    if (!('deviceId' in input)) return;
+    if (!registered.has(input.deviceId)) refuse(i, 'device_unknown', 'no such device is registered');
+    // Who connects or subscribes is kicked instead (presence.ts).
+    else if (input.kind !== 'message') return;
+    else if (banned.has(input.deviceId)) refuse(i, 'device_banned', 'the device is banned');
+    else if (input.certificateSerial && revoked.has(input.certificateSerial)) {
+      refuse(i, 'certificate_revoked', `the certificate ${input.certificateSerial} is revoked`);
     }
   });
 
@@ -64,7 +71,7 @@ export async function handle(tx: Db, inputs: Input[], raws: string[], now: numbe
   // A deleted device that the broker could not be told to drop, or that came back before its CRL did.
   const dismissed = await findDismissed(
     tx,
-    [...ids].filter((id) => !known.has(id)),
+    [...ids].filter((id) => !registered.has(id)),
   );
   const buried = rejects.flatMap((r, i) => (r ? [{ ...r, body: raws[i]! }] : []));
   if (buried.length) await bury(tx, buried);

@@ -132,7 +132,7 @@ async function buryPoison(context: Context, waiting: Waiting, cause: unknown): P
     kind: 'reject',
     code: 'payload_invalid',
     detail: rootMessage(cause),
-    clientId: clientId ?? '',
+    clientId,
     topic: null,
   };
   try {

@@ -1,5 +1,6 @@
 /** What the database says of the whole system, the same from every copy; read when it is asked for. */
 import { sql } from 'drizzle-orm';
+import { ageOfPublished } from '../certificates/crl.ts';
 import { countExpiring } from '../certificates/inventory.ts';
 import { type Db, query } from '../db/connect.ts';
 import { heading, sample } from './metrics.ts';
@@ -25,6 +26,7 @@ export async function writeFleet(db: Db): Promise<string> {
     sql`select count(*)::int as total, count(*) filter (where online)::int as online from devices`,
   );
   const expiring = await countExpiring(db);
+  const crls = await ageOfPublished(db);
   return `${[
     ...heading(
       'flota_outbox_commands',
@@ -52,5 +54,11 @@ export async function writeFleet(db: Db): Promise<string> {
     sample('flota_device_certificates_expiring', { days: '3' }, expiring.within3Days),
     ...heading('flota_device_certificates_expired', 'gauge', 'Devices whose certificate has ended'),
     sample('flota_device_certificates_expired', {}, expiring.expired),
+    ...heading(
+      'flota_crl_unpublished_seconds',
+      'gauge',
+      'Since when the CRL in the file store was not seen whole',
+    ),
+    ...crls.map(({ name, seconds }) => sample('flota_crl_unpublished_seconds', { name }, seconds)),
   ].join('\n')}\n`;
 }

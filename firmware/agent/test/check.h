@@ -9,7 +9,7 @@
 #include "stack.h"
 
 /** Of a run that goes by seeds, to be said with what does not hold. 0: none. */
-__attribute__((unused)) static unsigned long check_seed;
+extern unsigned long check_seed;
 
 #define FAIL(why)                                                                    \
   do {                                                                               \
