@@ -95,20 +95,63 @@ export const orderCases: Case[] = [
     },
   },
   {
-    name: 'a command is carried out once; an unknown one is answered',
+    name: 'a command is carried out once, also when it comes again after the reboot that it was',
     async run(rig) {
       await rig.start();
       await rig.settle();
       const boots = () => rig.broker.of('status/health').filter((it) => it.boot).length;
       // One of an earlier life may not have been acked in time.
       const before = boots();
-      for (let i = 0; i < 3; i++) rig.broker.send('control/command', { id: 'boot-once', command: 'reboot' });
+      const reboot = () => rig.broker.send('control/command', { id: 'boot-once', command: 'reboot' });
+      reboot();
       await until(() => boots() === before + 1, 'the reboot', 15_000);
+      for (let i = 0; i < 3; i++) reboot();
+      await rig.settle();
+      await rig.settle();
+      assert.equal(boots(), before + 1, 'it rebooted again');
+      const answers = rig.broker.of('control/response').filter((it) => it.command === 'boot-once');
+      assert.equal(answers.length, 1, 'it answered more than once');
+    },
+  },
+  {
+    name: 'what is critical is numbered: by boots, and within each',
+    async run(rig) {
+      await rig.start();
+      await rig.settle();
+      const manifest = rig.publish(64 * kib);
+      await rig.request(manifest);
+      await rig.succeeds(manifest);
+      await rig.settle();
+      await rig.settle();
+      const first = new Map(rig.broker.received.map(({ message }) => [message.id, message]));
+      const seqs = [...first.values()].flatMap((it) => (it.seq ? [it.seq as [number, number]] : []));
+      assert.ok(seqs.length > 4, 'it said nothing critical');
+      assert.equal(new Set(seqs.map(String)).size, seqs.length, `a number twice: ${seqs.join(' ')}`);
+      const boots = [...first.values()].filter((it) => it.boot);
+      for (const it of boots) assert.equal((it.boot as { count: number }).count, (it.seq as number[])[0]);
+      const counts = boots.map((it) => (it.boot as { count: number }).count);
+      assert.ok(
+        counts.every((count, i) => i === 0 || count > counts[i - 1]!),
+        `boots: ${counts.join(' ')}`,
+      );
+    },
+  },
+  {
+    name: 'its requests are what it subscribes to last: then the webhook speaks to it',
+    async run(rig) {
+      await rig.start();
+      await rig.settle();
+      assert.equal(rig.broker.subscriptions.at(-1), 'firmware/download/request');
+      assert.equal(new Set(rig.broker.subscriptions).size, 5, rig.broker.subscriptions.join(' '));
+    },
+  },
+  {
+    name: 'an unknown command is answered',
+    async run(rig) {
+      await rig.start();
       rig.broker.send('control/command', { id: 'dance-1', command: 'dance' });
       const answer = await rig.broker.see('control/response', (it) => it.command === 'dance-1');
       assert.equal((answer.error as { code: string }).code, 'unknown_command');
-      await rig.settle();
-      assert.equal(boots(), before + 1);
     },
   },
   {
