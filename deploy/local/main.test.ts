@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePorts } from './config.ts';
-import { until } from './testing.ts';
+import { until } from '../lab/primitives/until.ts';
+import { anyPorts } from './config.ts';
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 let root: string;
@@ -30,7 +30,7 @@ interface Run {
 /** As `npm start -- args` does it, without npm's shell in between. */
 function start(args: string[], environment: Record<string, string> = {}): Run {
   const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...freePorts, ...environment },
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...anyPorts, ...environment },
   });
   running.add(child);
   let output = '';
