@@ -16,7 +16,7 @@ export const failed = {
   absent: -14,
 } as const;
 
-export const storeKeys = ['journal', 'checkpoint', 'url'] as const;
+export const storeKeys = ['journal', 'checkpoint', 'url', 'keep', 'keep-copy'] as const;
 export const stages = ['idle', 'accepted', 'downloading', 'verifying', 'installing', 'rebooting'] as const;
 export const levels: LogLevel[] = ['debug', 'info', 'warn', 'error'];
 export const bootReasons = ['power_on', 'update', 'rollback', 'watchdog', 'command', 'unknown'] as const;

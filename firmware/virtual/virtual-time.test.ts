@@ -255,12 +255,16 @@ describe('power', () => {
         'rename boot.json',
         'rename checkpoint.bin',
         'rename journal.bin',
+        'rename keep-copy.bin',
+        'rename keep.bin',
         'rename url.bin',
         'truncate slot-a.img',
         'truncate slot-b.img',
         'write boot.json',
         'write checkpoint.bin',
         'write journal.bin',
+        'write keep-copy.bin',
+        'write keep.bin',
         'write url.bin',
       ]);
       for (const [kind, count] of kinds) for (let n = 1; n <= count; n++) replay(kind, n);
