@@ -427,9 +427,10 @@ export function createDevice(webhook: TestWebhook, id: string) {
         running: running(sha256),
         ...more,
       }),
-    boot: (sha256: string, seq: [number, number], reason = 'power_on') =>
+    boot: (sha256: string, seq: [number, number], reason = 'power_on', epoch?: string) =>
       device.send('status/health', {
         seq,
+        epoch,
         state: 'ok',
         running: [running(sha256)],
         boot: { count: seq[0], reason },

@@ -8,12 +8,13 @@ const dayMs = 24 * 3600 * 1000;
 const nearItsEnd = { ageMs: 355 * dayMs, leftMs: 10 * dayMs };
 const requestTopic = 'cert/renew/request';
 
-/** Enrols the device with a certificate that is about to expire. */
-async function startAged(rig: Rig): Promise<void> {
+/** Enrols the device with a certificate that is about to expire, which is returned. */
+async function startAged(rig: Rig): Promise<X509Certificate> {
   const ca = await startCa(rig.lab, nearItsEnd);
   rig.forget();
   try {
     await rig.start(ca.options);
+    return new X509Certificate(ca.last());
   } finally {
     await ca.close();
   }
@@ -52,6 +53,15 @@ export const certificateCases: Case[] = [
       await rig.start();
       assert.equal(rig.broker.serials.at(-1), serial, 'after a restart it uses the old one');
       assert.equal(rig.broker.of(requestTopic).length, 1, 'it asks again for what it has');
+    },
+  },
+  {
+    name: 'a renewal is for a key of its own',
+    async run(rig) {
+      const old = await startAged(rig);
+      const request = await rig.broker.see(requestTopic, () => true, 15_000);
+      const renewed = new X509Certificate(await rig.lab.pki.issue(String(request.csr)));
+      assert.ok(!renewed.publicKey.equals(old.publicKey), 'it asks for the old key');
     },
   },
   {
