@@ -391,7 +391,8 @@ class Schedule {
     return new Copy(connection, {
       broker: this.#broker,
       objects: this.#store,
-      signer: this.#keys.signer,
+      // A signature is made on another thread: virtual time waits for it.
+      signer: { sign: (manifest) => this.#time.busy(() => this.#keys.signer.sign(manifest)) },
       trustedKeys: this.#keys.trusted,
       log: (text) => this.#log(`webhook: ${text}`),
     });
