@@ -24,7 +24,8 @@ const needs: Need[] = [
     found: () => onPath('nginx')() || existsSync('/usr/sbin/nginx'),
   },
   { what: 'jq', debianPackage: 'jq', found: onPath('jq') },
-  { what: 'promtool', debianPackage: 'prometheus', found: onPath('promtool') },
+  { what: 'prometheus', debianPackage: 'prometheus', found: onPath('prometheus') },
+  { what: 'amtool', debianPackage: 'prometheus-alertmanager', found: onPath('amtool') },
   { what: 'mosquitto_pub', debianPackage: 'mosquitto-clients', found: onPath('mosquitto_pub') },
   {
     what: 'a PostgreSQL server (initdb)',
@@ -44,6 +45,7 @@ const needs: Need[] = [
     debianPackage: 'libclang-rt-19-dev',
     found: fileAt('/usr/lib/llvm-19/lib/clang/19/lib/linux'),
   },
+  { what: 'wasm-ld-19', debianPackage: 'lld-19', found: onPath('wasm-ld-19') },
   { what: 'jsmn.h', debianPackage: 'libjsmn-dev', found: fileAt('/usr/include/jsmn.h') },
   { what: 'OpenSSL to build with', debianPackage: 'libssl-dev', found: fileAt('/usr/include/openssl/ssl.h') },
   { what: 'mosquitto.h', debianPackage: 'libmosquitto-dev', found: fileAt('/usr/include/mosquitto.h') },

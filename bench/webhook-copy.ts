@@ -60,7 +60,11 @@ export function parts(database: WebhookParts['database'], broker: EmqxApi): Webh
       endpoint: 'https://store.test',
       credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
     }),
-    authority: { crls: async () => [] } as never,
+    authority: {
+      crls: async () => [],
+      witnessed: async () => null,
+      witness: async () => ({ jws: '' }),
+    } as never,
     signer: null,
     trustedKeys: { keys: [] },
     log: (level, message, fields) => {

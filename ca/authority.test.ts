@@ -180,7 +180,7 @@ describe('broker and service certificates', () => {
     expect(shown).toContain(
       'DNS:broker.example, DNS:localhost, IP Address:127.0.0.1, IP Address:2001:DB8:0:0:0:0:0:1, IP Address:0:0:0:0:0:FFFF:A00:1',
     );
-    expect(shown).toContain('TLS Web Server Authentication, TLS Web Client Authentication');
+    expect(shown).toMatch(/Extended Key Usage: \n\s+TLS Web Server Authentication\n/);
     expect(shown).toMatch(/Subject: CN = broker\n/);
   });
 
@@ -234,8 +234,13 @@ describe('the same CSR again', () => {
   it('gets a new one in the second half of its life, for another name or profile, or after a revocation', async () => {
     const request = { csr: csrFor('dev-5'), profile: 'device', commonName: 'dev-5' } as const;
     const first = await authority.issue(request);
-    const otherProfile = await authority.issue({ ...request, profile: 'service' });
-    expect(otherProfile.serial).not.toBe(first.serial);
+    const names = ['h.example'];
+    const host = { csr: csrFor('h.example', names), commonName: 'h.example', names };
+    const [broker, service] = [
+      await authority.issue({ ...host, profile: 'broker' }),
+      await authority.issue({ ...host, profile: 'service' }),
+    ];
+    expect(broker.serial).not.toBe(service.serial);
     now += 44 * day;
     expect((await authority.issue(request)).serial).toBe(first.serial);
     now += 2 * day;
@@ -256,4 +261,13 @@ describe('lifetimes', () => {
     const wrong = openAuthority({ dir, lifetimes: { device: 0, broker: 1.5 } });
     await expect(wrong).rejects.toMatchObject({ code: 'config_invalid', message: /device.*broker/ });
   });
+});
+
+it('a service is named as no device can be', async () => {
+  for (const commonName of ['webhook', 'dev-1', 'dev_1', '.', 'a.', '.a', 'a..b', `${'a'.repeat(63)}.b`])
+    await expect(issueKeyPair(authority, { profile: 'service', commonName })).rejects.toMatchObject({
+      code: 'name_invalid',
+    });
+  for (const commonName of ['webhook.flota', 'a.b', 'factory-1.line_2.example'])
+    expect(await issueKeyPair(authority, { profile: 'service', commonName })).toMatchObject({ commonName });
 });

@@ -8,6 +8,7 @@ import { type Lifetimes, validateProfiles } from './profiles.ts';
 import { rotate } from './rotation.ts';
 import type { Signer } from './signer.ts';
 import { type CertificateRecord, openStore } from './store.ts';
+import { createWitness } from './witness.ts';
 
 export interface AuthorityOptions {
   /** Keys, certificates and records live here and nowhere else. */
@@ -80,6 +81,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<LocalAut
       const issuers = await hierarchy.issuers();
       return { root: hierarchy.root, issuing: issuers.map(({ certificate }) => certificate).join('') };
     },
+    ...createWitness({ dir, hierarchy, now }),
     crl: async () => (await publisher.current()).map(({ pem }) => pem).join(''),
     crls: () => publisher.current(),
     async rotate() {

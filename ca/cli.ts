@@ -19,6 +19,7 @@ import { provision } from './provision.ts';
 import { readDeviceList } from './provision-list.ts';
 import { connectRegistry } from './registration.ts';
 import { installIssuing, requestIssuing, signIssuingRequest } from './rotation.ts';
+import { forgetHead } from './witness.ts';
 
 const help = `npm run ca -- <command> [options]      the certificate authority, on the machine that holds its keys
 
@@ -39,6 +40,7 @@ const help = `npm run ca -- <command> [options]      the certificate authority, 
     --url URL             also tells this webhook, which disconnects its holder at once (needs FLOTA_API_TOKEN)
   crl                     print the current CRLs
     --out FILE            … into a file
+  new-audit-log           the webhook's database was replaced on purpose: forget the head of the audit log that was witnessed last
   rotate                  a new issuing CA; the ones before it stay trusted until they expire (needs the root's key here)
   request-issuing         where the root is kept elsewhere: make the key of a new issuing CA here and print its request
     --out FILE            … into a file
@@ -112,6 +114,8 @@ async function run(args: string[]): Promise<void> {
       return revoke(options, config.apiToken, { ...values, serial: argument });
     case 'crl':
       return put(await (await openExisting(options)).crl(), values.out);
+    case 'new-audit-log':
+      return newAuditLog(options.dir);
     default:
       throw new CaError('request_invalid', `there is no command "${command}"; see --help`);
   }
@@ -169,6 +173,14 @@ async function installed(
   const { number } = await installIssuing({ ...atPresent(options), certificate, ...given });
   console.log(`issuing CA ${number} signs from now on`);
   console.log(`issuing sha256 ${fingerprintOf(certificate)}`);
+}
+
+async function newAuditLog(dir: string): Promise<void> {
+  if (!(await hasHierarchy(dir))) throw new CaError('not_found', `there is no authority in ${dir}`);
+  const last = await forgetHead(dir);
+  console.log(
+    last ? `forgotten: ${last.id}:${last.hash} of ${last.at}; kept in ${dir}` : 'no head was witnessed',
+  );
 }
 
 async function put(pem: string, out: string | undefined): Promise<void> {

@@ -4,6 +4,9 @@
  */
 import { Agent, request } from 'node:https';
 import { z } from 'zod';
+import type { LogHead, WitnessedHead } from './witnessed-head.ts';
+
+export { type LogHead, readWitnessedHead, type WitnessedHead } from './witnessed-head.ts';
 
 export const profileNames = ['device', 'broker', 'service'] as const;
 export type ProfileName = (typeof profileNames)[number];
@@ -30,6 +33,8 @@ export const caErrorCodes = [
   'issuer_missing',
   'issuing_mismatch',
   'root_missing',
+  'lint_failed',
+  'head_conflict',
   'directory_busy',
   'overloaded',
   'registration_failed',
@@ -110,6 +115,13 @@ export interface RevokingAuthority extends CertificateAuthority {
   crl(): Promise<string>;
   /** One for each issuing CA that has not expired, the newest CA first. */
   crls(): Promise<PublishedCrl[]>;
+  /**
+   * Signs the head of the audit log and remembers it as the last one.
+   * @throws CaError head_conflict when a longer log, or another of this length, was witnessed before
+   */
+  witness(head: LogHead): Promise<WitnessedHead>;
+  /** The last head that was witnessed; null before the first. */
+  witnessed(): Promise<WitnessedHead | null>;
   /** Prometheus' text; absent of one behind a connection, which tells it itself. */
   metrics?(): Promise<string>;
 }
@@ -144,6 +156,8 @@ const revokedSchema = z.object({ serial: z.string(), revokedAt: z.string() });
 const crlSchema = z.object({
   crls: z.array(z.object({ name: z.string(), pem: z.string(), number: z.number(), nextUpdate: z.string() })),
 });
+const headSchema = z.object({ id: z.int(), hash: z.string(), at: z.string(), jws: z.string() });
+const lastHeadSchema = z.object({ head: headSchema.nullable() });
 const problemSchema = z.object({ code: z.enum(caErrorCodes), detail: z.string() });
 
 const maxAnswerBytes = 32 * 1024 * 1024;
@@ -181,6 +195,8 @@ export function connectAuthority(options: ConnectOptions): AuthorityConnection {
     revoke: (serial, reason) => call('POST', '/revoke', revokedSchema, { serial, reason }),
     crl: async () => (await call('GET', '/crl', crlSchema)).crls.map(({ pem }) => pem).join(''),
     crls: async () => (await call('GET', '/crl', crlSchema)).crls,
+    witness: (head) => call('POST', '/witness', headSchema, head),
+    witnessed: async () => (await call('GET', '/witness', lastHeadSchema)).head,
     close: () => agent.destroy(),
   };
 }

@@ -50,7 +50,7 @@ export function toConfig(env: Environment): CaConfig {
     host: env.CA_HOST || '127.0.0.1',
     port: integer('CA_PORT', 8443, 0, 65_535),
     names: list('CA_NAMES', 'localhost,127.0.0.1'),
-    callers: list('CA_CALLERS', 'webhook'),
+    callers: list('CA_CALLERS', 'webhook.flota'),
     passphrase: readPassphrase(env, problems),
     lifetimes: {
       device: integer('CA_DEVICE_DAYS', 90, 1, 3650) * day,

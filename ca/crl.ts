@@ -153,11 +153,12 @@ function toEntry(revocation: Revocation): pkijs.RevokedCertificate {
   });
 }
 
+/** Undefined also for one that was cut off: then a new CRL is made, its number by the clock. */
 async function readState(path: string): Promise<CrlState | undefined> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as CrlState;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return undefined;
     throw error;
   }
 }

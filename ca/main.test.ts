@@ -42,8 +42,8 @@ describe('npm run ca', () => {
     const init = await run('cli.ts', ['init'], env);
     expect(init.output).toMatch(/root {4}sha256 [0-9a-f]{64}\nissuing sha256 [0-9a-f]{64}/);
     const out = join(work.dir, 'webhook');
-    const issue = await run('cli.ts', ['issue', '--name', 'webhook', '--out', out], env);
-    expect(issue).toMatchObject({ status: 0, output: expect.stringContaining('webhook, serial ') });
+    const issue = await run('cli.ts', ['issue', '--name', 'webhook.flota', '--out', out], env);
+    expect(issue).toMatchObject({ status: 0, output: expect.stringContaining('webhook.flota, serial ') });
     expect((await stat(join(out, 'key.pem'))).mode & 0o777).toBe(0o600);
 
     const service = spawn(process.execPath, ['--import', 'tsx', join(here, 'main.ts')], {
@@ -92,7 +92,7 @@ describe('npm run ca', () => {
       );
       expect(installed.output).toContain(`issuing CA ${round} signs from now on`);
     }
-    await all([['issue', '--name', 'webhook', '--out', at('pair')], online]);
+    await all([['issue', '--name', 'webhook.flota', '--out', at('pair')], online]);
     const file = ['-CAfile', 'offline/hierarchy/root.pem', '-untrusted', 'pair/cert.pem', 'pair/cert.pem'];
     expect((await work.openssl('verify', ...file)).output).toContain('OK');
   });
@@ -123,7 +123,7 @@ describe('the configuration', () => {
     expect(toConfig({})).toMatchObject({
       host: '127.0.0.1',
       port: 8443,
-      callers: ['webhook'],
+      callers: ['webhook.flota'],
       dir: '.flota/ca',
     });
   });

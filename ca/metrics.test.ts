@@ -19,7 +19,7 @@ beforeAll(async () => {
   work = await openWorkspace();
   authority = await openAuthority({ dir: join(work.dir, 'ca'), now: () => now });
   const host = '127.0.0.1';
-  service = await startService({ authority, host, port: 0, names: [host], callers: ['webhook'] });
+  service = await startService({ authority, host, port: 0, names: [host], callers: ['webhook.flota'] });
   metrics = await startMetrics({ host, port: 0, write: service.metrics });
 });
 afterAll(async () => {
@@ -41,7 +41,7 @@ async function read(): Promise<Map<string, number>> {
 }
 
 it('tells certificates by profile and refusals by code, each once, and the time that it took', async () => {
-  const pair = await issueKeyPair(authority, { profile: 'service', commonName: 'webhook' });
+  const pair = await issueKeyPair(authority, { profile: 'service', commonName: 'webhook.flota' });
   const trust = await authority.trust();
   const connect = (key: typeof pair) =>
     connectAuthority({
@@ -56,7 +56,7 @@ it('tells certificates by profile and refusals by code, each once, and the time 
   await webhook.issue({ csr, profile: 'device', commonName: 'dev-1' });
   await expect(webhook.issue({ csr, profile: 'device', commonName: 'dev-2' })).rejects.toThrow();
   webhook.close();
-  const stranger = connect(await issueKeyPair(authority, { profile: 'service', commonName: 'other' }));
+  const stranger = connect(await issueKeyPair(authority, { profile: 'service', commonName: 'other.flota' }));
   await expect(stranger.trust()).rejects.toMatchObject({ code: 'not_allowed' });
   stranger.close();
 

@@ -1,26 +1,26 @@
 import { execFileSync } from 'node:child_process';
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
+import * as pkijs from 'pkijs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalAuthority, openAuthority } from './authority.ts';
+import { ecdsaWithSha256 } from './certificate.ts';
 import { CaError } from './client.ts';
-import { readElements } from './der.ts';
-import { bitString, objectIdentifier, sequence } from './der-writer.ts';
 import { makeRequest } from './key-pair.ts';
-import { oids } from './oids.ts';
 import { decodePem, encodePem } from './pem.ts';
-import { mutate, random, randomDer } from './test-mutations.ts';
+import { element, mutate, random, randomDer } from './test-mutations.ts';
 import { openWorkspace, type Workspace } from './test-openssl.ts';
 
 /** The long run is for `npm run test:full`. */
 const rounds = process.env.FLOTA_TEST_FULL ? 10_000 : 1_000;
 const label = 'CERTIFICATE REQUEST';
 const names = ['host.example', '10.0.0.1'];
+const algorithm = Buffer.from(ecdsaWithSha256().toSchema().toBER());
 
 let work: Workspace;
 let authority: LocalAuthority;
 let key: KeyObject;
-let seeds: { der: Uint8Array; commonName: string; profile: 'device' | 'service' }[];
+let seeds: { der: Uint8Array<ArrayBuffer>; commonName: string; profile: 'device' | 'service' }[];
 
 beforeAll(async () => {
   work = await openWorkspace();
@@ -33,20 +33,22 @@ beforeAll(async () => {
   const p384 = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-384'];
   seeds = [
     { pem: makeRequest(key, 'dev-1'), profile: 'device' as const },
-    { pem: makeRequest(key, 'dev-1', names), profile: 'service' as const },
+    { pem: makeRequest(key, 'a.b', names), profile: 'service' as const },
     {
-      pem: openssl(['rsa:2048'], '-subj', '/CN=dev-1', '-addext', 'keyUsage=digitalSignature'),
+      pem: openssl(['rsa:2048'], '-subj', '/CN=a.b', '-addext', 'keyUsage=digitalSignature'),
       profile: 'service' as const,
     },
     { pem: openssl(p384, '-subj', '/O=x/CN=dev-1/serialNumber=0A'), profile: 'device' as const },
-  ].map(({ pem, profile }) => ({ der: decodePem(pem, [label]), commonName: 'dev-1', profile }));
+  ].map(({ pem, profile }) => ({ der: decodePem(pem, [label]), commonName: nameOf(profile), profile }));
 });
 afterAll(() => work.remove());
+
+const nameOf = (profile: 'device' | 'service') => (profile === 'service' ? 'a.b' : 'dev-1');
 
 /** `signed`, a code, or what else came out of it. */
 async function attempt(der: Uint8Array, profile: 'device' | 'service'): Promise<string> {
   const allowed = profile === 'service' ? { names } : {};
-  const request = { csr: encodePem(label, der), profile, commonName: 'dev-1', ...allowed };
+  const request = { csr: encodePem(label, der), profile, commonName: nameOf(profile), ...allowed };
   return authority.issue(request).then(
     () => 'signed',
     (error) => (error instanceof CaError ? error.code : `crashed: ${error}`),
@@ -86,20 +88,15 @@ describe(`${rounds} mutations`, { timeout: 300_000 }, () => {
     const outcomes: string[] = [];
     for (let round = 0; round < rounds; round += 1) {
       const { der, profile } = seeds[round % 2]!;
-      const [whole] = readElements(der, 0, der.length);
-      const [signed] = readElements(der, whole!.start, whole!.end);
-      const mutated = mutate(der.subarray(signed!.at, signed!.end), pick);
-      const again = sequence(
-        mutated,
-        sequence(objectIdentifier(oids.ecdsaWithSha256)),
-        bitString(sign('sha256', mutated, key)),
-      );
+      const mutated = mutate(pkijs.CertificationRequest.fromBER(der).tbsView, pick);
+      const signature = element(0x03, Buffer.of(0), sign('sha256', mutated, key));
+      const again = element(0x30, mutated, algorithm, signature);
       const allowed = profile === 'service' ? { names } : {};
-      const request = { csr: encodePem(label, again), profile, commonName: 'dev-1', ...allowed };
+      const request = { csr: encodePem(label, again), profile, commonName: nameOf(profile), ...allowed };
       const outcome = await authority.issue(request).catch((error: unknown) => error);
       if (!(outcome instanceof Error)) {
         const leaf = new X509Certificate((outcome as { certificate: string }).certificate);
-        expect(leaf.subject.split('\n')[0]).toBe('CN=dev-1');
+        expect(leaf.subject.split('\n')[0]).toBe(`CN=${nameOf(profile)}`);
         expect(leaf.publicKey.export({ type: 'spki', format: 'der' })).toEqual(spki);
         expect(leaf.ca).toBe(false);
         const alternative = leaf.subjectAltName?.split(', ') ?? [];

@@ -51,7 +51,8 @@ export const profileDefaults: Record<ProfileName, z.input<typeof profileSchema>>
     commonName: commonNamePatterns.broker,
     serialInSubject: false,
     subjectAltName: 'required',
-    extKeyUsage: ['serverAuth', 'clientAuth'],
+    // No clientAuth: to a broker, whoever passes as a TLS client of this CA is a device.
+    extKeyUsage: ['serverAuth'],
     keys: anyKey,
     lifetimeSeconds: 365 * day,
     backdateSeconds: 300,

@@ -24,10 +24,10 @@ beforeAll(async () => {
     host: '127.0.0.1',
     port: 0,
     names: ['localhost', '127.0.0.1'],
-    callers: ['webhook'],
+    callers: ['webhook.flota'],
   };
   service = await startService(options);
-  webhook = await issueKeyPair(authority, { profile: 'service', commonName: 'webhook' });
+  webhook = await issueKeyPair(authority, { profile: 'service', commonName: 'webhook.flota' });
   const trust = await authority.trust();
   ca = trust.root + trust.issuing;
   connection = connectWith(webhook);
@@ -67,6 +67,18 @@ function raw(method: string, path: string, body?: string) {
 }
 
 describe('the private service', () => {
+  it('witnesses the audit log', async () => {
+    expect(await connection.witnessed()).toBeNull();
+    const head = await connection.witness({ id: 1, hash: 'a'.repeat(64) });
+    expect(await connection.witnessed()).toEqual(head);
+    await expect(connection.witness({ id: 0, hash: 'a'.repeat(64) })).rejects.toMatchObject({
+      code: 'head_conflict',
+    });
+    await expect(connection.witness({ id: 2, hash: 'no hash' })).rejects.toMatchObject({
+      code: 'request_invalid',
+    });
+  });
+
   it('issues, tells whom to trust, revokes and publishes the CRL over mTLS', async () => {
     const issued = await connection.issue({ csr: csrFor('dev-1'), profile: 'device', commonName: 'dev-1' });
     expect(issued.commonName).toBe('dev-1');
@@ -86,9 +98,12 @@ describe('the private service', () => {
   it('answers nobody but the named services', async () => {
     const callers = await Promise.all([
       issueKeyPair(authority, { profile: 'device', commonName: 'webhook' }),
-      issueKeyPair(authority, { profile: 'broker', commonName: 'webhook', names: ['webhook'] }),
-      issueKeyPair(authority, { profile: 'service', commonName: 'other' }),
+      issueKeyPair(authority, { profile: 'service', commonName: 'other.flota' }),
     ]);
+    // One that is for servers only does not get as far as a word.
+    const names = ['webhook.flota'];
+    const broker = await issueKeyPair(authority, { profile: 'broker', commonName: 'webhook.flota', names });
+    await expect(connectWith(broker).trust()).rejects.toMatchObject({ code: 'ca_unavailable' });
     for (const pair of callers) {
       const caller = connectWith(pair);
       await expect(caller.trust()).rejects.toMatchObject({ code: 'not_allowed' });
@@ -97,7 +112,7 @@ describe('the private service', () => {
   });
 
   it('answers a revoked service no more, not even on an open connection', async () => {
-    const pair = await issueKeyPair(authority, { profile: 'service', commonName: 'webhook' });
+    const pair = await issueKeyPair(authority, { profile: 'service', commonName: 'webhook.flota' });
     const caller = connectWith(pair);
     await caller.trust();
     await authority.revoke(pair.serial, 'superseded');
@@ -107,7 +122,7 @@ describe('the private service', () => {
 
   it('answers nobody without a certificate of ours', async () => {
     const foreign = await openAuthority({ dir: join(work.dir, 'foreign') });
-    const pair = await issueKeyPair(foreign, { profile: 'service', commonName: 'webhook' });
+    const pair = await issueKeyPair(foreign, { profile: 'service', commonName: 'webhook.flota' });
     const caller = connectWith(pair);
     await expect(caller.trust()).rejects.toMatchObject({ code: 'ca_unavailable' });
     caller.close();
@@ -138,7 +153,7 @@ it('tells its log when the issuing CA ends soon, and has a CRL from the start', 
   const ending = await openAuthority({ dir });
   const lines: [string, string, unknown][] = [];
   const log = (level: string, message: string, fields: unknown) => lines.push([level, message, fields]);
-  const options = { host: '127.0.0.1', port: 0, names: ['127.0.0.1'], callers: ['webhook'] };
+  const options = { host: '127.0.0.1', port: 0, names: ['127.0.0.1'], callers: ['webhook.flota'] };
   await (await startService({ ...options, authority: ending, log })).close();
   expect(lines).toEqual([['error', 'the issuing CA ends soon', { days: expect.any(Number) }]]);
   expect(await ending.metrics()).toMatch(/flota_ca_crl_age_seconds\{crl="crl.pem"\} \d{1,2}\n/);
@@ -159,7 +174,7 @@ describe('the client', () => {
   });
 
   it('survives a restart of the service between two calls', async () => {
-    const options = { authority, host: '127.0.0.1', names: ['127.0.0.1'], callers: ['webhook'] };
+    const options = { authority, host: '127.0.0.1', names: ['127.0.0.1'], callers: ['webhook.flota'] };
     const first = await startService({ ...options, port: 0 });
     const caller = connectWith(webhook, `https://127.0.0.1:${first.port}`);
     await caller.trust();

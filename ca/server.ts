@@ -66,17 +66,21 @@ const revokeSchema = z.strictObject({
   reason: z.enum(Object.keys(revocationReasons) as [RevocationReason, ...RevocationReason[]]),
 });
 
+const headSchema = z.strictObject({ id: z.int().min(0), hash: z.string().regex(/^[0-9a-f]{64}$/) });
+
 const statuses: Partial<Record<CaErrorCode, number>> = {
   not_allowed: 403,
   not_found: 404,
   certificate_unknown: 404,
   already_revoked: 409,
+  head_conflict: 409,
   csr_too_large: 413,
   issuer_expired: 503,
   issuer_missing: 503,
   directory_busy: 503,
   overloaded: 503,
   ca_unavailable: 503,
+  lint_failed: 500,
   hierarchy_damaged: 500,
   internal: 500,
 };
@@ -100,6 +104,8 @@ const routes: Record<string, Route> = {
     const { serial, reason } = validate(revokeSchema, body);
     return authority.revoke(serial, reason);
   },
+  'GET /witness': async (authority) => ({ head: await authority.witnessed() }),
+  'POST /witness': (authority, { body }) => authority.witness(validate(headSchema, body)),
 };
 
 /** The authority behind mutual TLS: only service certificates of ours that are named in `callers` get an answer. */
@@ -111,7 +117,7 @@ export async function startService(options: ServiceOptions): Promise<CaService> 
     rejectUnauthorized: true,
   };
   const ownPair = () =>
-    issueKeyPair(authority, { profile: 'service', commonName: 'ca', names: options.names });
+    issueKeyPair(authority, { profile: 'service', commonName: 'ca.flota', names: options.names });
   const pair = await ownPair();
   let trusted = await authority.trust();
   const secure = (own: typeof pair) => ({

@@ -5,12 +5,14 @@ import { CaError, type ProfileName } from './client.ts';
 export type SubjectName = { kind: 'dns'; text: string } | { kind: 'ip'; text: string; bytes: Uint8Array };
 
 const hostLike = /^(?=.{1,64}$)[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
+/** With a dot, which no device's name has: a service may be a TLS client, and to the broker every client is named by its common name. */
+const dottedHost = /^(?=.{1,64}$)[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.))*\.[A-Za-z0-9_-]*[A-Za-z0-9]$/;
 
 /** What a common name may look like; at most 64 characters (RFC 5280 appendix A, ub-common-name). */
 export const commonNamePatterns: Readonly<Record<ProfileName, RegExp>> = {
   device: /^[A-Za-z0-9_-]{1,64}$/,
   broker: hostLike,
-  service: hostLike,
+  service: dottedHost,
 };
 
 const dnsLabel = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;

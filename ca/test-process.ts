@@ -33,7 +33,7 @@ if (mode === 'worker') {
       },
     }),
   });
-  const options = { authority, host: '127.0.0.1', names: ['127.0.0.1'], callers: ['webhook'] };
+  const options = { authority, host: '127.0.0.1', names: ['127.0.0.1'], callers: ['webhook.flota'] };
   const { port } = await startService({ ...options, port: Number(argument) });
   console.log(`listening ${port}`);
 }

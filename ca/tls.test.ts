@@ -47,6 +47,13 @@ beforeAll(async () => {
   await work.openssl(...selfSigned, '-subj', '/CN=dev-1', '-keyout', 'self.key', '-out', 'self.pem');
   const read = (file: string) => readFile(join(work.dir, file), 'utf8');
   clients['self-signed'] = { key: await read('self.key'), cert: await read('self.pem') };
+  for (const [profile, commonName] of [
+    ['broker', 'dev-1'],
+    ['service', 'webhook.flota'],
+  ] as const) {
+    const pair = await issueKeyPair(authority, { profile, commonName, names: ['localhost'] });
+    clients[profile] = { key: pair.key, cert: pair.certificate + pair.chain };
+  }
   for (const [name, pair] of Object.entries(clients)) {
     await work.file(`${name}.key`, pair.key);
     await work.file(`${name}.pem`, pair.cert);
@@ -128,6 +135,12 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('mutual %s', (version) => {
   it.each(['expired', 'foreign', 'self-signed'])('fails with a certificate that is %s', async (name) => {
     expect(await handshake(version, clients[name])).toBe('refused');
     expect(await sClient(flag, name)).toBe('refused');
+  });
+
+  it("fails with a broker's certificate, which is for servers, and succeeds with a service's", async () => {
+    for (const attempt of [handshake(version, clients.broker), sClient(flag, 'broker')])
+      expect(await attempt).toBe('refused');
+    expect(await handshake(version, clients.service)).toBe('welcome webhook.flota');
   });
 
   it('fails without a certificate, and when the client trusts another root', async () => {

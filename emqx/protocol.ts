@@ -14,6 +14,33 @@ export const deviceIdSchema = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be
 export const maxUplinkBytes = 16 * 1024;
 export const maxDownlinkBytes = 4 * 1024;
 export const maxCertificateDownlinkBytes = 8 * 1024;
+/** Largest JSON: levels of arrays and objects, and values in all. What goes beyond is refused before anything looks into it. */
+export const maxJsonDepth = 32;
+export const maxJsonNodes = 4096;
+export const jsonTooComplex = `has more than ${maxJsonDepth} levels or ${maxJsonNodes} values`;
+
+/** Level by level and not by recursion, so that no depth can be too much for it. */
+export function isWithinJsonLimits(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0, nodes = 1; level.length > 0; depth++) {
+    const next: unknown[] = [];
+    for (const one of level) {
+      if (typeof one !== 'object' || one === null) continue;
+      if (depth === maxJsonDepth) return false;
+      for (const inner of Object.values(one)) next.push(inner);
+    }
+    nodes += next.length;
+    if (nodes > maxJsonNodes) return false;
+    level = next;
+  }
+  return true;
+}
+
+/** zod follows any JSON value by recursion, so its size is looked at first. */
+function bounded<S extends z.ZodType>(schema: S) {
+  return z.unknown().refine(isWithinJsonLimits, jsonTooComplex).pipe(schema);
+}
+
 /** A presigned URL must fit the device's buffer. */
 export const maxUrlBytes = 2048;
 
@@ -23,8 +50,13 @@ export type MessageClass = 'critical' | 'telemetry' | 'command';
 
 const messageId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 const at = z.iso.datetime({ offset: true }).nullable();
+/** Whole, from 0, and within 32 bits with a sign, as databases and small devices count. */
+const count = z
+  .int()
+  .nonnegative()
+  .max(2 ** 31 - 1);
 /** [boot counter, number within the boot]: orders the critical messages of one device. */
-const seq = z.tuple([z.int().nonnegative(), z.int().nonnegative()]);
+const seq = z.tuple([count, count]);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const component = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,31}$/);
 const bytes = z.int().nonnegative();
@@ -83,7 +115,7 @@ export const runningSchema = z.object({
   /** Of a child; the main component's is the device's own and may be left out. */
   hardware: z.string().min(1).max(64).optional(),
   version: z.string().min(1).max(64),
-  securityVersion: z.int().nonnegative(),
+  securityVersion: count,
   sha256,
 });
 export type Running = z.infer<typeof runningSchema>;
@@ -93,7 +125,7 @@ export const manifestSchema = z.object({
   component,
   hardware: z.string().min(1).max(64),
   version: z.string().min(1).max(64),
-  securityVersion: z.int().nonnegative(),
+  securityVersion: count,
   fileName: z.string().min(1).max(128),
   size: z.int().positive(),
   sha256,
@@ -212,7 +244,7 @@ export const logSchema = z.object({
 export const controlCommandSchema = z.object({
   ...base,
   command: z.string().regex(/^[a-z][a-z0-9_.-]{0,63}$/),
-  args: z.record(z.string(), z.json()).optional(),
+  args: bounded(z.record(z.string(), z.json())).optional(),
 });
 export type ControlCommand = z.infer<typeof controlCommandSchema>;
 /** `command` is the id of the command that it answers. */
@@ -220,7 +252,7 @@ export const controlResponseSchema = z.object({
   ...critical,
   command: messageId,
   ok: z.boolean(),
-  result: z.json().optional(),
+  result: bounded(z.json()).optional(),
   error: deviceErrorSchema.optional(),
 });
 export type ControlResponse = z.infer<typeof controlResponseSchema>;
@@ -309,6 +341,9 @@ export function parseMountedTopic(
   return { deviceId, topic: topic as Topic, slash: slash === '/' };
 }
 
+/** ms since 1970, until the year 9999: a later one is no date as ISO 8601 and PostgreSQL write it. */
+const moment = z.number().min(0).max(253_402_300_799_999);
+
 /**
  * What the rules post to `POST /emqx/events`: one row a request, as the SELECT lists of `rules/*.hocon` name it. The payload
  * stays text here, so that a device's broken JSON reaches the webhook (and its dead letters) instead of failing the rule.
@@ -321,21 +356,21 @@ export const brokerMessageSchema = z.object({
   /** Subject of the client's certificate (`SERIALNUMBER=0A1B,CN=dev-1`); the text "undefined" where there was none. */
   cert: z.string(),
   /** When the broker received it, ms since 1970. */
-  received_at: z.number(),
+  received_at: moment,
 });
 export const brokerConnectedSchema = z.object({
   event: z.literal('connected'),
   clientid: z.string(),
   cert: z.string(),
   peername: z.string(),
-  connected_at: z.number(),
+  connected_at: moment,
 });
 export const brokerDisconnectedSchema = z.object({
   event: z.literal('disconnected'),
   clientid: z.string(),
   reason: z.string(),
-  connected_at: z.number(),
-  disconnected_at: z.number(),
+  connected_at: moment,
+  disconnected_at: moment,
 });
 export const brokerSubscribedSchema = z.object({
   event: z.literal('subscribed'),

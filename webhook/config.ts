@@ -218,12 +218,10 @@ function parseKeys(json: string, problems: string[]): z.infer<typeof keySet> {
 }
 
 const auditSchema = environmentSchema
-  .pick({ DATABASE_URL: true, PUBLIC_URL: true, PORT: true, FLOTA_API_TOKEN: true })
+  .pick({ PUBLIC_URL: true, PORT: true, FLOTA_API_TOKEN: true })
   .extend({ FLOTA_DATA: text.default('.flota') });
 
 export interface AuditConfig {
-  /** Null: ask the API. */
-  databaseUrl: string | null;
   url: string;
   apiToken: string;
 }
@@ -233,10 +231,10 @@ export function toAuditConfig(
   env: z.infer<typeof auditSchema>,
   readFile: (path: string) => string,
 ): AuditConfig {
-  const url = (env.PUBLIC_URL ?? `http://localhost:${env.PORT}`).replace(/\/$/, '');
-  if (env.DATABASE_URL) return { databaseUrl: env.DATABASE_URL, url, apiToken: '' };
-  const apiToken = env.FLOTA_API_TOKEN ?? readMadeToken(env.FLOTA_DATA, readFile);
-  return { databaseUrl: null, url, apiToken };
+  return {
+    url: (env.PUBLIC_URL ?? `http://localhost:${env.PORT}`).replace(/\/$/, ''),
+    apiToken: env.FLOTA_API_TOKEN ?? readMadeToken(env.FLOTA_DATA, readFile),
+  };
 }
 
 /** `npm start` makes a token where none is given, and keeps it in its data directory. */
@@ -245,7 +243,7 @@ function readMadeToken(dataDir: string, readFile: (path: string) => string): str
     const secrets: unknown = JSON.parse(readFile(`${dataDir}/secrets.json`));
     return z.object({ apiToken: z.string() }).parse(secrets).apiToken;
   } catch {
-    throw new ConfigError(['FLOTA_API_TOKEN: is needed (or DATABASE_URL, or the FLOTA_DATA of npm start)']);
+    throw new ConfigError(['FLOTA_API_TOKEN: is needed (or the FLOTA_DATA of npm start)']);
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createInternalApp, createPublicApp } from './app.ts';
+import { publishHead } from './audit/heads.ts';
 import { ensureAdmin } from './auth/auth.ts';
 import type { Context } from './context.ts';
 import { type Pauses, startDispatcher } from './deployments/dispatch.ts';
@@ -75,6 +76,8 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
     await Promise.all([dispatcher?.stop(), reconciler?.stop(), sweeper?.stop()]);
     await ingest.stop();
     await Promise.all(servers.map(closeListener));
+    // Nobody writes an entry any more.
+    if (dispatcher) await publishHead(context);
     await live.close();
   }
 

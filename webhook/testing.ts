@@ -12,6 +12,7 @@ import { AppError } from './errors.ts';
 import type { ObjectStore } from './firmware/objects.ts';
 import type { FirmwareSigner } from './firmware/signer.ts';
 import { startWebhook, type Webhook, type WebhookParts } from './server.ts';
+import { createTestWitness, issuingCertificate, type TestWitness } from './testing-witness.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the tests themselves look at what these hold
 export type Json = any;
@@ -174,6 +175,7 @@ export function createMemoryStore(): MemoryStore {
 
 export interface TestAuthority extends RevokingAuthority {
   away: boolean;
+  log: TestWitness;
   issued: number;
   /** Of what it issues. */
   lifetimeMs: number;
@@ -186,8 +188,12 @@ const keyOf = (text: string) => /\S+$/.exec(text)?.[0] ?? '';
 /** Takes `CSR <common name> <key>` for a CSR; the same one again gets the same certificate. */
 export function createTestAuthority(): TestAuthority {
   const byCsr = new Map<string, Awaited<ReturnType<RevokingAuthority['issue']>>>();
+  const log = createTestWitness(() => authority.away);
   const authority: TestAuthority = {
     away: false,
+    log,
+    witness: log.witness,
+    witnessed: log.witnessed,
     issued: 0,
     lifetimeMs: 86_400_000,
     revoked: new Map(),
@@ -213,7 +219,7 @@ export function createTestAuthority(): TestAuthority {
       byCsr.set(`${profile} ${csr}`, issued);
       return issued;
     },
-    trust: async () => ({ root: 'root', issuing: 'issuing' }),
+    trust: async () => ({ root: 'root', issuing: issuingCertificate }),
     async revoke(serial, reason) {
       if (authority.away) throw new CaError('ca_unavailable', 'away');
       if (authority.revoked.has(serial)) throw new CaError('already_revoked', 'known');

@@ -13,11 +13,36 @@ const named = z
   .min(1)
   .transform((value) => readNamed(value, (path) => readFileSync(path, 'utf8')));
 
-const schemas = {
-  prepare: z.object({
+const address = z.email();
+const prepare = z
+  .object({
     FLOTA_HOST: host.default('flota.internal'),
     CA_CRL_URL: z.url({ protocol: /^http$/ }).optional(),
-  }),
+    FLOTA_ALARM_EMAIL: z
+      .string()
+      .refine((value) => value.split(/, */).every((one) => address.safeParse(one).success), {
+        error: 'must be e-mail addresses, separated by commas',
+      })
+      .optional(),
+    FLOTA_ALARM_FROM: address.default('flota@flota.local'),
+    FLOTA_ALARM_WEBHOOK: url.optional(),
+    FLOTA_SMTP: z
+      .string()
+      .regex(/^[A-Za-z0-9.-]+:\d{1,5}$/, 'must be host:port of a mail server')
+      .optional(),
+    FLOTA_SMTP_USER: z.string().optional(),
+    FLOTA_SMTP_TLS: z
+      .enum(['true', 'false'])
+      .default('true')
+      .transform((value) => value === 'true'),
+  })
+  .refine((env) => !env.FLOTA_ALARM_EMAIL || env.FLOTA_SMTP, {
+    path: ['FLOTA_SMTP'],
+    error: 'is needed to send to FLOTA_ALARM_EMAIL',
+  });
+
+const schemas = {
+  prepare,
   bucket: z.object({
     S3_ENDPOINT: url,
     S3_BUCKET: z.string().min(3),

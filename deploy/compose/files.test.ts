@@ -61,7 +61,18 @@ describe('compose.yaml', () => {
 
   it('pins every image, and every part that serves has a health check and comes back', () => {
     expect(serving.map(([name]) => name).sort()).toEqual(
-      ['ca', 'database', 'emqx', 'grafana', 'prometheus', 'proxy', 'store', 'webhook-1', 'webhook-2'].sort(),
+      [
+        'alertmanager',
+        'ca',
+        'database',
+        'emqx',
+        'grafana',
+        'prometheus',
+        'proxy',
+        'store',
+        'webhook-1',
+        'webhook-2',
+      ].sort(),
     );
     for (const [name, { image, healthcheck }] of serving) {
       expect(healthcheck?.test.length, name).toBeGreaterThan(1);
@@ -70,7 +81,7 @@ describe('compose.yaml', () => {
   });
 
   it('gives our own parts a read-only root, no capabilities, and no port that the network did not ask for', () => {
-    for (const name of ['ca', 'webhook-1', 'webhook-2', 'proxy', 'prometheus', 'grafana'])
+    for (const name of ['ca', 'webhook-1', 'webhook-2', 'proxy', 'prometheus', 'alertmanager', 'grafana'])
       expect(compose.services[name], name).toMatchObject({ read_only: true, cap_drop: ['ALL'] });
     for (const [name, { ports = [] }] of services)
       for (const port of ports) expect(port, name).toMatch(/^(127\.0\.0\.1|\$\{FLOTA_BIND:-127\.0\.0\.1\}):/);
@@ -100,6 +111,7 @@ describe('compose.yaml', () => {
 
 describe('prepare', () => {
   let dir: string;
+  let said: string;
   const run = () =>
     execFileSync(
       process.execPath,
@@ -117,14 +129,14 @@ describe('prepare', () => {
   const state = (name: string) => readFileSync(join(dir, 'state', name), 'utf8');
   beforeAll(() => {
     dir = mkdtempSync(join(tmpdir(), 'flota-prepare-'));
-    expect(run()).toContain('login: admin@flota.local');
+    said = run();
   }, 60_000);
   afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
   it('makes every secret that compose.yaml names, readable in the containers and closed to others outside', () => {
     expect(statSync(join(dir, 'state')).mode & 0o777).toBe(0o700);
     for (const [name, { file }] of Object.entries(compose.secrets)) {
-      expect(file).toBe(`./state/${name}`);
+      expect(file).toMatch(new RegExp(`^(\\$\\{\\w+_FILE:-)?\\./state/${name}\\}?$`));
       expect(statSync(join(dir, 'state', name)).mode & 0o777, name).toBe(0o444);
       expect(state(name).length, name).toBeGreaterThan(8);
     }
@@ -143,6 +155,25 @@ describe('prepare', () => {
     );
     expect(state('emqx_conf')).toContain('/opt/emqx/etc/certs/key.pem');
     expect(state('emqx_api_keys').trim()).toBe(`flota:${state('emqx_api_secret')}`);
+  });
+
+  it('gives the dashboard a password that EMQX takes, shows it once, and the broker starts with it', () => {
+    const password = state('emqx_dashboard_password');
+    expect(password).toMatch(/^(?=.*[A-Za-z])(?=.*\d)[\w-]{8,64}$/);
+    expect(said).toContain('login: admin@flota.local');
+    expect(said).toContain(`broker's dashboard, shown once: admin  ${password}`);
+    expect(run()).not.toContain(password);
+    const { command, secrets, ports } = compose.services.emqx!;
+    expect(command!.join(' ')).toMatch(
+      /^EMQX_DASHBOARD__DEFAULT_PASSWORD=\$\$\(cat \/run\/secrets\/emqx_dashboard_password\) exec \/usr\/bin\/flota-entrypoint /,
+    );
+    expect(secrets).toContain('emqx_dashboard_password');
+    expect(ports!.filter((port) => port.includes('18083'))).toEqual(['127.0.0.1:18083:18083']);
+  }, 60_000);
+
+  it('says that alarms reach nobody as long as nobody is named', () => {
+    expect(said).toContain('alarms reach nobody: set FLOTA_ALARM_EMAIL or FLOTA_ALARM_WEBHOOK');
+    expect(JSON.parse(state('alertmanager')).receivers).toEqual([{ name: 'operators' }]);
   });
 
   it('changes nothing when it is run again', () => {
@@ -254,14 +285,33 @@ describe('the Dockerfiles', () => {
     }
   });
 
-  it('end as a user without rights, with a health check', () => {
-    const instructions = parsed('deploy/image/Dockerfile').getInstructions();
-    const last = instructions.findLastIndex((one) => one.getKeyword() === 'FROM');
-    const runtime = instructions
-      .slice(last)
-      .map((one) => `${one.getKeyword()} ${one.getArgumentsContent() ?? ''}`);
-    expect(runtime.filter((line) => line.startsWith('USER'))).toEqual(['USER node']);
-    expect(runtime.some((line) => line.startsWith('HEALTHCHECK '))).toBe(true);
+  it('end each image as a user without rights, with its health check or the word that a job has none', () => {
+    for (const [path, targets] of [
+      ['deploy/image/Dockerfile', ['tools', 'runtime']],
+      ['deploy/image/emqx.Dockerfile', [null]],
+    ] as const) {
+      const instructions = parsed(path).getInstructions();
+      const starts = instructions.flatMap((one, index) => (one.getKeyword() === 'FROM' ? [index] : []));
+      const stages = new Map(
+        parsed(path)
+          .getFROMs()
+          .map((from, index) => [
+            from.getBuildStage(),
+            instructions.slice(starts[index], starts[index + 1]).map((one) => ({
+              keyword: one.getKeyword(),
+              words: one.getArgumentsContent() ?? '',
+            })),
+          ]),
+      );
+      for (const target of targets) {
+        const stage = stages.get(target)!;
+        const last = (keyword: string) => stage.findLast((one) => one.keyword === keyword)?.words;
+        expect(last('USER'), `${path} ${target}`).toMatch(/^(node|emqx)$/);
+        expect(last('HEALTHCHECK'), `${path} ${target}`).toMatch(target === 'tools' ? /^NONE$/ : /CMD \[/);
+        const root = stage.findLastIndex((one) => one.keyword === 'USER');
+        expect(stage.slice(root).some((one) => one.keyword === 'RUN')).toBe(false);
+      }
+    }
     expect(parsed('deploy/image/Dockerfile').getCOPYs().at(-1)!.getFromFlag()?.getValue()).toBe('build');
   });
 });

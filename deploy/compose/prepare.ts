@@ -17,6 +17,7 @@ import { openAuthority } from '#ca/authority.ts';
 import { issueKeyPair, type KeyPairRequest } from '#ca/key-pair.ts';
 import { render } from '#emqx/cli/render.ts';
 import { makeKey, openKey } from '#firmware/signing/key.ts';
+import { renderAlertmanager } from './alertmanager.ts';
 import { readJob } from './config.ts';
 import { runJob } from './job.ts';
 
@@ -25,7 +26,8 @@ const renewBeforeMs = 60 * 86_400_000;
 const containerUid = 1000;
 
 await runJob(['state', 'ca'], async ({ state, ca }) => {
-  const { FLOTA_HOST: host, CA_CRL_URL: crlUrl } = readJob('prepare');
+  const settings = readJob('prepare');
+  const { FLOTA_HOST: host, CA_CRL_URL: crlUrl } = settings;
   mkdirSync(state, { recursive: true });
   chmodSync(state, 0o700);
   const keep = (name: string, make: () => string): string => {
@@ -37,9 +39,18 @@ await runJob(['state', 'ca'], async ({ state, ca }) => {
 
   const databasePassword = keep('database_password', secret);
   keep('database_url', () => `postgres://flota:${databasePassword}@database:5432/flota`);
-  for (const name of ['webhook_token', 'api_token', 'grafana_password']) keep(name, secret);
+  for (const name of [
+    'webhook_token',
+    'api_token',
+    'grafana_password',
+    'alarm_webhook_token',
+    'alarm_smtp_password',
+  ])
+    keep(name, secret);
   const adminPassword = keep('admin_password', () => randomBytes(12).toString('base64url'));
   const emqxSecret = keep('emqx_api_secret', secret);
+  const dashboardIsNew = !existsSync(join(state, 'emqx_dashboard_password'));
+  const dashboardPassword = keep('emqx_dashboard_password', makeDashboardPassword);
 
   const identities = keep('store_identities', () => {
     const credentials = [
@@ -70,7 +81,7 @@ await runJob(['state', 'ca'], async ({ state, ca }) => {
     put(join(state, `${name}_key`), pair.key);
     put(path, pair.certificate + pair.chain);
   };
-  await certify('webhook', { profile: 'service', commonName: 'webhook' });
+  await certify('webhook', { profile: 'service', commonName: 'webhook.flota' });
   await certify('edge', { profile: 'broker', commonName: 'edge', names: [host, 'localhost', 'proxy'] });
   if (process.getuid?.() === 0) giveAway(ca);
 
@@ -86,8 +97,18 @@ await runJob(['state', 'ca'], async ({ state, ca }) => {
     put(join(state, to), readFileSync(join(emqx, from), 'utf8'));
 
   process.stdout.write(`prepared for ${host}\nlogin: admin@flota.local  ${adminPassword}\n`);
+  if (dashboardIsNew) process.stdout.write(`broker's dashboard, shown once: admin  ${dashboardPassword}\n`);
+  // In place: what Docker has mounted is the file and not its name.
+  put(join(state, 'alertmanager'), renderAlertmanager(settings));
+  if (!settings.FLOTA_ALARM_EMAIL && !settings.FLOTA_ALARM_WEBHOOK)
+    process.stdout.write('alarms reach nobody: set FLOTA_ALARM_EMAIL or FLOTA_ALARM_WEBHOOK (README.md)\n');
   process.stdout.write('move state/firmware-signing-key.pem to a safe place: nothing here needs it to run\n');
 });
+
+/** EMQX asks for letters and digits, and ignores one that has not both. */
+function makeDashboardPassword(): string {
+  return `${randomBytes(18).toString('base64url')}a1`;
+}
 
 async function renderBroker(out: string): Promise<void> {
   if (render.needs !== 'files') throw new Error('render must not need a broker');

@@ -2,13 +2,20 @@
 import { cp, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'vite';
-import { buildPrograms, root } from './build.ts';
+import { buildPrograms, finishBuild, root } from './build.ts';
+import { collectPackages } from './sbom.ts';
 
 const dist = join(root, 'dist');
-await build({ configFile: join(root, 'console/vite.config.ts'), logLevel: 'warn' });
-await buildPrograms(dist);
+const packages = new Set<string>();
+await build({
+  configFile: join(root, 'console/vite.config.ts'),
+  logLevel: 'warn',
+  plugins: [collectPackages(packages)],
+});
+await buildPrograms(dist, undefined, packages);
 await cp(join(root, 'console/dist'), join(dist, 'console/dist'), { recursive: true });
+await finishBuild(dist, packages);
 let bytes = 0;
 for (const entry of await readdir(dist, { recursive: true, withFileTypes: true }))
   if (entry.isFile()) bytes += (await stat(join(entry.parentPath, entry.name))).size;
-process.stdout.write(`dist: ${(bytes / 1e6).toFixed(1)} MB\n`);
+process.stdout.write(`dist: ${(bytes / 1e6).toFixed(1)} MB, ${packages.size} packages\n`);

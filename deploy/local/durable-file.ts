@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { ConfigError } from '#webhook/config.ts';
 
 /** Either the old content or the new, whenever the process is killed. Mode 0600: what is kept here is secret. */
 export function writeDurably(path: string, content: string): void {
@@ -24,4 +25,9 @@ export function readOrMake(path: string, make: () => string): string {
   const content = make();
   writeDurably(path, content);
   return content;
+}
+
+/** What to say, in one line, of a file that was cut off or edited. */
+export function damaged(path: string): ConfigError {
+  return new ConfigError([`${path} is damaged: bring it back from a backup, or choose another FLOTA_DATA`]);
 }

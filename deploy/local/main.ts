@@ -1,12 +1,11 @@
 /** `npm start`: the whole system, virtual devices, and a first deployment to watch. */
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError } from '#webhook/config.ts';
 import { createLog } from '#webhook/log.ts';
 import { interruption } from '../interruption.ts';
 import { help, type LocalConfig, toLocalConfig } from './config.ts';
-import { DataDirectoryInUse } from './data-lock.ts';
 import { deployDemo, watch } from './demo.ts';
+import { explain } from './explain.ts';
 import { startFleet } from './fleet.ts';
 import { type HostDevices, startHostDevices } from './host-devices.ts';
 import { createProgress, summarize } from './progress.ts';
@@ -28,6 +27,8 @@ async function run(config: LocalConfig): Promise<number> {
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   const logFile = createWriteStream(join(config.dataDir, 'flota.log'), { flags: 'a', mode: 0o600 });
   await new Promise<void>((resolve, reject) => logFile.once('open', () => resolve()).once('error', reject));
+  // A full disk costs log lines, not the system.
+  logFile.on('error', (error) => process.stderr.write(`flota: flota.log: ${error.message}\n`));
   const log = createLog('info', (line) => logFile.write(line));
   const show = createShow();
   const stack = await startStack(config, log, createShowRoutes(show));
@@ -75,7 +76,7 @@ async function run(config: LocalConfig): Promise<number> {
     await fleet?.close();
     await hosts?.close();
     await stack.close();
-    await new Promise<void>((resolve) => logFile.end(resolve));
+    await new Promise<void>((resolve) => logFile.end(() => resolve()));
   }
 }
 
@@ -83,36 +84,8 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** One clear line for what a user can mend; the stack trace only for our own mistakes. */
-function explain(error: unknown, config: LocalConfig | null): string {
-  if (error instanceof ConfigError) return error.problems.join('\n');
-  if (error instanceof DataDirectoryInUse) return error.message;
-  const { code, port, path, message } = error as NodeJS.ErrnoException & { port?: number };
-  const name = portVariable(config, port);
-  if (code === 'EADDRINUSE') return `port ${port} is taken: stop what uses it, or set ${name} to another`;
-  if (code === 'EACCES' && port) return `port ${port} may not be opened by this user: set ${name} to another`;
-  if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM' || code === 'ENOTDIR' || code === 'ENOSPC') {
-    return `${config?.dataDir ?? path} cannot be written (${code}): choose another FLOTA_DATA`;
-  }
-  if (code === 'ECONNREFUSED' || code === 'CONNECT_TIMEOUT' || code === 'ENOTFOUND') {
-    return `cannot reach what the environment names (${message || code}): check DATABASE_URL, EMQX_API_URL, S3_ENDPOINT, CA_URL`;
-  }
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
-function portVariable(config: LocalConfig | null, port: number | undefined): string {
-  const { http, internal, mqtt, emqxApi, s3, s3Tls } = config?.ports ?? {};
-  const names = new Map([
-    [http, 'PORT'],
-    [internal, 'INTERNAL_PORT'],
-    [mqtt, 'MQTT_PORT'],
-    [emqxApi, 'EMQX_API_PORT'],
-    [s3, 'S3_PORT'],
-    [s3Tls, 'S3_TLS_PORT'],
-  ]);
-  return names.get(port) ?? 'its variable';
-}
-
+// `npm start | head`: who stops reading does not stop the system.
+process.stdout.on('error', () => {});
 let config: LocalConfig | null = null;
 try {
   const parsed = toLocalConfig(process.argv.slice(2), process.env);

@@ -25,7 +25,7 @@ let system: TestSystem;
 beforeAll(async () => {
   const out = join(dir, 'webhook');
   await ca('init');
-  await ca('issue', '--name', 'webhook', '--out', out);
+  await ca('issue', '--name', 'webhook.flota', '--out', out);
   service = spawn(process.execPath, ['--import', tsx, file('main.ts')], {
     env: { ...environment, CA_PORT: '0' },
     stdio: ['ignore', 'pipe', 'inherit'],

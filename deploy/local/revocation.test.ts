@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import mqtt, { type MqttClient } from 'mqtt';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { openAuthority } from '#ca/authority.ts';
+import { issueKeyPair } from '#ca/key-pair.ts';
 import { createCsr } from '#firmware/virtual/csr.ts';
 import { createKey } from '#firmware/virtual/identity.ts';
 import { unwrap } from './rest.ts';
@@ -126,4 +128,23 @@ it('npm run ca -- revoke says that it disconnects nobody; with --url the webhook
     system.rest.api.certificates[':serial'].$get({ param: { serial: pair.serial } }),
   );
   expect(revocation).toMatchObject({ reason: 'keyCompromise' });
+});
+
+it('a broker does not pass as a device, and a service may neither publish nor subscribe', async () => {
+  const authority = await openAuthority({
+    dir: join(system.dataDir, 'ca'),
+    passphrase: loadSecrets(system.dataDir).caPassphrase,
+    crlUrl: `${system.stack.url}/crl/crl.pem`,
+  });
+  const issue = async (profile: 'broker' | 'service', commonName: string): Promise<Pair> => {
+    const pair = await issueKeyPair(authority, { profile, commonName, names: ['localhost'] });
+    return { key: pair.key, cert: pair.certificate + pair.chain, serial: pair.serial };
+  };
+  const broker = await issue('broker', 'dev-3');
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const)
+    expect(await attempt(broker, version)).toBe('refused');
+  const service = connect(await issue('service', 'webhook.flota'), 'TLSv1.3');
+  await next(service, 'connect');
+  const [granted] = await service.subscribeAsync({ 'firmware/download/request': { qos: 1 } }).catch(() => []);
+  expect(granted).toBeUndefined();
 });

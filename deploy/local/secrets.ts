@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readOrMake } from './durable-file.ts';
+import { ConfigError } from '#webhook/config.ts';
+import { damaged, readOrMake } from './durable-file.ts';
 
 const schema = z.object({
   adminPassword: z.string(),
@@ -15,9 +17,12 @@ const schema = z.object({
 });
 export type Secrets = z.infer<typeof schema>;
 
-/** Made at the first start, kept in the data directory. */
+/** Made at the first start, kept in the data directory. @throws ConfigError when what is kept cannot be read, or is gone */
 export function loadSecrets(dir: string): Secrets {
-  const text = readOrMake(join(dir, 'secrets.json'), () => {
+  const path = join(dir, 'secrets.json');
+  const text = readOrMake(path, () => {
+    if (existsSync(join(dir, 'ca')))
+      throw new ConfigError([`${path} is gone, and the keys in ${dir}/ca open only with it: bring it back`]);
     const secret = () => randomBytes(24).toString('base64url');
     const made: Secrets = {
       adminPassword: randomBytes(9).toString('base64url'),
@@ -31,5 +36,9 @@ export function loadSecrets(dir: string): Secrets {
     };
     return JSON.stringify(made, null, 2);
   });
-  return schema.parse(JSON.parse(text));
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    throw damaged(path);
+  }
 }

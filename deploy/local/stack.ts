@@ -10,19 +10,20 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JSONWebKeySet } from 'jose';
 import { openAuthority } from '#ca/authority.ts';
-import { connectAuthority } from '#ca/client.ts';
+import { connectAuthority, type RevokingAuthority } from '#ca/client.ts';
 import { issueKeyPair } from '#ca/key-pair.ts';
 import { createEmqxApi } from '#emqx/api.ts';
 import { createInspector } from '#emqx/inspect.ts';
 import { loadRules } from '#emqx/rules.ts';
 import { startBroker } from '#emqx/standin/broker.ts';
 import { findCrlAddress } from '#emqx/standin/crl-check.ts';
-import { connect } from '#webhook/db/connect.ts';
+import { connect, type Database } from '#webhook/db/connect.ts';
 import { createObjectStore, type ObjectStoreSettings } from '#webhook/firmware/objects.ts';
 import type { Log } from '#webhook/log.ts';
 import { startWebhook, type WebhookParts } from '#webhook/server.ts';
 import type { LocalConfig } from './config.ts';
 import { lockDataDirectory } from './data-lock.ts';
+import { damaged } from './durable-file.ts';
 import { loadSecrets } from './secrets.ts';
 import { openSigningKey } from './signing-key.ts';
 import { startStore } from './store/store.ts';
@@ -142,9 +143,7 @@ async function startParts(
   const objects = createObjectStore({ ...objectSettings, ...(config.cdn && { cdn: config.cdn }) });
   closers.push(() => objects.close());
 
-  const database = await connect(
-    config.databaseUrl ? { url: config.databaseUrl } : { dir: join(dataDir, 'database') },
-  );
+  const database = await openDatabase(config);
   closers.push(() => database.close());
 
   const internalUrl = `http://127.0.0.1:${internalPort}`;
@@ -210,8 +209,7 @@ async function startParts(
     { host, port: httpPort, internalPort, admin, retention: config.retention },
   );
   closers.push(() => webhook.close());
-  // Before that, the broker would refuse every device.
-  await untilPublished(crlAddress);
+  await untilPublished(authority, crlAddress, log);
   return {
     url: webhook.url,
     internalUrl,
@@ -227,14 +225,24 @@ async function startParts(
   };
 }
 
-async function untilPublished(address: string): Promise<void> {
+function openDatabase({ databaseUrl, dataDir }: LocalConfig): Promise<Database> {
+  if (databaseUrl) return connect({ url: databaseUrl });
+  const dir = join(dataDir, 'database');
+  return connect({ dir }).catch((cause: Error) => {
+    // PGlite's own words are a stack trace of PostgreSQL compiled to WebAssembly.
+    throw Object.assign(damaged(dir), { cause });
+  });
+}
+
+/** Before that, the broker would refuse every device. A store that is away is no reason not to start: the webhook goes on trying. */
+async function untilPublished(authority: RevokingAuthority, address: string, log: Log): Promise<void> {
+  const crls = await authority.crls();
   const end = Date.now() + publishedWithinMs;
-  for (;;) {
-    const answer = await fetch(address);
-    await answer.arrayBuffer();
-    if (answer.ok) return;
-    if (Date.now() > end) throw new Error(`no CRL is published: ${address} answers ${answer.status}`);
-    await delay(20);
+  for (const { name, pem } of crls) {
+    while ((await (await fetch(new URL(name, address))).text()) !== pem) {
+      if (Date.now() > end) return log('warn', 'no CRL is published yet: devices are refused', { name });
+      await delay(20);
+    }
   }
 }
 

@@ -1,18 +1,11 @@
-/** A device that only talks: the virtual device's own session and outbox, and messages made up by a test. Hundreds fit in a process. */
-import { createHash } from 'node:crypto';
+/** A device that only talks: the virtual device's own MQTT, and messages made up by a test. Hundreds fit in a process. */
+import { createHash, randomBytes } from 'node:crypto';
 import { ackSchema, certRenewResponseSchema, type UplinkTopic } from '#emqx/protocol.ts';
 import type { KeyPair } from '#firmware/virtual/identity.ts';
+import { MqttBroker } from '#firmware/virtual/mqtt-broker.ts';
 import { plainNetwork } from '#firmware/virtual/network.ts';
-import { type Timing, toSettings } from '#firmware/virtual/options.ts';
-import {
-  acknowledge,
-  enqueue,
-  OutboxSender,
-  randomId,
-  type StoredMessage,
-} from '#firmware/virtual/outbox.ts';
-import { Session } from '#firmware/virtual/session.ts';
-import { Timers } from '#firmware/virtual/timers.ts';
+import { defaultTiming, type Timing } from '#firmware/virtual/options.ts';
+import type { BrokerConnection } from '#firmware/virtual/port.ts';
 
 export interface Report {
   id: string;
@@ -39,6 +32,15 @@ export interface LightDevice {
   close(): Promise<void>;
 }
 
+interface Waiting {
+  topic: UplinkTopic;
+  payload: Buffer;
+  tries: number;
+  dueAt: number;
+}
+
+const lookMs = 50;
+
 export function startLightDevice(options: {
   id: string;
   pair: KeyPair;
@@ -46,47 +48,65 @@ export function startLightDevice(options: {
   trust: string;
   timing: Partial<Timing>;
 }): LightDevice {
-  const { id, pair } = options;
-  const settings = toSettings({ ...options, dir: '', hardware: 'esp32-s3', signingKeys: { keys: [] } });
-  const timers = new Timers((task) => task());
-  let outbox: StoredMessage[] = [];
+  const { id, pair, trust, mqttUrl: url } = options;
+  const timing = { ...defaultTiming, ...options.timing };
+  const { keepaliveMs, resendMinMs, resendMaxMs, reconnectMinMs, reconnectMaxMs, connectMs } = timing;
+  const broker = new MqttBroker(plainNetwork, { id, url, trust, keepaliveMs });
+  const outbox = new Map<string, Waiting>();
   let number = 0;
+  let connection: BrokerConnection | null = null;
+  let online = false;
+  let failures = 0;
+  let retry: NodeJS.Timeout | undefined;
+  let late: NodeJS.Timeout | undefined;
 
-  const session = new Session({
-    settings,
-    network: plainNetwork,
-    timers,
-    run: (task) => task(),
-    keyPair: () => pair,
-    online: () => sender.online(),
-    offline: () => sender.offline(),
-    async message(topic, payload) {
-      const body: unknown = JSON.parse(payload.toString('utf8'));
-      if (topic === 'ack') {
-        outbox = acknowledge(outbox, ackSchema.parse(body).ids);
-        sender.pump();
-      } else if (topic === 'cert/renew/response') {
-        const { request } = certRenewResponseSchema.parse(body);
-        device.answers.set(request, (device.answers.get(request) ?? 0) + 1);
-      }
-    },
-  });
-  const sender = new OutboxSender({
-    messages: () => outbox,
-    publish: ({ topic, payload }) => session.publish(topic, payload, { droppable: false }),
-    timers,
-    minMs: settings.timing.resendMinMs,
-    maxMs: settings.timing.resendMaxMs,
-    random: Math.random,
-  });
+  function connect(): void {
+    late = setTimeout(() => lost(true), connectMs);
+    const lost = (destroy = false) => {
+      clearTimeout(late);
+      if (destroy) connection?.destroy();
+      connection = null;
+      online = false;
+      retry = setTimeout(connect, backoffMs(failures++, reconnectMinMs, reconnectMaxMs));
+    };
+    connection = broker.connect(pair, {
+      connected: () => {
+        clearTimeout(late);
+        online = true;
+        failures = 0;
+        for (const message of outbox.values()) message.dueAt = 0;
+        pump();
+      },
+      message: (topic, payload, done) => {
+        const body: unknown = JSON.parse(Buffer.from(payload).toString());
+        if (topic === 'ack') for (const acked of ackSchema.parse(body).ids) outbox.delete(acked);
+        else if (topic === 'cert/renew/response') {
+          const { request } = certRenewResponseSchema.parse(body);
+          device.answers.set(request, (device.answers.get(request) ?? 0) + 1);
+        }
+        done();
+      },
+      disconnected: () => lost(),
+    });
+  }
+
+  function pump(): void {
+    const now = Date.now();
+    for (const message of online ? outbox.values() : []) {
+      if (message.dueAt > now) continue;
+      connection?.publish(message.topic, message.payload);
+      message.dueAt = now + backoffMs(message.tries++, resendMinMs, resendMaxMs);
+    }
+  }
+  const pumping = setInterval(pump, lookMs);
 
   function send(topic: UplinkTopic, body: object): string {
-    const message = { id: randomId(), at: null, seq: [1, ++number], ...body };
+    const message = { id: newId(), at: null, seq: [1, ++number], ...body };
     const payload = JSON.stringify(message);
-    outbox = enqueue(outbox, { id: message.id, topic, payload }, Number.POSITIVE_INFINITY);
+    outbox.set(message.id, { topic, payload: Buffer.from(payload), tries: 0, dueAt: 0 });
     const digest = createHash('sha256').update(`${topic}\n${payload}`).digest('hex');
     device.reports.push({ id: message.id, digest });
-    sender.pump();
+    pump();
     return message.id;
   }
 
@@ -94,12 +114,9 @@ export function startLightDevice(options: {
     id,
     reports: [],
     answers: new Map(),
-    waiting: () => outbox.length,
-    acked() {
-      const waiting = new Set(outbox.map(({ id }) => id));
-      return device.reports.filter((report) => !waiting.has(report.id));
-    },
-    online: () => session.online,
+    waiting: () => outbox.size,
+    acked: () => device.reports.filter((report) => !outbox.has(report.id)),
+    online: () => online,
     report() {
       const running = {
         component: 'main',
@@ -114,14 +131,26 @@ export function startLightDevice(options: {
       device.answers.set(send('cert/renew/request', { csr: 'none' }), 0);
     },
     telemetry(bytes) {
-      const body = { id: randomId(), at: null, level: 'info', message: 'x'.repeat(bytes) };
-      session.publish('log', JSON.stringify(body), { droppable: false });
+      const body = { id: newId(), at: null, level: 'info', message: 'x'.repeat(bytes) };
+      if (online) connection?.publish('log', Buffer.from(JSON.stringify(body)));
     },
     async close() {
-      timers.stop();
-      await session.close(false);
+      clearInterval(pumping);
+      clearTimeout(retry);
+      clearTimeout(late);
+      connection?.destroy();
+      connection = null;
+      online = false;
     },
   };
-  session.connect();
+  connect();
   return device;
+}
+
+function newId(): string {
+  return randomBytes(12).toString('base64url');
+}
+
+function backoffMs(tries: number, minMs: number, maxMs: number): number {
+  return Math.min(maxMs, minMs * 2 ** Math.min(tries, 30)) * (0.5 + Math.random() / 2);
 }

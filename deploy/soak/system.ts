@@ -197,7 +197,7 @@ async function startParts(
   );
 
   const signing = await openKey(makeKey());
-  const client = await identity('service', 'webhook');
+  const client = await identity('service', 'webhook.flota');
   const url = `http://localhost:${ports.console}`;
   const environment = {
     PUBLIC_URL: url,

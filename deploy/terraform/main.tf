@@ -1,7 +1,7 @@
 data "aws_region" "current" {}
 
 locals {
-  region    = data.aws_region.current.region
+  region    = data.aws_region.current.id
   domain    = "${var.name}.internal"
   ca_name   = "ca.${local.domain}"
   tags      = merge({ Application = var.name }, var.tags)
@@ -12,6 +12,7 @@ module "network" {
   source = "./modules/network"
   name   = var.name
   cidr   = var.cidr
+  zones  = var.zones
   tags   = local.tags
 }
 
@@ -64,7 +65,8 @@ resource "aws_ecr_repository" "images" {
   tags                 = local.tags
 
   encryption_configuration {
-    encryption_type = "AES256"
+    encryption_type = "KMS"
+    kms_key         = module.secrets.encryption_key_arn
   }
   image_scanning_configuration {
     scan_on_push = true
@@ -87,6 +89,7 @@ resource "aws_ecr_lifecycle_policy" "images" {
 resource "aws_cloudwatch_log_group" "all" {
   name              = "/${var.name}"
   retention_in_days = var.log_days
+  kms_key_id        = module.secrets.encryption_key_arn
   tags              = local.tags
 }
 
@@ -114,7 +117,7 @@ locals {
     arn           = aws_ecs_cluster.main.arn
     name          = aws_ecs_cluster.main.name
     namespace_id  = aws_service_discovery_private_dns_namespace.internal.id
-    subnet_ids    = module.network.private_subnet_ids
+    subnet_ids    = module.network.task_subnet_ids
     log_group     = local.log_group
     log_group_arn = aws_cloudwatch_log_group.all.arn
     region        = local.region
@@ -200,7 +203,7 @@ module "ca" {
 
   environment = {
     CA_NAMES      = local.ca_name
-    CA_CALLERS    = "webhook"
+    CA_CALLERS    = "webhook.flota,webhook"
     CA_KMS_KEY_ID = module.secrets.ca_key_arns[var.ca_keys - 1]
     AWS_REGION    = local.region
     # Inside, because that is where EMQX fetches it from.
@@ -250,6 +253,7 @@ module "alarms" {
   log_group            = local.log_group
   broker_nodes         = var.broker.nodes
   database_storage_gb  = var.database.storage_gb
+  kms_key_arn          = module.secrets.encryption_key_arn
   tags                 = local.tags
 }
 

@@ -27,7 +27,7 @@ output "ca_key_arn" {
 }
 
 output "secrets_to_fill" {
-  description = "Secrets whose value is a placeholder until somebody sets it (README.md)."
+  description = "Secrets that have no value until somebody gives them one (README.md); make-secrets fills the rest."
   value       = module.secrets.to_fill
 }
 

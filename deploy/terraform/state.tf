@@ -15,9 +15,9 @@ resource "aws_efs_backup_policy" "state" {
 }
 
 resource "aws_efs_mount_target" "state" {
-  count           = length(module.network.private_subnet_ids)
+  count           = var.zones
   file_system_id  = aws_efs_file_system.state.id
-  subnet_id       = module.network.private_subnet_ids[count.index]
+  subnet_id       = module.network.task_subnet_ids[count.index]
   security_groups = [aws_security_group.parts["state"].id]
 }
 

@@ -18,6 +18,16 @@ variable "cidr" {
   }
 }
 
+variable "zones" {
+  description = "Availability zones in which tasks run. One halves the cost of the endpoints and stops with its zone; database.multi_az is apart."
+  type        = number
+  default     = 2
+  validation {
+    condition     = contains([1, 2], var.zones)
+    error_message = "1 or 2."
+  }
+}
+
 variable "console_domain" {
   description = "Name under which admins reach the console; its DNS record points to the load balancer (output console_target)."
   type        = string

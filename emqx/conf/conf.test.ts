@@ -26,12 +26,18 @@ describe('acl.conf', () => {
 
   test('names no topic that the protocol does not have', () => {
     const text = readFileSync(new URL('./acl.conf', import.meta.url), 'utf8');
-    const named = text
-      .split('\n')
-      .filter((line) => !line.startsWith('%'))
-      .flatMap((line) => [...line.matchAll(/"([^"]*)"/g)].map((match) => match[1]));
+    const named = [...text.matchAll(/\{eq, "([^"]*)"\}/g)].map((match) => match[1]);
     expect(named.sort()).toEqual(all.map(({ topic }) => topic).sort());
   });
+
+  test.each(['webhook.flota', 'ca.flota', 'a b', 'ü', '', 'a'.repeat(65)])(
+    'lets nobody at them who is no device: %j',
+    (clientid) => {
+      for (const { topic } of all)
+        for (const action of ['publish', 'subscribe'] as const)
+          expect(acl({ clientid }, action, topic)).toBe(false);
+    },
+  );
 
   test.each([
     '#',
@@ -91,6 +97,20 @@ describe('emqx.conf', () => {
       no_match: 'deny',
       sources: [{ type: 'file', enable: true }],
     });
+  });
+
+  test('limits what one client sends, to more than a device ever does', () => {
+    expect(at('listeners.ssl.default')).toMatchObject({
+      messages_rate: '100/s',
+      bytes_rate: '256KB/s',
+      max_conn_rate: '1000/s',
+    });
+    expect(256 * 1024).toBeGreaterThanOrEqual(8 * maxUplinkBytes);
+  });
+
+  test('does not leave the dashboard with its default password', () => {
+    expect(at('dashboard.default_password')).not.toBe('public');
+    expect(at('dashboard.default_password')).toBeDefined();
   });
 
   test('lets the largest message through, with room for its header', () => {

@@ -21,7 +21,7 @@ test.each([
   ['{allow, all}', /acl\.conf:1: .*no "\."/],
   ['{deny, all}.\n\n{allow, all, publish, ["a"}.', /acl\.conf:3: .*line 3/],
   ['{deny, all}.\n{allow, all, publish, [a b]}.', /acl\.conf:2: /],
-  ['{allow, {ipaddr, "127.0.0.1"}, all, ["#"]}.', /acl\.conf:1: who is all or/],
+  ['{allow, {ipaddr, "127.0.0.1"}, all, ["#"]}.', /acl\.conf:1: who is all, /],
   ['{allow, all, {publish, [{qos, 1}]}, ["#"]}.', /QoS and retain conditions are not supported/],
   ['{perhaps, all}.', /begins with allow or deny/],
   ['{allow; all}.', /acl\.conf:1: unexpected ";"/],

@@ -1,6 +1,6 @@
 /**
  * Reads EMQX's acl.conf (Erlang terms) and answers as its file authorizer: the first rule that matches decides, none means
- * deny. Only what does not depend on address, user or regular expressions is supported; the rest is refused by name.
+ * deny. Only what does not depend on address or user is supported; the rest is refused by name.
  */
 import { topicMatches } from './topic.ts';
 
@@ -18,7 +18,7 @@ export const clientidPlaceholder = '${clientid}';
 type Term = string | number | { atom: string } | { tuple: Term[] } | Term[];
 interface Rule {
   allow: boolean;
-  clientid: string | null;
+  clientid: RegExp | string | null;
   action: Action | 'all';
   topics: { eq: boolean; filter: string }[] | 'all';
 }
@@ -28,13 +28,18 @@ export function parseAcl(text: string): Acl {
   const rules = terms(text).map(({ term, line }) => toRule(term, line));
   return (client, action, topic) => {
     for (const rule of rules) {
-      if (rule.clientid !== null && rule.clientid !== client.clientid) continue;
+      if (!isWho(rule.clientid, client.clientid)) continue;
       if (rule.action !== 'all' && rule.action !== action) continue;
       if (rule.topics === 'all' || rule.topics.some((t) => matches(t, topic, client.clientid)))
         return rule.allow;
     }
     return false;
   };
+}
+
+function isWho(who: Rule['clientid'], clientid: string): boolean {
+  if (who instanceof RegExp) return who.test(clientid);
+  return who === null || who === clientid;
 }
 
 function matches({ eq, filter }: { eq: boolean; filter: string }, topic: string, clientid: string): boolean {
@@ -58,23 +63,30 @@ function toRule(term: Term, line: number): Rule {
   const action = atom(what);
   if (action !== 'publish' && action !== 'subscribe' && action !== 'all')
     throw bad('action is publish, subscribe or all; QoS and retain conditions are not supported here');
-  let clientid: string | null = null;
+  let clientid: Rule['clientid'] = null;
   if (atom(who) !== 'all') {
-    const tuple = typeof who === 'object' && !Array.isArray(who) && 'tuple' in who ? who.tuple : [];
-    if (!['client', 'clientid'].includes(atom(tuple[0]) ?? '') || typeof tuple[1] !== 'string')
-      throw bad('who is all or {clientid, "..."}; the rest is not supported here');
-    clientid = tuple[1];
+    const [kind, name] = tupleOf(who);
+    const [re, pattern] = tupleOf(name);
+    if (['client', 'clientid'].includes(atom(kind) ?? '')) {
+      if (typeof name === 'string') clientid = name;
+      else if (atom(re) === 're' && typeof pattern === 'string') clientid = new RegExp(pattern);
+    }
+    if (clientid === null)
+      throw bad('who is all, {clientid, "..."} or {clientid, {re, "..."}}; the rest is not supported here');
   }
   if (atom(list) === 'all') return { allow, clientid, action, topics: 'all' };
   if (!Array.isArray(list)) throw bad('topics is a list');
   const topics = list.map((item) => {
     if (typeof item === 'string') return { eq: false, filter: item };
-    const tuple = typeof item === 'object' && !Array.isArray(item) && 'tuple' in item ? item.tuple : [];
-    if (atom(tuple[0]) !== 'eq' || typeof tuple[1] !== 'string')
-      throw bad('a topic is "filter" or {eq, "topic"}');
-    return { eq: true, filter: tuple[1] };
+    const [eq, filter] = tupleOf(item);
+    if (atom(eq) !== 'eq' || typeof filter !== 'string') throw bad('a topic is "filter" or {eq, "topic"}');
+    return { eq: true, filter };
   });
   return { allow, clientid, action, topics };
+}
+
+function tupleOf(term: Term | undefined): Term[] {
+  return typeof term === 'object' && !Array.isArray(term) && 'tuple' in term ? term.tuple : [];
 }
 
 /** Erlang terms as JSON: tuples and atoms become objects that say so. */

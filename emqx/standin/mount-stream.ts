@@ -12,6 +12,8 @@ import mqtt, {
   type Packet,
 } from 'mqtt-packet';
 import type { Acl } from './acl.ts';
+import { FrameError, Frames } from './frames.ts';
+import { findFlaw } from './well-formed.ts';
 
 export interface Mount {
   clientid: string;
@@ -37,6 +39,7 @@ export class MountStream extends Duplex {
   reason: string | null = null;
   private readonly socket: TLSSocket;
   private readonly mount: Mount;
+  private readonly frames: Frames;
   private readonly fromDevice = mqtt.parser();
   private readonly fromBroker = mqtt.parser();
   private readonly subscribing = new Map<number, { topic: string; qos: number; allowed: boolean }[]>();
@@ -48,8 +51,9 @@ export class MountStream extends Duplex {
     super({ emitClose: true, autoDestroy: true });
     this.socket = socket;
     this.mount = mount;
+    this.frames = new Frames(mount.maxPacketBytes);
     this.fromDevice.on('packet', (packet: Packet) => this.receive(packet));
-    this.fromDevice.on('error', (error: Error) => this.destroy(error));
+    this.fromDevice.on('error', (error: Error) => this.refuse(error));
     this.fromBroker.on('packet', (packet: Packet) => this.deliver(packet));
     this.fromBroker.on('error', (error: Error) => this.destroy(error));
     socket.on('data', (chunk: Buffer) => this.parse(chunk));
@@ -68,8 +72,13 @@ export class MountStream extends Duplex {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     this.socket.cork();
-    this.fromBroker.parse(chunk);
     process.nextTick(() => this.socket.uncork());
+    try {
+      this.fromBroker.parse(chunk);
+    } catch (error) {
+      done(error as Error);
+      return;
+    }
     if (this.socket.writableNeedDrain && !this.socket.destroyed) this.socket.once('drain', () => done());
     else done();
   }
@@ -88,25 +97,27 @@ export class MountStream extends Duplex {
     done(error);
   }
 
+  /** Whatever a packet makes throw, here or in the codec, ends this connection and nothing else. */
   private parse(chunk: Buffer): void {
-    if (this.destroyed) return;
-    this.fromDevice.parse(chunk);
-    // A packet announces its length first: what is too large is refused before it is held.
-    const pending = (this.fromDevice as unknown as { packet: { length: number } }).packet.length;
-    if (pending > this.mount.maxPacketBytes) this.tooLarge();
+    try {
+      for (const frame of this.frames.take(chunk)) {
+        if (this.destroyed) return;
+        this.fromDevice.parse(frame);
+      }
+    } catch (error) {
+      this.refuse(error as Error);
+    }
   }
 
-  private tooLarge(): void {
-    this.endsBecause('frame_too_large');
-    this.destroy(new Error('packet too large'));
+  private refuse(error: Error): void {
+    this.endsBecause(error instanceof FrameError ? error.reason : 'frame_error');
+    this.destroy(error);
   }
 
   private receive(packet: Packet): void {
-    if (this.destroyed) return;
-    if ((packet.length ?? 0) > this.mount.maxPacketBytes) {
-      this.tooLarge();
-      return;
-    }
+    const flaw = findFlaw(packet);
+    if (flaw || (packet.cmd !== 'connect' && !this.connected))
+      throw new Error(flaw ?? `${packet.cmd}: before CONNECT`);
     if (packet.cmd === 'connect') this.connect(packet);
     else if (packet.cmd === 'publish') this.publish(packet);
     else if (packet.cmd === 'subscribe') this.subscribe(packet);
@@ -123,10 +134,7 @@ export class MountStream extends Duplex {
   }
 
   private connect(packet: IConnectPacket): void {
-    if (this.connected) {
-      this.destroy(new Error('CONNECT twice'));
-      return;
-    }
+    if (this.connected) throw new Error('CONNECT twice');
     this.connected = true;
     if (packet.protocolVersion === 5) {
       const connack = { cmd: 'connack', reasonCode: unsupportedVersion, sessionPresent: false } as Packet;

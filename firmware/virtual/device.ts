@@ -1,9 +1,13 @@
 import { EventEmitter } from 'node:events';
 import type { Running } from '#emqx/protocol.ts';
-import { Agent } from './agent.ts';
-import type { Stats } from './machine.ts';
+import { realClock } from './clock.ts';
+import { Disk } from './disk.ts';
+import { HttpsClient } from './https-client.ts';
+import { StoredCertificates } from './identity.ts';
+import { Life, type Notice, verifyByOpenSsl } from './life.ts';
+import { MqttBroker } from './mqtt-broker.ts';
 import { SwitchedNetwork } from './network.ts';
-import { type DeviceOptions, type Settings, toSettings } from './options.ts';
+import { type DeviceOptions, type Settings, type Surroundings, toSettings } from './options.ts';
 import type { SlotView } from './slots.ts';
 
 export { DeviceFault, type DeviceOptions } from './options.ts';
@@ -18,6 +22,14 @@ export type DeviceState =
   | 'verifying'
   | 'installing'
   | 'rebooting';
+
+/** Figures of one attempt. */
+export interface Stats {
+  downloadMs: number;
+  resumes: number;
+  receivedBytes: number;
+  redownloadedBytes: number;
+}
 
 export interface Snapshot {
   id: string;
@@ -61,61 +73,82 @@ export function startDevice(options: DeviceOptions): VirtualDevice {
   return new VirtualDevice(toSettings(options));
 }
 
-/** A device with a power switch: the power comes and goes, the disk stays. */
+/** A device with a power switch: the power comes and goes, the storage stays. */
 export class VirtualDevice extends EventEmitter<DeviceEvents> {
   readonly id: string;
   readonly #settings: Settings;
   readonly #network: SwitchedNetwork;
-  #agent: Agent | null = null;
+  readonly #around: Surroundings;
+  #life: Life | null = null;
   #state: 'off' | 'booting' | 'on' = 'off';
-  #restart: NodeJS.Timeout | undefined;
+  #cancelStart: () => void = () => {};
+  /** Of the last result that was told: results are published again until they are acked. */
+  #toldResult: unknown;
   #closed = false;
 
   constructor(settings: Settings) {
     super();
-    this.id = settings.id;
+    const { id, dir, fsync, mqttUrl, trust, timing, surroundings } = settings;
+    this.id = id;
     this.#settings = settings;
     this.#network = new SwitchedNetwork(settings.network);
-    this.#powerOn();
+    const network = this.#network;
+    this.#around = {
+      clock: surroundings.clock ?? realClock,
+      medium: surroundings.medium ?? new Disk(dir, fsync),
+      broker:
+        surroundings.broker ??
+        new MqttBroker(network, { id, url: mqttUrl, trust, keepaliveMs: timing.keepaliveMs }),
+      http: surroundings.http ?? new HttpsClient(network, trust),
+      certificates: surroundings.certificates ?? ((flash) => new StoredCertificates(flash, id, dir)),
+      verify: surroundings.verify ?? verifyByOpenSsl,
+    };
+    this.#powerOn('power_on');
   }
 
   /** Connected to the broker and subscribed. */
   get online(): boolean {
-    return this.#agent?.session.online ?? false;
+    return this.#state === 'on' && this.#life !== null && this.#life.online;
   }
 
   snapshot(): Snapshot {
-    const agent = this.#agent;
-    const job = agent?.journal.state.job ?? null;
-    const run = job ? agent?.run : null;
-    const boot = agent?.boot ?? null;
+    const life = this.#life;
+    const agent = this.#state === 'on' ? life?.look() : null;
+    const busy = agent?.version != null;
+    const running = agent && life?.slots?.running;
+    const certificate = life?.certificates.validity;
     return {
       id: this.id,
-      state: this.#state === 'on' ? (agent?.onTrial ? 'testing' : (job?.stage ?? 'idle')) : this.#state,
+      state: this.#state === 'on' ? this.#doing() : this.#state,
       online: this.online,
-      deployment: job?.deployment ?? null,
-      version: job?.manifest.version ?? null,
-      attempt: job?.attempt ?? null,
-      receivedBytes: job
-        ? (run?.position.receivedBytes ?? agent?.journal.state.staged?.receivedBytes ?? 0)
-        : 0,
-      totalBytes: job?.manifest.size ?? 0,
-      chunkBytes: run?.position.chunkBytes ?? job?.chunkBytes ?? 0,
-      stats: job ? { ...(run?.position.stats ?? job.stats) } : null,
-      running: boot?.running ?? null,
-      slots: agent?.slotView ?? null,
-      bootCount: boot?.count ?? 0,
-      outboxMessages: agent?.journal.outbox.length ?? 0,
-      certificate: agent?.certificate ?? null,
+      deployment: busy ? agent.deployment : null,
+      version: agent?.version ?? null,
+      attempt: busy ? agent.attempt : null,
+      receivedBytes: agent?.receivedBytes ?? 0,
+      totalBytes: agent?.totalBytes ?? 0,
+      chunkBytes: agent?.chunkBytes ?? 0,
+      stats: busy ? agent.stats : null,
+      running: running
+        ? {
+            component: this.#settings.component,
+            version: running.version,
+            securityVersion: running.securityVersion,
+            sha256: running.sha256,
+          }
+        : null,
+      slots: life?.slots?.view ?? null,
+      bootCount: agent?.bootCount ?? 0,
+      outboxMessages: agent?.outboxMessages ?? 0,
+      certificate: certificate ? { serial: certificate.serial, notAfter: certificate.notAfter } : null,
     };
   }
 
   /** Takes the power away, in the middle of whatever happens, and gives it back after `offMs`. */
   powerCut(offMs = this.#settings.timing.rebootMs): void {
     if (this.#closed) return;
-    this.#agent?.kill();
+    this.#life?.kill();
     this.#network.dropAll();
-    this.#startAfter(offMs);
+    this.#startAfter(offMs, 'power_on');
   }
 
   /** Breaks every connection and refuses new ones for so long. */
@@ -123,66 +156,104 @@ export class VirtualDevice extends EventEmitter<DeviceEvents> {
     this.#network.cut(forMs);
   }
 
-  /** An orderly end: no timers, no sockets; the disk stays for another start. */
+  /** An orderly end: no timers, no sockets; the storage stays for another start. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#restart);
-    await this.#agent?.end();
-    this.#agent = null;
+    this.#cancelStart();
+    const life = this.#life;
+    this.#life = null;
     this.#state = 'off';
+    await new Promise<void>((resolve) => (life ? life.end(resolve) : resolve()));
     this.#network.close();
     this.emit('change');
   }
 
-  #powerOn(): void {
-    this.#state = 'booting';
-    const agent: Agent = new Agent(this.#settings, this.#network, {
-      reboot: () => this.#reboot(agent),
-      changed: () => {
-        if (this.#agent === agent) this.emit('change');
-      },
-      notice: (event, detail) => {
-        if (this.#agent === agent) (this.emit as (name: string, detail?: unknown) => boolean)(event, detail);
-      },
+  #doing(): DeviceState {
+    const life = this.#life!;
+    return life.onTrial ? 'testing' : life.stage;
+  }
+
+  #powerOn(reason: 'power_on' | 'watchdog'): void {
+    const mine = () => this.#life === life;
+    const life: Life = new Life(this.#settings, this.#around, {
+      reboot: () => mine() && this.#reboot(life),
+      fault: (error) => mine() && this.#fault(life, error),
+      changed: () => mine() && this.emit('change'),
+      notice: (event, detail) => mine() && this.#notice(event, detail),
     });
-    this.#agent = agent;
-    agent.spawn(
-      Promise.resolve()
-        .then(() => agent.start())
-        .then(() => {
-          if (this.#agent !== agent) return;
-          this.#state = 'on';
-          this.emit('change');
-        }),
-    );
+    this.#life = life;
+    this.#state = 'booting';
+    this.#cancelStart = this.#around.clock.after(0, () => {
+      this.#state = 'on';
+      if (!life.start(reason) && mine()) this.#cannotBoot('its storage cannot be read or written');
+    });
   }
 
-  #reboot(agent: Agent): void {
-    if (this.#agent !== agent || this.#closed) return;
-    this.#startAfter(this.#settings.timing.rebootMs, agent.end());
-  }
-
-  #startAfter(delayMs: number, ended: Promise<void> = Promise.resolve()): void {
-    this.#agent = null;
-    this.#state = 'off';
-    clearTimeout(this.#restart);
-    this.emit('change');
-    this.#restart = setTimeout(() => {
-      void ended.then(() => {
-        if (this.#closed || this.#agent) return;
-        this.#tryPowerOn();
-      });
-    }, delayMs);
-  }
-
-  #tryPowerOn(): void {
-    try {
-      this.#powerOn();
-    } catch (error) {
-      // The disk may be away for a while; a device has nothing better to do than to try again.
-      this.#settings.log('error', 'cannot boot', { device: this.id, error: String(error) });
-      this.#startAfter(Math.max(1000, this.#settings.timing.rebootMs));
+  #notice(event: Notice, detail: unknown): void {
+    if (event === 'result') {
+      const { id } = detail as { id: unknown };
+      if (id === this.#toldResult) return;
+      this.#toldResult = id;
     }
+    (this.emit as (name: string, detail?: unknown) => boolean)(event, detail);
+  }
+
+  #reboot(life: Life): void {
+    let ended = false;
+    let whenEnded = () => {};
+    life.end(() => {
+      ended = true;
+      whenEnded();
+    });
+    this.#startAfter(this.#settings.timing.rebootMs, 'power_on', (start) => {
+      if (ended) start();
+      else whenEnded = start;
+    });
+  }
+
+  #fault(life: Life, error: unknown): void {
+    this.#settings.log('error', 'unexpected fault, restarting', {
+      device: this.id,
+      error: String((error as Error)?.stack ?? error),
+    });
+    life.kill();
+    this.#startAfter(this.#settings.timing.rebootMs, 'watchdog');
+  }
+
+  #startAfter(
+    delayMs: number,
+    reason: 'power_on' | 'watchdog',
+    wait: (start: () => void) => void = (start) => start(),
+  ): void {
+    this.#life = null;
+    this.#state = 'off';
+    this.#cancelStart();
+    let wanted = true;
+    const cancel = this.#around.clock.after(delayMs, () => {
+      wait(() => {
+        if (wanted && !this.#closed) this.#tryPowerOn(reason);
+      });
+    });
+    this.#cancelStart = () => {
+      wanted = false;
+      cancel();
+    };
+    this.emit('change');
+  }
+
+  #tryPowerOn(reason: 'power_on' | 'watchdog'): void {
+    try {
+      this.#powerOn(reason);
+    } catch (error) {
+      this.#cannotBoot(String(error));
+    }
+  }
+
+  /** The storage may be away for a while; a device has nothing better to do than to try again. */
+  #cannotBoot(error: string): void {
+    this.#settings.log('error', 'cannot boot', { device: this.id, error });
+    this.#life?.kill();
+    this.#startAfter(Math.max(1000, this.#settings.timing.rebootMs), 'power_on');
   }
 }

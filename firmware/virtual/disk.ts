@@ -1,181 +1,111 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
+import type { Medium } from './port.ts';
 
-/** Thrown by every disk operation of a life that has lost its power: whoever sees it just stops. */
-export class PowerLost extends Error {
-  constructor() {
-    super('power lost');
-    this.name = 'PowerLost';
-  }
-}
+/** Copying an image needs two files; a third would cost every idle device a descriptor. */
+const openMax = 2;
 
-/** One for all the devices of a process. */
-const block = Buffer.allocUnsafeSlow(64 * 1024);
-
-/**
- * What a device keeps when the power goes. Writes are synchronous, so that between two awaits a device's disk and memory
- * agree; after `cut()` nothing reaches the disk any more.
- */
-export class Disk {
-  readonly dir: string;
+/** A device's own directory. Writes are synchronous, so that between two calls of a device its disk and its memory agree. */
+export class Disk implements Medium {
+  readonly #dir: string;
   readonly #fsync: boolean;
-  readonly #onWrite: ((what: string) => void) | undefined;
-  readonly #open = new Set<DiskFile>();
-  #powered = true;
+  readonly #open = new Map<string, number>();
 
-  constructor(dir: string, options: { fsync: boolean; onWrite?: (what: string) => void }) {
-    this.dir = dir;
-    this.#fsync = options.fsync;
-    this.#onWrite = options.onWrite;
+  /** `fsync` false leaves flushing to the operating system. */
+  constructor(dir: string, fsync: boolean) {
+    this.#dir = dir;
+    this.#fsync = fsync;
     fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
   }
 
-  get powered(): boolean {
-    return this.#powered;
-  }
-
-  cut(): void {
-    this.#powered = false;
-    // Later: a write that is just happening still gets to tear.
-    setImmediate(() => {
-      for (const file of this.#open) file.close();
-    });
-  }
-
-  /** A write is about to happen: the power may go just now. */
-  announce(what: string): void {
-    if (this.#powered) this.#onWrite?.(what);
-  }
-
-  demandPower(): void {
-    if (!this.#powered) throw new PowerLost();
-  }
-
-  path(name: string): string {
-    return join(this.dir, name);
-  }
-
-  readText(name: string): string | null {
+  read(name: string): Uint8Array | null {
     try {
-      return fs.readFileSync(this.path(name), 'utf8');
+      return fs.readFileSync(join(this.#dir, name));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
       throw error;
     }
   }
 
-  /** The old text or the new one, whole, whenever the power goes. */
-  replaceText(name: string, text: string): void {
-    this.announce(`write ${name}`);
-    this.demandPower();
-    const temporary = this.path(`${name}.tmp`);
-    const fd = fs.openSync(temporary, 'w', 0o600);
+  write(name: string, data: Uint8Array): void {
+    const fd = fs.openSync(join(this.#dir, name), 'w', 0o600);
     try {
-      fs.writeFileSync(fd, text);
+      writeWhole(fd, data, 0);
       if (this.#fsync) fs.fsyncSync(fd);
     } finally {
       fs.closeSync(fd);
     }
-    this.announce(`rename ${name}`);
-    this.demandPower();
-    fs.renameSync(temporary, this.path(name));
-    this.#syncDirectory();
   }
 
-  remove(name: string): void {
-    this.announce(`remove ${name}`);
-    this.demandPower();
-    fs.rmSync(this.path(name), { force: true });
-  }
-
-  /** Bytes in a file, 0 when there is none. */
-  size(name: string): number {
-    return fs.statSync(this.path(name), { throwIfNoEntry: false })?.size ?? 0;
-  }
-
-  /** For writing at offsets; created when absent, never truncated by opening. */
-  open(name: string): DiskFile {
-    this.demandPower();
-    const fd = fs.openSync(this.path(name), fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600);
-    const file = new DiskFile(this, name, fd, this.#fsync, () => this.#open.delete(file));
-    this.#open.add(file);
-    return file;
-  }
-
-  /**
-   * Reads the first `bytes` of a file block by block, until `take` answers false. A block is good until `take` returns; others run
-   * in between.
-   */
-  async eachBlock(name: string, bytes: number, take: (block: Buffer) => boolean): Promise<void> {
-    const fd = fs.openSync(this.path(name), 'r');
-    try {
-      for (let offset = 0; offset < bytes; ) {
-        this.demandPower();
-        const read = fs.readSync(fd, block, 0, Math.min(block.length, bytes - offset), offset);
-        if (read === 0 || !take(block.subarray(0, read))) return;
-        offset += read;
-        await new Promise(setImmediate);
-      }
-    } finally {
-      fs.closeSync(fd);
-    }
-  }
-
-  #syncDirectory(): void {
+  rename(from: string, to: string): void {
+    fs.renameSync(join(this.#dir, from), join(this.#dir, to));
     if (!this.#fsync) return;
-    const fd = fs.openSync(this.dir, 'r');
+    const fd = fs.openSync(this.#dir, 'r');
     try {
       fs.fsyncSync(fd);
     } finally {
       fs.closeSync(fd);
     }
   }
-}
 
-export class DiskFile {
-  readonly #disk: Disk;
-  readonly #name: string;
-  readonly #fsync: boolean;
-  readonly #onClose: () => void;
-  #fd: number | null;
-
-  constructor(disk: Disk, name: string, fd: number, fsync: boolean, onClose: () => void) {
-    this.#disk = disk;
-    this.#name = name;
-    this.#fd = fd;
-    this.#fsync = fsync;
-    this.#onClose = onClose;
+  remove(name: string): void {
+    this.#close(name);
+    try {
+      fs.unlinkSync(join(this.#dir, name));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
   }
 
-  writeAt(offset: number, data: Uint8Array): void {
-    this.#disk.demandPower();
-    this.#disk.announce(`data ${this.#name}`);
-    // When the power goes during a write, flash keeps a torn block.
-    const length = this.#disk.powered ? data.length : data.length >> 1;
-    fs.writeSync(this.#descriptor(), data, 0, length, offset);
-    this.#disk.demandPower();
+  size(name: string): number {
+    return fs.statSync(join(this.#dir, name), { throwIfNoEntry: false })?.size ?? 0;
   }
 
-  truncate(bytes: number): void {
-    this.#disk.announce(`truncate ${this.#name}`);
-    this.#disk.demandPower();
-    fs.ftruncateSync(this.#descriptor(), bytes);
+  readAt(name: string, offset: number, target: Uint8Array): number {
+    const fd = this.#descriptor(name);
+    let read = 0;
+    while (read < target.length) {
+      const bytes = fs.readSync(fd, target, read, target.length - read, offset + read);
+      if (bytes === 0) break;
+      read += bytes;
+    }
+    return read;
   }
 
-  sync(): void {
-    this.#disk.demandPower();
-    if (this.#fsync) fs.fsyncSync(this.#descriptor());
+  writeAt(name: string, offset: number, data: Uint8Array): void {
+    writeWhole(this.#descriptor(name), data, offset);
+  }
+
+  truncate(name: string, bytes: number): void {
+    fs.ftruncateSync(this.#descriptor(name), bytes);
+  }
+
+  sync(name: string): void {
+    if (this.#fsync) fs.fsyncSync(this.#descriptor(name));
   }
 
   close(): void {
-    if (this.#fd === null) return;
-    fs.closeSync(this.#fd);
-    this.#fd = null;
-    this.#onClose();
+    for (const name of [...this.#open.keys()]) this.#close(name);
   }
 
-  #descriptor(): number {
-    if (this.#fd === null) throw new PowerLost();
-    return this.#fd;
+  #close(name: string): void {
+    const fd = this.#open.get(name);
+    if (fd === undefined) return;
+    this.#open.delete(name);
+    fs.closeSync(fd);
   }
+
+  #descriptor(name: string): number {
+    const known = this.#open.get(name);
+    if (known !== undefined) return known;
+    if (this.#open.size >= openMax) this.#close(this.#open.keys().next().value!);
+    const fd = fs.openSync(join(this.#dir, name), fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600);
+    this.#open.set(name, fd);
+    return fd;
+  }
+}
+
+function writeWhole(fd: number, data: Uint8Array, offset: number): void {
+  for (let written = 0; written < data.length; )
+    written += fs.writeSync(fd, data, written, data.length - written, offset + written);
 }

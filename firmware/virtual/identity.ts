@@ -2,7 +2,9 @@ import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:cry
 import { deviceIdSchema } from '#emqx/protocol.ts';
 import { createCsr } from './csr.ts';
 import { Disk } from './disk.ts';
+import { Flash } from './flash.ts';
 import { DeviceFault } from './options.ts';
+import type { Certificates } from './port.ts';
 
 const identityFile = 'identity.json';
 const enrolmentFile = 'enrolment.json';
@@ -20,8 +22,6 @@ export interface KeyPair {
 export interface PendingIdentity {
   key: string;
   csr: string;
-  /** Id of the `cert/renew/request` that asks for it. */
-  requestId: string;
   issued: { certificate: string; chain: string } | null;
 }
 
@@ -30,13 +30,76 @@ export interface Identity extends KeyPair {
   pending: PendingIdentity | null;
 }
 
-export function readIdentity(disk: Disk): Identity | null {
-  const text = disk.readText(identityFile);
+function read(flash: Flash): Identity | null {
+  const text = flash.readText(identityFile);
   return text ? (JSON.parse(text) as Identity) : null;
 }
 
-export function writeIdentity(disk: Disk, identity: Identity): void {
-  disk.replaceText(identityFile, JSON.stringify(identity));
+function write(flash: Flash, identity: Identity): void {
+  flash.replaceText(identityFile, JSON.stringify(identity));
+}
+
+/** Who the device is in one of its lives. Each step of a renewal is one atomic write, and each can be the last before the power goes. */
+export class StoredCertificates implements Certificates {
+  readonly #flash: Flash;
+  readonly #id: string;
+  #identity: Identity;
+  #validity: Certificates['validity'] | null = null;
+
+  /** Throws DeviceFault('not_enrolled'). */
+  constructor(flash: Flash, id: string, where: string) {
+    const identity = read(flash);
+    if (!identity) throw new DeviceFault('not_enrolled', `no identity in ${where}: enroll first`);
+    this.#flash = flash;
+    this.#id = id;
+    this.#identity = identity;
+  }
+
+  get validity(): Certificates['validity'] {
+    this.#validity ??= validity(this.#identity.certificate);
+    return this.#validity;
+  }
+
+  get renewal(): Certificates['renewal'] {
+    const { pending } = this.#identity;
+    return pending ? (pending.issued ? 'issued' : 'key') : 'none';
+  }
+
+  pair(which: 'current' | 'new'): KeyPair {
+    const { pending } = this.#identity;
+    return which === 'new' && pending?.issued ? { key: pending.key, ...pending.issued } : this.#identity;
+  }
+
+  request(): string {
+    const pending = this.#identity.pending ?? createRequest(createKey(), this.#id);
+    if (!this.#identity.pending) this.#store({ ...this.#identity, pending: { ...pending, issued: null } });
+    return pending.csr;
+  }
+
+  store(certificate: string, chain: string): string | null {
+    const { pending } = this.#identity;
+    const problem = pending
+      ? certificateProblem(certificate, pending.key, this.#id)
+      : 'there is no key for it';
+    if (pending && problem === null)
+      this.#store({ ...this.#identity, pending: { ...pending, issued: { certificate, chain } } });
+    return problem;
+  }
+
+  promote(): void {
+    this.#store({ ...this.pair('new'), pending: null });
+  }
+
+  drop(): void {
+    this.#store({ ...this.#identity, pending: null });
+  }
+
+  #store(identity: Identity): void {
+    const { key, certificate, chain, pending } = identity;
+    write(this.#flash, { key, certificate, chain, pending });
+    this.#identity = identity;
+    this.#validity = null;
+  }
 }
 
 /** A new P-256 key, PKCS#8 PEM. */
@@ -87,27 +150,27 @@ export async function enroll(input: {
 }): Promise<{ enrolled: boolean }> {
   if (!deviceIdSchema.safeParse(input.id).success)
     throw new DeviceFault('options_invalid', 'id must be 1 to 64 of A-Z a-z 0-9 _ -');
-  const disk = new Disk(input.dir, { fsync: input.fsync ?? true });
-  const known = readIdentity(disk);
+  const flash = new Flash(new Disk(input.dir, input.fsync ?? true));
+  const known = read(flash);
   const usable = known && certificateProblem(known.certificate, known.key, input.id) === null;
   if (usable && validity(known.certificate).notAfter > Date.now()) return { enrolled: false };
 
   // Kept until the answer is stored: a one-time token can only be used again with the very same CSR.
-  const stored = disk.readText(enrolmentFile);
+  const stored = flash.readText(enrolmentFile);
   const { key, csr } = stored
     ? (JSON.parse(stored) as { key: string; csr: string })
-    : await createRequest(usable ? known.key : createKey(), input.id);
-  if (!stored) disk.replaceText(enrolmentFile, JSON.stringify({ key, csr }));
+    : createRequest(usable ? known.key : createKey(), input.id);
+  if (!stored) flash.replaceText(enrolmentFile, JSON.stringify({ key, csr }));
   const issued = await requestCertificate(input, csr);
   const problem = certificateProblem(issued.certificate, key, input.id);
   if (problem) throw new DeviceFault('enroll_failed', problem);
-  writeIdentity(disk, { key, certificate: issued.certificate, chain: issued.chain, pending: null });
-  disk.remove(enrolmentFile);
+  write(flash, { key, certificate: issued.certificate, chain: issued.chain, pending: null });
+  flash.remove(enrolmentFile);
   return { enrolled: true };
 }
 
-async function createRequest(key: string, id: string): Promise<{ key: string; csr: string }> {
-  return { key, csr: await createCsr(key, id) };
+function createRequest(key: string, id: string): { key: string; csr: string } {
+  return { key, csr: createCsr(key, id) };
 }
 
 async function requestCertificate(

@@ -10,7 +10,9 @@ afterEach(() => {
 });
 
 /** A connection to a peer that says only what a test makes it say, after a CONNACK. */
-async function connect(options: { keepaliveMs?: number; message?: (payload: string) => Promise<void> } = {}) {
+async function connect(
+  options: { keepaliveMs?: number; message?: (payload: string, done: () => void) => void } = {},
+) {
   const heard: Packet[] = [];
   let peer: net.Socket | undefined;
   const server = net.createServer((socket) => {
@@ -35,7 +37,7 @@ async function connect(options: { keepaliveMs?: number; message?: (payload: stri
       accepted: () => {
         accepted = true;
       },
-      message: (_topic, payload) => options.message?.(payload.toString()) ?? Promise.resolve(),
+      message: (_topic, payload, done) => (options.message ?? (() => done()))(payload.toString(), done),
       closed: (why) => {
         closed = why;
       },
@@ -93,9 +95,9 @@ describe('a message', () => {
     const begun: string[] = [];
     const release: (() => void)[] = [];
     const { of, say } = await connect({
-      message: (payload) => {
+      message: (payload, done) => {
         begun.push(payload);
-        return new Promise((resolve) => release.push(resolve));
+        release.push(done);
       },
     });
     say(Buffer.concat([message(1, 'first'), message(2, 'second')]));
@@ -111,7 +113,12 @@ describe('a message', () => {
 
   it('that is longer than any of ours is taken, or the broker would send it for ever', async () => {
     const lengths: number[] = [];
-    const { of, say } = await connect({ message: async (payload) => void lengths.push(payload.length) });
+    const { of, say } = await connect({
+      message: (payload, done) => {
+        lengths.push(payload.length);
+        done();
+      },
+    });
     say(message(1, 'x'.repeat(300_000)));
     await until(() => of('puback').length > 0, 'PUBACK');
     expect(lengths).toEqual([300_000]);
@@ -119,8 +126,8 @@ describe('a message', () => {
 
   it('to the broker that is not acked yet holds up a polite end', async () => {
     const { connection, of, say, why } = await connect();
-    connection.publish('log', 'one');
-    connection.publish('log', 'two');
+    connection.publish('log', Buffer.from('one'));
+    connection.publish('log', Buffer.from('two'));
     const ended = connection.end();
     await until(() => of('publish').length === 2, 'both');
     expect(of('disconnect')).toEqual([]);

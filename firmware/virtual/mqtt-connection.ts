@@ -11,8 +11,8 @@ const hangUpMs = 500;
 export interface MqttHost {
   /** The broker has let us in. */
   accepted(): void;
-  /** One at a time; the PUBACK goes out when it resolves. Whoever rejects has no more to expect. */
-  message(topic: string, payload: Buffer): Promise<void>;
+  /** One at a time; the PUBACK goes out when `done` is called. */
+  message(topic: string, payload: Buffer, done: () => void): void;
   closed(why: string): void;
 }
 
@@ -44,7 +44,7 @@ export class MqttConnection {
     this.#keepalive = setInterval(() => this.#checkAlive(), keepaliveMs);
     socket.on('data', (data: Buffer) => {
       if (this.#parser.parse(data) > packetMaxBytes) this.destroy('a packet that is too large');
-      else if (this.#incoming.length > 0) void this.#handle();
+      else if (this.#incoming.length > 0) this.#handle();
     });
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#why = error.message || error.code || 'error';
@@ -64,7 +64,7 @@ export class MqttConnection {
     return this.#waiting.size;
   }
 
-  publish(topic: string, payload: string): void {
+  publish(topic: string, payload: Buffer): void {
     const messageId = this.#expectAck(() => {});
     this.#send({ cmd: 'publish', topic, payload, qos: 1, messageId, dup: false, retain: false });
   }
@@ -130,21 +130,20 @@ export class MqttConnection {
   }
 
   /** In order, one after the other; what comes meanwhile waits in the socket. */
-  async #handle(): Promise<void> {
-    if (this.#handling) return;
+  #handle(): void {
+    if (this.#handling || this.#socket.destroyed) return;
+    const packet = this.#incoming.shift();
+    if (!packet) {
+      this.#socket.resume();
+      return;
+    }
     this.#handling = true;
     this.#socket.pause();
-    for (let packet = this.#incoming.shift(); packet; packet = this.#incoming.shift()) {
-      if (this.#socket.destroyed) return;
-      try {
-        await this.#host.message(packet.topic, packet.payload as Buffer);
-      } catch {
-        return;
-      }
+    this.#host.message(packet.topic, packet.payload as Buffer, () => {
       if (packet.qos === 1) this.#send({ cmd: 'puback', messageId: packet.messageId });
-    }
-    this.#handling = false;
-    this.#socket.resume();
+      this.#handling = false;
+      this.#handle();
+    });
   }
 
   #expectAck(done: (granted: unknown[]) => void): number {

@@ -1,5 +1,8 @@
-import { deviceIdSchema, type UplinkTopic } from '#emqx/protocol.ts';
+import { z } from 'zod';
+import { deviceIdSchema, manifestSchema, type UplinkTopic } from '#emqx/protocol.ts';
+import type { Flash } from './flash.ts';
 import type { Network } from './network.ts';
+import type { Broker, Certificates, Clock, Http, Medium, Verify } from './port.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type Log = (level: LogLevel, message: string, fields?: Record<string, unknown>) => void;
@@ -75,7 +78,6 @@ export interface Limits {
   trialBoots: number;
   /** Connects in a row that a renewed certificate may fail before the old one is tried. */
   renewedConnects: number;
-  outboxMessages: number;
   /** Largest image that a slot holds. */
   slotBytes: number;
 }
@@ -90,7 +92,6 @@ export const defaultLimits: Limits = {
   urlRefusals: 8,
   trialBoots: 3,
   renewedConnects: 3,
-  outboxMessages: 64,
   slotBytes: 64 * 1024 * 1024,
 };
 
@@ -112,7 +113,7 @@ export interface DeviceOptions {
   limits?: Partial<Limits>;
   /** How connections are opened; the default is plain TCP under our TLS. */
   network?: Network;
-  /** Source of jitter, 0 ≤ x < 1. */
+  /** Source of jitter and message ids, 0 ≤ x < 1; with a seeded one both are the same in every run. Default: the system's. */
   random?: () => number;
   /** false leaves flushing to the operating system: survives kill -9, not a power cut of the host. Default true. */
   fsync?: boolean;
@@ -122,13 +123,31 @@ export interface DeviceOptions {
   onDiskWrite?: (what: string) => void;
   /** Called for every message that goes to the broker. */
   onPublish?: (topic: UplinkTopic) => void;
+  /** For a simulation; a device that is given all of them needs neither network nor directory. */
+  surroundings?: Partial<Surroundings>;
 }
 
+/** What a device stands on, where it is not sockets, files and the clock of this machine. */
+export interface Surroundings {
+  clock: Clock;
+  medium: Medium;
+  broker: Broker;
+  http: Http;
+  /** For one life. */
+  certificates: (flash: Flash) => Certificates;
+  verify: Verify;
+}
+
+type Optional = 'network' | 'random' | 'onDiskWrite' | 'onPublish';
+
 export interface Settings
-  extends Required<Omit<DeviceOptions, 'timing' | 'limits' | 'network' | 'onDiskWrite' | 'onPublish'>> {
+  extends Required<Omit<DeviceOptions, 'timing' | 'limits' | 'signingKeys' | Optional>> {
   timing: Timing;
   limits: Limits;
+  /** x || y, 64 bytes. */
+  signingKeys: { kid: string; xy: Uint8Array }[];
   network: Network | undefined;
+  random: (() => number) | undefined;
   onDiskWrite: ((what: string) => void) | undefined;
   onPublish: ((topic: UplinkTopic) => void) | undefined;
 }
@@ -152,19 +171,62 @@ export function toSettings(options: DeviceOptions): Settings {
   if (!URL.canParse(options.mqttUrl) || new URL(options.mqttUrl).protocol !== 'mqtts:')
     problems.push('mqttUrl must be mqtts://host:port');
   if (!options.trust.includes('-----BEGIN CERTIFICATE-----')) problems.push('trust holds no PEM certificate');
-  if (!Array.isArray(options.signingKeys?.keys)) problems.push('signingKeys must be a JWKS {keys: [...]}');
-  if (problems.length > 0) throw new DeviceFault('options_invalid', problems.join('; '));
+  const keys = readKeys(options.signingKeys);
+  if (!keys) problems.push('signingKeys must be a JWKS {keys: [...]} of 1 to 8 ES256 keys, each with a kid');
+  const board = { component: options.component ?? 'main', hardware: options.hardware };
+  if (!boardSchema.safeParse(board).success) problems.push('component or hardware is no name of one');
+  const limits = { ...defaultLimits, ...options.limits };
+  const { chunkFloorBytes, chunkStartBytes, chunkCeilingBytes } = limits;
+  if (!(chunkFloorBytes > 0 && chunkFloorBytes <= chunkStartBytes && chunkStartBytes <= chunkCeilingBytes))
+    problems.push('limits must be 0 < chunkFloorBytes ≤ chunkStartBytes ≤ chunkCeilingBytes');
+  if (!keys || problems.length > 0) throw new DeviceFault('options_invalid', problems.join('; '));
   return {
     component: 'main',
     log: () => {},
-    random: Math.random,
+    random: undefined,
     fsync: true,
     network: undefined,
+    surroundings: {},
     resume: true,
     onDiskWrite: undefined,
     onPublish: undefined,
     ...options,
+    signingKeys: keys,
     timing: { ...defaultTiming, ...options.timing },
-    limits: { ...defaultLimits, ...options.limits },
+    limits,
   };
 }
+
+/** Null when they are no such keys. */
+function readKeys(jwks: DeviceOptions['signingKeys'] | undefined): Settings['signingKeys'] | null {
+  const known = jwks && read.get(jwks);
+  if (known) return known;
+  const parsed = jwksSchema.safeParse(jwks);
+  if (!parsed.success) return null;
+  const keys = parsed.data.keys.map(({ kid, x, y }) => ({ kid, xy: Buffer.concat([x, y]) }));
+  read.set(jwks!, keys);
+  return keys;
+}
+
+const boardSchema = manifestSchema.pick({ component: true, hardware: true });
+
+/** The devices of a process mostly share their keys. */
+const read = new WeakMap<object, Settings['signingKeys']>();
+const coordinate = z
+  .base64url()
+  .transform((text) => Buffer.from(text, 'base64url'))
+  .refine((bytes) => bytes.length === 32);
+const jwksSchema = z.object({
+  keys: z
+    .array(
+      z.object({
+        kty: z.literal('EC'),
+        crv: z.literal('P-256'),
+        kid: z.string().min(1).max(64),
+        x: coordinate,
+        y: coordinate,
+      }),
+    )
+    .min(1)
+    .max(8),
+});

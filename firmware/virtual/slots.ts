@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
-import type { DeviceError, Manifest, Running, StatusHealth } from '#emqx/protocol.ts';
-import { type Disk, PowerLost } from './disk.ts';
+import type { Flash } from './flash.ts';
 import { buildImage, parseImageHeader } from './image.ts';
 
-export const stagingFile = 'staging.img';
 const recordFile = 'boot.json';
+/** One for all the devices of a process. */
+const block = Buffer.allocUnsafeSlow(64 * 1024);
 
 type Slot = 'a' | 'b';
-export type BootReason = NonNullable<StatusHealth['boot']>['reason'];
 
-interface SlotImage {
+export interface SlotImage {
   version: string;
   securityVersion: number;
   size: number;
+  /** Lower-case hex. */
   sha256: string;
 }
 
@@ -21,22 +21,7 @@ interface BootRecord {
   active: Slot;
   confirmed: Slot;
   images: { a: SlotImage | null; b: SlotImage | null };
-  bootCount: number;
   trialBoots: number;
-  nextReason: BootReason | null;
-  /** Why the last trial ended in a rollback. */
-  rollback: DeviceError | null;
-}
-
-export interface Boot {
-  count: number;
-  reason: BootReason;
-  running: Running;
-  /** The image in the active slot has yet to prove itself. */
-  onTrial: boolean;
-  /** The active slot holds what the boot record says. */
-  intact: boolean;
-  rollback: DeviceError | null;
 }
 
 /** Versions by slot; what runs is in `active`, what a rollback goes back to in `confirmed`. */
@@ -47,31 +32,32 @@ export interface SlotView {
   b: string | null;
 }
 
-/** Why an installation stopped. Disk faults and lost power come as themselves. */
-export class InstallFault extends Error {
-  readonly error: DeviceError;
-  constructor(error: DeviceError) {
-    super(error.message ?? error.code);
-    this.name = 'InstallFault';
-    this.error = error;
-  }
-}
-
 function slotFile(slot: Slot): string {
   return `slot-${slot}.img`;
 }
 
-/** Two slots, a staging area and the record that says which slot runs: at any moment one of the two is bootable. */
+/** Two slots and the record that says which one runs: at any moment one of the two is bootable. For one life of a device. */
 export class Slots {
-  readonly #disk: Disk;
-  readonly #component: string;
+  readonly #flash: Flash;
   #record: BootRecord;
+  #running: SlotImage;
 
-  constructor(disk: Disk, component: string) {
-    this.#disk = disk;
-    this.#component = component;
-    const stored = disk.readText(recordFile);
-    this.#record = stored ? (JSON.parse(stored) as BootRecord) : installFactoryImage(disk);
+  /** Does what a bootloader does: ends a trial that had its chances or whose image is damaged, and measures what runs. */
+  constructor(flash: Flash, maxTrialBoots: number) {
+    this.#flash = flash;
+    const stored = flash.readText(recordFile);
+    this.#record = stored ? (JSON.parse(stored) as BootRecord) : installFactoryImage(flash);
+    if (!this.onTrial) {
+      this.#running = this.#measure();
+      return;
+    }
+    const trialBoots = this.#record.trialBoots + 1;
+    this.#store({ ...this.#record, trialBoots });
+    this.#running = this.#measure();
+    const intact = this.#running.sha256 === this.#record.images[this.#record.active]!.sha256;
+    if (intact && trialBoots <= maxTrialBoots) return;
+    this.revert();
+    this.#running = this.#measure();
   }
 
   get view(): SlotView {
@@ -79,79 +65,43 @@ export class Slots {
     return { active, confirmed, a: images.a?.version ?? null, b: images.b?.version ?? null };
   }
 
-  /** What the bootloader does: counts the boot, ends a trial that had its chances, and measures the active slot. */
-  async boot(maxTrialBoots: number): Promise<Boot> {
-    const record = this.#record;
-    const reason = record.nextReason ?? 'power_on';
-    this.#store({
-      ...record,
-      bootCount: record.bootCount + 1,
-      trialBoots: this.#onTrial ? record.trialBoots + 1 : 0,
-      nextReason: null,
-    });
-    if (this.#onTrial && this.#record.trialBoots > maxTrialBoots) {
-      this.#revert({ code: 'boot_failed', message: `did not prove itself in ${maxTrialBoots} boots` }, null);
-      return this.#measure('rollback');
-    }
-    const boot = await this.#measure(reason);
-    if (boot.intact || !boot.onTrial) return boot;
-    this.#revert({ code: 'boot_failed', message: 'the slot does not hold the image that was written' }, null);
-    return this.#measure('rollback');
+  get onTrial(): boolean {
+    return this.#record.active !== this.#record.confirmed;
+  }
+
+  /** What runs, its digest as measured at this boot. */
+  get running(): SlotImage {
+    return this.#running;
   }
 
   /** What the image says about itself when it runs; images in other formats have no complaints. */
-  async selfTest(): Promise<DeviceError | null> {
-    let failed = false;
-    await this.#disk.eachBlock(slotFile(this.#record.active), 512, (start) => {
-      failed = parseImageHeader(start)?.selfTest === 'fail';
-      return false;
-    });
-    return failed ? { code: 'self_test_failed', message: 'the image failed its own self-test' } : null;
+  get isFit(): boolean {
+    const start = block.subarray(0, Math.min(512, this.#running.size));
+    this.#flash.readAt(slotFile(this.#record.active), 0, start);
+    return parseImageHeader(start)?.selfTest !== 'fail';
   }
 
-  /**
-   * Copies the staged image into the inactive slot and reads it back; `commit` then makes it the one that boots next.
-   * Throws InstallFault; stops silently between two blocks when aborted.
-   */
-  async write(manifest: Manifest, signal: AbortSignal): Promise<void> {
-    const slot = this.#inactive();
-    const file = this.#disk.open(slotFile(slot));
-    try {
-      file.truncate(0);
-      let offset = 0;
-      await this.#disk.eachBlock(stagingFile, manifest.size, (block) => {
-        if (signal.aborted) return false;
-        file.writeAt(offset, block);
-        offset += block.length;
-        return true;
-      });
-      if (signal.aborted) return;
-      file.sync();
-    } finally {
-      file.close();
-    }
-    const digest = await digestOf(this.#disk, slotFile(slot), manifest.size, signal);
-    if (!signal.aborted && digest !== manifest.sha256)
-      throw new InstallFault({ code: 'install_failed', message: 'the slot reads back differently' });
+  begin(): void {
+    this.#flash.truncate(this.#inactiveFile, 0);
   }
 
-  /** The point of no return: from this write on, the next boot is the new image's. */
-  commit(manifest: Manifest): void {
-    const slot = this.#inactive();
-    const { version, securityVersion, size, sha256 } = manifest;
-    this.#store({
-      ...this.#record,
-      active: slot,
-      trialBoots: 0,
-      nextReason: 'update',
-      rollback: null,
-      images: { ...this.#record.images, [slot]: { version, securityVersion, size, sha256 } },
-    });
+  write(offset: number, data: Uint8Array): void {
+    this.#flash.writeAt(this.#inactiveFile, offset, data);
   }
 
-  /** True when this image is in the active slot, on trial or not: its installation has been committed. */
-  holds(manifest: Manifest): boolean {
-    return this.#record.images[this.#record.active]?.sha256 === manifest.sha256;
+  finish(): void {
+    this.#flash.sync(this.#inactiveFile);
+  }
+
+  read(offset: number, target: Uint8Array): void {
+    this.#flash.readAt(this.#inactiveFile, offset, target);
+  }
+
+  /** The point of no return: from this write on, the next boot is that of `image`. */
+  activate(image: SlotImage): void {
+    const slot = this.#inactive;
+    const images = { ...this.#record.images, [slot]: image };
+    this.#store({ ...this.#record, active: slot, trialBoots: 0, images });
   }
 
   confirm(): void {
@@ -159,89 +109,54 @@ export class Slots {
   }
 
   /** Back to the confirmed image at the next boot. */
-  revert(error: DeviceError): void {
-    this.#revert(error, 'rollback');
+  revert(): void {
+    this.#store({ ...this.#record, active: this.#record.confirmed, trialBoots: 0 });
   }
 
-  /** What the next boot gives as its reason. */
-  announceBoot(reason: BootReason): void {
-    this.#store({ ...this.#record, nextReason: reason });
-  }
-
-  get #onTrial(): boolean {
-    return this.#record.active !== this.#record.confirmed;
-  }
-
-  #inactive(): Slot {
+  get #inactive(): Slot {
     // Never the confirmed one: that is what a rollback needs.
     return this.#record.confirmed === 'a' ? 'b' : 'a';
   }
 
-  #revert(error: DeviceError, nextReason: BootReason | null): void {
-    const { confirmed } = this.#record;
-    this.#store({ ...this.#record, active: confirmed, trialBoots: 0, nextReason, rollback: error });
+  get #inactiveFile(): string {
+    return slotFile(this.#inactive);
   }
 
-  async #measure(reason: BootReason): Promise<Boot> {
-    const record = this.#record;
-    const image = record.images[record.active];
+  #measure(): SlotImage {
+    const image = this.#record.images[this.#record.active];
     if (!image) throw new Error('the boot record names an empty slot');
-    const sha256 = await digestOf(this.#disk, slotFile(record.active), image.size);
-    return {
-      count: record.bootCount,
-      reason,
-      running: {
-        component: this.#component,
-        version: image.version,
-        securityVersion: image.securityVersion,
-        sha256,
-      },
-      onTrial: this.#onTrial,
-      intact: sha256 === image.sha256,
-      rollback: record.rollback,
-    };
+    const file = slotFile(this.#record.active);
+    const hash = createHash('sha256');
+    // What is missing from the file counts as another image, not as a broken disk.
+    const size = Math.min(image.size, this.#flash.size(file));
+    for (let offset = 0; offset < size; offset += block.length) {
+      const part = block.subarray(0, Math.min(block.length, size - offset));
+      this.#flash.readAt(file, offset, part);
+      hash.update(part);
+    }
+    return { ...image, sha256: hash.digest('hex') };
   }
 
   #store(record: BootRecord): void {
-    this.#disk.replaceText(recordFile, JSON.stringify(record));
+    this.#flash.replaceText(recordFile, JSON.stringify(record));
     this.#record = record;
   }
 }
 
 /** A device leaves the factory with an image in slot A, so that there is always a digest to report. */
-function installFactoryImage(disk: Disk): BootRecord {
+function installFactoryImage(flash: Flash): BootRecord {
   const image = buildImage({ version: '0.0.0', sizeBytes: 1024, selfTest: 'pass', seed: 0 });
-  const file = disk.open(slotFile('a'));
-  file.truncate(0);
-  file.writeAt(0, image);
-  file.sync();
-  file.close();
+  const file = slotFile('a');
+  flash.truncate(file, 0);
+  flash.writeAt(file, 0, image);
+  flash.sync(file);
   const sha256 = createHash('sha256').update(image).digest('hex');
   const record: BootRecord = {
     active: 'a',
     confirmed: 'a',
     images: { a: { version: '0.0.0', securityVersion: 0, size: image.length, sha256 }, b: null },
-    bootCount: 0,
     trialBoots: 0,
-    nextReason: null,
-    rollback: null,
   };
-  disk.replaceText(recordFile, JSON.stringify(record));
+  flash.replaceText(recordFile, JSON.stringify(record));
   return record;
-}
-
-/** SHA-256 (hex) of the first `bytes` of a file; of what there is when it is shorter, or when aborted. */
-export async function digestOf(
-  disk: Disk,
-  name: string,
-  bytes: number,
-  signal?: AbortSignal,
-): Promise<string> {
-  const hash = createHash('sha256');
-  await disk.eachBlock(name, bytes, (block) => {
-    hash.update(block);
-    return !signal?.aborted;
-  });
-  if (!disk.powered) throw new PowerLost();
-  return hash.digest('hex');
 }

@@ -3,15 +3,23 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sql } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { query } from '../db/connect.ts';
-import { apiToken, type Json, startTestWebhook } from '../testing.ts';
+import { createMetrics } from '../metrics/metrics.ts';
+import { apiToken, type Json, startTestWebhook, until } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { record } from './audit.ts';
+import { genesis, hashOf } from './chain.ts';
+import { headName, publishHead } from './heads.ts';
+import { auditLog } from './table.ts';
 
 const { database, webhook } = await startSuite();
-beforeEach(() => database.db.execute(sql`delete from audit_log`));
+const place = { ...webhook, db: database.db, log: () => {}, metrics: createMetrics() };
+beforeEach(async () => {
+  await database.db.execute(sql`delete from audit_log`);
+  webhook.authority.log.last = null;
+  webhook.objects.objects.delete(headName);
+});
 
 const addRegions = async (n: number) => {
   for (let i = 0; i < n; i += 1) await webhook.api('POST', '/api/regions', { name: randomUUID() });
@@ -65,13 +73,8 @@ describe('the chain', () => {
     expect(answers.every((a) => a.status === 201)).toBe(true);
     const { items } = await entries('limit=100');
     expect(items.map((e: Json) => e.id)).toEqual(Array.from({ length: 30 }, (_, i) => 30 - i));
-    expect(await verify()).toEqual({
-      valid: true,
-      entries: 30,
-      unchained: 0,
-      head: { id: 30, hash: items[0].hash },
-      broken: null,
-    });
+    const head = { id: 30, hash: items[0].hash };
+    expect(await verify()).toMatchObject({ valid: true, entries: 30, sealed: 0, head, broken: null });
     await second.close();
     await other.close();
   });
@@ -123,41 +126,171 @@ describe('the chain', () => {
     expect((await verify(`3:${'a'.repeat(64)}`)).broken.id).toBe(3);
     await database.db.execute(sql`delete from audit_log where id >= 3`);
     expect((await verify()).valid).toBe(true);
-    expect((await verify(expected)).broken).toEqual({ id: 3, reason: 'the chain ends before it' });
+    expect((await verify(expected)).broken).toEqual({
+      id: 3,
+      reason: 'the chain ends before it, and it was expected',
+    });
   });
 
-  test('begins behind entries that are older than it', async () => {
+  test('takes in entries that are older than it, once, by a seal', async () => {
     await database.db.execute(
       sql`insert into audit_log (actor, action, subject) values ('a', 'b', 'c'), ('a', 'b', 'd')`,
     );
     await addRegions(2);
-    expect(await verify()).toMatchObject({ valid: true, entries: 4, unchained: 2, head: { id: 4 } });
-    await database.db.execute(sql`delete from audit_log where id = 2`);
-    expect((await verify()).broken.id).toBe(3);
+    expect((await verify()).broken).toMatchObject({ reason: 'it has no hash, and no seal covers it' });
+    await publishHead(place);
+    await publishHead(place);
+    expect(await verify()).toMatchObject({ valid: true, entries: 5, sealed: 2 });
+    await database.db.execute(sql`create table older as select * from audit_log`);
+    const notSealed = 'entries older than the chain are not those that were sealed';
+    for (const [statement, reason] of [
+      [sql`update audit_log set actor = 'x' where subject = 'd'`, notSealed],
+      [sql`delete from audit_log where subject = 'c'`, notSealed],
+      [sql`insert into audit_log (id, actor, action, subject) values (-1, 'x', 'y', 'z')`, notSealed],
+      [sql`delete from audit_log where action = 'b'`, 'entries between 0 and it are gone'],
+    ] as const) {
+      await database.db.execute(statement);
+      expect((await verify()).broken?.reason).toBe(reason);
+      await database.db.execute(sql`delete from audit_log`);
+      await database.db.execute(sql`insert into audit_log select * from older`);
+      expect((await verify()).valid).toBe(true);
+    }
+  });
+});
+
+describe('whoever has the database', () => {
+  const rewrite = async () => {
+    const rows = await database.db.select().from(auditLog).orderBy(auditLog.id);
+    let previous = genesis;
+    for (const row of rows) {
+      previous = hashOf(previous, { ...row, actor: 'somebody else' });
+      await database.db
+        .update(auditLog)
+        .set({ actor: 'somebody else', hash: previous })
+        .where(eq(auditLog.id, row.id));
+    }
+  };
+  const run = (statement: string) => database.db.execute(sql.raw(statement));
+  const cut = () => run('delete from audit_log where id > 3');
+  const put = (jws: string) => webhook.objects.objects.set(headName, Buffer.from(jws));
+
+  /** Five entries; a head was signed after the third, and after the fifth. */
+  const attacks: [string, (heads: string[]) => unknown][] = [
+    ['wipes the hashes', () => run('update audit_log set hash = null')],
+    ['empties the table', () => run('delete from audit_log')],
+    ['cuts off the tail', cut],
+    ['chains all entries anew', rewrite],
+    ['empties the table and begins anew', () => run('delete from audit_log').then(() => addRegions(6))],
+    [
+      'cuts off the tail and writes a head of its own into the file store',
+      async () => {
+        await cut();
+        const { head } = await verify();
+        const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+        const header = { alg: 'ES256', typ: 'flota-audit-head' };
+        put(`${part(header)}.${part({ ...head, at: new Date() })}.${'A'.repeat(86)}`);
+      },
+    ],
+    ['cuts off the tail and brings back the head of then', ([older]) => cut().then(() => put(older!))],
+    [
+      'cuts off the tail and deletes what was published',
+      () => cut().then(() => webhook.objects.objects.delete(headName)),
+    ],
+  ];
+
+  test.each(attacks)('is noticed who %s, and nothing of that is signed', async (_, attack) => {
+    const heads: string[] = [];
+    for (const entries of [3, 2]) {
+      await addRegions(entries);
+      expect(await publishHead(place)).toBe(true);
+      heads.push(webhook.objects.objects.get(headName)!.toString());
+    }
+    const { last } = webhook.authority.log;
+    expect(await verify()).toMatchObject({ valid: true, head: { id: 5 }, witnessed: { id: 5 } });
+    await attack(heads);
+    const verdict = await verify();
+    expect(verdict).toMatchObject({ valid: false, broken: { reason: expect.any(String) } });
+    expect(await publishHead(place)).toBe(false);
+    expect(webhook.authority.log.last).toBe(last);
+    expect((await verify()).valid).toBe(false);
+  });
+
+  test('cannot pass off a head that somebody else has signed', async () => {
+    await addRegions(1);
+    await publishHead(place);
+    const jws = webhook.objects.objects.get(headName)!.toString();
+    const [header, , signature] = jws.split('.');
+    const forged = Buffer.from(JSON.stringify({ ...(await verify()).head, at: '' })).toString('base64url');
+    for (const bad of [`${header}.${forged}.${signature}`, '', 'a.b.c', jws.slice(0, -3)]) {
+      put(bad);
+      expect((await verify()).broken?.reason).toBe(
+        'audit/head.jws in the file store is not signed by the CA',
+      );
+    }
+    put(jws);
+    expect((await verify()).valid).toBe(true);
+  });
+
+  test('gains nothing when the CA has lost its memory, as long as the published head is there', async () => {
+    await addRegions(2);
+    await publishHead(place);
+    webhook.authority.log.last = null;
+    await run('delete from audit_log where id = 2');
+    expect((await verify()).broken).toEqual({
+      id: 2,
+      reason: 'the chain ends before it, and it was published',
+    });
+  });
+});
+
+describe('the head', () => {
+  test('is signed when a copy starts and when it stops, in its log and in the file store', async () => {
+    const lines: [string, unknown][] = [];
+    const other = await database.another();
+    const copy = await startTestWebhook(other, {
+      objects: webhook.objects,
+      authority: webhook.authority,
+      log: (_, message, fields) => void lines.push([message, fields]),
+    });
+    await until('the first head', () => webhook.authority.log.last);
+    expect(webhook.authority.log.last).toMatchObject({ id: 0, hash: genesis });
+    await addRegions(2);
+    await copy.close();
+    await other.close();
+    const { last } = webhook.authority.log;
+    expect(last).toMatchObject({ id: 2 });
+    expect(lines).toContainEqual(['audit head', last]);
+    expect(webhook.objects.objects.get(headName)?.toString()).toBe(last!.jws);
+  });
+
+  test('waits for a CA that is away, without whose word nothing is called good', async () => {
+    await addRegions(1);
+    webhook.authority.away = true;
+    expect(await publishHead(place)).toBe(false);
+    expect((await webhook.api('GET', '/api/audit/verification')).body.code).toBe('ca_unavailable');
+    webhook.authority.away = false;
+    expect(await publishHead(place)).toBe(true);
+    expect(await verify()).toMatchObject({ valid: true, witnessed: { id: 1 } });
   });
 });
 
 describe('npm run audit', () => {
-  async function place(): Promise<Record<string, string>> {
-    const server = process.env.TEST_DATABASE_URL;
-    if (!server) return { PUBLIC_URL: webhook.copy.url, FLOTA_API_TOKEN: apiToken };
-    const [row] = await query<{ name: string }>(database.db, sql`select current_database() as name`);
-    return { DATABASE_URL: Object.assign(new URL(server), { pathname: `/${row!.name}` }).href };
-  }
-
-  test('reads PostgreSQL itself, asks the running API with PGlite, and says what is broken with exit code 1', async () => {
+  test('asks the running API, and says what is broken with exit code 1', async () => {
     await addRegions(2);
-    const env = await place();
+    const env = { PUBLIC_URL: webhook.copy.url, FLOTA_API_TOKEN: apiToken };
+    await publishHead(place);
     const good = await cli(env, 'verify');
     expect(good).toMatchObject({
       code: 0,
-      output: expect.stringMatching(/^ok: 2 entries\nhead 2:[0-9a-f]{64}\n$/),
+      output: expect.stringMatching(
+        /^ok: 2 entries\nhead 2:([0-9a-f]{64})\nthe CA has signed 2:\1 at [0-9T:.-]+Z\n$/,
+      ),
     });
     await database.db.execute(sql`update audit_log set actor = 'x' where id = 1`);
     const head = /2:[0-9a-f]{64}/.exec(good.output)![0];
     const bad = await cli(env, 'verify', '--expect', head);
     expect(bad).toMatchObject({ code: 1, output: expect.stringMatching(/^audit: broken at entry 1: .+\n$/) });
-  });
+  }, 90_000);
 
   test('takes the token that npm start made, and says in one line what is missing', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'flota-audit-'));
@@ -167,7 +300,7 @@ describe('npm run audit', () => {
       output: expect.stringMatching(/^audit: FLOTA_API_TOKEN.*\n$/),
     });
     await writeFile(join(dir, 'secrets.json'), JSON.stringify({ apiToken }));
-    expect((await cli(env, 'verify')).output).toBe('ok: 0 entries\n');
+    expect((await cli(env, 'verify')).output).toBe('ok: 0 entries\nno head was signed yet\n');
     await rm(dir, { recursive: true });
     expect(
       await cli({ ...env, PUBLIC_URL: 'http://127.0.0.1:1', FLOTA_API_TOKEN: apiToken }, 'verify'),
@@ -177,5 +310,5 @@ describe('npm run audit', () => {
     });
     expect((await cli(env, 'check')).code).toBe(1);
     expect(await cli({}, '--help')).toMatchObject({ code: 0 });
-  });
+  }, 90_000);
 });

@@ -1,7 +1,7 @@
-import { and, asc, count, desc, eq, gt, gte, lt, sql } from 'drizzle-orm';
+import { and, asc, count, desc, eq, gt, gte, isNull, lt, sql } from 'drizzle-orm';
 import type { Db } from '../db/connect.ts';
 import { announce } from '../live/live.ts';
-import { genesis, type Head, hashOf, type Verdict, Verifier } from './chain.ts';
+import { type Anchor, genesis, type Head, hashOf, sealAction, type Verdict, Verifier } from './chain.ts';
 import { auditLog } from './table.ts';
 
 /** Any number will do, as long as all copies use the same. */
@@ -60,17 +60,44 @@ export async function list(db: Db, filter: AuditFilter) {
 
 const pageSize = 1_000;
 
-/** Reads the whole log, a page at a time; what is added meanwhile may or may not be looked at. */
-export async function verify(db: Db, expected: Head | null = null): Promise<Verdict> {
-  const verifier = new Verifier(expected);
-  for (let after = -1; ; ) {
+/** Reads the log a page at a time, behind `start` or whole; what is added meanwhile may or may not be looked at. */
+export async function verify(
+  db: Db,
+  anchors: readonly Anchor[] = [],
+  start: Head | null = null,
+): Promise<Verdict> {
+  const verifier = new Verifier(anchors, start);
+  await readInto(verifier, db, start?.id ?? null);
+  return verifier.verdict();
+}
+
+async function readInto(verifier: Verifier, db: Db, behind: number | null): Promise<void> {
+  for (let after = behind; ; ) {
     const page = await db
       .select()
       .from(auditLog)
-      .where(gt(auditLog.id, after))
+      .where(after === null ? undefined : gt(auditLog.id, after))
       .orderBy(asc(auditLog.id))
       .limit(pageSize);
-    if (!page.every((entry) => verifier.add(entry)) || page.length < pageSize) return verifier.verdict();
+    if (!page.every((entry) => verifier.add(entry)) || page.length < pageSize) return;
     after = page.at(-1)!.id;
   }
+}
+
+/** Whether this entry is there with this hash; the one before the first always is. */
+export async function has(db: Db, { id, hash }: Head): Promise<boolean> {
+  if (id === 0) return hash === genesis;
+  const [row] = await db.select({ hash: auditLog.hash }).from(auditLog).where(eq(auditLog.id, id));
+  return row?.hash === hash;
+}
+
+/** Entries from before there was a chain are taken into it, once, by an entry that says how many they are and what they hash to. */
+export async function sealOlder(tx: Db): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(${chainLock})`);
+  const [older] = await tx.select({ id: auditLog.id }).from(auditLog).where(isNull(auditLog.hash)).limit(1);
+  const [sealed] = await tx.select().from(auditLog).where(eq(auditLog.action, sealAction)).limit(1);
+  if (!older || sealed) return;
+  const verifier = new Verifier();
+  await readInto(verifier, tx, null);
+  await record(tx, { actor: 'flota', action: sealAction, subject: 'audit', detail: { ...verifier.older } });
 }

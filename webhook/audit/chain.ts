@@ -34,63 +34,102 @@ export interface Head {
   hash: string;
 }
 
+/** A head that must be in the chain, and who says so. */
+export interface Anchor extends Head {
+  source: 'expected' | 'witnessed' | 'published';
+}
+
 export interface Verdict {
   valid: boolean;
-  /** Entries looked at; of those, how many are older than the chain and so not protected. */
+  /** Entries looked at; of those, how many are older than the chain and held by its seal. */
   entries: number;
-  unchained: number;
-  /** The last entry: written down elsewhere, it later proves that nothing was cut off the end. */
+  sealed: number;
+  /** The last entry. */
   head: Head | null;
   broken: { id: number; reason: string } | null;
 }
 
+/** What the seal says of the entries that are older than the chain. */
+export interface Seal {
+  entries: number;
+  /** As if they were a chain of their own. */
+  digest: string;
+}
+export const sealAction = 'audit.seal';
+
 /** Checks entries in the order of their ids, as many at a time as wanted. */
 export class Verifier {
+  #anchors: readonly Anchor[];
   #entries = 0;
-  #unchained = 0;
-  #head: Head | null = null;
-  #lastId = 0;
+  #head: Head | null;
+  #lastId: number;
+  /** Entries without a hash, before all others; and the first seal behind them. */
+  #older: Seal = { entries: 0, digest: genesis };
+  #firstOlder = 0;
+  #seal: Seal | null = null;
   #broken: Verdict['broken'] = null;
-  #expected: Head | null;
 
-  /** `expected` is a head from an earlier verification that must still be in the chain. */
-  constructor(expected: Head | null = null) {
-    this.#expected = expected;
+  /** `start` is a head that has been checked before, from which on entries are given. */
+  constructor(anchors: readonly Anchor[] = [], start: Head | null = null) {
+    this.#anchors = anchors.filter(({ id }) => id > (start?.id ?? 0));
+    this.#head = start;
+    this.#lastId = start?.id ?? 0;
   }
 
-  /** Answers whether to go on. */
+  /** Returns whether to go on. */
   add(entry: Entry): boolean {
     if (this.#broken) return false;
     this.#entries += 1;
-    const reason = this.#check(entry);
+    const reason = entry.hash === null ? this.#addOlder(entry) : this.#addChained(entry, entry.hash);
     if (reason) this.#broken = { id: entry.id, reason };
-    else if (entry.hash === null) this.#unchained += 1;
-    else this.#head = { id: entry.id, hash: entry.hash };
     this.#lastId = entry.id;
     return reason === null;
   }
 
-  #check(entry: Entry): string | null {
-    if (entry.hash === null) return this.#head ? 'it has no hash' : null;
-    if (this.#entries > 1 && entry.id !== this.#lastId + 1) {
-      return `entries between ${this.#lastId} and it are gone`;
-    }
-    if (this.#entries === 1 && entry.id !== 1) return 'entries before it are gone';
-    if (entry.hash !== hashOf(this.#head?.hash ?? genesis, entry)) {
-      return 'its hash does not follow from its content and the entry before it';
-    }
-    if (this.#expected?.id === entry.id && this.#expected.hash !== entry.hash) {
-      return 'it is not the entry that was expected';
-    }
+  #addOlder(entry: Entry): string | null {
+    if (this.#head) return 'it has no hash';
+    if (this.#older.entries === 0) this.#firstOlder = entry.id;
+    this.#older = {
+      entries: this.#older.entries + 1,
+      digest: hashOf(this.#older.digest, entry),
+    };
     return null;
   }
 
-  verdict(): Verdict {
-    let broken = this.#broken;
-    if (!broken && this.#expected && this.#expected.id > (this.#head?.id ?? 0)) {
-      broken = { id: this.#expected.id, reason: 'the chain ends before it' };
+  #addChained(entry: Entry, hash: string): string | null {
+    if (entry.id !== this.#lastId + 1) return `entries between ${this.#lastId} and it are gone`;
+    if (hash !== hashOf(this.#head?.hash ?? genesis, entry)) {
+      return 'its hash does not follow from its content and the entry before it';
     }
-    const [entries, unchained, head] = [this.#entries, this.#unchained, this.#head];
-    return { valid: broken === null, entries, unchained, head, broken };
+    const denied = this.#anchors.find(({ id, hash: other }) => id === entry.id && other !== hash);
+    if (denied) return `it is not the entry that was ${denied.source}`;
+    if (entry.action === sealAction) this.#seal ??= entry.detail as unknown as Seal;
+    this.#head = { id: entry.id, hash };
+    return null;
+  }
+
+  /** Of the entries without a hash, for who seals them. */
+  get older(): Seal {
+    return this.#older;
+  }
+
+  verdict(): Verdict {
+    const broken = this.#broken ?? this.#checkSeal() ?? this.#checkEnd();
+    const [entries, sealed, head] = [this.#entries, this.#older.entries, this.#head];
+    return { valid: broken === null, entries, sealed, head, broken };
+  }
+
+  #checkSeal(): Verdict['broken'] {
+    const { entries, digest } = this.#seal ?? { entries: 0, digest: genesis };
+    if (entries === this.#older.entries && digest === this.#older.digest) return null;
+    if (!this.#seal) return { id: this.#firstOlder, reason: 'it has no hash, and no seal covers it' };
+    return { id: this.#firstOlder, reason: 'entries older than the chain are not those that were sealed' };
+  }
+
+  #checkEnd(): Verdict['broken'] {
+    const missing = this.#anchors.find(({ id }) => id > (this.#head?.id ?? 0));
+    return missing
+      ? { id: missing.id, reason: `the chain ends before it, and it was ${missing.source}` }
+      : null;
   }
 }

@@ -1,20 +1,16 @@
-/** `npm run audit`: reads the database itself where DATABASE_URL names one, and asks the running API otherwise (PGlite has one opener). */
+/** `npm run audit`: asks the running API, which alone reaches both the log and the CA that remembers its head. */
 import { parseArgs } from 'node:util';
-import { drizzle } from 'drizzle-orm/postgres-js';
-import postgres from 'postgres';
 import { type AuditConfig, ConfigError, readAuditConfig } from '../config.ts';
-import type { Db } from '../db/connect.ts';
-import * as schema from '../db/schema.ts';
-import { verify } from './audit.ts';
-import type { Head, Verdict } from './chain.ts';
+import type { Head } from './chain.ts';
+import type { WitnessedVerdict } from './heads.ts';
 
 const help = `npm run audit -- verify [--expect ID:HASH]
 
-Checks that each entry of the audit log follows from the one before it. Prints the number of entries and the last one's ID:HASH;
-given back later as --expect, that also proves that nothing was cut off the end since. Exits 1 and names the first broken entry.
+Checks that each entry of the audit log follows from the one before it, and that the log still contains the last head that the CA has
+signed and remembers: entries that were cut off, emptied or written anew are noticed. --expect compares with one more head (ID:HASH),
+from a line "audit head" of the webhook's log or an earlier verification. Exits 1 and names the first broken entry.
 
-Reads PostgreSQL where DATABASE_URL is set; otherwise asks the API at PUBLIC_URL (default http://localhost:PORT) with
-FLOTA_API_TOKEN (default: the one that npm start has made in FLOTA_DATA).
+Asks the API at PUBLIC_URL (default http://localhost:PORT) with FLOTA_API_TOKEN (default: the one that npm start has made in FLOTA_DATA).
 `;
 
 try {
@@ -37,17 +33,21 @@ async function run(args: string[]): Promise<number> {
   }
   if (positionals.length !== 1 || positionals[0] !== 'verify') throw new Error('say verify, or --help');
   const expected = values.expect === undefined ? null : parseHead(values.expect);
-  const config = readAuditConfig();
-  const verdict = config.databaseUrl
-    ? await verifyDatabase(config.databaseUrl, expected)
-    : await askApi(config, expected);
+  const verdict = await askApi(readAuditConfig(), expected);
   if (verdict.broken) {
     process.stderr.write(`audit: broken at entry ${verdict.broken.id}: ${verdict.broken.reason}\n`);
     return 1;
   }
-  const { head, entries, unchained } = verdict;
-  const older = unchained ? `, ${unchained} of them older than the chain` : '';
-  process.stdout.write(`ok: ${entries} entries${older}${head ? `\nhead ${head.id}:${head.hash}` : ''}\n`);
+  const { head, entries, sealed, witnessed } = verdict;
+  process.stdout.write(
+    `ok: ${entries} entries${sealed ? `, ${sealed} of them older than the chain and sealed` : ''}\n`,
+  );
+  if (head) process.stdout.write(`head ${head.id}:${head.hash}\n`);
+  process.stdout.write(
+    witnessed
+      ? `the CA has signed ${witnessed.id}:${witnessed.hash} at ${witnessed.at}\n`
+      : 'no head was signed yet\n',
+  );
   return 0;
 }
 
@@ -57,22 +57,13 @@ function parseHead(text: string): Head {
   return { id: Number(id), hash };
 }
 
-async function verifyDatabase(url: string, expected: Head | null): Promise<Verdict> {
-  const client = postgres(url, { max: 1, onnotice: () => {}, connect_timeout: 10 });
-  try {
-    return await verify(drizzle(client, { schema }) as unknown as Db, expected);
-  } finally {
-    await client.end({ timeout: 1 });
-  }
-}
-
-async function askApi({ url, apiToken }: AuditConfig, expected: Head | null): Promise<Verdict> {
+async function askApi({ url, apiToken }: AuditConfig, expected: Head | null): Promise<WitnessedVerdict> {
   const query = expected ? `?expect=${expected.id}:${expected.hash}` : '';
   const response = await fetch(`${url}/api/audit/verification${query}`, {
     headers: { authorization: `Bearer ${apiToken}` },
   }).catch((cause: unknown) => {
-    throw new Error(`nothing answers at ${url}: start Flota, or set PUBLIC_URL or DATABASE_URL`, { cause });
+    throw new Error(`nothing answers at ${url}: start Flota, or set PUBLIC_URL`, { cause });
   });
   if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
-  return (await response.json()) as Verdict;
+  return (await response.json()) as WitnessedVerdict;
 }

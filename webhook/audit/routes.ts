@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
 import { access, answer, createRouter, page, problems } from '../http.ts';
 import * as audit from './audit.ts';
+import { verifyLog } from './heads.ts';
 
 const entrySchema = z
   .object({
@@ -39,7 +40,7 @@ const verify = createRoute({
   method: 'get',
   path: '/api/audit/verification',
   ...access('admin'),
-  summary: 'Whether the hash chain over all entries holds, and where it breaks',
+  summary: 'Whether the hash chain over all entries holds and contains the heads that the CA has signed',
   request: {
     query: z.object({
       /** A head of an earlier verification. */
@@ -55,8 +56,11 @@ const verify = createRoute({
       z.object({
         valid: z.boolean(),
         entries: z.int(),
-        unchained: z.int(),
+        /** Older than the chain, and held by its seal. */
+        sealed: z.int(),
         head: headSchema.nullable(),
+        /** The last head that the CA has signed, which the log was compared with; null before the first. */
+        witnessed: headSchema.extend({ at: z.string() }).nullable(),
         broken: z.object({ id: z.int(), reason: z.string() }).nullable(),
       }),
     ),
@@ -64,11 +68,11 @@ const verify = createRoute({
   },
 });
 
-export function auditRoutes({ db }: Context) {
+export function auditRoutes(context: Context) {
   return createRouter()
     .openapi(list, async (c) => {
       const { from, to, ...query } = c.req.valid('query');
-      const { items, total } = await audit.list(db, {
+      const { items, total } = await audit.list(context.db, {
         ...query,
         from: from ? new Date(from) : undefined,
         to: to ? new Date(to) : undefined,
@@ -77,6 +81,6 @@ export function auditRoutes({ db }: Context) {
     })
     .openapi(verify, async (c) => {
       const [id, hash] = c.req.valid('query').expect?.split(':') ?? [];
-      return c.json(await audit.verify(db, id && hash ? { id: Number(id), hash } : null), 200);
+      return c.json(await verifyLog(context, id && hash ? { id: Number(id), hash } : null), 200);
     });
 }

@@ -11,7 +11,7 @@ export const auditLog = pgTable(
     action: text().notNull(),
     subject: text().notNull(),
     detail: jsonb().$type<Record<string, unknown>>(),
-    /** SHA-256 of this entry and the hash before it; null in entries from before there was a chain. */
+    /** SHA-256 of this entry and the hash before it; null in entries from before there was a chain, which a seal covers. */
     hash: text(),
   },
   (t) => [index('audit_log_at').on(t.at), index('audit_log_subject').on(t.subject)],

@@ -1,7 +1,29 @@
 /** What keeps a connection out. */
 import { and, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm';
-import type { Db } from '../db/connect.ts';
+import { type Db, query } from '../db/connect.ts';
 import { certificates, deviceBans } from './table.ts';
+
+/** Of devices and serials that a commit group has heard of. */
+export interface Standing {
+  registered: Set<string>;
+  banned: Set<string>;
+  revoked: Set<string>;
+}
+
+/** One statement, for every commit group asks. */
+export async function findStanding(db: Db, deviceIds: string[], serials: string[]): Promise<Standing> {
+  const among = (names: string[]) =>
+    sql`in (select value from jsonb_array_elements_text(${JSON.stringify(names)}::jsonb))`;
+  const rows = await query<{ standing: keyof Standing; name: string }>(
+    db,
+    sql`select 'registered' as standing, id as name from devices where id ${among(deviceIds)}
+        union all select 'banned', device_id from device_bans where lifted_at is null and device_id ${among(deviceIds)}
+        union all select 'revoked', serial from certificates where revoked_at is not null and serial ${among(serials)}`,
+  );
+  const having = (standing: keyof Standing) =>
+    new Set(rows.flatMap((row) => (row.standing === standing ? [row.name] : [])));
+  return { registered: having('registered'), banned: having('banned'), revoked: having('revoked') };
+}
 
 /** Those of the serials that are revoked. */
 export async function findRevoked(db: Db, serials: string[]): Promise<Set<string>> {

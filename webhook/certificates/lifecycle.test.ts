@@ -3,8 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { auditLog } from '../audit/table.ts';
-import { startTestWebhook, type TestDevice, until } from '../testing.ts';
+import type { Context } from '../context.ts';
+import { AppError } from '../errors.ts';
+import { createMemoryStore, type MemoryStore, startTestWebhook, type TestDevice, until } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
+import { createRefreshCrls, publishCrls } from './crl.ts';
 import { certificates, deviceBans } from './table.ts';
 
 const day = 86_400_000;
@@ -326,7 +329,59 @@ describe('the CRL in the file store', () => {
     expect((await webhook.api('GET', '/crl/crl-7.pem', undefined, {})).status).toBe(404);
     expect(kicksOf(device)).toBeGreaterThan(0);
   });
+
+  test.each<[string, (store: MemoryStore) => void]>([
+    ['gone', (store) => store.objects.delete('crl.pem')],
+    ['cut off', (store) => store.objects.set('crl.pem', store.objects.get('crl.pem')!.subarray(0, 3))],
+    ['an older one', (store) => store.objects.set('crl.pem', Buffer.from('CRL '))],
+    ['unreadable', (store) => brokenOnce(store)],
+  ])('is made whole at a start and every few minutes when it is %s', async (_, damage) => {
+    const { authority, objects } = webhook;
+    const refresh = () => createRefreshCrls()({ authority, objects, db: database.db } as unknown as Context);
+    await refresh();
+    const whole = objects.objects.get('crl.pem')!;
+    damage(objects);
+    await refresh();
+    expect(objects.objects.get('crl.pem')).toEqual(whole);
+    const metrics = await (await fetch(`http://127.0.0.1:${webhook.copy.internalPort}/metrics`)).text();
+    expect(metrics).toMatch(/^flota_crl_unpublished_seconds\{name="crl.pem"\} [0-9]\./m);
+  });
+
+  test('is written when the store is back, which was away when the copy started', async () => {
+    const objects = createMemoryStore();
+    let away = true;
+    const store = {
+      ...objects,
+      put: (...args: Parameters<MemoryStore['put']>) =>
+        away ? Promise.reject(new AppError('storage_unavailable', 'away')) : objects.put(...args),
+    };
+    const logged: string[] = [];
+    const log = (_: string, message: string) => void logged.push(message);
+    const place = {
+      authority: webhook.authority,
+      objects: store,
+      db: database.db,
+      log,
+    } as unknown as Context;
+    const copy = await startTestWebhook(database, { objects: store, authority: webhook.authority, log });
+    await until('the attempt', () => logged.includes('dispatch postponed'));
+    expect((await fetch(`${copy.copy.url}/readyz`)).status).toBe(200);
+    away = false;
+    await publishCrls(place);
+    await copy.close();
+    expect(objects.objects.has('crl.pem')).toBe(true);
+  });
 });
+
+/** Its next read fails, as of a file that a power cut has torn. */
+function brokenOnce(store: MemoryStore): void {
+  const { open } = store;
+  store.open = async () => {
+    store.open = open;
+    store.objects.set('crl.pem', Buffer.alloc(0));
+    throw new AppError('storage_unavailable', 'an object file is cut off');
+  };
+}
 
 describe('superseded certificates', () => {
   test('are revoked once the newer one has been in use for a while, without a kick, and are in the CRL', async () => {

@@ -70,6 +70,7 @@ export const publishedCrls = pgTable('published_crls', {
   name: text().primaryKey(),
   number: bigint({ mode: 'number' }).notNull(),
   nextUpdate: timestamp('next_update', { withTimezone: true }).notNull(),
+  /** When the object in the file store was last seen to be this one, or made so. */
   publishedAt: timestamp('published_at', { withTimezone: true }).notNull().defaultNow(),
 });
 

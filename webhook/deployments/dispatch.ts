@@ -3,6 +3,7 @@
  * off renewals, and sends. Every step is safe to run in any number of copies and to be killed in the middle.
  */
 import { sql } from 'drizzle-orm';
+import { createPublishHeads } from '../audit/heads.ts';
 import { createTellBans } from '../certificates/bans.ts';
 import { createKickBlocked } from '../certificates/blocking.ts';
 import { forgetOldTokens } from '../certificates/certificates.ts';
@@ -43,6 +44,7 @@ export function startDispatcher(
     createSupersede(),
     createConfirmRevocations(),
     createRefreshCrls(),
+    createPublishHeads(),
   ];
 
   /** Each step on its own: one that fails (the broker is away) must not keep the others from their work. */

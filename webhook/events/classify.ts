@@ -3,6 +3,9 @@ import { createHash } from 'node:crypto';
 import {
   type BrokerEvent,
   type BrokerMessage,
+  deviceIdSchema,
+  isWithinJsonLimits,
+  jsonTooComplex,
   type MessageOf,
   maxUplinkBytes,
   parseMountedTopic,
@@ -12,20 +15,25 @@ import {
 } from '#emqx/protocol.ts';
 
 export type RejectCode =
+  | 'event_malformed'
   | 'topic_unknown'
   | 'client_mismatch'
   | 'payload_too_large'
   | 'payload_not_json'
+  | 'payload_too_complex'
   | 'payload_invalid'
   | 'certificate_mismatch'
+  | 'certificate_revoked'
   | 'device_unknown'
+  | 'device_banned'
   | 'id_reused';
 
 export interface Reject {
   kind: 'reject';
   code: RejectCode;
   detail: string;
-  clientId: string;
+  /** Null where the row names none. */
+  clientId: string | null;
   topic: string | null;
 }
 
@@ -37,6 +45,8 @@ export type DeviceMessage = {
     topic: T;
     message: MessageOf<T>;
     receivedAt: number;
+    /** Of the connection that it came over; null where the row names none. */
+    certificateSerial: string | null;
     slash: boolean;
     critical: { id: string; seq: [number, number] | null; digest: string } | null;
   };
@@ -55,6 +65,7 @@ export type Input =
 export function classify(event: BrokerEvent): Input {
   switch (event.event) {
     case 'connected': {
+      if (!isDeviceId(event.clientid)) return reject(event, 'device_unknown', 'no device has such an id');
       const subject = parseSubject(event.cert);
       if (subject.commonName !== event.clientid) {
         return reject(event, 'certificate_mismatch', `certificate of ${subject.commonName ?? 'nobody'}`);
@@ -67,6 +78,7 @@ export function classify(event: BrokerEvent): Input {
       };
     }
     case 'disconnected':
+      if (!isDeviceId(event.clientid)) return reject(event, 'device_unknown', 'no device has such an id');
       return { kind: 'disconnected', deviceId: event.clientid, connectedAt: event.connected_at };
     case 'subscribed': {
       const parsed = parseMountedTopic(event.topic);
@@ -95,7 +107,13 @@ function classifyMessage(event: BrokerMessage): Input {
     return reject(event, 'payload_too_large', `more than ${maxUplinkBytes} bytes`);
   }
   const json = parseJson(event.payload);
-  if (json === undefined) return reject(event, 'payload_not_json', 'not JSON, or with a NUL character');
+  if (json === undefined) return reject(event, 'payload_not_json', 'not JSON');
+  if (!isWithinJsonLimits(json)) {
+    return reject(event, 'payload_too_complex', jsonTooComplex);
+  }
+  if (!isStorable(event.payload, json)) {
+    return reject(event, 'payload_not_json', 'with a NUL character or half a surrogate pair');
+  }
   const { schema, class: messageClass } = topics[parsed.topic];
   const result = schema.safeParse(json);
   if (!result.success) {
@@ -112,6 +130,7 @@ function classifyMessage(event: BrokerMessage): Input {
     topic: parsed.topic,
     message: result.data,
     receivedAt: event.received_at,
+    certificateSerial: parseSubject(event.cert).serial,
     slash: parsed.slash,
     critical: isCritical
       ? { id: message.id, seq: message.seq ?? null, digest: digest(parsed.topic, event.payload) }
@@ -119,14 +138,20 @@ function classifyMessage(event: BrokerMessage): Input {
   } as DeviceMessage;
 }
 
-/** PostgreSQL's text cannot hold NUL, so a message with one is refused here instead of failing its whole commit group. */
 function parseJson(text: string): unknown {
-  if (/\\u0000|\0/.test(text)) return undefined;
   try {
     return JSON.parse(text) as unknown;
   } catch {
     return undefined;
   }
+}
+
+/** PostgreSQL's text holds neither: such a message is refused here instead of failing its whole commit group. */
+function isStorable(text: string, json: unknown): boolean {
+  // Nearly every message ends here.
+  if (!text.includes('\\u') && !/\p{Surrogate}/u.test(text)) return true;
+  // Written anew, whole pairs are characters and only what stands alone is escaped; so are backslashes, which go first.
+  return !/\\u(?:0000|d[89a-f])/.test(JSON.stringify(json).replaceAll('\\\\', ''));
 }
 
 function digest(topic: string, payload: string): string {
@@ -141,7 +166,13 @@ export function parseSubject(subject: string): { commonName: string | null; seri
       .map((p) => p.trim())
       .find((p) => p.toUpperCase().startsWith(`${name}=`))
       ?.slice(name.length + 1) ?? null;
-  return { commonName: part('CN'), serial: part('SERIALNUMBER')?.toUpperCase() ?? null };
+  const serial = part('SERIALNUMBER')?.toUpperCase() ?? null;
+  return { commonName: part('CN'), serial: serial && /^[0-9A-F]{1,64}$/.test(serial) ? serial : null };
+}
+
+/** Anything else, as text, might not even be storable. */
+export function isDeviceId(text: string): boolean {
+  return deviceIdSchema.safeParse(text).success;
 }
 
 export function reject(event: BrokerEvent, code: RejectCode, detail: string): Reject {

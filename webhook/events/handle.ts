@@ -2,13 +2,14 @@
  * Handles one commit group of inputs in one transaction, set-based. What must follow the commit (acks, wake-ups, hints) is answered.
  */
 import { mainComponent, mountedTopic, type Running } from '#emqx/protocol.ts';
-import { findDismissed } from '../certificates/barred.ts';
+import { findDismissed, findStanding } from '../certificates/barred.ts';
 import { type RenewalRequest, storeRequests } from '../certificates/renewals.ts';
 import type { Db } from '../db/connect.ts';
 import { markJoinable } from '../deployments/store.ts';
 import * as presence from '../devices/presence.ts';
 import { recordLogs, recordResponses, recordTelemetry } from '../telemetry/telemetry.ts';
-import type { DeviceMessage, Input, MessageOn, Reject } from './classify.ts';
+import type { Allowance } from './allowance.ts';
+import { type DeviceMessage, type Input, isDeviceId, type MessageOn, type Reject } from './classify.ts';
 import { bury } from './dead-letters.ts';
 import { applyPresence } from './presence.ts';
 import { remember } from './received.ts';
@@ -27,7 +28,13 @@ export interface Outcome {
 }
 
 /** `raws` are the rows as they came, for dead letters: one that is kept whole can be replayed. */
-export async function handle(tx: Db, inputs: Input[], raws: string[], now: number): Promise<Outcome> {
+export async function handle(
+  tx: Db,
+  inputs: Input[],
+  raws: string[],
+  now: number,
+  allowance: Allowance,
+): Promise<Outcome> {
   const rejects: (Reject | null)[] = inputs.map((input) => (input.kind === 'reject' ? input : null));
   const refuse = (i: number, code: Reject['code'], detail: string) => {
     const input = inputs[i] as Exclude<Input, Reject | { kind: 'ignored' }>;
@@ -35,11 +42,23 @@ export async function handle(tx: Db, inputs: Input[], raws: string[], now: numbe
     rejects[i] = { kind: 'reject', code, detail, clientId: input.deviceId, topic };
   };
 
-  const ids = new Set(inputs.flatMap((input) => ('deviceId' in input ? [input.deviceId] : [])));
-  const known = ids.size ? await presence.findKnown(tx, [...ids]) : new Set<string>();
+  const ids = new Set(
+    inputs.flatMap((input) => {
+      if ('deviceId' in input) return [input.deviceId];
+      return input.kind === 'reject' && input.clientId && isDeviceId(input.clientId) ? [input.clientId] : [];
+    }),
+  );
+  const serials = new Set(inputs.flatMap((i) => (i.kind === 'message' ? (i.certificateSerial ?? []) : [])));
+  // Whatever is revoked or banned later counts as later: what this group took came before.
+  const { registered, banned, revoked } = await findStanding(tx, [...ids], [...serials]);
   inputs.forEach((input, i) => {
-    if ('deviceId' in input && !known.has(input.deviceId)) {
-      refuse(i, 'device_unknown', 'no such device is registered');
+    if (!('deviceId' in input)) return;
+    if (!registered.has(input.deviceId)) refuse(i, 'device_unknown', 'no such device is registered');
+    // Who connects or subscribes is kicked instead (presence.ts).
+    else if (input.kind !== 'message') return;
+    else if (banned.has(input.deviceId)) refuse(i, 'device_banned', 'the device is banned');
+    else if (input.certificateSerial && revoked.has(input.certificateSerial)) {
+      refuse(i, 'certificate_revoked', `the certificate ${input.certificateSerial} is revoked`);
     }
   });
 
@@ -64,10 +83,14 @@ export async function handle(tx: Db, inputs: Input[], raws: string[], now: numbe
   // A deleted device that the broker could not be told to drop, or that came back before its CRL did.
   const dismissed = await findDismissed(
     tx,
-    [...ids].filter((id) => !known.has(id)),
+    [...ids].filter((id) => !registered.has(id)),
   );
-  const buried = rejects.flatMap((r, i) => (r ? [{ ...r, body: raws[i]! }] : []));
-  if (buried.length) await bury(tx, buried);
+  const buried = rejects.flatMap((r, i) => {
+    if (!r) return [];
+    const owner = r.clientId && registered.has(r.clientId) ? r.clientId : '';
+    return [{ ...r, owner, body: raws[i]! }];
+  });
+  if (buried.length) await bury(tx, buried, allowance, now);
   return {
     rejects,
     acks: acks.byDevice,

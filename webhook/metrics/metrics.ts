@@ -19,8 +19,14 @@ const help = {
   flota_ingest_commit_seconds: 'Time to handle and commit a group',
   flota_ingest_waiting: 'Events taken in and not committed yet',
   flota_published_total: 'Messages given to the broker, by topic and outcome',
+  flota_audit_heads_total:
+    'Heads of the audit log, by outcome: signed, failed, or broken (not the log that was signed before)',
 } as const;
-export type CounterName = 'flota_http_requests_total' | 'flota_ingest_events_total' | 'flota_published_total';
+export type CounterName =
+  | 'flota_http_requests_total'
+  | 'flota_ingest_events_total'
+  | 'flota_published_total'
+  | 'flota_audit_heads_total';
 export type GaugeName = 'flota_ingest_waiting';
 export type HistogramName = Exclude<keyof typeof help, CounterName | GaugeName>;
 

@@ -1,6 +1,6 @@
 /** What belongs to one device: commands and their answers, logs, measurements, status, past updates. */
 import { createRoute, z } from '@hono/zod-openapi';
-import { controlCommandSchema, deviceIdSchema } from '#emqx/protocol.ts';
+import { controlCommandSchema, deviceIdSchema, isWithinJsonLimits, jsonTooComplex } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
 import { listForDevice } from '../deployments/history.ts';
 import { targetStates } from '../deployments/states.ts';
@@ -48,6 +48,7 @@ const sendCommand = createRoute({
       z.object({
         command: controlCommandSchema.shape.command,
         args: json
+          .refine(isWithinJsonLimits, { message: jsonTooComplex, abort: true })
           .refine((args) => Buffer.byteLength(JSON.stringify(args)) <= maxArgsBytes, 'is too large')
           .optional(),
       }),

@@ -34,4 +34,5 @@ export const auditActions = [
   'divisions.move_devices',
   'dead_letter.replay',
   'dead_letter.delete',
+  'audit.seal',
 ] as const;

@@ -89,16 +89,18 @@ function Chain(props: { verdict: Verdict }): JSX.Element {
         <Sign tone="good" glyph={glyphs.check} data-testid="chain">
           {t('audit.holds', { n: props.verdict.entries })}
         </Sign>
-        <Show when={props.verdict.head}>
-          {(head) => (
-            <span class="small head-hash">
-              {t('audit.head')}{' '}
-              <code>
-                {head().id}:{head().hash}
-              </code>
-            </span>
-          )}
-        </Show>
+        <span class="small head-hash">
+          <Show when={props.verdict.witnessed} fallback={t('audit.unwitnessed')}>
+            {(witnessed) => (
+              <>
+                {t('audit.witnessed')} <When at={witnessed().at} />{' '}
+                <code>
+                  {witnessed().id}:{witnessed().hash}
+                </code>
+              </>
+            )}
+          </Show>
+        </span>
       </Match>
       <Match when={props.verdict.broken}>
         {(broken) => (

@@ -11,24 +11,8 @@ import { Problem } from '../../parts/notes.tsx';
 import { Fact, Facts } from '../../parts/page.tsx';
 import { Glyph } from '../../parts/state.tsx';
 import { When } from '../../parts/time.tsx';
+import { readable } from './letter-body.ts';
 import { codeWord } from './letter-words.ts';
-
-/** The broker's row as it came, with its payload opened where that is JSON. */
-export function readable(body: string): string {
-  try {
-    const row = JSON.parse(body) as Record<string, unknown>;
-    if (typeof row.payload === 'string') {
-      try {
-        row.payload = JSON.parse(row.payload);
-      } catch {
-        // Just that may be what is wrong with it.
-      }
-    }
-    return JSON.stringify(row, null, 2);
-  } catch {
-    return body;
-  }
-}
 
 function Outcome(props: { replayed: Replayed }): JSX.Element {
   const good = () => props.replayed.outcome === 'handled';

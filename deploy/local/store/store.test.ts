@@ -34,7 +34,7 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'flota-store-'));
   const authority = await openAuthority({ dir: join(dir, 'ca') });
   const pair = await issueKeyPair(authority, {
-    profile: 'service',
+    profile: 'broker',
     commonName: 'store',
     names: ['localhost', '127.0.0.1'],
   });

@@ -1,9 +1,8 @@
-import { X509Certificate } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import tls from 'node:tls';
 import { Aedes, type Client } from 'aedes';
 import { type MessageOf, type Topic, topics, type UplinkTopic } from '#emqx/protocol.ts';
-import { randomId } from '../outbox.ts';
 import { until } from './until.ts';
 
 export interface Received {
@@ -61,7 +60,10 @@ export class Broker {
   }
 
   send<T extends Topic>(topic: T, message: Omit<MessageOf<T>, 'id' | 'at'> & { id?: string }): void {
-    this.sendRaw(topic, JSON.stringify({ id: randomId(), at: new Date().toISOString(), ...message }));
+    this.sendRaw(
+      topic,
+      JSON.stringify({ id: randomBytes(12).toString('base64url'), at: new Date().toISOString(), ...message }),
+    );
   }
 
   sendRaw(topic: string, payload: string): void {

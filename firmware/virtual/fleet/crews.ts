@@ -6,6 +6,13 @@ import { bundleWorker, type WorkerBundle } from './worker-bundle.ts';
 const thrift = ['--max-semi-space-size=1', '--optimize-for-size', '--expose-gc'];
 const stopMaxMs = 60_000;
 
+export interface CrewsReport {
+  devices: DeviceReport[];
+  /** Of all processes together: memory at its highest, and processor time. */
+  peakBytes: number;
+  processorMs: number;
+}
+
 /** The processes that hold the devices. */
 export class Crews {
   readonly #bundle: WorkerBundle;
@@ -58,18 +65,19 @@ export class Crews {
     return this.#members.reduce((sum, { lost }) => sum + lost, 0);
   }
 
-  /** Stops every device; what they have to show, and the peak memory of the processes. A second call waits for the first. */
-  stop(): Promise<{ devices: DeviceReport[]; peakBytes: number }> {
+  /** Stops every device; what they have to show, and what their processes cost. A second call waits for the first. */
+  stop(): Promise<CrewsReport> {
     this.#stopped ??= Promise.all(this.#members.map((member) => member.stop())).then((reports) => {
       this.#bundle.remove();
       return {
         devices: reports.flatMap((report) => report?.devices ?? []),
         peakBytes: reports.reduce((sum, report) => sum + (report?.peakBytes ?? 0), 0),
+        processorMs: reports.reduce((sum, report) => sum + (report?.processorMs ?? 0), 0),
       };
     });
     return this.#stopped;
   }
-  #stopped: Promise<{ devices: DeviceReport[]; peakBytes: number }> | undefined;
+  #stopped: Promise<CrewsReport> | undefined;
 }
 
 class Member {

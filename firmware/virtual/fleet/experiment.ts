@@ -1,9 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { enroll } from '../identity.ts';
 import { buildImage } from '../image.ts';
-import { randomId } from '../outbox.ts';
 import { Crews } from './crews.ts';
 import type { Display } from './display.ts';
 import { type Measured, sha256 } from './figures.ts';
@@ -67,7 +67,8 @@ class Experiment {
   readonly #input: ExperimentInput;
   readonly #options: ExperimentOptions;
   readonly #rest: Rest;
-  readonly #run = randomId()
+  readonly #run = randomBytes(12)
+    .toString('base64url')
     .replace(/[^A-Za-z0-9]/g, '')
     .slice(0, 6)
     .toLowerCase();
@@ -151,7 +152,7 @@ class Experiment {
       );
     await Promise.allSettled(this.#outages);
     const crashes = this.#crews?.crashes ?? [];
-    const stopped = (await this.#crews?.stop()) ?? { devices: [], peakBytes: 0 };
+    const stopped = (await this.#crews?.stop()) ?? { devices: [], peakBytes: 0, processorMs: 0 };
     this.problems.push(...crashes);
     rmSync(this.#dir, { recursive: true, force: true, maxRetries: 3 });
     const ids = (bad: boolean) =>
@@ -166,6 +167,7 @@ class Experiment {
       targets,
       reports: stopped.devices,
       peakBytes: stopped.peakBytes,
+      processorMs: stopped.processorMs,
       crashes: crashes.length,
       reconnectMs: this.#reconnectMs,
     };

@@ -38,6 +38,8 @@ export interface Figures {
   crashedProcesses: number;
   /** Peak memory of the device processes over the devices. */
   bytesPerDevice: number | null;
+  /** Processor time of the device processes over the devices. */
+  processorMsPerDevice: number | null;
 }
 
 export interface Measured {
@@ -52,6 +54,7 @@ export interface Measured {
   targets: Target[];
   reports: DeviceReport[];
   peakBytes: number;
+  processorMs: number;
   crashes: number;
   reconnectMs: number | null;
 }
@@ -138,6 +141,7 @@ export function toFigures(measured: Measured): Figures {
     renewedPercent: share(reports.filter(({ renewals }) => renewals > 0).length, devices) ?? 0,
     crashedProcesses: measured.crashes,
     bytesPerDevice: devices > 0 && measured.peakBytes > 0 ? Math.round(measured.peakBytes / devices) : null,
+    processorMsPerDevice: devices > 0 && measured.processorMs > 0 ? measured.processorMs / devices : null,
   };
 }
 

@@ -1,6 +1,6 @@
 /** What the runner and a process full of devices say to each other. */
 import type { Running } from '#emqx/protocol.ts';
-import type { Stats } from '../machine.ts';
+import type { Stats } from '../device.ts';
 import type { ExperimentOptions } from './options.ts';
 import type { DevicePlan } from './plan.ts';
 
@@ -51,4 +51,4 @@ export interface Sample {
 export type News =
   | { news: 'up' }
   | { news: 'sample'; sample: Sample }
-  | { news: 'stopped'; devices: DeviceReport[]; peakBytes: number };
+  | { news: 'stopped'; devices: DeviceReport[]; peakBytes: number; processorMs: number };

@@ -114,6 +114,10 @@ export function describeFigures(f: Figures): [string, string][] {
       ? []
       : [['devices with a renewed certificate', share(f.renewedPercent)] as [string, string]]),
     ['device processes, peak per device', bytes(f.bytesPerDevice)],
+    [
+      'processor time per device',
+      f.processorMsPerDevice === null ? '–' : `${f.processorMsPerDevice.toFixed(1)} ms`,
+    ],
   ];
 }
 

@@ -22,6 +22,7 @@ const nothing = toFigures({
   ],
   reports: [],
   peakBytes: 0,
+  processorMs: 0,
   crashes: 0,
   reconnectMs: null,
 });

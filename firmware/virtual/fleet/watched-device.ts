@@ -1,7 +1,7 @@
-import { startDevice, type VirtualDevice } from '../device.ts';
-import type { Stats } from '../machine.ts';
+import { type Stats, startDevice, type VirtualDevice } from '../device.ts';
 import { type DeviceOptions, defaultLimits, type Limits, type Timing } from '../options.ts';
 import { ShapedNetwork } from '../shaping.ts';
+import { CrewMedium } from './crew-medium.ts';
 import type { Crew, DeviceReport } from './messages.ts';
 import type { ExperimentOptions } from './options.ts';
 import { type DevicePlan, planDisconnects } from './plan.ts';
@@ -55,6 +55,7 @@ export class WatchedDevice {
       dir,
       random: randomOf(crew.experiment.seed, `device ${name}`),
       network: networkOf(crew.experiment, name),
+      surroundings: { medium: new CrewMedium(dir) },
       onPublish: (topic) => {
         this.#messages++;
         if (topic === 'firmware/download/progress') this.#progressMessages++;

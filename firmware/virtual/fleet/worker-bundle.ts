@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +27,8 @@ export async function bundleWorker(): Promise<WorkerBundle> {
         rollupOptions: { output: { format: 'es', entryFileNames: 'worker.mjs' } },
       },
     });
+    // The agent is looked for beside the code that runs it.
+    cpSync(fileURLToPath(new URL('../wasm/agent.wasm', import.meta.url)), join(dir, 'wasm/agent.wasm'));
     return { path: join(dir, 'worker.mjs'), remove };
   } catch (error) {
     remove();

@@ -86,7 +86,9 @@ async function stop(): Promise<void> {
   stopping = true;
   clearInterval(sampling);
   const reports = devices.map((device) => device.report());
-  tell({ news: 'stopped', devices: reports, peakBytes: readPeak() });
+  const { user, system } = process.cpuUsage();
+  const processorMs = (user + system) / 1000;
+  tell({ news: 'stopped', devices: reports, peakBytes: readPeak(), processorMs });
   await Promise.all(devices.map(({ device }) => device.close()));
   process.disconnect?.();
 }

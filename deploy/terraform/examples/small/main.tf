@@ -1,7 +1,7 @@
 # 1,000 devices: two copies of the webhook, one EMQX, a small database in one zone.
 terraform {
   required_version = ">= 1.9"
-  # The state holds secrets: encrypted, versioned, and for few.
+  # No secret is in the state, but the whole installation is: encrypted, versioned, and for few.
   backend "s3" {
     bucket       = "your-terraform-state"
     key          = "flota/terraform.tfstate"
@@ -13,6 +13,11 @@ terraform {
 
 provider "aws" {
   region = "eu-central-1"
+}
+
+variable "cdn_public_key_file" {
+  type    = string
+  default = "cdn-public-key.pem"
 }
 
 variable "image_tag" {
@@ -29,7 +34,7 @@ module "flota" {
   console_domain    = "flota.example.com"
   certificate_arn   = "arn:aws:acm:eu-central-1:111122223333:certificate/00000000-0000-0000-0000-000000000000"
   mqtt_domain       = "mqtt.example.com"
-  cdn_public_key    = file("${path.module}/cdn-public-key.pem")
+  cdn_public_key    = file(var.cdn_public_key_file)
   image_tag         = var.image_tag
   started           = var.started
   alarm_email       = "operations@example.com"

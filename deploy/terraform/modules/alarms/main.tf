@@ -33,6 +33,9 @@ variable "services" {
 variable "broker_nodes" {
   type = number
 }
+variable "kms_key_arn" {
+  type = string
+}
 variable "log_group" {
   type = string
 }
@@ -41,8 +44,9 @@ variable "tags" {
 }
 
 resource "aws_sns_topic" "alarms" {
-  name = "${var.name}-alarms"
-  tags = var.tags
+  name              = "${var.name}-alarms"
+  kms_master_key_id = var.kms_key_arn
+  tags              = var.tags
 }
 
 resource "aws_sns_topic_subscription" "email" {

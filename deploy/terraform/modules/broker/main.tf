@@ -102,7 +102,7 @@ module "roles" {
   source  = "../roles"
   name    = var.name
   cluster = var.cluster
-  secrets = concat([for number in local.numbers : var.secrets["emqx_token_${number}"]], [var.secrets["ca_root"], var.secrets["emqx_api_secret"], var.secrets["emqx_cookie"]])
+  secrets = concat([for number in local.numbers : var.secrets["emqx_token_${number}"]], [var.secrets["ca_root"], var.secrets["emqx_api_secret"], var.secrets["emqx_cookie"], var.secrets["emqx_dashboard_password"]])
   volume = {
     file_system_arn   = var.file_system_arn
     access_point_arns = [for point in aws_efs_access_point.node : point.arn]
@@ -151,6 +151,8 @@ resource "aws_ecs_task_definition" "node" {
       FLOTA_CA_ROOT     = var.secrets["ca_root"]
       FLOTA_API_SECRET  = var.secrets["emqx_api_secret"]
       EMQX_NODE__COOKIE = var.secrets["emqx_cookie"]
+      # Without it anybody who reaches the API logs in as admin/public.
+      EMQX_DASHBOARD__DEFAULT_PASSWORD = var.secrets["emqx_dashboard_password"]
     } : { name = name, valueFrom = arn }]
     # Fargate gives secrets as variables; the entrypoint and EMQX want these two as files.
     entryPoint = ["/bin/sh", "-c"]

@@ -26,11 +26,6 @@ variable "tags" {
   type = map(string)
 }
 
-resource "random_password" "owner" {
-  length  = 40
-  special = false
-}
-
 resource "aws_db_subnet_group" "main" {
   name       = var.name
   subnet_ids = var.subnet_ids
@@ -59,45 +54,47 @@ resource "aws_db_parameter_group" "main" {
   }
 }
 
+# Its first password is RDS's own secret, which nobody reads; make-secrets sets one that does not change by itself, which copies that run
+# would not survive. So it is never in the state.
 resource "aws_db_instance" "main" {
-  identifier                   = var.name
-  engine                       = "postgres"
-  engine_version               = "17"
-  instance_class               = var.settings.instance_class
-  allocated_storage            = var.settings.storage_gb
-  max_allocated_storage        = var.settings.max_storage_gb
-  storage_type                 = "gp3"
-  storage_encrypted            = true
-  kms_key_id                   = var.kms_key_arn
-  db_name                      = "flota"
-  username                     = "flota"
-  password                     = random_password.owner.result
-  multi_az                     = var.settings.multi_az
-  db_subnet_group_name         = aws_db_subnet_group.main.name
-  vpc_security_group_ids       = [var.security_group_id]
-  parameter_group_name         = aws_db_parameter_group.main.name
-  publicly_accessible          = false
-  backup_retention_period      = var.settings.backup_days
-  backup_window                = "02:00-03:00"
-  maintenance_window           = "sun:03:30-sun:04:30"
-  copy_tags_to_snapshot        = true
-  auto_minor_version_upgrade   = true
-  performance_insights_enabled = true
-  deletion_protection          = var.protect
-  skip_final_snapshot          = !var.protect
-  final_snapshot_identifier    = var.protect ? "${var.name}-final" : null
-  tags                         = var.tags
+  identifier                      = var.name
+  engine                          = "postgres"
+  engine_version                  = "17"
+  instance_class                  = var.settings.instance_class
+  allocated_storage               = var.settings.storage_gb
+  max_allocated_storage           = var.settings.max_storage_gb
+  storage_type                    = "gp3"
+  storage_encrypted               = true
+  kms_key_id                      = var.kms_key_arn
+  db_name                         = "flota"
+  username                        = "flota"
+  manage_master_user_password     = true
+  multi_az                        = var.settings.multi_az
+  db_subnet_group_name            = aws_db_subnet_group.main.name
+  vpc_security_group_ids          = [var.security_group_id]
+  parameter_group_name            = aws_db_parameter_group.main.name
+  publicly_accessible             = false
+  backup_retention_period         = var.settings.backup_days
+  backup_window                   = "02:00-03:00"
+  maintenance_window              = "sun:03:30-sun:04:30"
+  copy_tags_to_snapshot           = true
+  auto_minor_version_upgrade      = true
+  performance_insights_enabled    = true
+  performance_insights_kms_key_id = var.kms_key_arn
+  enabled_cloudwatch_logs_exports = ["postgresql", "upgrade"]
+  deletion_protection             = var.protect
+  skip_final_snapshot             = !var.protect
+  final_snapshot_identifier       = var.protect ? "${var.name}-final" : null
+  tags                            = var.tags
+  lifecycle {
+    ignore_changes = [manage_master_user_password]
+  }
 }
 
 resource "aws_secretsmanager_secret" "url" {
   name       = "${var.name}/database_url"
   kms_key_id = var.kms_key_arn
   tags       = var.tags
-}
-
-resource "aws_secretsmanager_secret_version" "url" {
-  secret_id     = aws_secretsmanager_secret.url.id
-  secret_string = "postgres://flota:${random_password.owner.result}@${aws_db_instance.main.endpoint}/flota?sslmode=require"
 }
 
 output "id" {

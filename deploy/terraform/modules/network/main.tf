@@ -6,6 +6,10 @@ variable "name" {
 variable "cidr" {
   type = string
 }
+variable "zones" {
+  description = "In how many of them what we run is. Load balancers and the database's group want two in any case."
+  type        = number
+}
 variable "tags" {
   type = map(string)
 }
@@ -21,8 +25,9 @@ data "aws_availability_zones" "available" {
 }
 
 locals {
-  zones      = slice(data.aws_availability_zones.available.names, 0, 2)
-  interfaces = toset(["ecr.api", "ecr.dkr", "logs", "secretsmanager", "kms", "ssmmessages"])
+  zones           = slice(data.aws_availability_zones.available.names, 0, 2)
+  task_subnet_ids = slice(aws_subnet.private[*].id, 0, var.zones)
+  interfaces      = toset(["ecr.api", "ecr.dkr", "logs", "secretsmanager", "kms", "ssmmessages"])
 }
 
 resource "aws_vpc" "main" {
@@ -49,6 +54,10 @@ resource "aws_subnet" "public" {
   availability_zone = local.zones[count.index]
   cidr_block        = cidrsubnet(var.cidr, 4, count.index)
   tags              = merge(var.tags, { Name = "${var.name}-public-${local.zones[count.index]}" })
+  # A zone that AWS adds may come before the others; a subnet does not move.
+  lifecycle {
+    ignore_changes = [availability_zone]
+  }
 }
 
 resource "aws_subnet" "private" {
@@ -57,6 +66,9 @@ resource "aws_subnet" "private" {
   availability_zone = local.zones[count.index]
   cidr_block        = cidrsubnet(var.cidr, 4, count.index + 8)
   tags              = merge(var.tags, { Name = "${var.name}-private-${local.zones[count.index]}" })
+  lifecycle {
+    ignore_changes = [availability_zone]
+  }
 }
 
 resource "aws_route_table" "public" {
@@ -87,7 +99,7 @@ resource "aws_route_table_association" "private" {
 
 resource "aws_vpc_endpoint" "s3" {
   vpc_id            = aws_vpc.main.id
-  service_name      = "com.amazonaws.${data.aws_region.current.region}.s3"
+  service_name      = "com.amazonaws.${data.aws_region.current.id}.s3"
   vpc_endpoint_type = "Gateway"
   route_table_ids   = [aws_route_table.private.id]
   tags              = merge(var.tags, { Name = "${var.name}-s3" })
@@ -102,6 +114,7 @@ resource "aws_security_group" "endpoints" {
 
 resource "aws_vpc_security_group_ingress_rule" "endpoints" {
   security_group_id = aws_security_group.endpoints.id
+  description       = "The VPC calls AWS"
   cidr_ipv4         = var.cidr
   ip_protocol       = "tcp"
   from_port         = 443
@@ -111,9 +124,9 @@ resource "aws_vpc_security_group_ingress_rule" "endpoints" {
 resource "aws_vpc_endpoint" "interfaces" {
   for_each            = local.interfaces
   vpc_id              = aws_vpc.main.id
-  service_name        = "com.amazonaws.${data.aws_region.current.region}.${each.key}"
+  service_name        = "com.amazonaws.${data.aws_region.current.id}.${each.key}"
   vpc_endpoint_type   = "Interface"
-  subnet_ids          = aws_subnet.private[*].id
+  subnet_ids          = local.task_subnet_ids
   security_group_ids  = [aws_security_group.endpoints.id]
   private_dns_enabled = true
   tags                = merge(var.tags, { Name = "${var.name}-${each.key}" })
@@ -127,6 +140,10 @@ output "public_subnet_ids" {
 }
 output "private_subnet_ids" {
   value = aws_subnet.private[*].id
+}
+output "task_subnet_ids" {
+  description = "Where tasks, their state and the endpoints are."
+  value       = local.task_subnet_ids
 }
 output "endpoint_security_group_id" {
   value = aws_security_group.endpoints.id

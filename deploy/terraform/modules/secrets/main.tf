@@ -1,4 +1,4 @@
-# Keys and secrets. Random ones are made here (and are in the state: keep that encrypted); the others are placeholders to be filled.
+# Keys, and secrets without their values, which never pass through Terraform: make-secrets fills the random ones, an admin the others.
 variable "name" {
   type = string
 }
@@ -13,7 +13,7 @@ variable "tags" {
 }
 
 locals {
-  made = toset(["webhook_token", "api_token", "admin_password", "emqx_api_secret", "emqx_cookie", "ca_passphrase"])
+  made = toset(["webhook_token", "api_token", "admin_password", "emqx_api_secret", "emqx_cookie", "emqx_dashboard_password", "ca_passphrase"])
   # One token for each broker: it is bound to the key that the broker makes.
   to_fill = toset(concat(
     ["webhook_certificate", "webhook_key", "ca_root", "ca_trust", "firmware_keys", "cdn_private_key", "admin_email"],
@@ -21,9 +21,53 @@ locals {
   ))
 }
 
-# Secrets, state and database at rest.
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+# The account's own roles by their policies, and the two services that encrypt with it by themselves.
+data "aws_iam_policy_document" "encryption" {
+  #checkov:skip=CKV_AWS_109:The policy of a key: "*" is this key, and without the account's own statement nobody could change it again.
+  #checkov:skip=CKV_AWS_111:As above.
+  #checkov:skip=CKV_AWS_356:As above.
+  statement {
+    sid       = "Account"
+    actions   = ["kms:*"]
+    resources = ["*"]
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root"]
+    }
+  }
+  statement {
+    sid       = "Logs"
+    actions   = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+    resources = ["*"]
+    principals {
+      type        = "Service"
+      identifiers = ["logs.${data.aws_region.current.id}.amazonaws.com"]
+    }
+    condition {
+      test     = "ArnEquals"
+      variable = "kms:EncryptionContext:aws:logs:arn"
+      values   = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:log-group:/${var.name}"]
+    }
+  }
+  statement {
+    sid       = "Alarms"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    resources = ["*"]
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com"]
+    }
+  }
+}
+
+# Secrets, state, database, logs, images and alarms at rest.
 resource "aws_kms_key" "encryption" {
-  description             = "${var.name}: secrets, state, database"
+  description             = "${var.name}: what is kept"
+  policy                  = data.aws_iam_policy_document.encryption.json
   enable_key_rotation     = true
   deletion_window_in_days = 30
   tags                    = var.tags
@@ -53,37 +97,13 @@ resource "aws_kms_alias" "ca" {
   target_key_id = aws_kms_key.ca[count.index].key_id
 }
 
-resource "random_password" "made" {
-  for_each = local.made
-  length   = 40
-  special  = false
-}
-
 resource "aws_secretsmanager_secret" "all" {
   for_each                = setunion(local.made, local.to_fill)
   name                    = "${var.name}/${each.key}"
   kms_key_id              = aws_kms_key.encryption.arn
   recovery_window_in_days = 30
-  tags                    = var.tags
-}
-
-resource "aws_secretsmanager_secret_version" "made" {
-  for_each      = local.made
-  secret_id     = aws_secretsmanager_secret.all[each.key].id
-  secret_string = random_password.made[each.key].result
-  # Whoever rotates it writes a new version, which stays.
-  lifecycle {
-    ignore_changes = [secret_string]
-  }
-}
-
-resource "aws_secretsmanager_secret_version" "placeholder" {
-  for_each      = local.to_fill
-  secret_id     = aws_secretsmanager_secret.all[each.key].id
-  secret_string = "to be filled"
-  lifecycle {
-    ignore_changes = [secret_string]
-  }
+  # By this make-secrets finds those that are its own.
+  tags = merge(var.tags, contains(local.made, each.key) ? { FilledBy = "make-secrets" } : {})
 }
 
 output "arns" {

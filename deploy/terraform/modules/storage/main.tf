@@ -159,6 +159,11 @@ data "aws_cloudfront_cache_policy" "optimized" {
   name = "Managed-CachingOptimized"
 }
 
+# nosniff and its like, for whoever opens a download in a browser.
+data "aws_cloudfront_response_headers_policy" "security" {
+  name = "Managed-SecurityHeadersPolicy"
+}
+
 resource "aws_cloudfront_distribution" "downloads" {
   enabled         = true
   comment         = "${var.name}: firmware"
@@ -174,11 +179,12 @@ resource "aws_cloudfront_distribution" "downloads" {
   }
 
   default_cache_behavior {
-    target_origin_id       = "objects"
-    viewer_protocol_policy = "https-only"
-    allowed_methods        = ["GET", "HEAD"]
-    cached_methods         = ["GET", "HEAD"]
-    cache_policy_id        = data.aws_cloudfront_cache_policy.optimized.id
+    target_origin_id           = "objects"
+    viewer_protocol_policy     = "https-only"
+    allowed_methods            = ["GET", "HEAD"]
+    cached_methods             = ["GET", "HEAD"]
+    cache_policy_id            = data.aws_cloudfront_cache_policy.optimized.id
+    response_headers_policy_id = data.aws_cloudfront_response_headers_policy.security.id
     # Images do not compress, and a range counts bytes of the image.
     compress           = false
     trusted_key_groups = [aws_cloudfront_key_group.downloads.id]

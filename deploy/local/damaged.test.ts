@@ -1,0 +1,75 @@
+/** `npm start` on a data directory that a power cut, an emptied store or a curious hand has damaged. */
+import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { freePorts, type LocalConfig, toLocalConfig } from './config.ts';
+import { explain } from './explain.ts';
+import { startStack } from './stack.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'flota-damaged-'));
+const whole = join(root, 'whole');
+const configFor = (dataDir: string) =>
+  toLocalConfig([], { ...freePorts, FLOTA_DATA: dataDir }) as LocalConfig;
+const start = (dataDir: string) => startStack(configFor(dataDir), () => {});
+
+beforeAll(async () => {
+  await (await start(whole)).close();
+}, 180_000);
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+type Damage = (dataDir: string) => void;
+const gone =
+  (name: string): Damage =>
+  (dataDir) =>
+    rmSync(join(dataDir, name), { recursive: true });
+const cutOff =
+  (name: string): Damage =>
+  (dataDir) => {
+    const path = join(dataDir, name);
+    truncateSync(path, Math.floor(statSync(path).size / 2));
+  };
+const objectCutOff: Damage = (dataDir) => {
+  const objects = readdirSync(join(dataDir, 'store/objects'), { recursive: true, withFileTypes: true });
+  const files = objects.filter((entry) => entry.isFile());
+  expect(files.length).toBeGreaterThan(0);
+  for (const { parentPath, name } of files) truncateSync(join(parentPath, name), 1000);
+};
+
+function copyWith(...damages: Damage[]): string {
+  const dataDir = mkdtempSync(join(root, 'data-'));
+  cpSync(whole, dataDir, { recursive: true });
+  for (const one of damages) one(dataDir);
+  return dataDir;
+}
+
+it.each<[string, ...Damage[]]>([
+  ['an emptied file store, and a CRL of the CA that was cut off', gone('store'), cutOff('ca/crl.json')],
+  ['an object that was cut off, and CRLs of the CA that are gone', objectCutOff, gone('ca/crl.json')],
+])('is made whole: %s', async (_, ...damages) => {
+  const stack = await start(copyWith(...damages));
+  const answer = await fetch(`${stack.url}/crl/crl.pem`);
+  expect(await answer.text()).toMatch(/^-----BEGIN X509 CRL-----/);
+  await stack.close();
+});
+
+it.each<[string, Damage]>([
+  ['secrets.json', gone('secrets.json')],
+  ['secrets.json', cutOff('secrets.json')],
+  ['firmware-signing-key.pem', cutOff('firmware-signing-key.pem')],
+  ['issuing.pem', gone('ca/hierarchy/issuing.pem')],
+  ['root.pem', gone('ca/hierarchy/root.pem')],
+  ["a CA's certificate", cutOff('ca/hierarchy/issuing.pem')],
+  ['the CA key', cutOff('ca/hierarchy/issuing.key')],
+  ['database', cutOff('database/PG_VERSION')],
+])('is refused in one line that names %s', async (name, harm) => {
+  const dataDir = copyWith(harm);
+  const error = await start(dataDir).then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  const line = explain(error, configFor(dataDir));
+  expect(line).toContain(name);
+  expect(line).toContain(dataDir);
+  expect(line).toMatch(/^[^\n]{1,300}$/);
+});
