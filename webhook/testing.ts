@@ -157,6 +157,7 @@ export function createMemoryStore(): MemoryStore {
   });
   return {
     objects,
+    browserOrigin: 'https://store.test',
     presignUpload: async (key) => ({ ...presigned(key), headers: { 'if-none-match': '*' } }),
     presignDownload: async (key) => presigned(key),
     presignForDevice: async (key) => presigned(key),
