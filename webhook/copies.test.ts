@@ -7,13 +7,13 @@ import type { AddressInfo } from 'node:net';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Cluster, createCluster } from '#deploy/lab/primitives/postgresql.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { connect, type Database, query } from './db/connect.ts';
 import {
   createRecordingBroker,
   type Json,
   startTestWebhook,
   type TestWebhook,
-  until,
   webhookToken,
 } from './testing.ts';
 import type { CopyOrder, CopyPorts } from './testing-copy.ts';

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { Bench, kib } from './bench/bench.ts';
 import { stallAfter, trickle } from './bench/file-server.ts';
-import { until } from './bench/until.ts';
 
 let bench: Bench;
 beforeEach(async () => {
@@ -133,7 +133,7 @@ describe('requests that come again', () => {
     bench.files.always = trickle(16 * kib, 5);
     await bench.request(manifest);
     await bench.request(manifest);
-    await until(() => bench.device.snapshot().receivedBytes > 0, 'bytes');
+    await until('bytes', () => bench.device.snapshot().receivedBytes > 0);
     await bench.request(manifest);
     await bench.result('succeeded');
     await bench.request(manifest);
@@ -164,7 +164,7 @@ describe('requests that come again', () => {
     const manifest = bench.publish();
     bench.files.next.push(stallAfter(30_000));
     await bench.request(manifest, { attempt: 2 });
-    await until(() => bench.device.snapshot().receivedBytes >= 30_000, 'bytes');
+    await until('bytes', () => bench.device.snapshot().receivedBytes >= 30_000);
     await bench.request(manifest, { attempt: 1 });
     await bench.request(manifest, { attempt: 3 });
     expect(await bench.result()).toMatchObject({ outcome: 'succeeded', attempt: 3 });
@@ -194,7 +194,7 @@ describe('cancel', () => {
     await bench.online();
     bench.files.always = stallAfter(30_000);
     await bench.request(bench.publish());
-    await until(() => bench.device.snapshot().receivedBytes >= 30_000, 'bytes');
+    await until('bytes', () => bench.device.snapshot().receivedBytes >= 30_000);
     cancel();
     expect(await bench.broker.see('firmware/download/cancel/ack')).toMatchObject({
       cancelled: true,
@@ -202,7 +202,7 @@ describe('cancel', () => {
     });
     expect(bench.device.snapshot()).toMatchObject({ state: 'idle', deployment: null, receivedBytes: 0 });
     expect(fs.existsSync(join(bench.dir, 'staging.img'))).toBe(false);
-    await until(() => bench.files.openConnections === 0, 'the connection to be closed');
+    await until('the connection to be closed', () => bench.files.openConnections === 0);
   });
 
   test.each(['accepted', 'verifying', 'installing', 'rebooting', 'off'] as const)(
@@ -215,7 +215,7 @@ describe('cancel', () => {
       await reached;
       cancel();
       const { cancelled, error } = await bench.broker.see('firmware/download/cancel/ack');
-      await until(() => device.snapshot().state === 'idle' && device.snapshot().online, 'the end');
+      await until('the end', () => device.snapshot().state === 'idle' && device.snapshot().online);
       const { sha256 } = device.snapshot().running!;
       expect(cancelled).toBe(sha256 !== manifest.sha256);
       if (cancelled) expect(bench.broker.of('firmware/download/result')).toEqual([]);
@@ -238,7 +238,7 @@ describe('commands', () => {
   test('reboot is answered and done once, however often it comes', async () => {
     const device = await bench.online();
     bench.broker.send('control/command', { id: 'c1', command: 'reboot' });
-    await until(() => device.snapshot().bootCount === 2 && device.snapshot().online, 'the reboot');
+    await until('the reboot', () => device.snapshot().bootCount === 2 && device.snapshot().online);
     bench.broker.send('control/command', { id: 'c1', command: 'reboot' });
     bench.broker.send('control/command', { id: 'c2', command: 'report' });
     await bench.broker.see('status/system');

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
 import type { Context } from '../context.ts';
 import { query } from '../db/connect.ts';
 import { devices } from '../devices/table.ts';
@@ -12,7 +13,6 @@ import {
   type TestDatabase,
   type TestDevice,
   type TestWebhook,
-  until,
 } from '../testing.ts';
 import { classify } from './classify.ts';
 import { createIngest } from './ingest.ts';
