@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { spawnGuarded } from '#deploy/lab/primitives/guard.ts';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { Bench, kib, quick } from './bench/bench.ts';
 import { honest, stallAfter, trickle } from './bench/file-server.ts';
@@ -158,7 +159,7 @@ describe('the program', () => {
   });
 
   function run(args: string[]) {
-    const child = spawn(process.execPath, ['--import', 'tsx', program, ...args]);
+    const child = spawnGuarded(process.execPath, ['--import', 'tsx', program, ...args]);
     children.push(child);
     let output = '';
     for (const stream of [child.stdout, child.stderr])
