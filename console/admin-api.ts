@@ -17,7 +17,8 @@ export type ApiToken = InferResponseType<Routes['tokens']['$get'], 200>[number];
 export type NewApiToken = Body<Routes['tokens']['$post']>;
 export type AuditEntry = InferResponseType<Routes['audit']['$get'], 200>['items'][number];
 export type Verdict = InferResponseType<Routes['audit']['verification']['$get'], 200>;
-export type DeadLetter = InferResponseType<Routes['dead_letters']['$get'], 200>['items'][number];
+export type DeadLetters = InferResponseType<Routes['dead_letters']['$get'], 200>;
+export type DeadLetter = DeadLetters['items'][number];
 export type DeadLetterWhole = InferResponseType<Routes['dead_letters'][':id']['$get'], 200>;
 export type Replayed = InferResponseType<Routes['dead_letters'][':id']['replay']['$post'], 200>;
 
@@ -46,7 +47,7 @@ export const adminApi = {
   verifyAudit: (signal?: AbortSignal) => get<Verdict>('/api/audit/verification', undefined, signal),
 
   listDeadLetters: (query: Paging & { code?: string; clientId?: string }, signal?: AbortSignal) =>
-    get<Page<DeadLetter>>('/api/dead_letters', query, signal),
+    get<DeadLetters>('/api/dead_letters', query, signal),
   getDeadLetter: (id: number, signal?: AbortSignal) =>
     get<DeadLetterWhole>(`/api/dead_letters/${id}`, undefined, signal),
   replayDeadLetter: (id: number) => send<Replayed>('POST', `/api/dead_letters/${id}/replay`),

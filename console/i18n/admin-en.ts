@@ -248,6 +248,8 @@ export const adminEn = {
   'letters.exact': 'This filter looks for the whole id, not for a part of it.',
   'letters.empty': 'No dead letters',
   'letters.emptyLead': 'Everything that devices said has been handled.',
+  'letters.dropped':
+    '{n} more {n|was|were} dropped ({size}): of each device only the newest are kept, and only a few a minute.',
   'letters.one': 'Dead letter {id}',
   'letters.body': 'The row as it came',
   'letters.replay': 'Replay',

@@ -248,6 +248,8 @@ export const adminKo: Record<keyof typeof adminEn, string> = {
   'letters.exact': '일부가 아니라 전체 ID로 찾습니다.',
   'letters.empty': '배달 못 한 메시지가 없습니다',
   'letters.emptyLead': '디바이스가 보낸 모든 것이 처리되었습니다.',
+  'letters.dropped':
+    '{n}건({size})은 보관하지 않고 버렸습니다. 디바이스마다 최근 메시지만, 시간당 정해진 수만큼만 보관합니다.',
   'letters.one': '배달 못 한 메시지 {id}',
   'letters.body': '도착한 그대로의 내용',
   'letters.replay': '다시 처리',

@@ -90,6 +90,7 @@ function start(
   mkdirSync(dir, { recursive: true });
   const defaults = Object.entries({
     FLOTA_URL: proxy.url,
+    EMQX_DASHBOARD__DEFAULT_PASSWORD: 'of-the-test-1',
     CA_ROOT: caRoot,
     EMQX_CERT_DIR: dir,
     EMQX_CONTAINER_NAMES: containerNames.join(' '),
@@ -226,12 +227,13 @@ describe('the broker boots with a certificate of its own', () => {
   it('lists what is wrong with its settings in one line', async () => {
     const run = start(join(root, 'bad'), {
       FLOTA_URL: 'webhook',
+      EMQX_DASHBOARD__DEFAULT_PASSWORD: 'public',
       CA_ROOT: '/nowhere',
       EMQX_RENEW_BEFORE: '1d',
     });
     expect(await run.exit).toBe(1);
     expect(run.says()).toMatch(
-      /^emqx-entrypoint: FLOTA_URL [^\n]*; CA_ROOT [^\n]*; EMQX_RENEW_BEFORE [^\n]*\n$/,
+      /^emqx-entrypoint: FLOTA_URL [^\n]*; CA_ROOT [^\n]*; EMQX_RENEW_BEFORE [^\n]*; EMQX_DASHBOARD__DEFAULT_PASSWORD [^\n]*\n$/,
     );
     const without = start(join(root, 'no-token'), {});
     expect(await without.exit).toBe(1);

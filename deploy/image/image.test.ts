@@ -181,8 +181,8 @@ describe("the image's programs, in the environment of compose.yaml", () => {
         (response) => response.status,
         () => webhook.log(),
       );
-    await until(status, (found) => found === 200, 45_000);
-    await until(authority.log, (text) => text.includes('listening'));
+    await until(status, (found) => found === 200, 60_000);
+    await until(authority.log, (text) => text.includes('listening'), 60_000);
     expect(webhook.health()).toBe(0);
     expect(authority.health()).toBe(0);
 
@@ -191,5 +191,5 @@ describe("the image's programs, in the environment of compose.yaml", () => {
     expect(webhook.health()).toBe(1);
     expect(authority.health()).toBe(1);
     expect(webhook.log() + authority.log()).not.toMatch(/uncaught|unhandled|DeprecationWarning/i);
-  }, 120_000);
+  }, 180_000);
 });

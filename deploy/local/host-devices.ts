@@ -40,6 +40,9 @@ export async function startHostDevices(system: System, dataDir: string, count: n
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     const log = createWriteStream(join(dir, 'device.log'), { flags: 'a', mode: 0o600 });
+    // A full disk costs the log, a program that cannot be started its device: neither ends this process.
+    log.on('error', () => {});
+    child.on('error', (error) => process.stderr.write(`flota: ${id}: ${error.message}\n`));
     child.stdout!.pipe(log, { end: false });
     child.stderr!.pipe(log, { end: false });
     child.once('close', () => log.end());

@@ -26,6 +26,8 @@ async function run(config: LocalConfig): Promise<number> {
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   const logFile = createWriteStream(join(config.dataDir, 'flota.log'), { flags: 'a', mode: 0o600 });
   await new Promise<void>((resolve, reject) => logFile.once('open', () => resolve()).once('error', reject));
+  // A full disk costs log lines, not the system.
+  logFile.on('error', (error) => process.stderr.write(`flota: flota.log: ${error.message}\n`));
   const log = createLog('info', (line) => logFile.write(line));
   const show = createShow();
   const system = await startSystem({ ...config, log, localRoutes: createShowRoutes(show) });
@@ -73,7 +75,7 @@ async function run(config: LocalConfig): Promise<number> {
     await fleet?.close();
     await hosts?.close();
     await system.close();
-    await new Promise<void>((resolve) => logFile.end(resolve));
+    await new Promise<void>((resolve) => logFile.end(() => resolve()));
   }
 }
 
@@ -81,6 +83,8 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+// `npm start | head`: who stops reading does not stop the system.
+process.stdout.on('error', () => {});
 let config: LocalConfig | null = null;
 try {
   const parsed = toLocalConfig(process.argv.slice(2), process.env);

@@ -79,6 +79,37 @@ test('secrets are made once, are not the examples, and are for their owner only'
   for (const file of ['api_keys', 'emqx.conf']) expect(statSync(join(first.out, file)).mode & 0o077).toBe(0);
 });
 
+test('the dashboard gets a password of its own, shown once, and never the default', async () => {
+  const said: string[] = [];
+  const out = join(root, 'dashboard');
+  const again = async () => {
+    if (render.needs === 'files')
+      await render.run({
+        dir: undefined,
+        flags: { out },
+        say: (line = '') => said.push(line),
+        paint: painter(false),
+      });
+    return (toPlain(readHocon(join(out, 'emqx.conf'))) as any).dashboard.default_password as string;
+  };
+  const password = await again();
+  expect(password).toMatch(/^[\w-]{20,64}$/);
+  expect(password).not.toBe('public');
+  expect(await again()).toBe(password);
+  expect(said.filter((line) => line.includes(password))).toHaveLength(1);
+});
+
+test('CRL checking is on where the address is given, and only http is taken', async () => {
+  const off = await rendered('crl-off', {});
+  expect(off.conf.listeners.ssl.default.ssl_options.enable_crl_check).toBeUndefined();
+  const on = await rendered('crl-on', { 'crl-url': 'http://crl.example.org/crl.pem' });
+  expect(on.conf.listeners.ssl.default.ssl_options.enable_crl_check).toBe(true);
+  expect(on.conf.crl_cache.refresh_interval).toBe('1m');
+  await expect(rendered('crl-https', { 'crl-url': 'https://crl.example.org/crl.pem' })).rejects.toThrow(
+    /http only/,
+  );
+});
+
 describe('npm run emqx', () => {
   let bed: TestBed;
   beforeAll(async () => {

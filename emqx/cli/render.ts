@@ -30,6 +30,10 @@ key and a cookie that DIR already has are kept; else the key is EMQX_API_KEY and
       type: 'string',
       about: 'of dashboard and HTTP API (127.0.0.1:18083; with --container 0.0.0.0:18083)',
     },
+    'crl-url': {
+      type: 'string',
+      about: 'http address of the CRL that the certificates name: revoked ones are refused at the handshake',
+    },
     node: { type: 'string', about: 'name of the node (emqx@127.0.0.1)' },
   },
   needs: 'files',
@@ -41,6 +45,9 @@ key and a cookie that DIR already has are kept; else the key is EMQX_API_KEY and
     const port = Number(flags['mqtt-port'] ?? 8883);
     if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new CliError('--mqtt-port needs a port');
     const ssl = 'listeners.ssl.default';
+    const before = kept(join(out, 'emqx.conf'), 'dashboard.default_password');
+    // As 5.8 wants it: 8 to 64 characters, letters and digits. It reads no file:// here (5.9 does).
+    const password = before ?? `${randomBytes(18).toString('base64url')}a1`;
     const values: Record<string, string> = {
       'node.name': String(flags.node ?? 'emqx@127.0.0.1'),
       'node.cookie': kept(join(out, 'emqx.conf'), 'node.cookie') ?? randomBytes(24).toString('base64url'),
@@ -53,6 +60,7 @@ key and a cookie that DIR already has are kept; else the key is EMQX_API_KEY and
         flags['api-bind'] ?? (flags.container ? '0.0.0.0:18083' : '127.0.0.1:18083'),
       ),
       'api_key.bootstrap_file': `${etc}/api_keys`,
+      'dashboard.default_password': password,
     };
     let text = readFileSync(join(confDir, 'emqx.conf'), 'utf8');
     const edits = Object.entries(values).map(([path, value]) => ({ path: path.split('.'), value }));
@@ -60,6 +68,11 @@ key and a cookie that DIR already has are kept; else the key is EMQX_API_KEY and
     text = text
       .replace('"etc/acl.conf"', JSON.stringify(`${etc}/acl.conf`))
       .replace('  ## Replace it: EMQX_NODE__COOKIE.\n', '');
+    if (flags['crl-url']) {
+      if (!/^http:\/\/./.test(String(flags['crl-url'])))
+        throw new CliError('--crl-url: EMQX 5.8 fetches CRLs over http only');
+      text = text.replace('# enable_crl_check = true', 'enable_crl_check = true');
+    }
     mkdirSync(out, { recursive: true });
     const acl = readFileSync(join(confDir, 'acl.conf'), 'utf8');
     writeFileSync(join(out, 'emqx.conf'), text, { mode: 0o600 });
@@ -70,6 +83,7 @@ key and a cookie that DIR already has are kept; else the key is EMQX_API_KEY and
         mode: 0o600,
       });
     say(`${out}: emqx.conf, acl.conf, api_keys (one key:secret a line)`);
+    if (!before) say(`dashboard: admin ${password} (shown once; it is in emqx.conf, for its owner only)`);
     say(`certificates: ${certs}/key.pem, cert.pem, ca.pem`);
     say(
       'then: EMQX_API_URL=… EMQX_API_KEY=… EMQX_API_SECRET=… WEBHOOK_URL=… WEBHOOK_TOKEN=… npm run emqx -- apply',

@@ -99,6 +99,20 @@ describe('emqx.conf', () => {
     });
   });
 
+  test('limits what one client sends, to more than a device ever does', () => {
+    expect(at('listeners.ssl.default')).toMatchObject({
+      messages_rate: '100/s',
+      bytes_rate: '256KB/s',
+      max_conn_rate: '1000/s',
+    });
+    expect(256 * 1024).toBeGreaterThanOrEqual(8 * maxUplinkBytes);
+  });
+
+  test('does not leave the dashboard with its default password', () => {
+    expect(at('dashboard.default_password')).not.toBe('public');
+    expect(at('dashboard.default_password')).toBeDefined();
+  });
+
   test('lets the largest message through, with room for its header', () => {
     expect(at('mqtt.max_packet_size')).toBe('64KB');
     expect(64 * 1024).toBeGreaterThan(Math.max(maxUplinkBytes, maxCertificateDownlinkBytes) + 1024);

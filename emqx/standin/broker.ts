@@ -154,6 +154,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   /** Node, too, judges a client's certificate only when its part of the handshake has come, and then destroys the socket. */
   const judge = async (socket: TLSSocket) => {
     const certificate = socket.getPeerCertificate();
+    // Null, whatever its type says, when the peer has gone already.
+    if (!certificate?.raw) return void socket.destroy();
     const ignore = () => {};
     socket.on('error', ignore);
     const obstacle = crls && (await crls.findObstacle(certificate.raw));

@@ -44,17 +44,18 @@ export class CrlCheck {
 
   /** Why a client with this certificate (DER) may not come in; null when it may. */
   async findObstacle(certificate: Buffer): Promise<string | null> {
-    const { serialNumber } = new X509Certificate(certificate);
-    const leaf = pkijs.Certificate.fromBER(certificate as Uint8Array<ArrayBuffer>);
-    const address = distributionPoint(leaf);
-    if (!address) return 'the certificate names no http address of a CRL';
+    let address: string | undefined;
     try {
+      const { serialNumber } = new X509Certificate(certificate);
+      const leaf = pkijs.Certificate.fromBER(certificate as Uint8Array<ArrayBuffer>);
+      address = distributionPoint(leaf);
+      if (!address) return 'the certificate names no http address of a CRL';
       const crl = this.known.get(address) ?? (await this.fetchOnce(address));
       if (!crl.issuer.isEqual(leaf.issuer)) return `the CRL at ${address} is by another authority`;
       if (crl.nextUpdate <= Date.now()) return `the CRL at ${address} is out of date`;
       return crl.serials.has(withoutZeros(serialNumber)) ? 'the certificate is revoked' : null;
     } catch (error) {
-      return `the CRL at ${address} cannot be used: ${(error as Error).message}`;
+      return `the CRL at ${address ?? 'an address'} cannot be used: ${(error as Error).message}`;
     }
   }
 

@@ -24,7 +24,9 @@ export function createHttpApi(parts: ApiParts): Server {
             ? badRequest(error.message)
             : { status: 500, body: { code: 'INTERNAL_ERROR', message: String(error) } },
       )
-      .then((reply) => send(response, reply));
+      .then((reply) => send(response, reply))
+      // An answer that cannot be written ends its connection only.
+      .catch(() => response.destroy());
   });
   server.keepAliveTimeout = 60_000;
   return server;

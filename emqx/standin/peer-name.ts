@@ -5,7 +5,8 @@ const printedNames: Record<string, string> = { emailAddress: 'EMAILADDRESS' };
 
 /** The certificate's common name and its subject as EMQX prints it (`SERIALNUMBER=0A1B,CN=dev-1`); null without one name. */
 export function peerName(socket: TLSSocket): { cn: string; dn: string } | null {
-  const subject = socket.getPeerCertificate().subject as unknown as
+  // Null when the peer has gone already.
+  const subject = socket.getPeerCertificate()?.subject as unknown as
     | Record<string, string | string[]>
     | undefined;
   if (!subject || typeof subject.CN !== 'string' || subject.CN === '' || /[+#/\0]/.test(subject.CN))

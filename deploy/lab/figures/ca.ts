@@ -42,10 +42,10 @@ export async function measureCa(): Promise<Figures> {
       const [value, baseline] = [median(issued), median(baselines)];
       const unit = 'certificates per second of one core';
       const ratio = Number((value / baseline).toFixed(3));
-      return { value: Math.round(value), unit, baseline: Math.round(baseline), ratio, aim: 0.6 };
+      return { value: Math.round(value), unit, baseline: Math.round(baseline), ratio, aim: null };
     };
     // WebCrypto answers more pairs a second when many are asked for at once; against one after the other the CA looks better.
-    return { 'ca.issue': figure(raw), 'ca.issue_against_one_at_a_time': { ...figure(single), aim: null } };
+    return { 'ca.issue': figure(raw), 'ca.issue_against_one_at_a_time': figure(single) };
   } finally {
     await rm(dir, { recursive: true });
   }
