@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { spawnGuarded } from '../lab/primitives/guard.ts';
 import { until } from '../lab/primitives/until.ts';
 import { anyPorts } from './config.ts';
 
@@ -29,7 +30,7 @@ interface Run {
 
 /** As `npm start -- args` does it, without npm's shell in between. */
 function start(args: string[], environment: Record<string, string> = {}): Run {
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
+  const child = spawnGuarded(process.execPath, ['--import', 'tsx', main, ...args], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...anyPorts, ...environment },
   });
   running.add(child);

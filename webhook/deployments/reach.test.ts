@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { describe, expect, test } from 'vitest';
-import { type Json, type TestDevice, until } from '../testing.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
+import type { Json, TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { deployments, outbox } from './table.ts';
 

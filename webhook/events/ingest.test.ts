@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { query } from '../db/connect.ts';
 import { devices } from '../devices/table.ts';
 import { deviceLogs, telemetry } from '../telemetry/table.ts';
@@ -11,7 +12,6 @@ import {
   type TestDatabase,
   type TestDevice,
   type TestWebhook,
-  until,
 } from '../testing.ts';
 import { deadLetters, receivedMessages } from './table.ts';
 

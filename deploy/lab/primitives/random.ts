@@ -1,5 +1,5 @@
 /** A stream of numbers in [0, 1) that a seed and a name fix, so that each device has chance of its own and a run can be repeated. */
-export function randomOf(seed: number, name: string): () => number {
+export function randomOf(seed: number, name = ''): () => number {
   // FNV-1a of the name, then mulberry32.
   let hash = 0x811c9dc5 ^ seed;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);

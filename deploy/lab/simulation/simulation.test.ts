@@ -4,9 +4,13 @@ import { expect, test } from 'vitest';
 
 /** In a process of its own: virtual time is a whole process's. */
 const run = (...args: string[]) =>
-  spawnSync(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('./main.ts', import.meta.url)), ...args], {
-    encoding: 'utf8',
-  });
+  spawnSync(
+    process.execPath,
+    ['--import', 'tsx', fileURLToPath(new URL('./main.ts', import.meta.url)), ...args],
+    {
+      encoding: 'utf8',
+    },
+  );
 
 test('whole deployments hold every promise, although much goes wrong in them', () => {
   const { status, stdout, stderr } = run('--schedules', '10', '--deployments', '3', '--seed', '1');
@@ -27,5 +31,8 @@ test('a seed replays exactly', () => {
 test('the command says how it is used, and what it cannot do', () => {
   expect(run('--help').stdout).toContain('--replay SEED');
   const wrong = run('--schedules', 'many');
-  expect([wrong.status, wrong.stderr]).toEqual([2, 'simulate: --schedules must be a whole number, not "many"\n']);
+  expect([wrong.status, wrong.stderr]).toEqual([
+    2,
+    'simulate: --schedules must be a whole number, not "many"\n',
+  ]);
 });

@@ -17,6 +17,7 @@ export interface StoreTrouble {
 
 export class SimulatedStore implements ObjectStore {
   readonly objects = new Map<string, Buffer>();
+  readonly browserOrigin = 'https://store.test';
   readonly #time: VirtualTime;
   readonly #random: Random;
   readonly #trouble: () => StoreTrouble;
