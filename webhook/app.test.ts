@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { query } from './db/connect.ts';
+import { query } from './db/query.ts';
 import { statusByCode } from './errors.ts';
 import { apiToken, type Json, startTestWebhook, until } from './testing.ts';
 import { startSuite } from './testing-suite.ts';

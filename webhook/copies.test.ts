@@ -7,7 +7,8 @@ import type { AddressInfo } from 'node:net';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Cluster, createCluster } from '../.ci/postgresql.ts';
-import { connect, type Database, query } from './db/connect.ts';
+import { connect, type Database } from './db/connect.ts';
+import { query } from './db/query.ts';
 import {
   createRecordingBroker,
   type Json,

@@ -1,6 +1,7 @@
 /** What must hold when everything is healed and has had time to settle. */
 import { sql } from 'drizzle-orm';
-import { connect, type Db, query } from '#webhook/db/connect.ts';
+import { connect } from '#webhook/db/connect.ts';
+import { type Db, query } from '#webhook/db/query.ts';
 import { isOpen, type TargetState } from '#webhook/deployments/states.ts';
 import type { LightDevice, Report } from '../outage/light-device.ts';
 import type { Fleet } from './fleet.ts';

@@ -4,7 +4,7 @@
  */
 import { isIPv6 } from 'node:net';
 import { eq, lt, sql } from 'drizzle-orm';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import { sha256 } from './secrets.ts';
 import { loginAttempts } from './table.ts';

@@ -2,7 +2,8 @@
 import { and, desc, eq, isNotNull, isNull, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
+import { ensureKnown } from '../devices/known.ts';
 import * as presence from '../devices/presence.ts';
 import { AppError } from '../errors.ts';
 import { inTurns, kick, reassess } from './blocking.ts';
@@ -17,8 +18,7 @@ export interface BanView {
 
 export async function ban(context: Context, device: string, reason: string, actor: string): Promise<BanView> {
   const row = await context.db.transaction(async (tx) => {
-    if (!(await presence.findKnown(tx, [device])).has(device))
-      throw new AppError('not_found', 'There is no such device.');
+    await ensureKnown(tx, device);
     await presence.lock(tx, [device]);
     const [added] = await tx
       .insert(deviceBans)

@@ -1,6 +1,6 @@
 /** What keeps a connection out. */
 import { and, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import { certificates, deviceBans } from './table.ts';
 
 /** Of devices and serials that a commit group has heard of. */

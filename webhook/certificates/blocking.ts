@@ -1,6 +1,6 @@
 /** Who is connected and must not be: a banned device, or one that came with a revoked certificate. */
 import type { Context } from '../context.ts';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import * as presence from '../devices/presence.ts';
 import { findBanned, findRevoked } from './barred.ts';
 

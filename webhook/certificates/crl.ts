@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { lte, notInArray, sql } from 'drizzle-orm';
 import type { PublishedCrl } from '#ca/client.ts';
 import type { Context } from '../context.ts';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import { publishedCrls } from './table.ts';
 

@@ -5,7 +5,7 @@
 import { eq, inArray, sql } from 'drizzle-orm';
 import type { CertRenewResponse } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import { enqueue } from '../deployments/outbox.ts';
 import * as presence from '../devices/presence.ts';
 import { AppError } from '../errors.ts';

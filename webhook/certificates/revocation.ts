@@ -6,7 +6,7 @@ import { and, asc, eq, inArray, isNotNull, isNull } from 'drizzle-orm';
 import { CaError, type RevocationReason } from '#ca/client.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import * as presence from '../devices/presence.ts';
 import { AppError } from '../errors.ts';
 import { kick, reassess } from './blocking.ts';

@@ -1,7 +1,7 @@
 /** Certificates that their device has left behind are revoked, so that a copy of an old key opens nothing. */
 import { eq, sql } from 'drizzle-orm';
 import type { Context } from '../context.ts';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import * as presence from '../devices/presence.ts';
 import { revokeAll } from './revocation.ts';
 import { findSuperseded, settleMs } from './superseding-rules.ts';

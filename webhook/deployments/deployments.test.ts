@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { and, between, eq, inArray, isNull, sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { query } from '../db/connect.ts';
+import { query } from '../db/query.ts';
 import { sendCommand } from '../telemetry/telemetry.ts';
 import {
   createDevice,

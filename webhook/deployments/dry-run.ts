@@ -1,6 +1,6 @@
 /** What a deployment would do, before anything is written or sent. */
 import { type SQL, sql } from 'drizzle-orm';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';
 import * as firmware from '../firmware/firmware.ts';
 import { cutWaves } from './policy.ts';

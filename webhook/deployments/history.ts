@@ -1,6 +1,6 @@
 /** What deployments did, and are doing, to one device. */
 import { and, count, desc, eq, inArray } from 'drizzle-orm';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import { firmwares } from '../firmware/table.ts';
 import { openStates } from './states.ts';
 import { deployments, outbox, targetEvents, targets } from './table.ts';

@@ -13,7 +13,7 @@ import {
   mountedTopic,
 } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import * as devices from '../devices/presence.ts';
 import { devices as deviceTable, regions } from '../devices/table.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';

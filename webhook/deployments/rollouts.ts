@@ -4,7 +4,7 @@
  */
 import { eq, type SQL, sql } from 'drizzle-orm';
 import type { Context } from '../context.ts';
-import { type Db, query, sqlState, uniqueViolation } from '../db/connect.ts';
+import { type Db, query, sqlState, uniqueViolation } from '../db/query.ts';
 import * as firmware from '../firmware/firmware.ts';
 import type { TargetEvent } from './machine.ts';
 import { defaultRollout } from './policy.ts';

@@ -1,6 +1,6 @@
 /** Which targets a rollout starts by now, and which it gives up because a newer deployment has overtaken them. */
 import { type SQL, sql } from 'drizzle-orm';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import { listTimeZones } from '../devices/places.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';
 import type { RolloutEvent } from './rollout.ts';

@@ -1,6 +1,6 @@
 /** Targets in and out of the database, set-based: the fold in `machine.ts` never sees SQL. */
 import { and, asc, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import { firmwares } from '../firmware/table.ts';
 import { step, type Target, type TargetCommand, type TargetEvent } from './machine.ts';
 import { isActive, isOpen, openStates } from './states.ts';

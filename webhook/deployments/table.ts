@@ -15,7 +15,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import type { DownloadStats } from '#emqx/protocol.ts';
-import type { Chosen } from '../devices/devices.ts';
+import type { Chosen } from '../devices/chosen.ts';
 import { devices } from '../devices/table.ts';
 import { firmwares } from '../firmware/table.ts';
 import type { RolloutPolicy } from './policy.ts';

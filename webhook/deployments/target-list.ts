@@ -1,6 +1,6 @@
 /** A deployment's targets, page by page, and the timeline of each. */
 import { and, eq, gte } from 'drizzle-orm';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import { devices, divisions, regions } from '../devices/table.ts';
 import type { TargetState } from './states.ts';
 import { deployments, targetEvents, targets } from './table.ts';

@@ -4,7 +4,7 @@
 import { mainComponent, mountedTopic, type Running } from '#emqx/protocol.ts';
 import { findDismissed, findStanding } from '../certificates/barred.ts';
 import { type RenewalRequest, storeRequests } from '../certificates/renewals.ts';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import { markJoinable } from '../deployments/store.ts';
 import * as presence from '../devices/presence.ts';
 import { recordLogs, recordResponses, recordTelemetry } from '../telemetry/telemetry.ts';

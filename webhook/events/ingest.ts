@@ -5,7 +5,7 @@
 import { mountedTopic, type UplinkTopic } from '#emqx/protocol.ts';
 import { kick } from '../certificates/blocking.ts';
 import type { Context } from '../context.ts';
-import { isCollision, isPermanent } from '../db/connect.ts';
+import { isCollision, isPermanent } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import { type Allowance, createAllowance } from './allowance.ts';
 import type { Input, Reject } from './classify.ts';

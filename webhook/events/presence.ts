@@ -2,7 +2,7 @@
 import { findRevoked } from '../certificates/barred.ts';
 import { reassess } from '../certificates/blocking.ts';
 import { markSeen } from '../certificates/certificates.ts';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import * as presence from '../devices/presence.ts';
 import type { Input } from './classify.ts';
 

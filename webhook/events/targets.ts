@@ -1,6 +1,6 @@
 /** What device messages mean for the updates under way: each becomes an event of the target's machine. */
 import { mainComponent, type Running } from '#emqx/protocol.ts';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import type { Target, TargetEvent } from '../deployments/machine.ts';
 import { unpark } from '../deployments/outbox.ts';
 import { concerning, Fold, lockTargets } from '../deployments/store.ts';

@@ -1,7 +1,7 @@
 /** The whole fleet in a few set-based statements: a reader of several features' tables, like `metrics/fleet.ts`. */
 import { sql } from 'drizzle-orm';
 import { countExpiring, type ExpiryCounts } from '../certificates/inventory.ts';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import type { HaltReason } from '../deployments/rollout.ts';
 
 /** Updates of deployments made within these days make the figures; what failed longer ago no longer needs attention. */
