@@ -29,7 +29,7 @@ export interface Context {
   live: Live;
   metrics: Metrics;
   log: Log;
-  /** Tells this copy's dispatcher that there is work. */
+  /** Tells this copy's background work that there is work. */
   wake: () => void;
   /** Aborted when this copy shuts down: long answers end. */
   closing: AbortSignal;

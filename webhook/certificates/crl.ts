@@ -28,7 +28,7 @@ export async function publishCrls(place: Place): Promise<void> {
 
 /**
  * At every start and every five minutes of each copy: an object that is gone, cut off or older (the file store was emptied, restored or
- * exchanged for another) is written again, and a new CRL is there well before the old one's nextUpdate. A step of the dispatcher.
+ * exchanged for another) is written again, and a new CRL is there well before the old one's nextUpdate. A step of `background.ts`.
  */
 export function createRefreshCrls(): (context: Context) => Promise<boolean> {
   let next = 0;

@@ -11,7 +11,7 @@ const everyMs = 10_000;
 /** Of devices: after a storm of renewals the CRLs grow evenly, and not by thousands at once. */
 const batch = 50;
 
-/** A step of the dispatcher. */
+/** A step of `background.ts`. */
 export function createSupersede(): (context: Context) => Promise<boolean> {
   let next = 0;
   return async function supersede(context) {

@@ -2,6 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { controlCommandSchema, deviceIdSchema, isWithinJsonLimits, jsonTooComplex } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
+import { failureReasons } from '../deployments/failures.ts';
 import { listForDevice } from '../deployments/history.ts';
 import { targetStates } from '../deployments/states.ts';
 import * as devices from '../devices/devices.ts';
@@ -151,7 +152,7 @@ const listHistory = createRoute({
           component: z.string(),
           state: z.enum(targetStates),
           attempt: z.int(),
-          errorCode: z.string().nullable(),
+          errorCode: z.enum(failureReasons).nullable(),
           downloadMs: z.number().nullable(),
           createdAt: z.string(),
           updatedAt: z.string(),

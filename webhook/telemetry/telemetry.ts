@@ -3,8 +3,8 @@ import { count, desc, eq, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import type { Db } from '../db/query.ts';
-import { enqueue } from '../deployments/outbox.ts';
 import { ensureKnown } from '../devices/known.ts';
+import { enqueue } from '../outbox/outbox.ts';
 import { controlCommands, deviceLogs, telemetry } from './table.ts';
 
 export interface TelemetryRow {
