@@ -5,7 +5,7 @@
 import type { DeviceError, DownloadStats } from '#emqx/protocol.ts';
 import type { FailureReason } from './failures.ts';
 import { isTransient, type Policy, retryDelay } from './policy.ts';
-import { isOpen, type TargetState } from './states.ts';
+import { failedStates, isOpen, type TargetState } from './states.ts';
 
 export interface Failure {
   code: FailureReason;
@@ -265,7 +265,7 @@ function attested(target: Target, runningSha256: string): boolean {
 
 /** Verdicts that were made without the device's own word. */
 function correctable(state: TargetState): boolean {
-  return state === 'timed_out' || state === 'failed' || state === 'rolled_back';
+  return (failedStates as readonly TargetState[]).includes(state);
 }
 
 /** pending between two attempts: the first may still end well. */

@@ -21,7 +21,7 @@ import { firmwares } from '../firmware/table.ts';
 import { failureReasons } from './failures.ts';
 import type { RolloutPolicy } from './policy.ts';
 import { type Rollout, rolloutStates } from './rollout.ts';
-import { targetStates } from './states.ts';
+import { activeStates, sqlList, targetStates } from './states.ts';
 
 /** What `rollout.ts` remembers between two looks. */
 export type RolloutMemory = Omit<Rollout, 'policy' | 'startAt' | 'state' | 'finishedAt'>;
@@ -102,7 +102,7 @@ export const targets = pgTable(
     // At most one update runs on a component of a device.
     uniqueIndex('targets_one_active')
       .on(t.deviceId, t.component)
-      .where(sql`state in ('sent', 'accepted', 'downloading', 'installing', 'cancelling')`),
+      .where(sql`state in ${sqlList(activeStates)}`),
     // What a dispatcher may start, in its order.
     index('targets_waiting').on(t.deploymentId, t.wave, t.deviceId).where(sql`state = 'pending'`),
     index('targets_pending').on(t.deviceId, t.component).where(sql`state = 'pending'`),

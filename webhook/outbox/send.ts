@@ -8,7 +8,7 @@ import type { PublishMessage, PublishOutcome } from '#emqx/api.ts';
 import { maxCertificateDownlinkBytes, maxDownlinkBytes, maxUrlBytes, mountedTopic } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/query.ts';
-import { activeStates, type TargetState } from '../deployments/states.ts';
+import { type TargetState, workingStates } from '../deployments/states.ts';
 import { among as amongTargets, Fold, lockTargets } from '../deployments/store.ts';
 import { deployments, targets } from '../deployments/table.ts';
 import { isOpen, type MaintenanceWindow } from '../deployments/window.ts';
@@ -140,10 +140,7 @@ async function claim(db: Db): Promise<Row[]> {
         eq(targets.deploymentId, outbox.deploymentId),
         eq(targets.deviceId, outbox.deviceId),
         eq(targets.attempt, outbox.attempt),
-        inArray(
-          targets.state,
-          activeStates.filter((s) => s !== 'cancelling'),
-        ),
+        inArray(targets.state, workingStates),
       ),
     )
     .leftJoin(deployments, eq(deployments.id, targets.deploymentId))
