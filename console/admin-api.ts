@@ -1,7 +1,6 @@
-/** The REST API as far as the overview, the pages about the system and the show use it; see api.ts. */
+/** The REST API as far as the overview and the pages about the system use it; see api.ts. */
 import type { InferResponseType } from 'hono/client';
 import { type Body, get, type Page, type Paging, part, type Routes, send } from './api.ts';
-import type { ShowAct, ShowDeployment, ShowDevice, ShowImage } from './pages/show/wire.ts';
 
 export type Overview = InferResponseType<Routes['overview']['$get'], 200>;
 export type Broker = InferResponseType<Routes['broker']['$get'], 200>;
@@ -53,9 +52,4 @@ export const adminApi = {
     get<DeadLetterWhole>(`/api/dead_letters/${id}`, undefined, signal),
   replayDeadLetter: (id: number) => send<Replayed>('POST', `/api/dead_letters/${id}/replay`),
   deleteDeadLetter: (id: number) => send<void>('DELETE', `/api/dead_letters/${id}`),
-
-  getShow: (signal?: AbortSignal) => get<{ devices: ShowDevice[] }>('/api/show', undefined, signal),
-  actOnDevices: (act: ShowAct, devices: string[], forMs: number) =>
-    send<{ devices: number }>('POST', '/api/show/act', { act, devices, forMs }),
-  deployShow: (image: ShowImage) => send<ShowDeployment>('POST', '/api/show/deploy', { image }),
 };

@@ -1,5 +1,6 @@
 import { adminEn } from './admin-en.ts';
 import { failuresEn } from './failures-en.ts';
+import { showEn } from './show-en.ts';
 
 export const en = {
   'nav.label': 'Main',
@@ -557,4 +558,6 @@ export const en = {
   'error.already_revoked': 'This certificate has been revoked already.',
   ...failuresEn,
   ...adminEn,
+  // What is built for production has no lab, and no words for it.
+  ...(import.meta.env.MODE === 'production' ? ({} as typeof showEn) : showEn),
 } as const;

@@ -1,6 +1,7 @@
 import { adminKo } from './admin-ko.ts';
 import type { en } from './en.ts';
 import { failuresKo } from './failures-ko.ts';
+import { showKo } from './show-ko.ts';
 
 export const ko: Record<keyof typeof en, string> = {
   'nav.label': '주 메뉴',
@@ -557,4 +558,6 @@ export const ko: Record<keyof typeof en, string> = {
   'error.already_revoked': '이 인증서는 이미 폐기되었습니다.',
   ...failuresKo,
   ...adminKo,
+  // What is built for production has no lab, and no words for it.
+  ...(import.meta.env.MODE === 'production' ? ({} as typeof showKo) : showKo),
 };

@@ -1,13 +1,15 @@
 /** The one-shot jobs of compose.yaml, as processes, against a local Flota. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { unwrap } from '../local/rest.ts';
-import { startTestSystem, type TestSystem, until } from '../local/testing.ts';
+import { spawnGuarded } from '../lab/primitives/guard.ts';
+import { until } from '../lab/primitives/until.ts';
+import { unwrap } from '../lab/rest.ts';
+import { startTestSystem, type TestSystem } from '../lab/testing.ts';
 
 let system: TestSystem;
 let children: ChildProcess[];
@@ -22,7 +24,7 @@ afterAll(async () => {
 
 function start(job: string, args: string[], env: Record<string, string>) {
   const path = fileURLToPath(new URL(`./${job}.ts`, import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', path, ...args], {
+  const child = spawnGuarded(process.execPath, ['--import', 'tsx', path, ...args], {
     env: { PATH: process.env.PATH, ...env },
   });
   children.push(child);
@@ -44,7 +46,7 @@ test('the first device gets its certificate, comes online, and is the same devic
     FLOTA_MQTT_URL: system.stack.mqttUrl,
     FLOTA_API_TOKEN: system.stack.apiToken,
     CA_ROOT: trust,
-    FIRMWARE_KEYS: JSON.stringify(system.stack.signingKeys),
+    FIRMWARE_KEYS: JSON.stringify(system.stack.signing.publicKeys),
   };
   const first = start('first-device', ['--dir', dir], env);
   await until(first.output, (text) => text.includes('is online'), 30_000);

@@ -1,12 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePorts } from './config.ts';
-import { until } from './testing.ts';
+import { spawnGuarded } from '../lab/primitives/guard.ts';
+import { until } from '../lab/primitives/until.ts';
+import { anyPorts } from './config.ts';
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 let root: string;
@@ -29,8 +30,8 @@ interface Run {
 
 /** As `npm start -- args` does it, without npm's shell in between. */
 function start(args: string[], environment: Record<string, string> = {}): Run {
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...freePorts, ...environment },
+  const child = spawnGuarded(process.execPath, ['--import', 'tsx', main, ...args], {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...anyPorts, ...environment },
   });
   running.add(child);
   let output = '';

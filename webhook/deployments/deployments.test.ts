@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { and, between, eq, inArray, isNull, sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { query } from '../db/query.ts';
 import { send } from '../outbox/send.ts';
 import { outbox } from '../outbox/table.ts';
@@ -13,7 +14,6 @@ import {
   type TestDatabase,
   type TestDevice,
   type TestWebhook,
-  until,
 } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { targets } from './table.ts';

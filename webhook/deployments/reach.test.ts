@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { describe, expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { outbox } from '../outbox/table.ts';
-import { type Json, type TestDevice, until } from '../testing.ts';
+import type { Json, TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { deployments } from './table.ts';
 

@@ -36,22 +36,29 @@ export async function applyToTargets(tx: Db, messages: DeviceMessage[], subscrib
   return fold.save(tx);
 }
 
+/** Of the messages that have a seq. */
+export type Orders = ReadonlyMap<DeviceMessage, presence.Order>;
+
 /** A boot report that was overtaken by a later boot's says nothing of what runs now: it must not end an update. */
-export async function withoutOutdatedBoots(tx: Db, messages: DeviceMessage[]): Promise<DeviceMessage[]> {
+export async function withoutOutdatedBoots(
+  tx: Db,
+  messages: DeviceMessage[],
+  orders: Orders,
+): Promise<DeviceMessage[]> {
   const reports = messages.flatMap((m) => {
-    const seq = m.critical?.seq;
-    return m.topic === 'status/health' && seq
+    const order = orders.get(m);
+    return m.topic === 'status/health' && order
       ? m.message.running.map(({ component }) => ({
           deviceId: m.deviceId,
           component,
-          seq,
+          order,
           message: m as DeviceMessage,
         }))
       : [];
   });
   const outdated = await presence.findOutdated(
     tx,
-    reports.map(({ deviceId, component, seq }) => ({ deviceId, component, seq })),
+    reports.map(({ deviceId, component, order }) => ({ deviceId, component, order })),
   );
   const dropped = new Set(reports.filter((_, i) => outdated[i]).map((r) => r.message));
   return messages.filter((m) => !dropped.has(m));
