@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
-import { query } from './db/connect.ts';
+import { query } from './db/query.ts';
 import { statusByCode } from './errors.ts';
 import { apiToken, type Json, startTestWebhook } from './testing.ts';
 import { startSuite } from './testing-suite.ts';

@@ -9,7 +9,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { forkGuarded } from '#deploy/lab/primitives/guard.ts';
 import { type Cluster, createCluster } from '#deploy/lab/primitives/postgresql.ts';
 import { until } from '#deploy/lab/primitives/until.ts';
-import { connect, type Database, query } from './db/connect.ts';
+import { connect, type Database } from './db/connect.ts';
+import { query } from './db/query.ts';
 import {
   createRecordingBroker,
   type Json,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
-import { query } from '../db/connect.ts';
+import { query } from '../db/query.ts';
 import { devices } from '../devices/table.ts';
 import { deviceLogs, telemetry } from '../telemetry/table.ts';
 import {
