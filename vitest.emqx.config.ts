@@ -1,9 +1,9 @@
-/** `npm run test:emqx`: the outages against a running EMQX (`deploy/outage/README.md`). */
+/** `npm run test:emqx`: the outages against a running EMQX (`deploy/lab/README.md`). */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['deploy/outage/*.emqx.ts'],
+    include: ['deploy/lab/outage/*.emqx.ts'],
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -23,6 +23,14 @@ const needs: Need[] = [
     debianPackage: 'nginx-light',
     found: () => onPath('nginx')() || existsSync('/usr/sbin/nginx'),
   },
+  {
+    what: 'libfaketime',
+    debianPackage: 'faketime',
+    found: () =>
+      ['x86_64', 'aarch64'].some((machine) =>
+        existsSync(`/usr/lib/${machine}-linux-gnu/faketime/libfaketimeMT.so.1`),
+      ),
+  },
   { what: 'jq', debianPackage: 'jq', found: onPath('jq') },
   { what: 'prometheus', debianPackage: 'prometheus', found: onPath('prometheus') },
   { what: 'amtool', debianPackage: 'prometheus-alertmanager', found: onPath('amtool') },

@@ -2,7 +2,7 @@
 import { createHash, generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto';
 import * as asn1 from 'asn1js';
 import * as pkijs from 'pkijs';
-import { distinguishedName, signCertificate } from './certificate.ts';
+import { distinguishedName, encodeTbs, signCertificate } from './certificate.ts';
 import { CaError } from './client.ts';
 import { authorityKeyIdentifier, basicConstraints, keyUsage, subjectKeyIdentifier } from './extensions.ts';
 import { openPrivateKey, sealPrivateKey } from './private-keys.ts';
@@ -20,6 +20,7 @@ export interface SigningAuthority {
   signer: Signer;
   subject: pkijs.RelativeDistinguishedNames;
   keyId: Uint8Array<ArrayBuffer>;
+  notBefore: Date;
   notAfter: Date;
 }
 
@@ -39,7 +40,7 @@ export async function makeRoot(
   const subject = distinguishedName({ commonName: `${name} Root CA` });
   // RFC 5280 §4.2.1.9: one issuing CA below the root, and none below that.
   const { pem } = await signCertificate(
-    {
+    encodeTbs({
       serial: randomSerial(),
       issuer: subject,
       subject,
@@ -51,7 +52,7 @@ export async function makeRoot(
         keyUsage(['keyCertSign', 'cRLSign']),
         subjectKeyIdentifier(keyIdentifier(publicKeyBits(signer.publicKey))),
       ],
-    },
+    }),
     signer,
   );
   const key = await sealPrivateKey(privateKey, passphrase);
@@ -72,7 +73,7 @@ export async function signIssuing(
   now: number,
 ): Promise<string> {
   const { pem } = await signCertificate(
-    {
+    encodeTbs({
       serial: wanted.serial,
       issuer: root.subject,
       subject: distinguishedName({ commonName: wanted.commonName }),
@@ -85,7 +86,7 @@ export async function signIssuing(
         subjectKeyIdentifier(keyIdentifier(publicKeyBits(wanted.publicKey))),
         authorityKeyIdentifier(root.keyId),
       ],
-    },
+    }),
     root.signer,
   );
   return pem;
@@ -112,6 +113,7 @@ export function toAuthority(certificate: string, signer: Signer): SigningAuthori
     signer,
     subject: parsed.subject,
     keyId: keyIdentifier(publicKeyBits(signer.publicKey)),
+    notBefore: parsed.notBefore.value,
     notAfter: parsed.notAfter.value,
   };
 }

@@ -23,15 +23,12 @@ export interface SignedCertificate {
   fingerprint: string;
 }
 
-export async function signCertificate(
-  content: CertificateContent,
-  signer: Signer,
-): Promise<SignedCertificate> {
+/** What is signed of a certificate (RFC 5280 §4.1.2). */
+export function encodeTbs(content: CertificateContent): asn1.Sequence {
   const certificate = new pkijs.Certificate();
   certificate.version = 2;
   certificate.serialNumber = positiveInteger(content.serial);
   certificate.signature = ecdsaWithSha256();
-  certificate.signatureAlgorithm = ecdsaWithSha256();
   certificate.issuer = content.issuer;
   certificate.subject = content.subject;
   certificate.notBefore = time(content.notBefore);
@@ -40,13 +37,20 @@ export async function signCertificate(
     schema: asn1.fromBER(content.publicKey).result,
   });
   certificate.extensions = content.extensions;
-  const der = await signTbs(certificate.encodeTBS(), signer);
+  return certificate.encodeTBS();
+}
+
+export async function signCertificate(tbs: asn1.Sequence, signer: Signer): Promise<SignedCertificate> {
+  const der = await signTbs(tbs, signer);
   return { pem: encodePem('CERTIFICATE', der), fingerprint: createHash('sha256').update(der).digest('hex') };
 }
 
-/** The outer SEQUENCE of certificates and CRLs (RFC 5280 §4.1.1, §5.1.1). */
+/** Signs the body of a certificate, a CRL (RFC 5280 §4.1.1, §5.1.1) or a request (RFC 2986 §4.2). */
 export async function signTbs(tbs: asn1.Sequence, signer: Signer): Promise<Uint8Array<ArrayBuffer>> {
-  const signature = await signer.sign(new Uint8Array(tbs.toBER(false)));
+  return joinSignature(tbs, await signer.sign(new Uint8Array(tbs.toBER(false))));
+}
+
+export function joinSignature(tbs: asn1.Sequence, signature: Uint8Array): Uint8Array<ArrayBuffer> {
   const signed = new asn1.Sequence({
     value: [
       tbs,

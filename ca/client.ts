@@ -33,6 +33,7 @@ export const caErrorCodes = [
   'issuer_missing',
   'issuing_mismatch',
   'root_missing',
+  'lint_failed',
   'head_conflict',
   'directory_busy',
   'overloaded',

@@ -1,10 +1,10 @@
 /** What OpenSSL and mosquitto say of our certificates in real handshakes, against a listener that checks the leaf by our CRL, as EMQX does. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { type AddressInfo, connect as connectTo, createServer } from 'node:net';
+import { connect as connectTo } from 'node:net';
 import { join } from 'node:path';
 import { generate, parser } from 'mqtt-packet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { holdPort } from '#deploy/lab/primitives/listen.ts';
 import { openAuthority } from './authority.ts';
 import { issueKeyPair } from './key-pair.ts';
 import { openWorkspace, type Workspace } from './test-openssl.ts';
@@ -65,7 +65,8 @@ async function listen(): Promise<void> {
     '3',
     '-verify_return_error',
   ];
-  port = await findFreePort();
+  // s_server cannot tell which port it was given.
+  port = String(holdPort().port);
   const args = ['s_server', '-accept', `127.0.0.1:${port}`, ...identity, ...trust, '-no_ticket', '-quiet'];
   listener = spawn('openssl', args, { cwd: work.dir });
   let packets = parser();
@@ -104,16 +105,6 @@ function run(
     if (input) child.stdin.write(input);
     child.on('close', (status) => resolve({ status, output: Buffer.concat(chunks) }));
   });
-}
-
-/** s_server cannot tell which port it was given. */
-async function findFreePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port: free } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return String(free);
 }
 
 function isOpen(at: string): Promise<boolean> {

@@ -1,11 +1,12 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { randomSerial } from './authorities.ts';
-import type { SignedCertificate } from './certificate.ts';
+import { encodeTbs, signCertificate } from './certificate.ts';
 import { CaError, type IssuedCertificate, type IssueRequest, type ProfileName } from './client.ts';
 import { crlAddress } from './crl.ts';
 import { type CertificateRequest, readRequest } from './csr.ts';
 import type { Hierarchy, Issuer } from './hierarchy.ts';
-import { type LeafContent, prepareLeaf } from './leaf.ts';
+import { leafContent, type Wanted } from './leaf.ts';
+import { lint } from './lint.ts';
 import { oids } from './oids.ts';
 import { type Profile, type Profiles, pickProfile } from './profiles.ts';
 import type { CertificateStore, IssuedRecord, ReservedRecord } from './store.ts';
@@ -21,13 +22,9 @@ export interface IssueContext {
   now: () => number;
 }
 
-/**
- * From CSR to certificate. The order is: check everything, then write the serial down, then sign, then write the
- * certificate down, then answer; so no certificate exists whose serial we do not know.
- */
+/** From CSR to certificate: a request is checked, and the same one that comes twice at once is answered once. */
 export function createIssuer(context: IssueContext): (request: IssueRequest) => Promise<IssuedCertificate> {
   const underway = new Map<string, Promise<IssuedCertificate>>();
-  const sign = prepareOnce(context);
   return async (request) => {
     const profile = pickProfile(context.profiles, request.profile);
     const csr = await checkRequest(request, profile);
@@ -37,12 +34,62 @@ export function createIssuer(context: IssueContext): (request: IssueRequest) => 
       .digest('hex');
     const running = underway.get(requestDigest);
     if (running) return running;
-    const result = answerOnce(context, sign, request, profile, csr, requestDigest).finally(() =>
+    const result = issue(context, request.profile, csr, requestDigest).finally(() =>
       underway.delete(requestDigest),
     );
     underway.set(requestDigest, result);
     return result;
   };
+}
+
+/** No certificate exists whose serial we do not know, and none that its profile does not allow. */
+async function issue(
+  context: IssueContext,
+  profileName: ProfileName,
+  csr: CertificateRequest,
+  requestDigest: string,
+): Promise<IssuedCertificate> {
+  const { hierarchy, profiles, store } = context;
+  const profile = profiles[profileName];
+
+  // 1. The same request again gets the certificate that it got.
+  const earlier = await store.findByRequest(requestDigest);
+  if (earlier?.state === 'issued' && (await isFresh(context, earlier))) return toAnswer(context, earlier);
+
+  // 2. The newest issuing CA signs; its own end is the latest.
+  const [issuer] = await hierarchy.issuers();
+  const validity = pickValidity(context, issuer!, profile);
+
+  // 3. The serial is written down before anything is signed.
+  const { serial, record } = await reserveSerial(context, profileName, csr.commonName, requestDigest);
+
+  // 4. What is to be signed is linted against its profile.
+  const wanted: Wanted = {
+    profile,
+    issuer: issuer!,
+    serial,
+    csr,
+    ...validity,
+    ...(context.crlUrl === undefined ? {} : { crlUrl: crlAddress(context.crlUrl, issuer!.number) }),
+  };
+  const tbs = encodeTbs(leafContent(wanted));
+  lint(tbs, wanted);
+
+  // 5. It is signed.
+  const { pem, fingerprint } = await signCertificate(tbs, issuer!.signer);
+
+  // 6. The certificate is written down before it is handed out.
+  const issued: IssuedRecord = {
+    ...record,
+    state: 'issued',
+    certificate: pem,
+    issuer: issuer!.id,
+    fingerprint,
+    notBefore: rfc3339(validity.notBefore),
+    notAfter: rfc3339(validity.notAfter),
+  };
+  await store.complete(issued);
+  return toAnswer(context, issued);
 }
 
 async function checkRequest(request: IssueRequest, profile: Profile): Promise<CertificateRequest> {
@@ -93,57 +140,6 @@ function readCertificateKey(pem: string): Buffer {
   } catch (cause) {
     throw new CaError('request_invalid', 'sameKeyAs is not a certificate', { cause });
   }
-}
-
-type SignLeaf = (issuer: Issuer, profile: ProfileName, content: LeafContent) => Promise<SignedCertificate>;
-
-function prepareOnce({ profiles, crlUrl }: IssueContext): SignLeaf {
-  const prepared = new Map<string, ReturnType<typeof prepareLeaf>>();
-  return (issuer, name, content) => {
-    const key = `${issuer.id} ${name}`;
-    let encode = prepared.get(key);
-    if (!encode) {
-      const address = crlUrl === undefined ? {} : { crlUrl: crlAddress(crlUrl, issuer.number) };
-      encode = prepareLeaf({ issuer, profile: profiles[name], ...address });
-      prepared.set(key, encode);
-    }
-    return encode(content);
-  };
-}
-
-async function answerOnce(
-  context: IssueContext,
-  sign: SignLeaf,
-  request: IssueRequest,
-  profile: Profile,
-  csr: CertificateRequest,
-  requestDigest: string,
-): Promise<IssuedCertificate> {
-  const earlier = await context.store.findByRequest(requestDigest);
-  if (earlier?.state === 'issued' && (await isFresh(context, earlier))) return toAnswer(context, earlier);
-  const [issuer] = await context.hierarchy.issuers();
-  const validity = pickValidity(context, issuer!, profile);
-  const { serial, record } = await reserveSerial(context, request.profile, request.commonName, requestDigest);
-  const { pem, fingerprint } = await sign(issuer!, request.profile, {
-    serial,
-    serialText: record.serial,
-    commonName: request.commonName,
-    publicKey: csr.publicKey,
-    publicKeyBits: csr.publicKeyBits,
-    names: csr.names,
-    ...validity,
-  });
-  const issued: IssuedRecord = {
-    ...record,
-    state: 'issued',
-    certificate: pem,
-    issuer: issuer!.id,
-    fingerprint,
-    notBefore: rfc3339(validity.notBefore),
-    notAfter: rfc3339(validity.notAfter),
-  };
-  await context.store.complete(issued);
-  return toAnswer(context, issued);
 }
 
 /** Counted from the issue, not from the backdated notBefore. A revoked certificate is never handed out again. */

@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import * as asn1 from 'asn1js';
 import * as pkijs from 'pkijs';
-import { distinguishedName, ecdsaWithSha256 } from './certificate.ts';
+import { distinguishedName, ecdsaWithSha256, joinSignature, signTbs } from './certificate.ts';
 import type { CertificateAuthority, IssuedCertificate, ProfileName } from './client.ts';
 import { subjectAltName } from './extensions.ts';
 import { oids } from './oids.ts';
@@ -38,13 +38,14 @@ export function makeRequest(
 ): string {
   const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
   const tbs = prepareRequest(new Uint8Array(spki), commonName, names);
-  return finishRequest(tbs, new Uint8Array(sign('sha256', new Uint8Array(tbs.toBER(false)), privateKey)));
+  const signature = sign('sha256', new Uint8Array(tbs.toBER(false)), privateKey);
+  return encodePem('CERTIFICATE REQUEST', joinSignature(tbs, signature));
 }
 
 /** The same for a key that only a signer holds. */
 export async function makeRequestBy(signer: Signer, commonName: string): Promise<string> {
   const tbs = prepareRequest(signer.publicKey, commonName, []);
-  return finishRequest(tbs, new Uint8Array(await signer.sign(new Uint8Array(tbs.toBER(false)))));
+  return encodePem('CERTIFICATE REQUEST', await signTbs(tbs, signer));
 }
 
 function prepareRequest(
@@ -65,11 +66,4 @@ function prepareRequest(
   }
   request.signatureAlgorithm = ecdsaWithSha256();
   return (request as unknown as { encodeTBS(): asn1.Sequence }).encodeTBS();
-}
-
-function finishRequest(tbs: asn1.Sequence, signature: Uint8Array<ArrayBuffer>): string {
-  const signed = new asn1.Sequence({
-    value: [tbs, ecdsaWithSha256().toSchema(), new asn1.BitString({ valueHex: signature, unusedBits: 0 })],
-  });
-  return encodePem('CERTIFICATE REQUEST', new Uint8Array(signed.toBER(false)));
 }

@@ -1,26 +1,26 @@
 import { execFileSync } from 'node:child_process';
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
+import * as pkijs from 'pkijs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalAuthority, openAuthority } from './authority.ts';
+import { ecdsaWithSha256 } from './certificate.ts';
 import { CaError } from './client.ts';
-import { readElements } from './der.ts';
-import { bitString, objectIdentifier, sequence } from './der-writer.ts';
 import { makeRequest } from './key-pair.ts';
-import { oids } from './oids.ts';
 import { decodePem, encodePem } from './pem.ts';
-import { mutate, random, randomDer } from './test-mutations.ts';
+import { element, mutate, random, randomDer } from './test-mutations.ts';
 import { openWorkspace, type Workspace } from './test-openssl.ts';
 
 /** The long run is for `npm run test:full`. */
 const rounds = process.env.FLOTA_TEST_FULL ? 10_000 : 1_000;
 const label = 'CERTIFICATE REQUEST';
 const names = ['host.example', '10.0.0.1'];
+const algorithm = Buffer.from(ecdsaWithSha256().toSchema().toBER());
 
 let work: Workspace;
 let authority: LocalAuthority;
 let key: KeyObject;
-let seeds: { der: Uint8Array; commonName: string; profile: 'device' | 'service' }[];
+let seeds: { der: Uint8Array<ArrayBuffer>; commonName: string; profile: 'device' | 'service' }[];
 
 beforeAll(async () => {
   work = await openWorkspace();
@@ -88,14 +88,9 @@ describe(`${rounds} mutations`, { timeout: 300_000 }, () => {
     const outcomes: string[] = [];
     for (let round = 0; round < rounds; round += 1) {
       const { der, profile } = seeds[round % 2]!;
-      const [whole] = readElements(der, 0, der.length);
-      const [signed] = readElements(der, whole!.start, whole!.end);
-      const mutated = mutate(der.subarray(signed!.at, signed!.end), pick);
-      const again = sequence(
-        mutated,
-        sequence(objectIdentifier(oids.ecdsaWithSha256)),
-        bitString(sign('sha256', mutated, key)),
-      );
+      const mutated = mutate(pkijs.CertificationRequest.fromBER(der).tbsView, pick);
+      const signature = element(0x03, Buffer.of(0), sign('sha256', mutated, key));
+      const again = element(0x30, mutated, algorithm, signature);
       const allowed = profile === 'service' ? { names } : {};
       const request = { csr: encodePem(label, again), profile, commonName: nameOf(profile), ...allowed };
       const outcome = await authority.issue(request).catch((error: unknown) => error);

@@ -80,6 +80,7 @@ const statuses: Partial<Record<CaErrorCode, number>> = {
   directory_busy: 503,
   overloaded: 503,
   ca_unavailable: 503,
+  lint_failed: 500,
   hierarchy_damaged: 500,
   internal: 500,
 };

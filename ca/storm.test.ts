@@ -2,12 +2,12 @@ import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAuthority } from './authority.ts';
+import { ecdsaWithSha256 } from './certificate.ts';
 import { type AuthorityConnection, connectAuthority, type IssuedCertificate } from './client.ts';
-import { bitString, element, objectIdentifier, positive, sequence, tags, text } from './der-writer.ts';
 import { issueKeyPair } from './key-pair.ts';
-import { oids } from './oids.ts';
 import { encodePem } from './pem.ts';
 import { type CaService, startService } from './server.ts';
+import { element } from './test-mutations.ts';
 import { openWorkspace, type Workspace } from './test-openssl.ts';
 
 /** The whole storm is for `npm run test:full`. */
@@ -54,14 +54,19 @@ afterAll(async () => {
 /** By hand: ten thousand of them through pkijs would take longer than the storm. */
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+const algorithm = Buffer.from(ecdsaWithSha256().toSchema().toBER());
+const commonNameType = Buffer.from('0603550403', 'hex');
 function request(commonName: string): string {
-  const name = sequence(objectIdentifier(oids.commonName), text(tags.utf8String, commonName));
-  const body = sequence(positive(Uint8Array.of(0)), sequence(element(tags.set, name)), spki, element(0xa0));
-  const algorithm = sequence(objectIdentifier(oids.ecdsaWithSha256));
-  return encodePem(
-    'CERTIFICATE REQUEST',
-    sequence(body, algorithm, bitString(sign('sha256', body, privateKey))),
+  const name = element(0x30, commonNameType, element(0x0c, Buffer.from(commonName)));
+  const body = element(
+    0x30,
+    Buffer.from('020100', 'hex'),
+    element(0x30, element(0x31, name)),
+    spki,
+    element(0xa0),
   );
+  const signature = element(0x03, Buffer.of(0), sign('sha256', body, privateKey));
+  return encodePem('CERTIFICATE REQUEST', element(0x30, body, algorithm, signature));
 }
 
 const ask = (caller: AuthorityConnection, commonName: string) =>

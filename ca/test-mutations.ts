@@ -44,11 +44,14 @@ export function randomDer(pick: (below: number) => number, depth = 0): Buffer {
     tag >= 0x30 && depth < 8
       ? Buffer.concat(Array.from({ length: pick(6) }, () => randomDer(pick, depth + 1)))
       : Buffer.from(Array.from({ length: pick(20) }, () => pick(256)));
-  const length =
-    content.length < 0x80
-      ? Buffer.of(content.length)
-      : content.length < 0x100
-        ? Buffer.of(0x81, content.length)
-        : Buffer.of(0x82, (content.length >> 8) & 0xff, content.length & 0xff);
-  return Buffer.concat([Buffer.of(tag), length, content]);
+  return element(tag, content);
+}
+
+/** One DER element, of any bytes at all. */
+export function element(tag: number, ...parts: Uint8Array[]): Buffer {
+  const content = Buffer.concat(parts);
+  const { length } = content;
+  const octets =
+    length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, (length >> 8) & 0xff, length & 0xff];
+  return Buffer.concat([Buffer.of(tag, ...octets), content]);
 }

@@ -1,7 +1,6 @@
-/** The REST API as far as the overview, the pages about the system and the show use it; see api.ts. */
+/** The REST API as far as the overview and the pages about the system use it; see api.ts. */
 import type { InferResponseType } from 'hono/client';
 import { type Body, get, type Page, type Paging, part, type Routes, send } from './api.ts';
-import type { ShowAct, ShowDeployment, ShowDevice, ShowImage } from './pages/show/wire.ts';
 
 export type Overview = InferResponseType<Routes['overview']['$get'], 200>;
 export type Broker = InferResponseType<Routes['broker']['$get'], 200>;
@@ -18,7 +17,8 @@ export type ApiToken = InferResponseType<Routes['tokens']['$get'], 200>[number];
 export type NewApiToken = Body<Routes['tokens']['$post']>;
 export type AuditEntry = InferResponseType<Routes['audit']['$get'], 200>['items'][number];
 export type Verdict = InferResponseType<Routes['audit']['verification']['$get'], 200>;
-export type DeadLetter = InferResponseType<Routes['dead_letters']['$get'], 200>['items'][number];
+export type DeadLetters = InferResponseType<Routes['dead_letters']['$get'], 200>;
+export type DeadLetter = DeadLetters['items'][number];
 export type DeadLetterWhole = InferResponseType<Routes['dead_letters'][':id']['$get'], 200>;
 export type Replayed = InferResponseType<Routes['dead_letters'][':id']['replay']['$post'], 200>;
 
@@ -47,14 +47,9 @@ export const adminApi = {
   verifyAudit: (signal?: AbortSignal) => get<Verdict>('/api/audit/verification', undefined, signal),
 
   listDeadLetters: (query: Paging & { code?: string; clientId?: string }, signal?: AbortSignal) =>
-    get<Page<DeadLetter>>('/api/dead_letters', query, signal),
+    get<DeadLetters>('/api/dead_letters', query, signal),
   getDeadLetter: (id: number, signal?: AbortSignal) =>
     get<DeadLetterWhole>(`/api/dead_letters/${id}`, undefined, signal),
   replayDeadLetter: (id: number) => send<Replayed>('POST', `/api/dead_letters/${id}/replay`),
   deleteDeadLetter: (id: number) => send<void>('DELETE', `/api/dead_letters/${id}`),
-
-  getShow: (signal?: AbortSignal) => get<{ devices: ShowDevice[] }>('/api/show', undefined, signal),
-  actOnDevices: (act: ShowAct, devices: string[], forMs: number) =>
-    send<{ devices: number }>('POST', '/api/show/act', { act, devices, forMs }),
-  deployShow: (image: ShowImage) => send<ShowDeployment>('POST', '/api/show/deploy', { image }),
 };

@@ -23,22 +23,26 @@ export function createFilters<Name extends string>(names: readonly Name[]) {
 }
 export type Filters<Name extends string = string> = ReturnType<typeof createFilters<Name>>;
 
-export type List<Item, Name extends string> = Filters<Name> & {
+export type List<Item, Name extends string, Answer extends Page<Item> = Page<Item>> = Filters<Name> & {
   pageSize: number;
-  load: Load<Page<Item>>;
+  load: Load<Answer>;
 };
 
 /** A list that is paged and filtered on the server, whose page and filters are in the address. */
-export function createList<Item extends object, Name extends string>(options: {
+export function createList<
+  Item extends object,
+  Name extends string,
+  Answer extends Page<Item> = Page<Item>,
+>(options: {
   filters: readonly Name[];
   fetch: (
     query: Record<Name, string> & { limit: number; offset: number },
     signal: AbortSignal,
-  ) => Promise<Page<Item>>;
+  ) => Promise<Answer>;
   pageSize?: number;
   live?: ChangedKind;
   key?: string;
-}): List<Item, Name> {
+}): List<Item, Name, Answer> {
   const filters = createFilters(options.filters);
   const pageSize = options.pageSize ?? 50;
   const load = createLoad(

@@ -31,7 +31,9 @@ const DeadLettersPage = lazy(() => import('./pages/accounts/dead-letters.tsx'));
 const UsersPage = lazy(() => import('./pages/accounts/users.tsx'));
 const TokensPage = lazy(() => import('./pages/accounts/tokens.tsx'));
 const AuditPage = lazy(() => import('./pages/accounts/audit.tsx'));
-const ShowPage = lazy(() => import('./pages/show/index.tsx'));
+// The lab's page: what is built for production does not have it.
+const ShowPage =
+  import.meta.env.MODE === 'production' ? NotFoundPage : lazy(() => import('./pages/show/index.tsx'));
 
 const uuid = { id: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i };
 const serial = { serial: /^[0-9A-F]{2,40}$/i };

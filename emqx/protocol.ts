@@ -50,8 +50,13 @@ export type MessageClass = 'critical' | 'telemetry' | 'command';
 
 const messageId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 const at = z.iso.datetime({ offset: true }).nullable();
+/** Whole, from 0, and within 32 bits with a sign, as databases and small devices count. */
+const count = z
+  .int()
+  .nonnegative()
+  .max(2 ** 31 - 1);
 /** [boot counter, number within the boot]: orders the critical messages of one device. */
-const seq = z.tuple([z.int().nonnegative(), z.int().nonnegative()]);
+const seq = z.tuple([count, count]);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const component = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,31}$/);
 const bytes = z.int().nonnegative();
@@ -110,7 +115,7 @@ export const runningSchema = z.object({
   /** Of a child; the main component's is the device's own and may be left out. */
   hardware: z.string().min(1).max(64).optional(),
   version: z.string().min(1).max(64),
-  securityVersion: z.int().nonnegative(),
+  securityVersion: count,
   sha256,
 });
 export type Running = z.infer<typeof runningSchema>;
@@ -120,7 +125,7 @@ export const manifestSchema = z.object({
   component,
   hardware: z.string().min(1).max(64),
   version: z.string().min(1).max(64),
-  securityVersion: z.int().nonnegative(),
+  securityVersion: count,
   fileName: z.string().min(1).max(128),
   size: z.int().positive(),
   sha256,
@@ -336,6 +341,9 @@ export function parseMountedTopic(
   return { deviceId, topic: topic as Topic, slash: slash === '/' };
 }
 
+/** ms since 1970, until the year 9999: a later one is no date as ISO 8601 and PostgreSQL write it. */
+const moment = z.number().min(0).max(253_402_300_799_999);
+
 /**
  * What the rules post to `POST /emqx/events`: one row a request, as the SELECT lists of `rules/*.hocon` name it. The payload
  * stays text here, so that a device's broken JSON reaches the webhook (and its dead letters) instead of failing the rule.
@@ -348,21 +356,21 @@ export const brokerMessageSchema = z.object({
   /** Subject of the client's certificate (`SERIALNUMBER=0A1B,CN=dev-1`); the text "undefined" where there was none. */
   cert: z.string(),
   /** When the broker received it, ms since 1970. */
-  received_at: z.number(),
+  received_at: moment,
 });
 export const brokerConnectedSchema = z.object({
   event: z.literal('connected'),
   clientid: z.string(),
   cert: z.string(),
   peername: z.string(),
-  connected_at: z.number(),
+  connected_at: moment,
 });
 export const brokerDisconnectedSchema = z.object({
   event: z.literal('disconnected'),
   clientid: z.string(),
   reason: z.string(),
-  connected_at: z.number(),
-  disconnected_at: z.number(),
+  connected_at: moment,
+  disconnected_at: moment,
 });
 export const brokerSubscribedSchema = z.object({
   event: z.literal('subscribed'),

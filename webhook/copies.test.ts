@@ -6,7 +6,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Cluster, createCluster } from '../.ci/postgresql.ts';
+import { type Cluster, createCluster } from '#deploy/lab/primitives/postgresql.ts';
 import { connect, type Database, query } from './db/connect.ts';
 import {
   createRecordingBroker,

@@ -1,4 +1,5 @@
 import { adminEn } from './admin-en.ts';
+import { showEn } from './show-en.ts';
 
 export const en = {
   'nav.label': 'Main',
@@ -575,4 +576,6 @@ export const en = {
   'revocation.privilegeWithdrawn': 'Permission withdrawn',
   'error.already_revoked': 'This certificate has been revoked already.',
   ...adminEn,
+  // What is built for production has no lab, and no words for it.
+  ...(import.meta.env.MODE === 'production' ? ({} as typeof showEn) : showEn),
 } as const;

@@ -1,5 +1,6 @@
 import { adminKo } from './admin-ko.ts';
 import type { en } from './en.ts';
+import { showKo } from './show-ko.ts';
 
 export const ko: Record<keyof typeof en, string> = {
   'nav.label': '주 메뉴',
@@ -575,4 +576,6 @@ export const ko: Record<keyof typeof en, string> = {
   'revocation.privilegeWithdrawn': '권한 철회',
   'error.already_revoked': '이 인증서는 이미 폐기되었습니다.',
   ...adminKo,
+  // What is built for production has no lab, and no words for it.
+  ...(import.meta.env.MODE === 'production' ? ({} as typeof showKo) : showKo),
 };

@@ -16,13 +16,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Cluster, createCluster } from '../../.ci/postgresql.ts';
-import { freePorts, type LocalConfig, toLocalConfig } from '../local/config.ts';
-import { deployDemo, listTargets } from '../local/demo.ts';
-import { startFleet } from '../local/fleet.ts';
-import { createRest, unwrap } from '../local/rest.ts';
-import { startStack } from '../local/stack.ts';
-import { until } from '../local/testing.ts';
+import { startFleet } from '../lab/fleet/devices.ts';
+import { type Cluster, createCluster } from '../lab/primitives/postgresql.ts';
+import { until } from '../lab/primitives/until.ts';
+import { listTargets, unwrap } from '../lab/rest.ts';
+import { startSystem } from '../lab/system/system.ts';
+import { anyPorts, type LocalConfig, toLocalConfig } from '../local/config.ts';
+import { deployDemo } from '../local/demo.ts';
+
 import { runCommand } from './command.ts';
 
 let root: string;
@@ -67,10 +68,10 @@ async function newDatabase(name: string): Promise<string> {
 
 /** A system with one updated device, as it answers before; then it is stopped. */
 async function live(env: Record<string, string>, dataDir: string) {
-  const config = toLocalConfig([], { ...freePorts, ...env, FLOTA_DATA: dataDir }) as LocalConfig;
-  const stack = await startStack(config, () => {});
-  const rest = createRest(stack.url, stack.apiToken);
-  const fleet = await startFleet(stack, rest, dataDir, 1);
+  const config = toLocalConfig([], { ...anyPorts, ...env, FLOTA_DATA: dataDir }) as LocalConfig;
+  const stack = await startSystem(config);
+  const { rest } = stack;
+  const fleet = await startFleet(stack, dataDir, 1);
   await until(
     () => unwrap(rest.api.devices[':id'].$get({ param: { id: 'device-001' } })),
     (device) => device.online,

@@ -11,8 +11,9 @@ import { join } from 'node:path';
 import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { findFreePort } from '../../.ci/postgresql.ts';
-import { until } from '../local/testing.ts';
+import { holdPort } from '../lab/primitives/listen.ts';
+import { until } from '../lab/primitives/until.ts';
+
 import { renderAlertmanager } from './alertmanager.ts';
 import { readJob } from './config.ts';
 
@@ -115,7 +116,7 @@ beforeAll(async () => {
   const routes = route.routes.map((one: object) => ({ ...one, ...quick }));
   writeFileSync(config, JSON.stringify({ ...rest, route: { ...route, ...quick, routes } }));
 
-  alertmanagerPort = await findFreePort();
+  alertmanagerPort = holdPort().port;
   run('prometheus-alertmanager', [
     `--config.file=${config}`,
     `--storage.path=${join(dir, 'alertmanager')}`,
@@ -152,7 +153,7 @@ beforeAll(async () => {
   run('prometheus', [
     `--config.file=${join(dir, 'prometheus.yaml')}`,
     `--storage.tsdb.path=${join(dir, 'prometheus')}`,
-    `--web.listen-address=127.0.0.1:${await findFreePort()}`,
+    `--web.listen-address=127.0.0.1:${holdPort().port}`,
   ]);
 });
 afterAll(async () => {

@@ -1,7 +1,7 @@
 /** A one-time token for the broker's certificate, in a file beside where the certificate will be; nothing when that is there. */
 import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { createRest, unwrap } from '../local/rest.ts';
+import { createRest, unwrap } from '../lab/rest.ts';
 import { readJob } from './config.ts';
 import { runJob } from './job.ts';
 

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { startDevice } from '#firmware/virtual/device.ts';
 import { enroll } from '#firmware/virtual/identity.ts';
-import { createRest, RestError, unwrap } from '../local/rest.ts';
+import { createRest, RestError, unwrap } from '../lab/rest.ts';
 import { readJob } from './config.ts';
 import { runJob } from './job.ts';
 

@@ -6,8 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { unwrap } from '../local/rest.ts';
-import { startTestSystem, type TestSystem, until } from '../local/testing.ts';
+import { until } from '../lab/primitives/until.ts';
+import { unwrap } from '../lab/rest.ts';
+import { startTestSystem, type TestSystem } from '../lab/testing.ts';
 
 let system: TestSystem;
 let children: ChildProcess[];
@@ -44,7 +45,7 @@ test('the first device gets its certificate, comes online, and is the same devic
     FLOTA_MQTT_URL: system.stack.mqttUrl,
     FLOTA_API_TOKEN: system.stack.apiToken,
     CA_ROOT: trust,
-    FIRMWARE_KEYS: JSON.stringify(system.stack.signingKeys),
+    FIRMWARE_KEYS: JSON.stringify(system.stack.signing.publicKeys),
   };
   const first = start('first-device', ['--dir', dir], env);
   await until(first.output, (text) => text.includes('is online'), 30_000);

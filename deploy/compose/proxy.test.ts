@@ -4,54 +4,59 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { issueKeyPair } from '#ca/key-pair.ts';
-import { connect, query } from '#webhook/db/connect.ts';
+import { connect } from '#webhook/db/connect.ts';
 import { buildPrograms } from '../image/build.ts';
-import { unwrap } from '../local/rest.ts';
-import { until } from '../local/testing.ts';
-import { type LightDevice, startLightDevice } from '../outage/light-device.ts';
-import { type System, startSystem } from '../soak/system.ts';
+import { hang } from '../lab/faults.ts';
+import { type Fleet, hardware, startFleet } from '../lab/fleet/devices.ts';
+import { openTalk, type Talk } from '../lab/outage/talk.ts';
+import { type Cluster, createCluster } from '../lab/primitives/postgresql.ts';
+import { until } from '../lab/primitives/until.ts';
+import { registerFirmware, unwrap } from '../lab/rest.ts';
+import { defaultOptions } from '../lab/system/options.ts';
+import { type System, startSystem } from '../lab/system/system.ts';
 
 let dir: string;
+let cluster: Cluster;
 let system: System;
-let devices: LightDevice[];
+let fleet: Fleet;
+let talk: Talk;
 let database: Awaited<ReturnType<typeof connect>>;
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'flota-proxy-'));
   const built = join(dir, 'dist');
   await buildPrograms(built, ['webhook/main', 'ca/main']);
-  system = await startSystem(dir, {
-    webhook: [join(built, 'webhook/main.js')],
-    ca: [join(built, 'ca/main.js')],
+  cluster = await createCluster();
+  system = await startSystem({
+    ...defaultOptions,
+    dataDir: dir,
+    databaseUrl: cluster.url,
+    apart: ['ca', 'store', 'broker', 'webhook'],
+    copies: 2,
+    programs: { webhook: [join(built, 'webhook/main.js')], ca: [join(built, 'ca/main.js')] },
   });
-  database = await connect({ url: system.postgresql.url });
   const timing = { resendMinMs: 1_000, resendMaxMs: 3_000, reconnectMinMs: 100, reconnectMaxMs: 1_000 };
-  devices = await Promise.all(
-    ['edge-1', 'edge-2', 'edge-3'].map(async (id) => {
-      await unwrap(system.rest.api.devices.$post({ json: { id, hardware: 'esp32-s3' } }));
-      const pair = await issueKeyPair(system.authority, { profile: 'device', commonName: id });
-      return startLightDevice({ id, pair, mqttUrl: system.mqttUrl, trust: system.trust, timing });
-    }),
-  );
-  await until(
-    () => devices.filter((d) => d.online()).length,
-    (n) => n === 3,
-  );
+  const ids = ['edge-1', 'edge-2', 'edge-3'];
+  fleet = await startFleet(system, dir, ids.length, { ids, timing, fsync: false });
+  database = await connect({ url: cluster.url });
+  talk = openTalk(system, fleet, database);
+  await until('three devices online', () => fleet.devices.every((device) => device.online));
+  await talk.prepare(20);
 }, 120_000);
 afterAll(async () => {
-  await Promise.all(devices?.map((device) => device.close()) ?? []);
+  talk?.close();
+  await fleet?.close();
   await database?.close();
   await system?.close();
+  await cluster?.remove();
   rmSync(dir, { recursive: true, force: true });
 }, 60_000);
 
 /** As EMQX's rule for log messages posts it. */
 async function post(): Promise<{ status: number; ms: number }> {
   const start = performance.now();
-  const response = await fetch(`${system.eventsUrl}/emqx/events`, {
+  const response = await fetch(`${system.internalUrl}/emqx/events`, {
     method: 'POST',
     headers: { authorization: `Bearer ${system.webhookToken}`, 'content-type': 'application/json' },
     body: JSON.stringify({
@@ -76,7 +81,7 @@ describe('the proxy file of compose', () => {
     expect((await fetch(`${system.url}/healthz`)).status).toBe(200);
     expect((await fetch(`${system.url}/readyz`)).status).toBe(200);
     expect((await fetch(`${system.url}/proxy/healthz`)).status).toBe(204);
-    expect((await fetch(`${system.eventsUrl}/metrics`)).status).toBe(404);
+    expect((await fetch(`${system.internalUrl}/metrics`)).status).toBe(404);
     expect(await statuses(20)).toEqual([204]);
   });
 
@@ -92,8 +97,8 @@ describe('the proxy file of compose', () => {
       () => answers.length,
       (n) => n > 50,
     );
-    for (const device of devices) for (let i = 0; i < 10; i++) device.report();
-    await system.copies[0]!.stop();
+    for (let i = 0; i < 10; i++) await talk.ask();
+    await system.copies[0]!.kill();
     const killedAt = answers.length;
     await until(
       () => answers.length,
@@ -107,8 +112,8 @@ describe('the proxy file of compose', () => {
   }, 60_000);
 
   it('answers 503, never 502 or 504, while no copy is there, and what was sent meanwhile arrives afterwards', async () => {
-    await Promise.all(system.copies.map((copy) => copy.stop()));
-    for (const device of devices) device.report();
+    await Promise.all(system.copies.map((copy) => copy.kill()));
+    await talk.ask();
     for (let i = 0; i < 5; i++) expect(await statuses(5)).toEqual([503]);
     await system.copies[1]!.start();
     await until(post, ({ status }) => status === 204);
@@ -116,33 +121,26 @@ describe('the proxy file of compose', () => {
   }, 60_000);
 
   it('gives up a copy that hangs before EMQX does, with 503', async () => {
-    for (const copy of system.copies) if (copy.running()) process.kill(copy.pid()!, 'SIGSTOP');
+    const fault = hang(...system.copies.filter((copy) => copy.running()));
+    await fault.strike();
     try {
       const { status, ms } = await post();
       expect(status).toBe(503);
       expect(ms).toBeLessThan(20_000);
     } finally {
-      for (const copy of system.copies) if (copy.running()) process.kill(copy.pid()!, 'SIGCONT');
+      await fault.heal();
     }
     await until(post, ({ status }) => status === 204);
   }, 60_000);
 
   it('serves the store to devices under our CA, and takes nothing from them; signatures survive it', async () => {
     const [version, fileName] = ['1.0.0', 'proxied.bin'];
-    const upload = await unwrap(system.rest.api.s3.presigned_upload.$post({ json: { version, fileName } }));
-    const put = await fetch(upload.url, { method: 'PUT', headers: upload.headers, body: 'image' });
-    expect(put.status).toBe(200);
-    await unwrap(
-      system.rest.api.firmwares.metadata.$post({
-        json: { version, fileName, s3Path: upload.s3Path, releaseNote: '', hardware: 'esp32-s3' },
-      }),
-    );
+    await registerFirmware(system.rest, Buffer.from('image'), { version, fileName, hardware });
     const { url } = await unwrap(
       system.rest.api.s3.presigned_download.$get({ query: { version, fileName } }),
     );
     expect(await (await fetch(url, { headers: { range: 'bytes=1-3' } })).text()).toBe('mag');
-    const device = new URL(upload.url);
-    const deviceUrl = `https://localhost:${system.deviceStorePort}${device.pathname}`;
+    const deviceUrl = new URL(new URL(url).pathname, system.deviceStoreUrl);
     const asked = (method: string) =>
       new Promise<number>((resolve, reject) => {
         const agent = new Agent({ ca: system.trust });
@@ -159,16 +157,9 @@ describe('the proxy file of compose', () => {
 });
 
 async function everythingStored(): Promise<void> {
-  await until(
-    () => devices.reduce((sum, device) => sum + device.waiting(), 0),
-    (waiting) => waiting === 0,
-    40_000,
-  );
-  const rows = await query<{ device: string; id: string; digest: string }>(
-    database.db,
-    sql`select device_id as device, message_id as id, digest from received_messages where device_id like 'edge-%'`,
-  );
-  const line = (device: string, id: string, digest: string) => `${device} ${id} ${digest}`;
-  const sent = devices.flatMap((d) => d.reports.map((r) => line(d.id, r.id, r.digest)));
-  expect(rows.map((r) => line(r.device, r.id, r.digest)).sort()).toEqual(sent.sort());
+  const waiting = () => fleet.devices.reduce((sum, device) => sum + device.snapshot().outboxMessages, 0);
+  await until(waiting, (count) => count === 0, 40_000);
+  const open = async () => talk.taken() - (await talk.stored());
+  await until(open, (count) => count === 0);
+  expect(talk.taken()).toBeGreaterThan(0);
 }

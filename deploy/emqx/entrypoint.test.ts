@@ -15,9 +15,10 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { unwrap } from '../local/rest.ts';
-import { startTestSystem, type TestSystem, until } from '../local/testing.ts';
-import { type FaultyProxy, startFaultyProxy } from '../outage/faulty-proxy.ts';
+import { until } from '../lab/primitives/until.ts';
+import { unwrap } from '../lab/rest.ts';
+import { type Gate, startGate } from '../lab/system/gate.ts';
+import { startTestSystem, type TestSystem } from '../lab/testing.ts';
 
 const entrypoint = fileURLToPath(new URL('./entrypoint', import.meta.url));
 /** In place of EMQX: mutual TLS with the files, which it reads again for every connection. */
@@ -35,14 +36,14 @@ const certificateDays = 365;
 const containerNames = ['10.1.2.3', 'emqx-0', 'fd00::7'];
 
 let system: TestSystem;
-let proxy: FaultyProxy;
+let proxy: Gate;
 let root: string;
 let caRoot: string;
 const running = new Set<ChildProcess>();
 
 beforeAll(async () => {
   system = await startTestSystem();
-  proxy = await startFaultyProxy(system.stack.url);
+  proxy = await startGate(system.stack.url);
   root = mkdtempSync(join(tmpdir(), 'flota-entrypoint-'));
   caRoot = join(root, 'root.pem');
   writeFileSync(
@@ -267,7 +268,7 @@ describe('when the webhook is away', () => {
   });
 
   it('an answer that was lost is asked for again with the same request', async () => {
-    await proxy.fail('answer_lost');
+    await proxy.fail('lost_answer');
     const run = start(join(root, 'lost'), { FLOTA_TOKEN: await newToken() });
     await until(run.says, (text) => text.includes('next try'));
     await proxy.fail('none');

@@ -7,8 +7,10 @@ import { join } from 'node:path';
 import { DockerfileParser } from 'dockerfile-ast';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { type Cluster, createCluster, findFreePort } from '../../.ci/postgresql.ts';
-import { until } from '../local/testing.ts';
+import { holdPort } from '../lab/primitives/listen.ts';
+import { type Cluster, createCluster } from '../lab/primitives/postgresql.ts';
+import { until } from '../lab/primitives/until.ts';
+
 import { buildPrograms, finishBuild, root } from './build.ts';
 
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -140,10 +142,10 @@ describe("the image's programs, in the environment of compose.yaml", () => {
     writeFileSync(join(dir, 'own/database_url'), postgresql.url);
 
     const [port, internal, caPort, closed] = [
-      await findFreePort(),
-      await findFreePort(),
-      await findFreePort(),
-      await findFreePort(),
+      holdPort().port,
+      holdPort().port,
+      holdPort().port,
+      holdPort().port,
     ];
     const given = (service: string) =>
       Object.fromEntries(
@@ -161,7 +163,7 @@ describe("the image's programs, in the environment of compose.yaml", () => {
       CA_DIR: ca,
       CA_HOST: '127.0.0.1',
       CA_PORT: String(caPort),
-      CA_METRICS_PORT: String(await findFreePort()),
+      CA_METRICS_PORT: String(holdPort().port),
     });
     const webhook = start('webhook/main.js', {
       ...given('webhook-1'),

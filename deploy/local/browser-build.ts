@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { until } from './testing.ts';
+import { until } from '../lab/primitives/until.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const lock = join(root, 'node_modules/.cache/flota-console-build');
@@ -13,7 +13,16 @@ export async function buildConsole(): Promise<void> {
   await until(takeLock, (taken) => taken, 2 * staleMs);
   try {
     if (changedAt('console', ['dist', 'screenshots']) < changedAt('console/dist', [])) return;
-    const build = ['vite', 'build', '--config', 'console/vite.config.ts', '--logLevel', 'warn'];
+    const build = [
+      'vite',
+      'build',
+      '--mode',
+      'lab',
+      '--config',
+      'console/vite.config.ts',
+      '--logLevel',
+      'warn',
+    ];
     execFileSync('npx', build, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
   } finally {
     rmSync(lock, { recursive: true, force: true });

@@ -1,10 +1,9 @@
 /** What browser tests and pictures share: logging in, firmware to deploy, devices to look at. */
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { buildImage } from '#firmware/virtual/image.ts';
-import { registerImage } from './demo.ts';
-import { hardware } from './fleet.ts';
-import { type Rest, unwrap } from './rest.ts';
-import type { Stack } from './stack.ts';
+import { hardware } from '../lab/fleet/devices.ts';
+import { type Rest, registerFirmware, unwrap } from '../lab/rest.ts';
+import type { System } from '../lab/system/system.ts';
 
 export interface Account {
   email: string;
@@ -56,7 +55,7 @@ export async function addFirmware(rest: Rest, options: ImageOptions): Promise<st
   const seed = [...version].reduce((sum, char) => sum * 31 + char.charCodeAt(0), 7) % 1e6;
   const image = buildImage({ version, sizeBytes, selfTest, seed });
   const fileName = `${name.toLowerCase().replaceAll(' ', '-')}.bin`;
-  const firmware = await registerImage(rest, image, {
+  const firmware = await registerFirmware(rest, image, {
     version,
     fileName,
     name,
@@ -67,17 +66,6 @@ export async function addFirmware(rest: Rest, options: ImageOptions): Promise<st
   return firmware.id;
 }
 
-/** Registers devices that never connect, as the console does: by CSV. */
-export async function importDevices(stack: Pick<Stack, 'url' | 'apiToken'>, lines: string[]): Promise<void> {
-  const answer = await fetch(`${stack.url}/api/devices/import`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${stack.apiToken}`, 'content-type': 'text/csv' },
-    body: `id,hardware,name,region,division,tags\n${lines.join('\n')}\n`,
-  });
-  const report = (await answer.json()) as { refused?: number };
-  if (report.refused !== 0) throw new Error(`the import was refused: ${JSON.stringify(report)}`);
-}
-
 /** An account of that role, made through the API. */
 export async function addUser(rest: Rest, role: 'viewer' | 'operator'): Promise<Account> {
   const account = { email: `${role}@example.test`, password: `${role}s may look around` };
@@ -85,7 +73,7 @@ export async function addUser(rest: Rest, role: 'viewer' | 'operator'): Promise<
   return account;
 }
 
-type Ways = Pick<Stack, 'internalUrl' | 'webhookToken' | 'emqx'>;
+type Ways = Pick<System, 'internalUrl' | 'webhookToken' | 'emqx'>;
 
 /** A device's message as the broker's rules hand it over, without a device. */
 export async function sendEvent(

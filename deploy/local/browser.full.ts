@@ -2,9 +2,10 @@
 import { execFileSync } from 'node:child_process';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { importDevices, logIn } from './browser-scene.ts';
-import { hardware } from './fleet.ts';
-import { openBrowser, startTestSystem, type TestSystem } from './testing.ts';
+import { hardware } from '../lab/fleet/devices.ts';
+import { importDevices } from '../lab/rest.ts';
+import { openBrowser, startTestSystem, type TestSystem } from '../lab/testing.ts';
+import { logIn } from './browser-scene.ts';
 
 let system: TestSystem;
 let browser: Browser;

@@ -2,21 +2,14 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildImage } from '#firmware/virtual/image.ts';
+import { hardware } from '../lab/fleet/devices.ts';
+import { until } from '../lab/primitives/until.ts';
+import { importDevices, unwrap } from '../lab/rest.ts';
+import { openBrowser, startTestSystem, type TestSystem } from '../lab/testing.ts';
 import { findViolations } from './browser-axe.ts';
 import { buildConsole } from './browser-build.ts';
 import { type Line, openLine } from './browser-proxy.ts';
-import {
-  addFirmware,
-  addUser,
-  importDevices,
-  logIn,
-  reportChild,
-  sendEvent,
-  submitLogin,
-} from './browser-scene.ts';
-import { hardware } from './fleet.ts';
-import { unwrap } from './rest.ts';
-import { openBrowser, startTestSystem, type TestSystem, until } from './testing.ts';
+import { addFirmware, addUser, logIn, reportChild, sendEvent, submitLogin } from './browser-scene.ts';
 
 let system: TestSystem;
 let browser: Browser;

@@ -6,10 +6,12 @@ import { type LocalAuthority, openAuthority } from '#ca/authority.ts';
 import { issueKeyPair } from '#ca/key-pair.ts';
 import { maxDeviceUrlBytes, signCdnUrl } from '#webhook/firmware/cdn.ts';
 import { createObjectStore, type ObjectStore } from '#webhook/firmware/objects.ts';
+import { until } from '../lab/primitives/until.ts';
+import { listTargets } from '../lab/rest.ts';
+import { startTestSystem, type TestSystem } from '../lab/testing.ts';
 import { type CdnStandin, startCdn } from './cdn-standin.ts';
-import { deployDemo, listTargets } from './demo.ts';
+import { deployDemo } from './demo.ts';
 import { loadSecrets } from './secrets.ts';
-import { startTestSystem, type TestSystem, until } from './testing.ts';
 
 const toPems = ({ privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyObject }) => ({
   privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),

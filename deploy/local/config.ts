@@ -12,9 +12,7 @@ import {
   toDashboardUrl,
   toRetention,
 } from '#webhook/config.ts';
-import type { CdnSettings } from '#webhook/firmware/cdn.ts';
-import type { ObjectStoreSettings } from '#webhook/firmware/objects.ts';
-import type { Retention } from '#webhook/retention/retention.ts';
+import { defaultOptions, type SystemOptions } from '../lab/system/options.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 
@@ -43,7 +41,7 @@ Environment: FLOTA_DATA (.flota) PORT (8080) INTERNAL_PORT (8081) MQTT_PORT (888
 `;
 
 /** Every port is chosen by the system. */
-export const freePorts = {
+export const anyPorts = {
   PORT: '0',
   INTERNAL_PORT: '0',
   MQTT_PORT: '0',
@@ -52,41 +50,12 @@ export const freePorts = {
   S3_TLS_PORT: '0',
 };
 
-export interface LocalConfig {
-  dataDir: string;
+export interface LocalConfig extends SystemOptions {
   devices: number;
   /** Processes of the agent in C. */
   hostDevices: number;
   demo: boolean;
   exit: boolean;
-  host: string;
-  ports: {
-    http: number;
-    internal: number;
-    mqtt: number;
-    emqxApi: number;
-    s3: number;
-    s3Tls: number;
-  };
-  publicUrl: string | null;
-  /** How many proxies of ours stand in front. */
-  proxies: number;
-  retention: Retention;
-  databaseUrl: string | null;
-  adminEmail: string;
-  adminPassword: string | null;
-  apiToken: string | null;
-  /** How long device certificates live; null: the CA's default. Tests make it short. */
-  deviceCertificateSeconds: number | null;
-  /** How often the broker stand-in fetches the CRL again. */
-  crlRefreshMs: number;
-  /** The real things that replace a local part, each on its own; null: the part is started here. */
-  s3: ObjectStoreSettings | null;
-  cdn: CdnSettings | null;
-  emqx: { url: string; key: string; secret: string; mqttUrl: string } | null;
-  ca: { url: string; cert: string; key: string; ca: string } | null;
-  /** Of a real EMQX. */
-  dashboardUrl: string | null;
 }
 
 /** Throws ConfigError with every problem; 'help' when that is all that was asked for. */
@@ -123,6 +92,7 @@ export function toLocalConfig(
   const real = env && readRealParts(env, problems);
   if (problems.length > 0 || !env || !real) throw new ConfigError(problems);
   return {
+    ...defaultOptions,
     ...real,
     dataDir: resolve(env.FLOTA_DATA),
     devices: devices.data!,
@@ -142,12 +112,10 @@ export function toLocalConfig(
     proxies: env.TRUSTED_PROXIES,
     retention: toRetention(env),
     databaseUrl: env.DATABASE_URL ?? null,
-    adminEmail: env.FLOTA_ADMIN_EMAIL ?? 'admin@flota.local',
+    adminEmail: env.FLOTA_ADMIN_EMAIL ?? defaultOptions.adminEmail,
     adminPassword: env.FLOTA_ADMIN_PASSWORD ?? null,
     apiToken: env.FLOTA_API_TOKEN ?? null,
-    deviceCertificateSeconds: null,
     dashboardUrl: toDashboardUrl(env),
-    crlRefreshMs: 10_000,
   };
 }
 

@@ -3,15 +3,14 @@ import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { freePorts, type LocalConfig, toLocalConfig } from './config.ts';
+import { startSystem } from '../lab/system/system.ts';
+import { anyPorts, type LocalConfig, toLocalConfig } from './config.ts';
 import { explain } from './explain.ts';
-import { startStack } from './stack.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'flota-damaged-'));
 const whole = join(root, 'whole');
-const configFor = (dataDir: string) =>
-  toLocalConfig([], { ...freePorts, FLOTA_DATA: dataDir }) as LocalConfig;
-const start = (dataDir: string) => startStack(configFor(dataDir), () => {});
+const configFor = (dataDir: string) => toLocalConfig([], { ...anyPorts, FLOTA_DATA: dataDir }) as LocalConfig;
+const start = (dataDir: string) => startSystem(configFor(dataDir));
 
 beforeAll(async () => {
   await (await start(whole)).close();

@@ -2,10 +2,11 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildImage } from '#firmware/virtual/image.ts';
-import { type Deployment, listTargets } from './demo.ts';
-import type { Fleet } from './fleet.ts';
-import { unwrap } from './rest.ts';
-import { startTestSystem, type TestSystem, until } from './testing.ts';
+import { type Fleet, hardware } from '../lab/fleet/devices.ts';
+import { until } from '../lab/primitives/until.ts';
+import * as rest from '../lab/rest.ts';
+import { type Deployment, listTargets, registerFirmware, unwrap } from '../lab/rest.ts';
+import { startTestSystem, type TestSystem } from '../lab/testing.ts';
 
 let system: TestSystem;
 let fleet: Fleet;
@@ -16,30 +17,14 @@ beforeAll(async () => {
 });
 afterAll(() => system?.close());
 async function register(version: string, image: Buffer): Promise<string> {
-  const { rest } = system;
-  const fileName = 'image.bin';
-  const upload = await unwrap(rest.api.s3.presigned_upload.$post({ json: { version, fileName } }));
-  const put = await fetch(upload.url, {
-    method: 'PUT',
-    headers: upload.headers,
-    body: new Uint8Array(image),
-  });
-  expect(put.status).toBe(200);
-  const firmware = await unwrap(
-    rest.api.firmwares.metadata.$post({
-      json: { version, fileName, releaseNote: '', s3Path: upload.s3Path },
-    }),
-  );
-  return firmware.id;
+  return (await registerFirmware(system.rest, image, { version, fileName: 'image.bin', hardware })).id;
 }
 
-function deploy(firmwareId: string, devices: string[]): Promise<Deployment> {
-  return unwrap(system.rest.api.deployments.$post({ json: { firmwareId, devices } }));
-}
+const deploy = (firmwareId: string, devices: string[]) => rest.deploy(system.rest, { firmwareId, devices });
 
 function finished(id: string): Promise<Deployment> {
   return until(
-    () => unwrap(system.rest.api.deployments[':id'].$get({ param: { id } })),
+    () => rest.readDeployment(system.rest, id),
     (d) => d.state !== 'running',
     25_000,
   );

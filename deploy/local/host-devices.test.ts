@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { deployDemo, listTargets, watch } from './demo.ts';
+import { listTargets } from '../lab/rest.ts';
+import { startTestSystem, type TestSystem } from '../lab/testing.ts';
+import { deployDemo, watch } from './demo.ts';
 import { type HostDevices, startHostDevices } from './host-devices.ts';
-import { startTestSystem, type TestSystem } from './testing.ts';
 
 let system: TestSystem;
 let hosts: HostDevices | null = null;
@@ -16,7 +17,7 @@ afterAll(async () => {
 it('a device that runs the agent in C enrols, updates itself and reports its success', {
   timeout: 120_000,
 }, async () => {
-  hosts = await startHostDevices(system.stack, system.rest, system.dataDir, 1);
+  hosts = await startHostDevices(system.stack, system.dataDir, 1);
   const [deployment] = await deployDemo(system.rest, hosts.ids);
   await watch(system.rest, [deployment!.id], () => {}, AbortSignal.timeout(60_000));
   const targets = await listTargets(system.rest, deployment!.id);

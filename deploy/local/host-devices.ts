@@ -1,12 +1,12 @@
 /** The devices of `npm start -- --host-devices N`: processes of their own that run the agent in C. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { built, make } from '#firmware/make.ts';
-import { createToken, divisionNames, ensureDevice, ensurePlaces, hardware, regionNames } from './fleet.ts';
-import type { Rest } from './rest.ts';
-import type { Stack } from './stack.ts';
+import { divisionNames, hardware, regionNames } from '../lab/fleet/devices.ts';
+import { end, spawnGuarded } from '../lab/primitives/guard.ts';
+import { createToken, ensureDevice, ensurePlaces } from '../lab/rest.ts';
+import type { System } from '../lab/system/system.ts';
 
 export interface HostDevices {
   ids: string[];
@@ -14,12 +14,8 @@ export interface HostDevices {
 }
 
 /** Builds the program when needed; rejects with what the compiler says. `dataDir` keeps each device's flash and log. */
-export async function startHostDevices(
-  stack: Stack,
-  rest: Rest,
-  dataDir: string,
-  count: number,
-): Promise<HostDevices> {
+export async function startHostDevices(system: System, dataDir: string, count: number): Promise<HostDevices> {
+  const { rest } = system;
   const ids = Array.from({ length: count }, (_, i) => `host-${String(i + 1).padStart(3, '0')}`);
   if (count === 0) return { ids, close: async () => {} };
   await make('build/flota-device');
@@ -27,19 +23,19 @@ export async function startHostDevices(
   const [division] = await ensurePlaces(rest.api.divisions, divisionNames);
   const trust = join(dataDir, 'device-trust.pem');
   const keys = join(dataDir, 'device-signing-keys.json');
-  writeFileSync(trust, stack.trust);
-  writeFileSync(keys, JSON.stringify(stack.signingKeys));
+  writeFileSync(trust, system.trust);
+  writeFileSync(keys, JSON.stringify(system.signing.publicKeys));
   const children: ChildProcess[] = [];
   for (const id of ids) {
     const dir = join(dataDir, 'devices', id);
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    await ensureDevice(rest, id, region!, division!);
-    const child = spawn(
+    await ensureDevice(rest, { id, hardware, region: region!, division: division! });
+    const child = spawnGuarded(
       built('flota-device'),
       [
-        ...['--id', id, '--dir', dir, '--hardware', hardware, '--mqtt-url', stack.mqttUrl],
+        ...['--id', id, '--dir', dir, '--hardware', hardware, '--mqtt-url', system.mqttUrl],
         ...['--trust', trust, '--signing-keys', keys],
-        ...['--enroll-url', stack.url, '--token', await createToken(rest, id)],
+        ...['--enroll-url', system.url, '--token', await createToken(rest, id)],
       ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
@@ -54,15 +50,6 @@ export async function startHostDevices(
   }
   return {
     ids,
-    close: async () => {
-      await Promise.all(
-        children.map(async (child) => {
-          if (child.exitCode !== null || child.signalCode !== null) return;
-          const exited = once(child, 'exit');
-          child.kill('SIGTERM');
-          await exited;
-        }),
-      );
-    },
+    close: async () => void (await Promise.all(children.map((child) => end(child)))),
   };
 }

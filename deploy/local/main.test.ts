@@ -3,8 +3,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../lab/primitives/until.ts';
 import { killAll, start } from './npm-start.ts';
-import { until } from './testing.ts';
 
 let root: string;
 

@@ -2,17 +2,16 @@
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLog } from '#webhook/log.ts';
-import { interruption } from '../interruption.ts';
+import { type Fleet, startFleet } from '../lab/fleet/devices.ts';
+import { interruption } from '../lab/interruption.ts';
+import { createShowRoutes } from '../lab/show/routes.ts';
+import { createShow } from '../lab/show/show.ts';
+import { startSystem } from '../lab/system/system.ts';
 import { help, type LocalConfig, toLocalConfig } from './config.ts';
 import { deployDemo, watch } from './demo.ts';
 import { explain } from './explain.ts';
-import { startFleet } from './fleet.ts';
 import { type HostDevices, startHostDevices } from './host-devices.ts';
 import { createProgress, summarize } from './progress.ts';
-import { createRest } from './rest.ts';
-import { createShowRoutes } from './show/routes.ts';
-import { createShow } from './show/show.ts';
-import { startStack } from './stack.ts';
 
 /** A link as slow as a busy Wi-Fi, so that there is something to watch. */
 const demoBytesPerSecond = 512 * 1024;
@@ -31,28 +30,28 @@ async function run(config: LocalConfig): Promise<number> {
   logFile.on('error', (error) => process.stderr.write(`flota: flota.log: ${error.message}\n`));
   const log = createLog('info', (line) => logFile.write(line));
   const show = createShow();
-  const stack = await startStack(config, log, createShowRoutes(show));
-  let fleet: Awaited<ReturnType<typeof startFleet>> | null = null;
+  const system = await startSystem({ ...config, log, localRoutes: createShowRoutes(show) });
+  let fleet: Fleet | null = null;
   let hosts: HostDevices | null = null;
   try {
-    const rest = createRest(stack.url, stack.apiToken);
-    say(`Console:  ${stack.url}`);
+    const { rest } = system;
+    say(`Console:  ${system.url}`);
     say(
-      `Login:    ${stack.admin.email}  ${config.adminPassword ? '(FLOTA_ADMIN_PASSWORD)' : stack.admin.password}`,
+      `Login:    ${system.admin.email}  ${config.adminPassword ? '(FLOTA_ADMIN_PASSWORD)' : system.admin.password}`,
     );
-    fleet = await startFleet(stack, rest, config.dataDir, config.devices, {
+    fleet = await startFleet(system, config.dataDir, config.devices, {
       bytesPerSecond: demoBytesPerSecond,
       timing: showTiming,
     });
     show.attach(fleet, rest);
     say(`Devices:  ${config.devices} virtual devices are on`);
-    hosts = await startHostDevices(stack, rest, config.dataDir, config.hostDevices);
+    hosts = await startHostDevices(system, config.dataDir, config.hostDevices);
     if (hosts.ids.length > 0)
       say(`          ${hosts.ids.length} devices of the agent in C: ${hosts.ids.join(' ')}`);
     if (config.demo && !interrupted.aborted) {
-      const ids = [...fleet.devices.map((device) => device.id), ...hosts.ids].sort();
+      const ids = [...fleet.ids, ...hosts.ids].sort();
       const deployments = await deployDemo(rest, ids);
-      say(`Deploying the demo firmware: ${stack.url}/deployments/${deployments[0]!.id}`);
+      say(`Deploying the demo firmware: ${system.url}/deployments/${deployments[0]!.id}`);
       const show = createProgress(process.stdout);
       const ended = await watch(
         rest,
@@ -75,7 +74,7 @@ async function run(config: LocalConfig): Promise<number> {
     if (!config.exit) say('Stopping …');
     await fleet?.close();
     await hosts?.close();
-    await stack.close();
+    await system.close();
     await new Promise<void>((resolve) => logFile.end(() => resolve()));
   }
 }

@@ -1,7 +1,7 @@
 /** For tests only: `npm start` as a process of its own, without npm's shell in between. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { freePorts } from './config.ts';
+import { anyPorts } from './config.ts';
 
 export interface Run {
   child: ChildProcess;
@@ -15,7 +15,7 @@ const running = new Set<ChildProcess>();
 
 export function start(args: string[], environment: Record<string, string> = {}): Run {
   const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...freePorts, ...environment },
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...anyPorts, ...environment },
   });
   running.add(child);
   let output = '';

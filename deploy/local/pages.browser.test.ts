@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { unwrap } from '../lab/rest.ts';
+import { openBrowser, startTestSystem, type TestSystem } from '../lab/testing.ts';
 import { findViolations } from './browser-axe.ts';
 import { buildConsole } from './browser-build.ts';
 import { addUser, askBroker, logIn, sendEvent } from './browser-scene.ts';
-import { unwrap } from './rest.ts';
-import { openBrowser, startTestSystem, type TestSystem } from './testing.ts';
 
 let system: TestSystem;
 let browser: Browser;

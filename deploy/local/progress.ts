@@ -1,6 +1,6 @@
 /** Progress of a deployment in a terminal: bars that move on a TTY, a line for each change otherwise. */
 import type { Writable } from 'node:stream';
-import type { Deployment, Target } from './demo.ts';
+import type { Deployment, Target } from '../lab/rest.ts';
 
 const barWidth = 28;
 

@@ -10,8 +10,9 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAuthority } from '#ca/authority.ts';
 import { issueKeyPair } from '#ca/key-pair.ts';
-import { RestError, unwrap } from './rest.ts';
-import { startTestSystem, type TestSystem, until } from './testing.ts';
+import { until } from '../lab/primitives/until.ts';
+import { RestError, unwrap } from '../lab/rest.ts';
+import { startTestSystem, type TestSystem } from '../lab/testing.ts';
 
 const tsx = createRequire(import.meta.url).resolve('tsx');
 const file = (name: string) => fileURLToPath(new URL(`../../ca/${name}`, import.meta.url));

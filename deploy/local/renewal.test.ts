@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { unwrap } from './rest.ts';
-import { startTestSystem, type TestSystem, until } from './testing.ts';
+import { until } from '../lab/primitives/until.ts';
+import { unwrap } from '../lab/rest.ts';
+import { startTestSystem, type TestSystem } from '../lab/testing.ts';
 
 let system: TestSystem;
 beforeAll(async () => {

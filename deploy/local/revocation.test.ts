@@ -9,9 +9,10 @@ import { openAuthority } from '#ca/authority.ts';
 import { issueKeyPair } from '#ca/key-pair.ts';
 import { createCsr } from '#firmware/virtual/csr.ts';
 import { createKey } from '#firmware/virtual/identity.ts';
-import { unwrap } from './rest.ts';
+import { until } from '../lab/primitives/until.ts';
+import { unwrap } from '../lab/rest.ts';
+import { startTestSystem, type TestSystem } from '../lab/testing.ts';
 import { loadSecrets } from './secrets.ts';
-import { startTestSystem, type TestSystem, until } from './testing.ts';
 
 let system: TestSystem;
 const clients: MqttClient[] = [];

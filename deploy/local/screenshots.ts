@@ -5,10 +5,11 @@
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
-import { addFirmware, addUser, askBroker, importDevices, logIn, sendEvent } from './browser-scene.ts';
-import { hardware } from './fleet.ts';
-import { type Rest, unwrap } from './rest.ts';
-import { openBrowser, startTestSystem, type TestSystem, until } from './testing.ts';
+import { hardware } from '../lab/fleet/devices.ts';
+import { until } from '../lab/primitives/until.ts';
+import { importDevices, type Rest, unwrap } from '../lab/rest.ts';
+import { openBrowser, startTestSystem, type TestSystem } from '../lab/testing.ts';
+import { addFirmware, addUser, askBroker, logIn, sendEvent } from './browser-scene.ts';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 const folder = fileURLToPath(new URL('../../console/screenshots/', import.meta.url));

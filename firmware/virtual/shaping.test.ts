@@ -1,6 +1,6 @@
 import net, { type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { randomOf } from './fleet/random.ts';
+import { randomOf } from '#deploy/lab/primitives/random.ts';
 import { type Shape, ShapedNetwork } from './shaping.ts';
 
 const servers: net.Server[] = [];

@@ -111,10 +111,13 @@ export function sqlState(error: unknown): string | undefined {
 export const uniqueViolation = '23505';
 export const foreignKeyViolation = '23503';
 
-/** Faults of the data itself (classes 22 and 23, or values that no driver can write): trying the same again cannot help. */
+/**
+ * Faults of the data itself (classes 22 and 23; 54, what is beyond a limit; or values that no driver can write): trying the same again
+ * cannot help.
+ */
 export function isPermanent(error: unknown): boolean {
   const state = sqlState(error);
-  if (state) return /^2[23]/.test(state);
+  if (state) return /^(2[23]|54)/.test(state);
   for (let e = error; e instanceof Error; e = e.cause) {
     if (e instanceof TypeError || e instanceof RangeError || e instanceof SyntaxError) return true;
   }

@@ -1,5 +1,6 @@
 /** What operators do with deployments; `rollouts.ts` moves them on afterwards. */
 import { randomUUID } from 'node:crypto';
+import { sql } from 'drizzle-orm';
 import { mainComponent } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
@@ -37,6 +38,8 @@ export async function start(context: Context, request: StartRequest, actor: stri
       policy,
       startAt: starts,
       createdBy: actor,
+      // The newer one wins, also when the clock has gone back since the last.
+      createdAt: sql`greatest(now(), (select max(created_at) + interval '1 microsecond' from deployments))`,
       ...rollouts.toRow(createRollout(policy, starts?.getTime() ?? null)),
     });
     await rollouts.apply(tx, id, { type: 'tick' });

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import {
   type BrokerEvent,
   type BrokerMessage,
+  deviceIdSchema,
   isWithinJsonLimits,
   jsonTooComplex,
   type MessageOf,
@@ -64,6 +65,7 @@ export type Input =
 export function classify(event: BrokerEvent): Input {
   switch (event.event) {
     case 'connected': {
+      if (!isDeviceId(event.clientid)) return reject(event, 'device_unknown', 'no device has such an id');
       const subject = parseSubject(event.cert);
       if (subject.commonName !== event.clientid) {
         return reject(event, 'certificate_mismatch', `certificate of ${subject.commonName ?? 'nobody'}`);
@@ -76,6 +78,7 @@ export function classify(event: BrokerEvent): Input {
       };
     }
     case 'disconnected':
+      if (!isDeviceId(event.clientid)) return reject(event, 'device_unknown', 'no device has such an id');
       return { kind: 'disconnected', deviceId: event.clientid, connectedAt: event.connected_at };
     case 'subscribed': {
       const parsed = parseMountedTopic(event.topic);
@@ -163,7 +166,13 @@ export function parseSubject(subject: string): { commonName: string | null; seri
       .map((p) => p.trim())
       .find((p) => p.toUpperCase().startsWith(`${name}=`))
       ?.slice(name.length + 1) ?? null;
-  return { commonName: part('CN'), serial: part('SERIALNUMBER')?.toUpperCase() ?? null };
+  const serial = part('SERIALNUMBER')?.toUpperCase() ?? null;
+  return { commonName: part('CN'), serial: serial && /^[0-9A-F]{1,64}$/.test(serial) ? serial : null };
+}
+
+/** Anything else, as text, might not even be storable. */
+export function isDeviceId(text: string): boolean {
+  return deviceIdSchema.safeParse(text).success;
 }
 
 export function reject(event: BrokerEvent, code: RejectCode, detail: string): Reject {

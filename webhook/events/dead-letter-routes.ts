@@ -30,7 +30,13 @@ const list = createRoute({
       offset: z.coerce.number().int().min(0).default(0),
     }),
   },
-  responses: { 200: answer('A page', page(letterSchema)), ...problems },
+  responses: {
+    200: answer(
+      'A page; `dropped` counts what was not kept because there was too much of a device',
+      page(letterSchema).extend({ dropped: z.object({ letters: z.int(), bytes: z.int() }) }),
+    ),
+    ...problems,
+  },
 });
 const get = createRoute({
   method: 'get',
@@ -70,8 +76,8 @@ const remove = createRoute({
 export function deadLetterRoutes({ db }: Context, ingest: Ingest) {
   return createRouter()
     .openapi(list, async (c) => {
-      const { items, total } = await deadLetters.list(db, c.req.valid('query'));
-      return c.json({ items: items.map(present), total }, 200);
+      const { items, ...rest } = await deadLetters.list(db, c.req.valid('query'));
+      return c.json({ items: items.map(present), ...rest }, 200);
     })
     .openapi(get, async (c) => c.json(present(await deadLetters.get(db, c.req.valid('param').id)), 200))
     .openapi(replay, async (c) => {

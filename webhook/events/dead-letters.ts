@@ -1,9 +1,10 @@
-import { and, count, desc, eq, type SQL, sql } from 'drizzle-orm';
+import { and, count as countRows, desc, eq, type SQL, sql } from 'drizzle-orm';
 import { brokerEventSchema } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
-import type { Db } from '../db/connect.ts';
+import { type Db, query } from '../db/connect.ts';
 import { AppError } from '../errors.ts';
 import { announce } from '../live/live.ts';
+import type { Allowance, Amount } from './allowance.ts';
 import { classify, type Reject } from './classify.ts';
 import type { Ingest } from './ingest.ts';
 import { deadLetters } from './table.ts';
@@ -13,24 +14,95 @@ export interface DeadLetter {
   detail: string;
   clientId: string | null;
   topic: string | null;
+  /** The registered device that sent it, or `''`. */
+  owner: string;
   /** The broker's row as it came, whole where it was a row at all, so that it can be replayed. */
   body: string;
 }
 
-/** As large as a row may be. */
+/** As large as a row may be; of what only says why, a line is enough. */
 const maxBodyChars = 128 * 1024;
+const maxLineChars = 300;
 
-export async function bury(db: Db, letters: DeadLetter[]): Promise<void> {
-  await db.insert(deadLetters).values(
-    letters.map((l) => ({
-      code: l.code,
-      detail: clean(l.detail),
-      clientId: l.clientId && clean(l.clientId),
-      topic: l.topic && clean(l.topic),
-      body: clean(l.body),
-    })),
-  );
+/** What is kept of one device, and of all who are none, together; the newest stay. A device's largest letter fits. */
+const perDevice: Amount = { letters: 100, bytes: 1024 * 1024 };
+const shared: Amount = { letters: 1_000, bytes: 8 * 1024 * 1024 };
+
+/** Writes those for which there is an allowance, drops what then is too old for its owner's quota, and counts all that was dropped. */
+export async function bury(db: Db, letters: DeadLetter[], allowance: Allowance, now: number): Promise<void> {
+  const dropped = new Map<string, Amount>();
+  const drop = (owner: string, letters: number, bytes: number) => {
+    const before = dropped.get(owner) ?? { letters: 0, bytes: 0 };
+    dropped.set(owner, { letters: before.letters + letters, bytes: before.bytes + bytes });
+  };
+  const rows = letters.flatMap((letter) => {
+    const body = clean(letter.body, maxBodyChars);
+    const bytes = Buffer.byteLength(body);
+    if (!allowance.take(letter.owner, bytes, now)) {
+      drop(letter.owner, 1, bytes);
+      return [];
+    }
+    const line = (text: string | null) => text && clean(text, maxLineChars);
+    const { owner, code, detail, clientId, topic } = letter;
+    return [
+      {
+        owner,
+        code,
+        detail: clean(detail, maxLineChars),
+        clientId: line(clientId),
+        topic: line(topic),
+        body,
+      },
+    ];
+  });
+  if (rows.length > 0) {
+    await db.insert(deadLetters).values(rows);
+    const gone = await trim(db, [...new Set(rows.map(({ owner }) => owner))]);
+    for (const { owner, letters, bytes } of gone) drop(owner, letters, bytes);
+  }
+  if (dropped.size > 0) await count(db, dropped);
   await announce(db, 'dead_letter', 'new');
+}
+
+/** Two copies may drop at the same time; what the other is at is left to it. */
+function trim(db: Db, owners: string[]): Promise<{ owner: string; letters: number; bytes: number }[]> {
+  const most = (of: keyof Amount) =>
+    sql`case when r.owner = '' then ${shared[of]}::int else ${perDevice[of]}::int end`;
+  return query(
+    db,
+    sql`with ranked as (
+          select id, owner, row_number() over newest as nth, sum(octet_length(body)) over newest as total
+          from dead_letters where owner in (select value from jsonb_array_elements_text(${JSON.stringify(owners)}::jsonb))
+          window newest as (partition by owner order by id desc)
+        ), too_many as (
+          select d.id from dead_letters d join ranked r on r.id = d.id
+          where nth > ${most('letters')} or total > ${most('bytes')}
+          for update of d skip locked
+        ), gone as (
+          delete from dead_letters where id in (select id from too_many) returning owner, octet_length(body) as size
+        )
+        select owner, count(*)::int as letters, sum(size)::float8 as bytes from gone group by owner`,
+  );
+}
+
+/** The last statement of a group, and in the order of the owners: copies wait for each other no longer than a commit takes. */
+async function count(db: Db, dropped: Map<string, Amount>): Promise<void> {
+  const rows = [...dropped].map(([owner, amount]) => ({ owner, ...amount }));
+  await db.execute(sql`
+    insert into dropped_letters as d (owner, letters, bytes)
+    select owner, letters, bytes from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+      as v(owner text, letters bigint, bytes bigint) order by owner
+    on conflict (owner) do update set letters = d.letters + excluded.letters, bytes = d.bytes + excluded.bytes`);
+}
+
+/** How many were dropped in all, or of one device. */
+export async function countDropped(db: Db, owner?: string): Promise<Amount> {
+  const [row] = await query<{ letters: number; bytes: number }>(
+    db,
+    sql`select coalesce(sum(letters), 0)::float8 as letters, coalesce(sum(bytes), 0)::float8 as bytes
+        from dropped_letters ${owner === undefined ? sql`` : sql`where owner = ${owner}`}`,
+  );
+  return row!;
 }
 
 const columns = {
@@ -43,7 +115,7 @@ const columns = {
   bytes: sql<number>`octet_length(${deadLetters.body})`,
 };
 
-/** Newest first, without their bodies. */
+/** Newest first, without their bodies; and what was dropped, of this client or of all, whatever its code. */
 export async function list(
   db: Db,
   filter: { code?: string | undefined; clientId?: string | undefined; limit: number; offset: number },
@@ -59,8 +131,8 @@ export async function list(
     .orderBy(desc(deadLetters.id))
     .limit(filter.limit)
     .offset(filter.offset);
-  const [total] = await db.select({ value: count() }).from(deadLetters).where(where);
-  return { items, total: total!.value };
+  const [total] = await db.select({ value: countRows() }).from(deadLetters).where(where);
+  return { items, total: total!.value, dropped: await countDropped(db, filter.clientId) };
 }
 
 export async function get(db: Db, id: number) {
@@ -108,9 +180,9 @@ function parse(text: string): unknown {
   }
 }
 
-function clean(text: string): string {
+function clean(text: string, maxChars: number): string {
   return text
-    .slice(0, maxBodyChars)
+    .slice(0, maxChars)
     .replaceAll('\0', '\uFFFD')
     .replace(/[\uD800-\uDFFF]/gu, '\uFFFD');
 }

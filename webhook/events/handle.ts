@@ -8,7 +8,8 @@ import type { Db } from '../db/connect.ts';
 import { markJoinable } from '../deployments/store.ts';
 import * as presence from '../devices/presence.ts';
 import { recordLogs, recordResponses, recordTelemetry } from '../telemetry/telemetry.ts';
-import type { DeviceMessage, Input, MessageOn, Reject } from './classify.ts';
+import type { Allowance } from './allowance.ts';
+import { type DeviceMessage, type Input, isDeviceId, type MessageOn, type Reject } from './classify.ts';
 import { bury } from './dead-letters.ts';
 import { applyPresence } from './presence.ts';
 import { remember } from './received.ts';
@@ -27,7 +28,13 @@ export interface Outcome {
 }
 
 /** `raws` are the rows as they came, for dead letters: one that is kept whole can be replayed. */
-export async function handle(tx: Db, inputs: Input[], raws: string[], now: number): Promise<Outcome> {
+export async function handle(
+  tx: Db,
+  inputs: Input[],
+  raws: string[],
+  now: number,
+  allowance: Allowance,
+): Promise<Outcome> {
   const rejects: (Reject | null)[] = inputs.map((input) => (input.kind === 'reject' ? input : null));
   const refuse = (i: number, code: Reject['code'], detail: string) => {
     const input = inputs[i] as Exclude<Input, Reject | { kind: 'ignored' }>;
@@ -35,7 +42,12 @@ export async function handle(tx: Db, inputs: Input[], raws: string[], now: numbe
     rejects[i] = { kind: 'reject', code, detail, clientId: input.deviceId, topic };
   };
 
-  const ids = new Set(inputs.flatMap((input) => ('deviceId' in input ? [input.deviceId] : [])));
+  const ids = new Set(
+    inputs.flatMap((input) => {
+      if ('deviceId' in input) return [input.deviceId];
+      return input.kind === 'reject' && input.clientId && isDeviceId(input.clientId) ? [input.clientId] : [];
+    }),
+  );
   const serials = new Set(inputs.flatMap((i) => (i.kind === 'message' ? (i.certificateSerial ?? []) : [])));
   // Whatever is revoked or banned later counts as later: what this group took came before.
   const { registered, banned, revoked } = await findStanding(tx, [...ids], [...serials]);
@@ -73,8 +85,12 @@ export async function handle(tx: Db, inputs: Input[], raws: string[], now: numbe
     tx,
     [...ids].filter((id) => !registered.has(id)),
   );
-  const buried = rejects.flatMap((r, i) => (r ? [{ ...r, body: raws[i]! }] : []));
-  if (buried.length) await bury(tx, buried);
+  const buried = rejects.flatMap((r, i) => {
+    if (!r) return [];
+    const owner = r.clientId && registered.has(r.clientId) ? r.clientId : '';
+    return [{ ...r, owner, body: raws[i]! }];
+  });
+  if (buried.length) await bury(tx, buried, allowance, now);
   return {
     rejects,
     acks: acks.byDevice,

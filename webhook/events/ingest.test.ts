@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Context } from '../context.ts';
 import { query } from '../db/connect.ts';
 import { devices } from '../devices/table.ts';
 import { deviceLogs, telemetry } from '../telemetry/table.ts';
@@ -14,8 +13,6 @@ import {
   type TestWebhook,
   until,
 } from '../testing.ts';
-import { classify } from './classify.ts';
-import { createIngest } from './ingest.ts';
 import { deadLetters, receivedMessages } from './table.ts';
 
 let opened: TestDatabase;
@@ -217,31 +214,27 @@ describe('critical messages', () => {
 });
 
 describe('groups', () => {
-  test.each([
-    [
-      'that the database refuses',
-      (d: TestDevice) =>
-        d.row('status/health', {
-          id: randomUUID(),
-          seq: [2 ** 40, 0],
-          state: 'ok',
-          running: [d.running('a'.repeat(64))],
-        }),
-    ],
-    [
-      'that the driver cannot write',
-      (d: TestDevice) => ({ ...d.row('log', { level: 'info', message: 'x' }), received_at: 1e300 }),
-    ],
-  ])('poison %s is buried alone and harms nobody', async (_, poisonOf) => {
+  test('poison that the database refuses is buried alone and harms nobody', async () => {
+    // Nothing of the protocol is refused by it today, as far as is known.
+    await database.db.execute(sql`
+      create or replace function refuse_poison() returns trigger language plpgsql as $$
+      begin raise exception 'this is poison' using errcode = '22000'; end $$`);
+    await database.db.execute(sql`
+      create trigger refuse_poison before insert on device_logs
+      for each row when (new.message = 'poison') execute function refuse_poison()`);
     const device = await webhook.device();
     const poisoned = await webhook.device();
     const good = Array.from({ length: 12 }, (_, i) => device.row('log', { level: 'info', message: `m${i}` }));
     const answers = await Promise.all(
-      [...good.slice(0, 6), poisonOf(poisoned), ...good.slice(6)].map((row) => webhook.event(row)),
+      [...good.slice(0, 6), poisoned.row('log', { level: 'info', message: 'poison' }), ...good.slice(6)].map(
+        (row) => webhook.event(row),
+      ),
     );
     expect(answers.map((a) => a.status).filter((s) => s === 204)).toHaveLength(12);
     expect(answers[6]!.status).toBe(400);
-    expect(await letters(poisoned.id)).toMatchObject([{ code: 'payload_invalid' }]);
+    expect(await letters(poisoned.id)).toMatchObject([
+      { code: 'payload_invalid', detail: 'this is poison', topic: `devices/${poisoned.id}/log` },
+    ]);
     expect(
       await database.db.select().from(deviceLogs).where(eq(deviceLogs.deviceId, device.id)),
     ).toHaveLength(12);
@@ -267,39 +260,6 @@ describe('groups', () => {
     ]);
     expect(rows.find((r) => r.topic === 'data/sensors')!.body).toMatchObject({ values: { t: 21.5 } });
     expect(acksTo(device)).toEqual([]);
-  });
-
-  test('a full queue is answered 503 at once, and what was taken is committed', async () => {
-    let open = () => {};
-    const gate = new Promise<void>((resolve) => {
-      open = resolve;
-    });
-    const db = new Proxy(database.db, {
-      get: (target, property) =>
-        property === 'transaction'
-          ? async (work: never) => gate.then(() => target.transaction(work))
-          : Reflect.get(target, property),
-    });
-    const context = {
-      db,
-      wake() {},
-      live: { changed() {} },
-      log() {},
-      broker: webhook.broker,
-    } as unknown as Context;
-    const ingest = createIngest(() => context);
-    const device = await webhook.device();
-    const raw = device.row('log', { level: 'info', message: 'x' });
-    const taken = Array.from({ length: 3_000 }, () => ingest.submit(classify(raw as never), ''));
-    await expect(ingest.submit(classify(raw as never), '')).rejects.toMatchObject({ code: 'overloaded' });
-    open();
-    expect((await Promise.all(taken)).every((reject) => reject === null)).toBe(true);
-    const stopping = ingest.stop();
-    await expect(ingest.submit(classify(raw as never), '')).rejects.toMatchObject({ code: 'shutting_down' });
-    await stopping;
-    expect(
-      await database.db.select().from(deviceLogs).where(eq(deviceLogs.deviceId, device.id)),
-    ).toHaveLength(3_000);
   });
 
   test('while the database is away every event gets 503, and counts once when it comes again', async () => {

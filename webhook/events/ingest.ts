@@ -1,14 +1,15 @@
 /**
  * Group commit: requests that arrive together are handled in one transaction. Each caller is answered after the commit; acks then go
- * out as one bulk call a group. When a group fails for its data, its events are handled one by one, so one poison event stops nobody.
+ * out as one bulk call a group. A group that fails for its data is halved until the poison is alone, so one such event stops nobody.
  */
 import { mountedTopic, type UplinkTopic } from '#emqx/protocol.ts';
 import { kick } from '../certificates/blocking.ts';
 import type { Context } from '../context.ts';
 import { isCollision, isPermanent } from '../db/connect.ts';
 import { AppError } from '../errors.ts';
+import { type Allowance, createAllowance } from './allowance.ts';
 import type { Input, Reject } from './classify.ts';
-import { bury } from './dead-letters.ts';
+import { createFairQueue } from './fair-queue.ts';
 import { handle, type Outcome } from './handle.ts';
 
 export interface Ingest {
@@ -39,7 +40,8 @@ export function createIngest(
   context: () => Context,
   onGroup: (events: number, ms: number) => void = () => {},
 ): Ingest {
-  const queue: Waiting[] = [];
+  const queue = createFairQueue<Waiting>(maxWaiting);
+  const allowance = createAllowance();
   let stopping = false;
   let lanes = 0;
   const draining = new Set<Promise<void>>();
@@ -54,9 +56,9 @@ export function createIngest(
   async function drain(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, gatherMs));
     while (queue.length > 0) {
-      const group = queue.splice(0, groupSize);
+      const group = queue.take(groupSize);
       const start = performance.now();
-      await commitGroup(context(), group);
+      await commitGroup(context(), allowance, group);
       onGroup(group.length, performance.now() - start);
     }
     // At once, or what is submitted before anybody hears of the end would be left lying.
@@ -66,12 +68,9 @@ export function createIngest(
   return {
     submit(input, raw) {
       if (stopping) return Promise.reject(new AppError('shutting_down', 'This copy is shutting down.'));
-      if (queue.length >= maxWaiting) {
-        return Promise.reject(new AppError('overloaded', 'Too many events are waiting.'));
-      }
       return new Promise((resolve, reject) => {
-        queue.push({ input, raw, resolve, reject });
-        openLane();
+        if (queue.add(senderOf(input), { input, raw, resolve, reject })) openLane();
+        else reject(new AppError('overloaded', 'Too many events are waiting, of this device or of all.'));
       });
     },
     async stop() {
@@ -83,7 +82,18 @@ export function createIngest(
 
 const maxCollisions = 3;
 
-async function commitGroup(context: Context, group: Waiting[], collisions = 0): Promise<void> {
+/** As the broker names it. */
+function senderOf(input: Input): string {
+  if (input.kind === 'ignored') return '';
+  return input.kind === 'reject' ? (input.clientId ?? '') : input.deviceId;
+}
+
+async function commitGroup(
+  context: Context,
+  allowance: Allowance,
+  group: Waiting[],
+  collisions = 0,
+): Promise<void> {
   let outcome: Outcome;
   try {
     outcome = await context.db.transaction((tx) =>
@@ -92,14 +102,20 @@ async function commitGroup(context: Context, group: Waiting[], collisions = 0): 
         group.map((w) => w.input),
         group.map((w) => w.raw),
         Date.now(),
+        allowance,
       ),
     );
   } catch (error) {
-    if (isCollision(error) && collisions < maxCollisions) return commitGroup(context, group, collisions + 1);
+    if (isCollision(error) && collisions < maxCollisions) {
+      return commitGroup(context, allowance, group, collisions + 1);
+    }
     if (group.length > 1 && isPermanent(error)) {
-      for (const waiting of group) await commitGroup(context, [waiting]);
-    } else if (isPermanent(error)) {
-      await buryPoison(context, group[0]!, error);
+      const half = group.length >> 1;
+      await commitGroup(context, allowance, group.slice(0, half));
+      await commitGroup(context, allowance, group.slice(half));
+    } else if (isPermanent(error) && group[0]!.input.kind !== 'reject') {
+      context.log('error', 'event cannot be handled', { error });
+      await commitGroup(context, allowance, [{ ...group[0]!, input: poisonous(group[0]!.input, error) }]);
     } else {
       context.log('warn', 'events not committed', { events: group.length, error });
       for (const w of group) w.reject(new AppError('database_unavailable', 'The database does not answer.'));
@@ -125,22 +141,11 @@ function senders(group: Waiting[], { rejects }: Outcome, topic: UplinkTopic): st
   );
 }
 
-async function buryPoison(context: Context, waiting: Waiting, cause: unknown): Promise<void> {
-  context.log('error', 'event cannot be handled', { error: cause });
-  const clientId = 'deviceId' in waiting.input ? waiting.input.deviceId : null;
-  const reject: Reject = {
-    kind: 'reject',
-    code: 'payload_invalid',
-    detail: rootMessage(cause),
-    clientId,
-    topic: null,
-  };
-  try {
-    await bury(context.db, [{ ...reject, body: waiting.raw }]);
-    waiting.resolve(reject);
-  } catch (error) {
-    waiting.reject(new AppError('database_unavailable', 'The database does not answer.', { cause: error }));
-  }
+/** What is made of an event that the database refuses: a dead letter. */
+function poisonous(input: Input, cause: unknown): Reject {
+  const clientId = 'deviceId' in input ? input.deviceId : null;
+  const topic = input.kind === 'message' ? mountedTopic(input.deviceId, input.topic) : null;
+  return { kind: 'reject', code: 'payload_invalid', detail: rootMessage(cause), clientId, topic };
 }
 
 /** The database's own words; what is wrapped around them repeats the whole statement. */

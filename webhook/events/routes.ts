@@ -4,14 +4,11 @@ import { sameSecret } from '../auth/auth.ts';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { createRouter } from '../http.ts';
-import { classify } from './classify.ts';
-import { bury } from './dead-letters.ts';
+import { classify, type Input, type Reject } from './classify.ts';
 import type { Ingest } from './ingest.ts';
 
 /** A payload of 16 KiB as JSON text within JSON, every byte escaped, and the columns around it. */
 const maxBodyBytes = 128 * 1024;
-/** What is larger is not read to its end. */
-const maxReadBytes = 1024 * 1024;
 
 /**
  * `POST /emqx/events`, on the internal port: what the rules send. 204 only after the commit; 503 for what may pass (the broker sends
@@ -23,52 +20,47 @@ export function eventRoutes(context: Context, ingest: Ingest) {
     if (!bearer || !sameSecret(bearer, context.webhookToken)) {
       throw new AppError('token_invalid', 'The event came without the webhook token.');
     }
-    const raw = await readText((c.env as HttpBindings).incoming);
-    if (Buffer.byteLength(raw) > maxBodyBytes) throw await refuse(raw.slice(0, 1024), 'body too large');
-    let json: unknown;
-    try {
-      json = JSON.parse(raw);
-    } catch {
-      throw await refuse(raw, 'not JSON');
-    }
-    const event = brokerEventSchema.safeParse(json);
-    if (!event.success) {
-      const issue = event.error.issues[0]!;
-      throw await refuse(raw, `${issue.path.join('.') || 'event'}: ${issue.message}`);
-    }
-    const reject = await ingest.submit(classify(event.data), raw);
+    const { text, bytes } = await readText((c.env as HttpBindings).incoming);
+    // Of what is too large to be a row, the beginning shows what it was.
+    const kept = bytes > maxBodyBytes ? text.slice(0, 1024) : text;
+    const input = bytes > maxBodyBytes ? malformed('body too large') : read(text);
+    const reject = await ingest.submit(input, kept);
     if (reject) {
       throw new AppError('event_rejected', `${reject.code}: ${reject.detail}`, {
         errors: [{ path: 'event', message: reject.code }],
       });
     }
     return c.body(null, 204);
-
-    async function refuse(body: string, detail: string): Promise<AppError> {
-      // What could not be kept must come again: the broker repeats a 503, never a 500.
-      await bury(context.db, [{ code: 'event_malformed', detail, clientId: null, topic: null, body }]).catch(
-        (cause: unknown) => {
-          throw new AppError('database_unavailable', 'The database does not answer.', { cause });
-        },
-      );
-      return new AppError('event_rejected', detail, {
-        errors: [{ path: 'event', message: 'event_malformed' }],
-      });
-    }
   });
 }
 
+function read(text: string): Input {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return malformed('not JSON');
+  }
+  const event = brokerEventSchema.safeParse(json);
+  if (event.success) return classify(event.data);
+  const issue = event.error.issues[0]!;
+  return malformed(`${issue.path.join('.') || 'event'}: ${issue.message}`);
+}
+
+function malformed(detail: string): Reject {
+  return { kind: 'reject', code: 'event_malformed', detail, clientId: null, topic: null };
+}
+
 /** As Node brings it: a web Request with its stream and signal costs more than all the rest of an event's way through here. */
-function readText(request: HttpBindings['incoming']): Promise<string> {
+function readText(request: HttpBindings['incoming']): Promise<{ text: string; bytes: number }> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes <= maxReadBytes) chunks.push(chunk);
-      else reject(new AppError('body_too_large', `The body is larger than ${maxReadBytes} bytes.`));
+      if (bytes - chunk.length <= maxBodyBytes) chunks.push(chunk);
     });
-    request.on('end', () => resolve(Buffer.concat(chunks).toString()));
+    request.on('end', () => resolve({ text: Buffer.concat(chunks).toString(), bytes }));
     request.on('error', (cause) => reject(new AppError('malformed_json', 'The body broke off.', { cause })));
     request.on('close', () => {
       if (!request.complete) reject(new AppError('malformed_json', 'The body broke off.'));

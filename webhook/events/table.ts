@@ -1,4 +1,4 @@
-import { bigserial, index, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core';
+import { bigint, bigserial, index, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core';
 
 /** Critical messages that were handled: makes handling idempotent by (device, id). */
 export const receivedMessages = pgTable(
@@ -24,6 +24,15 @@ export const deadLetters = pgTable(
     clientId: text('client_id'),
     topic: text(),
     body: text().notNull(),
+    /** Whose quota it takes from: the registered device that sent it, or `''`, which all others share. */
+    owner: text().notNull().default(''),
   },
-  (t) => [index('dead_letters_at').on(t.receivedAt)],
+  (t) => [index('dead_letters_at').on(t.receivedAt), index('dead_letters_owner').on(t.owner, t.id)],
 );
+
+/** How many were dropped, unseen or before their time, because there were too many of that owner. */
+export const droppedLetters = pgTable('dropped_letters', {
+  owner: text().primaryKey(),
+  letters: bigint({ mode: 'number' }).notNull(),
+  bytes: bigint({ mode: 'number' }).notNull(),
+});

@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm';
 import { ageOfPublished } from '../certificates/crl.ts';
 import { countExpiring } from '../certificates/inventory.ts';
 import { type Db, query } from '../db/connect.ts';
+import { countDropped } from '../events/dead-letters.ts';
 import { heading, sample } from './metrics.ts';
 
 // A reader of several features' tables, and of their sizes only.
@@ -21,6 +22,7 @@ export async function writeFleet(db: Db): Promise<string> {
         group by t.state having sum(n) > 0 order by t.state`,
   );
   const [letters] = await query<{ n: number }>(db, sql`select count(*)::int as n from dead_letters`);
+  const dropped = await countDropped(db);
   const [devices] = await query<{ total: number; online: number }>(
     db,
     sql`select count(*)::int as total, count(*) filter (where online)::int as online from devices`,
@@ -41,6 +43,14 @@ export async function writeFleet(db: Db): Promise<string> {
     ...targets.map(({ state, n }) => sample('flota_targets', { state }, n)),
     ...heading('flota_dead_letters', 'gauge', 'Events that could not be handled and are kept'),
     sample('flota_dead_letters', {}, letters!.n),
+    ...heading(
+      'flota_dead_letters_dropped_total',
+      'counter',
+      'Dead letters not kept: too many of one device',
+    ),
+    sample('flota_dead_letters_dropped_total', {}, dropped.letters),
+    ...heading('flota_dead_letters_dropped_bytes_total', 'counter', 'What they held'),
+    sample('flota_dead_letters_dropped_bytes_total', {}, dropped.bytes),
     ...heading('flota_devices', 'gauge', 'Registered devices, by presence'),
     sample('flota_devices', { online: 'true' }, devices!.online),
     sample('flota_devices', { online: 'false' }, devices!.total - devices!.online),

@@ -1,5 +1,5 @@
 import { createMemo, createSignal, type JSX, Show } from 'solid-js';
-import { adminApi, type DeadLetter } from '../../admin-api.ts';
+import { adminApi, type DeadLetter, type DeadLetters } from '../../admin-api.ts';
 import { formatBytes } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
 import { createList } from '../../list.ts';
@@ -37,7 +37,7 @@ const describe = (open: (letter: DeadLetter) => void): Column<DeadLetter>[] => [
 /** What devices said and nobody could handle. */
 export default function DeadLettersPage(): JSX.Element {
   const [open, setOpen] = createSignal<DeadLetter>();
-  const list = createList({
+  const list = createList<DeadLetter, 'clientId', DeadLetters>({
     filters: ['clientId'],
     fetch: adminApi.listDeadLetters,
     live: 'dead_letter',
@@ -54,6 +54,13 @@ export default function DeadLettersPage(): JSX.Element {
           onSearch={(clientId) => list.set({ clientId })}
         />
       </FilterBar>
+      <Show when={list.load.data?.dropped.letters ? list.load.data.dropped : null}>
+        {(dropped) => (
+          <p class="soft" data-testid="dropped">
+            {t('letters.dropped', { n: dropped().letters, size: formatBytes(language(), dropped().bytes) })}
+          </p>
+        )}
+      </Show>
       <ListTable
         caption={t('letters.title')}
         list={list}

@@ -1,7 +1,7 @@
 import { A } from '@solidjs/router';
 import { createSignal, For, type JSX, onCleanup, onMount, Show } from 'solid-js';
 import { createAct } from '../../act.ts';
-import { adminApi } from '../../admin-api.ts';
+import { send } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
 import { Allowed } from '../../parts/allowed.tsx';
 import { Empty, Loading, Problem } from '../../parts/notes.tsx';
@@ -68,12 +68,15 @@ function Stage(): JSX.Element {
   const { devices, arrived, news } = createDevices();
   const now = createNow();
   const [started, setStarted] = createSignal<ShowDeployment>();
-  const deploy = createAct(async (image: ShowImage) => setStarted(await adminApi.deployShow(image)));
+  const deploy = createAct(async (image: ShowImage) =>
+    setStarted(await send<ShowDeployment>('POST', '/api/show/deploy', { image })),
+  );
   // Not createAct: what is done to one device must not wait for another.
   const [refused, setRefused] = createSignal<unknown>();
   const act = (kind: ShowAct, ids: string[]) => {
     setRefused(undefined);
-    adminApi.actOnDevices(kind, ids, forMs[kind]).catch(setRefused);
+    const order = { act: kind, devices: ids, forMs: forMs[kind] };
+    send('POST', '/api/show/act', order).catch(setRefused);
   };
   const all = () => devices.map((one) => one.id);
   const anySlow = () => devices.some((one) => one.slow);

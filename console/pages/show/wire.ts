@@ -1,4 +1,4 @@
-/** What the show's routes of `npm start` say (deploy/local/show); here, because the console imports nothing of `deploy`. */
+/** What the show's routes of `npm start` say (deploy/lab/show); here, because the console imports nothing of `deploy`. */
 
 /** One character a cell of the chunk map, each an equal part of the image. */
 export type Cell =

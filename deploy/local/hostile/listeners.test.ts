@@ -7,7 +7,7 @@ import tls from 'node:tls';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { killAll, type Run, start } from '../npm-start.ts';
 import { loadSecrets } from '../secrets.ts';
-import { until } from '../testing.ts';
+import { until } from '../../lab/primitives/until.ts';
 import { hostileBytes } from './bytes.ts';
 
 let dataDir: string;

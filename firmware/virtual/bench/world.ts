@@ -1,8 +1,8 @@
 /** A world without sockets: a clock that only goes when it is told to, a broker and a file server that speak through it. */
 import { createHash } from 'node:crypto';
+import { randomOf } from '#deploy/lab/primitives/random.ts';
 import { type Topic, topics, type UplinkTopic } from '#emqx/protocol.ts';
 import { startDevice, type VirtualDevice } from '../device.ts';
-import { randomOf } from '../fleet/random.ts';
 import { Memory } from '../memory.ts';
 import type { DeviceOptions } from '../options.ts';
 import type {

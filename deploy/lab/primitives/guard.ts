@@ -1,0 +1,57 @@
+/** The one way to start a process that must not outlive us, however we end: also when we are killed at once and can clean up nothing. */
+import { type ChildProcess, fork, type SpawnOptions, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+
+/** Leads a process group of its own: Ctrl-C on a terminal is for us, and `killGroup` reaches whatever it has started. */
+export function spawnGuarded(command: string, args: string[], options: SpawnOptions = {}): ChildProcess {
+  return guard(spawn(command, args, { ...options, detached: true }));
+}
+
+/** A module of ours in TypeScript, with a channel to it. */
+export function forkGuarded(
+  module: URL | string,
+  options: { args?: string[]; execArgv?: string[]; env?: NodeJS.ProcessEnv } = {},
+): ChildProcess {
+  const { args = [], execArgv = ['--import', import.meta.resolve('tsx')], env = process.env } = options;
+  const path = typeof module === 'string' ? module : fileURLToPath(module);
+  const stdio = ['ignore', 'ignore', 'inherit', 'ipc'] as const;
+  return guard(fork(path, args, { execArgv, env, stdio: [...stdio], detached: true }));
+}
+
+function guard(child: ChildProcess): ChildProcess {
+  if (child.pid === undefined) return child;
+  // A shell that waits for its standard input to end, which it does when we do.
+  const watcher = spawn('sh', ['-c', 'read -r _; kill -s KILL -- "-$1"', 'guard', String(child.pid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  watcher.unref();
+  (watcher.stdin as Socket).unref();
+  watcher.once('error', () => {});
+  child.once('exit', () => watcher.kill('SIGKILL'));
+  return child;
+}
+
+/** Of a guarded child; nothing happens when it is gone. */
+export function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-child.pid!, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+export function isRunning(child: ChildProcess): boolean {
+  return child.pid !== undefined && child.exitCode === null && child.signalCode === null;
+}
+
+/** Asks it to end and resolves when it has; one that does not within `patienceMs` is killed. */
+export async function end(child: ChildProcess, patienceMs = 15_000): Promise<void> {
+  if (!isRunning(child)) return;
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  killGroup(child, 'SIGTERM');
+  const kill = setTimeout(() => killGroup(child, 'SIGKILL'), patienceMs);
+  await exited;
+  clearTimeout(kill);
+}

@@ -1,0 +1,60 @@
+/** For tests only: a whole Flota of their own on free ports and in a temporary directory. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Browser, chromium } from 'playwright-core';
+import { type Fleet, type FleetOptions, startFleet } from './fleet/devices.ts';
+import type { Rest } from './rest.ts';
+import { createShowRoutes } from './show/routes.ts';
+import { createShow } from './show/show.ts';
+import { defaultOptions, type SystemOptions } from './system/options.ts';
+import { type System, startSystem } from './system/system.ts';
+
+export interface TestSystem {
+  dataDir: string;
+  stack: System;
+  rest: Rest;
+  /** Switches on virtual devices; they are closed with the system. */
+  start(count: number, options?: FleetOptions): Promise<Fleet>;
+  close(): Promise<void>;
+}
+
+export async function startTestSystem(overrides: Partial<SystemOptions> = {}): Promise<TestSystem> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'flota-test-'));
+  const show = createShow();
+  const localRoutes = createShowRoutes(show);
+  const stack = await startSystem({ ...defaultOptions, dataDir, localRoutes, ...overrides });
+  const fleets: Fleet[] = [];
+  return {
+    dataDir,
+    stack,
+    rest: stack.rest,
+    async start(count, options) {
+      const fleet = await startFleet(stack, dataDir, count, options);
+      show.attach(fleet, stack.rest);
+      fleets.push(fleet);
+      return fleet;
+    },
+    async close() {
+      await Promise.all(fleets.map((fleet) => fleet.close()));
+      await stack.close();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Debian's Chromium with a fresh profile and nothing that talks to anybody but the page's own servers. */
+export function openBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--no-first-run',
+    ],
+  });
+}
