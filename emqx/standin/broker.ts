@@ -205,6 +205,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
         aedes.publish(packet, () => resolve(routed));
       }),
     kick: async (clientid) => {
+      crls?.expire();
       const session = sessions.get(clientid);
       if (!session) return false;
       const { stream } = session;

@@ -3,8 +3,8 @@ import type { RevokingAuthority } from '#ca/client.ts';
 import { CaError } from '#ca/client.ts';
 import type { EmqxApi } from '#emqx/api.ts';
 import { type BrokerEvent, brokerEventSchema } from '#emqx/protocol.ts';
+import { startBackground } from '#webhook/background.ts';
 import type { Context } from '#webhook/context.ts';
-import { startDispatcher } from '#webhook/deployments/dispatch.ts';
 import { noticeReturn, startReconciler } from '#webhook/devices/reconcile.ts';
 import { classify } from '#webhook/events/classify.ts';
 import { createIngest, type Ingest } from '#webhook/events/ingest.ts';
@@ -57,7 +57,7 @@ export class Copy {
       consoleDir: null,
     };
     this.#ingest = createIngest(() => this.context);
-    const dispatcher = startDispatcher(() => this.context, pauses);
+    const dispatcher = startBackground(() => this.context, pauses);
     const reconciler = startReconciler(() => this.context);
     this.#loops = [dispatcher, reconciler];
   }

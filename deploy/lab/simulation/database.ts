@@ -4,7 +4,8 @@
  * its own, which breaks when the copy dies: at its n-th statement, or just before or after a commit.
  */
 import { PGlite, type Transaction } from '@electric-sql/pglite';
-import { connect, type Database, type Db, overPglite } from '#webhook/db/connect.ts';
+import { connect, type Database, overPglite } from '#webhook/db/connect.ts';
+import type { Db } from '#webhook/db/query.ts';
 import type { Random } from '../primitives/random.ts';
 import type { Change, DeploymentRow, TargetRow } from './invariants.ts';
 import type { VirtualTime } from './virtual-time.ts';
