@@ -53,8 +53,25 @@ const needs: Need[] = [
     debianPackage: 'libclang-rt-19-dev',
     found: fileAt('/usr/lib/llvm-19/lib/clang/19/lib/linux'),
   },
+  { what: 'arm-none-eabi-gcc', debianPackage: 'gcc-arm-none-eabi', found: onPath('arm-none-eabi-gcc') },
+  {
+    what: 'riscv64-unknown-elf-gcc',
+    debianPackage: 'gcc-riscv64-unknown-elf',
+    found: onPath('riscv64-unknown-elf-gcc'),
+  },
+  {
+    what: 'picolibc for ARM',
+    debianPackage: 'picolibc-arm-none-eabi',
+    found: fileAt('/usr/lib/picolibc/arm-none-eabi'),
+  },
+  {
+    what: 'picolibc for RISC-V',
+    debianPackage: 'picolibc-riscv64-unknown-elf',
+    found: fileAt('/usr/lib/picolibc/riscv64-unknown-elf'),
+  },
+  { what: 'qemu-system-arm', debianPackage: 'qemu-system-arm', found: onPath('qemu-system-arm') },
+  { what: 'qemu-system-riscv32', debianPackage: 'qemu-system-misc', found: onPath('qemu-system-riscv32') },
   { what: 'wasm-ld-19', debianPackage: 'lld-19', found: onPath('wasm-ld-19') },
-  { what: 'jsmn.h', debianPackage: 'libjsmn-dev', found: fileAt('/usr/include/jsmn.h') },
   { what: 'OpenSSL to build with', debianPackage: 'libssl-dev', found: fileAt('/usr/include/openssl/ssl.h') },
   { what: 'mosquitto.h', debianPackage: 'libmosquitto-dev', found: fileAt('/usr/include/mosquitto.h') },
   {

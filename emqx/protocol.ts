@@ -57,13 +57,19 @@ const count = z
   .max(2 ** 31 - 1);
 /** [boot counter, number within the boot]: orders the critical messages of one device. */
 const seq = z.tuple([count, count]);
+/**
+ * What the boots are counted in: a random id that a device makes when it has nothing to go on counting from (it is new, or has lost
+ * its storage). `seq` orders the messages of one epoch only; the server takes an epoch that it has never seen for the newest. A device
+ * that tells none goes on in the epoch that is known of it.
+ */
+const epoch = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const component = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,31}$/);
 const bytes = z.int().nonnegative();
 const shortText = z.string().max(256);
 
 const base = { id: messageId, at };
-const critical = { ...base, seq };
+const critical = { ...base, seq, epoch: epoch.optional() };
 const attemptOf = { deployment: z.uuid(), attempt: z.int().positive() };
 
 /** Why a device refused, failed or gave up. The webhook's retry policy goes by these codes. */
@@ -218,6 +224,7 @@ export const statusNetworkSchema = z.object({
 export const statusHealthSchema = z.object({
   ...base,
   seq: seq.optional(),
+  epoch: epoch.optional(),
   state: z.enum(['ok', 'degraded', 'failing']),
   running: z.array(runningSchema).min(1).max(8),
   hardware: z.string().min(1).max(64).optional(),
@@ -262,6 +269,7 @@ export const certRenewRequestSchema = z.object({
   id: messageId,
   at: at.optional(),
   seq: seq.optional(),
+  epoch: epoch.optional(),
   csr: z.string().min(1).max(8192),
 });
 export type CertRenewRequest = z.infer<typeof certRenewRequestSchema>;

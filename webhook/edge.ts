@@ -2,9 +2,8 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context as HonoContext, MiddlewareHandler } from 'hono';
-import { matchedRoutes } from 'hono/route';
 import { AppError, type FieldError } from './errors.ts';
-import { type AppEnv, routeKey } from './http.ts';
+import { type AppEnv, findRoute, routeKey } from './http.ts';
 
 /** Far above what any body here has; what nests deeper would overflow the stack of whoever walks it. */
 const maxDepth = 64;
@@ -33,7 +32,7 @@ export const refuseSecondHost: MiddlewareHandler<AppEnv> = (c, next) => {
 /** 415 for a body that the route does not take, and 400 for JSON that no code of ours should have to walk or store. */
 export function checkBody(types: () => BodyTypes): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
-    const route = matchedRoutes(c).find((r) => r.method !== 'ALL');
+    const route = findRoute(c);
     const declared = route && types().get(routeKey(route.method, route.path));
     if (!declared) return next();
     const given = (c.req.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
@@ -95,7 +94,7 @@ export function refuseUnrouted(app: OpenAPIHono<AppEnv>, c: HonoContext<AppEnv>)
       app.router
         .match(candidate, path)[0]
         // The console's pages are anything but the API.
-        .some(([[, route]]) => route.method !== 'ALL' && !(isApi && route.path === '*')),
+        .some(([[, route]]) => route.method !== 'ALL' && !(isApi && route.path === '/*')),
   );
   if (allowed.includes('GET')) allowed.push('HEAD');
   if (allowed.length === 0 || allowed.includes(method)) {

@@ -1,5 +1,7 @@
 /** What all routes share: the router with its validation, and short forms for OpenAPI descriptions. */
 import { OpenAPIHono, z } from '@hono/zod-openapi';
+import type { Context as HonoContext } from 'hono';
+import { matchedRoutes } from 'hono/route';
 import { AppError } from './errors.ts';
 
 /** Each may do all that the ones before it may. */
@@ -26,6 +28,11 @@ export function access(to: Access) {
 /** How a route is named in tables of routes, with its path as OpenAPI (`{id}`) or as the router (`:id`) writes it. */
 export function routeKey(method: string, path: string): string {
   return `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`;
+}
+
+/** The route of the API that a request has met; not the console's page for every other path. */
+export function findRoute(c: HonoContext<AppEnv>) {
+  return matchedRoutes(c).find((route) => route.method !== 'ALL' && route.path !== '/*');
 }
 
 export interface AppEnv {

@@ -31,7 +31,7 @@ Starts all of Flota on this machine, with virtual devices, and deploys a demo fi
 
   --devices N   how many virtual devices (default 10, at most 500)
   --host-devices N  and how many that run the agent in C (default 0, at most 20; needs clang-19, libmosquitto-dev,
-                libcurl4-openssl-dev, libssl-dev and libjsmn-dev to build it)
+                libcurl4-openssl-dev and libssl-dev to build it)
   --no-demo     start the system and the devices, deploy nothing
   --exit        stop after the demo deployment: status 0 when every device succeeded, else 1
   --help        this text

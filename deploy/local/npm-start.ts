@@ -1,6 +1,7 @@
 /** For tests only: `npm start` as a process of its own, without npm's shell in between. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { spawnGuarded } from '../lab/primitives/guard.ts';
 import { anyPorts } from './config.ts';
 
 export interface Run {
@@ -14,7 +15,7 @@ const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 const running = new Set<ChildProcess>();
 
 export function start(args: string[], environment: Record<string, string> = {}): Run {
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
+  const child = spawnGuarded(process.execPath, ['--import', 'tsx', main, ...args], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...anyPorts, ...environment },
   });
   running.add(child);

@@ -72,9 +72,11 @@ int ota_agent_init(struct ota_agent *agent, const struct ota_config *config) {
   agent->config = *config;
   agent->port = config->port;
   config->buffers.url[0] = '\0';
-  int error =
-      ota_journal_load(&agent->journal, config->port, config->buffers.journal, config->buffers.journal_bytes);
+  int error = ota_keep_load(&agent->keep, config->port);
+  if (error == OTA_OK)
+    error = ota_journal_load(&agent->journal, config->port, config->buffers.journal, config->buffers.journal_bytes);
   if (error != OTA_OK) return error;
+  agent->journal.epoch = agent->keep.epoch;
   uint64_t now = ota_now(agent);
   agent->session.due_at = now;
   agent->renewal.check_at = now;

@@ -13,6 +13,7 @@
 #include "ota_install.h"
 #include "ota_journal.h"
 #include "ota_json.h"
+#include "ota_keep.h"
 #include "ota_port.h"
 #include "ota_renewal.h"
 #include "ota_reporter.h"
@@ -117,6 +118,7 @@ enum ota_work { OTA_WORK_NONE = 0, OTA_WORK_DOWNLOAD, OTA_WORK_VERIFY, OTA_WORK_
 struct ota_agent {
   struct ota_config config;
   const struct ota_port *port;
+  struct ota_keep keep;
   struct ota_journal journal;
   struct ota_session session;
   struct ota_reporter reporter;

@@ -45,7 +45,7 @@ int ota_read_control(struct ota_json *json, struct ota_control *control) {
   int args = ota_json_member(json, 0, "args");
   control->args = "";
   if (args < 0) return OTA_OK;
-  if (!ota_json_is(json, args, JSMN_OBJECT)) return OTA_ERR_SCHEMA;
+  if (!ota_json_is(json, args, OTA_JSON_OBJECT)) return OTA_ERR_SCHEMA;
   // Whatever followed the arguments has been read by now.
   json->text[json->tokens[args].end] = '\0';
   control->args = json->text + json->tokens[args].start;
@@ -89,7 +89,7 @@ int ota_read_certificate(struct ota_json *json, struct ota_certificate *certific
 int ota_read_ack(struct ota_json *json, const char **ids, size_t capacity, size_t *count) {
   int array = ota_json_member(json, 0, "ids");
   *count = 0;
-  if (!ota_json_is(json, array, JSMN_ARRAY)) return OTA_ERR_SCHEMA;
+  if (!ota_json_is(json, array, OTA_JSON_ARRAY)) return OTA_ERR_SCHEMA;
   for (int it = ota_json_element(json, array, array); it >= 0; it = ota_json_element(json, array, it)) {
     const char *id = ota_json_string(json, it);
     if (!id || !ota_is_id(id) || *count == capacity) return OTA_ERR_SCHEMA;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "ota_crc.h"
 #include "ota_pace.h"
 
 const char *const ota_uplink_topics[OTA_UPLINKS] = {
@@ -15,9 +16,27 @@ const char *const ota_uplink_topics[OTA_UPLINKS] = {
     "log",
 };
 
-/* Stored: format (1 byte), bytes of all messages (4), the messages, the state. A message: bytes of its payload (2), topic
- * (1), bytes of its id (1), id, payload. Numbers are little-endian. */
-enum { format = 1, header_bytes = 5, message_header_bytes = 4 };
+/* Stored: format (1 byte), bytes of all messages (4), the messages, the state, and at the very end, where a firmware that knows of
+ * none passes over it, a mark (4) and the CRC of all before it (4). A message: bytes of its payload (2), topic (1), bytes of its id
+ * (1), id, payload. Numbers are little-endian. */
+enum { format = 1, header_bytes = 5, message_header_bytes = 4, trailer_bytes = 8 };
+
+static const uint8_t crc_mark[4] = {'C', 'R', 'C', '1'};
+
+static uint32_t read_u32(const uint8_t *at) {
+  return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+static void write_u32(uint8_t *at, uint32_t value) {
+  for (unsigned i = 0; i < 4; i++) at[i] = (uint8_t)(value >> (8 * i));
+}
+
+/** A journal without a mark is that of a firmware which did not write one. */
+static bool is_damaged(const uint8_t *data, size_t bytes) {
+  if (bytes < header_bytes + trailer_bytes || memcmp(data + bytes - trailer_bytes, crc_mark, sizeof crc_mark) != 0)
+    return false;
+  return read_u32(data + bytes - 4) != ota_crc32(data, bytes - 4);
+}
 
 static size_t payload_bytes(const uint8_t *message) { return (size_t)message[0] | (size_t)message[1] << 8; }
 
@@ -27,17 +46,72 @@ static bool has_id(const uint8_t *message, const char *id) {
   return strlen(id) == message[3] && memcmp(message + message_header_bytes, id, message[3]) == 0;
 }
 
-/** Counts the messages; false when they are not what this file writes. */
-static bool walk(struct ota_journal *journal) {
+static void remove_message(struct ota_journal *journal, size_t at, uint32_t index) {
+  size_t bytes = message_bytes(journal->data + at);
+  memmove(journal->data + at, journal->data + at + bytes, journal->used - at - bytes);
+  journal->used -= bytes;
+  journal->count--;
+  memmove(&journal->sending[index], &journal->sending[index + 1],
+          (journal->count - index) * sizeof journal->sending[0]);
+}
+
+/** How much it matters that a message arrives: nobody asks again for an answer, and deployments wait for results. */
+static unsigned importance(uint8_t topic, bool is_newest_boot) {
+  switch (topic) {
+    case OTA_UP_HEALTH: return is_newest_boot ? 3 : 0;
+    case OTA_UP_CERTIFICATE_REQUEST: return 1;
+    case OTA_UP_CONTROL_RESPONSE: return 2;
+    case OTA_UP_CANCEL_ACK: return 4;
+    case OTA_UP_REQUEST_ACK: return 5;
+    default: return 6;
+  }
+}
+
+/** Takes away the oldest of the messages that matter least. */
+static void drop_one(struct ota_journal *journal) {
+  uint32_t newest_boot = journal->count;
   size_t at = header_bytes;
-  journal->count = 0;
-  while (at < journal->used) {
+  for (uint32_t i = 0; i < journal->count; i++, at += message_bytes(journal->data + at))
+    if (journal->data[at + 2] == OTA_UP_HEALTH) newest_boot = i;
+  size_t least_at = header_bytes;
+  uint32_t least = 0;
+  unsigned matters = UINT32_MAX;
+  at = header_bytes;
+  for (uint32_t i = 0; i < journal->count; i++, at += message_bytes(journal->data + at)) {
+    unsigned it = importance(journal->data[at + 2], i == newest_boot);
+    if (it >= matters) continue;
+    matters = it;
+    least = i;
+    least_at = at;
+  }
+  remove_message(journal, least_at, least);
+}
+
+/** Room for one more message of any size, and for the state. */
+static bool has_room(const struct ota_journal *journal) {
+  return journal->count < OTA_OUTBOX_MESSAGES &&
+         journal->used + OTA_OUTBOX_MESSAGE_MAX + OTA_STATE_BYTES + trailer_bytes <= journal->capacity;
+}
+
+/**
+ * Counts the messages that were loaded; false when they are none. Those of a firmware that knows more topics, held more messages or
+ * had a larger journal are let go as far as they must be.
+ */
+static bool keep_known(struct ota_journal *journal) {
+  for (size_t at = header_bytes; at < journal->used;) {
     const uint8_t *message = journal->data + at;
     if (journal->used - at < message_header_bytes || journal->used - at < message_bytes(message)) return false;
-    if (message[2] >= OTA_UPLINKS || journal->count == OTA_OUTBOX_MESSAGES) return false;
-    at += message_bytes(message);
+    if (journal->count == OTA_OUTBOX_MESSAGES) {
+      size_t before = journal->used;
+      drop_one(journal);
+      at -= before - journal->used;
+    }
+    size_t bytes = message_bytes(journal->data + at);
     journal->count++;
+    if (journal->data[at + 2] >= OTA_UPLINKS) remove_message(journal, at, journal->count - 1);
+    else at += bytes;
   }
+  while (journal->count > 0 && journal->used + OTA_STATE_BYTES + trailer_bytes > journal->capacity) drop_one(journal);
   return true;
 }
 
@@ -48,12 +122,12 @@ int ota_journal_load(struct ota_journal *journal, const struct ota_port *port, u
   journal->capacity = capacity;
   int bytes = port->store_read(port->ctx, OTA_STORE_JOURNAL, data, capacity);
   if (bytes < 0 && bytes != OTA_ERR_ABSENT && bytes != OTA_ERR_SPACE) return OTA_ERR_STORAGE;
-  if (bytes >= header_bytes && data[0] == format) {
-    uint32_t messages = data[1] | (uint32_t)data[2] << 8 | (uint32_t)data[3] << 16 | (uint32_t)data[4] << 24;
+  if (bytes >= header_bytes && data[0] == format && !is_damaged(data, (size_t)bytes)) {
+    uint32_t messages = read_u32(data + 1);
     if (messages <= (uint32_t)bytes - header_bytes) {
       journal->used = header_bytes + messages;
       size_t state = (size_t)bytes - journal->used;
-      if (walk(journal) && ota_state_decode(&journal->state, data + journal->used, state) == OTA_OK) return OTA_OK;
+      if (ota_state_decode(&journal->state, data + journal->used, state) == OTA_OK && keep_known(journal)) return OTA_OK;
     }
   }
   if (bytes != OTA_ERR_ABSENT) port->log(port->ctx, OTA_LOG_ERROR, "the journal is unreadable, starting an empty one");
@@ -66,48 +140,24 @@ int ota_journal_load(struct ota_journal *journal, const struct ota_port *port, u
 
 int ota_journal_store(struct ota_journal *journal) {
   uint8_t *data = journal->data;
-  size_t messages = journal->used - header_bytes;
   data[0] = format;
-  for (unsigned i = 0; i < 4; i++) data[1 + i] = (uint8_t)(messages >> (8 * i));
+  write_u32(data + 1, (uint32_t)(journal->used - header_bytes));
   int state = ota_state_encode(&journal->state, data + journal->used, journal->capacity - journal->used);
   if (state < 0) return state;
+  size_t end = journal->used + (size_t)state;
+  if (journal->capacity - end < trailer_bytes) return OTA_ERR_SPACE;
+  memcpy(data + end, crc_mark, sizeof crc_mark);
+  write_u32(data + end + 4, ota_crc32(data, end + 4));
   const struct ota_port *port = journal->port;
-  return port->store_write(port->ctx, OTA_STORE_JOURNAL, data, journal->used + (size_t)state);
-}
-
-static void remove_message(struct ota_journal *journal, size_t at, uint32_t index) {
-  size_t bytes = message_bytes(journal->data + at);
-  memmove(journal->data + at, journal->data + at + bytes, journal->used - at - bytes);
-  journal->used -= bytes;
-  journal->count--;
-  memmove(&journal->sending[index], &journal->sending[index + 1],
-          (journal->count - index) * sizeof journal->sending[0]);
-}
-
-/** Deployments wait for results, so these go last. */
-static void drop_oldest(struct ota_journal *journal) {
-  size_t at = header_bytes;
-  for (uint32_t i = 0; i < journal->count; i++) {
-    if (journal->data[at + 2] != OTA_UP_RESULT) {
-      remove_message(journal, at, i);
-      return;
-    }
-    at += message_bytes(journal->data + at);
-  }
-  remove_message(journal, header_bytes, 0);
+  return port->store_write(port->ctx, OTA_STORE_JOURNAL, data, end + trailer_bytes);
 }
 
 struct ota_text *ota_journal_begin(struct ota_journal *journal, enum ota_uplink topic, const char *id) {
   const struct ota_port *port = journal->port;
-  char random[OTA_RANDOM_ID_CHARS + 1];
-  if (!id) {
-    (void)ota_random_id(port, random);
-    id = random;
-  }
-  size_t room = journal->capacity - OTA_STATE_BYTES;
-  while (journal->count > 0 &&
-         (journal->count == OTA_OUTBOX_MESSAGES || room - journal->used < OTA_OUTBOX_MESSAGE_MAX))
-    drop_oldest(journal);
+  char random[OTA_RANDOM_ID_CHARS + 1] = "";
+  bool nameless = !id && ota_random_id(port, random) != OTA_OK;
+  if (!id) id = random;
+  while (journal->count > 0 && !has_room(journal)) drop_one(journal);
   uint8_t *message = journal->data + journal->used;
   size_t id_bytes = strlen(id);
   message[2] = (uint8_t)topic;
@@ -126,6 +176,8 @@ struct ota_text *ota_journal_begin(struct ota_journal *journal, enum ota_uplink 
   ota_text_raw(text, ",");
   ota_text_number(text, journal->number++);
   ota_text_raw(text, "]");
+  if (journal->epoch) ota_text_member_string(text, "epoch", journal->epoch);
+  text->overflow = text->overflow || nameless;
   return text;
 }
 

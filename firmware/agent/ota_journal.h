@@ -44,20 +44,22 @@ struct ota_journal {
   uint32_t number;
   struct ota_sending sending[OTA_OUTBOX_MESSAGES];
   struct ota_state state;
+  /** What boots are counted in; null: messages do not say. Owned by the agent. */
+  const char *epoch;
   /** The message being written. */
   struct ota_text text;
 };
 
-/** Reads what is stored, or starts empty. OTA_ERR_STORAGE. */
+/** Reads what is stored, as much of it as fits and is understood, or starts empty. OTA_ERR_STORAGE. */
 int ota_journal_load(struct ota_journal *journal, const struct ota_port *port, uint8_t *data, size_t capacity);
 
 /** Stores state and messages. OTA_ERR_STORAGE, OTA_ERR_SPACE. */
 int ota_journal_store(struct ota_journal *journal);
 
 /**
- * Begins a message: {"id":…,"at":…,"seq":[…]. Write its members to the result, each with a comma before it, then call
- * ota_journal_end; stored with the next ota_journal_store. The oldest messages that are no results make room for it.
- * `id`: null for a random one.
+ * Begins a message: {"id":…,"at":…,"seq":[…],"epoch":…. Write its members to the result, each with a comma before it, then call
+ * ota_journal_end; stored with the next ota_journal_store. The oldest of the messages that matter least make room for it.
+ * `id`: null for a random one; when there is none to be had, ota_journal_end fails.
  */
 struct ota_text *ota_journal_begin(struct ota_journal *journal, enum ota_uplink topic, const char *id);
 int ota_journal_end(struct ota_journal *journal);

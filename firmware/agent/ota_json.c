@@ -1,95 +1,33 @@
-// The tokenizer's code is compiled into this file alone.
-#define JSMN_STATIC
-#define JSMN_STRICT
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-compare"
-#pragma GCC diagnostic ignored "-Wconversion"
-#include <jsmn.h>
-#pragma GCC diagnostic pop
-#define JSMN_HEADER
 #include "ota_json.h"
 
 #include <string.h>
 
-/** RFC 3629, without surrogates and overlong forms. */
-static bool is_utf8(const char *text, size_t bytes) {
-  const uint8_t *c = (const uint8_t *)text;
-  for (size_t i = 0; i < bytes;) {
-    size_t more = 0;
-    uint32_t point = c[i];
-    if (point >= 0xf0 && point <= 0xf4) more = 3;
-    else if (point >= 0xe0 && point < 0xf0) more = 2;
-    else if (point >= 0xc2 && point < 0xe0) more = 1;
-    else if (point >= 0x80) return false;
-    if (more >= bytes - i) return false;
-    point &= more == 0 ? 0x7fu : 0x3fu >> more;
-    for (size_t k = 1; k <= more; k++) {
-      if ((c[i + k] & 0xc0) != 0x80) return false;
-      point = point << 6 | (c[i + k] & 0x3f);
-    }
-    if ((more == 2 && point < 0x800) || (more == 3 && (point < 0x10000 || point > 0x10ffff))) return false;
-    if (point >= 0xd800 && point <= 0xdfff) return false;
-    i += more + 1;
-  }
-  return true;
-}
-
-static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
-int ota_json_object(struct ota_json *json, char *text, size_t bytes) {
-  jsmn_parser parser;
-  json->text = text;
-  json->count = 0;
-  if (bytes > INT32_MAX || !is_utf8(text, bytes) || memchr(text, '\0', bytes)) return OTA_ERR_JSON;
-  jsmn_init(&parser);
-  int count = jsmn_parse(&parser, text, bytes, json->tokens, OTA_JSON_TOKENS);
-  if (count == JSMN_ERROR_NOMEM) return OTA_ERR_SPACE;
-  if (count < 1) return OTA_ERR_JSON;
-  if (json->tokens[0].type != JSMN_OBJECT) return OTA_ERR_SCHEMA;
-  for (size_t i = (size_t)json->tokens[0].end; i < bytes; i++)
-    if (!is_space(text[i])) return OTA_ERR_JSON;
-  json->count = count;
-  return OTA_OK;
-}
-
-/** The first token after a value and all that is inside it. */
-static int after(const struct ota_json *json, int value) {
-  int end = json->tokens[value].end;
-  int next = value + 1;
-  while (next < json->count && json->tokens[next].start < end) next++;
-  return next;
-}
-
 int ota_json_member(const struct ota_json *json, int object, const char *name) {
-  if (!ota_json_is(json, object, JSMN_OBJECT)) return OTA_ERR_ABSENT;
+  if (!ota_json_is(json, object, OTA_JSON_OBJECT)) return OTA_ERR_ABSENT;
   size_t length = strlen(name);
   int found = OTA_ERR_ABSENT;
-  int end = json->tokens[object].end;
-  int key = object + 1;
-  while (key + 1 < json->count && json->tokens[key].start < end) {
-    const jsmntok_t *token = &json->tokens[key];
-    if (token->type != JSMN_STRING || token->size != 1) return OTA_ERR_ABSENT;
+  for (int key = object + 1; key < json->tokens[object].next; key = json->tokens[key + 1].next) {
+    const struct ota_json_token *token = &json->tokens[key];
     // The last of several counts, as in JSON.parse.
     if ((size_t)(token->end - token->start) == length && memcmp(json->text + token->start, name, length) == 0)
       found = key + 1;
-    key = after(json, key + 1);
   }
   return found;
 }
 
 int ota_json_element(const struct ota_json *json, int array, int element) {
-  if (!ota_json_is(json, array, JSMN_ARRAY)) return OTA_ERR_ABSENT;
-  int next = element == array ? array + 1 : after(json, element);
-  return next < json->count && json->tokens[next].start < json->tokens[array].end ? next : OTA_ERR_ABSENT;
+  if (!ota_json_is(json, array, OTA_JSON_ARRAY)) return OTA_ERR_ABSENT;
+  int next = element == array ? array + 1 : json->tokens[element].next;
+  return next < json->tokens[array].next ? next : OTA_ERR_ABSENT;
 }
 
-bool ota_json_is(const struct ota_json *json, int value, jsmntype_t type) {
+bool ota_json_is(const struct ota_json *json, int value, enum ota_json_type type) {
   return value >= 0 && value < json->count && json->tokens[value].type == type;
 }
 
 static bool equals(const struct ota_json *json, int value, const char *literal) {
-  if (!ota_json_is(json, value, JSMN_PRIMITIVE)) return false;
-  const jsmntok_t *token = &json->tokens[value];
+  if (!ota_json_is(json, value, OTA_JSON_PRIMITIVE)) return false;
+  const struct ota_json_token *token = &json->tokens[value];
   size_t length = (size_t)(token->end - token->start);
   return length == strlen(literal) && memcmp(json->text + token->start, literal, length) == 0;
 }
@@ -103,8 +41,8 @@ int ota_json_bool(const struct ota_json *json, int value, bool *flag) {
 
 int ota_json_whole(const struct ota_json *json, int value, uint64_t *number) {
   const uint64_t max = (UINT64_C(1) << 53) - 1;
-  if (!ota_json_is(json, value, JSMN_PRIMITIVE)) return OTA_ERR_SCHEMA;
-  const jsmntok_t *token = &json->tokens[value];
+  if (!ota_json_is(json, value, OTA_JSON_PRIMITIVE)) return OTA_ERR_SCHEMA;
+  const struct ota_json_token *token = &json->tokens[value];
   const char *digits = json->text + token->start;
   int length = token->end - token->start;
   if (length > 1 && digits[0] == '0') return OTA_ERR_SCHEMA;
@@ -118,10 +56,9 @@ int ota_json_whole(const struct ota_json *json, int value, uint64_t *number) {
   return OTA_OK;
 }
 
-/** Four hex digits; jsmn has seen that they are. Above 0xffff when the text ends before them. */
-static uint32_t read_hex4(const char *digits, const char *end) {
+/** Four hex digits: the grammar has seen that they are. */
+static uint32_t read_hex4(const char *digits) {
   uint32_t value = 0;
-  if (end - digits < 4) return UINT32_MAX;
   for (int i = 0; i < 4; i++) {
     uint32_t c = (uint8_t)digits[i];
     value = value << 4 | (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
@@ -149,14 +86,12 @@ static char *put_utf8(char *to, uint32_t point) {
 }
 
 char *ota_json_string(struct ota_json *json, int value) {
-  if (!ota_json_is(json, value, JSMN_STRING)) return NULL;
+  if (!ota_json_is(json, value, OTA_JSON_STRING)) return NULL;
   char *start = json->text + json->tokens[value].start;
   const char *end = json->text + json->tokens[value].end;
   const char *from = start;
   char *to = start;
   while (from < end) {
-    // RFC 8259 §7: control characters are escaped; jsmn lets them pass.
-    if ((unsigned char)*from < 0x20) return NULL;
     if (*from != '\\') {
       *to++ = *from++;
       continue;
@@ -164,15 +99,15 @@ char *ota_json_string(struct ota_json *json, int value) {
     char escape = from[1];
     from += 2;
     if (escape == 'u') {
-      uint32_t point = read_hex4(from, end);
+      uint32_t point = read_hex4(from);
       from += 4;
       if (point >= 0xd800 && point <= 0xdbff && end - from >= 6 && from[0] == '\\' && from[1] == 'u') {
-        uint32_t low = read_hex4(from + 2, end);
+        uint32_t low = read_hex4(from + 2);
         from += 6;
         if (low < 0xdc00 || low > 0xdfff) return NULL;
         point = 0x10000 + ((point - 0xd800) << 10) + (low - 0xdc00);
       }
-      if (point == 0 || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) return NULL;
+      if (point == 0 || (point >= 0xd800 && point <= 0xdfff)) return NULL;
       to = put_utf8(to, point);
       continue;
     }

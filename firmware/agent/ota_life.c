@@ -6,6 +6,23 @@ const struct ota_installer *ota_installer_of(const struct ota_agent *agent, enum
   return component == OTA_CHILD && agent->config.child ? agent->config.child : agent->config.main;
 }
 
+uint64_t ota_security_floor(const struct ota_agent *agent, enum ota_component component) {
+  uint64_t running = agent->running[component].security_version;
+  uint64_t kept = agent->keep.floors[component];
+  return running > kept ? running : kept;
+}
+
+/** What runs has proved itself: nothing older in security comes after it. */
+static int raise_floors(struct ota_agent *agent) {
+  bool raised = false;
+  for (unsigned i = 0; i < OTA_COMPONENTS; i++) {
+    uint64_t floor = ota_security_floor(agent, (enum ota_component)i);
+    raised = raised || floor > agent->keep.floors[i];
+    agent->keep.floors[i] = floor;
+  }
+  return raised ? ota_keep_store(&agent->keep, agent->port) : OTA_OK;
+}
+
 uint64_t ota_now(const struct ota_agent *agent) { return agent->port->uptime_ms(agent->port->ctx); }
 
 void ota_fault(struct ota_agent *agent, const char *why) {
@@ -116,18 +133,25 @@ static void conclude_child(struct ota_agent *agent) {
         memcmp(running->sha256, agent->journal.state.job.image.sha256, OTA_SHA256_BYTES) != 0)
       event.failure = ota_failure_of(OTA_FAILURE_INSTALL_FAILED, "the component does not run the new image");
     else if (tested != OTA_OK) event.failure = ota_failure_of(OTA_FAILURE_SELF_TEST_FAILED, "");
+    else if (raise_floors(agent) != OTA_OK) return;
   }
   ota_apply(agent, &event);
 }
 
-static void act(struct ota_agent *agent, unsigned effects) {
+/** False when it could not be done: `failure` says why. */
+static bool act(struct ota_agent *agent, unsigned effects, struct ota_failure *failure) {
   int error = OTA_OK;
   if (effects & OTA_DO_USE_FRESH_URL) ota_download_fresh_url(agent);
   if (effects & OTA_DO_DOWNLOAD) error = ota_download_start(agent, false);
   if (effects & OTA_DO_VERIFY) error = ota_verify_start(agent);
-  if (error != OTA_OK) ota_apply_failed(agent, OTA_FAILURE_STORAGE_FAILED, "storage failed");
-  if ((effects & OTA_DO_INSTALL) && ota_install_start(agent) != OTA_OK)
-    ota_apply_failed(agent, OTA_FAILURE_INSTALL_FAILED, "the slot cannot be prepared");
+  if (error != OTA_OK) {
+    *failure = ota_failure_of(OTA_FAILURE_STORAGE_FAILED, "storage failed");
+    return false;
+  }
+  if ((effects & OTA_DO_INSTALL) && ota_install_start(agent) != OTA_OK) {
+    *failure = ota_failure_of(OTA_FAILURE_INSTALL_FAILED, "the slot cannot be prepared");
+    return false;
+  }
   if (effects & OTA_DO_REBOOT) {
     stop_work(agent);
     // The child is asked by ota_trial_poll, as often as it is busy.
@@ -136,26 +160,41 @@ static void act(struct ota_agent *agent, unsigned effects) {
       agent->port->reboot(agent->port->ctx);
     }
   }
+  return true;
 }
 
-void ota_apply_request(struct ota_agent *agent, const struct ota_event *event, const char *url) {
+/** False when what the table said could not be done. */
+static bool apply(struct ota_agent *agent, const struct ota_event *event, const char *url, struct ota_failure *failure) {
   struct ota_step step;
   ota_machine_step(&agent->journal.state, event, agent->running, &step);
-  if (!step.changed) return;
+  if (!step.changed) return true;
   if (step.effects & OTA_DO_REBOOT) agent->journal.state.next_reason = OTA_BOOT_UPDATE;
   for (unsigned i = 0; i < step.message_count; i++) {
     if (write_message(agent, &step.messages[i], step.component) == OTA_OK) continue;
-    ota_fault(agent, "a message does not fit");
-    return;
+    ota_fault(agent, "a message cannot be written");
+    return true;
   }
   // A fresh URL of the running attempt changes nothing else.
-  if (step.effects != OTA_DO_USE_FRESH_URL && ota_store(agent) != OTA_OK) return;
+  if (step.effects != OTA_DO_USE_FRESH_URL && ota_store(agent) != OTA_OK) return true;
   if (step.effects & OTA_DO_STOP) stop_work(agent);
   if ((step.effects & (OTA_DO_DOWNLOAD | OTA_DO_USE_FRESH_URL)) && keep_url(agent, url) != OTA_OK) {
     ota_fault(agent, "the URL cannot be stored");
-    return;
+    return true;
   }
-  act(agent, step.effects);
+  return act(agent, step.effects, failure);
+}
+
+/** A failure only stops what runs, and that cannot fail. */
+static void apply_failure(struct ota_agent *agent, const struct ota_failure *failure) {
+  struct ota_event event = {.type = OTA_EVENT_FAILED, .failure = *failure};
+  struct ota_failure none;
+  if (agent->work == OTA_WORK_DOWNLOAD) agent->journal.state.job.stats = agent->download.stats;
+  (void)apply(agent, &event, "", &none);
+}
+
+void ota_apply_request(struct ota_agent *agent, const struct ota_event *event, const char *url) {
+  struct ota_failure failure;
+  if (!apply(agent, event, url, &failure)) apply_failure(agent, &failure);
 }
 
 void ota_apply(struct ota_agent *agent, const struct ota_event *event) { ota_apply_request(agent, event, ""); }
@@ -166,9 +205,8 @@ void ota_apply_simple(struct ota_agent *agent, enum ota_event_type type) {
 }
 
 void ota_apply_failed(struct ota_agent *agent, enum ota_failure_code code, const char *message) {
-  struct ota_event event = {.type = OTA_EVENT_FAILED, .failure = ota_failure_of(code, message)};
-  if (agent->work == OTA_WORK_DOWNLOAD) agent->journal.state.job.stats = agent->download.stats;
-  ota_apply(agent, &event);
+  struct ota_failure failure = ota_failure_of(code, message);
+  apply_failure(agent, &failure);
 }
 
 static void roll_back(struct ota_agent *agent, const char *why) {
@@ -203,6 +241,7 @@ static const char *reason_name(enum ota_boot_reason reason) {
 static int settle(struct ota_agent *agent) {
   struct ota_journal *journal = &agent->journal;
   struct ota_job *job = &journal->state.job;
+  if (raise_floors(agent) != OTA_OK) return OTA_ERR_STORAGE;
   struct ota_text *text = ota_journal_begin(journal, OTA_UP_HEALTH, NULL);
   ota_write_health(agent, text);
   ota_text_raw(text, ",\"boot\":{\"count\":");
@@ -228,8 +267,9 @@ static int settle(struct ota_agent *agent) {
     load_url(agent);
     if (ota_download_start(agent, true) != OTA_OK) return OTA_ERR_STORAGE;
   } else if (job->stage == OTA_VERIFYING) {
+    struct ota_failure failure;
     agent->download.received_bytes = job->image.size;
-    act(agent, OTA_DO_VERIFY);
+    if (!act(agent, OTA_DO_VERIFY, &failure)) apply_failure(agent, &failure);
   }
   return OTA_OK;
 }
@@ -248,7 +288,10 @@ int ota_boot(struct ota_agent *agent, uint64_t now) {
   // A bootloader that went back by itself has told nobody.
   if (state->job.stage == OTA_REBOOTING && state->job.component == OTA_MAIN && !is_target)
     agent->boot_reason = OTA_BOOT_ROLLBACK;
-  state->boot_count++;
+  // The journal may be older than what was kept, or the other way round: after an update from a firmware that kept nothing.
+  if (agent->keep.boot_count < state->boot_count) agent->keep.boot_count = state->boot_count;
+  state->boot_count = ++agent->keep.boot_count;
+  if (ota_keep_store(&agent->keep, port) != OTA_OK) return OTA_ERR_STORAGE;
   state->next_reason = OTA_BOOT_UNKNOWN;
   agent->on_trial = trial > 0;
   if (!agent->on_trial) return settle(agent);

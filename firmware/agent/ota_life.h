@@ -29,8 +29,11 @@ void ota_trial_poll(struct ota_agent *agent, uint64_t now);
 void ota_online(struct ota_agent *agent, uint64_t now);
 
 /** One message from the broker. */
-void ota_receive(struct ota_agent *agent, const char *topic, size_t bytes, uint64_t now);
+void ota_receive(struct ota_agent *agent, const char *topic, size_t bytes);
 void ota_answer_command(struct ota_agent *agent, const struct ota_control *control);
+
+/** The lowest security version that a component may be updated to: what runs, or the highest that was ever confirmed. */
+uint64_t ota_security_floor(const struct ota_agent *agent, enum ota_component component);
 
 const struct ota_installer *ota_installer_of(const struct ota_agent *agent, enum ota_component component);
 uint64_t ota_now(const struct ota_agent *agent);

@@ -45,9 +45,10 @@ static bool same_digest(const uint8_t *one, const uint8_t *other) { return memcm
 
 void ota_machine_after_boot(struct ota_state *state, const struct ota_image *running) {
   struct ota_job *job = &state->job;
-  if (job->stage != OTA_INSTALLING) return;
-  bool committed = same_digest(job->image.sha256, running[job->component].sha256);
-  job->stage = committed ? OTA_REBOOTING : OTA_VERIFYING;
+  if (job->stage == OTA_IDLE || job->stage == OTA_REBOOTING) return;
+  // No job begins for an image that runs already: what runs has been activated by it.
+  if (same_digest(job->image.sha256, running[job->component].sha256)) job->stage = OTA_REBOOTING;
+  else if (job->stage == OTA_INSTALLING) job->stage = OTA_VERIFYING;
 }
 
 /** How this attempt, or a newer one of its deployment, ended; null when none has. */

@@ -33,12 +33,12 @@ int ota_manifest_read(struct ota_json *json, char *payload, size_t bytes, struct
 }
 
 struct ota_failure ota_manifest_check(const struct ota_manifest *manifest, const struct ota_installer *installer,
-                                      const struct ota_image *running) {
+                                      uint64_t floor) {
   if (!installer) return ota_failure_of(OTA_FAILURE_COMPONENT_UNKNOWN, manifest->component);
   if (strcmp(manifest->hardware, installer->hardware) != 0)
     return ota_failure_of(OTA_FAILURE_HARDWARE_MISMATCH, manifest->hardware);
-  if (manifest->image.security_version < running->security_version)
-    return ota_failure_of(OTA_FAILURE_DOWNGRADE_REFUSED, "the running securityVersion is higher");
+  if (manifest->image.security_version < floor)
+    return ota_failure_of(OTA_FAILURE_DOWNGRADE_REFUSED, "its securityVersion is lower than one that ran");
   if (manifest->image.size > installer->slot_bytes)
     return ota_failure_of(OTA_FAILURE_SIZE_MISMATCH, "larger than a slot");
   return ota_failure_of(OTA_FAILURE_NONE, "");

@@ -9,7 +9,7 @@
 /** Exponential back-off with jitter over its upper half, in ms. `tries` counts from 0. */
 uint32_t ota_backoff_ms(const struct ota_port *port, uint32_t tries, uint32_t min_ms, uint32_t max_ms);
 
-/** A new message id: 96 random bits, base64url. */
+/** A new message id: 96 random bits, base64url. OTA_ERR_STORAGE: no random numbers, and an empty id. */
 int ota_random_id(const struct ota_port *port, char id[OTA_RANDOM_ID_CHARS + 1]);
 
 /** How much to ask for next: twice as much after a fast chunk, half after a slow or broken one. Bytes. */

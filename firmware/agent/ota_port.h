@@ -64,7 +64,10 @@ struct ota_port {
    * ota_downlink_topics in that order, each granted before the next, and then tells OTA_MQTT_CONNECTED.
    */
   int (*mqtt_connect)(void *ctx, enum ota_key_pair pair);
-  /** Says DISCONNECT and closes; OTA_MQTT_DISCONNECTED follows unless nothing was open. */
+  /**
+   * Says DISCONNECT and closes; OTA_MQTT_DISCONNECTED may follow. After mqtt_connect nothing more is told of an earlier
+   * connection.
+   */
   void (*mqtt_disconnect)(void *ctx);
   /** QoS 1. Takes the payload (UTF-8, not NUL-terminated) before it returns. OTA_ERR_BUSY: too much in flight, drop or repeat. */
   int (*mqtt_publish)(void *ctx, const char *topic, const char *payload, size_t bytes);

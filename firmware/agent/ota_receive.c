@@ -27,7 +27,7 @@ static void verify_manifest(struct ota_agent *agent, char *jws, struct ota_event
   bool known = child || strcmp(manifest.component, config->main->component) == 0;
   event->component = child ? OTA_CHILD : OTA_MAIN;
   const struct ota_installer *installer = known ? ota_installer_of(agent, event->component) : NULL;
-  event->failure = ota_manifest_check(&manifest, installer, &agent->running[event->component]);
+  event->failure = ota_manifest_check(&manifest, installer, ota_security_floor(agent, event->component));
   event->image = manifest.image;
 }
 
@@ -78,7 +78,7 @@ static void receive_control(struct ota_agent *agent) {
   if (ota_read_control(&agent->json, &control) == OTA_OK) ota_answer_command(agent, &control);
 }
 
-void ota_receive(struct ota_agent *agent, const char *topic, size_t bytes, uint64_t now) {
+void ota_receive(struct ota_agent *agent, const char *topic, size_t bytes) {
   static const struct {
     const char *topic;
     size_t max_bytes;
@@ -91,7 +91,6 @@ void ota_receive(struct ota_agent *agent, const char *topic, size_t bytes, uint6
       {"cert/renew/response", OTA_CERTIFICATE_DOWNLINK_MAX, receive_certificate},
   };
   char *inbox = agent->config.buffers.inbox;
-  (void)now;
   for (size_t i = 0; i < sizeof handlers / sizeof handlers[0]; i++) {
     if (strcmp(handlers[i].topic, topic) != 0) continue;
     if (bytes > handlers[i].max_bytes || bytes >= agent->config.buffers.inbox_bytes) {

@@ -21,7 +21,7 @@ static int ask(struct ota_agent *agent, uint64_t now) {
   if (error != OTA_OK) return error;
   agent->renewal.wait_until = now + agent->config.timing.renew_retry_ms;
   char id[OTA_RANDOM_ID_CHARS + 1];
-  (void)ota_random_id(port, id);
+  if (ota_random_id(port, id) != OTA_OK) return OTA_ERR_BUSY;
   struct ota_text *text = ota_journal_begin(journal, OTA_UP_CERTIFICATE_REQUEST, id);
   ota_text_member_string(text, "csr", csr);
   if (ota_journal_end(journal) != OTA_OK) return OTA_ERR_SPACE;

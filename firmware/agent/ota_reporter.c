@@ -7,12 +7,14 @@
 static void begin(struct ota_agent *agent, struct ota_text *text) {
   const struct ota_port *port = agent->port;
   char id[OTA_RANDOM_ID_CHARS + 1];
-  (void)ota_random_id(port, id);
+  bool nameless = ota_random_id(port, id) != OTA_OK;
   ota_text_begin(text, (char *)agent->config.buffers.work, agent->config.buffers.work_bytes / 2);
   ota_text_raw(text, "{\"id\":");
   ota_text_string(text, id);
   ota_text_raw(text, ",\"at\":");
   ota_text_time(text, port->unix_ms(port->ctx));
+  // Nobody could tell it from another: it is not sent.
+  text->overflow = text->overflow || nameless;
 }
 
 static void send(struct ota_agent *agent, const char *topic, struct ota_text *text) {

@@ -45,17 +45,26 @@ static void connected(struct ota_agent *agent, uint64_t now) {
   ota_online(agent, now);
 }
 
-bool ota_session_poll(struct ota_agent *agent, uint64_t now) {
+/** What is due when the port has nothing to tell; false: nothing is. */
+static bool keep_connected(struct ota_agent *agent, uint64_t now) {
   struct ota_session *session = &agent->session;
   const struct ota_port *port = agent->port;
-  const struct ota_buffers *buffers = &agent->config.buffers;
-  if (session->state == OTA_OFFLINE && session->due_at <= now) connect(agent, now);
-  if (session->state == OTA_CONNECTING && session->due_at <= now) {
+  if (session->state == OTA_ONLINE || session->due_at > now) return false;
+  if (session->state == OTA_CONNECTING) {
     port->mqtt_disconnect(port->ctx);
     lost(agent, false, now);
+  } else {
+    connect(agent, now);
   }
+  return true;
+}
+
+bool ota_session_poll(struct ota_agent *agent, uint64_t now) {
+  const struct ota_port *port = agent->port;
+  const struct ota_buffers *buffers = &agent->config.buffers;
   struct ota_mqtt_event event = {.type = OTA_MQTT_NONE};
-  if (port->mqtt_poll(port->ctx, &event, buffers->inbox, buffers->inbox_bytes - 1) != OTA_OK) return false;
+  // Before the next connection is made: what an earlier one has still to tell says nothing about it.
+  if (port->mqtt_poll(port->ctx, &event, buffers->inbox, buffers->inbox_bytes - 1) != OTA_OK) event.type = OTA_MQTT_NONE;
   switch (event.type) {
     case OTA_MQTT_CONNECTED:
       connected(agent, now);
@@ -64,11 +73,11 @@ bool ota_session_poll(struct ota_agent *agent, uint64_t now) {
       lost(agent, event.reached, now);
       return true;
     case OTA_MQTT_MESSAGE:
-      ota_receive(agent, event.topic, event.payload_bytes, now);
+      ota_receive(agent, event.topic, event.payload_bytes);
       return true;
     case OTA_MQTT_NONE:
     default:
-      return false;
+      return keep_connected(agent, now);
   }
 }
 

@@ -2,7 +2,10 @@
 
 #include <string.h>
 
-/** A new firmware must read what the old one stored: fields are only ever added at the end, and missing ones are zero. */
+/**
+ * A new firmware must read what the old one stored: fields are only ever added at the end, and missing ones are zero. An old one
+ * must read what a newer one stored before it was rolled back: a value that it has no name for costs that value, no more.
+ */
 enum { state_format = 1, checkpoint_format = 1 };
 
 /** One cursor for both directions, so that the order of fields is written down once. */
@@ -40,12 +43,11 @@ OTA_ONE_COPY static void u32(struct cursor *cursor, uint32_t *value) {
   *value = (uint32_t)wide;
 }
 
-/** A small number below `limit`. */
-OTA_ONE_COPY static uint32_t small(struct cursor *cursor, uint32_t value, uint32_t limit) {
+/** A number of one byte; when it is not below `limit`, `otherwise`. */
+OTA_ONE_COPY static uint32_t small(struct cursor *cursor, uint32_t value, uint32_t limit, uint32_t otherwise) {
   uint64_t wide = value;
   number(cursor, &wide, 1);
-  if (wide >= limit) cursor->failed = true;
-  return wide < limit ? (uint32_t)wide : 0;
+  return wide < limit ? (uint32_t)wide : otherwise;
 }
 
 static void bytes(struct cursor *cursor, void *data, size_t count) {
@@ -58,9 +60,12 @@ static void bytes(struct cursor *cursor, void *data, size_t count) {
 }
 
 OTA_ONE_COPY static void text(struct cursor *cursor, char *value, size_t capacity) {
-  uint32_t length = small(cursor, cursor->from ? 0 : (uint32_t)strlen(value), (uint32_t)capacity);
-  bytes(cursor, value, length);
-  value[length] = '\0';
+  uint32_t length = small(cursor, cursor->from ? 0 : (uint32_t)strlen(value), 256, 0);
+  uint32_t kept = length < capacity ? length : (uint32_t)capacity - 1;
+  bytes(cursor, value, kept);
+  value[kept] = '\0';
+  uint64_t rest = 0;
+  for (uint32_t i = kept; i < length; i++) number(cursor, &rest, 1);
 }
 
 OTA_ONE_COPY static void attempt(struct cursor *cursor, struct ota_attempt *value) {
@@ -76,39 +81,45 @@ static void stats(struct cursor *cursor, struct ota_stats *value) {
 }
 
 static void job(struct cursor *cursor, struct ota_job *value) {
-  value->stage = (enum ota_stage)small(cursor, value->stage, OTA_STAGES);
+  // Whatever a stage was that is not known here, the job can begin again with what is staged.
+  value->stage = (enum ota_stage)small(cursor, value->stage, OTA_STAGES, OTA_ACCEPTED);
   if (value->stage == OTA_IDLE) return;
   attempt(cursor, &value->attempt);
-  value->component = (enum ota_component)small(cursor, value->component, OTA_COMPONENTS);
+  uint32_t component = small(cursor, value->component, OTA_COMPONENTS, OTA_COMPONENTS);
+  value->component = component == OTA_COMPONENTS ? OTA_MAIN : (enum ota_component)component;
   text(cursor, value->image.version, sizeof value->image.version);
   u64(cursor, &value->image.security_version);
   u32(cursor, &value->image.size);
   bytes(cursor, value->image.sha256, OTA_SHA256_BYTES);
   u32(cursor, &value->installs);
   stats(cursor, &value->stats);
-  value->rollback.code = (enum ota_failure_code)small(cursor, value->rollback.code, OTA_FAILURE_CODES);
+  value->rollback.code = (enum ota_failure_code)small(cursor, value->rollback.code, OTA_FAILURE_CODES, OTA_FAILURE_BOOT_FAILED);
   text(cursor, value->rollback.message, sizeof value->rollback.message);
+  if (component == OTA_COMPONENTS) value->stage = OTA_IDLE;
 }
 
 static void state(struct cursor *cursor, struct ota_state *value) {
   u32(cursor, &value->boot_count);
-  value->next_reason = (enum ota_boot_reason)small(cursor, value->next_reason, OTA_BOOT_UNKNOWN + 1);
+  value->next_reason = (enum ota_boot_reason)small(cursor, value->next_reason, OTA_BOOT_UNKNOWN + 1, OTA_BOOT_UNKNOWN);
   job(cursor, &value->job);
   u32(cursor, &value->staged_size);
   bytes(cursor, value->staged_sha256, OTA_SHA256_BYTES);
   u32(cursor, &value->staging);
-  value->finished_count = small(cursor, value->finished_count, OTA_FINISHED_MAX + 1);
-  for (uint32_t i = 0; i < value->finished_count; i++) {
-    attempt(cursor, &value->finished[i].attempt);
-    value->finished[i].how = (enum ota_outcome)small(cursor, value->finished[i].how, OTA_OUTCOMES);
+  uint32_t count = small(cursor, value->finished_count, 256, 0);
+  for (uint32_t i = 0; i < count; i++) {
+    // The newest come last, and are those that are kept of more than fit.
+    struct ota_finished *it = &value->finished[i % OTA_FINISHED_MAX];
+    attempt(cursor, &it->attempt);
+    it->how = (enum ota_outcome)small(cursor, it->how, OTA_OUTCOMES, OTA_FAILED);
   }
+  value->finished_count = count < OTA_FINISHED_MAX ? count : OTA_FINISHED_MAX;
   for (uint32_t i = 0; i < OTA_COMMANDS_MAX; i++) u64(cursor, &value->commands[i]);
   text(cursor, value->renewal_id, sizeof value->renewal_id);
 }
 
 int ota_state_encode(struct ota_state *value, uint8_t *data, size_t capacity) {
   struct cursor cursor = {.to = data, .capacity = capacity};
-  (void)small(&cursor, state_format, 256);
+  (void)small(&cursor, state_format, 256, 0);
   state(&cursor, value);
   return cursor.failed ? OTA_ERR_SPACE : (int)cursor.at;
 }
@@ -116,7 +127,7 @@ int ota_state_encode(struct ota_state *value, uint8_t *data, size_t capacity) {
 int ota_state_decode(struct ota_state *value, const uint8_t *data, size_t count) {
   struct cursor cursor = {.from = data, .capacity = count};
   memset(value, 0, sizeof *value);
-  if (small(&cursor, 0, 256) != state_format) return OTA_ERR_SCHEMA;
+  if (small(&cursor, 0, 256, 0) != state_format) return OTA_ERR_SCHEMA;
   state(&cursor, value);
   return cursor.failed ? OTA_ERR_SCHEMA : OTA_OK;
 }
@@ -131,7 +142,7 @@ static void checkpoint(struct cursor *cursor, struct ota_checkpoint *value) {
 
 int ota_checkpoint_encode(struct ota_checkpoint *value, uint8_t *data, size_t capacity) {
   struct cursor cursor = {.to = data, .capacity = capacity};
-  (void)small(&cursor, checkpoint_format, 256);
+  (void)small(&cursor, checkpoint_format, 256, 0);
   checkpoint(&cursor, value);
   return cursor.failed ? OTA_ERR_SPACE : (int)cursor.at;
 }
@@ -139,7 +150,7 @@ int ota_checkpoint_encode(struct ota_checkpoint *value, uint8_t *data, size_t ca
 int ota_checkpoint_decode(struct ota_checkpoint *value, const uint8_t *data, size_t count) {
   struct cursor cursor = {.from = data, .capacity = count};
   memset(value, 0, sizeof *value);
-  if (small(&cursor, 0, 256) != checkpoint_format) return OTA_ERR_SCHEMA;
+  if (small(&cursor, 0, 256, 0) != checkpoint_format) return OTA_ERR_SCHEMA;
   checkpoint(&cursor, value);
   return cursor.failed ? OTA_ERR_SCHEMA : OTA_OK;
 }

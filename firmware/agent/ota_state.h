@@ -89,7 +89,7 @@ struct ota_checkpoint {
 
 /** Bytes written (little-endian, every field by itself), or OTA_ERR_SPACE. `value` is only read. */
 int ota_state_encode(struct ota_state *value, uint8_t *data, size_t capacity);
-/** OTA_ERR_SCHEMA: not a state, or of a later format. */
+/** OTA_ERR_SCHEMA: not a state, or of a later format. Values that this firmware does not know are replaced one by one. */
 int ota_state_decode(struct ota_state *value, const uint8_t *data, size_t count);
 
 int ota_checkpoint_encode(struct ota_checkpoint *value, uint8_t *data, size_t capacity);

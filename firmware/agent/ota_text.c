@@ -87,8 +87,9 @@ void ota_text_time(struct ota_text *text, int64_t unix_ms) {
     ota_text_raw(text, "null");
     return;
   }
-  uint32_t days = (uint32_t)(unix_ms / 86400000);
-  uint32_t ms = (uint32_t)(unix_ms % 86400000);
+  // Unsigned, for signed division of 64 bits is another two kilobytes of a compiler's library.
+  uint32_t days = (uint32_t)((uint64_t)unix_ms / 86400000);
+  uint32_t ms = (uint32_t)((uint64_t)unix_ms % 86400000);
   // Civil date from days, in years that begin on 1 March, so that the leap day is the last one.
   uint32_t z = days + 719468;
   uint32_t era = z / 146097;

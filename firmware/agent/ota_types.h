@@ -95,7 +95,13 @@ enum ota_store_key {
   OTA_STORE_CHECKPOINT = 1,
   /** The URL of the job: up to 2 KiB + 64. */
   OTA_STORE_URL = 2,
-  OTA_STORE_KEYS = 3,
+  /**
+   * What must outlive the journal, twice: 64 bytes or less, written at every boot. Best kept where neither a new journal nor
+   * new settings of the factory reach it.
+   */
+  OTA_STORE_KEEP = 3,
+  OTA_STORE_KEEP_COPY = 4,
+  OTA_STORE_KEYS = 5,
 };
 
 enum ota_log_level { OTA_LOG_DEBUG = 0, OTA_LOG_INFO, OTA_LOG_WARN, OTA_LOG_ERROR };

@@ -1,4 +1,9 @@
-import { beforeAll, expect, it } from 'vitest';
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, expect, it, vi } from 'vitest';
 import { built, make } from '../make.ts';
 import { runSuite } from './suite.ts';
 
@@ -16,4 +21,36 @@ it('a program that is no device is found out', async () => {
 
 it('a device that does not answer fails its cases', { timeout: 60_000 }, async () => {
   await expect(runSuite({ command: 'echo', only: 'refused' })).rejects.toThrow('cannot be enrolled');
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+it('a suite that is killed leaves no device behind', { timeout: 60_000 }, async () => {
+  const dir = fs.mkdtempSync(join(tmpdir(), 'flota-killed-suite-'));
+  const pidFile = join(dir, 'pid');
+  const device = join(dir, 'device');
+  fs.writeFileSync(device, `#!/bin/sh\n[ "$1" = --help ] || { echo $$ >${pidFile}; exec sleep 600; }\n`, {
+    mode: 0o755,
+  });
+  const main = fileURLToPath(new URL('main.ts', import.meta.url));
+  const suite = spawn(process.execPath, ['--import', 'tsx', main, '--device', device], { stdio: 'ignore' });
+  try {
+    const pid = await vi.waitUntil(
+      () => fs.existsSync(pidFile) && Number(fs.readFileSync(pidFile, 'utf8')),
+      30_000,
+    );
+    expect(isAlive(pid)).toBe(true);
+    suite.kill('SIGKILL');
+    await vi.waitUntil(() => !isAlive(pid), 10_000);
+  } finally {
+    suite.kill('SIGKILL');
+    fs.rmSync(dir, { recursive: true, force: true });
+  }
 });

@@ -1,12 +1,13 @@
 /** A device under test: any program that takes the options of `npm run device`. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { spawnGuarded } from '#deploy/lab/primitives/guard.ts';
 
 const keptOutput = 16_384;
 
-/** The command and what is added to it, run without a shell in between, in a process group of its own. */
+/** The command and what is added to it, run without a shell in between, in a process group of its own that ends with this process. */
 function start(command: string, args: string[]): ChildProcess {
-  return spawn('sh', ['-c', `exec ${command} "$@"`, 'sh', ...args], {
+  return spawnGuarded('sh', ['-c', `exec ${command} "$@"`, 'sh', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });

@@ -1,17 +1,17 @@
 /** What a device is put through the cases with: a broker, a CA, a hostile file server, and its own directory. */
 import { strict as assert } from 'node:assert';
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, createPrivateKey, type KeyObject, randomUUID, sign } from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from '#deploy/lab/primitives/until.ts';
 import type { DownloadRequest, Manifest } from '#emqx/protocol.ts';
 import { makeKey, openKey, type SigningKey } from '../signing/key.ts';
 import { Broker } from '../virtual/bench/broker.ts';
 import { FileServer } from '../virtual/bench/file-server.ts';
 import { createPki, type Pki } from '../virtual/bench/pki.ts';
-import { until } from '../virtual/bench/until.ts';
 import { buildImage } from '../virtual/image.ts';
 import { DeviceProcess } from './device.ts';
 
@@ -20,7 +20,7 @@ const id = 'dev-1';
 const hardware = 'conformance-board';
 
 /** Impatient, so that a case takes a second; the names are those of firmware/virtual/options.ts. */
-const timing = {
+export const timing = {
   reconnectMinMs: 20,
   reconnectMaxMs: 100,
   connectMs: 3_000,
@@ -47,6 +47,8 @@ export interface Lab {
   pki: Pki;
   server: { key: string; certificate: string };
   key: SigningKey;
+  /** Its private half, for manifests that its owner would never sign. */
+  privateKey: KeyObject;
   stranger: SigningKey;
   /** Can cut its own power at a chosen write: `--kill-at-write`. */
   killsItself: boolean;
@@ -59,11 +61,13 @@ export interface Lab {
 export async function openLab(command: string, help: string): Promise<Lab> {
   const pki = await createPki();
   const dir = fs.mkdtempSync(join(tmpdir(), 'flota-conformance-'));
+  const pem = makeKey();
   const lab: Lab = {
     command,
     pki,
     server: await pki.server(),
-    key: await openKey(makeKey()),
+    key: await openKey(pem),
+    privateKey: createPrivateKey(pem),
     stranger: await openKey(makeKey()),
     killsItself: help.includes('--kill-at-write'),
     dir,
@@ -105,6 +109,8 @@ export async function startCa(lab: Lab, life?: Life) {
   return {
     options: ['--enroll-url', url, '--token', 'once'],
     issued: () => known.size,
+    /** The certificate that was asked for last. */
+    last: () => [...known.values()].at(-1)!,
     close: async () => {
       ca.closeAllConnections();
       await new Promise((resolve) => ca.close(resolve));
@@ -143,15 +149,7 @@ export class Rig {
     this.device = new DeviceProcess(lab.command, [
       ...['--id', id, '--dir', dir, '--mqtt-url', broker.url, '--hardware', hardware],
       ...['--trust', join(lab.dir, 'trust.pem'), '--signing-keys', join(lab.dir, 'keys.json')],
-      ...[
-        '--timing',
-        JSON.stringify(timing),
-        '--limits',
-        JSON.stringify(limits),
-        '--no-fsync',
-        '--log',
-        'debug',
-      ],
+      ...['--timing', JSON.stringify(timing), '--limits', JSON.stringify(limits), '--log', 'debug'],
     ]);
   }
 
@@ -177,7 +175,7 @@ export class Rig {
       assert.ok(this.device.deaths < deaths + 10, 'it ends again and again');
       return this.broker.subscriptions.slice(count).includes('firmware/download/request');
     };
-    await until(subscribed, 'the device to subscribe to firmware/download/request', 15_000);
+    await until('the device to subscribe to firmware/download/request', subscribed, 15_000);
   }
 
   /** Forgets who it is: the next start must enrol it again. */
@@ -190,6 +188,40 @@ export class Rig {
     const count = this.broker.subscriptions.length;
     this.device.powerOn(more);
     await this.online(count);
+  }
+
+  /** A manifest with any header, rightly signed by the key that devices trust. */
+  signWith(header: object, manifest: Manifest): string {
+    const text = [header, manifest]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+      .join('.');
+    const signature = sign('sha256', Buffer.from(text), {
+      key: this.lab.privateKey,
+      dsaEncoding: 'ieee-p1363',
+    });
+    return `${text}.${signature.toString('base64url')}`;
+  }
+
+  /** The same server by an address that its certificate does not name; what it is asked there is counted. */
+  async openAlias(port: number): Promise<{ host: string; connections: () => number; close(): void }> {
+    const host = '127.0.0.2';
+    let connections = 0;
+    const sockets = new Set<net.Socket>();
+    const server = net.createServer((socket) => {
+      connections++;
+      const onward = net.connect(port, '127.0.0.1');
+      socket.pipe(onward).pipe(socket);
+      for (const end of [socket, onward]) {
+        sockets.add(end);
+        end.on('error', () => socket.destroy());
+      }
+    });
+    await new Promise<void>((resolve) => server.listen(port, host, resolve));
+    const close = () => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    };
+    return { host, connections: () => connections, close };
   }
 
   /** Puts an image on the file server; the answer is what its manifest says. */

@@ -1,6 +1,7 @@
 /** libmosquitto without threads: each connection is a new client, so that each may use another key pair. */
 #include <mosquitto.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,6 +138,12 @@ static int mqtt_publish(void *ctx, const char *topic, const char *payload, size_
   return OTA_OK;
 }
 
+/** libmosquitto does not notice that a TCP connection was refused before its TLS handshake: it writes to it for ever. */
+static bool is_hung_up(const struct host_mqtt *mqtt) {
+  struct pollfd socket = {.fd = mosquitto_socket(mqtt->client)};
+  return !mqtt->reached && socket.fd >= 0 && poll(&socket, 1, 0) > 0 && (socket.revents & (POLLHUP | POLLERR)) != 0;
+}
+
 static int mqtt_poll(void *ctx, struct ota_mqtt_event *event, char *inbox, size_t capacity) {
   struct host_mqtt *mqtt = ((struct host *)ctx)->mqtt;
   event->type = OTA_MQTT_NONE;
@@ -157,7 +164,7 @@ static int mqtt_poll(void *ctx, struct ota_mqtt_event *event, char *inbox, size_
   int error = mosquitto_loop(mqtt->client, 0, 16);
   const SSL *tls = mosquitto_ssl_get(mqtt->client);
   if (tls && SSL_is_init_finished(tls)) mqtt->reached = true;
-  if (error != MOSQ_ERR_SUCCESS || mqtt->refused || mqtt->broken) {
+  if (error != MOSQ_ERR_SUCCESS || mqtt->refused || mqtt->broken || is_hung_up(mqtt)) {
     event->type = OTA_MQTT_DISCONNECTED;
     event->reached = mqtt->reached || mqtt->refused || error == MOSQ_ERR_TLS;
     close_client(mqtt);

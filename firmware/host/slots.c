@@ -182,7 +182,8 @@ static int staging_sync(void *ctx) { return host_sync_file(ctx, staging_file); }
 
 static int staging_clear(void *ctx) { return host_remove_file(ctx, staging_file); }
 
-static const char *const store_files[OTA_STORE_KEYS] = {"journal.bin", "checkpoint.bin", "url.txt"};
+static const char *const store_files[OTA_STORE_KEYS] = {"journal.bin", "checkpoint.bin", "url.txt", "keep.bin",
+                                                         "keep-copy.bin"};
 
 static int store_read(void *ctx, enum ota_store_key key, uint8_t *data, size_t capacity) {
   return host_read_file(ctx, store_files[key], data, capacity);

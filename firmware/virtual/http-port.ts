@@ -1,4 +1,4 @@
-import { type AgentPort, failed } from './agent-module.ts';
+import { type AgentPort, failed } from './agent-port.ts';
 import type { Clock, Http } from './port.ts';
 
 /** What the agent reads of a head. */

@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject, randomFillSync, verify as verifySignature } from 'node:crypto';
 import type { UplinkTopic } from '#emqx/protocol.ts';
-import { type Agent, AgentModule, type AgentPort, type AgentView, stateOf } from './agent-module.ts';
+import { type Agent, AgentModule, type AgentView, stateOf } from './agent-module.ts';
+import type { AgentPort } from './agent-port.ts';
 import { Flash, isStorageFailure, PowerLost } from './flash.ts';
 import { HttpPort } from './http-port.ts';
 import { MqttPort } from './mqtt-port.ts';

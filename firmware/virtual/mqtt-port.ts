@@ -1,4 +1,4 @@
-import { type AgentPort, failed, type MqttEvent, ok } from './agent-module.ts';
+import { type AgentPort, failed, type MqttEvent, ok } from './agent-port.ts';
 import type { KeyPair } from './identity.ts';
 import type { Broker, BrokerConnection } from './port.ts';
 

@@ -1,4 +1,4 @@
-import type { TelemetryTopic } from './agent-module.ts';
+import type { TelemetryTopic } from './agent-port.ts';
 
 /** What the board would measure: a slow wave with some noise, like one in a room. Null after the last. */
 export function measure(

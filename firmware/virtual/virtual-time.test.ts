@@ -68,18 +68,26 @@ async function prepare(name: string, sizeBytes: number, selfTest: 'pass' | 'fail
 
 const result = ({ broker }: Inhabitant) => broker.of('firmware/download/result')[0];
 
+/** Connected, and everything that it had to say has been heard. */
+const isIdle = ({ device }: Inhabitant) => device.online && device.snapshot().outboxMessages === 0;
+
 /** Brings one device from power-on to its result. */
 function update(clock: VirtualClock, one: Inhabitant, prepared: Awaited<ReturnType<typeof prepare>>): void {
   one.server.image = prepared.image;
   clock.until(() => one.device.online, 'the device to be online');
   one.broker.send('firmware/download/request', prepared.request);
-  clock.until(() => result(one) && one.device.snapshot().outboxMessages === 0, 'a result');
+  let told = false;
+  one.device.once('result', () => {
+    told = true;
+  });
+  clock.until(() => told && isIdle(one), 'a result');
 }
 
 describe('agents of one module', () => {
   test('update side by side, each with an image of its own', async () => {
     const clock = new VirtualClock();
-    const count = 200;
+    const count = 60;
+    let results = 0;
     const names = Array.from({ length: count }, (_, i) => `dev-${i}`);
     const prepared = await Promise.all(names.map((name) => prepare(name, 40 * kib)));
     const all = names.map((id) => start(clock, { id }));
@@ -87,8 +95,8 @@ describe('agents of one module', () => {
       server.image = prepared[i]!.image;
       broker.send('firmware/download/request', prepared[i]!.request);
     });
-    const idle = ({ device }: Inhabitant) => device.snapshot().outboxMessages === 0 && device.online;
-    clock.until(() => all.every((one) => result(one) && idle(one)), 'all results', 60_000);
+    for (const { device } of all) device.on('result', () => void results++);
+    clock.until(() => results === count && all.every(isIdle), 'all results', 60_000);
     expect(all.map((one) => (result(one)!.running as { sha256: string }).sha256)).toEqual(
       prepared.map(({ sha256 }) => sha256),
     );
@@ -152,6 +160,39 @@ test('the same seed gives the same life, message for message', async () => {
   expect(live(8)).not.toEqual(first);
 });
 
+test.each([
+  [true, '65536-', 0],
+  [false, '0-', 65536],
+])(
+  'a download that breaks goes on where it was, with resume: %s',
+  async (resume, next, redownloadedBytes) => {
+    const clock = new VirtualClock();
+    const one = start(clock, { id: 'dev-1', resume, limits: { chunkStartBytes: 200 * kib } });
+    const { server } = one;
+    const get = server.get.bind(server);
+    let broken = false;
+    server.get = (url, range, events) => {
+      if (broken) return get(url, range, events);
+      broken = true;
+      let bytes = 0;
+      const abort = get(url, range, {
+        ...events,
+        body: (data) => {
+          events.body(data);
+          bytes += data.length;
+          if (bytes < 64 * kib) return;
+          abort();
+          clock.after(1, events.failed);
+        },
+      });
+      return abort;
+    };
+    update(clock, one, await prepare('x', 150 * kib));
+    expect(server.ranges[1]?.startsWith(next)).toBe(true);
+    expect(result(one)).toMatchObject({ outcome: 'succeeded', stats: { redownloadedBytes } });
+  },
+);
+
 describe('power', () => {
   const dirs: string[] = [];
   afterEach(() => {
@@ -214,12 +255,16 @@ describe('power', () => {
         'rename boot.json',
         'rename checkpoint.bin',
         'rename journal.bin',
+        'rename keep-copy.bin',
+        'rename keep.bin',
         'rename url.bin',
         'truncate slot-a.img',
         'truncate slot-b.img',
         'write boot.json',
         'write checkpoint.bin',
         'write journal.bin',
+        'write keep-copy.bin',
+        'write keep.bin',
         'write url.bin',
       ]);
       for (const [kind, count] of kinds) for (let n = 1; n <= count; n++) replay(kind, n);

@@ -5,7 +5,7 @@ import { AppError } from '../errors.ts';
 import { access, answer, createRouter, jsonBody, problems, roles } from '../http.ts';
 import { clientAddress } from './address.ts';
 import { checkPassword, type User } from './auth.ts';
-import { setSessionCookie } from './session.ts';
+import { readDeviceTokens, setDeviceCookie, setSessionCookie } from './session.ts';
 import * as tokens from './tokens.ts';
 import * as users from './users.ts';
 
@@ -123,8 +123,11 @@ export function accountRoutes(context: Context) {
       if (!userId) throw new AppError('forbidden', 'A token has no password.');
       const { currentPassword, newPassword } = c.req.valid('json');
       const address = clientAddress(c, context.proxies ?? 0);
-      const user = await checkPassword(db, { email: name, address, password: currentPassword });
-      setSessionCookie(c, context.publicUrl, await users.changeOwnPassword(db, user, newPassword));
+      const credentials = { email: name, address, password: currentPassword };
+      const { user } = await checkPassword(db, { ...credentials, deviceTokens: readDeviceTokens(c) });
+      const made = await users.changeOwnPassword(db, user, newPassword);
+      setSessionCookie(c, context.publicUrl, made.token);
+      setDeviceCookie(c, context.publicUrl, userId, made.device);
       return c.body(null, 204);
     })
     .openapi(listTokens, async (c) => c.json((await tokens.list(db)).map(presentToken), 200))

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { query } from '../db/connect.ts';
-import { type Json, startTestWebhook } from '../testing.ts';
+import { query } from '../db/query.ts';
+import { type Answer, type Json, startTestWebhook } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
-import { perAddress, perEmail } from './attempts.ts';
+import { limits, networkOf } from './attempts.ts';
 import { logIn } from './auth.ts';
+import { maxDevices, rememberDevice } from './known-devices.ts';
 
 const password = 'correct horse';
 const { database, webhook } = await startSuite({
@@ -115,7 +116,9 @@ describe('users', () => {
 
   test('a session that starts while the password changes does not outlive the change', async () => {
     const { id, email } = await user();
-    const racing = logIn(database.db, { email, password, address: '192.0.2.9' }).catch(() => null);
+    const racing = logIn(database.db, { email, password, address: '192.0.2.9', deviceTokens: [] }).catch(
+      () => null,
+    );
     await change(id, { password: 'another secret' });
     const session = await racing;
     if (session) expect(await me({ cookie: `flota_session=${session.token}` })).toBe(401);
@@ -206,52 +209,150 @@ describe('API tokens', () => {
 });
 
 describe('guessing passwords', () => {
-  /** As if that many tries had been counted: hashing them all would take its time. */
-  const advance = (kind: 'email' | 'address', tries: number) =>
-    database.db.execute(sql`update login_attempts set count = ${tries} where key like ${`${kind} %`}`);
+  const known = (answer: Answer) =>
+    answer.headers
+      .getSetCookie()
+      .find((cookie) => cookie.startsWith('flota_device_'))!
+      .split(';')[0]!;
+  const from = (address: string, email: string, secret: string, cookie = '') =>
+    webhook.api('POST', '/api/login', { email, password: secret }, { 'x-forwarded-for': address, cookie });
+  /** As if the waits of some kind were over, or that many failures had been counted: hashing them all would take its time. */
+  const pass = (kind: string) =>
+    database.db.execute(sql`update login_attempts set blocked_until = now() where key like ${`${kind} %`}`);
+  const advance = (kind: string, count: number) =>
+    database.db.execute(sql`update login_attempts set count = ${count} where key like ${`${kind} %`}`);
 
-  test('an e-mail is closed after its tries, from wherever they came, also for the right password; then opens', async () => {
+  test('a stranger’s thousand wrong passwords keep the owner out neither from a known browser nor from another network', async () => {
     const { email } = await user();
-    expect((await login(email.toUpperCase(), 'wrong', '192.0.2.1')).status).toBe(401);
-    await advance('email', perEmail - 1);
-    expect((await login(email, 'wrong', '192.0.2.2')).status).toBe(401);
-    const closed = await login(email, password, '198.51.100.1');
-    expect([closed.status, closed.body.code]).toEqual([429, 'too_many_attempts']);
-    const wait = Number(closed.headers.get('retry-after'));
-    expect(wait).toBeGreaterThan(0);
-    expect(wait).toBeLessThanOrEqual(15 * 60);
-    await database.db.execute(sql`update login_attempts set reset_at = now() - interval '1 s'`);
-    expect((await login(email)).status).toBe(200);
+    const cookie = known(await login(email));
+    const answers: Answer[] = [];
+    for (let at = 0; at < 1000; at += 50) {
+      const some = Array.from({ length: 50 }, () => from('192.0.2.1', email.toUpperCase(), 'wrong'));
+      answers.push(...(await Promise.all(some)));
+    }
+    expect(answers.filter((a) => a.status === 401).length).toBeLessThanOrEqual(13);
+    const refused = answers.find((a) => a.status === 429)!;
+    expect(refused.body.code).toBe('too_many_attempts');
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect((await from('192.0.2.77', email, password)).status).toBe(429);
+    expect((await from('198.51.100.1', email, password)).status).toBe(200);
+    const inside = await from('192.0.2.1', email, password, cookie);
+    expect(inside.status).toBe(200);
+  }, 120_000);
+
+  test('the wait grows to a quarter of an hour, and is told', async () => {
+    const { email } = await user();
+    const waits: number[] = [];
+    for (const count of [0, 1, 2, 3, 8]) {
+      await from('192.0.2.1', email, 'wrong');
+      await advance('pair', limits.pair.free + count);
+      await pass('pair');
+      expect((await from('192.0.2.1', email, 'wrong')).status).toBe(401);
+      const told = await from('192.0.2.1', email, password);
+      expect(told.status).toBe(429);
+      waits.push(Number(told.headers.get('retry-after')));
+      await database.db.execute(sql`delete from login_attempts`);
+    }
+    for (const [at, aim] of [30, 60, 120, 240, 900].entries()) {
+      expect(waits[at]).toBeLessThanOrEqual(aim);
+      expect(waits[at]).toBeGreaterThan(aim - 25);
+    }
   });
 
-  test('an address is closed after its tries on whichever e-mails; others and open sessions are not', async () => {
+  test('a network is slowed on whichever e-mails; other networks and open sessions are not', async () => {
     const { email } = await user();
     const cookie = await cookieOf(email);
-    const guess = () => login(`${randomUUID()}@example.com`, 'x', '203.0.113.5');
+    const guess = () => from('203.0.113.5', `${randomUUID()}@example.com`, 'x');
     expect((await guess()).status).toBe(401);
-    await advance('address', perAddress - 2);
-    const guesses = await Promise.all([guess(), guess(), guess(), guess(), guess()]);
-    expect(guesses.filter((g) => g.status === 429)).toHaveLength(3);
-    expect((await login(email, password, '203.0.113.5')).status).toBe(429);
-    expect((await login(email, password, '203.0.113.6')).status).toBe(200);
+    await advance('network', limits.network.free);
+    expect((await guess()).status).toBe(401);
+    expect((await from('203.0.113.9', email, password)).status).toBe(429);
+    expect((await from('203.0.114.9', email, password)).status).toBe(200);
     expect(await me({ cookie })).toBe(200);
   });
 
-  test('an IPv6 subscriber is one address, and what a caller writes into X-Forwarded-For is not believed', async () => {
-    const addresses = ['2001:db8:1:2::1', '2001:db8:1:2:ffff::9', '2001:db8:1:2:3:4:5:6', '2001:db8:1:3::1'];
-    for (const address of addresses) await login('x@example.com', 'x', address);
-    const rows = await query<{ key: string; count: number }>(
-      database.db,
-      sql`select key, count from login_attempts where key like 'address %' order by count desc`,
+  test('many networks that guess at one e-mail are slowed together, and a known browser is not', async () => {
+    const { email } = await user();
+    const cookie = known(await login(email));
+    expect((await from('10.0.0.1', email, 'wrong')).status).toBe(401);
+    await advance('email', limits.email.free + 10);
+    const guesses = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => from(`10.1.${i}.1`, email, 'wrong')),
     );
-    expect(rows.map((r) => r.count)).toEqual([3, 1]);
-    expect(JSON.stringify(rows)).not.toContain('1.1.1.1');
+    expect(guesses.filter((g) => g.status === 401)).toHaveLength(1);
+    expect((await from('10.2.0.1', email, password, cookie)).status).toBe(200);
   });
 
-  test('logins that succeed are not counted, and clear what was counted for the e-mail', async () => {
+  test('a known browser is slowed by its own guesses only, for its own user only, and known no longer after a new password', async () => {
+    const [{ id, email }, other] = [await user(), await user()];
+    const cookie = known(await login(email));
+    expect(cookie).not.toBe(known(await login(email)));
+    expect((await from('10.0.0.1', email, 'wrong', cookie)).status).toBe(401);
+    await advance('device', limits.device.free);
+    expect((await from('10.0.0.1', email, 'wrong', cookie)).status).toBe(401);
+    expect((await from('10.0.0.1', email, password, cookie)).status).toBe(429);
+    expect((await from('10.0.0.1', other.email, 'wrong', cookie)).status).toBe(401);
+    const keys = await query<{ key: string }>(
+      database.db,
+      sql`select key from login_attempts where key like 'pair %'`,
+    );
+    expect(keys).toHaveLength(1);
+    await change(id, { password: 'another secret' });
+    expect(await query(database.db, sql`select 1 as x from known_devices where user_id = ${id}`)).toEqual([]);
+  });
+
+  test('ten browsers of a user are known, and none is stored as it is', async () => {
+    const { id, email } = await user();
+    for (let i = 0; i <= maxDevices; i += 1) await rememberDevice(database.db, id, null);
+    const last = await login(email);
+    const rows = await query<{ hash: string }>(
+      database.db,
+      sql`select token_hash as hash from known_devices where user_id = ${id}`,
+    );
+    expect(rows).toHaveLength(maxDevices);
+    expect(rows.map((r) => r.hash)).not.toContain(known(last).split('=')[1]);
+    const flags = last.headers.getSetCookie().find((c) => c.startsWith('flota_device_'))!;
+    expect(flags).toMatch(/HttpOnly/);
+    expect(flags).toMatch(/SameSite=Strict/);
+  });
+
+  test('the owner is told at the next login how often and from where, and so is the audit log; nothing is told of nobody', async () => {
+    const { id, email } = await user();
+    for (const address of ['192.0.2.1', '192.0.2.2', '2001:db8::1']) await from(address, email, 'wrong');
+    const failedLogins = { count: 3, networks: ['192.0.2.0/24', '2001:db8:0:0::/64'] };
+    expect((await login(email, password, '198.51.100.1')).body.failedLogins).toEqual(failedLogins);
+    expect((await login(email, password, '198.51.100.1')).body.failedLogins).toBeUndefined();
+    const { body } = await webhook.api('GET', `/api/audit?action=session.start&subject=${id}`);
+    expect(body.items.map((entry: Json) => entry.detail)).toEqual([null, { failedBefore: failedLogins }]);
+  });
+
+  test('what a caller writes into X-Forwarded-For is not believed, and networks are told apart', async () => {
+    for (const address of [
+      '2001:db8:1:2::1',
+      '2001:db8:1:2:ffff::9',
+      '2001:DB8:1:2:3:4:5:6',
+      '2001:db8:1:3::1',
+    ])
+      await login('x@example.com', 'x', address);
+    const rows = await query<{ key: string; count: number }>(
+      database.db,
+      sql`select key, count from login_attempts where key like 'network %' order by count desc`,
+    );
+    expect(rows.map((r) => r.count)).toEqual([3, 1]);
+    expect(JSON.stringify(rows)).not.toContain('1.1.1');
+    expect(networkOf('::ffff:192.0.2.9')).toBe('192.0.2.0/24');
+    expect(networkOf('fe80::1%eth0')).toBe('unknown');
+  });
+
+  test('logins that succeed are not counted, nor do they undo what others have guessed', async () => {
     const { email } = await user();
     expect((await login(email, 'wrong')).status).toBe(401);
-    await advance('email', perEmail - 1);
+    await advance('email', limits.email.free - 1);
     for (let i = 0; i < 3; i += 1) expect((await login(email)).status).toBe(200);
+    const [row] = await query<{ count: number }>(
+      database.db,
+      sql`select count from login_attempts where key like 'email %'`,
+    );
+    expect(row!.count).toBe(limits.email.free - 1);
   });
 });

@@ -2,13 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import { and, eq, gt, isNull, lt, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import type { Caller } from '../http.ts';
-import { type Attempt, countAttempt, forgiveAttempt } from './attempts.ts';
+import { type Attempt, countAttempt, forgiveAttempt, networkOf } from './attempts.ts';
+import { findDevice, rememberDevice } from './known-devices.ts';
 import { hashPassword, verifyPassword } from './password.ts';
 import { makeSecret, sha256 } from './secrets.ts';
-import { sessions, users } from './table.ts';
+import { failedLogins, knownDevices, sessions, users } from './table.ts';
 
 export { sameSecret, sha256 } from './secrets.ts';
 
@@ -48,26 +49,60 @@ async function findByEmail(db: Db, email: string): Promise<User | null> {
 /** Answers a new session's token, or refuses with `login_failed` whichever was wrong, or with `too_many_attempts`. */
 export async function logIn(
   db: Db,
-  attempt: Attempt & { password: string },
-): Promise<{ token: string; caller: Caller }> {
-  const user = await checkPassword(db, attempt);
-  const token = await db.transaction(async (tx) => {
-    const made = await startSession(tx, user);
-    await record(tx, { actor: user.email, action: 'session.start', subject: user.id });
-    return made;
+  attempt: Credentials,
+): Promise<{ token: string; device: string; caller: Caller; failed: FailedLogins }> {
+  const { user, device: known } = await checkPassword(db, attempt);
+  const made = await db.transaction(async (tx) => {
+    const token = await startSession(tx, user);
+    const device = await rememberDevice(tx, user.id, known);
+    const rows = await tx.delete(failedLogins).where(eq(failedLogins.userId, user.id)).returning();
+    const networks = rows.sort((a, b) => b.count - a.count).map((r) => r.network);
+    const failed = { count: rows.reduce((sum, r) => sum + r.count, 0), networks: networks.slice(0, 10) };
+    const detail = failed.count > 0 ? { detail: { failedBefore: failed } } : {};
+    await record(tx, { actor: user.email, action: 'session.start', subject: user.id, ...detail });
+    return { token, device, failed };
   });
-  return { token, caller: { name: user.email, role: user.role, userId: user.id } };
+  return { ...made, caller: { name: user.email, role: user.role, userId: user.id } };
+}
+
+/** Wrong passwords since the login before, and the networks of most of them, the busiest first. */
+export interface FailedLogins {
+  count: number;
+  networks: string[];
+}
+
+export interface Credentials {
+  email: string;
+  password: string;
+  address: string;
+  /** What the browser has of earlier logins. */
+  deviceTokens: string[];
 }
 
 /** The user whose e-mail and password these are. */
-export async function checkPassword(db: Db, attempt: Attempt & { password: string }): Promise<User> {
-  await countAttempt(db, attempt);
+export async function checkPassword(
+  db: Db,
+  { deviceTokens, password, ...from }: Credentials,
+): Promise<{ user: User; device: string | null }> {
+  const attempt: Attempt = { ...from, device: await findDevice(db, from.email, deviceTokens) };
+  const counted = await countAttempt(db, attempt);
   const user = await findByEmail(db, attempt.email);
   // The same work for an unknown address, so that the time taken tells nothing.
-  const valid = await verifyPassword(attempt.password, user?.passwordHash ?? (await decoyHash));
-  if (!user || !valid || user.disabledAt) throw wrong();
-  await forgiveAttempt(db, attempt);
-  return user;
+  const valid = await verifyPassword(password, user?.passwordHash ?? (await decoyHash));
+  if (!user || !valid || user.disabledAt) {
+    await noteFailure(db, attempt);
+    throw wrong();
+  }
+  await forgiveAttempt(db, counted);
+  return { user, device: attempt.device };
+}
+
+/** One statement whether there is such a user or not. */
+async function noteFailure(db: Db, { email, address }: Attempt): Promise<void> {
+  await db.execute(sql`
+    insert into ${failedLogins} (user_id, network, count)
+    select id, ${networkOf(address)}, 1 from ${users} where lower(email) = ${email.toLowerCase()}
+    on conflict (user_id, network) do update set count = ${failedLogins.count} + 1`);
 }
 
 function wrong(): AppError {
@@ -96,7 +131,9 @@ export async function startSession(tx: Db, user: User): Promise<string> {
   return token;
 }
 
+/** And no browser is known any more: whoever had the old password may have one. */
 export async function endSessions(db: Db, userId: string): Promise<void> {
+  await db.delete(knownDevices).where(eq(knownDevices.userId, userId));
   await db.delete(sessions).where(eq(sessions.userId, userId));
 }
 

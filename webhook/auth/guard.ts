@@ -4,10 +4,9 @@
  */
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
-import { matchedRoutes } from 'hono/route';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
-import { type Access, type AppEnv, roles, routeKey } from '../http.ts';
+import { type Access, type AppEnv, findRoute, roles, routeKey } from '../http.ts';
 import { identify } from './session.ts';
 
 /** Access by `METHOD /path/:parameter`, as the router names a route. */
@@ -18,7 +17,7 @@ const undocumented = ['GET /api/openapi.json', 'GET /api/docs'];
 
 export function createGuard(context: Context, table: () => AccessTable): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
-    const route = matchedRoutes(c).find((r) => r.method !== 'ALL');
+    const route = findRoute(c);
     // No route at all: there is nothing to guard, and the answer is 404.
     if (!route) return next();
     const needed = table().get(routeKey(route.method, route.path));

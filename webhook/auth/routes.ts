@@ -4,7 +4,13 @@ import type { Context } from '../context.ts';
 import { access, answer, type Caller, createRouter, jsonBody, problems } from '../http.ts';
 import { clientAddress } from './address.ts';
 import { logIn, logOut } from './auth.ts';
-import { checkOrigin, sessionCookie, setSessionCookie } from './session.ts';
+import {
+  checkOrigin,
+  readDeviceTokens,
+  sessionCookie,
+  setDeviceCookie,
+  setSessionCookie,
+} from './session.ts';
 
 const me = z
   .object({
@@ -12,6 +18,8 @@ const me = z
     role: z.enum(['admin', 'operator', 'viewer']),
     /** There are virtual devices to play with (`npm start`). */
     show: z.literal(true).optional(),
+    /** Of a login only: wrong passwords since the one before, and from where. */
+    failedLogins: z.object({ count: z.int(), networks: z.array(z.string()) }).optional(),
   })
   .openapi('Me');
 
@@ -50,9 +58,14 @@ export function authRoutes(context: Context) {
       checkOrigin(c.req.header('origin'), c.req.url, context.publicUrl);
       const { email, password } = c.req.valid('json');
       const address = clientAddress(c, context.proxies ?? 0);
-      const { token, caller } = await logIn(context.db, { email, password, address });
-      setSessionCookie(c, context.publicUrl, token);
-      return c.json(present(caller), 200);
+      const deviceTokens = readDeviceTokens(c);
+      const made = await logIn(context.db, { email, password, address, deviceTokens });
+      setSessionCookie(c, context.publicUrl, made.token);
+      setDeviceCookie(c, context.publicUrl, made.caller.userId!, made.device);
+      return c.json(
+        { ...present(made.caller), ...(made.failed.count > 0 && { failedLogins: made.failed }) },
+        200,
+      );
     })
     .openapi(logout, async (c) => {
       checkOrigin(c.req.header('origin'), c.req.url, context.publicUrl);

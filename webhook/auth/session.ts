@@ -4,7 +4,8 @@ import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
 import type { AppEnv, Caller } from '../http.ts';
 import { findSession, sessionLifetimeMs } from './auth.ts';
-import { sameSecret } from './secrets.ts';
+import { deviceLifetimeMs } from './known-devices.ts';
+import { sameSecret, sha256 } from './secrets.ts';
 import { findCaller } from './tokens.ts';
 
 export const sessionCookie = 'flota_session';
@@ -32,14 +33,38 @@ export async function identify(context: Context, c: HonoContext<AppEnv>): Promis
   return caller;
 }
 
+/** One for each user, so that two who share a browser do not forget each other. */
+const deviceCookie = 'flota_device_';
+
+export function readDeviceTokens(c: HonoContext<AppEnv>): string[] {
+  return Object.entries(getCookie(c))
+    .filter(([name]) => name.startsWith(deviceCookie))
+    .map(([, token]) => token);
+}
+
+export function setDeviceCookie(
+  c: HonoContext<AppEnv>,
+  publicUrl: string,
+  userId: string,
+  token: string,
+): void {
+  setCookie(c, `${deviceCookie}${sha256(userId).slice(0, 12)}`, token, {
+    ...strict(publicUrl),
+    maxAge: deviceLifetimeMs / 1000,
+  });
+}
+
 export function setSessionCookie(c: HonoContext<AppEnv>, publicUrl: string, token: string): void {
-  setCookie(c, sessionCookie, token, {
+  setCookie(c, sessionCookie, token, { ...strict(publicUrl), maxAge: sessionLifetimeMs / 1000 });
+}
+
+function strict(publicUrl: string) {
+  return {
     httpOnly: true,
     sameSite: 'Strict',
     secure: new URL(publicUrl).protocol === 'https:',
     path: '/',
-    maxAge: sessionLifetimeMs / 1000,
-  });
+  } as const;
 }
 
 /** SameSite=Strict keeps other sites' requests without the cookie; this also refuses those of a sibling host. */

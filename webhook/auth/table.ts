@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { index, integer, pgTable, text, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { index, integer, pgTable, primaryKey, text, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { roles } from '../http.ts';
 
 export const users = pgTable(
@@ -46,13 +46,40 @@ export const apiTokens = pgTable(
   (t) => [uniqueIndex('api_tokens_name').on(t.name).where(sql`revoked_at is null`)],
 );
 
-/** Failed logins of an address or an e-mail within a window of time. */
+/** Failed logins of a network, an e-mail, both together, or a known browser; `attempts.ts` says what they wait. */
 export const loginAttempts = pgTable(
   'login_attempts',
   {
     key: text().primaryKey(),
     count: integer().notNull(),
-    resetAt: timestamp('reset_at', { withTimezone: true }).notNull(),
+    blockedUntil: timestamp('blocked_until', { withTimezone: true }).notNull().defaultNow(),
+    forgetAt: timestamp('reset_at', { withTimezone: true }).notNull(),
   },
-  (t) => [index('login_attempts_reset').on(t.resetAt)],
+  (t) => [index('login_attempts_reset').on(t.forgetAt)],
+);
+
+/** Browsers that have logged in before; only the SHA-256 of the cookie is stored. */
+export const knownDevices = pgTable(
+  'known_devices',
+  {
+    tokenHash: text('token_hash').primaryKey(),
+    userId: uuid('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    usedAt: timestamp('used_at', { withTimezone: true }).notNull(),
+  },
+  (t) => [index('known_devices_user').on(t.userId)],
+);
+
+/** Wrong passwords of a user since the last login, which tells them. */
+export const failedLogins = pgTable(
+  'failed_logins',
+  {
+    userId: uuid('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    network: text().notNull(),
+    count: integer().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.userId, t.network] })],
 );

@@ -1,10 +1,11 @@
 /** Users: created and changed by admins; a disabled one or a changed password ends all of that user's sessions at once. */
 import { and, asc, eq, isNull } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
-import { type Db, sqlState, uniqueViolation } from '../db/connect.ts';
+import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import type { Role } from '../http.ts';
 import { endSessions, startSession, type User } from './auth.ts';
+import { rememberDevice } from './known-devices.ts';
 import { hashPassword } from './password.ts';
 import { users } from './table.ts';
 
@@ -71,8 +72,12 @@ export async function change(db: Db, id: string, input: UserChange, actor: strin
   });
 }
 
-/** Changes the password of `user`, as just checked; answers the token of a new session, the only one that is left. */
-export async function changeOwnPassword(db: Db, user: User, password: string): Promise<string> {
+/** Changes the password of `user`, as just checked; the new session and the browser that it is from are the only ones left. */
+export async function changeOwnPassword(
+  db: Db,
+  user: User,
+  password: string,
+): Promise<{ token: string; device: string }> {
   const passwordHash = await hashPassword(password);
   return db.transaction(async (tx) => {
     const [row] = await tx
@@ -83,7 +88,8 @@ export async function changeOwnPassword(db: Db, user: User, password: string): P
     if (!row) throw new AppError('login_failed', 'The password was changed meanwhile.');
     await endSessions(tx, user.id);
     const token = await startSession(tx, row);
+    const device = await rememberDevice(tx, row.id, null);
     await record(tx, { actor: user.email, action: 'user.password', subject: user.id });
-    return token;
+    return { token, device };
   });
 }

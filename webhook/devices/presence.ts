@@ -1,6 +1,6 @@
 /** What events say of devices, applied set-based: one statement a kind and commit group, newest value wins. */
 import { sql } from 'drizzle-orm';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 
 export interface Connected {
   deviceId: string;
@@ -8,23 +8,17 @@ export interface Connected {
   certificateSerial: string | null;
 }
 
+/** Of a critical message: number of its epoch, boot, number within the boot. */
+export type Order = readonly [epoch: number, boot: number, n: number];
+
 export interface RunningReport {
   deviceId: string;
-  seq: [number, number];
+  order: Order;
   component: string;
   hardware?: string | undefined;
   version: string;
   sha256: string;
   securityVersion: number;
-}
-
-/** Those of the ids that are registered. */
-export async function findKnown(db: Db, ids: string[]): Promise<Set<string>> {
-  const rows = await query<{ id: string }>(
-    db,
-    sql`select id from devices where id in (select value from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb))`,
-  );
-  return new Set(rows.map((row) => row.id));
 }
 
 /**
@@ -82,26 +76,66 @@ export async function markDisconnected(
       and (d.connected_at is null or d.connected_at <= to_timestamp(v."connectedAt" / 1000.0))`);
 }
 
-/** Of reports a (device, component, seq), positionally: whether a newer one is stored already. */
+/**
+ * Of (device, epoch) in the order in which they came, positionally: the number of the epoch. One that was never seen of the device is
+ * its newest; null stands for the newest that is known, 0 when none is.
+ */
+export async function numberEpochs(
+  db: Db,
+  told: { deviceId: string; epoch: string | null }[],
+): Promise<number[]> {
+  const distinct = new Map(told.map((t) => [`${t.deviceId}/${t.epoch}`, t]));
+  if (distinct.size === 0) return [];
+  const rows = JSON.stringify([...distinct.values()].map((t, i) => ({ i, ...t })));
+  const given = sql`jsonb_to_recordset(${rows}::jsonb) as v(i int, "deviceId" text, epoch text)`;
+  // Nearly always all of them are known, and nothing is written.
+  const find = () =>
+    query<{ i: number; number: number | null }>(
+      db,
+      sql`select v.i, case when v.epoch is null
+            then coalesce((select max(e.number) from device_epochs e where e.device_id = v."deviceId"), 0)
+            else (select e.number from device_epochs e where e.device_id = v."deviceId" and e.epoch = v.epoch) end as number
+          from ${given}`,
+    );
+  let found = await find();
+  if (found.some(({ number }) => number === null)) {
+    await db.execute(sql`
+      insert into device_epochs (device_id, epoch, number)
+      select v."deviceId", v.epoch, coalesce(known.newest, 0) + row_number() over (partition by v."deviceId" order by v.i)
+      from ${given}
+        left join lateral (select max(e.number) as newest from device_epochs e where e.device_id = v."deviceId") known on true
+      where v.epoch is not null
+        and not exists (select from device_epochs e where e.device_id = v."deviceId" and e.epoch = v.epoch)
+      order by v."deviceId", v.epoch
+      on conflict do nothing`);
+    found = await find();
+  }
+  const numbers = new Map(found.map(({ i, number }) => [i, number ?? 0]));
+  const byKey = new Map([...distinct.keys()].map((key, i) => [key, numbers.get(i)!]));
+  return told.map((t) => byKey.get(`${t.deviceId}/${t.epoch}`)!);
+}
+
+/** Of reports a (device, component, order), positionally: whether a newer one is stored already. */
 export async function findOutdated(
   db: Db,
-  reports: { deviceId: string; component: string; seq: [number, number] }[],
+  reports: { deviceId: string; component: string; order: Order }[],
 ): Promise<boolean[]> {
   if (reports.length === 0) return [];
-  const keys = reports.map(({ deviceId, component, seq }, i) => ({
+  const keys = reports.map(({ deviceId, component, order: [epoch, boot, n] }, i) => ({
     i,
     deviceId,
     component,
-    boot: seq[0],
-    n: seq[1],
+    epoch,
+    boot,
+    n,
   }));
   const rows = await query<{ i: number }>(
     db,
     sql`select v.i from components c
         join jsonb_to_recordset(${JSON.stringify(keys)}::jsonb)
-          as v(i int, "deviceId" text, component text, boot bigint, n bigint)
+          as v(i int, "deviceId" text, component text, epoch int, boot bigint, n bigint)
           on c.device_id = v."deviceId" and c.component = v.component
-        where (c.boot_seq, c.seq_number) > (v.boot, v.n)`,
+        where (c.epoch_number, c.boot_seq, c.seq_number) > (v.epoch, v.boot, v.n)`,
   );
   const outdated = new Set(rows.map((row) => row.i));
   return reports.map((_, i) => outdated.has(i));
@@ -113,20 +147,27 @@ export async function findOutdated(
  */
 export async function recordRunning(db: Db, reports: RunningReport[]): Promise<string[]> {
   const rows = reports
-    .map(({ seq, ...rest }) => ({ ...rest, bootSeq: seq[0], seqNumber: seq[1] }))
+    .map(({ order: [epochNumber, bootSeq, seqNumber], ...rest }) => ({
+      ...rest,
+      epochNumber,
+      bootSeq,
+      seqNumber,
+    }))
     .sort((a, b) => (`${a.deviceId}/${a.component}` < `${b.deviceId}/${b.component}` ? -1 : 1));
   const stored = await query<{ component: string; isFirst: boolean }>(
     db,
     sql`
     insert into components
-      (device_id, component, hardware, version, sha256, security_version, boot_seq, seq_number, reported_at)
-    select v."deviceId", v.component, v.hardware, v.version, v.sha256, v."securityVersion", v."bootSeq", v."seqNumber", now()
+      (device_id, component, hardware, version, sha256, security_version, epoch_number, boot_seq, seq_number,
+       reported_at)
+    select v."deviceId", v.component, v.hardware, v.version, v.sha256, v."securityVersion", v."epochNumber", v."bootSeq", v."seqNumber", now()
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-      as v("deviceId" text, component text, hardware text, version text, sha256 text, "securityVersion" int, "bootSeq" int, "seqNumber" int)
+      as v("deviceId" text, component text, hardware text, version text, sha256 text, "securityVersion" int, "epochNumber" int, "bootSeq" int, "seqNumber" int)
     on conflict (device_id, component) do update
     set version = excluded.version, hardware = coalesce(excluded.hardware, components.hardware), sha256 = excluded.sha256, security_version = excluded.security_version,
-        boot_seq = excluded.boot_seq, seq_number = excluded.seq_number, reported_at = excluded.reported_at
-    where (components.boot_seq, components.seq_number) < (excluded.boot_seq, excluded.seq_number)
+        epoch_number = excluded.epoch_number, boot_seq = excluded.boot_seq, seq_number = excluded.seq_number, reported_at = excluded.reported_at
+    where (components.epoch_number, components.boot_seq, components.seq_number)
+      < (excluded.epoch_number, excluded.boot_seq, excluded.seq_number)
     returning component, xmax::text = '0' as "isFirst"`,
   );
   return stored.filter((row) => row.isFirst).map((row) => row.component);

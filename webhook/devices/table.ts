@@ -54,7 +54,26 @@ export const devices = pgTable(
   ],
 );
 
-/** What each component of a device runs, by its last attested report; `bootSeq`/`seqNumber` keep older reports out. */
+/**
+ * What a device has counted its boots in (`epoch` of the protocol), numbered as the epochs came: one that was left never comes back.
+ * A device that tells none has no row.
+ */
+export const deviceEpochs = pgTable(
+  'device_epochs',
+  {
+    deviceId: text('device_id')
+      .notNull()
+      .references(() => devices.id, { onDelete: 'cascade' }),
+    epoch: text().notNull(),
+    number: integer().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.deviceId, t.epoch] })],
+);
+
+/**
+ * What each component of a device runs, by its last attested report; `epochNumber`, `bootSeq` and `seqNumber`, in this order, keep
+ * older reports out.
+ */
 export const components = pgTable(
   'components',
   {
@@ -67,6 +86,7 @@ export const components = pgTable(
     version: text().notNull(),
     sha256: text().notNull(),
     securityVersion: integer('security_version').notNull(),
+    epochNumber: integer('epoch_number').notNull().default(0),
     bootSeq: integer('boot_seq').notNull(),
     seqNumber: integer('seq_number').notNull(),
     reportedAt: timestamp('reported_at', { withTimezone: true }).notNull(),

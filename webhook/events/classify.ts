@@ -48,7 +48,7 @@ export type DeviceMessage = {
     /** Of the connection that it came over; null where the row names none. */
     certificateSerial: string | null;
     slash: boolean;
-    critical: { id: string; seq: [number, number] | null; digest: string } | null;
+    critical: { id: string; seq: [number, number] | null; epoch: string | null; digest: string } | null;
   };
 }[UplinkTopic];
 /** One of these topics. */
@@ -120,7 +120,7 @@ function classifyMessage(event: BrokerMessage): Input {
     const issue = result.error.issues[0]!;
     return reject(event, 'payload_invalid', `${issue.path.join('.') || 'message'}: ${issue.message}`);
   }
-  const message = result.data as { id: string; seq?: [number, number] };
+  const message = result.data as { id: string; seq?: [number, number]; epoch?: string };
   // status/health is critical only as the report of a boot, which carries a seq; a renewal always is.
   const isCritical =
     messageClass === 'critical' && (message.seq !== undefined || parsed.topic !== 'status/health');
@@ -133,7 +133,12 @@ function classifyMessage(event: BrokerMessage): Input {
     certificateSerial: parseSubject(event.cert).serial,
     slash: parsed.slash,
     critical: isCritical
-      ? { id: message.id, seq: message.seq ?? null, digest: digest(parsed.topic, event.payload) }
+      ? {
+          id: message.id,
+          seq: message.seq ?? null,
+          epoch: message.epoch ?? null,
+          digest: digest(parsed.topic, event.payload),
+        }
       : null,
   } as DeviceMessage;
 }

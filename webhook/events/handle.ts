@@ -2,9 +2,9 @@
  * Handles one commit group of inputs in one transaction, set-based. What must follow the commit (acks, wake-ups, hints) is answered.
  */
 import { mainComponent, mountedTopic, type Running } from '#emqx/protocol.ts';
-import { findDismissed, findStanding } from '../certificates/barred.ts';
+import { findDismissed, findStanding } from '../certificates/blocked.ts';
 import { type RenewalRequest, storeRequests } from '../certificates/renewals.ts';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import { markJoinable } from '../deployments/store.ts';
 import * as presence from '../devices/presence.ts';
 import { recordLogs, recordResponses, recordTelemetry } from '../telemetry/telemetry.ts';
@@ -13,7 +13,7 @@ import { type DeviceMessage, type Input, isDeviceId, type MessageOn, type Reject
 import { bury } from './dead-letters.ts';
 import { applyPresence } from './presence.ts';
 import { remember } from './received.ts';
-import { applyToTargets, withoutOutdatedBoots } from './targets.ts';
+import { applyToTargets, type Orders, withoutOutdatedBoots } from './targets.ts';
 
 export interface Outcome {
   /** Positional: why an input was refused, or null. */
@@ -64,7 +64,9 @@ export async function handle(
 
   const acks = await deduplicate(tx, inputs, rejects, refuse);
   const accepted = inputs.filter((_, i) => rejects[i] === null && !acks.repeats.has(i));
-  const messages = inOrder(accepted.filter((input): input is DeviceMessage => input.kind === 'message'));
+  const arrived = accepted.filter((input): input is DeviceMessage => input.kind === 'message');
+  const orders = await findOrders(tx, arrived);
+  const messages = inOrder(arrived, orders);
   const of = <T extends DeviceMessage['topic']>(...topics: T[]) =>
     messages.filter((m) => (topics as string[]).includes(m.topic)) as MessageOn<T>[];
 
@@ -76,8 +78,8 @@ export async function handle(
     ),
   ]);
   const { subscribed, kicks } = await applyPresence(tx, accepted);
-  const saved = await applyToTargets(tx, await withoutOutdatedBoots(tx, messages), subscribed, now);
-  await applyRunning(tx, messages);
+  const saved = await applyToTargets(tx, await withoutOutdatedBoots(tx, messages, orders), subscribed, now);
+  await applyRunning(tx, messages, orders);
   await store(tx, of);
 
   // A deleted device that the broker could not be told to drop, or that came back before its CRL did.
@@ -131,21 +133,35 @@ async function deduplicate(
 }
 
 /** Critical messages of a device in the order of their seq; the broker's HTTP action does not keep it. Others stay where they came. */
-function inOrder(messages: DeviceMessage[]): DeviceMessage[] {
-  const seqOf = (m: DeviceMessage) => m.critical?.seq ?? null;
+function inOrder(messages: DeviceMessage[], orders: Orders): DeviceMessage[] {
   const sorted = messages
-    .filter((m) => seqOf(m) !== null)
-    .sort((a, b) => seqOf(a)![0] - seqOf(b)![0] || seqOf(a)![1] - seqOf(b)![1]);
-  return [...messages.filter((m) => seqOf(m) === null), ...sorted];
+    .filter((m) => orders.has(m))
+    .sort((a, b) => {
+      const [one, other] = [orders.get(a)!, orders.get(b)!];
+      return one[0] - other[0] || one[1] - other[1] || one[2] - other[2];
+    });
+  return [...messages.filter((m) => !orders.has(m)), ...sorted];
+}
+
+/** Where each message with a seq stands among its device's: the epochs that they tell are numbered as they come. */
+async function findOrders(tx: Db, messages: DeviceMessage[]): Promise<Orders> {
+  const ordered = messages.flatMap((m) =>
+    m.critical?.seq ? [{ m, ...m.critical, seq: m.critical.seq }] : [],
+  );
+  const epochs = await presence.numberEpochs(
+    tx,
+    ordered.map(({ m, epoch }) => ({ deviceId: m.deviceId, epoch })),
+  );
+  return new Map(ordered.map(({ m, seq }, i) => [m, [epochs[i]!, ...seq] as const]));
 }
 
 /** What devices attest to run: the newest report of each component in the group. */
-async function applyRunning(tx: Db, messages: DeviceMessage[]): Promise<void> {
+async function applyRunning(tx: Db, messages: DeviceMessage[], orders: Orders): Promise<void> {
   const newest = new Map<string, presence.RunningReport>();
   // Messages with a seq come in its order, so the last one wins.
   for (const m of messages) {
-    const seq = m.critical?.seq;
-    if (!seq) continue;
+    const order = orders.get(m);
+    if (!order) continue;
     const running: Running[] =
       m.topic === 'status/health'
         ? m.message.running
@@ -153,7 +169,7 @@ async function applyRunning(tx: Db, messages: DeviceMessage[]): Promise<void> {
           ? [m.message.running]
           : [];
     for (const r of running) {
-      newest.set(`${m.deviceId}/${r.component}`, { deviceId: m.deviceId, seq, ...r });
+      newest.set(`${m.deviceId}/${r.component}`, { deviceId: m.deviceId, order, ...r });
     }
   }
   if (newest.size === 0) return;

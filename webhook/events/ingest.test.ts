@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { query } from '../db/connect.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
+import { query } from '../db/query.ts';
 import { devices } from '../devices/table.ts';
 import { deviceLogs, telemetry } from '../telemetry/table.ts';
 import {
@@ -11,7 +12,6 @@ import {
   type TestDatabase,
   type TestDevice,
   type TestWebhook,
-  until,
 } from '../testing.ts';
 import { deadLetters, receivedMessages } from './table.ts';
 
@@ -187,6 +187,53 @@ describe('critical messages', () => {
     expect(body.running).toMatchObject([{ sha256: newer }]);
     await Promise.all([device.boot(older, [9, 0]), device.boot(newer, [8, 9])]);
     expect((await webhook.api('GET', `/api/devices/${device.id}`)).body.running[0].sha256).toBe(older);
+  });
+
+  test('a device that counts its boots anew is heard, and what it said before no longer counts', async () => {
+    const device = await webhook.device();
+    const runs = async () => (await webhook.api('GET', `/api/devices/${device.id}`)).body.running[0].sha256;
+    const image = (n: number) => String(n).repeat(64);
+    const boot = (n: number, seq: [number, number], epoch?: string) =>
+      device.boot(image(n), seq, 'power_on', epoch);
+    // A firmware that told no epoch is followed by one that does, and goes on counting.
+    await boot(1, [500, 0]);
+    await boot(2, [501, 0], 'first');
+    expect(await runs()).toBe(image(2));
+    // It has lost its storage.
+    await boot(3, [1, 0], 'second');
+    expect(await runs()).toBe(image(3));
+    // Late, or played again: an epoch that was left does not come back, however high it counts.
+    await boot(2, [502, 0], 'first');
+    expect(await runs()).toBe(image(3));
+    await boot(4, [1, 5], 'second');
+    expect(await runs()).toBe(image(4));
+    // Rolled back to the firmware that tells none: it goes on in the epoch that is known.
+    await boot(5, [2, 0]);
+    expect(await runs()).toBe(image(5));
+    await boot(6, [1, 9]);
+    expect(await runs()).toBe(image(5));
+  });
+
+  test('of two epochs in one group the one that came later is the newer', async () => {
+    const device = await webhook.device();
+    await device.boot('0'.repeat(64), [90, 0], 'power_on', 'old');
+    const rows = [
+      device.row('status/health', {
+        seq: [1, 0],
+        epoch: 'new',
+        state: 'ok',
+        running: [device.running('1'.repeat(64))],
+      }),
+      device.row('status/health', {
+        seq: [91, 0],
+        epoch: 'old',
+        state: 'ok',
+        running: [device.running('2'.repeat(64))],
+      }),
+    ];
+    await Promise.all(rows.map((row) => webhook.event(row)));
+    const { body } = await webhook.api('GET', `/api/devices/${device.id}`);
+    expect(body.running[0].sha256).toBe('1'.repeat(64));
   });
 
   test('acks of a group leave as one bulk call', async () => {

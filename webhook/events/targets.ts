@@ -1,10 +1,10 @@
 /** What device messages mean for the updates under way: each becomes an event of the target's machine. */
 import { mainComponent, type Running } from '#emqx/protocol.ts';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import type { Target, TargetEvent } from '../deployments/machine.ts';
-import { unpark } from '../deployments/outbox.ts';
 import { concerning, Fold, lockTargets } from '../deployments/store.ts';
 import * as presence from '../devices/presence.ts';
+import { unpark } from '../outbox/outbox.ts';
 import type { DeviceMessage, MessageOn } from './classify.ts';
 
 /** Answers the deployments whose targets changed, and how many commands there are to send. Targets are locked until the transaction ends. */
@@ -36,22 +36,29 @@ export async function applyToTargets(tx: Db, messages: DeviceMessage[], subscrib
   return fold.save(tx);
 }
 
+/** Of the messages that have a seq. */
+export type Orders = ReadonlyMap<DeviceMessage, presence.Order>;
+
 /** A boot report that was overtaken by a later boot's says nothing of what runs now: it must not end an update. */
-export async function withoutOutdatedBoots(tx: Db, messages: DeviceMessage[]): Promise<DeviceMessage[]> {
+export async function withoutOutdatedBoots(
+  tx: Db,
+  messages: DeviceMessage[],
+  orders: Orders,
+): Promise<DeviceMessage[]> {
   const reports = messages.flatMap((m) => {
-    const seq = m.critical?.seq;
-    return m.topic === 'status/health' && seq
+    const order = orders.get(m);
+    return m.topic === 'status/health' && order
       ? m.message.running.map(({ component }) => ({
           deviceId: m.deviceId,
           component,
-          seq,
+          order,
           message: m as DeviceMessage,
         }))
       : [];
   });
   const outdated = await presence.findOutdated(
     tx,
-    reports.map(({ deviceId, component, seq }) => ({ deviceId, component, seq })),
+    reports.map(({ deviceId, component, order }) => ({ deviceId, component, order })),
   );
   const dropped = new Set(reports.filter((_, i) => outdated[i]).map((r) => r.message));
   return messages.filter((m) => !dropped.has(m));

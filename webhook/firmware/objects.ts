@@ -33,6 +33,8 @@ export interface PresignedUrl {
 }
 
 export interface ObjectStore {
+  /** Where browsers are sent to by presigned addresses. */
+  browserOrigin: string;
   presignUpload(key: string, sha256Hex?: string): Promise<PresignedUrl & { headers: Record<string, string> }>;
   /** For a browser: answers as an attachment with this file name. */
   presignDownload(key: string, fileName: string): Promise<PresignedUrl>;
@@ -51,6 +53,12 @@ const uploadLifetimeS = 15 * 60;
 const downloadLifetimeS = 5 * 60;
 /** A device's URL lives at most an hour. */
 export const deviceUrlLifetimeS = 3600;
+
+/** AWS's own name for a bucket depends on the bucket's name and on the region's partition, which the SDK knows. */
+function originOf(client: S3Client, endpoint: string | undefined, bucket: string, region: string): string {
+  const url = endpoint ?? client.config.endpointProvider({ Bucket: bucket, Region: region }).url;
+  return new URL(url).origin;
+}
 
 export function createObjectStore(settings: ObjectStoreSettings): ObjectStore {
   const { bucket } = settings;
@@ -74,6 +82,7 @@ export function createObjectStore(settings: ObjectStoreSettings): ObjectStore {
   const device = clientFor(settings.deviceUrl ?? settings.publicUrl ?? settings.endpoint);
 
   return {
+    browserOrigin: originOf(browser, settings.publicUrl ?? settings.endpoint, bucket, settings.region),
     async presignUpload(key, sha256Hex) {
       const checksum = sha256Hex && Buffer.from(sha256Hex, 'hex').toString('base64');
       const headers: Record<string, string> = {

@@ -4,7 +4,7 @@ import type { Crew, DeviceReport, News, Order, Sample } from './messages.ts';
 import { bundleWorker, type WorkerBundle } from './worker-bundle.ts';
 
 /** Memory before speed: a small nursery, and a collection when the worker asks for it. */
-const thrift = ['--max-semi-space-size=1', '--optimize-for-size', '--expose-gc'];
+const thrift = ['--max-semi-space-size=1', '--expose-gc'];
 const stopMaxMs = 60_000;
 
 export interface CrewsReport {

@@ -3,10 +3,11 @@
  * ended, others do not notice, and no message is seen under another device's name.
  */
 import tls, { type TLSSocket } from 'node:tls';
+import { Random } from '#deploy/lab/primitives/random.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { parseAcl } from '#emqx/standin/acl.ts';
-import { acl, once, startSink, startTestBed, until } from '#emqx/standin/test-broker.ts';
+import { acl, once, startSink, startTestBed } from '#emqx/standin/test-broker.ts';
 import type { TestPair } from '#emqx/standin/test-certificates.ts';
-import { Random } from '#webhook/simulation/random.ts';
 import { makeConnect, makePacket, mutate } from './packets.ts';
 
 export interface FuzzOptions {

@@ -75,6 +75,8 @@ async function answer(
 ): Promise<void> {
   const requestId = randomBytes(8).toString('hex').toUpperCase();
   response.setHeader('x-amz-request-id', requestId);
+  // Whoever uploaded it chose its type; a browser must not make a page of it by its content.
+  response.setHeader('x-content-type-options', 'nosniff');
   try {
     const allowed = cors && allowOrigin(request, response, options.corsOrigins);
     if (request.method === 'OPTIONS') return answerPreflight(request, response, allowed);

@@ -4,19 +4,23 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define CHECK(condition)                                                             \
+#include "stack.h"
+
+/** Of a run that goes by seeds, to be said with what does not hold. 0: none. */
+extern unsigned long check_seed;
+
+#define FAIL(why)                                                                    \
   do {                                                                               \
-    if (!(condition)) {                                                              \
-      fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
-      abort();                                                                       \
-    }                                                                                \
+    if (check_seed > 0) fprintf(stderr, "seed %lu: ", check_seed);                   \
+    fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, why);                         \
+    abort();                                                                         \
   } while (0)
 
-#define FAIL(why)                                          \
-  do {                                                     \
-    fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, why); \
-    abort();                                               \
+#define CHECK(condition)                                     \
+  do {                                                       \
+    if (!(condition)) FAIL("does not hold: " #condition);    \
   } while (0)
 
 struct test {
@@ -24,15 +28,18 @@ struct test {
   void (*run)(void);
 };
 
-#define RUN_TESTS(tests)                                              \
-  int main(void) {                                                    \
-    size_t count = sizeof(tests) / sizeof((tests)[0]);                \
-    for (size_t i = 0; i < count; i++) {                              \
-      fprintf(stderr, "  %s\n", (tests)[i].sentence);                 \
-      (tests)[i].run();                                               \
-    }                                                                 \
-    fprintf(stderr, "%s: %zu tests hold\n", __FILE__, count);         \
-    return 0;                                                         \
+/** An argument picks the tests that have it in their sentence. */
+#define RUN_TESTS(tests)                                                                       \
+  int main(int argc, char **argv) {                                                            \
+    size_t count = 0;                                                                          \
+    for (size_t i = 0; i < sizeof(tests) / sizeof((tests)[0]); i++) {                          \
+      if (argc > 1 && !strstr((tests)[i].sentence, argv[1])) continue;                         \
+      fprintf(stderr, "  %s\n", (tests)[i].sentence);                                          \
+      (tests)[i].run();                                                                        \
+      count++;                                                                                 \
+    }                                                                                          \
+    printf("%s: %zu tests hold; stack %lu\n", __FILE__, count, (unsigned long)stack_deepest()); \
+    return count > 0 ? 0 : 1;                                                                  \
   }
 
 #endif

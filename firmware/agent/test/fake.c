@@ -6,6 +6,8 @@
 
 #include "check.h"
 
+unsigned long check_seed;
+
 static uint64_t uptime_ms(void *ctx) { return ((struct fake *)ctx)->uptime; }
 
 static int64_t unix_ms(void *ctx) {
@@ -15,6 +17,7 @@ static int64_t unix_ms(void *ctx) {
 
 static int make_random(void *ctx, uint8_t *data, size_t bytes) {
   struct fake *fake = ctx;
+  if (fake->random_fails) return OTA_ERR_STORAGE;
   for (size_t i = 0; i < bytes; i++) {
     fake->random = fake->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
     data[i] = (uint8_t)(fake->random >> 56);
@@ -123,14 +126,14 @@ void fake_make_image(struct fake *fake, uint32_t bytes, uint32_t seed) {
 
 struct fake *fake_new(void) {
   static struct fake fake;
-  memset(&fake, 0, sizeof fake);
+  memset(&fake, 0, offsetof(struct fake, inbound));
   for (unsigned i = 0; i < OTA_STORE_KEYS; i++) fake.store_bytes[i] = OTA_ERR_ABSENT;
   struct fake_slot *factory = &fake.slots[0];
   factory->present = true;
   factory->image = (struct ota_image){.version = "0.0.0", .security_version = 3, .size = 1000};
   fill(factory->data, 1000, 1);
   fake_sha256(factory->data, 1000, factory->image.sha256);
-  fake.unsynced_from = UINT32_MAX;
+  fake.unsynced_from = fake.slot_unsynced_from = UINT32_MAX;
   fake.key = 1;
   fake.refused_key = -1;
   fake.clock_set = true;
@@ -172,11 +175,21 @@ struct fake *fake_new(void) {
   return &fake;
 }
 
+/** What was not synced is lost with the power, or some of it, sector by sector. */
+static void lose(struct fake *fake, uint8_t *data, uint32_t from, uint32_t to) {
+  enum { sector_bytes = 256 };
+  for (uint32_t at = from; at < to; at += sector_bytes) {
+    fake->disorder = fake->disorder * 1664525u + (fake->disorder > 0 ? 1013904223u : 0);
+    if (fake->disorder >> 31) continue;
+    memset(data + at, 0xee, to - at < sector_bytes ? to - at : sector_bytes);
+  }
+}
+
 /** What a bootloader does: an image that did not prove itself in three boots is given up. */
 static void boot(struct fake *fake) {
   fake->lives++;
-  if (fake->staging_bytes > fake->unsynced_from)
-    memset(fake->staging + fake->unsynced_from, 0xee, fake->staging_bytes - fake->unsynced_from);
+  lose(fake, fake->staging, fake->unsynced_from, fake->staging_bytes);
+  lose(fake, fake->slots[fake->slot_written].data, fake->slot_unsynced_from, fake_slot_bytes);
   fake->rebooting = false;
   fake->getting = false;
   fake->connection_open = false;
@@ -189,6 +202,24 @@ static void boot(struct fake *fake) {
   memset(fake->work, 0xa5, sizeof fake->work);
   memset(fake->journal, 0xa5, sizeof fake->journal);
   memset(fake->url, 0xa5, sizeof fake->url);
+}
+
+static bool live(struct fake *fake, const struct ota_config *config, bool (*done)(struct fake *fake)) {
+  if (ota_agent_init(&fake->agent, config) != OTA_OK) {
+    fake->uptime += 1000;
+    return false;
+  }
+  for (long polls = 0; polls < 200000; polls++) {
+    if (done(fake)) return true;
+    if (fake->rebooting) {
+      CHECK(ota_agent_ended(&fake->agent));
+      return false;
+    }
+    uint32_t wait = ota_agent_poll(&fake->agent);
+    bool has_mail = fake->connected && fake->inbound_from != fake->inbound_to;
+    fake->uptime += wait > 0 && !has_mail ? wait : 1;
+  }
+  FAIL("the device goes round in circles");
 }
 
 bool fake_live(struct fake *fake, bool (*done)(struct fake *fake)) {
@@ -209,21 +240,10 @@ bool fake_live(struct fake *fake, bool (*done)(struct fake *fake)) {
                   .url = fake->url},
   };
   boot(fake);
-  if (setjmp(fake->power) != 0) return false;
-  if (ota_agent_init(&fake->agent, &config) != OTA_OK) {
-    fake->uptime += 1000;
-    return false;
-  }
-  for (long polls = 0; polls < 200000; polls++) {
-    if (done(fake)) return true;
-    if (fake->rebooting) {
-      CHECK(ota_agent_ended(&fake->agent));
-      return false;
-    }
-    uint32_t wait = ota_agent_poll(&fake->agent);
-    fake->uptime += wait > 0 && fake->inbound_from == fake->inbound_to ? wait : 1;
-  }
-  FAIL("the device goes round in circles");
+  stack_paint();
+  bool is_done = setjmp(fake->power) == 0 && live(fake, &config, done);
+  stack_measure();
+  return is_done;
 }
 
 void fake_run(struct fake *fake, bool (*done)(struct fake *fake), int lives) {
@@ -243,9 +263,10 @@ void fake_pass(struct fake *fake, uint32_t ms) {
 /** `change`: "": a good one. Else `name=value` replaces a member of the manifest, or names another flaw. */
 const char *fake_request_text(struct fake *fake, const char *deployment, unsigned attempt, const char *change,
                               const char *url) {
+  // Not on the stack, whose depth is measured.
   static char request[4096];
-  char jws[2048];
-  char payload[1024];
+  static char jws[2048];
+  static char payload[1024];
   char sha256[65];
   uint8_t digest[32];
   bool child = strcmp(change, "child") == 0;

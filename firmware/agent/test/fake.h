@@ -53,6 +53,12 @@ struct fake_message {
   char payload[2304];
 };
 
+struct fake_hash {
+  uint32_t state[8];
+  uint64_t bytes;
+  uint8_t block[64];
+};
+
 struct fake {
   /* What survives a power cut. */
   uint8_t stores[OTA_STORE_KEYS][16384];
@@ -61,6 +67,11 @@ struct fake {
   uint32_t staging_bytes;
   /** Staged bytes from here on do not survive the power: nobody has synced them. */
   uint32_t unsynced_from;
+  /** The same of the slot that was written last. */
+  uint32_t slot_unsynced_from;
+  int slot_written;
+  /** Seed by which unsynced sectors survive or not, in any order; 0: none does. */
+  uint32_t disorder;
   struct fake_slot slots[2];
   int active, confirmed, trial_boots;
   uint8_t child_flash[fake_slot_bytes];
@@ -107,9 +118,7 @@ struct fake {
   bool connected, broker_down, acking, answering_renewals;
   int refused_key;
   unsigned connects;
-  struct fake_message inbound[fake_messages];
   unsigned inbound_from, inbound_to;
-  struct fake_message sent[fake_messages];
   unsigned sent_count;
   /** Answers a request for a fresh URL with this request. */
   const char *fresh_request;
@@ -117,11 +126,14 @@ struct fake {
   void (*on_publish)(struct fake *fake, const char *topic, const char *payload);
   enum ota_mqtt_event_type pending_event;
   int connected_key;
+  /** A connection that the agent closes is told as gone only later, as a port with a queue does. */
+  bool late_disconnects, stale_disconnect;
 
   /* Self-test of the running image, and of the child. */
   int self_test, child_self_test;
   bool slot_write_fails, staging_write_fails, store_write_fails;
   uint64_t random;
+  bool random_fails;
 
   /* The agent. */
   struct ota_agent agent;
@@ -135,6 +147,11 @@ struct fake {
   uint8_t work[OTA_WORK_MIN_BYTES];
   uint8_t journal[12 * 1024];
   char url[OTA_URL_MAX + 1];
+  struct fake_hash hash;
+
+  /* Not cleared for a new device: what counts is counted above. */
+  struct fake_message inbound[fake_messages];
+  struct fake_message sent[fake_messages];
 };
 
 /** A new device with a factory image; the same one for every test. */
@@ -168,6 +185,9 @@ bool fake_is_sound(const struct fake *fake);
 /** A write is about to happen, or has: the power may go just now. */
 void fake_write(struct fake *fake);
 
+void fake_hash_start(struct fake_hash *hash);
+void fake_hash_update(struct fake_hash *hash, const uint8_t *data, size_t bytes);
+void fake_hash_finish(struct fake_hash *hash, uint8_t *digest);
 void fake_sha256(const uint8_t *data, size_t bytes, uint8_t *digest);
 /** Compact JWS; `kid` and key by `signer` as above. */
 void fake_sign(const char *header, const char *payload, int signer, char *jws, size_t capacity);

@@ -1,84 +1,119 @@
-#include <openssl/bn.h>
-#include <openssl/ec.h>
-#include <openssl/ecdsa.h>
-#include <openssl/evp.h>
-#include <openssl/sha.h>
-#include <stdio.h>
+/** SHA-256 for real, and signatures that only look real: what a port does with them is the port's, the agent only carries them. */
 #include <string.h>
 
 #include "check.h"
 #include "fake.h"
 
+static const uint32_t round_constants[64] = {
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be,
+    0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa,
+    0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85,
+    0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3,
+    0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f,
+    0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+
+static uint32_t rotated(uint32_t x, unsigned by) { return x >> by | x << (32 - by); }
+
+static void hash_block(struct fake_hash *hash, const uint8_t *block) {
+  // Not on the stack: it would be counted with the agent's.
+  static uint32_t w[64];
+  uint32_t v[8];
+  for (unsigned i = 0; i < 16; i++)
+    w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 | (uint32_t)block[4 * i + 2] << 8 | block[4 * i + 3];
+  for (unsigned i = 16; i < 64; i++) {
+    uint32_t s0 = rotated(w[i - 15], 7) ^ rotated(w[i - 15], 18) ^ w[i - 15] >> 3;
+    uint32_t s1 = rotated(w[i - 2], 17) ^ rotated(w[i - 2], 19) ^ w[i - 2] >> 10;
+    w[i] = w[i - 16] + s0 + w[i - 7] + s1;
+  }
+  memcpy(v, hash->state, sizeof v);
+  for (unsigned i = 0; i < 64; i++) {
+    uint32_t s1 = rotated(v[4], 6) ^ rotated(v[4], 11) ^ rotated(v[4], 25);
+    uint32_t t1 = v[7] + s1 + ((v[4] & v[5]) ^ (~v[4] & v[6])) + round_constants[i] + w[i];
+    uint32_t s0 = rotated(v[0], 2) ^ rotated(v[0], 13) ^ rotated(v[0], 22);
+    uint32_t t2 = s0 + ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
+    memmove(&v[1], &v[0], 7 * sizeof v[0]);
+    v[4] += t1;
+    v[0] = t1 + t2;
+  }
+  for (unsigned i = 0; i < 8; i++) hash->state[i] += v[i];
+}
+
+void fake_hash_start(struct fake_hash *hash) {
+  static const uint32_t start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+  memcpy(hash->state, start, sizeof start);
+  hash->bytes = 0;
+}
+
+void fake_hash_update(struct fake_hash *hash, const uint8_t *data, size_t bytes) {
+  while (bytes > 0) {
+    size_t held = (size_t)(hash->bytes % 64);
+    size_t taken = 64 - held < bytes ? 64 - held : bytes;
+    memcpy(hash->block + held, data, taken);
+    hash->bytes += taken;
+    data += taken;
+    bytes -= taken;
+    if (held + taken == 64) hash_block(hash, hash->block);
+  }
+}
+
+void fake_hash_finish(struct fake_hash *hash, uint8_t *digest) {
+  static const uint8_t padding[64] = {0x80};
+  uint8_t length[8];
+  for (unsigned i = 0; i < 8; i++) length[i] = (uint8_t)(hash->bytes * 8 >> (56 - 8 * i));
+  fake_hash_update(hash, padding, (size_t)(1 + (119 - hash->bytes % 64) % 64));
+  fake_hash_update(hash, length, sizeof length);
+  for (unsigned i = 0; i < 32; i++) digest[i] = (uint8_t)(hash->state[i / 4] >> (24 - 8 * (i % 4)));
+}
+
 void fake_sha256(const uint8_t *data, size_t bytes, uint8_t *digest) {
-  CHECK(EVP_Digest(data, bytes, digest, NULL, EVP_sha256(), NULL) == 1);
+  struct fake_hash hash;
+  fake_hash_start(&hash);
+  fake_hash_update(&hash, data, bytes);
+  fake_hash_finish(&hash, digest);
 }
 
-/** Made once: keys are slow, and no test depends on their value. */
-static EVP_PKEY *key_of(int signer) {
-  static EVP_PKEY *keys[3];
-  if (!keys[signer]) keys[signer] = EVP_EC_gen("P-256");
-  CHECK(keys[signer]);
-  return keys[signer];
+void fake_public_key(int signer, uint8_t *xy) { memset(xy, 'a' + signer, 64); }
+
+/** Digest of key and message, twice. */
+static void sign(const uint8_t *xy, const uint8_t *message, size_t bytes, uint8_t *signature) {
+  struct fake_hash hash;
+  fake_hash_start(&hash);
+  fake_hash_update(&hash, xy, 64);
+  fake_hash_update(&hash, message, bytes);
+  fake_hash_finish(&hash, signature);
+  memcpy(signature + 32, signature, 32);
 }
 
-void fake_public_key(int signer, uint8_t *xy) {
-  uint8_t point[65];
-  size_t bytes = 0;
-  CHECK(EVP_PKEY_get_octet_string_param(key_of(signer), "pub", point, sizeof point, &bytes) == 1 && bytes == 65);
-  memcpy(xy, point + 1, 64);
+int fake_verify(void *ctx, const uint8_t *xy, const uint8_t *message, size_t bytes, const uint8_t *signature) {
+  uint8_t expected[64];
+  (void)ctx;
+  sign(xy, message, bytes, expected);
+  return memcmp(expected, signature, sizeof expected) == 0 ? OTA_OK : OTA_ERR_SIGNATURE;
 }
 
 static void to_base64url(const uint8_t *data, size_t bytes, char *text, size_t capacity) {
+  static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   size_t length = strlen(text);
+  uint32_t bits = 0;
+  unsigned held = 0;
   CHECK(length + bytes * 4 / 3 + 5 < capacity);
-  int written = EVP_EncodeBlock((unsigned char *)text + length, data, (int)bytes);
-  char *end = text + length + written;
-  while (end > text + length && end[-1] == '=') *--end = '\0';
-  for (char *c = text + length; c < end; c++) *c = (char)(*c == '+' ? '-' : *c == '/' ? '_' : *c);
+  for (size_t i = 0; i < bytes; i++) {
+    bits = bits << 8 | data[i];
+    for (held += 8; held >= 6; held -= 6) text[length++] = alphabet[bits >> (held - 6) & 63];
+  }
+  if (held > 0) text[length++] = alphabet[bits << (6 - held) & 63];
+  text[length] = '\0';
 }
 
 void fake_sign(const char *header, const char *payload, int signer, char *jws, size_t capacity) {
-  uint8_t der[80];
-  size_t der_bytes = sizeof der;
-  uint8_t raw[64];
+  uint8_t xy[64];
+  uint8_t signature[64];
   jws[0] = '\0';
   to_base64url((const uint8_t *)header, strlen(header), jws, capacity);
   strcat(jws, ".");
   to_base64url((const uint8_t *)payload, strlen(payload), jws, capacity);
-  EVP_MD_CTX *context = EVP_MD_CTX_new();
-  CHECK(EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key_of(signer)) == 1);
-  CHECK(EVP_DigestSign(context, der, &der_bytes, (const uint8_t *)jws, strlen(jws)) == 1);
-  EVP_MD_CTX_free(context);
-  const uint8_t *at = der;
-  ECDSA_SIG *signature = d2i_ECDSA_SIG(NULL, &at, (long)der_bytes);
-  CHECK(BN_bn2binpad(ECDSA_SIG_get0_r(signature), raw, 32) == 32);
-  CHECK(BN_bn2binpad(ECDSA_SIG_get0_s(signature), raw + 32, 32) == 32);
-  ECDSA_SIG_free(signature);
+  fake_public_key(signer, xy);
+  sign(xy, (const uint8_t *)jws, strlen(jws), signature);
   strcat(jws, ".");
-  to_base64url(raw, sizeof raw, jws, capacity);
-}
-
-/** Which of the keys has this public half. */
-static EVP_PKEY *find_key(const uint8_t *xy) {
-  uint8_t known[64];
-  for (int i = 0; i < 3; i++) {
-    fake_public_key(i, known);
-    if (memcmp(known, xy, sizeof known) == 0) return key_of(i);
-  }
-  return NULL;
-}
-
-int fake_verify(void *ctx, const uint8_t *xy, const uint8_t *message, size_t bytes, const uint8_t *signature) {
-  (void)ctx;
-  ECDSA_SIG *pair = ECDSA_SIG_new();
-  ECDSA_SIG_set0(pair, BN_bin2bn(signature, 32, NULL), BN_bin2bn(signature + 32, 32, NULL));
-  uint8_t *der = NULL;
-  int der_bytes = i2d_ECDSA_SIG(pair, &der);
-  ECDSA_SIG_free(pair);
-  EVP_MD_CTX *context = EVP_MD_CTX_new();
-  CHECK(EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, find_key(xy)) == 1);
-  int good = EVP_DigestVerify(context, der, (size_t)der_bytes, message, bytes);
-  EVP_MD_CTX_free(context);
-  OPENSSL_free(der);
-  return good == 1 ? OTA_OK : OTA_ERR_SIGNATURE;
+  to_base64url(signature, sizeof signature, jws, capacity);
 }

@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,9 +53,9 @@ static int http_head(void *ctx, struct ota_http_head *head) {
   if (how == SERVE_GZIP) field(head, "content-encoding", "gzip");
   uint32_t first = fake->body_at + (how == SERVE_WRONG_RANGE ? 7 : 0);
   uint32_t total = fake->image_bytes + (how == SERVE_WRONG_TOTAL ? 1 : 0);
-  snprintf(text, sizeof text, "bytes %u-%u/%u", first, fake->body_end - 1, total);
+  snprintf(text, sizeof text, "bytes %" PRIu32 "-%" PRIu32 "/%" PRIu32, first, fake->body_end - 1, total);
   if (status == 206 && how != SERVE_NO_RANGE) field(head, "Content-Range", text);
-  snprintf(text, sizeof text, " %u", whole ? total : fake->body_end - first);
+  snprintf(text, sizeof text, " %" PRIu32, whole ? total : fake->body_end - first);
   if (how != SERVE_WHOLE_UNSIZED) field(head, "CONTENT-LENGTH", text);
   fake->body_stop = fake->body_end;
   if (how == SERVE_OVERLONG) fake->body_stop += 1000;
@@ -103,8 +104,8 @@ static void id_of(const char *payload, char *id) {
 
 static int mqtt_publish(void *ctx, const char *topic, const char *payload, size_t bytes) {
   struct fake *fake = ctx;
-  char id[65];
-  char answer[512];
+  static char id[65];
+  static char answer[512];
   CHECK(fake->connected);
   struct fake_message *message = &fake->sent[fake->sent_count % fake_messages];
   CHECK(bytes < sizeof message->payload);
@@ -144,12 +145,18 @@ static int mqtt_connect(void *ctx, enum ota_key_pair pair) {
 
 static void mqtt_disconnect(void *ctx) {
   struct fake *fake = ctx;
-  fake->connected = false;
+  fake->stale_disconnect = fake->connected && fake->late_disconnects;
   fake->pending_event = OTA_MQTT_NONE;
+  fake->connected = false;
 }
 
 static int mqtt_poll(void *ctx, struct ota_mqtt_event *event, char *inbox, size_t capacity) {
   struct fake *fake = ctx;
+  if (fake->stale_disconnect) {
+    fake->stale_disconnect = false;
+    *event = (struct ota_mqtt_event){.type = OTA_MQTT_DISCONNECTED, .reached = true};
+    return OTA_OK;
+  }
   event->type = fake->pending_event;
   fake->pending_event = OTA_MQTT_NONE;
   if (event->type == OTA_MQTT_CONNECTED) {

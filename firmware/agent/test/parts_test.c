@@ -2,6 +2,7 @@
 
 #include "../ota_jws.h"
 #include "../ota_journal.h"
+#include "../ota_machine.h"
 #include "../ota_manifest.h"
 #include "../ota_pace.h"
 #include "../ota_renewal.h"
@@ -36,6 +37,47 @@ static void state_is_portable(void) {
   CHECK(ota_state_decode(&read, data, sizeof data) == OTA_OK);
   data[0] = 2;
   CHECK(ota_state_decode(&read, data, (size_t)bytes) == OTA_ERR_SCHEMA);
+}
+
+/** What a newer firmware stored, with values that this one has no name for. */
+static void a_newer_state_keeps_what_is_understood(void) {
+  struct ota_state state = {.boot_count = 9, .next_reason = OTA_BOOT_UPDATE, .staging = 7};
+  struct ota_state read;
+  uint8_t data[OTA_STATE_BYTES];
+  strcpy(state.job.attempt.deployment, DEPLOYMENT);
+  state.job.stage = OTA_DOWNLOADING;
+  state.job.attempt.number = 3;
+  state.finished_count = 2;
+  strcpy(state.finished[1].attempt.deployment, OTHER_DEPLOYMENT);
+  state.finished[1].how = OTA_FAILED;
+  int bytes = ota_state_encode(&state, data, sizeof data);
+  CHECK(bytes > 0);
+  const size_t reason = 5;
+  const size_t stage = 6;
+  data[reason] = 200;
+  data[stage] = 201;
+  CHECK(ota_state_decode(&read, data, (size_t)bytes) == OTA_OK);
+  CHECK(read.boot_count == 9 && read.next_reason == OTA_BOOT_UNKNOWN && read.staging == 7);
+  // The job begins again with what is staged.
+  CHECK(read.job.stage == OTA_ACCEPTED && read.job.attempt.number == 3);
+  CHECK(read.finished_count == 2 && strcmp(read.finished[1].attempt.deployment, OTHER_DEPLOYMENT) == 0);
+  // A component that it does not have: the job is dropped, and nothing else.
+  const size_t component = stage + 1 + 1 + OTA_UUID_MAX + 8;
+  CHECK(data[component] == OTA_MAIN);
+  data[component] = 7;
+  CHECK(ota_state_decode(&read, data, (size_t)bytes) == OTA_OK);
+  CHECK(read.job.stage == OTA_IDLE && read.staging == 7 && read.finished_count == 2);
+}
+
+static void what_runs_has_been_installed(void) {
+  struct ota_state state = {.boot_count = 1};
+  struct ota_image running[OTA_COMPONENTS] = {{.size = 1, .sha256 = {1}}, {.size = 2}};
+  state.job.image.sha256[0] = 1;
+  for (enum ota_stage stage = OTA_ACCEPTED; stage <= OTA_REBOOTING; stage++) {
+    state.job.stage = stage;
+    ota_machine_after_boot(&state, running);
+    CHECK(state.job.stage == OTA_REBOOTING);
+  }
 }
 
 static void checkpoints_are_portable(void) {
@@ -112,13 +154,33 @@ static void unicode_escapes_are_read(void) {
 static void broken_json_is_refused(void) {
   static const char *const broken[] = {"",       "{",           "}",        "{\"a\":1", "{} {}",       "{}x",
                                        "[]",     "null",        "{\"a\":tru", "\xff",   "{\"a\":\"\xc0\xaf\"}",
-                                       "{\"a\":\"\xed\xa0\x80\"}", "{1:2}"};
+                                       "{\"a\":\"\xed\xa0\x80\"}", "{1:2}",
+                                       "{\"a\"::1}", "{\"a\":1,,\"b\":2}", "{,\"a\":1}", "{\"a\":1,}", "{\"a\" 1}",
+                                       "{\"a\":1 \"b\":2}", "{\"a\":[1,,2]}", "{\"a\":[,1]}", "{\"a\":[1,]}", "{\"a\":[1 2]}",
+                                       "{\"a\":[\"b\":1]}", "{\"a\"}", "{\"a\":}", "{\"a\":1]", "{\"a\":[1}}",
+                                       "{\"a\":01}", "{\"a\":1.}", "{\"a\":.5}", "{\"a\":-}", "{\"a\":1e}", "{\"a\":1e+}",
+                                       "{\"a\":nul}", "{\"a\":truee}", "{\"a\":\"\n\"}", "{\"a\":{}:1}", "{\"a\":\"b\"\"c\"}",
+                                       "{\"a\":1,{\"b\":2}}", "{\"\\x\":1}"};
   static struct ota_json json;
   char buffer[64];
   for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
     strcpy(buffer, broken[i]);
     CHECK(ota_json_object(&json, buffer, strlen(buffer)) != OTA_OK);
   }
+  static const char *const good[] = {"{}", " {\"a\":[]}\n", "{\"a\":[1,-2.5e+3,0,-0.1,[{}],null,true,false]}",
+                                     "{ \"a\" : { \"b\" : [ ] } , \"c\" : \"\\u00e9\" }"};
+  for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+    strcpy(buffer, good[i]);
+    CHECK(ota_json_object(&json, buffer, strlen(buffer)) == OTA_OK);
+  }
+  // Depth costs tokens, of which there is a fixed number, and never stack.
+  char deep[2100] = "{\"a\":";
+  memset(deep + 5, '[', 2000);
+  CHECK(ota_json_object(&json, deep, strlen(deep)) == OTA_ERR_SPACE);
+  memset(deep + 5, '[', 100);
+  memset(deep + 105, ']', 100);
+  strcpy(deep + 205, "}");
+  CHECK(ota_json_object(&json, deep, strlen(deep)) == OTA_OK);
   char many[400] = "{\"a\":[";
   for (int i = 0; i < 150; i++) strcat(many, "1,");
   strcat(many, "1]}");
@@ -137,8 +199,9 @@ static void numbers_are_whole_and_safe(void) {
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
     uint64_t number = 0;
     strcpy(buffer, numbers[i].json);
-    CHECK(ota_json_object(&json, buffer, strlen(buffer)) == OTA_OK);
-    CHECK((ota_json_whole(&json, ota_json_member(&json, 0, "a"), &number) == OTA_OK) == numbers[i].good);
+    bool good = ota_json_object(&json, buffer, strlen(buffer)) == OTA_OK &&
+                ota_json_whole(&json, ota_json_member(&json, 0, "a"), &number) == OTA_OK;
+    CHECK(good == numbers[i].good);
   }
 }
 
@@ -166,6 +229,17 @@ static void signatures_are_checked(void) {
   CHECK(open_jws(header, "{}", 0, "AA") == OTA_ERR_SIGNATURE);
   CHECK(open_jws(header, "{}", 0, ".x") == OTA_ERR_JWS);
   CHECK(open_jws(header, "{}", 2, "") == OTA_ERR_SIGNATURE);
+}
+
+static void the_fake_hashes_as_others_do(void) {
+  static const uint8_t expected[] = {0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23,
+                                     0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad};
+  uint8_t digest[32];
+  // FIPS 180-2, B.1 and B.2.
+  fake_sha256((const uint8_t *)"abc", 3, digest);
+  CHECK(memcmp(digest, expected, 32) == 0);
+  fake_sha256((const uint8_t *)"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 56, digest);
+  CHECK(digest[0] == 0x24 && digest[1] == 0x8d && digest[31] == 0xc1);
 }
 
 static void base64url_is_canonical(void) {
@@ -211,6 +285,8 @@ static void an_incomplete_device_is_refused(void) {
 
 static const struct test tests[] = {
     {"a state is read back, by this firmware, older and newer ones", state_is_portable},
+    {"of a newer firmware's state everything is kept that is understood", a_newer_state_keeps_what_is_understood},
+    {"a job whose image runs has been installed, whatever its stage was", what_runs_has_been_installed},
     {"a checkpoint is read back", checkpoints_are_portable},
     {"times are RFC 3339", times_are_right},
     {"strings are escaped, and read back", strings_are_escaped_and_read_back},
@@ -218,6 +294,7 @@ static const struct test tests[] = {
     {"broken JSON is refused", broken_json_is_refused},
     {"numbers are whole and below 2^53", numbers_are_whole_and_safe},
     {"a JWS is taken only with ES256, a known kid and its signature", signatures_are_checked},
+    {"the test's own SHA-256 is SHA-256", the_fake_hashes_as_others_do},
     {"base64url has one spelling", base64url_is_canonical},
     {"chunks double and halve within their bounds", chunks_stay_in_bounds},
     {"back-off doubles to its maximum", backoff_doubles_to_its_maximum},

@@ -19,7 +19,7 @@ static void resends_until_acked(void) {
   fake_run(fake, fake_is_quiet, 1);
 }
 
-static void keeps_results_when_the_outbox_is_full(void) {
+static void keeps_what_nobody_asks_for_again_when_the_outbox_is_full(void) {
   struct fake *fake = fake_new();
   char text[200];
   fake_request(fake, DEPLOYMENT, 1, "");
@@ -35,7 +35,7 @@ static void keeps_results_when_the_outbox_is_full(void) {
   fake->sent_count = 0;
   fake->acking = true;
   fake_run(fake, fake_is_quiet, 2);
-  CHECK(fake_said(fake, RESULT, "download_failed") == 1 && fake_said(fake, ACK, "") == 0);
+  CHECK(fake_said(fake, RESULT, "download_failed") == 1 && fake_said(fake, ACK, "") == 1);
 }
 
 static void answers_commands(void) {
@@ -80,6 +80,41 @@ static void keeps_the_old_certificate_when_the_new_does_not_connect(void) {
   CHECK(fake->key == 1 && fake->connected_key == 1);
 }
 
+static void the_end_of_an_old_session_is_not_held_against_a_new_certificate(void) {
+  struct fake *fake = fake_new();
+  fake->wall = UINT64_C(71) * 24 * 3600 * 1000;
+  fake->late_disconnects = true;
+  fake->limits.renewed_connects = 1;
+  fake_run(fake, is_renewed, 3);
+  CHECK(fake->connected_key == fake->key && fake->connects == 2);
+}
+
+static void a_full_outbox_drops_boot_reports_first(void) {
+  struct fake *fake = fake_new();
+  fake->acking = false;
+  fake_request(fake, DEPLOYMENT, 1, "hardware");
+  for (int boots = 0; boots < 40; boots++) fake_pass(fake, 2000);
+  fake->sent_count = 0;
+  fake->acking = true;
+  fake_run(fake, fake_is_quiet, 2);
+  // Another boot report, the newest, and the refusal that nobody asks for again.
+  CHECK(fake_said(fake, ACK, "hardware_mismatch") == 1 && fake_said(fake, "status/health", "\"count\":41") == 1);
+}
+
+static bool never(struct fake *fake) {
+  (void)fake;
+  return false;
+}
+
+static void says_nothing_without_random_numbers(void) {
+  struct fake *fake = fake_new();
+  fake->random_fails = true;
+  for (int i = 0; i < 3; i++) CHECK(!fake_live(fake, never));
+  CHECK(fake->sent_count == 0);
+  fake->random_fails = false;
+  fake_run(fake, fake_is_quiet, 2);
+}
+
 static void waits_for_the_clock(void) {
   struct fake *fake = fake_new();
   fake->clock_set = false;
@@ -88,10 +123,14 @@ static void waits_for_the_clock(void) {
 }
 static const struct test tests[] = {
     {"a critical message is sent until it is acked, the same byte for byte", resends_until_acked},
-    {"a full outbox keeps results", keeps_results_when_the_outbox_is_full},
+    {"a full outbox keeps results and acknowledgements", keeps_what_nobody_asks_for_again_when_the_outbox_is_full},
     {"a command is carried out once and answered", answers_commands},
     {"a certificate near its end is renewed", renews},
     {"the old certificate stays when the new one does not connect", keeps_the_old_certificate_when_the_new_does_not_connect},
+    {"the end of an old session is not held against a new certificate",
+     the_end_of_an_old_session_is_not_held_against_a_new_certificate},
+    {"a full outbox drops boot reports before answers", a_full_outbox_drops_boot_reports_first},
+    {"a message that cannot get a random id is not sent", says_nothing_without_random_numbers},
     {"without a clock nothing is dated and nothing renewed", waits_for_the_clock},
 };
 

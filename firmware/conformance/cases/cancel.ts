@@ -60,7 +60,7 @@ function inStage(stage: string): Case {
 
 export const cancelCases: Case[] = [
   whileServed('accepted', () => {}),
-  whileServed('downloading', stallAfter(40 * kib), true),
+  whileServed('downloading', stallAfter(10 * kib), true),
   inStage('verifying'),
   inStage('installing'),
   {

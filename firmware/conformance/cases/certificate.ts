@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { X509Certificate } from 'node:crypto';
-import { until } from '../../virtual/bench/until.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
 import type { Case } from '../case.ts';
 import { type Rig, startCa } from '../rig.ts';
 
@@ -8,12 +8,13 @@ const dayMs = 24 * 3600 * 1000;
 const nearItsEnd = { ageMs: 355 * dayMs, leftMs: 10 * dayMs };
 const requestTopic = 'cert/renew/request';
 
-/** Enrols the device with a certificate that is about to expire. */
-async function startAged(rig: Rig): Promise<void> {
+/** Enrols the device with a certificate that is about to expire, which is returned. */
+async function startAged(rig: Rig): Promise<X509Certificate> {
   const ca = await startCa(rig.lab, nearItsEnd);
   rig.forget();
   try {
     await rig.start(ca.options);
+    return new X509Certificate(ca.last());
   } finally {
     await ca.close();
   }
@@ -35,7 +36,7 @@ async function answer(rig: Rig, options: { withhold?: boolean } = {}): Promise<s
 }
 
 const connectsWith = (rig: Rig, serial: string) =>
-  until(() => rig.broker.serials.at(-1) === serial, `a connection with ${serial}`, 15_000);
+  until(`a connection with ${serial}`, () => rig.broker.serials.at(-1) === serial, 15_000);
 
 export const certificateCases: Case[] = [
   {
@@ -52,6 +53,15 @@ export const certificateCases: Case[] = [
       await rig.start();
       assert.equal(rig.broker.serials.at(-1), serial, 'after a restart it uses the old one');
       assert.equal(rig.broker.of(requestTopic).length, 1, 'it asks again for what it has');
+    },
+  },
+  {
+    name: 'a renewal is for a key of its own',
+    async run(rig) {
+      const old = await startAged(rig);
+      const request = await rig.broker.see(requestTopic, () => true, 15_000);
+      const renewed = new X509Certificate(await rig.lab.pki.issue(String(request.csr)));
+      assert.ok(!renewed.publicKey.equals(old.publicKey), 'it asks for the old key');
     },
   },
   {
@@ -82,7 +92,7 @@ export const certificateCases: Case[] = [
       await rig.online(count);
       assert.equal(rig.broker.serials.at(-1), old);
       // Another one is asked for, with another key.
-      await until(() => rig.broker.of(requestTopic).length >= 2, 'another request', 15_000);
+      await until('another request', () => rig.broker.of(requestTopic).length >= 2, 15_000);
       const csrs = rig.broker.of(requestTopic).map((it) => it.csr);
       assert.equal(new Set(csrs).size, csrs.length);
       await connectsWith(rig, await answer(rig));
@@ -97,7 +107,7 @@ export const certificateCases: Case[] = [
         request: String(first.id),
         error: { code: 'csr_key_refused' },
       });
-      await until(() => rig.broker.of(requestTopic).length >= 2, 'another request', 15_000);
+      await until('another request', () => rig.broker.of(requestTopic).length >= 2, 15_000);
       await connectsWith(rig, await answer(rig));
     },
   },

@@ -11,7 +11,7 @@ import {
   wrongRange,
 } from '../../virtual/bench/file-server.ts';
 import type { Case } from '../case.ts';
-import { kib, type Rig } from '../rig.ts';
+import { kib, type Rig, timing } from '../rig.ts';
 
 const corrupted: Answer = ({ res, image, from, to }) => {
   const wrong = Buffer.from(image.subarray(from, to));
@@ -119,8 +119,44 @@ export const downloadCases: Case[] = [
   endures('404', status(404)),
   endures('416', status(416)),
   endures('500', status(500)),
-  endures('503 with Retry-After', status(503, { 'retry-after': '1' })),
-  endures('a redirect, which is not followed', status(302, { location: 'https://127.0.0.1:1/x' })),
+  endures('503', status(503)),
+  {
+    name: 'Retry-After is waited for',
+    async run(rig) {
+      // Patient enough for it: else it is cut to the longest pause.
+      await rig.start(['--timing', JSON.stringify({ ...timing, retryMaxMs: 5_000 })]);
+      const manifest = rig.publish();
+      let refusedAt = 0;
+      let askedAgainAt = 0;
+      rig.files.next.push(
+        (exchange) => {
+          refusedAt = Date.now();
+          status(503, { 'retry-after': '1' })(exchange);
+        },
+        (exchange) => {
+          askedAgainAt = Date.now();
+          rig.files.always(exchange);
+        },
+      );
+      await rig.request(manifest);
+      await rig.succeeds(manifest);
+      assert.ok(askedAgainAt - refusedAt >= 900, `it asked again after ${askedAgainAt - refusedAt} ms`);
+    },
+  },
+  {
+    name: 'a redirect is not followed, even to where the image is',
+    async run(rig) {
+      await rig.start();
+      const manifest = rig.publish();
+      rig.files.next.push(status(302, { location: rig.files.url('/elsewhere.bin') }));
+      await rig.request(manifest);
+      await rig.succeeds(manifest);
+      assert.deepEqual(
+        rig.files.requests.filter(({ path }) => path === '/elsewhere.bin'),
+        [],
+      );
+    },
+  },
   endures('a shorter range than asked for', shortRange(1000)),
   endures('a body cut off', cutAfter(5000), true),
   endures('a body that stalls', stallAfter(5000)),

@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { randomUUID } from 'node:crypto';
-import { stallAfter, trickle } from '../../virtual/bench/file-server.ts';
-import { until } from '../../virtual/bench/until.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
+import { honest, trickle } from '../../virtual/bench/file-server.ts';
 import type { Case } from '../case.ts';
 import { kib } from '../rig.ts';
 
@@ -25,11 +25,14 @@ export const orderCases: Case[] = [
     async run(rig) {
       await rig.start();
       const manifest = rig.publish();
-      rig.files.next.push(stallAfter(40 * kib));
+      // So slow that the first attempt cannot end before the third has taken its place.
+      rig.files.always = trickle(kib, 25);
       await rig.request(manifest);
       await rig.broker.see('firmware/download/progress', (it) => (it.receivedBytes as number) > 0);
       await rig.request(manifest, { attempt: 2, manifest: 'forged' });
       await rig.request(manifest, { attempt: 3 });
+      await rig.ack((it) => it.attempt === 3);
+      rig.files.always = honest;
       await rig.succeeds(manifest, 3);
       const answers = rig.broker.of('firmware/download/request/ack').map((it) => [it.attempt, it.accepted]);
       assert.deepEqual(answers, [
@@ -44,12 +47,13 @@ export const orderCases: Case[] = [
     async run(rig) {
       await rig.start();
       const manifest = rig.publish();
-      rig.files.always = trickle(4 * kib, 5);
+      rig.files.always = trickle(kib, 25);
       await rig.request(manifest);
       await rig.ack();
       const deployment = randomUUID();
       await rig.request(manifest, { deployment });
       const ack = await rig.ack((it) => it.deployment === deployment);
+      rig.files.always = honest;
       assert.equal((ack.error as { code: string }).code, 'busy');
       await rig.succeeds(manifest);
     },
@@ -76,11 +80,11 @@ export const orderCases: Case[] = [
       await rig.start();
       await rig.request(rig.publish(64 * kib, { hardware: 'toaster' }));
       const copies = () => rig.broker.received.filter((it) => it.topic === 'firmware/download/request/ack');
-      await until(() => copies().length >= 3, 'copies of the answer');
+      await until('copies of the answer', () => copies().length >= 3);
       await rig.device.powerOff();
       const before = copies().length;
       await rig.start();
-      await until(() => copies().length > before, 'a copy after the restart');
+      await until('a copy after the restart', () => copies().length > before);
       assert.equal(new Set(copies().map((it) => it.payload)).size, 1, 'one id, several texts');
       rig.broker.acking = true;
       await rig.broker.see('status/health');
@@ -91,20 +95,63 @@ export const orderCases: Case[] = [
     },
   },
   {
-    name: 'a command is carried out once; an unknown one is answered',
+    name: 'a command is carried out once, also when it comes again after the reboot that it was',
     async run(rig) {
       await rig.start();
       await rig.settle();
       const boots = () => rig.broker.of('status/health').filter((it) => it.boot).length;
       // One of an earlier life may not have been acked in time.
       const before = boots();
-      for (let i = 0; i < 3; i++) rig.broker.send('control/command', { id: 'boot-once', command: 'reboot' });
-      await until(() => boots() === before + 1, 'the reboot', 15_000);
+      const reboot = () => rig.broker.send('control/command', { id: 'boot-once', command: 'reboot' });
+      reboot();
+      await until('the reboot', () => boots() === before + 1, 15_000);
+      for (let i = 0; i < 3; i++) reboot();
+      await rig.settle();
+      await rig.settle();
+      assert.equal(boots(), before + 1, 'it rebooted again');
+      const answers = rig.broker.of('control/response').filter((it) => it.command === 'boot-once');
+      assert.equal(answers.length, 1, 'it answered more than once');
+    },
+  },
+  {
+    name: 'what is critical is numbered: by boots, and within each',
+    async run(rig) {
+      await rig.start();
+      await rig.settle();
+      const manifest = rig.publish(64 * kib);
+      await rig.request(manifest);
+      await rig.succeeds(manifest);
+      await rig.settle();
+      await rig.settle();
+      const first = new Map(rig.broker.received.map(({ message }) => [message.id, message]));
+      const seqs = [...first.values()].flatMap((it) => (it.seq ? [it.seq as [number, number]] : []));
+      assert.ok(seqs.length > 4, 'it said nothing critical');
+      assert.equal(new Set(seqs.map(String)).size, seqs.length, `a number twice: ${seqs.join(' ')}`);
+      const boots = [...first.values()].filter((it) => it.boot);
+      for (const it of boots) assert.equal((it.boot as { count: number }).count, (it.seq as number[])[0]);
+      const counts = boots.map((it) => (it.boot as { count: number }).count);
+      assert.ok(
+        counts.every((count, i) => i === 0 || count > counts[i - 1]!),
+        `boots: ${counts.join(' ')}`,
+      );
+    },
+  },
+  {
+    name: 'its requests are what it subscribes to last: then the webhook speaks to it',
+    async run(rig) {
+      await rig.start();
+      await rig.settle();
+      assert.equal(rig.broker.subscriptions.at(-1), 'firmware/download/request');
+      assert.equal(new Set(rig.broker.subscriptions).size, 5, rig.broker.subscriptions.join(' '));
+    },
+  },
+  {
+    name: 'an unknown command is answered',
+    async run(rig) {
+      await rig.start();
       rig.broker.send('control/command', { id: 'dance-1', command: 'dance' });
       const answer = await rig.broker.see('control/response', (it) => it.command === 'dance-1');
       assert.equal((answer.error as { code: string }).code, 'unknown_command');
-      await rig.settle();
-      assert.equal(boots(), before + 1);
     },
   },
   {

@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { FileServer } from '../../virtual/bench/file-server.ts';
 import { createPki } from '../../virtual/bench/pki.ts';
 import type { Case } from '../case.ts';
@@ -50,6 +51,19 @@ export const refusalCases: Case[] = [
     const header = Buffer.from(JSON.stringify({ alg: 'none', kid: rig.lab.key.kid })).toString('base64url');
     const payload = Buffer.from(JSON.stringify(manifest)).toString('base64url');
     await rig.request(manifest, { manifest: `${header}.${payload}.` });
+  }),
+  refuses('a good signature under a key id that nobody has heard of', 'signature_invalid', async (rig) => {
+    const manifest = rig.publish();
+    await rig.request(manifest, { manifest: rig.signWith({ alg: 'ES256', kid: 'another' }, manifest) });
+  }),
+  refuses('a good signature that calls itself by another algorithm', 'signature_invalid', async (rig) => {
+    const manifest = rig.publish();
+    await rig.request(manifest, { manifest: rig.signWith({ alg: 'ES384', kid: rig.lab.key.kid }, manifest) });
+  }),
+  refuses('a good signature whose header must be understood (crit)', 'signature_invalid', async (rig) => {
+    const manifest = rig.publish();
+    const header = { alg: 'ES256', kid: rig.lab.key.kid, crit: ['exp'], exp: 1 };
+    await rig.request(manifest, { manifest: rig.signWith(header, manifest) });
   }),
   refuses('what is no JWS', 'manifest_invalid', (rig) =>
     rig.request(rig.publish(), { manifest: 'manifest' }),
@@ -105,6 +119,39 @@ export const refusalCases: Case[] = [
       const manifest = rig.publish(64 * kib);
       await rig.request(manifest);
       await rig.succeeds(manifest);
+    },
+  },
+  {
+    name: 'a file server by a name that its certificate does not have is not trusted',
+    async run(rig) {
+      await rig.start();
+      const alias = await rig.openAlias(rig.files.port);
+      try {
+        const manifest = rig.publish(64 * kib);
+        await rig.request(manifest, { url: rig.files.url().replace('127.0.0.1', alias.host) });
+        await rig.ack((it) => it.accepted === true);
+        await until('two tries', () => alias.connections() >= 2);
+        assert.equal(rig.files.requests.length, 0, 'it asked a server that may be another');
+        await rig.request(manifest, { attempt: 2 });
+        await rig.succeeds(manifest, 2);
+      } finally {
+        alias.close();
+      }
+    },
+  },
+  {
+    name: 'a broker by a name that its certificate does not have is not trusted',
+    async run(rig) {
+      const alias = await rig.openAlias(rig.broker.port);
+      try {
+        rig.device.powerOn(['--mqtt-url', rig.broker.url.replace('127.0.0.1', alias.host)]);
+        await until('three tries', () => alias.connections() >= 3, 15_000);
+        assert.equal(rig.broker.serials.length, 0, 'it connected to a broker that may be another');
+        await rig.device.powerOff();
+        await rig.start();
+      } finally {
+        alias.close();
+      }
     },
   },
   {

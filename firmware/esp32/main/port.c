@@ -41,6 +41,8 @@ static const char *blob_name(enum ota_store_key key) {
   switch (key) {
     case OTA_STORE_JOURNAL: return "journal";
     case OTA_STORE_CHECKPOINT: return "checkpoint";
+    case OTA_STORE_KEEP: return "keep";
+    case OTA_STORE_KEEP_COPY: return "keep-copy";
     default: return "url";
   }
 }

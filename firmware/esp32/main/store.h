@@ -7,7 +7,8 @@
 
 /* 0, or OTA_ERR_STORAGE. */
 int store_open(void);
-/* Bytes read, OTA_ERR_ABSENT, OTA_ERR_SPACE (larger than capacity) or OTA_ERR_STORAGE. Names have at most 15 characters. */
+/* Bytes read, OTA_ERR_ABSENT, OTA_ERR_SPACE (larger than capacity) or OTA_ERR_STORAGE. Names have at most 15 characters;
+ * `keep` and what begins with it is kept apart from what a settings image overwrites. */
 int store_get(const char *name, void *data, size_t capacity);
 /* 0 or OTA_ERR_STORAGE. */
 int store_put(const char *name, const void *data, size_t bytes);

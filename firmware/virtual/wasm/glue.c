@@ -1,6 +1,6 @@
 /**
  * The agent as a WebAssembly module: many agents in one instance, each in a block of the linear memory, and all of them
- * behind one set of imported callbacks that are told which agent it is (`number`). The other side is ../module.ts.
+ * behind one set of imported callbacks that are told which agent it is by its address. The other side is ../imports.ts.
  * Inbox and work buffer are shared: calls do not overlap, and no agent keeps anything in them between two calls.
  */
 #include <string.h>
@@ -14,7 +14,6 @@
 enum { work_bytes = 64 * 1024, journal_bytes = 24 * 1024, page_bytes = 64 * 1024, keys_max = 8, topic_max = 64 };
 
 struct device {
-  int number;
   bool resumes;
   enum ota_boot_reason boot_reason;
   char component[OTA_COMPONENT_MAX + 1];
@@ -33,7 +32,7 @@ struct device {
   uint8_t journal[journal_bytes];
 };
 
-/** What ../module.ts reads of an agent; numbers first, in this order. */
+/** What ../agent-module.ts reads of an agent; numbers first, in this order. */
 struct view {
   double attempt, download_ms, received_bytes, redownloaded_bytes, resumes;
   double position_bytes, total_bytes, chunk_bytes, boot_count, outbox_messages, boot_reason;
@@ -48,66 +47,57 @@ static struct device *free_blocks;
 extern uint8_t __heap_base;
 static uintptr_t heap_end;
 
-IMPORT(int, mqtt_connect, int number, int pair);
-IMPORT(void, mqtt_disconnect, int number);
-IMPORT(int, mqtt_publish, int number, const char *topic, const char *payload, size_t bytes);
+IMPORT(int, mqtt_connect, void *ctx, enum ota_key_pair pair);
+IMPORT(void, mqtt_disconnect, void *ctx);
+IMPORT(int, mqtt_publish, void *ctx, const char *topic, const char *payload, size_t bytes);
 /** Writes the topic, NUL-terminated, and the length of the payload; bit 8 of what it returns: a broker was reached. */
-IMPORT(int, mqtt_poll, int number, char *inbox, size_t capacity, char *topic, size_t topic_capacity, size_t *bytes);
-IMPORT(int, http_get, int number, const char *url, uint32_t from, uint32_t to);
+IMPORT(int, mqtt_poll, void *ctx, char *inbox, size_t capacity, char *topic, size_t topic_capacity, size_t *bytes);
+IMPORT(int, http_get, void *ctx, const char *url, uint32_t from, uint32_t to);
 /** Bytes of "status\nname:value\n…", 0: not yet, or an ota_error. */
-IMPORT(int, http_head, int number, char *text, size_t capacity);
-IMPORT(int, http_read, int number, uint8_t *data, size_t capacity);
-IMPORT(void, http_end, int number, int keep);
-IMPORT(uint32_t, staging_bytes, int number);
-IMPORT(int, staging_write, int number, uint32_t offset, const uint8_t *data, size_t bytes);
-IMPORT(int, staging_read, int number, uint32_t offset, uint8_t *data, size_t bytes);
-IMPORT(int, staging_sync, int number);
-IMPORT(int, staging_clear, int number);
-IMPORT(int, store_read, int number, int key, uint8_t *data, size_t capacity);
-IMPORT(int, store_write, int number, int key, const uint8_t *data, size_t bytes);
-IMPORT(int, cert_validity, int number, double *not_before_ms, double *not_after_ms);
-IMPORT(int, cert_state, int number);
-IMPORT(int, cert_request, int number, char *csr, size_t capacity);
-IMPORT(int, cert_store, int number, const char *certificate, const char *chain);
-IMPORT(int, cert_promote, int number);
-IMPORT(int, cert_drop, int number);
-IMPORT(int, sha256_start, int number);
-IMPORT(int, sha256_update, int number, const uint8_t *data, size_t bytes);
-IMPORT(int, sha256_finish, int number, uint8_t *digest);
-IMPORT(int, es256_verify, int number, const uint8_t *xy, const uint8_t *message, size_t bytes, const uint8_t *signature);
-IMPORT(double, uptime_ms, int number);
-IMPORT(double, unix_ms, int number);
-IMPORT(int, random, int number, uint8_t *data, size_t bytes);
-IMPORT(void, reboot, int number);
-IMPORT(void, log, int number, int level, const char *text);
+IMPORT(int, http_head, void *ctx, char *text, size_t capacity);
+IMPORT(int, http_read, void *ctx, uint8_t *data, size_t capacity);
+IMPORT(void, http_end, void *ctx, int keep);
+IMPORT(uint32_t, staging_bytes, void *ctx);
+IMPORT(int, staging_write, void *ctx, uint32_t offset, const uint8_t *data, size_t bytes);
+IMPORT(int, staging_read, void *ctx, uint32_t offset, uint8_t *data, size_t bytes);
+IMPORT(int, staging_sync, void *ctx);
+IMPORT(int, staging_clear, void *ctx);
+IMPORT(int, store_read, void *ctx, enum ota_store_key key, uint8_t *data, size_t capacity);
+IMPORT(int, store_write, void *ctx, enum ota_store_key key, const uint8_t *data, size_t bytes);
+IMPORT(int, cert_validity, void *ctx, double *not_before_ms, double *not_after_ms);
+IMPORT(enum ota_renewal_state, cert_state, void *ctx);
+IMPORT(int, cert_request, void *ctx, char *csr, size_t capacity);
+IMPORT(int, cert_store, void *ctx, const char *certificate, const char *chain);
+IMPORT(int, cert_promote, void *ctx);
+IMPORT(int, cert_drop, void *ctx);
+IMPORT(int, sha256_start, void *ctx);
+IMPORT(int, sha256_update, void *ctx, const uint8_t *data, size_t bytes);
+IMPORT(int, sha256_finish, void *ctx, uint8_t *digest);
+IMPORT(int, es256_verify, void *ctx, const uint8_t *xy, const uint8_t *message, size_t bytes, const uint8_t *signature);
+IMPORT(double, uptime_ms, void *ctx);
+IMPORT(double, unix_ms, void *ctx);
+IMPORT(int, random, void *ctx, uint8_t *data, size_t bytes);
+IMPORT(void, reboot, void *ctx);
+IMPORT(void, log, void *ctx, enum ota_log_level level, const char *text);
 /** Which of `telemetry_topics`, or OTA_ERR_ABSENT. */
-IMPORT(int, telemetry, int number, unsigned index, char *fields, size_t capacity);
-IMPORT(int, command, int number, const char *command, const char *args, char *result, size_t capacity);
-IMPORT(int, slot_running, int number, char *version, size_t capacity, double *security_version, uint32_t *size,
+IMPORT(int, telemetry, void *ctx, unsigned index, char *fields, size_t capacity);
+IMPORT(int, command, void *ctx, const char *command, const char *args, char *result, size_t capacity);
+IMPORT(int, slot_running, void *ctx, char *version, size_t capacity, double *security_version, uint32_t *size,
        uint8_t *sha256);
-IMPORT(int, slot_begin, int number);
-IMPORT(int, slot_write, int number, uint32_t offset, const uint8_t *data, size_t bytes);
-IMPORT(int, slot_finish, int number);
-IMPORT(int, slot_read, int number, uint32_t offset, uint8_t *data, size_t bytes);
-IMPORT(int, slot_activate, int number, const char *version, double security_version, uint32_t size,
+IMPORT(int, slot_begin, void *ctx);
+IMPORT(int, slot_write, void *ctx, uint32_t offset, const uint8_t *data, size_t bytes);
+IMPORT(int, slot_finish, void *ctx);
+IMPORT(int, slot_read, void *ctx, uint32_t offset, uint8_t *data, size_t bytes);
+IMPORT(int, slot_activate, void *ctx, const char *version, double security_version, uint32_t size,
        const uint8_t *sha256);
-IMPORT(int, slot_trial, int number);
-IMPORT(int, slot_confirm, int number);
-IMPORT(int, slot_revert, int number);
-IMPORT(int, slot_self_test, int number);
-
-static int number_of(void *ctx) { return ((struct device *)ctx)->number; }
-
-static int mqtt_connect(void *ctx, enum ota_key_pair pair) { return import_mqtt_connect(number_of(ctx), pair); }
-static void mqtt_disconnect(void *ctx) { import_mqtt_disconnect(number_of(ctx)); }
-
-static int mqtt_publish(void *ctx, const char *to, const char *payload, size_t bytes) {
-  return import_mqtt_publish(number_of(ctx), to, payload, bytes);
-}
+IMPORT(int, slot_trial, void *ctx);
+IMPORT(int, slot_confirm, void *ctx);
+IMPORT(int, slot_revert, void *ctx);
+IMPORT(int, slot_self_test, void *ctx);
 
 static int mqtt_poll(void *ctx, struct ota_mqtt_event *event, char *data, size_t capacity) {
   size_t bytes = 0;
-  int type = import_mqtt_poll(number_of(ctx), data, capacity, topic, sizeof topic, &bytes);
+  int type = import_mqtt_poll(ctx, data, capacity, topic, sizeof topic, &bytes);
   event->type = (enum ota_mqtt_event_type)(type & 0xff);
   event->reached = (type & 0x100) != 0;
   event->topic = topic;
@@ -115,13 +105,9 @@ static int mqtt_poll(void *ctx, struct ota_mqtt_event *event, char *data, size_t
   return OTA_OK;
 }
 
-static int http_get(void *ctx, const char *url, uint32_t from, uint32_t to) {
-  return import_http_get(number_of(ctx), url, from, to);
-}
-
 static int http_head(void *ctx, struct ota_http_head *head) {
   char text[512];
-  int bytes = import_http_head(number_of(ctx), text, sizeof text - 1);
+  int bytes = import_http_head(ctx, text, sizeof text - 1);
   if (bytes <= 0) return bytes;
   text[bytes] = '\0';
   int status = 0;
@@ -136,10 +122,6 @@ static int http_head(void *ctx, struct ota_http_head *head) {
   return 1;
 }
 
-static int http_read(void *ctx, uint8_t *data, size_t capacity) {
-  return import_http_read(number_of(ctx), data, capacity);
-}
-
 static void http_end(void *ctx, bool keep) {
   struct device *device = ctx;
   struct ota_download *download = &device->agent.download;
@@ -148,93 +130,38 @@ static void http_end(void *ctx, bool keep) {
     download->stats.redownloaded_bytes += download->received_bytes;
     download->received_bytes = download->from = 0;
   }
-  import_http_end(device->number, keep);
+  import_http_end(device, keep);
 }
-
-static uint32_t staging_bytes(void *ctx) { return import_staging_bytes(number_of(ctx)); }
-
-static int staging_write(void *ctx, uint32_t offset, const uint8_t *data, size_t bytes) {
-  return import_staging_write(number_of(ctx), offset, data, bytes);
-}
-
-static int staging_read(void *ctx, uint32_t offset, uint8_t *data, size_t bytes) {
-  return import_staging_read(number_of(ctx), offset, data, bytes);
-}
-
-static int staging_sync(void *ctx) { return import_staging_sync(number_of(ctx)); }
-static int staging_clear(void *ctx) { return import_staging_clear(number_of(ctx)); }
 
 static int store_read(void *ctx, enum ota_store_key key, uint8_t *data, size_t capacity) {
   const struct device *device = ctx;
   if (key == OTA_STORE_CHECKPOINT && !device->resumes) return OTA_ERR_ABSENT;
-  return import_store_read(device->number, key, data, capacity);
-}
-
-static int store_write(void *ctx, enum ota_store_key key, const uint8_t *data, size_t bytes) {
-  return import_store_write(number_of(ctx), key, data, bytes);
+  return import_store_read(ctx, key, data, capacity);
 }
 
 static int cert_validity(void *ctx, struct ota_validity *validity) {
   double not_before_ms = 0;
   double not_after_ms = 0;
-  int error = import_cert_validity(number_of(ctx), &not_before_ms, &not_after_ms);
+  int error = import_cert_validity(ctx, &not_before_ms, &not_after_ms);
   *validity = (struct ota_validity){.not_before_ms = (int64_t)not_before_ms, .not_after_ms = (int64_t)not_after_ms};
   return error;
 }
 
-static enum ota_renewal_state cert_state(void *ctx) {
-  return (enum ota_renewal_state)import_cert_state(number_of(ctx));
-}
-
-static int cert_request(void *ctx, char *csr, size_t capacity) {
-  return import_cert_request(number_of(ctx), csr, capacity);
-}
-
-static int cert_store(void *ctx, const char *certificate, const char *chain) {
-  return import_cert_store(number_of(ctx), certificate, chain);
-}
-
-static int cert_promote(void *ctx) { return import_cert_promote(number_of(ctx)); }
-static int cert_drop(void *ctx) { return import_cert_drop(number_of(ctx)); }
-static int sha256_start(void *ctx) { return import_sha256_start(number_of(ctx)); }
-
-static int sha256_update(void *ctx, const uint8_t *data, size_t bytes) {
-  return import_sha256_update(number_of(ctx), data, bytes);
-}
-
-static int sha256_finish(void *ctx, uint8_t digest[OTA_SHA256_BYTES]) {
-  return import_sha256_finish(number_of(ctx), digest);
-}
-
-static int es256_verify(void *ctx, const uint8_t xy[OTA_ES256_BYTES], const uint8_t *message, size_t bytes,
-                        const uint8_t signature[OTA_ES256_BYTES]) {
-  return import_es256_verify(number_of(ctx), xy, message, bytes, signature);
-}
-
-static uint64_t uptime_ms(void *ctx) { return (uint64_t)import_uptime_ms(number_of(ctx)); }
-static int64_t unix_ms(void *ctx) { return (int64_t)import_unix_ms(number_of(ctx)); }
-
-static int make_random(void *ctx, uint8_t *data, size_t bytes) { return import_random(number_of(ctx), data, bytes); }
+static uint64_t uptime_ms(void *ctx) { return (uint64_t)import_uptime_ms(ctx); }
+static int64_t unix_ms(void *ctx) { return (int64_t)import_unix_ms(ctx); }
 
 static enum ota_boot_reason boot_reason(void *ctx) { return ((struct device *)ctx)->boot_reason; }
-static void reboot(void *ctx) { import_reboot(number_of(ctx)); }
-static void write_log(void *ctx, enum ota_log_level level, const char *text) { import_log(number_of(ctx), level, text); }
-
 static int telemetry(void *ctx, unsigned index, const char **to, char *fields, size_t capacity) {
   static const char *const topics[] = {"status/system", "status/network", "data/sensors", "data/metrics"};
-  int which = import_telemetry(number_of(ctx), index, fields, capacity);
+  int which = import_telemetry(ctx, index, fields, capacity);
   if (which < 0 || which >= (int)(sizeof topics / sizeof topics[0])) return OTA_ERR_ABSENT;
   *to = topics[which];
   return OTA_OK;
 }
 
-static int command(void *ctx, const char *name, const char *args, char *result, size_t capacity) {
-  return import_command(number_of(ctx), name, args, result, capacity);
-}
-
 static int slot_running(void *ctx, struct ota_image *image) {
   double security_version = 0;
-  int error = import_slot_running(number_of(ctx), image->version, sizeof image->version, &security_version, &image->size,
+  int error = import_slot_running(ctx, image->version, sizeof image->version, &security_version, &image->size,
                                   image->sha256);
   image->security_version = (uint64_t)security_version;
   return error;
@@ -242,76 +169,61 @@ static int slot_running(void *ctx, struct ota_image *image) {
 
 static int slot_begin(void *ctx, const struct ota_image *image) {
   (void)image;
-  return import_slot_begin(number_of(ctx));
-}
-
-static int slot_write(void *ctx, uint32_t offset, const uint8_t *data, size_t bytes) {
-  return import_slot_write(number_of(ctx), offset, data, bytes);
-}
-
-static int slot_finish(void *ctx) { return import_slot_finish(number_of(ctx)); }
-
-static int slot_read(void *ctx, uint32_t offset, uint8_t *data, size_t bytes) {
-  return import_slot_read(number_of(ctx), offset, data, bytes);
+  return import_slot_begin(ctx);
 }
 
 static int slot_activate(void *ctx, const struct ota_image *image) {
-  return import_slot_activate(number_of(ctx), image->version, (double)image->security_version, image->size,
+  return import_slot_activate(ctx, image->version, (double)image->security_version, image->size,
                               image->sha256);
 }
 
-static int slot_trial(void *ctx) { return import_slot_trial(number_of(ctx)); }
-static int slot_confirm(void *ctx) { return import_slot_confirm(number_of(ctx)); }
-static int slot_revert(void *ctx) { return import_slot_revert(number_of(ctx)); }
-static int slot_self_test(void *ctx) { return import_slot_self_test(number_of(ctx)); }
-
 static const struct ota_port port = {
-    .mqtt_connect = mqtt_connect,
-    .mqtt_disconnect = mqtt_disconnect,
-    .mqtt_publish = mqtt_publish,
+    .mqtt_connect = import_mqtt_connect,
+    .mqtt_disconnect = import_mqtt_disconnect,
+    .mqtt_publish = import_mqtt_publish,
     .mqtt_poll = mqtt_poll,
-    .http_get = http_get,
+    .http_get = import_http_get,
     .http_head = http_head,
-    .http_read = http_read,
+    .http_read = import_http_read,
     .http_end = http_end,
-    .staging_bytes = staging_bytes,
-    .staging_write = staging_write,
-    .staging_read = staging_read,
-    .staging_sync = staging_sync,
-    .staging_clear = staging_clear,
+    .staging_bytes = import_staging_bytes,
+    .staging_write = import_staging_write,
+    .staging_read = import_staging_read,
+    .staging_sync = import_staging_sync,
+    .staging_clear = import_staging_clear,
     .store_read = store_read,
-    .store_write = store_write,
+    .store_write = import_store_write,
     .cert_validity = cert_validity,
-    .cert_state = cert_state,
-    .cert_request = cert_request,
-    .cert_store = cert_store,
-    .cert_promote = cert_promote,
-    .cert_drop = cert_drop,
-    .sha256_start = sha256_start,
-    .sha256_update = sha256_update,
-    .sha256_finish = sha256_finish,
-    .es256_verify = es256_verify,
+    .cert_state = import_cert_state,
+    .cert_request = import_cert_request,
+    .cert_store = import_cert_store,
+    .cert_promote = import_cert_promote,
+    .cert_drop = import_cert_drop,
+    .sha256_start = import_sha256_start,
+    .sha256_update = import_sha256_update,
+    .sha256_finish = import_sha256_finish,
+    .es256_verify = import_es256_verify,
     .uptime_ms = uptime_ms,
     .unix_ms = unix_ms,
-    .random = make_random,
+    .random = import_random,
     .boot_reason = boot_reason,
-    .reboot = reboot,
-    .log = write_log,
+    .reboot = import_reboot,
+    .log = import_log,
     .telemetry = telemetry,
-    .command = command,
+    .command = import_command,
 };
 
 static const struct ota_installer installer = {
     .running = slot_running,
     .begin = slot_begin,
-    .write = slot_write,
-    .finish = slot_finish,
-    .read = slot_read,
+    .write = import_slot_write,
+    .finish = import_slot_finish,
+    .read = import_slot_read,
     .activate = slot_activate,
-    .trial = slot_trial,
-    .confirm = slot_confirm,
-    .revert = slot_revert,
-    .self_test = slot_self_test,
+    .trial = import_slot_trial,
+    .confirm = import_slot_confirm,
+    .revert = import_slot_revert,
+    .self_test = import_slot_self_test,
 };
 
 static struct device *new_block(void) {
@@ -326,13 +238,12 @@ static struct device *new_block(void) {
   return block;
 }
 
-/** A block for agent `number`, or null when memory has come to its end. The memory may have moved after this. */
-struct device *EXPORT(create)(int number, bool resumes, int reason, uint32_t slot_bytes) {
+/** A block for another agent, or null when memory has come to its end. The memory may have moved after this. */
+struct device *EXPORT(create)(bool resumes, int reason, uint32_t slot_bytes) {
   struct device *device = free_blocks;
   if (device) free_blocks = device->next;
   else device = new_block();
   if (!device) return NULL;
-  device->number = number;
   device->resumes = resumes;
   device->boot_reason = (enum ota_boot_reason)reason;
   device->key_count = 0;

@@ -5,7 +5,7 @@ import { built, make } from '../../make.ts';
 const committed = readFileSync(new URL('./agent.wasm', import.meta.url));
 
 it('the module is what the sources of the agent build: else run `make -C firmware wasm`', {
-  timeout: 120_000,
+  timeout: 600_000,
 }, async () => {
   await make('build/agent.wasm');
   expect(readFileSync(built('agent.wasm')).equals(committed)).toBe(true);

@@ -1,0 +1,43 @@
+/** The suite itself is put to the test: devices that are wrong in one thing, each of which the case that is about it must find. */
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { runSuite } from './suite.ts';
+
+const firmware = fileURLToPath(new URL('..', import.meta.url));
+const patches = fileURLToPath(new URL('mutants/', import.meta.url));
+
+/** Builds flota-device from a copy of the sources, patched or as they are; returns the program. */
+function build(dir: string, patch?: string): string {
+  for (const name of ['agent', 'host', 'Makefile', 'processors.mk'])
+    fs.cpSync(join(firmware, name), join(dir, name), { recursive: true });
+  if (patch) execFileSync('patch', ['-p1', '-s', '-d', dir, '-i', patch]);
+  execFileSync('make', ['-s', '-C', dir, 'build/flota-device'], { stdio: 'pipe' });
+  return join(dir, 'build/flota-device');
+}
+
+async function isHeld(only: string, patch?: string): Promise<boolean[]> {
+  const dir = fs.mkdtempSync(join(tmpdir(), 'flota-mutant-'));
+  try {
+    return (await runSuite({ command: build(dir, patch), only })).map(({ ok }) => ok);
+  } finally {
+    fs.rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+const mutants = fs.readdirSync(patches).map((file) => {
+  const only = /^Found by: (.+)$/m.exec(fs.readFileSync(join(patches, file), 'utf8'))?.[1];
+  if (!only) throw new Error(`${file} does not say which case finds it`);
+  return { name: file.replace('.patch', ''), patch: join(patches, file), only };
+});
+
+it.each(mutants)('$name is found', { timeout: 240_000 }, async ({ patch, only }) => {
+  expect(await isHeld(only, patch)).toContain(false);
+});
+
+it('the device without any of these faults is not blamed', { timeout: 600_000 }, async () => {
+  for (const { only } of mutants) expect([only, ...(await isHeld(only))]).toEqual([only, true]);
+});

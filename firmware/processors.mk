@@ -1,0 +1,65 @@
+# The agent executed on a Cortex-M3 and on RV32: its tests, under qemu, built by Debian's cross compilers with picolibc. Included by
+# Makefile. All seeds and all power cuts take a while there: make processors SEEDS=3000 POWER=
+SEEDS = 40
+POWER = rollback
+# Bytes. RAM is the agent without the buffers that its owner chooses; the stack is what it and the test's port have used at most.
+CODE_BUDGET = 24576
+RAM_BUDGET = 8192
+STACK_BUDGET = 3072
+
+PROCESSORS = arm riscv
+# All that can run without files.
+PROCESSOR_TESTS = parts update session damage power seeds
+
+arm_NAME = Cortex-M3
+arm_CC = arm-none-eabi-gcc -mcpu=cortex-m3 -mthumb
+arm_MEMORY = __flash=0,__flash_size=0x400000,__ram=0x21000000,__ram_size=0x1000000
+arm_QEMU = qemu-system-arm -M mps2-an385
+riscv_NAME = RV32
+riscv_CC = riscv64-unknown-elf-gcc -march=rv32imac -mabi=ilp32 -msave-restore
+riscv_MEMORY = __flash=0x80000000,__flash_size=0x400000,__ram=0x80400000,__ram_size=0x1000000
+riscv_QEMU = qemu-system-riscv32 -M virt -bios none
+
+# Unwind tables are no part of a firmware.
+PROCESSOR_FLAGS = --specs=picolibc.specs -std=gnu11 -Os -ffunction-sections -fdata-sections -fno-unwind-tables \
+  -fno-asynchronous-unwind-tables -Wall -Wextra -Werror
+QEMU_FLAGS = -display none -monitor none -serial none
+argument_seeds = $(SEEDS)
+argument_power = $(POWER)
+
+# What no test calls, and programs do.
+WHOLE_AGENT = -Wl,-u,ota_agent_suspend -Wl,-u,ota_agent_snapshot
+
+comma = ,
+memory = $(foreach symbol,$(subst $(comma), ,$($(1)_MEMORY)) __stack_size=0x10000,-Wl,--defsym=$(symbol))
+
+.PHONY: processors $(PROCESSORS)
+processors: $(PROCESSORS)
+
+$(BUILD)/run-$(SEEDS)-$(words $(POWER)):
+	@mkdir -p $(@D) && rm -f $(BUILD)/run-* && touch $@
+
+define processor_rules
+$(BUILD)/$(1)/%.o: agent/%.c $(HEADERS)
+	@mkdir -p $$(@D)
+	$($(1)_CC) $(PROCESSOR_FLAGS) -c -o $$@ $$<
+
+$(BUILD)/$(1)/%.o: agent/test/%.c $(HEADERS)
+	@mkdir -p $$(@D)
+	$($(1)_CC) $(PROCESSOR_FLAGS) -c -o $$@ $$<
+
+$(BUILD)/$(1)/%.elf: $(BUILD)/$(1)/%_test.o $(AGENT:agent/%.c=$(BUILD)/$(1)/%.o) $(FAKE:agent/test/%.c=$(BUILD)/$(1)/%.o)
+	$($(1)_CC) $(PROCESSOR_FLAGS) --oslib=semihost --crt0=semihost $(call memory,$(1)) $(WHOLE_AGENT) -Wl,-Map=$$(@:.elf=.map) -o $$@ $$^
+
+# The last line of a test says how many held and how deep the stack was; qemu says all of it on its standard error.
+$(BUILD)/$(1)/%.log: $(BUILD)/$(1)/%.elf
+	@$($(1)_QEMU) $(QEMU_FLAGS) -semihosting-config 'enable=on,target=native,arg=$$(argument_$$*)' -kernel $$< >$$@ 2>&1 || { tail -n 3 $$@; exit 1; }
+
+$(1): $(PROCESSOR_TESTS:%=$(BUILD)/$(1)/%.log) $(BUILD)/$(1)/footprint.o
+	@{ cat $$(filter %.log,$$^) $(BUILD)/$(1)/update.map; size -A $(BUILD)/$(1)/footprint.o; } | awk -v name=$($(1)_NAME) \
+	  -v code_budget=$(CODE_BUDGET) -v ram_budget=$(RAM_BUDGET) -v stack_budget=$(STACK_BUDGET) -f agent/test/budget.awk
+
+# Other arguments are another run.
+$(BUILD)/$(1)/seeds.log $(BUILD)/$(1)/power.log: $(BUILD)/run-$(SEEDS)-$(words $(POWER))
+endef
+$(foreach it,$(PROCESSORS),$(eval $(call processor_rules,$(it))))

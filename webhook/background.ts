@@ -1,0 +1,89 @@
+/**
+ * The one background loop of a copy: times out what is silent, moves rollouts on (which starts targets and closes deployments), works
+ * off renewals, and sends. Every step is safe to run in any number of copies and to be killed in the middle.
+ */
+import { sql } from 'drizzle-orm';
+import { createPublishHeads } from './audit/heads.ts';
+import { createTellBans } from './certificates/blocked-ban.ts';
+import { createKickBlocked } from './certificates/blocked-kick.ts';
+import { forgetOldTokens } from './certificates/certificates.ts';
+import { createRefreshCrls } from './certificates/crl.ts';
+import { work as workRenewals } from './certificates/renewals.ts';
+import { createConfirmRevocations } from './certificates/revocation.ts';
+import { createSupersede } from './certificates/superseding.ts';
+import type { Context } from './context.ts';
+import { advance, forgetOldMarks } from './deployments/rollouts.ts';
+import { applyToDue } from './deployments/store.ts';
+import { forgetOldMessages } from './events/received.ts';
+import { type Loop, type Pause, startLoop } from './loop.ts';
+import { send } from './outbox/send.ts';
+
+const housekeepingMs = 60_000;
+const batch = 500;
+
+export interface Pauses {
+  /** Between two looks at the database when nobody wakes it, and after a fault. */
+  idleMs: number;
+  faultMs: number;
+}
+
+export function startBackground(
+  context: () => Context,
+  { idleMs, faultMs }: Pauses = { idleMs: 1_000, faultMs: 2_000 },
+): Loop {
+  let lastHousekeeping = 0;
+
+  const steps = [
+    keepHouse,
+    timeOut,
+    advance,
+    workRenewals,
+    send,
+    createKickBlocked(),
+    createTellBans(),
+    createSupersede(),
+    createConfirmRevocations(),
+    createRefreshCrls(),
+    createPublishHeads(),
+  ];
+
+  /** Each step on its own: one that fails (the broker is away) must not keep the others from their work. */
+  async function round(): Promise<Pause> {
+    let more = false;
+    let failed = false;
+    for (const step of steps) {
+      try {
+        if (await step(context())) more = true;
+      } catch (error) {
+        context().log('warn', 'dispatch postponed', { step: step.name, error });
+        failed = true;
+      }
+    }
+    if (failed) return { pauseMs: faultMs, evenIfWoken: true };
+    return { pauseMs: more ? 0 : idleMs };
+  }
+
+  async function keepHouse({ db }: Context): Promise<boolean> {
+    const now = Date.now();
+    if (now - lastHousekeeping < housekeepingMs) return false;
+    lastHousekeeping = now;
+    await forgetOldTokens(db);
+    await forgetOldMessages(db);
+    await forgetOldMarks(db);
+    return false;
+  }
+
+  return startLoop(round);
+}
+
+/** Stages that were silent for too long, whoever should have spoken. */
+async function timeOut(context: Context): Promise<boolean> {
+  const due = sql`
+    select deployment_id as "deploymentId", device_id as "deviceId" from targets
+    where deadline_at <= now() order by deployment_id, device_id limit ${batch} for update skip locked`;
+  const { claimed, deploymentIds } = await context.db.transaction((tx) =>
+    applyToDue(tx, { type: 'tick' }, due, Date.now()),
+  );
+  context.live.changed('deployment', ...deploymentIds);
+  return claimed === batch;
+}

@@ -1,0 +1,268 @@
+/**
+ * Commands leave through here: claimed under a lease, sent in bulk after the commit, deleted once the broker has them. PostgreSQL is
+ * the queue; the broker's session is only an optimisation, so a command for a device that is not subscribed waits here.
+ */
+import { randomUUID } from 'node:crypto';
+import { and, eq, inArray, sql } from 'drizzle-orm';
+import type { PublishMessage, PublishOutcome } from '#emqx/api.ts';
+import { maxCertificateDownlinkBytes, maxDownlinkBytes, maxUrlBytes, mountedTopic } from '#emqx/protocol.ts';
+import type { Context } from '../context.ts';
+import { type Db, query } from '../db/query.ts';
+import { type TargetState, workingStates } from '../deployments/states.ts';
+import { among as amongTargets, Fold, lockTargets } from '../deployments/store.ts';
+import { deployments, targets } from '../deployments/table.ts';
+import { isOpen, type MaintenanceWindow } from '../deployments/window.ts';
+import * as devices from '../devices/presence.ts';
+import { devices as deviceTable, regions } from '../devices/table.ts';
+import { defaultTimeZone } from '../devices/time-zone.ts';
+import { deviceUrlLifetimeS, type PresignedUrl } from '../firmware/objects.ts';
+import { firmwares } from '../firmware/table.ts';
+import { outbox } from './table.ts';
+
+/** Commands in memory at a time. */
+const batch = 500;
+/** As many a turn as a rollout's look starts, or they would wait in here while their time to answer runs. */
+const perTurn = 8;
+const leaseS = 30;
+const maxBackOffS = 60;
+
+interface Row {
+  id: string;
+  deviceId: string;
+  topic: string;
+  deploymentId: string | null;
+  attempt: number | null;
+  body: Record<string, unknown> | null;
+  tries: number;
+  manifest: string | null;
+  s3Path: string | null;
+  state: TargetState | null;
+  window: MaintenanceWindow | null;
+  timeZone: string | null;
+}
+
+/** Sends some batches; returns whether there may be more. Throws what the broker's client throws; rows then wait for their lease. */
+export async function send(context: Context): Promise<boolean> {
+  for (let i = 0; i < perTurn; i++) if (!(await sendBatch(context))) return false;
+  return true;
+}
+
+async function sendBatch(context: Context): Promise<boolean> {
+  const rows = await claim(context.db);
+  if (rows.length === 0) return false;
+  const { live, stale } = split(rows);
+  // Signatures of one object made within a second are the same anyway, and each costs a millisecond.
+  const urls = new Map<string, Promise<PresignedUrl>>();
+  const presign = (s3Path: string) => {
+    const url = urls.get(s3Path) ?? context.objects.presignForDevice(s3Path);
+    urls.set(s3Path, url);
+    return url;
+  };
+  const written = await Promise.all(live.map((row) => toMessage(row, presign)));
+  const unsendable = live.flatMap((row, i) =>
+    typeof written[i] === 'string' ? [{ row, code: written[i] }] : [],
+  );
+  const sendable = live.filter((_, i) => typeof written[i] !== 'string');
+  const messages = written.filter((message) => typeof message !== 'string');
+  let outcomes: PublishOutcome[];
+  try {
+    outcomes = messages.length ? await context.broker.publishBulk(messages) : [];
+  } catch (error) {
+    await backOff(context.db, sendable);
+    await giveUp(context, unsendable);
+    await remove(context.db, stale);
+    throw error;
+  }
+  await giveUp(context, unsendable);
+  await settle(context, sendable, stale, outcomes);
+  return rows.length === batch;
+}
+
+type Unsendable = 'url_too_long' | 'command_too_large';
+
+/** What is larger than a device takes would be sent for ever: its update has failed, and what belongs to none is dropped. */
+async function giveUp(context: Context, rows: { row: Row; code: Unsendable }[]): Promise<void> {
+  if (rows.length === 0) return;
+  for (const { row, code } of rows) {
+    context.log('error', 'command cannot be sent', { topic: row.topic, device: row.deviceId, code });
+  }
+  const requests = rows.filter(({ row }) => isRequest(row));
+  const deploymentIds = await context.db.transaction(async (tx) => {
+    const keyOf = ({ row }: { row: Row }) => ({ deploymentId: row.deploymentId!, deviceId: row.deviceId });
+    const fold = new Fold(
+      requests.length ? await lockTargets(tx, amongTargets(requests.map(keyOf))) : [],
+      Date.now(),
+    );
+    for (const { row, code } of requests) {
+      const target = fold.find(row.deploymentId!, row.deviceId);
+      if (target) fold.apply(target, { type: 'unsendable', attempt: row.attempt!, code });
+    }
+    await remove(
+      tx,
+      rows.map(({ row }) => row),
+    );
+    return (await fold.save(tx)).deploymentIds;
+  });
+  context.live.changed('deployment', ...deploymentIds);
+}
+
+/** Leases rows that are due, oldest first; a request comes with what its message is made of if its attempt is still alive. */
+async function claim(db: Db): Promise<Row[]> {
+  const claimed = await query<{ id: string }>(
+    db,
+    sql`update outbox set send_at = now() + make_interval(secs => ${leaseS}), tries = tries + 1
+        where id in (
+          select id from outbox o where send_at <= now()
+            and not exists (select 1 from devices d where d.id = o.device_id and d.blocked)
+          order by id limit ${batch} for update skip locked)
+        returning id`,
+  );
+  if (claimed.length === 0) return [];
+  const rows = await db
+    .select({
+      id: sql<string>`${outbox.id}::text`,
+      deviceId: outbox.deviceId,
+      topic: outbox.topic,
+      deploymentId: outbox.deploymentId,
+      attempt: outbox.attempt,
+      body: outbox.body,
+      tries: outbox.tries,
+      manifest: firmwares.manifest,
+      s3Path: firmwares.s3Path,
+      state: targets.state,
+      window: sql<MaintenanceWindow | null>`${deployments.policy} -> 'window'`,
+      timeZone: regions.timeZone,
+    })
+    .from(outbox)
+    .leftJoin(
+      targets,
+      and(
+        eq(targets.deploymentId, outbox.deploymentId),
+        eq(targets.deviceId, outbox.deviceId),
+        eq(targets.attempt, outbox.attempt),
+        inArray(targets.state, workingStates),
+      ),
+    )
+    .leftJoin(deployments, eq(deployments.id, targets.deploymentId))
+    .leftJoin(firmwares, eq(firmwares.id, deployments.firmwareId))
+    .leftJoin(deviceTable, eq(deviceTable.id, targets.deviceId))
+    .leftJoin(regions, eq(regions.id, deviceTable.regionId))
+    .where(among(claimed))
+    .orderBy(outbox.id);
+  return rows;
+}
+
+/**
+ * A request whose attempt was cancelled, replaced or has ended must not be sent any more; nor one that would start an update while the
+ * maintenance window is closed (it was late, or the device came back late): its attempt times out.
+ */
+function split(rows: Row[]): { live: Row[]; stale: Row[] } {
+  const now = Date.now();
+  const isLate = ({ state, window, timeZone }: Row) =>
+    state === 'sent' && window !== null && !isOpen(window, timeZone ?? defaultTimeZone, now);
+  const isStale = (row: Row) => isRequest(row) && (row.s3Path === null || isLate(row));
+  return { live: rows.filter((row) => !isStale(row)), stale: rows.filter(isStale) };
+}
+
+function isRequest(row: Row): boolean {
+  return row.topic === 'firmware/download/request';
+}
+
+/** A code instead, when it is larger than devices take. */
+async function toMessage(
+  row: Row,
+  presign: (s3Path: string) => Promise<PresignedUrl>,
+): Promise<PublishMessage | Unsendable> {
+  const common = { id: randomUUID(), at: new Date().toISOString() };
+  const attempt = { deployment: row.deploymentId, attempt: row.attempt };
+  let payload: Record<string, unknown>;
+  if (isRequest(row)) {
+    const { url, expiresAt } = await presign(row.s3Path!);
+    if (Buffer.byteLength(url) > maxUrlBytes) return 'url_too_long';
+    payload = { ...common, ...attempt, manifest: row.manifest, url, urlExpiresAt: expiresAt.toISOString() };
+  } else if (row.topic === 'firmware/download/cancel') {
+    payload = { ...common, ...attempt };
+  } else {
+    payload = { ...common, ...row.body };
+  }
+  const text = JSON.stringify(payload);
+  const isCertificate = row.topic.endsWith('cert/renew/response');
+  if (Buffer.byteLength(text) > (isCertificate ? maxCertificateDownlinkBytes : maxDownlinkBytes)) {
+    return 'command_too_large';
+  }
+  return {
+    topic: mountedTopic(row.deviceId, row.topic),
+    payload: text,
+    qos: 1,
+    ...(isRequest(row) && { messageExpirySeconds: deviceUrlLifetimeS }),
+  };
+}
+
+async function settle(
+  context: Context,
+  live: Row[],
+  stale: Row[],
+  outcomes: PublishOutcome[],
+): Promise<void> {
+  const of = (kind: PublishOutcome['kind']) => live.filter((_, i) => outcomes[i]?.kind === kind);
+  const refused = of('refused');
+  for (const row of refused) {
+    const outcome = outcomes[live.indexOf(row)] as Extract<PublishOutcome, { kind: 'refused' }>;
+    context.log('error', 'command refused by the broker', {
+      topic: row.topic,
+      device: row.deviceId,
+      reason: outcome.reason,
+    });
+  }
+  // Subscribing brings a request again, with a fresh URL; everything else waits here for the device.
+  const absent = of('no_subscriber');
+  await devices.markDeaf(
+    context.db,
+    absent.map((row) => row.deviceId),
+    leaseS,
+  );
+  await remove(context.db, [...stale, ...of('routed'), ...refused, ...absent.filter(isRequest)]);
+  await park(
+    context.db,
+    absent.filter((row) => !isRequest(row)),
+  );
+  await backOff(context.db, of('failed'));
+}
+
+/** Condition on `outbox`: these rows. One parameter, however many. */
+function among(rows: { id: string }[]) {
+  const ids = JSON.stringify(rows.map((r) => r.id));
+  return sql`${outbox.id} in (select value::bigint from jsonb_array_elements_text(${ids}::jsonb))`;
+}
+
+async function remove(db: Db, rows: Row[]): Promise<void> {
+  if (rows.length) await db.delete(outbox).where(among(rows));
+}
+
+/**
+ * Until the device subscribes; if it has done so while its command was under way, nothing would wake the command, so that one is
+ * tried again. The device's row is locked first: a subscription commits before it (and is seen) or after it (and unparks).
+ */
+async function park(db: Db, rows: Row[]): Promise<void> {
+  if (rows.length === 0) return;
+  await db.transaction(async (tx) => {
+    const reachable = await devices.lockReachable(
+      tx,
+      rows.map((r) => r.deviceId),
+    );
+    await backOff(
+      tx,
+      rows.filter((r) => reachable.has(r.deviceId)),
+    );
+    const parked = rows.filter((r) => !reachable.has(r.deviceId));
+    if (parked.length) await tx.update(outbox).set({ sendAt: null }).where(among(parked));
+  });
+}
+
+async function backOff(db: Db, rows: Row[]): Promise<void> {
+  if (rows.length === 0) return;
+  await db
+    .update(outbox)
+    .set({ sendAt: sql`now() + make_interval(secs => least(${maxBackOffS}, power(2, least(tries, 10))))` })
+    .where(among(rows));
+}
