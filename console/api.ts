@@ -6,7 +6,7 @@ import type { hc, InferRequestType, InferResponseType } from 'hono/client';
 import type { App } from '#webhook/app.ts';
 import { takeEarly } from './early.ts';
 import { createSessionFetch } from './http.ts';
-import { askLogin, type User } from './session.ts';
+import { askLogin, type FailedLogins, type User } from './session.ts';
 
 export type Routes = ReturnType<typeof hc<App>>['api'];
 export type Body<Route> = InferRequestType<Route> extends { json: infer T } ? T : never;
@@ -134,7 +134,12 @@ export type CertificateFilter = {
 
 export const api = {
   login: (email: string, password: string) =>
-    send<User>('POST', '/api/login', { email, password }, { by: plainFetch }),
+    send<User & { failedLogins?: FailedLogins }>(
+      'POST',
+      '/api/login',
+      { email, password },
+      { by: plainFetch },
+    ),
   logout: () => send<void>('POST', '/api/logout', undefined, { by: plainFetch }),
   me: () => get<User>('/api/me'),
 

@@ -1,5 +1,13 @@
 import { expect, it } from 'vitest';
-import { askLogin, loggedIn, loginWanted, user } from './session.ts';
+import {
+  askLogin,
+  dismissFailedLogins,
+  failedLogins,
+  loggedIn,
+  loginWanted,
+  setUser,
+  user,
+} from './session.ts';
 
 it('asks once for all requests that wait for a session, and again when that session has ended too', async () => {
   const first = askLogin();
@@ -15,4 +23,17 @@ it('asks once for all requests that wait for a session, and again when that sess
   expect(loginWanted()).toBe(true);
   loggedIn({ email: 'a@example.test', role: 'admin' });
   await second;
+});
+
+it('tells the wrong passwords that came before a login until they are dismissed, and of no other login', () => {
+  const who = { email: 'a@example.test', role: 'admin' };
+  const told = { count: 3, networks: ['192.0.2.0/24'] };
+  loggedIn({ ...who, failedLogins: told });
+  setUser(who);
+  expect([user(), failedLogins()]).toEqual([who, told]);
+  dismissFailedLogins();
+  expect(failedLogins()).toBeNull();
+  loggedIn({ ...who, failedLogins: told });
+  loggedIn(who);
+  expect(failedLogins()).toBeNull();
 });

@@ -7,6 +7,10 @@ export type Role = 'viewer' | 'operator' | 'admin';
 export type User = { email: string; role: string; show?: true };
 
 const [user, setUser] = createSignal<User | null>(null);
+/** Wrong passwords for this account since the login before, and the networks of most of them; null once it was read. */
+export type FailedLogins = { count: number; networks: string[] };
+
+const [failedLogins, setFailedLogins] = createSignal<FailedLogins | null>(null);
 const [loginWanted, setLoginWanted] = createSignal(false);
 
 /** Whether who is logged in may do what takes this role. The server decides; this only spares a press that it would refuse. */
@@ -26,11 +30,15 @@ function askLogin(): Promise<void> {
   return waiting;
 }
 
-function loggedIn(who: User): void {
+/** What only a login tells is kept apart: it is shown until it is dismissed, however often the user is asked for again. */
+function loggedIn({ failedLogins = null, ...who }: User & { failedLogins?: FailedLogins | null }): void {
   setUser(who);
+  setFailedLogins(failedLogins);
   setLoginWanted(false);
   waiting = null;
   resolveWaiting();
 }
 
-export { askLogin, loggedIn, loginWanted, may, setUser, user };
+const dismissFailedLogins = () => setFailedLogins(null);
+
+export { askLogin, dismissFailedLogins, failedLogins, loggedIn, loginWanted, may, setUser, user };

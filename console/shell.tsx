@@ -5,6 +5,7 @@ import { type Language, language, languages, setLanguage, t } from './i18n/i18n.
 import { liveStatus, startLive } from './live.ts';
 import { Login } from './pages/login.tsx';
 import { useActiveSeen } from './parts/active-seen.ts';
+import { FailedLoginsNote } from './parts/failed-logins.tsx';
 import { glyphs } from './parts/glyphs.ts';
 import { Mark } from './parts/mark.tsx';
 import { Loading } from './parts/notes.tsx';
@@ -120,6 +121,7 @@ export function Shell(props: RouteSectionProps): JSX.Element {
         </div>
       </header>
       <main id="main" tabindex="-1" ref={main}>
+        <FailedLoginsNote />
         <Suspense fallback={<Loading />}>{props.children}</Suspense>
       </main>
       <Show when={loginWanted()}>

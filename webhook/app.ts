@@ -3,9 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { HttpBindings } from '@hono/node-server';
 import { serveStatic } from '@hono/node-server/serve-static';
 import { sql } from 'drizzle-orm';
-import type { ErrorHandler, Hono } from 'hono';
+import type { ErrorHandler, Hono, Context as HonoContext } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { matchedRoutes } from 'hono/route';
@@ -94,13 +95,18 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', liveRoutes(context))
     .route('/', moveRoutes(context))
     .route('/', overviewRoutes(context))
-    .route('/', brokerRoutes(context))
-    .doc31('/api/openapi.json', documentInfo);
-  let docs: string | null = null;
-  app.get('/api/docs', (c) => {
-    docs ??= writeDocs(app.getOpenAPI31Document(documentInfo));
-    return c.html(docs);
-  });
+    .route('/', brokerRoutes(context));
+  // Made once: they cost more than any other answer, and take no login.
+  let made: { document: object; page: string } | null = null;
+  const describe = () => {
+    if (!made) {
+      const document = app.getOpenAPI31Document(documentInfo);
+      made = { document, page: writeDocs(document) };
+    }
+    return made;
+  };
+  app.get('/api/openapi.json', (c) => c.json(describe().document));
+  app.get('/api/docs', (c) => c.html(describe().page));
   if (context.localRoutes) app.route('/', context.localRoutes(context));
   table = readAccess(app);
   bodies = readBodyTypes(app);
@@ -169,7 +175,9 @@ function prepare(app: ReturnType<typeof createRouter>, context: Context, listene
 
 function answerError(log: Log): ErrorHandler<AppEnv> {
   return (error, c) => {
-    const known = toAppError(error);
+    const known = hasBrokenOff(c, error)
+      ? new AppError('invalid_request', 'The body broke off.', { cause: error })
+      : toAppError(error);
     const problem = toProblem(known);
     if (problem.status >= 500) {
       log(problem.status === 500 ? 'error' : 'warn', `${c.req.method} ${c.req.path} failed`, {
@@ -184,6 +192,13 @@ function answerError(log: Log): ErrorHandler<AppEnv> {
     c.header('Content-Type', 'application/problem+json');
     return c.body(JSON.stringify(problem), problem.status as 400);
   };
+}
+
+/** Node tells of a client that is gone in the middle of its body by the code that a lost database connection has, too. */
+function hasBrokenOff(c: HonoContext<AppEnv>, error: unknown): boolean {
+  const { incoming } = c.env as unknown as HttpBindings;
+  const code = (error as { code?: unknown } | null)?.code;
+  return code === 'ECONNRESET' && incoming.destroyed && !incoming.complete;
 }
 
 function toAppError(error: unknown): AppError {

@@ -21,6 +21,11 @@ export const en = {
   'login.email': 'Email',
   'login.password': 'Password',
   'login.submit': 'Log in',
+  'login.failedBefore': '{n} {n|login|logins} to this account {n|has|have} failed since you last logged in.',
+  'login.failedFrom': 'Tried from: {networks}.',
+  'login.failedAdvice':
+    'If that was not you, tell your administrator, and choose a long password that you use nowhere else.',
+  'login.failedDismiss': 'Dismiss',
 
   'common.loading': 'Loading…',
   'common.retry': 'Try again',

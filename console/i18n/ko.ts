@@ -22,6 +22,11 @@ export const ko: Record<keyof typeof en, string> = {
   'login.email': '이메일',
   'login.password': '비밀번호',
   'login.submit': '로그인',
+  'login.failedBefore': '마지막 로그인 이후 이 계정에 대한 로그인 시도가 {n}번 실패했습니다.',
+  'login.failedFrom': '시도한 네트워크: {networks}.',
+  'login.failedAdvice':
+    '본인이 시도한 것이 아니라면 관리자에게 알리고, 다른 곳에서 쓰지 않는 긴 비밀번호를 사용하세요.',
+  'login.failedDismiss': '확인',
 
   'common.loading': '불러오는 중…',
   'common.retry': '다시 시도',

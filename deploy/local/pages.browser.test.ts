@@ -184,6 +184,35 @@ it('a viewer looks, is told what is not for that role, and finds nothing to pres
   await look.context().close();
 });
 
+it('whoever logs in is told once how often and from where others have tried, in either language', async () => {
+  const account = await addUser(system.rest, 'viewer');
+  const guess = () =>
+    fetch(`${system.stack.url}/api/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ email: account.email, password: 'a guess' }),
+    });
+  const told = {
+    'en-US': ['2 logins to this account have failed', 'Dismiss'],
+    'ko-KR': ['로그인 시도가 2번 실패했습니다', '확인'],
+  };
+  for (const [locale, [words, dismiss]] of Object.entries(told)) {
+    expect([(await guess()).status, (await guess()).status]).toEqual([401, 401]);
+    const { page: owner } = await logIn(browser, system.stack.url, account, { locale });
+    const note = owner.getByTestId('failed-logins');
+    await note.getByText(words!).waitFor();
+    await note.getByText('127.0.0.0/24').waitFor();
+    expect(await findViolations(owner)).toEqual([]);
+    await note.getByRole('button', { name: dismiss! }).click();
+    await note.waitFor({ state: 'detached' });
+    await owner.context().close();
+    const { page: again } = await logIn(browser, system.stack.url, account, { locale });
+    await again.locator('main h1').first().waitFor();
+    expect(await again.getByTestId('failed-logins').count()).toBe(0);
+    await again.context().close();
+  }
+});
+
 /** An address for every route of the console, by its path in the router. */
 async function findRoutes(): Promise<Record<string, string>> {
   const { api } = system.rest;

@@ -16,6 +16,7 @@ const live = createRoute({
     200: {
       description:
         'Events `changed` with {kind, id}: fetch that thing again; `log` only of the device `logs_of`',
+      content: { 'text/event-stream': { schema: z.string() } },
     },
     ...problems,
   },
