@@ -1,9 +1,10 @@
 /** What OpenSSL and mosquitto say of our certificates in real handshakes, against a listener that checks the leaf by our CRL, as EMQX does. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { connect as connectTo } from 'node:net';
 import { join } from 'node:path';
 import { generate, parser } from 'mqtt-packet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { spawnGuarded } from '#deploy/lab/primitives/guard.ts';
 import { holdPort } from '#deploy/lab/primitives/listen.ts';
 import { openAuthority } from './authority.ts';
 import { issueKeyPair } from './key-pair.ts';
@@ -68,7 +69,7 @@ async function listen(): Promise<void> {
   // s_server cannot tell which port it was given.
   port = String(holdPort().port);
   const args = ['s_server', '-accept', `127.0.0.1:${port}`, ...identity, ...trust, '-no_ticket', '-quiet'];
-  listener = spawn('openssl', args, { cwd: work.dir });
+  listener = spawnGuarded('openssl', args, { cwd: work.dir });
   let packets = parser();
   listener.stdout?.on('data', (chunk: Buffer) => {
     packets.parse(chunk);
@@ -94,7 +95,7 @@ function run(
   input?: Buffer,
 ): Promise<{ status: number | null; output: Buffer }> {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: work.dir });
+    const child = spawnGuarded(command, args, { cwd: work.dir });
     const chunks: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => {
       chunks.push(chunk);

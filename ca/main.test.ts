@@ -1,8 +1,9 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { spawnGuarded } from '#deploy/lab/primitives/guard.ts';
 import { connectAuthority } from './client.ts';
 import { toConfig } from './config.ts';
 import { openWorkspace, type Workspace } from './test-openssl.ts';
@@ -46,7 +47,7 @@ describe('npm run ca', () => {
     expect(issue).toMatchObject({ status: 0, output: expect.stringContaining('webhook.flota, serial ') });
     expect((await stat(join(out, 'key.pem'))).mode & 0o777).toBe(0o600);
 
-    const service = spawn(process.execPath, ['--import', 'tsx', join(here, 'main.ts')], {
+    const service = spawnGuarded(process.execPath, ['--import', 'tsx', join(here, 'main.ts')], {
       env: environment({ ...env, CA_PORT: '0' }),
     });
     const url = await new Promise<string>((resolve, reject) => {

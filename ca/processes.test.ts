@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { spawnGuarded } from '#deploy/lab/primitives/guard.ts';
 import { openAuthority } from './authority.ts';
 import { connectAuthority } from './client.ts';
 import { issueKeyPair, makeRequest } from './key-pair.ts';
@@ -25,7 +26,7 @@ interface Running {
 }
 
 function start(file: string, args: string[], env: Record<string, string> = {}): Running {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(here, file), ...args], {
+  const child = spawnGuarded(process.execPath, ['--import', 'tsx', join(here, file), ...args], {
     env: { PATH: process.env.PATH ?? '', ...env },
   });
   let output = '';

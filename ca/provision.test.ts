@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -7,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { spawnGuarded } from '#deploy/lab/primitives/guard.ts';
 import { openAuthority } from './authority.ts';
 import { makeRequest } from './key-pair.ts';
 import { showProgress } from './progress.ts';
@@ -73,10 +73,14 @@ afterAll(async () => {
 });
 
 function start(args: string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, ['--import', tsx, join(here, 'cli.ts'), 'provision', ...args], {
-    cwd: work.dir,
-    env: { PATH: process.env.PATH ?? '', CA_DIR: join(work.dir, 'ca'), FLOTA_API_TOKEN: token, ...env },
-  });
+  const child = spawnGuarded(
+    process.execPath,
+    ['--import', tsx, join(here, 'cli.ts'), 'provision', ...args],
+    {
+      cwd: work.dir,
+      env: { PATH: process.env.PATH ?? '', CA_DIR: join(work.dir, 'ca'), FLOTA_API_TOKEN: token, ...env },
+    },
+  );
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
   const ended = new Promise<{ status: number | null; output: string }>((resolve) =>

@@ -1,12 +1,9 @@
-/** mulberry32: the same numbers for the same seed. */
+import { randomOf } from '#deploy/lab/primitives/random.ts';
+
+/** Whole numbers below what is asked; the same for the same seed. */
 export function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let value = Math.imul(state ^ (state >>> 15), 1 | state);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) % below;
-  };
+  const next = randomOf(seed);
+  return (below) => Math.floor(next() * below);
 }
 
 /** One small change: a bit, an octet, an end cut off, octets put in, taken out, moved, or one that means something to a DER parser. */

@@ -41,6 +41,7 @@ export type Deployment = InferResponseType<Routes['deployments'][':id']['$get'],
 export type DeploymentState = Deployment['state'];
 export type Target = InferResponseType<Routes['deployments'][':id']['targets']['$get'], 200>['items'][number];
 export type TargetState = Target['state'];
+export type FailureReason = NonNullable<Target['error']>['code'];
 export type TargetEvent = InferResponseType<
   Routes['deployments'][':id']['targets'][':device']['events']['$get'],
   200

@@ -53,3 +53,9 @@ test('it is Korean throughout: no sentence was left in English', () => {
     .filter((line) => /[A-Za-z]{3,}\s+[a-z]{2,}\s+[a-z]{2,}/.test(line));
   expect(prose).toEqual([]);
 });
+
+test('every test that THREATS.md names is there', () => {
+  const named = [...read('THREATS.md').matchAll(/`([a-z]+\/[\w./-]+\.test\.ts)`/g)].map(([, path]) => path!);
+  expect(named.length).toBeGreaterThan(20);
+  for (const path of named) expect(existsSync(new URL(`../${path}`, import.meta.url)), path).toBe(true);
+});

@@ -1,8 +1,9 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { createEmqxApi, type EmqxApi, type PublishMessage } from './api.ts';
-import { once, startTestBed, type TestBed, until } from './standin/test-broker.ts';
+import { once, startTestBed, type TestBed } from './standin/test-broker.ts';
 
 let bed: TestBed;
 let api: EmqxApi;

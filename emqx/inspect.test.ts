@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { startCliBed } from './cli/test-run.ts';
 import { createInspector } from './inspect.ts';
-import { until } from './standin/test-broker.ts';
 
 let cli: Awaited<ReturnType<typeof startCliBed>>;
 beforeAll(async () => {

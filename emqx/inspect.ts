@@ -7,6 +7,7 @@ import { type Change, compare, type Difference } from './cli/difference.ts';
 import { connectBroker, type Live } from './cli/live.ts';
 import { CliError } from './cli/output.ts';
 import { type EmqxApiOptions, EmqxError } from './connection.ts';
+import { createPasswordProbe, type PasswordProbe } from './default-password.ts';
 import { HoconError, type HoconValue } from './hocon.ts';
 import { RuleError } from './rules.ts';
 import { isSecret, masked } from './schema.ts';
@@ -49,6 +50,8 @@ export interface DriftReading {
 }
 export interface Inspection {
   version: string;
+  /** Everybody can log in to its dashboard, and then publish to every device. Such a broker is not healthy, whatever else. */
+  defaultPassword: boolean;
   connectors: ConnectorReading[];
   rules: RuleReading[];
   actions: ActionReading[];
@@ -62,10 +65,11 @@ export interface Inspector {
 
 /** `dir`: of the rule files; undefined: emqx/rules. */
 export function createInspector(api: EmqxApiOptions, dir?: string): Inspector {
-  return { inspect: () => look(api, dir) };
+  const probe = createPasswordProbe(api);
+  return { inspect: () => look(api, probe, dir) };
 }
 
-async function look(api: EmqxApiOptions, dir: string | undefined): Promise<Inspection> {
+async function look(api: EmqxApiOptions, probe: PasswordProbe, dir: string | undefined): Promise<Inspection> {
   // A person waits for this, so it is not tried for long.
   const broker = await connectBroker({ api: { ...api, timeoutMs: 5_000, retryForMs: 0 } }).catch(asEmqxError);
   try {
@@ -74,6 +78,7 @@ async function look(api: EmqxApiOptions, dir: string | undefined): Promise<Inspe
     const of = (kind: Live['kind']) => readings.filter((one) => one.live.kind === kind);
     return {
       version: broker.version,
+      defaultPassword: (await probe.find()) !== null,
       connectors: of('connector').map(({ live: one }) => ({
         ...common(one),
         status: one.status ?? '',

@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { createLog } from './log.ts';
-import { apiToken, until, webhookToken } from './testing.ts';
+import { apiToken, webhookToken } from './testing.ts';
 import { startSuite } from './testing-suite.ts';
 
 const lines: { level: string; requestId?: string; message: string }[] = [];

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { query } from './db/connect.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
+import { query } from './db/query.ts';
 import { statusByCode } from './errors.ts';
-import { apiToken, type Json, startTestWebhook, until } from './testing.ts';
+import { apiToken, type Json, startTestWebhook } from './testing.ts';
 import { startSuite } from './testing-suite.ts';
 
 const admin = { email: 'admin@example.com', password: 'correct horse' };

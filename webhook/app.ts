@@ -18,7 +18,7 @@ import { sessionCookie } from './auth/session.ts';
 import { brokerRoutes } from './broker/routes.ts';
 import { certificateRoutes } from './certificates/routes.ts';
 import type { Context } from './context.ts';
-import { isUnavailable, isUnstorable } from './db/connect.ts';
+import { isUnavailable, isUnstorable } from './db/query.ts';
 import { deploymentRoutes } from './deployments/routes.ts';
 import { moveRoutes } from './devices/move-routes.ts';
 import { placeRoutes } from './devices/place-routes.ts';

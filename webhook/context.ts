@@ -2,7 +2,8 @@ import type { JSONWebKeySet } from 'jose';
 import type { RevokingAuthority } from '#ca/client.ts';
 import type { EmqxApi } from '#emqx/api.ts';
 import type { Inspector } from '#emqx/inspect.ts';
-import type { Database, Db } from './db/connect.ts';
+import type { Database } from './db/connect.ts';
+import type { Db } from './db/query.ts';
 import type { ObjectStore } from './firmware/objects.ts';
 import type { FirmwareSigner } from './firmware/signer.ts';
 import type { createRouter } from './http.ts';
@@ -28,7 +29,7 @@ export interface Context {
   live: Live;
   metrics: Metrics;
   log: Log;
-  /** Tells this copy's dispatcher that there is work. */
+  /** Tells this copy's background work that there is work. */
   wake: () => void;
   /** Aborted when this copy shuts down: long answers end. */
   closing: AbortSignal;

@@ -1,19 +1,21 @@
 /** Three copies side by side on one PostgreSQL, each a process; one is killed, one is told to stop. */
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { forkGuarded } from '#deploy/lab/primitives/guard.ts';
 import { type Cluster, createCluster } from '#deploy/lab/primitives/postgresql.ts';
-import { connect, type Database, query } from './db/connect.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
+import { connect, type Database } from './db/connect.ts';
+import { query } from './db/query.ts';
 import {
   createRecordingBroker,
   type Json,
   startTestWebhook,
   type TestWebhook,
-  until,
   webhookToken,
 } from './testing.ts';
 import type { CopyOrder, CopyPorts } from './testing-copy.ts';
@@ -56,7 +58,7 @@ beforeAll(async () => {
   await once(emqx, 'listening');
   const emqxUrl = `http://127.0.0.1:${(emqx.address() as AddressInfo).port}`;
   for (let i = 0; i < 3; i++) {
-    const child = fork(new URL('./testing-copy.ts', import.meta.url), { execArgv: ['--import', 'tsx'] });
+    const child = forkGuarded(new URL('./testing-copy.ts', import.meta.url));
     child.send({ databaseUrl: cluster.url, emqxUrl } satisfies CopyOrder);
     const [ports] = (await once(child, 'message')) as [CopyPorts];
     copies.push({ child, ports });

@@ -1,6 +1,7 @@
 /** What those who run Flota rely on: metrics, docs, logs with request ids and without secrets, headers. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { createLog } from './log.ts';
 import {
   apiToken,
@@ -10,7 +11,6 @@ import {
   startTestWebhook,
   type TestDatabase,
   type TestWebhook,
-  until,
   webhookToken,
 } from './testing.ts';
 

@@ -1,11 +1,11 @@
-/** Starts one copy of the webhook: both listeners and the dispatcher; `close` ends all of them without losing anything. */
+/** Starts one copy of the webhook: both listeners and the background work; `close` ends all of them without losing anything. */
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createInternalApp, createPublicApp } from './app.ts';
 import { publishHead } from './audit/heads.ts';
 import { ensureAdmin } from './auth/auth.ts';
+import { type Pauses, startBackground } from './background.ts';
 import type { Context } from './context.ts';
-import { type Pauses, startDispatcher } from './deployments/dispatch.ts';
 import { noticeReturn, type ReconcileTimes, startReconciler } from './devices/reconcile.ts';
 import { createIngest } from './events/ingest.ts';
 import { closeListener, openListener } from './listener.ts';
@@ -25,7 +25,7 @@ export interface WebhookOptions {
   port: number;
   internalPort: number;
   admin: { email: string; password: string } | null;
-  /** Of the dispatcher. */
+  /** Of the background work. */
   pauses?: Pauses;
   reconcile?: ReconcileTimes;
   /** How long a request may take to come. Default: half a minute. */
@@ -55,9 +55,9 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
     metrics,
     closing: closing.signal,
     publicUrl: parts.publicUrl ?? `http://localhost:${options.port}`,
-    wake: () => dispatcher?.wake(),
+    wake: () => background?.wake(),
   };
-  let dispatcher: Loop | null = null;
+  let background: Loop | null = null;
   let reconciler: Loop | null = null;
   let sweeper: Loop | null = null;
   const ingest = observeIngest(
@@ -73,11 +73,11 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
 
   async function close(): Promise<void> {
     closing.abort();
-    await Promise.all([dispatcher?.stop(), reconciler?.stop(), sweeper?.stop()]);
+    await Promise.all([background?.stop(), reconciler?.stop(), sweeper?.stop()]);
     await ingest.stop();
     await Promise.all(servers.map(closeListener));
     // Nobody writes an entry any more.
-    if (dispatcher) await publishHead(context);
+    if (background) await publishHead(context);
     await live.close();
   }
 
@@ -85,7 +85,7 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
     const port = await listen(createPublicApp(context, ingest), options.port);
     context.publicUrl = parts.publicUrl ?? `http://localhost:${port}`;
     const internalPort = await listen(createInternalApp(context, ingest), options.internalPort);
-    dispatcher = startDispatcher(() => context, options.pauses);
+    background = startBackground(() => context, options.pauses);
     reconciler = startReconciler(() => context, options.reconcile);
     sweeper = startSweeper(context, options.retention ?? defaultRetention);
     return { port, internalPort, url: context.publicUrl, close };

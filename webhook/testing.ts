@@ -6,7 +6,8 @@ import postgres from 'postgres';
 import { CaError, type PublishedCrl, type RevokingAuthority } from '#ca/client.ts';
 import type { EmqxApi, PublishMessage, PublishOutcome } from '#emqx/api.ts';
 import { mountedTopic, type UplinkTopic } from '#emqx/protocol.ts';
-import { connect, type Database, type Db } from './db/connect.ts';
+import { connect, type Database } from './db/connect.ts';
+import type { Db } from './db/query.ts';
 import type { ReconcileTimes } from './devices/reconcile.ts';
 import { AppError } from './errors.ts';
 import type { ObjectStore } from './firmware/objects.ts';
@@ -439,21 +440,6 @@ export function createDevice(webhook: TestWebhook, id: string) {
     requests: () => webhook.broker.to(id, 'firmware/download/request'),
   };
   return device;
-}
-
-/** Resolves with the first value that is neither false nor null nor undefined; rejects with what was waited for. */
-export async function until<T>(
-  what: string,
-  probe: () => T | Promise<T>,
-  timeoutMs = 15_000,
-): Promise<NonNullable<T>> {
-  const end = Date.now() + timeoutMs;
-  for (;;) {
-    const value = await probe();
-    if (value !== false && value !== null && value !== undefined) return value as NonNullable<T>;
-    if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 export function sha256Of(content: string): string {

@@ -46,6 +46,9 @@ export const adminEn = {
 
   'broker.title': 'Broker',
   'broker.dashboard': "EMQX's dashboard",
+  'broker.open': 'The dashboard is open',
+  'broker.defaultPassword':
+    'Its dashboard takes a password that everybody knows: whoever reaches it can publish to every device. Set another now:',
   'broker.away': 'Does not answer',
   'broker.awayTitle': 'The broker cannot be asked',
   'broker.awayLead':

@@ -47,6 +47,9 @@ export const adminKo: Record<keyof typeof adminEn, string> = {
 
   'broker.title': '브로커',
   'broker.dashboard': 'EMQX 대시보드',
+  'broker.open': '대시보드가 열려 있음',
+  'broker.defaultPassword':
+    '누구나 아는 비밀번호로 대시보드에 로그인할 수 있습니다. 접속한 사람은 모든 디바이스에 메시지를 보낼 수 있으므로 지금 비밀번호를 변경하세요.',
   'broker.away': '응답 없음',
   'broker.awayTitle': '브로커에 물어볼 수 없습니다',
   'broker.awayLead':

@@ -1,4 +1,5 @@
 import { adminEn } from './admin-en.ts';
+import { failuresEn } from './failures-en.ts';
 import { showEn } from './show-en.ts';
 
 export const en = {
@@ -375,26 +376,6 @@ export const en = {
   'state.timed_out': 'Timed out',
   'state.skipped': 'Skipped',
 
-  'deviceError.busy': 'The device was busy with another update',
-  'deviceError.bad_request': 'The device did not understand the request',
-  'deviceError.url_refused': 'The device refused the download address',
-  'deviceError.manifest_invalid': 'The manifest is not valid',
-  'deviceError.signature_invalid': 'The signature is not genuine',
-  'deviceError.hardware_mismatch': 'The firmware is for other hardware',
-  'deviceError.component_unknown': 'The device has no such component',
-  'deviceError.downgrade_refused': 'Its security version is lower than the running one',
-  'deviceError.size_mismatch': 'The file has another size than promised',
-  'deviceError.digest_mismatch': 'The file is not what was promised (SHA-256 differs)',
-  'deviceError.download_failed': 'The download failed',
-  'deviceError.storage_failed': 'The device could not store the file',
-  'deviceError.install_failed': 'The installation failed',
-  'deviceError.boot_failed': 'The new firmware did not boot',
-  'deviceError.self_test_failed': 'The new firmware failed its self-test',
-  'deviceError.unknown_deployment': 'The device does not know this deployment',
-  'deviceError.unknown_command': 'The device does not know this command',
-  'deviceError.command_failed': 'The command failed',
-  'deviceError.too_late': 'It was too late to cancel',
-
   'event.dispatch': 'Request sent',
   'event.subscribed': 'Device came back',
   'event.tick': 'Its time had come',
@@ -580,6 +561,7 @@ export const en = {
   'revocation.cessationOfOperation': 'Out of service',
   'revocation.privilegeWithdrawn': 'Permission withdrawn',
   'error.already_revoked': 'This certificate has been revoked already.',
+  ...failuresEn,
   ...adminEn,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showEn) : showEn),

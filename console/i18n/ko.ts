@@ -1,5 +1,6 @@
 import { adminKo } from './admin-ko.ts';
 import type { en } from './en.ts';
+import { failuresKo } from './failures-ko.ts';
 import { showKo } from './show-ko.ts';
 
 export const ko: Record<keyof typeof en, string> = {
@@ -375,26 +376,6 @@ export const ko: Record<keyof typeof en, string> = {
   'state.timed_out': '시간 초과',
   'state.skipped': '건너뜀',
 
-  'deviceError.busy': '디바이스가 다른 업데이트를 진행 중이었습니다',
-  'deviceError.bad_request': '디바이스가 요청을 이해하지 못했습니다',
-  'deviceError.url_refused': '디바이스가 다운로드 주소를 거부했습니다',
-  'deviceError.manifest_invalid': '매니페스트가 올바르지 않습니다',
-  'deviceError.signature_invalid': '서명이 진짜가 아닙니다',
-  'deviceError.hardware_mismatch': '다른 하드웨어용 펌웨어입니다',
-  'deviceError.component_unknown': '디바이스에 없는 컴포넌트입니다',
-  'deviceError.downgrade_refused': '보안 버전이 실행 중인 것보다 낮습니다',
-  'deviceError.size_mismatch': '파일 크기가 약속과 다릅니다',
-  'deviceError.digest_mismatch': '파일이 약속과 다릅니다(SHA-256 불일치)',
-  'deviceError.download_failed': '다운로드에 실패했습니다',
-  'deviceError.storage_failed': '디바이스가 파일을 저장하지 못했습니다',
-  'deviceError.install_failed': '설치에 실패했습니다',
-  'deviceError.boot_failed': '새 펌웨어가 부팅되지 않았습니다',
-  'deviceError.self_test_failed': '새 펌웨어가 자체 검사를 통과하지 못했습니다',
-  'deviceError.unknown_deployment': '디바이스가 모르는 배포입니다',
-  'deviceError.unknown_command': '디바이스가 모르는 명령입니다',
-  'deviceError.command_failed': '명령이 실패했습니다',
-  'deviceError.too_late': '취소하기에 너무 늦었습니다',
-
   'event.dispatch': '요청을 보냄',
   'event.subscribed': '디바이스가 돌아옴',
   'event.tick': '정해진 시각이 됨',
@@ -580,6 +561,7 @@ export const ko: Record<keyof typeof en, string> = {
   'revocation.cessationOfOperation': '운영 종료',
   'revocation.privilegeWithdrawn': '권한 철회',
   'error.already_revoked': '이 인증서는 이미 폐기되었습니다.',
+  ...failuresKo,
   ...adminKo,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showKo) : showKo),

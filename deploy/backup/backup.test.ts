@@ -120,7 +120,7 @@ describe.each(['pglite', 'postgresql'])('a system on %s', (kind) => {
     // What a device has in its flash is the device's own.
     cpSync(join(from, 'devices'), join(to, 'devices'), { recursive: true });
     expect(await live(toEnv, to)).toEqual(before);
-  }, 60_000);
+  }, 120_000);
 
   it('is not restored over anything, and neither is touched', async () => {
     const { to, file } = dirs();
@@ -187,7 +187,7 @@ describe('npm run backup', () => {
     }
     expect(existsSync(free)).toBe(false);
     expect(readdirSync(root).filter((name) => name.startsWith('.flota-backup'))).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   it('restores nothing from a file that was changed', async () => {
     const dir = join(root, 'opened');
@@ -258,7 +258,7 @@ describe('a bucket', () => {
     expect((await run(['backup', '--out', join(root, 'evil.flota')], env('evil'))).errors).toContain(
       'no path',
     );
-  }, 60_000);
+  }, 120_000);
 });
 
 /** As data-lock.ts knows this process. */

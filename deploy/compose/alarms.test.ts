@@ -2,7 +2,7 @@
  * An alarm that is raised arrives: real Prometheus with the files of compose.yaml, real Alertmanager with what `prepare` writes, a mail server and
  * a webhook that listen. Faked is what is scraped, and shortened are the times.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,9 +11,9 @@ import { join } from 'node:path';
 import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { spawnGuarded } from '../lab/primitives/guard.ts';
 import { holdPort } from '../lab/primitives/listen.ts';
 import { until } from '../lab/primitives/until.ts';
-
 import { renderAlertmanager } from './alertmanager.ts';
 import { readJob } from './config.ts';
 
@@ -38,7 +38,7 @@ async function listen(answer: (request: IncomingMessage, body: string) => string
 }
 
 function run(command: string, args: string[]): void {
-  const child = spawn('sh', ['-c', 'exec "$0" "$@" >"$LOG/$$.log" 2>&1', command, ...args], {
+  const child = spawnGuarded('sh', ['-c', 'exec "$0" "$@" >"$LOG/$$.log" 2>&1', command, ...args], {
     env: { PATH: process.env.PATH, LOG: dir },
     stdio: 'ignore',
   });

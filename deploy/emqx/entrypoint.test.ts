@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { spawnGuarded } from '../lab/primitives/guard.ts';
 import { until } from '../lab/primitives/until.ts';
 import { unwrap } from '../lab/rest.ts';
 import { type Gate, startGate } from '../lab/system/gate.ts';
@@ -95,7 +96,7 @@ function start(
     EMQX_CONTAINER_NAMES: containerNames.join(' '),
     EMQX_PUBLIC_NAMES: 'mqtt.example.org',
   }).filter(([name]) => !without.includes(name));
-  const child = spawn('dash', [entrypoint, ...(command ?? [process.execPath, '-e', fakeEmqx, dir])], {
+  const child = spawnGuarded('dash', [entrypoint, ...(command ?? [process.execPath, '-e', fakeEmqx, dir])], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH, ...Object.fromEntries(defaults), ...environment },

@@ -1,5 +1,5 @@
 /** What `npm run build` makes: the same bytes each time, with a list of what is in it; and what runs with compose.yaml's own environment. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { DockerfileParser } from 'dockerfile-ast';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { spawnGuarded } from '../lab/primitives/guard.ts';
 import { holdPort } from '../lab/primitives/listen.ts';
 import { type Cluster, createCluster } from '../lab/primitives/postgresql.ts';
 import { until } from '../lab/primitives/until.ts';
-
 import { buildPrograms, finishBuild, root } from './build.ts';
 
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -108,10 +108,14 @@ interface Running {
 }
 /** As the image does, in its own place: `node <command>` in dist, with nothing of our environment. */
 function start(command: string, env: Record<string, string>): Running {
-  const child = spawn(process.execPath, [command], { cwd: dist, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawnGuarded(process.execPath, [command], {
+    cwd: dist,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   children.push(child);
   let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
+  for (const stream of [child.stdout, child.stderr]) stream!.on('data', (chunk) => (said += chunk));
   const exited = new Promise<number | NodeJS.Signals | null>((resolve) =>
     child.once('exit', (code, signal) => resolve(signal ?? code)),
   );

@@ -1,6 +1,6 @@
 /** What must hold when everything is healed and has had time to settle; each problem is a line. */
 import { sql } from 'drizzle-orm';
-import { type Db, query } from '#webhook/db/connect.ts';
+import { type Db, query } from '#webhook/db/query.ts';
 import { isOpen, type TargetState } from '#webhook/deployments/states.ts';
 import type { Fleet } from './fleet/devices.ts';
 

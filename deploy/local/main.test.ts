@@ -1,54 +1,20 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../lab/primitives/until.ts';
-import { anyPorts } from './config.ts';
+import { killAll, start } from './npm-start.ts';
 
-const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 let root: string;
-const running = new Set<ChildProcess>();
 
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), 'flota-start-'));
 });
 afterAll(() => {
-  for (const child of running) child.kill('SIGKILL');
+  killAll();
   rmSync(root, { recursive: true, force: true });
 });
-
-interface Run {
-  child: ChildProcess;
-  output: () => string;
-  errors: () => string;
-  exit: Promise<number | null>;
-}
-
-/** As `npm start -- args` does it, without npm's shell in between. */
-function start(args: string[], environment: Record<string, string> = {}): Run {
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...anyPorts, ...environment },
-  });
-  running.add(child);
-  let output = '';
-  let errors = '';
-  child.stdout.on('data', (data) => {
-    output += data;
-  });
-  child.stderr.on('data', (data) => {
-    errors += data;
-  });
-  const exit = new Promise<number | null>((resolve) => {
-    child.on('close', (code) => {
-      running.delete(child);
-      resolve(code);
-    });
-  });
-  return { child, output: () => output, errors: () => errors, exit };
-}
 
 async function refused(args: string[], environment: Record<string, string>): Promise<string> {
   const run = start(args, environment);

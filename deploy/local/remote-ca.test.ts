@@ -1,5 +1,5 @@
 /** The CA in a process of its own, called over mutual TLS; and what it issued without the webhook. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAuthority } from '#ca/authority.ts';
 import { issueKeyPair } from '#ca/key-pair.ts';
+import { spawnGuarded } from '../lab/primitives/guard.ts';
 import { until } from '../lab/primitives/until.ts';
 import { RestError, unwrap } from '../lab/rest.ts';
 import { startTestSystem, type TestSystem } from '../lab/testing.ts';
@@ -27,7 +28,7 @@ beforeAll(async () => {
   const out = join(dir, 'webhook');
   await ca('init');
   await ca('issue', '--name', 'webhook.flota', '--out', out);
-  service = spawn(process.execPath, ['--import', tsx, file('main.ts')], {
+  service = spawnGuarded(process.execPath, ['--import', tsx, file('main.ts')], {
     env: { ...environment, CA_PORT: '0' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

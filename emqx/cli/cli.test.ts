@@ -3,7 +3,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { until } from '../standin/test-broker.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { startCliBed } from './test-run.ts';
 
 let cli: Awaited<ReturnType<typeof startCliBed>>;

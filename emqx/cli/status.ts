@@ -1,4 +1,5 @@
 /** `status`: the counts of rules and actions; loud when something is being lost. */
+import { findDefaultPassword } from '../default-password.ts';
 import type { Command, Online } from './command.ts';
 import { isEnabled, readCounts } from './counts.ts';
 import { table } from './output.ts';
@@ -7,13 +8,14 @@ import { titleOf } from './plan.ts';
 type Counts = Record<string, number>;
 
 export const status: Command = {
-  summary: 'counts of each rule and action; exit 1 when something is being lost',
+  summary: 'counts of each rule and action; exit 1 when something is being lost or the dashboard is open',
   help: `Lost is what a rule failed on (failed.exception) or had no action for, and what an action failed, dropped or heard of too
-late (late_reply). The counts are EMQX's, since its start or the last reset: deal with a loss, then \`status --reset\`.`,
+late (late_reply). The counts are EMQX's, since its start or the last reset: deal with a loss, then \`status --reset\`. It also tries the
+dashboard's passwords that everybody knows (two failed logins of admin each time).`,
   options: { reset: { type: 'boolean', about: 'set all counts to zero after showing them' } },
   needs: 'broker',
   async run(given) {
-    const { broker, say, paint, flags } = given;
+    const { broker, say, paint, flags, settings } = given;
     const live = await broker.read();
     const readings = await readCounts(broker, live);
     const rules = [['RULE', 'STATE', 'MATCHED', 'PASSED', 'NO ROW', 'EXCEPTION', 'NO ACTION']];
@@ -69,7 +71,15 @@ late (late_reply). The counts are EMQX's, since its start or the last reset: dea
       say(
         paint('red', `LOST by ${titleOf(one)}: ${why.map((each) => `${each.count} ${each.why}`).join(', ')}`),
       );
-    return lost.length > 0 ? 1 : 0;
+    const password = await findDefaultPassword(settings.api);
+    if (password)
+      say(
+        paint(
+          'red',
+          `OPEN: the dashboard takes admin / ${password}, whose token may publish to every device: emqx ctl admins passwd admin NEW`,
+        ),
+      );
+    return lost.length > 0 || password ? 1 : 0;
   },
 };
 

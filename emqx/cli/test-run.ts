@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { commands } from '../cli.ts';
 import { rulesDir } from '../rules.ts';
+import type { BrokerOptions } from '../standin/broker.ts';
 import { startSink, startTestBed } from '../standin/test-broker.ts';
 import { connectBroker } from './live.ts';
 import { painter } from './output.ts';
 import type { Settings } from './settings.ts';
 
-export async function startCliBed() {
-  const bed = await startTestBed({});
+export async function startCliBed(options: Partial<BrokerOptions> = {}) {
+  const bed = await startTestBed({}, options);
   const sink = await startSink();
   const root = mkdtempSync(join(tmpdir(), 'emqx-cli-'));
   const dir = join(root, 'rules');

@@ -8,6 +8,8 @@ import type { Sessions } from './sessions.ts';
 export interface ApiParts {
   key: string;
   secret: string;
+  /** Of `admin`. */
+  dashboardPassword: string;
   sessions: Sessions;
   engine: RuleEngine;
   configuration: Configuration;

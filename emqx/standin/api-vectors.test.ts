@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, test } from 'vitest';
-import { type Sink, startSink, startTestBed, type TestBed, until } from './test-broker.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
+import { type Sink, startSink, startTestBed, type TestBed } from './test-broker.ts';
 import { agrees, holdTo, readVectors } from './test-vectors.ts';
 
 interface Vector {

@@ -2,10 +2,11 @@ import net from 'node:net';
 import tls from 'node:tls';
 import type { IPublishPacket } from 'mqtt';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { brokerEventSchema, mountedTopic } from '#emqx/protocol.ts';
 import { loadRules } from '../rules.ts';
 import { startBroker } from './broker.ts';
-import { acl, once, type Sink, startSink, startTestBed, type TestBed, until } from './test-broker.ts';
+import { acl, once, type Sink, startSink, startTestBed, type TestBed } from './test-broker.ts';
 import { createTestCa, type TestPair } from './test-certificates.ts';
 
 let bed: TestBed;

@@ -2,6 +2,7 @@
  * The embedded broker: aedes behind a TLS listener that demands a client certificate, with EMQX's mountpoint, ACL, rules,
  * HTTP actions and a part of its HTTP API. For development and tests; see README.md for what it is not.
  */
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo, Server } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
@@ -35,6 +36,8 @@ export interface BrokerOptions {
   mountpoint?: string;
   apiKey: string;
   apiSecret: string;
+  /** Of the user `admin`; left out: a made one, which nobody knows. */
+  dashboardPassword?: string;
   log?: Log;
   /** As conf/emqx.conf sets them. */
   maxPacketBytes?: number;
@@ -183,6 +186,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const api = createHttpApi({
     key: options.apiKey,
     secret: options.apiSecret,
+    dashboardPassword: options.dashboardPassword ?? randomUUID(),
     sessions,
     engine,
     configuration,
@@ -205,6 +209,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
         aedes.publish(packet, () => resolve(routed));
       }),
     kick: async (clientid) => {
+      crls?.expire();
       const session = sessions.get(clientid);
       if (!session) return false;
       const { stream } = session;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { once, type Sink, startSink, startTestBed, type TestBed, until } from './test-broker.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
+import { once, type Sink, startSink, startTestBed, type TestBed } from './test-broker.ts';
 import type { TestPair } from './test-certificates.ts';
 
 let publisher: Sink;

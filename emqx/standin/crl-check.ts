@@ -31,6 +31,8 @@ export class CrlCheck {
   private readonly log: Log;
   private readonly known = new Map<string, Crl>();
   private readonly underway = new Map<string, Promise<Crl>>();
+  /** Addresses of CRLs that may have changed since they were fetched. */
+  private readonly stale = new Set<string>();
   private readonly timer: NodeJS.Timeout;
 
   /** `ca` are the PEM texts of the authorities that may have signed a CRL. */
@@ -50,7 +52,7 @@ export class CrlCheck {
       const leaf = pkijs.Certificate.fromBER(certificate as Uint8Array<ArrayBuffer>);
       address = distributionPoint(leaf);
       if (!address) return 'the certificate names no http address of a CRL';
-      const crl = this.known.get(address) ?? (await this.fetchOnce(address));
+      const crl = await this.current(address);
       if (!crl.issuer.isEqual(leaf.issuer)) return `the CRL at ${address} is by another authority`;
       if (crl.nextUpdate <= Date.now()) return `the CRL at ${address} is out of date`;
       return crl.serials.has(withoutZeros(serialNumber)) ? 'the certificate is revoked' : null;
@@ -59,8 +61,26 @@ export class CrlCheck {
     }
   }
 
+  /** Somebody was sent away, perhaps for a revoked certificate: the next handshake is judged by a CRL fetched after this. */
+  expire(): void {
+    for (const address of this.known.keys()) this.stale.add(address);
+  }
+
   close(): void {
     clearInterval(this.timer);
+  }
+
+  private async current(address: string): Promise<Crl> {
+    const kept = this.known.get(address);
+    if (!kept) return this.fetchOnce(address);
+    // Whoever comes while one is fetched waits for it; it may have been read before the kick.
+    for (let running = this.underway.get(address); running; running = this.underway.get(address))
+      await running.catch(() => {});
+    if (!this.stale.delete(address)) return this.known.get(address)!;
+    return this.fetchOnce(address).catch((error: Error) => {
+      this.log('warn', 'CRL not refreshed', { address, error: error.message });
+      return kept;
+    });
   }
 
   /** One that cannot be fetched leaves the one before in force until its nextUpdate. */

@@ -2,9 +2,10 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { createEngine } from './configuration.ts';
 import { messagePublished } from './event-columns.ts';
-import { startSink, until } from './test-broker.ts';
+import { startSink } from './test-broker.ts';
 import { holdTo, readVectors } from './test-vectors.ts';
 
 interface Vector {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { once, type Sink, startSink, startTestBed, type TestBed, until } from './test-broker.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
+import { once, type Sink, startSink, startTestBed, type TestBed } from './test-broker.ts';
 
 let bed: TestBed;
 let sink: Sink;

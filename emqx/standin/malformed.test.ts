@@ -2,7 +2,8 @@
 import tls, { type TLSSocket } from 'node:tls';
 import type { MqttClient } from 'mqtt';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { once, startTestBed, type TestBed, until } from './test-broker.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
+import { once, startTestBed, type TestBed } from './test-broker.ts';
 import type { TestPair } from './test-certificates.ts';
 
 let bed: TestBed;

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { loadRules } from '../rules.ts';
 import type { BrokerOptions } from './broker.ts';
-import { type Sink, startSink, startTestBed, type TestBed, until } from './test-broker.ts';
+import { type Sink, startSink, startTestBed, type TestBed } from './test-broker.ts';
 
 /** The repository's rules and actions, with rounds of 50 ms instead of 5 s. */
 async function start(

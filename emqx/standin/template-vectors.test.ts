@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { createEngine } from './configuration.ts';
 import { messagePublished } from './event-columns.ts';
 import type { RuleEngine } from './rule-engine.ts';
 import type { Session } from './sessions.ts';
-import { type Sink, startSink, until } from './test-broker.ts';
+import { type Sink, startSink } from './test-broker.ts';
 import { agrees, holdTo, readVectors } from './test-vectors.ts';
 
 interface Request {

@@ -126,12 +126,3 @@ export async function startTestBed(
 export function once(emitter: unknown, event: string): Promise<any[]> {
   return new Promise((resolve) => (emitter as EventEmitter).once(event, (...args) => resolve(args)));
 }
-
-/** Waits for a condition; fails with what was awaited. */
-export async function until(what: string, holds: () => unknown, timeoutMs = 5_000): Promise<void> {
-  const end = Date.now() + timeoutMs;
-  while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`waited in vain for: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

@@ -1,23 +1,16 @@
 /** A device under test: any program that takes the options of `npm run device`. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { spawnGuarded } from '#deploy/lab/primitives/guard.ts';
 
 const keptOutput = 16_384;
 
-/**
- * The command and what is added to it, in a process group of its own. Standard input of that group is a lifeline: it ends when
- * this process does, however that ends, and whatever then waits for it kills the group.
- */
+/** The command and what is added to it, run without a shell in between, in a process group of its own that ends with this process. */
 function start(command: string, args: string[]): ChildProcess {
-  const lifeline = '(while read -r _; do :; done; kill -s KILL 0) <&3 3<&- >/dev/null 2>&1 &';
-  return spawn(
-    'sh',
-    ['-c', `exec 3<&0 </dev/null; ${lifeline} exec 3<&-; exec ${command} "$@"`, 'sh', ...args],
-    {
-      stdio: ['pipe', 'pipe', 'pipe'],
-      detached: true,
-    },
-  );
+  return spawnGuarded('sh', ['-c', `exec ${command} "$@"`, 'sh', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
 }
 
 /** What `--help` prints. Rejects when the command cannot be run. */

@@ -6,12 +6,12 @@ import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from '#deploy/lab/primitives/until.ts';
 import type { DownloadRequest, Manifest } from '#emqx/protocol.ts';
 import { makeKey, openKey, type SigningKey } from '../signing/key.ts';
 import { Broker } from '../virtual/bench/broker.ts';
 import { FileServer } from '../virtual/bench/file-server.ts';
 import { createPki, type Pki } from '../virtual/bench/pki.ts';
-import { until } from '../virtual/bench/until.ts';
 import { buildImage } from '../virtual/image.ts';
 import { DeviceProcess } from './device.ts';
 
@@ -175,7 +175,7 @@ export class Rig {
       assert.ok(this.device.deaths < deaths + 10, 'it ends again and again');
       return this.broker.subscriptions.slice(count).includes('firmware/download/request');
     };
-    await until(subscribed, 'the device to subscribe to firmware/download/request', 15_000);
+    await until('the device to subscribe to firmware/download/request', subscribed, 15_000);
   }
 
   /** Forgets who it is: the next start must enrol it again. */

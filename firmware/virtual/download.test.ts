@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { Bench, kib } from './bench/bench.ts';
 import {
   type Answer,
@@ -12,7 +13,6 @@ import {
   wholeInstead,
   wrongRange,
 } from './bench/file-server.ts';
-import { until } from './bench/until.ts';
 import type { Timing } from './options.ts';
 
 let bench: Bench;
@@ -118,11 +118,11 @@ describe('the right image arrives in spite of', () => {
     const manifest = bench.publish(200 * kib);
     bench.files.always = trickle(16 * kib, 10);
     await bench.request(manifest);
-    await until(() => device.snapshot().receivedBytes > 0, 'the first bytes');
+    await until('the first bytes', () => device.snapshot().receivedBytes > 0);
     bench.broker.down = true;
     bench.broker.kick();
-    await until(() => !device.snapshot().online, 'the device to be offline');
-    await until(() => device.snapshot().state === 'testing', 'the new image to boot');
+    await until('the device to be offline', () => !device.snapshot().online);
+    await until('the new image to boot', () => device.snapshot().state === 'testing');
     bench.broker.down = false;
     expect(await bench.result()).toMatchObject({ outcome: 'succeeded', stats: { resumes: 0 } });
   });
@@ -132,7 +132,7 @@ describe('the right image arrives in spite of', () => {
     const manifest = bench.publish(200 * kib);
     bench.files.always = trickle(8 * kib, 10);
     await bench.request(manifest);
-    await until(() => device.snapshot().receivedBytes > 40 * kib, 'some bytes');
+    await until('some bytes', () => device.snapshot().receivedBytes > 40 * kib);
     device.cutNetwork(100);
     const { stats } = (await bench.result('succeeded')) as { stats: { redownloadedBytes: number } };
     expect(stats.redownloadedBytes).toBe(0);
@@ -148,7 +148,7 @@ describe('an expired URL', () => {
       exchange.req.url?.includes('fresh') ? honest(exchange) : status(403)(exchange);
     await bench.request(manifest);
     const asked = () => bench.broker.of('firmware/download/progress').filter((it) => it.urlExpired);
-    await until(() => asked().length >= 2, 'two requests for a fresh URL');
+    await until('two requests for a fresh URL', () => asked().length >= 2);
     expect(asked()[0]).toMatchObject({ receivedBytes: 32 * kib, stage: 'downloading' });
     await bench.request(manifest, { url: bench.files.url('/fresh') });
     expect(await bench.result()).toMatchObject({

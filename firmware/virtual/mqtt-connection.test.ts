@@ -1,7 +1,7 @@
 import net, { type AddressInfo } from 'node:net';
 import { generate, type IPublishPacket, type Packet, parser } from 'mqtt-packet';
 import { afterEach, describe, expect, it } from 'vitest';
-import { until } from './bench/until.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { MqttConnection } from './mqtt-connection.ts';
 
 const closers: (() => void)[] = [];
@@ -48,7 +48,7 @@ async function connect(
     peer?.destroy();
     server.close();
   });
-  await until(() => accepted, 'CONNACK');
+  await until('CONNACK', () => accepted);
   const of = (cmd: Packet['cmd']) => heard.filter((packet) => packet.cmd === cmd);
   return { connection, of, say: (bytes: Buffer) => peer!.write(bytes), why: () => closed };
 }
@@ -68,7 +68,7 @@ describe('a connection ends when the peer', () => {
   ])('%s', async (_what, bytes) => {
     const { say, why } = await connect();
     say(bytes);
-    expect(await until(why, 'the end')).not.toBe('');
+    expect(await until('the end', why)).not.toBe('');
   });
 
   it('refuses a subscription', async () => {
@@ -77,15 +77,15 @@ describe('a connection ends when the peer', () => {
     connection.subscribe(['ack', 'control/command'], () => {
       granted = true;
     });
-    await until(() => of('subscribe')[0], 'SUBSCRIBE');
+    await until('SUBSCRIBE', () => of('subscribe')[0]);
     say(generate({ cmd: 'suback', messageId: of('subscribe')[0]!.messageId!, granted: [1, 0x80] }));
-    expect(await until(why, 'the end')).toBe('subscription refused');
+    expect(await until('the end', why)).toBe('subscription refused');
     expect(granted).toBe(false);
   });
 
   it('is silent for longer than a keep-alive', async () => {
     const { of, why } = await connect({ keepaliveMs: 30 });
-    expect(await until(why, 'the end')).toBe('the broker is silent');
+    expect(await until('the end', why)).toBe('the broker is silent');
     expect(of('pingreq').length).toBeGreaterThan(0);
   });
 });
@@ -101,14 +101,14 @@ describe('a message', () => {
       },
     });
     say(Buffer.concat([message(1, 'first'), message(2, 'second')]));
-    await until(() => begun.length > 0, 'the first');
+    await until('the first', () => begun.length > 0);
     expect([begun, of('puback')]).toEqual([['first'], []]);
     release[0]!();
-    await until(() => begun.length > 1, 'the second');
-    await until(() => of('puback').length > 0, 'the first PUBACK');
+    await until('the second', () => begun.length > 1);
+    await until('the first PUBACK', () => of('puback').length > 0);
     expect(of('puback').map(({ messageId }) => messageId)).toEqual([1]);
     release[1]!();
-    await until(() => of('puback').length > 1, 'both PUBACKs');
+    await until('both PUBACKs', () => of('puback').length > 1);
   });
 
   it('that is longer than any of ours is taken, or the broker would send it for ever', async () => {
@@ -120,7 +120,7 @@ describe('a message', () => {
       },
     });
     say(message(1, 'x'.repeat(300_000)));
-    await until(() => of('puback').length > 0, 'PUBACK');
+    await until('PUBACK', () => of('puback').length > 0);
     expect(lengths).toEqual([300_000]);
   });
 
@@ -129,11 +129,11 @@ describe('a message', () => {
     connection.publish('log', Buffer.from('one'));
     connection.publish('log', Buffer.from('two'));
     const ended = connection.end();
-    await until(() => of('publish').length === 2, 'both');
+    await until('both', () => of('publish').length === 2);
     expect(of('disconnect')).toEqual([]);
     for (const { messageId } of of('publish') as IPublishPacket[])
       say(generate({ cmd: 'puback', messageId }));
-    await until(() => of('disconnect').length > 0, 'DISCONNECT');
+    await until('DISCONNECT', () => of('disconnect').length > 0);
     await ended;
     expect(why()).toBe('closed');
   });

@@ -1,11 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { spawnGuarded } from '#deploy/lab/primitives/guard.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { Bench, kib, quick } from './bench/bench.ts';
 import { honest, stallAfter, trickle } from './bench/file-server.ts';
-import { until } from './bench/until.ts';
 
 let bench: Bench;
 beforeEach(async () => {
@@ -24,7 +25,7 @@ describe('power', () => {
     const manifest = bench.publish(200 * kib);
     bench.files.next.push(honest, honest, stallAfter(5_000));
     await bench.request(manifest);
-    await until(() => device.snapshot().receivedBytes === 64 * kib + 5_000, 'the stall');
+    await until('the stall', () => device.snapshot().receivedBytes === 64 * kib + 5_000);
     device.powerCut();
     const { stats } = (await bench.result('succeeded')) as { stats: Record<string, number> };
     expect(stats).toMatchObject({
@@ -48,7 +49,7 @@ describe('power', () => {
     bench.files.always = trickle(8 * kib, 8);
     await bench.request(manifest);
     for (let cuts = 1; cuts <= 4; cuts++) {
-      await until(() => device.snapshot().receivedBytes > cuts * 40 * kib, 'more bytes');
+      await until('more bytes', () => device.snapshot().receivedBytes > cuts * 40 * kib);
       device.powerCut();
     }
     expect(await bench.result()).toMatchObject({ outcome: 'succeeded' });
@@ -77,7 +78,7 @@ describe('a new image that is no good', () => {
     await installing;
     bench.broker.down = true;
     bench.broker.kick();
-    await until(() => device.snapshot().bootCount === 3, 'the rollback');
+    await until('the rollback', () => device.snapshot().bootCount === 3);
     bench.broker.down = false;
     expect(await bench.result()).toMatchObject({
       outcome: 'rolled_back',
@@ -115,8 +116,8 @@ describe('a new image that is no good', () => {
     bench.broker.kick();
     for (const bootCount of [2, 3]) {
       await until(
-        () => device.snapshot().state === 'testing' && device.snapshot().bootCount === bootCount,
         'a trial',
+        () => device.snapshot().state === 'testing' && device.snapshot().bootCount === bootCount,
       );
       device.powerCut();
     }
@@ -132,18 +133,18 @@ describe('critical messages', () => {
     const manifest = bench.publish(20 * kib);
     await bench.request(manifest);
     const sent = () => bench.broker.received.filter((it) => it.topic === 'firmware/download/result');
-    await until(() => sent().length >= 2, 'a second copy');
+    await until('a second copy', () => sent().length >= 2);
     const boots = device.snapshot().bootCount;
     device.powerCut();
-    await until(() => device.snapshot().bootCount > boots, 'the reboot');
+    await until('the reboot', () => device.snapshot().bootCount > boots);
     const before = sent().length;
-    await until(() => sent().length > before, 'a copy after the reboot');
+    await until('a copy after the reboot', () => sent().length > before);
     bench.broker.kick();
     const again = sent().length;
-    await until(() => sent().length > again, 'a copy after the reconnect');
+    await until('a copy after the reconnect', () => sent().length > again);
     expect(new Set(sent().map((it) => it.payload)).size).toBe(1);
     bench.broker.acking = true;
-    await until(() => device.snapshot().outboxMessages === 0, 'an empty outbox');
+    await until('an empty outbox', () => device.snapshot().outboxMessages === 0);
     const seqs = bench.broker.received.flatMap((it) => (it.message.seq ? [`${it.message.seq}`] : []));
     const ids = bench.broker.received.flatMap((it) => (it.message.seq ? [it.message.id] : []));
     expect(new Set(seqs).size).toBe(new Set(ids).size);
@@ -158,7 +159,7 @@ describe('the program', () => {
   });
 
   function run(args: string[]) {
-    const child = spawn(process.execPath, ['--import', 'tsx', program, ...args]);
+    const child = spawnGuarded(process.execPath, ['--import', 'tsx', program, ...args]);
     children.push(child);
     let output = '';
     for (const stream of [child.stdout, child.stderr])
@@ -180,12 +181,12 @@ describe('the program', () => {
     ];
     const first = run(args);
     await bench.broker.see('status/health');
-    await until(() => bench.broker.subscriptions.includes('firmware/download/request'), 'the subscription');
+    await until('the subscription', () => bench.broker.subscriptions.includes('firmware/download/request'));
     const manifest = bench.publish(1024 * kib);
     bench.files.next.push(honest, honest, honest);
     bench.files.always = stallAfter(1_000);
     await bench.request(manifest);
-    await until(() => bench.files.requests.length >= 4, 'half of the download');
+    await until('half of the download', () => bench.files.requests.length >= 4);
     first.child.kill('SIGKILL');
     await first.exited;
     bench.files.always = honest;

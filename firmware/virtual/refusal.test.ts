@@ -1,9 +1,9 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { Bench, kib } from './bench/bench.ts';
 import { stallAfter } from './bench/file-server.ts';
-import { until } from './bench/until.ts';
 
 let bench: Bench;
 beforeEach(async () => {
@@ -84,7 +84,7 @@ describe('cancel', () => {
     await bench.online();
     bench.files.always = stallAfter(30_000);
     await bench.request(bench.publish());
-    await until(() => bench.device.snapshot().receivedBytes >= 30_000, 'bytes');
+    await until('bytes', () => bench.device.snapshot().receivedBytes >= 30_000);
     cancel();
     expect(await bench.broker.see('firmware/download/cancel/ack')).toMatchObject({
       cancelled: true,
@@ -92,7 +92,7 @@ describe('cancel', () => {
     });
     expect(bench.device.snapshot()).toMatchObject({ state: 'idle', deployment: null, receivedBytes: 0 });
     expect(fs.existsSync(join(bench.dir, 'staging.img'))).toBe(false);
-    await until(() => bench.files.openConnections === 0, 'the connection to be closed');
+    await until('the connection to be closed', () => bench.files.openConnections === 0);
   });
 
   test.each(['accepted', 'verifying', 'installing', 'rebooting', 'off'] as const)(
@@ -105,7 +105,7 @@ describe('cancel', () => {
       await reached;
       cancel();
       const { cancelled, error } = await bench.broker.see('firmware/download/cancel/ack');
-      await until(() => device.snapshot().state === 'idle' && device.snapshot().online, 'the end');
+      await until('the end', () => device.snapshot().state === 'idle' && device.snapshot().online);
       const { sha256 } = device.snapshot().running!;
       expect(cancelled).toBe(sha256 !== manifest.sha256);
       if (cancelled) expect(bench.broker.of('firmware/download/result')).toEqual([]);
@@ -118,7 +118,7 @@ describe('commands', () => {
   test('reboot is answered and done once, however often it comes', async () => {
     const device = await bench.online();
     bench.broker.send('control/command', { id: 'c1', command: 'reboot' });
-    await until(() => device.snapshot().bootCount === 2 && device.snapshot().online, 'the reboot');
+    await until('the reboot', () => device.snapshot().bootCount === 2 && device.snapshot().online);
     bench.broker.send('control/command', { id: 'c1', command: 'reboot' });
     bench.broker.send('control/command', { id: 'c2', command: 'report' });
     await bench.broker.see('status/system');

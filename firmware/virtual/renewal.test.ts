@@ -2,8 +2,8 @@ import { X509Certificate } from 'node:crypto';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { Bench } from './bench/bench.ts';
-import { until } from './bench/until.ts';
 import { createCsr } from './csr.ts';
 import { DeviceFault } from './device.ts';
 import { createKey, enroll, type Identity } from './identity.ts';
@@ -49,7 +49,7 @@ describe('a certificate near its end', () => {
     const { stop } = answerRenewals(bench);
     try {
       await bench.online({ timing: { renewRetryMs: 60_000 } });
-      await until(() => bench.broker.serials.length >= 2 && identity(bench).pending === null, 'the renewal');
+      await until('the renewal', () => bench.broker.serials.length >= 2 && identity(bench).pending === null);
     } finally {
       stop();
     }
@@ -58,7 +58,7 @@ describe('a certificate near its end', () => {
     expect(serialOf(identity(bench).certificate)).not.toBe(old);
     expect(identity(bench).key).not.toBe(oldKey);
     expect(bench.broker.of('cert/renew/request')).toHaveLength(1);
-    await until(() => bench.device.snapshot().outboxMessages === 0, 'an empty outbox');
+    await until('an empty outbox', () => bench.device.snapshot().outboxMessages === 0);
   });
 
   test('is renewed although the power goes between any two of the steps', async () => {
@@ -77,13 +77,13 @@ describe('a certificate near its end', () => {
           },
         });
         await until(
-          () => identity(own).pending === null && serialOf(identity(own).certificate) !== old,
           `the renewal with the power cut at ${kind}, number ${n}`,
+          () => identity(own).pending === null && serialOf(identity(own).certificate) !== old,
         );
-        await until(() => device.snapshot().online, 'the device to be online');
+        await until('the device to be online', () => device.snapshot().online);
         await until(
-          () => own.broker.serials.at(-1) === serialOf(identity(own).certificate),
           'the new serial',
+          () => own.broker.serials.at(-1) === serialOf(identity(own).certificate),
         );
         expect(own.broker.violations).toEqual([]);
         return writes;
@@ -118,8 +118,8 @@ describe('a certificate near its end', () => {
       certificate,
       chain: bench.shared.pki.issuing,
     });
-    await until(() => bench.logs.some((line) => line.includes('does not connect')), 'the fallback');
-    await until(() => bench.device.snapshot().online, 'the device to be online');
+    await until('the fallback', () => bench.logs.some((line) => line.includes('does not connect')));
+    await until('the device to be online', () => bench.device.snapshot().online);
     expect(serialOf(identity(bench).certificate)).toBe(old);
     expect(identity(bench).pending).toBeNull();
     expect(bench.broker.serials.every((serial) => serial === old)).toBe(true);
@@ -137,9 +137,8 @@ describe('a certificate near its end', () => {
       certificate: foreign,
       chain: pki.issuing,
     });
-    await until(
-      () => bench.logs.some((line) => line.includes('the certificate is not for this key')),
-      'the refusal',
+    await until('the refusal', () =>
+      bench.logs.some((line) => line.includes('the certificate is not for this key')),
     );
     const again = await bench.broker.see('cert/renew/request', (it) => it.id !== request.id);
     expect(again.csr).toBe(request.csr);

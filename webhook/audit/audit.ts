@@ -1,5 +1,5 @@
 import { and, asc, count, desc, eq, gt, gte, isNull, lt, sql } from 'drizzle-orm';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import { announce } from '../live/live.ts';
 import { type Anchor, genesis, type Head, hashOf, sealAction, type Verdict, Verifier } from './chain.ts';
 import { auditLog } from './table.ts';

@@ -16,7 +16,7 @@ const retryMs = 60_000;
 
 type Place = Pick<Context, 'authority' | 'db' | 'log' | 'metrics' | 'objects'>;
 
-/** At the start of each copy, then every hour. A step of the dispatcher: its faults are its own, or sending would wait for the CA. */
+/** At the start of each copy, then every hour. A step of `background.ts`: its faults are its own, or sending would wait for the CA. */
 export function createPublishHeads(): (context: Context) => Promise<boolean> {
   let next = 0;
   return async function publishHeads(context) {

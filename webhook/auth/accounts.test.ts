@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { query } from '../db/connect.ts';
+import { query } from '../db/query.ts';
 import { type Answer, type Json, startTestWebhook } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { countAttempt, limits, networkOf } from './attempts.ts';

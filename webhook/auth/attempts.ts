@@ -6,7 +6,7 @@
  */
 import { isIPv4, isIPv6 } from 'node:net';
 import { and, eq, inArray, lt, lte, sql } from 'drizzle-orm';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import { sha256 } from './secrets.ts';
 import { loginAttempts } from './table.ts';

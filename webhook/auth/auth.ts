@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { and, eq, gt, isNull, lt, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import type { Caller } from '../http.ts';
 import { type Attempt, countAttempt, forgiveAttempt, networkOf } from './attempts.ts';

@@ -1,6 +1,6 @@
 /** Browsers that have logged in to a user before: a token of each user and browser, stored as its hash only. */
 import { and, desc, eq, gt, inArray, notInArray, sql } from 'drizzle-orm';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import { makeSecret, sha256 } from './secrets.ts';
 import { knownDevices, users } from './table.ts';
 

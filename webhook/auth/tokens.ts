@@ -1,7 +1,7 @@
 /** API tokens: bearer tokens with a role of their own, shown once. They outlive the user who made them, until revoked or expired. */
 import { and, desc, eq, gt, isNull, lt, or } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
-import { type Db, sqlState, uniqueViolation } from '../db/connect.ts';
+import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import type { Caller, Role } from '../http.ts';
 import { makeSecret, sha256 } from './secrets.ts';

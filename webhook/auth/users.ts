@@ -1,7 +1,7 @@
 /** Users: created and changed by admins; a disabled one or a changed password ends all of that user's sessions at once. */
 import { and, asc, eq, isNull } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
-import { type Db, sqlState, uniqueViolation } from '../db/connect.ts';
+import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import type { Role } from '../http.ts';
 import { endSessions, startSession, type User } from './auth.ts';

@@ -22,6 +22,7 @@ const brokerSchema = z
       state: z.literal('here'),
       dashboardUrl: z.string().nullable(),
       version: z.string(),
+      defaultPassword: z.boolean(),
       connectors: z.array(z.object({ ...common, status: z.string(), url: z.string() })),
       rules: z.array(z.object({ ...common, sql: z.string(), actions: z.array(z.string()), counts, lost })),
       actions: z.array(z.object({ ...common, status: z.string(), connector: z.string(), counts, lost })),

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type TestDevice, until } from '../testing.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
+import type { TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { certificates, enrollmentTokens, renewals } from './table.ts';
 

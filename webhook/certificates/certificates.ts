@@ -5,9 +5,9 @@ import { commonNamePatterns, parseSubjectName } from '#ca/subject-names.ts';
 import { record } from '../audit/audit.ts';
 import { sha256 } from '../auth/auth.ts';
 import type { Context } from '../context.ts';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import { AppError } from '../errors.ts';
-import { findBanned } from './barred.ts';
+import { findBanned } from './blocked.ts';
 import { certificates, enrollmentTokens } from './table.ts';
 
 export type Profile = 'device' | 'broker' | 'service';

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { lte, notInArray, sql } from 'drizzle-orm';
 import type { PublishedCrl } from '#ca/client.ts';
 import type { Context } from '../context.ts';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import { publishedCrls } from './table.ts';
 
@@ -28,7 +28,7 @@ export async function publishCrls(place: Place): Promise<void> {
 
 /**
  * At every start and every five minutes of each copy: an object that is gone, cut off or older (the file store was emptied, restored or
- * exchanged for another) is written again, and a new CRL is there well before the old one's nextUpdate. A step of the dispatcher.
+ * exchanged for another) is written again, and a new CRL is there well before the old one's nextUpdate. A step of `background.ts`.
  */
 export function createRefreshCrls(): (context: Context) => Promise<boolean> {
   let next = 0;

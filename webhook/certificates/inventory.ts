@@ -1,6 +1,6 @@
 /** Certificates as an admin sees them. */
 import { and, asc, desc, eq, ilike, or, type SQL, sql } from 'drizzle-orm';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import { renewableFrom } from './renewal-rules.ts';
 import { certificates } from './table.ts';

@@ -2,10 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { auditLog } from '../audit/table.ts';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
-import { createMemoryStore, type MemoryStore, startTestWebhook, type TestDevice, until } from '../testing.ts';
+import { createMemoryStore, type MemoryStore, startTestWebhook, type TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { createRefreshCrls, publishCrls } from './crl.ts';
 import { certificates, deviceBans } from './table.ts';

@@ -5,11 +5,11 @@
 import { eq, inArray, sql } from 'drizzle-orm';
 import type { CertRenewResponse } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
-import { type Db, query } from '../db/connect.ts';
-import { enqueue } from '../deployments/outbox.ts';
+import { type Db, query } from '../db/query.ts';
 import * as presence from '../devices/presence.ts';
 import { AppError } from '../errors.ts';
-import { findBanned } from './barred.ts';
+import { enqueue } from '../outbox/outbox.ts';
+import { findBanned } from './blocked.ts';
 import { findIssued, type IssuedView, issue } from './certificates.ts';
 import { isStillTheAnswer, renewableFrom } from './renewal-rules.ts';
 import { renewals } from './table.ts';

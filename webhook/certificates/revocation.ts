@@ -6,10 +6,11 @@ import { and, asc, eq, inArray, isNotNull, isNull } from 'drizzle-orm';
 import { CaError, type RevocationReason } from '#ca/client.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import * as presence from '../devices/presence.ts';
 import { AppError } from '../errors.ts';
-import { kick, reassess } from './blocking.ts';
+import { updateBlocked } from './blocked.ts';
+import { kick } from './blocked-kick.ts';
 import { publishCrls } from './crl.ts';
 import { certificates } from './table.ts';
 
@@ -37,15 +38,15 @@ export async function revoke(
       subject: serial,
       detail: { reason, commonName: row.commonName, profile: row.profile },
     });
-    return row.profile === 'device' ? reassess(tx, [row.commonName]) : [];
+    return row.profile === 'device' ? updateBlocked(tx, [row.commonName]) : [];
   });
   await kick(context, blocked);
   if (blocked.length) context.live.changed('device', ...blocked);
-  // The dispatcher tells the CA; what is left to the next round is the handshake only.
+  // The background work tells the CA; what is left to the next round is the handshake only.
   context.wake();
 }
 
-/** All that its holder has and is not revoked yet, in the caller's transaction; the caller kicks it then, and wakes the dispatcher. */
+/** All that its holder has and is not revoked yet, in the caller's transaction; the caller kicks it then, and wakes the background work. */
 export async function revokeAll(
   tx: Db,
   which: { device: string; serials?: string[] },
@@ -75,7 +76,7 @@ const batch = 100;
 const retryMs = 2_000;
 
 /**
- * Tells the CA what it does not know yet, publishes its CRLs, and only then counts it as done. A step of the dispatcher: it is repeated
+ * Tells the CA what it does not know yet, publishes its CRLs, and only then counts it as done. A step of `background.ts`: it is repeated
  * until all of that has happened.
  */
 export function createConfirmRevocations(): (context: Context) => Promise<boolean> {

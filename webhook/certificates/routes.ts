@@ -4,7 +4,7 @@ import { deviceIdSchema } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { access, answer, createRouter, jsonBody, problems } from '../http.ts';
-import * as bans from './bans.ts';
+import * as bans from './blocked-ban.ts';
 import { renewBroker } from './broker-renewal.ts';
 import { createGrant, createToken, redeemToken } from './certificates.ts';
 import { crlName, readCrl } from './crl.ts';

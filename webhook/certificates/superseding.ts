@@ -1,7 +1,7 @@
 /** Certificates that their device has left behind are revoked, so that a copy of an old key opens nothing. */
 import { eq, sql } from 'drizzle-orm';
 import type { Context } from '../context.ts';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import * as presence from '../devices/presence.ts';
 import { revokeAll } from './revocation.ts';
 import { findSuperseded, settleMs } from './superseding-rules.ts';
@@ -11,7 +11,7 @@ const everyMs = 10_000;
 /** Of devices: after a storm of renewals the CRLs grow evenly, and not by thousands at once. */
 const batch = 50;
 
-/** A step of the dispatcher. */
+/** A step of `background.ts`. */
 export function createSupersede(): (context: Context) => Promise<boolean> {
   let next = 0;
   return async function supersede(context) {

@@ -4,7 +4,7 @@
  * follows them: `table.ts` stays the one place that names columns and indexes.
  */
 import { sql } from 'drizzle-orm';
-import { type Db, query } from './connect.ts';
+import { type Db, query } from './query.ts';
 
 /** Each with a column `at`. */
 export const partitioned = ['telemetry', 'device_logs', 'target_events'] as const;

@@ -3,7 +3,7 @@
  * PGlite, for a small fleet on one machine, reads every device instead; so does a server that refuses the extension.
  */
 import { sql } from 'drizzle-orm';
-import { type Db, query, sqlState } from './connect.ts';
+import { type Db, query, sqlState } from './query.ts';
 
 /** No such privilege; no such extension on that server. */
 const refusals = ['42501', '0A000', '58P01'];

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { and, between, eq, inArray, isNull, sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { query } from '../db/connect.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
+import { query } from '../db/query.ts';
+import { send } from '../outbox/send.ts';
+import { outbox } from '../outbox/table.ts';
 import { sendCommand } from '../telemetry/telemetry.ts';
 import {
   createDevice,
@@ -11,11 +14,9 @@ import {
   type TestDatabase,
   type TestDevice,
   type TestWebhook,
-  until,
 } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
-import { send } from './outbox.ts';
-import { outbox, targets } from './table.ts';
+import { targets } from './table.ts';
 
 const { database, webhook } = await startSuite();
 afterEach(() => {

@@ -1,11 +1,12 @@
 /** What a deployment would do, before anything is written or sent. */
 import { type SQL, sql } from 'drizzle-orm';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';
 import * as firmware from '../firmware/firmware.ts';
 import { cutWaves } from './policy.ts';
 import { type DryRun, type Reason, reasons, type StartRequest, toPolicy } from './schema.ts';
 import { countByReason, numbered, resolved } from './selection.ts';
+import { activeStates, sqlList } from './states.ts';
 import { type MaintenanceWindow, nextOpening } from './window.ts';
 
 /** At most this many devices are named one by one, in each list. */
@@ -40,7 +41,7 @@ export async function dryRun(db: Db, request: StartRequest): Promise<DryRun> {
     db,
     sql`select t.device_id as device, t.deployment_id as deployment from targets t
         join (${resolved(image, selection)}) r on r.id = t.device_id and r.reason is null
-        where t.component = ${image.component} and t.state in ('sent', 'accepted', 'downloading', 'installing', 'cancelling')
+        where t.component = ${image.component} and t.state in ${sqlList(activeStates)}
         order by 1 limit ${shown}`,
   );
   const measuredBytesPerSecond = await measure(db, image.hardware);

@@ -1,9 +1,10 @@
 /** What deployments did, and are doing, to one device. */
 import { and, count, desc, eq, inArray } from 'drizzle-orm';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import { firmwares } from '../firmware/table.ts';
+import * as outbox from '../outbox/outbox.ts';
 import { openStates } from './states.ts';
-import { deployments, outbox, targetEvents, targets } from './table.ts';
+import { deployments, targetEvents, targets } from './table.ts';
 
 /** Newest deployment first. */
 export async function listForDevice(db: Db, deviceId: string, paging: { limit: number; offset: number }) {
@@ -42,6 +43,6 @@ export async function isBusy(db: Db, deviceId: string): Promise<boolean> {
 
 /** Of a device that is no more: commands that still wait for it, and its timelines. */
 export async function forgetDevice(db: Db, deviceId: string): Promise<void> {
-  await db.delete(outbox).where(eq(outbox.deviceId, deviceId));
+  await outbox.forgetDevice(db, deviceId);
   await db.delete(targetEvents).where(eq(targetEvents.deviceId, deviceId));
 }

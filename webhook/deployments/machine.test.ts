@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { randomOf } from '#deploy/lab/primitives/random.ts';
 import { type Step, step, type Target, type TargetCommand, type TargetEvent } from './machine.ts';
 import { defaultPolicy, isTransient, retryDelay } from './policy.ts';
 import { isOpen, type TargetState, targetStates } from './states.ts';
@@ -191,16 +192,6 @@ describe('transitions', () => {
   });
 });
 
-/** mulberry32 */
-function random(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 const chunkOf = (rnd: () => number, ...choices: (() => TargetEvent)[]) =>
   choices[Math.floor(rnd() * choices.length)]!();
 
@@ -209,7 +200,7 @@ const chunkOf = (rnd: () => number, ...choices: (() => TargetEvent)[]) =>
  * dispatcher that ticks. Returns what broke, or null.
  */
 function play(seed: number): string | null {
-  const rnd = random(seed);
+  const rnd = randomOf(seed);
   let now = 0;
   let current = target();
   let attestedEver = false;

@@ -3,8 +3,14 @@
  * the database only stores what it says. It must hold when events are lost, repeated, late or out of order.
  */
 import type { DeviceError, DownloadStats } from '#emqx/protocol.ts';
+import type { FailureReason } from './failures.ts';
 import { isTransient, type Policy, retryDelay } from './policy.ts';
-import { isOpen, type TargetState } from './states.ts';
+import { failedStates, isOpen, type TargetState } from './states.ts';
+
+export interface Failure {
+  code: FailureReason;
+  message?: string | undefined;
+}
 
 /** Times are ms since 1970. `sha256` is the digest that the device must attest. */
 export interface Target {
@@ -23,7 +29,7 @@ export interface Target {
   cancelRequested: boolean;
   receivedBytes: number;
   bytesPerSecond: number | null;
-  error: { code: string; message?: string } | null;
+  error: Failure | null;
   stats: DownloadStats | null;
   /** pending: not before this. */
   nextAttemptAt: number | null;
@@ -169,7 +175,7 @@ function tick(target: Target, now: number): Step {
   if (target.state === 'cancelling' || target.cancelRequested) {
     return stay(finish(target, 'timed_out', { code: 'timed_out', message: 'no answer to the cancel' }));
   }
-  const error = { code: 'timed_out', message: `no news while ${target.state}` };
+  const error: Failure = { code: 'timed_out', message: `no news while ${target.state}` };
   return stay(retry(target, error, now) ?? finish(target, 'timed_out', error));
 }
 
@@ -239,7 +245,7 @@ function result(target: Target, event: Extract<TargetEvent, { type: 'result' }>,
   if (!isOpen(target.state) || target.state === 'pending') return stay(target);
   const known = { ...target, stats: event.stats ?? target.stats };
   if (event.outcome === 'rolled_back') return stay(rollBack(known, event));
-  const error =
+  const error: Failure =
     event.outcome === 'succeeded'
       ? { code: 'attestation_mismatch', message: 'the device reports success but runs another image' }
       : (event.error ?? { code: 'download_failed' });
@@ -259,7 +265,7 @@ function attested(target: Target, runningSha256: string): boolean {
 
 /** Verdicts that were made without the device's own word. */
 function correctable(state: TargetState): boolean {
-  return state === 'timed_out' || state === 'failed' || state === 'rolled_back';
+  return (failedStates as readonly TargetState[]).includes(state);
 }
 
 /** pending between two attempts: the first may still end well. */
@@ -272,12 +278,12 @@ function succeed(target: Target, stats?: DownloadStats): Target {
   return { ...done, receivedBytes: target.totalBytes, stats: stats ?? target.stats };
 }
 
-function failed(target: Target, error: { code: string; message?: string }, now: number): Target {
+function failed(target: Target, error: Failure, now: number): Target {
   return retry(target, error, now) ?? finish(target, 'failed', error);
 }
 
 /** Back to pending with a back-off, or null when the policy has no more attempts for this error. */
-function retry(target: Target, error: { code: string; message?: string }, now: number): Target | null {
+function retry(target: Target, error: Failure, now: number): Target | null {
   const used = target.attempt - target.attemptsForgiven;
   if (target.cancelRequested || !isTransient(error.code) || used >= target.policy.maxAttempts) return null;
   return {

@@ -1,4 +1,4 @@
-import type { DeviceError } from '#emqx/protocol.ts';
+import { failureClasses } from './failures.ts';
 import type { MaintenanceWindow } from './window.ts';
 
 /** How long a stage may be silent and how often an update is tried. Times in ms. */
@@ -79,19 +79,9 @@ export function cutWaves(waves: Wave[], total: number): { gate: Gate; end: numbe
   return cut;
 }
 
-/** Faults that another attempt may get over. The rest (a refused manifest, a failed self-test) would only repeat. */
-const transient: ReadonlySet<string> = new Set<DeviceError['code'] | 'timed_out'>([
-  'busy',
-  'download_failed',
-  'digest_mismatch',
-  'size_mismatch',
-  'storage_failed',
-  'install_failed',
-  'timed_out',
-]);
-
-export function isTransient(code: string): boolean {
-  return transient.has(code);
+/** Another attempt may get over it. */
+export function isTransient(reason: string): boolean {
+  return (failureClasses as Record<string, string>)[reason] === 'transient';
 }
 
 /** Back-off before the next attempt: doubles, at most 32-fold; a fifth of it spreads devices that failed together. */

@@ -2,9 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { describe, expect, test } from 'vitest';
-import { type Json, type TestDevice, until } from '../testing.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
+import { outbox } from '../outbox/table.ts';
+import type { Json, TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
-import { deployments, outbox } from './table.ts';
+import { deployments } from './table.ts';
 
 const { database, webhook } = await startSuite();
 

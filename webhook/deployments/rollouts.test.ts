@@ -1,6 +1,7 @@
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, describe, expect, test } from 'vitest';
-import { type Json, startTestWebhook, type TestDevice, until } from '../testing.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
+import { type Json, startTestWebhook, type TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { deployments, targets } from './table.ts';
 

@@ -4,7 +4,7 @@
  */
 import { eq, type SQL, sql } from 'drizzle-orm';
 import type { Context } from '../context.ts';
-import { type Db, query, sqlState, uniqueViolation } from '../db/connect.ts';
+import { type Db, query, sqlState, uniqueViolation } from '../db/query.ts';
 import * as firmware from '../firmware/firmware.ts';
 import type { TargetEvent } from './machine.ts';
 import { defaultRollout } from './policy.ts';
@@ -20,7 +20,7 @@ import {
 } from './rollout.ts';
 import { insertTargets, joinTargets } from './selection.ts';
 import { closedMs, type Look, startTargets } from './starts.ts';
-import type { TargetState } from './states.ts';
+import { failedStates, openStates, sqlList, type TargetState } from './states.ts';
 import { applyToDue, mark } from './store.ts';
 import { type DeploymentRow, deployments } from './table.ts';
 import { gatherTallies, readTallies, type TallyRow } from './tallies.ts';
@@ -136,16 +136,14 @@ async function act(
     case 'dispatch':
       return startTargets(tx, row, { ...action, window: policy.window }, look, now);
     case 'cancel_targets':
-      await applyToAll(tx, row, { type: 'cancel' }, openSql, now);
+      await applyToAll(tx, row, { type: 'cancel' }, sql`state in ${sqlList(openStates)}`, now);
       return null;
     case 'retry_targets':
-      await applyToAll(tx, row, { type: 'retry' }, sql`state in ('failed', 'rolled_back', 'timed_out')`, now);
+      await applyToAll(tx, row, { type: 'retry' }, sql`state in ${sqlList(failedStates)}`, now);
       look.soonAt = now;
       return null;
   }
 }
-
-const openSql = sql`state in ('pending', 'sent', 'accepted', 'downloading', 'installing', 'cancelling')`;
 
 /** In batches, so that a hundred thousand targets take no more memory than a thousand. */
 async function applyToAll(tx: Db, row: Row, event: TargetEvent, where: SQL, now: number): Promise<void> {

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { type FailureReason, failureReasons } from './failures.ts';
 import { defaultGate, defaultRollout, type RolloutPolicy } from './policy.ts';
 import { rolloutStates } from './rollout.ts';
 import { targetStates } from './states.ts';
@@ -206,7 +207,7 @@ export const targetSchema = z
     receivedBytes: z.int(),
     totalBytes: z.int(),
     bytesPerSecond: z.number().nullable(),
-    error: z.object({ code: z.string(), message: z.string().optional() }).nullable(),
+    error: z.object({ code: z.enum(failureReasons), message: z.string().optional() }).nullable(),
     updatedAt: z.string(),
   })
   .openapi('Target');
@@ -235,8 +236,12 @@ export const startSchema = selectionSchema
   .openapi('NewDeployment');
 export type StartRequest = z.infer<typeof startSchema>;
 
-/** Why a chosen device does not get it. Of `no_component` and `other_hardware` there is no target; the others' are skipped. */
-export const reasons = ['no_component', 'other_hardware', 'up_to_date', 'downgrade'] as const;
+/** Why a chosen device does not get it. Of the first two there is no target; the others' targets are skipped, for a reason of `failures.ts`. */
+export const reasons = [
+  'no_component',
+  'other_hardware',
+  ...(['up_to_date', 'downgrade'] as const satisfies FailureReason[]),
+] as const;
 export type Reason = (typeof reasons)[number];
 
 export const dryRunSchema = z

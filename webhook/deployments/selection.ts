@@ -1,8 +1,8 @@
 /** Who a deployment is for: the selection resolved against what devices are and run, in one statement. */
 import { type SQL, sql } from 'drizzle-orm';
 import { mainComponent } from '#emqx/protocol.ts';
-import { type Db, query } from '../db/connect.ts';
-import { type Chosen, chosen } from '../devices/devices.ts';
+import { type Db, query } from '../db/query.ts';
+import { type Chosen, chosen } from '../devices/chosen.ts';
 import { devices } from '../devices/table.ts';
 import type { Firmware } from '../firmware/firmware.ts';
 import { cutWaves, defaultGate, type Gate, type Wave } from './policy.ts';

@@ -1,9 +1,10 @@
 /** Which targets a rollout starts by now, and which it gives up because a newer deployment has overtaken them. */
 import { type SQL, sql } from 'drizzle-orm';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import { listTimeZones } from '../devices/places.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';
 import type { RolloutEvent } from './rollout.ts';
+import { activeStates, sqlList } from './states.ts';
 import { applyToDue } from './store.ts';
 import type { DeploymentRow } from './table.ts';
 import { type MaintenanceWindow, nextOpening } from './window.ts';
@@ -106,7 +107,7 @@ function startable(
       and (t.next_attempt_at is null or t.next_attempt_at <= now()) ${inWindow}
       and not exists (
         select 1 from targets o where o.device_id = t.device_id
-          and o.state in ('sent', 'accepted', 'downloading', 'installing', 'cancelling'))
+          and o.state in ${sqlList(activeStates)})
       ${unrivalled}
     order by t.wave, t.device_id limit ${limit} for update of t skip locked`;
 }
@@ -125,7 +126,7 @@ async function hasRivals(tx: Db, row: DeploymentRow): Promise<boolean> {
   return rows.length > 0;
 }
 
-const overtaking = sql`(o.state in ('sent', 'accepted', 'downloading', 'installing', 'cancelling', 'succeeded')
+const overtaking = sql`(o.state in ${sqlList([...activeStates, 'succeeded'])}
   or (o.state = 'pending' and n.state = 'running'))`;
 
 /**

@@ -1,3 +1,5 @@
+import { type SQL, sql } from 'drizzle-orm';
+
 /** The life of one update on one device. */
 export const targetStates = [
   'pending',
@@ -25,10 +27,29 @@ export const activeStates = [
 ] as const satisfies TargetState[];
 export const openStates = ['pending', ...activeStates] as const satisfies TargetState[];
 
+/** Active, and not on its way out. */
+export const workingStates = activeStates.filter((state) => state !== 'cancelling');
+/** Ended without success: an operator may have it tried again, and the device's own later word corrects it. */
+export const failedStates = ['failed', 'rolled_back', 'timed_out'] as const satisfies TargetState[];
+
+/** Those that need attention first: failures, then what is under way (the furthest first), then what waits, then what is done. */
+export const byAttention: readonly TargetState[] = [
+  ...failedStates,
+  ...[...openStates].reverse(),
+  'cancelled',
+  'skipped',
+  'succeeded',
+];
+
 export function isOpen(state: TargetState): boolean {
   return (openStates as readonly TargetState[]).includes(state);
 }
 
 export function isActive(state: TargetState): boolean {
   return (activeStates as readonly TargetState[]).includes(state);
+}
+
+/** `('sent', 'accepted')`, for `state in …`: as literals, or the partial indexes on states would not be used. */
+export function sqlList(states: readonly TargetState[]): SQL {
+  return sql.raw(`(${states.map((state) => `'${state}'`).join(', ')})`);
 }

@@ -1,7 +1,8 @@
 /** Targets in and out of the database, set-based: the fold in `machine.ts` never sees SQL. */
 import { and, asc, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import { firmwares } from '../firmware/table.ts';
+import { enqueueForAttempts } from '../outbox/outbox.ts';
 import { step, type Target, type TargetCommand, type TargetEvent } from './machine.ts';
 import { isActive, isOpen, openStates } from './states.ts';
 import { deployments, rolloutMarks, targets } from './table.ts';
@@ -132,7 +133,14 @@ export class Fold {
     const changed = [...this.#targets].filter(([k, t]) => this.#before.get(k) !== t).map(([, t]) => t);
     if (changed.length) await updateTargets(db, changed, this.#now);
     if (this.#timeline.length) await this.#record(db);
-    if (this.#commands.length) await this.#enqueue(db);
+    if (this.#commands.length) {
+      const commands = this.#commands.map(({ target, command }) => ({
+        deviceId: target.deviceId,
+        deploymentId: target.deploymentId,
+        ...command,
+      }));
+      await enqueueForAttempts(db, commands, this.#now);
+    }
     if (this.#moved.size) await mark(db, [...this.#moved]);
     if (this.#freed.size) await markWaiting(db, [...this.#freed]);
     return {
@@ -154,19 +162,6 @@ export class Fold {
       insert into target_events (deployment_id, device_id, at, event, state, detail)
       select d, v, at, event, state, detail from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
         as r(d uuid, v text, at timestamptz, event text, state text, detail text)`);
-  }
-
-  async #enqueue(db: Db): Promise<void> {
-    const rows = this.#commands.map(({ target, command }) => ({
-      v: target.deviceId,
-      topic: `firmware/download/${command.type}`,
-      d: target.deploymentId,
-      attempt: command.attempt,
-    }));
-    await db.execute(sql`
-      insert into outbox (device_id, topic, deployment_id, attempt, send_at)
-      select v, topic, d, attempt, ${new Date(this.#now).toISOString()}::timestamptz
-      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(v text, topic text, d uuid, attempt int)`);
   }
 }
 

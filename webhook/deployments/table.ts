@@ -15,12 +15,13 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import type { DownloadStats } from '#emqx/protocol.ts';
-import type { Chosen } from '../devices/devices.ts';
+import type { Chosen } from '../devices/chosen.ts';
 import { devices } from '../devices/table.ts';
 import { firmwares } from '../firmware/table.ts';
+import { failureReasons } from './failures.ts';
 import type { RolloutPolicy } from './policy.ts';
 import { type Rollout, rolloutStates } from './rollout.ts';
-import { targetStates } from './states.ts';
+import { activeStates, sqlList, targetStates } from './states.ts';
 
 /** What `rollout.ts` remembers between two looks. */
 export type RolloutMemory = Omit<Rollout, 'policy' | 'startAt' | 'state' | 'finishedAt'>;
@@ -89,7 +90,7 @@ export const targets = pgTable(
     receivedBytes: bigint('received_bytes', { mode: 'number' }).notNull().default(0),
     totalBytes: bigint('total_bytes', { mode: 'number' }).notNull(),
     bytesPerSecond: doublePrecision('bytes_per_second'),
-    errorCode: text('error_code'),
+    errorCode: text('error_code', { enum: failureReasons }),
     errorMessage: text('error_message'),
     stats: jsonb().$type<DownloadStats>(),
     nextAttemptAt: timestamp('next_attempt_at', { withTimezone: true }),
@@ -101,7 +102,7 @@ export const targets = pgTable(
     // At most one update runs on a component of a device.
     uniqueIndex('targets_one_active')
       .on(t.deviceId, t.component)
-      .where(sql`state in ('sent', 'accepted', 'downloading', 'installing', 'cancelling')`),
+      .where(sql`state in ${sqlList(activeStates)}`),
     // What a dispatcher may start, in its order.
     index('targets_waiting').on(t.deploymentId, t.wave, t.deviceId).where(sql`state = 'pending'`),
     index('targets_pending').on(t.deviceId, t.component).where(sql`state = 'pending'`),
@@ -153,25 +154,4 @@ export const targetEvents = pgTable(
     detail: text(),
   },
   (t) => [index('target_events_target').on(t.deviceId, t.deploymentId, t.id)],
-);
-
-/**
- * Commands on their way to the broker. A `request` row names its attempt only: the URL is made when it is sent. `body` of the
- * others is the whole message. A row is claimed under a lease, so a copy that dies loses nothing.
- */
-export const outbox = pgTable(
-  'outbox',
-  {
-    id: bigserial({ mode: 'number' }).primaryKey(),
-    deviceId: text('device_id').notNull(),
-    topic: text().notNull(),
-    deploymentId: uuid('deployment_id'),
-    attempt: integer(),
-    body: jsonb().$type<Record<string, unknown>>(),
-    tries: integer().notNull().default(0),
-    /** Not before this; a lease while a copy is sending it. Null: parked until the device subscribes again. */
-    sendAt: timestamp('send_at', { withTimezone: true }),
-    createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
-  },
-  (t) => [index('outbox_send_at').on(t.sendAt), index('outbox_device').on(t.deviceId)],
 );

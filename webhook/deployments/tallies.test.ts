@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, expect, test } from 'vitest';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import { startSuite } from '../testing-suite.ts';
 import { targetStates } from './states.ts';
 import { deployments, targets, targetTallies } from './table.ts';

@@ -1,6 +1,6 @@
 /** How many targets of a deployment are where, without counting them: `target_tallies` follows `targets` by triggers. */
 import { sql } from 'drizzle-orm';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import type { TargetState } from './states.ts';
 
 /** Targets of one wave (-1: skipped when it started) and state. */

@@ -1,27 +1,11 @@
 /** A deployment's targets, page by page, and the timeline of each. */
 import { and, eq, gte } from 'drizzle-orm';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import { devices, divisions, regions } from '../devices/table.ts';
-import type { TargetState } from './states.ts';
+import { byAttention, type TargetState } from './states.ts';
 import { deployments, targetEvents, targets } from './table.ts';
 import { readTallies } from './tallies.ts';
 import { noDeployment } from './views.ts';
-
-/** Those that need attention first: failures, then what is under way, then what waits, then what is done. */
-const attention: TargetState[] = [
-  'failed',
-  'rolled_back',
-  'timed_out',
-  'cancelling',
-  'installing',
-  'downloading',
-  'accepted',
-  'sent',
-  'pending',
-  'cancelled',
-  'skipped',
-  'succeeded',
-];
 
 interface TargetFilter {
   state?: TargetState | undefined;
@@ -59,7 +43,7 @@ async function readTargets(db: Db, deploymentId: string, filter: TargetFilter) {
   // State by state, each in the order of an index: nothing is sorted for a page.
   const rows: Awaited<ReturnType<typeof readState>> = [];
   let [skip, left] = [filter.offset, filter.limit ?? 1000];
-  for (const state of attention) {
+  for (const state of byAttention) {
     const n = counts.get(state) ?? 0;
     if (skip < n && left > 0) {
       const some = await readState(state, left, skip);

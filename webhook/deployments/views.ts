@@ -1,6 +1,6 @@
 /** Deployments as pages and scripts see them: what the machine remembers beside what has become of the targets. */
 import { count, desc, eq } from 'drizzle-orm';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import { firmwares } from '../firmware/table.ts';
 import { joinersUntil, nothing, type Rollout, type Tally } from './rollout.ts';

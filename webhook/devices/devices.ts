@@ -2,7 +2,7 @@ import { and, arrayContains, asc, count, desc, eq, ilike, inArray, or, type SQL,
 import { record } from '../audit/audit.ts';
 import { findCurrent } from '../certificates/certificates.ts';
 import { revokeAll } from '../certificates/revocation.ts';
-import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/connect.ts';
+import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/query.ts';
 import * as history from '../deployments/history.ts';
 import { markJoinable } from '../deployments/store.ts';
 import { AppError } from '../errors.ts';
@@ -196,12 +196,6 @@ export async function listHardware(db: Db): Promise<{ hardware: string; devices:
     .orderBy(asc(devices.hardware));
 }
 
-/** Throws `not_found` for a device that is not registered. */
-export async function ensureKnown(db: Db, id: string): Promise<void> {
-  const rows = await db.select({ id: devices.id }).from(devices).where(eq(devices.id, id));
-  if (rows.length === 0) throw notFound();
-}
-
 /** Its last health report as it came, or null before any. */
 export async function getHealth(db: Db, id: string): Promise<Record<string, unknown> | null> {
   const [row] = await db.select({ health: devices.health }).from(devices).where(eq(devices.id, id));
@@ -270,22 +264,4 @@ async function viewSome(db: Db, rows: Row[]): Promise<DeviceView[]> {
     certificate: certificates.get(device.id) ?? null,
     createdAt: device.createdAt.toISOString(),
   }));
-}
-
-export interface Chosen {
-  /** Every device with the firmware's hardware. */
-  all: boolean;
-  regions: string[];
-  divisions: string[];
-  devices: string[];
-}
-
-/** Condition on `devices`: in any of the regions or divisions, or named itself, or (with `all`) as `fits` says. */
-export function chosen(selection: Chosen, fits: SQL) {
-  return or(
-    selection.all ? fits : sql`false`,
-    selection.regions.length ? inArray(devices.regionId, selection.regions) : sql`false`,
-    selection.divisions.length ? inArray(devices.divisionId, selection.divisions) : sql`false`,
-    selection.devices.length ? inArray(devices.id, selection.devices) : sql`false`,
-  );
 }

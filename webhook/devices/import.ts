@@ -3,7 +3,7 @@ import { inArray, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { deviceIdSchema } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
-import { type Db, foreignKeyViolation, query, sqlState } from '../db/connect.ts';
+import { type Db, foreignKeyViolation, query, sqlState } from '../db/query.ts';
 import { markJoinable } from '../deployments/store.ts';
 import { AppError } from '../errors.ts';
 import { parseCsv } from './csv.ts';

@@ -1,7 +1,7 @@
 /** Moving everybody out of a region or division, so that it can be deleted. */
 import { eq } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
-import { type Db, foreignKeyViolation, sqlState } from '../db/connect.ts';
+import { type Db, foreignKeyViolation, sqlState } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import type { Place } from './places.ts';
 import { devices } from './table.ts';

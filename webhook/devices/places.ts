@@ -2,7 +2,7 @@
 import { asc, count, eq, getTableColumns } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import { record } from '../audit/audit.ts';
-import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/connect.ts';
+import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import { devices, divisions, regions } from './table.ts';
 import { defaultTimeZone } from './time-zone.ts';

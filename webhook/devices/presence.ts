@@ -1,6 +1,6 @@
 /** What events say of devices, applied set-based: one statement a kind and commit group, newest value wins. */
 import { sql } from 'drizzle-orm';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 
 export interface Connected {
   deviceId: string;
@@ -19,15 +19,6 @@ export interface RunningReport {
   version: string;
   sha256: string;
   securityVersion: number;
-}
-
-/** Those of the ids that are registered. */
-export async function findKnown(db: Db, ids: string[]): Promise<Set<string>> {
-  const rows = await query<{ id: string }>(
-    db,
-    sql`select id from devices where id in (select value from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb))`,
-  );
-  return new Set(rows.map((row) => row.id));
 }
 
 /**

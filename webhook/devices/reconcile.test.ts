@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
 import type { BrokerClient } from '#emqx/api.ts';
 import {
   createRecordingBroker,
@@ -9,7 +10,6 @@ import {
   type TestDatabase,
   type TestDevice,
   type TestWebhook,
-  until,
 } from '../testing.ts';
 
 const minute = 60_000;

@@ -5,10 +5,10 @@
 import { sql } from 'drizzle-orm';
 import type { BrokerClient, EmqxApi } from '#emqx/api.ts';
 import type { Context } from '../context.ts';
-import { type Db, query } from '../db/connect.ts';
-import { unpark } from '../deployments/outbox.ts';
+import { type Db, query } from '../db/query.ts';
 import { concerning, Fold, lockTargets } from '../deployments/store.ts';
 import { type Loop, startLoop } from '../loop.ts';
+import { unpark } from '../outbox/outbox.ts';
 
 export interface ReconcileTimes {
   periodMs: number;

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { deviceIdSchema } from '#emqx/protocol.ts';
-import { kick } from '../certificates/blocking.ts';
+import { kick } from '../certificates/blocked-kick.ts';
 import type { Context } from '../context.ts';
 import { access, answer, createRouter, jsonBody, listOrPage, paging, problems } from '../http.ts';
 import * as devices from './devices.ts';

@@ -1,7 +1,7 @@
 import { and, count as countRows, desc, eq, type SQL, sql } from 'drizzle-orm';
 import { brokerEventSchema } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import { announce } from '../live/live.ts';
 import type { Allowance, Amount } from './allowance.ts';

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import type { Context } from '../context.ts';
-import { query } from '../db/connect.ts';
+import { query } from '../db/query.ts';
 import { deviceLogs } from '../telemetry/table.ts';
 import type { TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';

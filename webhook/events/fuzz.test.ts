@@ -1,7 +1,7 @@
 /** Events that nobody would send, at the listener that takes them in: made from a seed, so that what is found can be seen again. */
 import { Agent, request } from 'node:http';
 import { afterAll, expect, test } from 'vitest';
-import { Random } from '../simulation/random.ts';
+import { Random } from '#deploy/lab/primitives/random.ts';
 import { type Json, webhookToken } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 

@@ -2,9 +2,9 @@
  * Handles one commit group of inputs in one transaction, set-based. What must follow the commit (acks, wake-ups, hints) is answered.
  */
 import { mainComponent, mountedTopic, type Running } from '#emqx/protocol.ts';
-import { findDismissed, findStanding } from '../certificates/barred.ts';
+import { findDismissed, findStanding } from '../certificates/blocked.ts';
 import { type RenewalRequest, storeRequests } from '../certificates/renewals.ts';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import { markJoinable } from '../deployments/store.ts';
 import * as presence from '../devices/presence.ts';
 import { recordLogs, recordResponses, recordTelemetry } from '../telemetry/telemetry.ts';

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { query } from '../db/connect.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
+import { query } from '../db/query.ts';
 import { devices } from '../devices/table.ts';
 import { deviceLogs, telemetry } from '../telemetry/table.ts';
 import {
@@ -11,7 +12,6 @@ import {
   type TestDatabase,
   type TestDevice,
   type TestWebhook,
-  until,
 } from '../testing.ts';
 import { deadLetters, receivedMessages } from './table.ts';
 

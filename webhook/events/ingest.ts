@@ -3,9 +3,9 @@
  * out as one bulk call a group. A group that fails for its data is halved until the poison is alone, so one such event stops nobody.
  */
 import { mountedTopic, type UplinkTopic } from '#emqx/protocol.ts';
-import { kick } from '../certificates/blocking.ts';
+import { kick } from '../certificates/blocked-kick.ts';
 import type { Context } from '../context.ts';
-import { isCollision, isPermanent } from '../db/connect.ts';
+import { isCollision, isPermanent } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import { type Allowance, createAllowance } from './allowance.ts';
 import type { Input, Reject } from './classify.ts';

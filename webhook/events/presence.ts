@@ -1,8 +1,7 @@
 /** What the broker's own events (connected, subscribed, disconnected) say of who can be reached, and who must go. */
-import { findRevoked } from '../certificates/barred.ts';
-import { reassess } from '../certificates/blocking.ts';
+import { findRevoked, updateBlocked } from '../certificates/blocked.ts';
 import { markSeen } from '../certificates/certificates.ts';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import * as presence from '../devices/presence.ts';
 import type { Input } from './classify.ts';
 
@@ -29,7 +28,7 @@ export async function applyPresence(
   const serials = connected.flatMap((c) => c.certificateSerial ?? []);
   if (serials.length) await markSeen(tx, [...new Set(serials)]);
   const came = [...new Set([...connected, ...subscriptions].map(({ deviceId }) => deviceId))];
-  const blocked = new Set(await reassess(tx, came));
+  const blocked = new Set(await updateBlocked(tx, came));
   return {
     subscribed: subscribing.filter((id) => !blocked.has(id)),
     kicks: [...new Set([...blocked, ...subscriptions.filter(isRevoked).map(({ deviceId }) => deviceId)])],

@@ -1,6 +1,6 @@
 /** The memory that makes critical messages count once. */
 import { lt, sql } from 'drizzle-orm';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import { receivedMessages } from './table.ts';
 
 export interface Received {

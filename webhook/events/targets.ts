@@ -1,10 +1,10 @@
 /** What device messages mean for the updates under way: each becomes an event of the target's machine. */
 import { mainComponent, type Running } from '#emqx/protocol.ts';
-import type { Db } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import type { Target, TargetEvent } from '../deployments/machine.ts';
-import { unpark } from '../deployments/outbox.ts';
 import { concerning, Fold, lockTargets } from '../deployments/store.ts';
 import * as presence from '../devices/presence.ts';
+import { unpark } from '../outbox/outbox.ts';
 import type { DeviceMessage, MessageOn } from './classify.ts';
 
 /** Answers the deployments whose targets changed, and how many commands there are to send. Targets are locked until the transaction ends. */

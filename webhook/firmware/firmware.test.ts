@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { query } from '../db/connect.ts';
+import { query } from '../db/query.ts';
 import { createSigner, type Json, sha256Of, startTestWebhook } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { toManifest } from './firmware.ts';

@@ -3,7 +3,7 @@ import { and, count, desc, eq, ilike, or } from 'drizzle-orm';
 import type { Manifest } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
-import { type Db, sqlState, uniqueViolation } from '../db/connect.ts';
+import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import type { PresignedUrl } from './objects.ts';
 import { verifyManifest } from './signer.ts';

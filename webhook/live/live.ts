@@ -3,7 +3,8 @@
  * reaches the consoles of every copy; hints about the same thing are merged for a quarter of a second.
  */
 import { sql } from 'drizzle-orm';
-import type { Database, Db } from '../db/connect.ts';
+import type { Database } from '../db/connect.ts';
+import type { Db } from '../db/query.ts';
 import type { Log } from '../log.ts';
 
 /**

@@ -2,7 +2,7 @@
 import { sql } from 'drizzle-orm';
 import { ageOfPublished } from '../certificates/crl.ts';
 import { countExpiring } from '../certificates/inventory.ts';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import { countDropped } from '../events/dead-letters.ts';
 import { heading, sample } from './metrics.ts';
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { createInspector } from '#emqx/inspect.ts';
-import { type Json, sha256Of, type TestDevice, until } from '../testing.ts';
+import { type Json, sha256Of, type TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 
 const { webhook } = await startSuite({

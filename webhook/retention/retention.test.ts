@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { describe, expect, test } from 'vitest';
-import { query } from '../db/connect.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { createPartitions, partitioned, preparePartitions } from '../db/partitions.ts';
+import { query } from '../db/query.ts';
 import { timelineOf } from '../deployments/target-list.ts';
 import { bucketsOf, latestOf } from '../telemetry/measurements.ts';
-import { startTestWebhook, until } from '../testing.ts';
+import { startTestWebhook } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { defaultRetention, sweepOnce, turnDays } from './retention.ts';
 

@@ -4,8 +4,8 @@
  */
 import { sql } from 'drizzle-orm';
 import type { Context } from '../context.ts';
-import { type Db, query } from '../db/connect.ts';
 import { createPartitions, defaultOf, dropPartitions, partitioned } from '../db/partitions.ts';
+import { type Db, query } from '../db/query.ts';
 import { type Loop, startLoop } from '../loop.ts';
 
 /** Days. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { type Json, type TestDevice, until } from '../testing.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
+import type { Json, TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 
 const { webhook } = await startSuite();

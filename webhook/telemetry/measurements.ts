@@ -1,6 +1,6 @@
 /** What devices measured and logged, read back for charts and screens. */
 import { and, count, desc, eq, gte, lt, type SQL, sql } from 'drizzle-orm';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
 import { deviceLogs } from './table.ts';
 
 export const measuredTopics = ['status/system', 'status/network', 'data/sensors', 'data/metrics'] as const;

@@ -2,9 +2,11 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { controlCommandSchema, deviceIdSchema, isWithinJsonLimits, jsonTooComplex } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
+import { failureReasons } from '../deployments/failures.ts';
 import { listForDevice } from '../deployments/history.ts';
 import { targetStates } from '../deployments/states.ts';
 import * as devices from '../devices/devices.ts';
+import { ensureKnown } from '../devices/known.ts';
 import { AppError } from '../errors.ts';
 import { access, answer, createRouter, jsonBody, page, problems } from '../http.ts';
 import * as measurements from './measurements.ts';
@@ -150,7 +152,7 @@ const listHistory = createRoute({
           component: z.string(),
           state: z.enum(targetStates),
           attempt: z.int(),
-          errorCode: z.string().nullable(),
+          errorCode: z.enum(failureReasons).nullable(),
           downloadMs: z.number().nullable(),
           createdAt: z.string(),
           updatedAt: z.string(),
@@ -173,13 +175,13 @@ export function deviceDataRoutes(context: Context) {
     })
     .openapi(listCommands, async (c) => {
       const { id } = c.req.valid('param');
-      await devices.ensureKnown(db, id);
+      await ensureKnown(db, id);
       const { items, total } = await telemetry.listCommands(db, id, c.req.valid('query'));
       return c.json({ items: items.map(presentCommand), total }, 200);
     })
     .openapi(listLogs, async (c) => {
       const { id } = c.req.valid('param');
-      await devices.ensureKnown(db, id);
+      await ensureKnown(db, id);
       const { from, to, ...rest } = c.req.valid('query');
       const { items, total } = await measurements.listLogs(db, id, {
         ...rest,
@@ -196,7 +198,7 @@ export function deviceDataRoutes(context: Context) {
     })
     .openapi(chart, async (c) => {
       const { id: deviceId } = c.req.valid('param');
-      await devices.ensureKnown(db, deviceId);
+      await ensureKnown(db, deviceId);
       const { topic, value, ...range } = c.req.valid('query');
       const to = new Date(range.to ?? Date.now());
       const from = new Date(range.from ?? to.getTime() - 86_400_000);
@@ -212,7 +214,7 @@ export function deviceDataRoutes(context: Context) {
     })
     .openapi(listHistory, async (c) => {
       const { id } = c.req.valid('param');
-      await devices.ensureKnown(db, id);
+      await ensureKnown(db, id);
       const { items, total } = await listForDevice(db, id, c.req.valid('query'));
       const shown = items.map(({ stats, createdAt, updatedAt, ...rest }) => ({
         ...rest,

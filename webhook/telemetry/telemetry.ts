@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { count, desc, eq, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
-import type { Db } from '../db/connect.ts';
-import { enqueue } from '../deployments/outbox.ts';
-import * as devices from '../devices/devices.ts';
+import type { Db } from '../db/query.ts';
+import { ensureKnown } from '../devices/known.ts';
+import { enqueue } from '../outbox/outbox.ts';
 import { controlCommands, deviceLogs, telemetry } from './table.ts';
 
 export interface TelemetryRow {
@@ -50,7 +50,7 @@ export async function sendCommand(
   args: Record<string, unknown> | undefined,
   actor: string,
 ): Promise<Command> {
-  await devices.ensureKnown(context.db, deviceId);
+  await ensureKnown(context.db, deviceId);
   const id = randomUUID();
   const sent = await context.db.transaction(async (tx) => {
     const values = { id, deviceId, command, args: args ?? null, createdBy: actor };

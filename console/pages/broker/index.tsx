@@ -26,9 +26,18 @@ function Lead(props: { broker: Broker }): JSX.Element {
         {(here) => (
           <span role="status">
             EMQX {(here() as BrokerHere).version} ·{' '}
-            <Sign tone={lost() ? 'bad' : 'good'} glyph={lost() ? glyphs.warning : glyphs.check}>
-              {lost() ? t('broker.lost', { n: lost() }) : t('broker.nothingLost')}
-            </Sign>
+            <Show
+              when={!(here() as BrokerHere).defaultPassword}
+              fallback={
+                <Sign tone="bad" glyph={glyphs.warning}>
+                  {t('broker.open')}
+                </Sign>
+              }
+            >
+              <Sign tone={lost() ? 'bad' : 'good'} glyph={lost() ? glyphs.warning : glyphs.check}>
+                {lost() ? t('broker.lost', { n: lost() }) : t('broker.nothingLost')}
+              </Sign>
+            </Show>
           </span>
         )}
       </Match>
@@ -44,6 +53,17 @@ function Away(props: { broker: Extract<Broker, { state: 'away' }> }): JSX.Elemen
       <p class="soft">{t('broker.awayLead')}</p>
       <p class="small soft">
         <code>{props.broker.reason}</code>
+      </p>
+    </div>
+  );
+}
+
+function OpenDashboard(): JSX.Element {
+  return (
+    <div class="problem" role="alert" data-testid="broker-open">
+      <p>{t('broker.defaultPassword')}</p>
+      <p>
+        <code>emqx ctl admins passwd admin …</code>
       </p>
     </div>
   );
@@ -98,6 +118,9 @@ export default function BrokerPage(): JSX.Element {
               <Away broker={broker() as Extract<Broker, { state: 'away' }>} />
             </Match>
             <Match when={broker().state === 'here'}>
+              <Show when={(broker() as BrokerHere).defaultPassword}>
+                <OpenDashboard />
+              </Show>
               <Connectors broker={broker() as BrokerHere} />
               <ActionTable broker={broker() as BrokerHere} dashboard={dashboard()} />
               <RuleTable broker={broker() as BrokerHere} dashboard={dashboard()} />

@@ -1,7 +1,7 @@
 import { createSignal, type JSX, Show } from 'solid-js';
 import type { Target } from '../../api.ts';
 import { formatBytes, formatRate, formatShare } from '../../format.ts';
-import { language, t, tMaybe } from '../../i18n/i18n.ts';
+import { language, t } from '../../i18n/i18n.ts';
 import { Progress } from '../../parts/progress.tsx';
 import { Chevron, StateMark } from '../../parts/state.tsx';
 import { movingStates } from '../../parts/state-tone.ts';
@@ -36,10 +36,10 @@ function Meter(props: { target: Target }): JSX.Element {
   );
 }
 
-function Failure(props: { error: { code: string; message?: string | null } }): JSX.Element {
+function Failure(props: { error: NonNullable<Target['error']> }): JSX.Element {
   return (
     <p class="small alarm" title={props.error.code}>
-      {tMaybe(`deviceError.${props.error.code}`) ?? props.error.message ?? props.error.code}
+      {t(`failure.${props.error.code}`)}
     </p>
   );
 }

@@ -37,7 +37,7 @@ function Answer(props: { command: Command }): JSX.Element {
   const outcome = () => (props.command.ok === null ? 'waiting' : props.command.ok ? 'ok' : 'refused');
   const detail = () => {
     const { error, result } = props.command;
-    if (error) return `${tMaybe(`deviceError.${error.code}`) ?? error.code} ${error.message ?? ''}`;
+    if (error) return `${tMaybe(`failure.${error.code}`) ?? error.code} ${error.message ?? ''}`;
     return result === undefined ? '' : JSON.stringify(result);
   };
   return (

@@ -2,7 +2,7 @@ import { A } from '@solidjs/router';
 import { createMemo, type JSX, Show } from 'solid-js';
 import { api, type PastUpdate } from '../../api.ts';
 import { formatDuration } from '../../format.ts';
-import { language, t, tMaybe } from '../../i18n/i18n.ts';
+import { language, t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
 import { type Column, DataTable } from '../../parts/data-table.tsx';
@@ -24,9 +24,7 @@ const describeColumns = (): Column<PastUpdate>[] => [
     cell: (one) => (
       <>
         <StateMark state={one.state} />
-        <Show when={one.errorCode}>
-          {(code) => <p class="small alarm">{tMaybe(`deviceError.${code()}`) ?? code()}</p>}
-        </Show>
+        <Show when={one.errorCode}>{(code) => <p class="small alarm">{t(`failure.${code()}`)}</p>}</Show>
       </>
     ),
   },

@@ -7,7 +7,7 @@ export function noteText(note: Note): string {
   const values = {
     bytes: note.bytes === undefined ? '' : formatBytes(language(), note.bytes),
     version: note.version ?? '',
-    why: note.error ? (tMaybe(`deviceError.${note.error}`) ?? note.error) : '',
+    why: note.error ? (tMaybe(`failure.${note.error}`) ?? note.error) : '',
   };
   return t(`show.note.${note.code}`, values);
 }

@@ -1,10 +1,9 @@
 /** The broker's part: rules a second and memory a device in the stand-in, targets dispatched a second through the API client. */
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import tls from 'node:tls';
-import { fileURLToPath } from 'node:url';
 import mqtt from 'mqtt';
 import { createEmqxApi, type PublishMessage } from '#emqx/api.ts';
 import { mountedTopic, requestTopic } from '#emqx/protocol.ts';
@@ -17,6 +16,7 @@ import { evaluate, selectsFrom } from '#emqx/standin/sql/evaluate.ts';
 import { parseSql } from '#emqx/standin/sql/parser.ts';
 import { acl } from '#emqx/standin/test-broker.ts';
 import { createTestCa, type TestCa, type TestPair } from '#emqx/standin/test-certificates.ts';
+import { forkGuarded } from '../primitives/guard.ts';
 import { type Figure, median } from './figures.ts';
 
 const devices = 300;
@@ -203,10 +203,7 @@ async function memoryPerDevice(
 
 function child(role: string): ChildProcess {
   const execArgv = ['--expose-gc', '--import', 'tsx'];
-  return fork(fileURLToPath(import.meta.url), [`--bench-${role}`], {
-    execArgv,
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
+  return forkGuarded(new URL(import.meta.url), { args: [`--bench-${role}`], execArgv });
 }
 
 async function ask(process: ChildProcess, message: object | string): Promise<Record<string, number>> {

@@ -1,9 +1,8 @@
 /** Events committed a second through HTTP, acks included, against the same server without the work, and with one INSERT an event. */
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { createAdaptorServer } from '@hono/node-server';
 import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
@@ -13,6 +12,7 @@ import type { Context } from '#webhook/context.ts';
 import { connect, type Database } from '#webhook/db/connect.ts';
 import type { Ingest } from '#webhook/events/ingest.ts';
 import { createMetrics } from '#webhook/metrics/metrics.ts';
+import { forkGuarded } from '../primitives/guard.ts';
 import type { Order, Report } from './event-client.ts';
 import { type Figures, median } from './figures.ts';
 import {
@@ -34,10 +34,7 @@ const rounds = 5;
 
 export async function measureIngest(): Promise<Figures> {
   return withPostgresql(async (server) => {
-    const client = fork(fileURLToPath(new URL('./event-client.ts', import.meta.url)), {
-      execArgv: ['--import', 'tsx'],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
+    const client = forkGuarded(new URL('./event-client.ts', import.meta.url));
     try {
       return await compare(server, client);
     } finally {

@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { spawnGuarded } from '../primitives/guard.ts';
 import { until } from '../primitives/until.ts';
 import type { Report } from './report.ts';
 
@@ -22,7 +23,7 @@ afterAll(() => {
 /** As `npm run fleet -- args` does it, with a directory of its own for temporary files. */
 function start(args: string[]) {
   const temporary = mkdtempSync(join(root, 'tmp-'));
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), main, ...args], {
+  const child = spawnGuarded(process.execPath, ['--import', import.meta.resolve('tsx'), main, ...args], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: temporary },
   });
   running.add(child);

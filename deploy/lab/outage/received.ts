@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { query } from '#webhook/db/connect.ts';
+import { query } from '#webhook/db/query.ts';
 import type { Bench } from './bench.ts';
 
 /** Critical messages of the devices of this bench that are stored. */

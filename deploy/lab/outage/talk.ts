@@ -4,7 +4,8 @@ import { sql } from 'drizzle-orm';
 import { createEmqxApi } from '#emqx/api.ts';
 import { mountedTopic } from '#emqx/protocol.ts';
 import type { VirtualDevice } from '#firmware/virtual/device.ts';
-import { type Database, query } from '#webhook/db/connect.ts';
+import type { Database } from '#webhook/db/connect.ts';
+import { query } from '#webhook/db/query.ts';
 import type { Fleet } from '../fleet/devices.ts';
 import type { System } from '../system/system.ts';
 

@@ -1,9 +1,22 @@
 /** The one way to start a process that must not outlive us, however we end: also when we are killed at once and can clean up nothing. */
-import { type ChildProcess, fork, type SpawnOptions, spawn } from 'node:child_process';
+import {
+  type ChildProcess,
+  type ChildProcessWithoutNullStreams,
+  fork,
+  type SpawnOptions,
+  type SpawnOptionsWithoutStdio,
+  spawn,
+} from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
 /** Leads a process group of its own: Ctrl-C on a terminal is for us, and `killGroup` reaches whatever it has started. */
+export function spawnGuarded(
+  command: string,
+  args: string[],
+  options?: SpawnOptionsWithoutStdio,
+): ChildProcessWithoutNullStreams;
+export function spawnGuarded(command: string, args: string[], options: SpawnOptions): ChildProcess;
 export function spawnGuarded(command: string, args: string[], options: SpawnOptions = {}): ChildProcess {
   return guard(spawn(command, args, { ...options, detached: true }));
 }

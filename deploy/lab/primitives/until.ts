@@ -1,11 +1,11 @@
-const betweenMs = 25;
+const betweenMs = 10;
 
-/** Resolves with the first value that is neither false nor null nor undefined. Rejects after `timeoutMs`, with `what` was waited for. */
+/** Resolves with the first value that is truthy. Rejects after `timeoutMs`, with `what` was waited for. */
 export function until<T>(
   what: string,
   probe: () => T | Promise<T>,
   timeoutMs?: number,
-): Promise<Exclude<NonNullable<T>, false>>;
+): Promise<Exclude<NonNullable<T>, false | 0 | ''>>;
 /** Resolves with the first value that is good. Rejects after `timeoutMs`, with the last value. */
 export function until<T>(
   read: () => T | Promise<T>,
@@ -19,7 +19,7 @@ export async function until(
   timeoutMs = 20_000,
 ): Promise<unknown> {
   const read = typeof first === 'string' ? second : first;
-  const good = typeof first === 'string' ? (value: unknown) => value != null && value !== false : second;
+  const good = typeof first === 'string' ? Boolean : second;
   for (const deadline = Date.now() + timeoutMs; ; ) {
     const value = await read();
     if (good(value)) return value;

@@ -1,9 +1,10 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { spawnGuarded } from '../primitives/guard.ts';
 import { until } from '../primitives/until.ts';
 
 let temporary: string;
@@ -20,7 +21,7 @@ afterAll(() => {
 
 function start(...args: string[]) {
   const main = fileURLToPath(new URL('../main.ts', import.meta.url));
-  child = spawn(process.execPath, ['--import', 'tsx', main, 'soak', ...args], {
+  child = spawnGuarded(process.execPath, ['--import', 'tsx', main, 'soak', ...args], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: temporary },
   });
   let output = '';

@@ -1,7 +1,7 @@
 /** MQTT packets as a client may send them, and what a hostile one makes of them. All chance comes from the seed. */
 import mqtt, { type Packet } from 'mqtt-packet';
+import type { Random } from '#deploy/lab/primitives/random.ts';
 import { topics } from '#emqx/protocol.ts';
-import type { Random } from '#webhook/simulation/random.ts';
 
 const names = [
   ...Object.keys(topics),

@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { X509Certificate } from 'node:crypto';
-import { until } from '../../virtual/bench/until.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
 import type { Case } from '../case.ts';
 import { type Rig, startCa } from '../rig.ts';
 
@@ -36,7 +36,7 @@ async function answer(rig: Rig, options: { withhold?: boolean } = {}): Promise<s
 }
 
 const connectsWith = (rig: Rig, serial: string) =>
-  until(() => rig.broker.serials.at(-1) === serial, `a connection with ${serial}`, 15_000);
+  until(`a connection with ${serial}`, () => rig.broker.serials.at(-1) === serial, 15_000);
 
 export const certificateCases: Case[] = [
   {
@@ -92,7 +92,7 @@ export const certificateCases: Case[] = [
       await rig.online(count);
       assert.equal(rig.broker.serials.at(-1), old);
       // Another one is asked for, with another key.
-      await until(() => rig.broker.of(requestTopic).length >= 2, 'another request', 15_000);
+      await until('another request', () => rig.broker.of(requestTopic).length >= 2, 15_000);
       const csrs = rig.broker.of(requestTopic).map((it) => it.csr);
       assert.equal(new Set(csrs).size, csrs.length);
       await connectsWith(rig, await answer(rig));
@@ -107,7 +107,7 @@ export const certificateCases: Case[] = [
         request: String(first.id),
         error: { code: 'csr_key_refused' },
       });
-      await until(() => rig.broker.of(requestTopic).length >= 2, 'another request', 15_000);
+      await until('another request', () => rig.broker.of(requestTopic).length >= 2, 15_000);
       await connectsWith(rig, await answer(rig));
     },
   },

@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { randomUUID } from 'node:crypto';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { honest, trickle } from '../../virtual/bench/file-server.ts';
-import { until } from '../../virtual/bench/until.ts';
 import type { Case } from '../case.ts';
 import { kib } from '../rig.ts';
 
@@ -80,11 +80,11 @@ export const orderCases: Case[] = [
       await rig.start();
       await rig.request(rig.publish(64 * kib, { hardware: 'toaster' }));
       const copies = () => rig.broker.received.filter((it) => it.topic === 'firmware/download/request/ack');
-      await until(() => copies().length >= 3, 'copies of the answer');
+      await until('copies of the answer', () => copies().length >= 3);
       await rig.device.powerOff();
       const before = copies().length;
       await rig.start();
-      await until(() => copies().length > before, 'a copy after the restart');
+      await until('a copy after the restart', () => copies().length > before);
       assert.equal(new Set(copies().map((it) => it.payload)).size, 1, 'one id, several texts');
       rig.broker.acking = true;
       await rig.broker.see('status/health');
@@ -104,7 +104,7 @@ export const orderCases: Case[] = [
       const before = boots();
       const reboot = () => rig.broker.send('control/command', { id: 'boot-once', command: 'reboot' });
       reboot();
-      await until(() => boots() === before + 1, 'the reboot', 15_000);
+      await until('the reboot', () => boots() === before + 1, 15_000);
       for (let i = 0; i < 3; i++) reboot();
       await rig.settle();
       await rig.settle();

@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
+import { until } from '#deploy/lab/primitives/until.ts';
 import type { Manifest } from '#emqx/protocol.ts';
 import { trickle } from '../../virtual/bench/file-server.ts';
-import { until } from '../../virtual/bench/until.ts';
 import type { Case } from '../case.ts';
 import { kib, Rig } from '../rig.ts';
 
@@ -41,7 +41,7 @@ async function endsWell(rig: Rig, manifest: Manifest): Promise<void> {
   await rig.device.powerOff();
   const boots = rig.broker.of('status/health').length;
   rig.device.powerOn();
-  await until(() => rig.broker.of('status/health').length > boots, 'the report of the last boot', 15_000);
+  await until('the report of the last boot', () => rig.broker.of('status/health').length > boots, 15_000);
   assert.equal(rig.running.sha256, manifest.sha256, 'after another power cut it runs something else');
 }
 

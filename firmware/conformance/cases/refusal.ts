@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { FileServer } from '../../virtual/bench/file-server.ts';
 import { createPki } from '../../virtual/bench/pki.ts';
-import { until } from '../../virtual/bench/until.ts';
 import type { Case } from '../case.ts';
 import { kib, type Rig } from '../rig.ts';
 
@@ -130,7 +130,7 @@ export const refusalCases: Case[] = [
         const manifest = rig.publish(64 * kib);
         await rig.request(manifest, { url: rig.files.url().replace('127.0.0.1', alias.host) });
         await rig.ack((it) => it.accepted === true);
-        await until(() => alias.connections() >= 2, 'two tries');
+        await until('two tries', () => alias.connections() >= 2);
         assert.equal(rig.files.requests.length, 0, 'it asked a server that may be another');
         await rig.request(manifest, { attempt: 2 });
         await rig.succeeds(manifest, 2);
@@ -145,7 +145,7 @@ export const refusalCases: Case[] = [
       const alias = await rig.openAlias(rig.broker.port);
       try {
         rig.device.powerOn(['--mqtt-url', rig.broker.url.replace('127.0.0.1', alias.host)]);
-        await until(() => alias.connections() >= 3, 'three tries', 15_000);
+        await until('three tries', () => alias.connections() >= 3, 15_000);
         assert.equal(rig.broker.serials.length, 0, 'it connected to a broker that may be another');
         await rig.device.powerOff();
         await rig.start();

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CompactSign, exportJWK, generateKeyPair } from 'jose';
+import { until } from '#deploy/lab/primitives/until.ts';
 import type { DownloadRequest, Manifest } from '#emqx/protocol.ts';
 import { type DeviceOptions, type DeviceState, startDevice, type VirtualDevice } from '../device.ts';
 import { enroll } from '../identity.ts';
@@ -11,7 +12,6 @@ import type { Timing } from '../options.ts';
 import { Broker } from './broker.ts';
 import { FileServer } from './file-server.ts';
 import { createPki, type Pki } from './pki.ts';
-import { until } from './until.ts';
 
 export const quick: Partial<Timing> = {
   reconnectMinMs: 10,
@@ -130,7 +130,7 @@ export class Bench {
 
   async online(more: Partial<DeviceOptions> = {}): Promise<VirtualDevice> {
     const device = await this.start(more);
-    await until(() => device.snapshot().online, 'the device to be online');
+    await until('the device to be online', () => device.snapshot().online);
     return device;
   }
 

@@ -2,8 +2,8 @@ import { randomBytes, X509Certificate } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import tls from 'node:tls';
 import { Aedes, type Client } from 'aedes';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { type MessageOf, type Topic, topics, type UplinkTopic } from '#emqx/protocol.ts';
-import { until } from './until.ts';
 
 export interface Received {
   topic: UplinkTopic;
@@ -87,7 +87,7 @@ export class Broker {
     fits: (message: Record<string, unknown>) => boolean = () => true,
     timeoutMs?: number,
   ): Promise<Record<string, unknown>> {
-    return until(() => this.of(topic).find(fits), `${topic}`, timeoutMs);
+    return until(`${topic}`, () => this.of(topic).find(fits), timeoutMs);
   }
 
   kick(): void {

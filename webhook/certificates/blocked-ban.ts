@@ -2,10 +2,12 @@
 import { and, desc, eq, isNotNull, isNull, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
+import { ensureKnown } from '../devices/known.ts';
 import * as presence from '../devices/presence.ts';
 import { AppError } from '../errors.ts';
-import { inTurns, kick, reassess } from './blocking.ts';
+import { updateBlocked } from './blocked.ts';
+import { inTurns, kick } from './blocked-kick.ts';
 import { deviceBans } from './table.ts';
 
 export interface BanView {
@@ -17,8 +19,7 @@ export interface BanView {
 
 export async function ban(context: Context, device: string, reason: string, actor: string): Promise<BanView> {
   const row = await context.db.transaction(async (tx) => {
-    if (!(await presence.findKnown(tx, [device])).has(device))
-      throw new AppError('not_found', 'There is no such device.');
+    await ensureKnown(tx, device);
     await presence.lock(tx, [device]);
     const [added] = await tx
       .insert(deviceBans)
@@ -32,7 +33,7 @@ export async function ban(context: Context, device: string, reason: string, acto
       .returning();
     if (!added) throw new AppError('already_banned', 'This device is banned already.');
     await record(tx, { actor, action: 'device.ban', subject: device, detail: { reason } });
-    await reassess(tx, [device]);
+    await updateBlocked(tx, [device]);
     return added;
   });
   await kick(context, [device]);
@@ -51,7 +52,7 @@ export async function lift(context: Context, device: string, actor: string): Pro
       .returning();
     if (gone.length === 0) throw new AppError('not_found', 'This device is not banned.');
     await record(tx, { actor, action: 'device.unban', subject: device });
-    await reassess(tx, [device]);
+    await updateBlocked(tx, [device]);
   });
   context.wake();
   context.live.changed('device', device);
@@ -63,7 +64,7 @@ const againS = 60;
 const retryS = 2;
 
 /**
- * Gives the broker its bans and takes them back. A step of the dispatcher. Each is told again every minute: a broker that lost it (or
+ * Gives the broker its bans and takes them back. A step of `background.ts`. Each is told again every minute: a broker that lost it (or
  * heard ban and lift in the wrong order from two copies) has it right again. So a lifted one goes only when it was told twice.
  */
 export function createTellBans(): (context: Context) => Promise<boolean> {

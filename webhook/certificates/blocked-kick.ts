@@ -1,28 +1,6 @@
-/** Who is connected and must not be: a banned device, or one that came with a revoked certificate. */
+/** Ends the connections of blocked devices. */
 import type { Context } from '../context.ts';
-import type { Db } from '../db/connect.ts';
 import * as presence from '../devices/presence.ts';
-import { findBanned, findRevoked } from './barred.ts';
-
-/** Decides anew for these devices (whose rows the caller has locked), and answers those that must go. */
-export async function reassess(db: Db, deviceIds: string[]): Promise<string[]> {
-  if (deviceIds.length === 0) return [];
-  const connections = await presence.listConnections(db, deviceIds);
-  const banned = await findBanned(db, deviceIds);
-  const revoked = await findRevoked(
-    db,
-    connections.flatMap(({ certificateSerial }) => certificateSerial ?? []),
-  );
-  const isBlocked = (c: presence.Connection) => banned.has(c.id) || revoked.has(c.certificateSerial ?? '');
-  const changed = connections.filter((c) => c.blocked !== isBlocked(c));
-  if (changed.length > 0) {
-    await presence.setBlocked(
-      db,
-      changed.map((c) => ({ id: c.id, blocked: isBlocked(c) })),
-    );
-  }
-  return connections.filter(isBlocked).map((c) => c.id);
-}
 
 const atOnce = 16;
 
@@ -49,7 +27,7 @@ export async function kick(context: Context, deviceIds: string[]): Promise<void>
 const everyMs = 2_000;
 const batch = 200;
 
-/** Those who are still there: the broker was away when they should have been kicked. A step of the dispatcher. */
+/** Those who are still there: the broker was away when they should have been kicked. A step of `background.ts`. */
 export function createKickBlocked(): (context: Context) => Promise<boolean> {
   let next = 0;
   return async function kickBlocked(context) {

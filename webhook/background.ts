@@ -3,20 +3,20 @@
  * off renewals, and sends. Every step is safe to run in any number of copies and to be killed in the middle.
  */
 import { sql } from 'drizzle-orm';
-import { createPublishHeads } from '../audit/heads.ts';
-import { createTellBans } from '../certificates/bans.ts';
-import { createKickBlocked } from '../certificates/blocking.ts';
-import { forgetOldTokens } from '../certificates/certificates.ts';
-import { createRefreshCrls } from '../certificates/crl.ts';
-import { work as workRenewals } from '../certificates/renewals.ts';
-import { createConfirmRevocations } from '../certificates/revocation.ts';
-import { createSupersede } from '../certificates/superseding.ts';
-import type { Context } from '../context.ts';
-import { forgetOldMessages } from '../events/received.ts';
-import { type Loop, type Pause, startLoop } from '../loop.ts';
-import { send } from './outbox.ts';
-import { advance, forgetOldMarks } from './rollouts.ts';
-import { applyToDue } from './store.ts';
+import { createPublishHeads } from './audit/heads.ts';
+import { createTellBans } from './certificates/blocked-ban.ts';
+import { createKickBlocked } from './certificates/blocked-kick.ts';
+import { forgetOldTokens } from './certificates/certificates.ts';
+import { createRefreshCrls } from './certificates/crl.ts';
+import { work as workRenewals } from './certificates/renewals.ts';
+import { createConfirmRevocations } from './certificates/revocation.ts';
+import { createSupersede } from './certificates/superseding.ts';
+import type { Context } from './context.ts';
+import { advance, forgetOldMarks } from './deployments/rollouts.ts';
+import { applyToDue } from './deployments/store.ts';
+import { forgetOldMessages } from './events/received.ts';
+import { type Loop, type Pause, startLoop } from './loop.ts';
+import { send } from './outbox/send.ts';
 
 const housekeepingMs = 60_000;
 const batch = 500;
@@ -27,7 +27,7 @@ export interface Pauses {
   faultMs: number;
 }
 
-export function startDispatcher(
+export function startBackground(
   context: () => Context,
   { idleMs, faultMs }: Pauses = { idleMs: 1_000, faultMs: 2_000 },
 ): Loop {

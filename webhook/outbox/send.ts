@@ -3,46 +3,21 @@
  * the queue; the broker's session is only an optimisation, so a command for a device that is not subscribed waits here.
  */
 import { randomUUID } from 'node:crypto';
-import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
+import { and, eq, inArray, sql } from 'drizzle-orm';
 import type { PublishMessage, PublishOutcome } from '#emqx/api.ts';
-import {
-  type DownlinkTopic,
-  maxCertificateDownlinkBytes,
-  maxDownlinkBytes,
-  maxUrlBytes,
-  mountedTopic,
-} from '#emqx/protocol.ts';
+import { maxCertificateDownlinkBytes, maxDownlinkBytes, maxUrlBytes, mountedTopic } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
+import { type TargetState, workingStates } from '../deployments/states.ts';
+import { among as amongTargets, Fold, lockTargets } from '../deployments/store.ts';
+import { deployments, targets } from '../deployments/table.ts';
+import { isOpen, type MaintenanceWindow } from '../deployments/window.ts';
 import * as devices from '../devices/presence.ts';
 import { devices as deviceTable, regions } from '../devices/table.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';
 import { deviceUrlLifetimeS, type PresignedUrl } from '../firmware/objects.ts';
 import { firmwares } from '../firmware/table.ts';
-import { activeStates, type TargetState } from './states.ts';
-import { among as amongTargets, Fold, lockTargets } from './store.ts';
-import { deployments, outbox, targets } from './table.ts';
-import { isOpen, type MaintenanceWindow } from './window.ts';
-
-export interface Command {
-  deviceId: string;
-  /** As the device sees it; certificate topics may have the leading slash. */
-  topic: DownlinkTopic | `/${DownlinkTopic}`;
-  /** The message without `id` and `at`, which are added on sending. */
-  body: Record<string, unknown>;
-}
-
-export async function enqueue(db: Db, commands: Command[]): Promise<void> {
-  await db.insert(outbox).values(commands.map((c) => ({ ...c, sendAt: new Date() })));
-}
-
-/** The devices subscribed: what was parked for them goes now. */
-export async function unpark(db: Db, deviceIds: string[]): Promise<void> {
-  await db
-    .update(outbox)
-    .set({ sendAt: new Date() })
-    .where(and(inArray(outbox.deviceId, deviceIds), isNull(outbox.sendAt)));
-}
+import { outbox } from './table.ts';
 
 /** Commands in memory at a time. */
 const batch = 500;
@@ -66,7 +41,7 @@ interface Row {
   timeZone: string | null;
 }
 
-/** Sends some batches; answers whether there may be more. Throws what the broker's client throws; rows then wait for their lease. */
+/** Sends some batches; returns whether there may be more. Throws what the broker's client throws; rows then wait for their lease. */
 export async function send(context: Context): Promise<boolean> {
   for (let i = 0; i < perTurn; i++) if (!(await sendBatch(context))) return false;
   return true;
@@ -165,10 +140,7 @@ async function claim(db: Db): Promise<Row[]> {
         eq(targets.deploymentId, outbox.deploymentId),
         eq(targets.deviceId, outbox.deviceId),
         eq(targets.attempt, outbox.attempt),
-        inArray(
-          targets.state,
-          activeStates.filter((s) => s !== 'cancelling'),
-        ),
+        inArray(targets.state, workingStates),
       ),
     )
     .leftJoin(deployments, eq(deployments.id, targets.deploymentId))

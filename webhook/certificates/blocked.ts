@@ -1,6 +1,7 @@
-/** What keeps a connection out. */
+/** Who must not be connected: a banned device, or one that came with a revoked certificate. */
 import { and, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm';
-import { type Db, query } from '../db/connect.ts';
+import { type Db, query } from '../db/query.ts';
+import * as presence from '../devices/presence.ts';
 import { certificates, deviceBans } from './table.ts';
 
 /** Of devices and serials that a commit group has heard of. */
@@ -55,4 +56,24 @@ export async function findDismissed(db: Db, names: string[]): Promise<string[]> 
     .groupBy(certificates.commonName)
     .having(sql`every(${certificates.revokedAt} is not null)`);
   return rows.map(({ name }) => name);
+}
+
+/** Decides anew for these devices (whose rows the caller has locked), and returns those that must go. */
+export async function updateBlocked(db: Db, deviceIds: string[]): Promise<string[]> {
+  if (deviceIds.length === 0) return [];
+  const connections = await presence.listConnections(db, deviceIds);
+  const banned = await findBanned(db, deviceIds);
+  const revoked = await findRevoked(
+    db,
+    connections.flatMap(({ certificateSerial }) => certificateSerial ?? []),
+  );
+  const isBlocked = (c: presence.Connection) => banned.has(c.id) || revoked.has(c.certificateSerial ?? '');
+  const changed = connections.filter((c) => c.blocked !== isBlocked(c));
+  if (changed.length > 0) {
+    await presence.setBlocked(
+      db,
+      changed.map((c) => ({ id: c.id, blocked: isBlocked(c) })),
+    );
+  }
+  return connections.filter(isBlocked).map((c) => c.id);
 }

@@ -1,0 +1,31 @@
+import type { FailureReason } from '../api.ts';
+
+/** Why an update of a device did not succeed. */
+export const failuresEn: Record<`failure.${FailureReason}`, string> = {
+  'failure.busy': 'The device was busy with another update',
+  'failure.bad_request': 'The device did not understand the request',
+  'failure.url_refused': 'The device refused the download address',
+  'failure.manifest_invalid': 'The manifest is not valid',
+  'failure.signature_invalid': 'The signature is not genuine',
+  'failure.hardware_mismatch': 'The firmware is for other hardware',
+  'failure.component_unknown': 'The device has no such component',
+  'failure.downgrade_refused': 'Its security version is lower than the running one',
+  'failure.size_mismatch': 'The file has another size than promised',
+  'failure.digest_mismatch': 'The file is not what was promised (SHA-256 differs)',
+  'failure.download_failed': 'The download failed',
+  'failure.storage_failed': 'The device could not store the file',
+  'failure.install_failed': 'The installation failed',
+  'failure.boot_failed': 'The new firmware did not boot',
+  'failure.self_test_failed': 'The new firmware failed its self-test',
+  'failure.unknown_deployment': 'The device does not know this deployment',
+  'failure.unknown_command': 'The device does not know this command',
+  'failure.command_failed': 'The command failed',
+  'failure.too_late': 'It was too late to cancel',
+  'failure.timed_out': 'Nothing was heard from the device in time',
+  'failure.attestation_mismatch': 'The device reports success but runs another image',
+  'failure.url_too_long': 'The download address is longer than a device takes',
+  'failure.command_too_large': 'The request is larger than a device takes',
+  'failure.superseded': 'A newer deployment replaces it',
+  'failure.up_to_date': 'The device already runs this image',
+  'failure.downgrade': 'The device runs a higher security version',
+};

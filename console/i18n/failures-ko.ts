@@ -1,0 +1,31 @@
+import type { FailureReason } from '../api.ts';
+
+/** Why an update of a device did not succeed. */
+export const failuresKo: Record<`failure.${FailureReason}`, string> = {
+  'failure.busy': '디바이스가 다른 업데이트를 진행 중이었습니다',
+  'failure.bad_request': '디바이스가 요청을 이해하지 못했습니다',
+  'failure.url_refused': '디바이스가 다운로드 주소를 거부했습니다',
+  'failure.manifest_invalid': '매니페스트가 올바르지 않습니다',
+  'failure.signature_invalid': '서명이 진짜가 아닙니다',
+  'failure.hardware_mismatch': '다른 하드웨어용 펌웨어입니다',
+  'failure.component_unknown': '디바이스에 없는 컴포넌트입니다',
+  'failure.downgrade_refused': '보안 버전이 실행 중인 것보다 낮습니다',
+  'failure.size_mismatch': '파일 크기가 약속과 다릅니다',
+  'failure.digest_mismatch': '파일이 약속과 다릅니다(SHA-256 불일치)',
+  'failure.download_failed': '다운로드에 실패했습니다',
+  'failure.storage_failed': '디바이스가 파일을 저장하지 못했습니다',
+  'failure.install_failed': '설치에 실패했습니다',
+  'failure.boot_failed': '새 펌웨어가 부팅되지 않았습니다',
+  'failure.self_test_failed': '새 펌웨어가 자체 검사를 통과하지 못했습니다',
+  'failure.unknown_deployment': '디바이스가 모르는 배포입니다',
+  'failure.unknown_command': '디바이스가 모르는 명령입니다',
+  'failure.command_failed': '명령이 실패했습니다',
+  'failure.too_late': '취소하기에 너무 늦었습니다',
+  'failure.timed_out': '제한 시간 안에 디바이스의 응답이 없었습니다',
+  'failure.attestation_mismatch': '디바이스는 성공으로 보고했지만 다른 이미지를 실행 중입니다',
+  'failure.url_too_long': '다운로드 주소가 디바이스가 받을 수 있는 길이를 넘습니다',
+  'failure.command_too_large': '요청이 디바이스가 받을 수 있는 크기를 넘습니다',
+  'failure.superseded': '더 새로운 배포로 대체되었습니다',
+  'failure.up_to_date': '디바이스가 이미 이 이미지를 실행 중입니다',
+  'failure.downgrade': '디바이스가 더 높은 보안 버전을 실행 중입니다',
+};

@@ -1,0 +1,310 @@
+/**
+ * The two pure machines against chance: one deployment of a few targets, any event at any time in any order, true or not. No database,
+ * no device; a schedule takes microseconds, so a hundred thousand are played. What must hold is `invariants.ts`'s.
+ */
+import { mainComponent } from '#emqx/protocol.ts';
+import { step, type Target, type TargetEvent } from '#webhook/deployments/machine.ts';
+import { cutWaves, defaultRollout, type RolloutPolicy } from '#webhook/deployments/policy.ts';
+import { createRollout, type Rollout, type RolloutEvent, stepRollout } from '#webhook/deployments/rollout.ts';
+import { toTallies } from '#webhook/deployments/rollouts.ts';
+import { isOpen } from '#webhook/deployments/states.ts';
+import { Random } from '../primitives/random.ts';
+import {
+  type Change,
+  type DeploymentRow,
+  Invariants,
+  isSilent,
+  type TargetRow,
+  Violation,
+} from './invariants.ts';
+
+export interface Machines {
+  step: typeof step;
+  stepRollout: typeof stepRollout;
+}
+export const realMachines: Machines = { step, stepRollout };
+
+const image = { sha256: 'new', component: mainComponent };
+const startMs = Date.UTC(2026, 0, 1);
+const hostileSteps = 120;
+const closingSteps = 400;
+
+/** Null, or what was broken. */
+export function fuzzMachines(seed: number, machines = realMachines): string | null {
+  try {
+    new Fuzz(new Random(seed), machines).play();
+    return null;
+  } catch (error) {
+    if (error instanceof Violation) return error.message;
+    throw error;
+  }
+}
+
+class Fuzz {
+  readonly #random: Random;
+  readonly #machines: Machines;
+  readonly #invariants: Invariants;
+  readonly #runs: Map<string, Set<string>>;
+  readonly #awayUntil = new Map<string, number>();
+  #targets: Target[] = [];
+  #waves: number[] = [];
+  #rollout: Rollout;
+  #now = startMs;
+  #changes: Change[] = [];
+  #turn = 0;
+
+  constructor(random: Random, machines: Machines) {
+    this.#random = random;
+    this.#machines = machines;
+    const ids = Array.from({ length: random.int(1, 8) }, (_, i) => `dev${i}`);
+    this.#runs = new Map(ids.map((id) => [id, new Set(['old'])]));
+    for (const id of ids) if (random.chance(0.1)) this.#awayUntil.set(id, startMs + random.int(0, 600_000));
+    this.#rollout = createRollout(policyOf(random), random.chance(0.2) ? startMs + 30_000 : null);
+    this.#invariants = new Invariants({
+      ran: (id) => this.#runs.get(id)!,
+      reachable: (id) => this.#isReachable(id),
+      timeZone: () => 'UTC',
+      image: () => image,
+    });
+    this.#note(null, this.#rollout);
+    for (const id of ids) this.#invariants.matched('d', id, startMs);
+    this.#commit();
+  }
+
+  play(): void {
+    for (let i = 0; i < hostileSteps; i++) {
+      this.#now += this.#random.pick([0, 10, 1_000, 5_000, 20_000]);
+      this.#anything();
+      this.#commit();
+    }
+    // Nobody speaks any more: time and operators alone must end it.
+    for (let i = 0; i < closingSteps && !this.#invariants.isOver(); i++) {
+      this.#now += 10_000;
+      this.#tickTargets();
+      if (this.#rollout.state === 'halted' || this.#rollout.state === 'paused')
+        this.#look({ type: 'resume' });
+      if (i > closingSteps / 2 && this.#rollout.finishedAt === null) this.#look({ type: 'cancel' });
+      this.#look({ type: 'tick' });
+    }
+    this.#invariants.ended(this.#runs.keys());
+  }
+
+  #anything(): void {
+    const r = this.#random;
+    const what = r.int(0, 9);
+    if (what <= 1) this.#tickTargets();
+    else if (what <= 3) this.#look({ type: 'tick' });
+    else if (what === 4 && r.chance(0.3))
+      this.#look({ type: r.pick(['pause', 'resume', 'resume', 'retry_failed', 'cancel'] as const) });
+    else if (this.#targets.length) this.#apply(r.int(0, this.#targets.length - 1), this.#said());
+  }
+
+  /** What a device may say, or seem to say: of any attempt, late, twice, and of a success also when it is none. */
+  #said(): (target: Target) => TargetEvent {
+    const r = this.#random;
+    return ({ deviceId, attempt: present }) => {
+      const attempt = r.chance(0.8) ? Math.max(1, present) : r.int(1, 4);
+      const error = {
+        code: r.pick(['busy', 'download_failed', 'signature_invalid', 'unknown_deployment'] as const),
+      };
+      const running = () => r.pick([...this.#runs.get(deviceId)!]);
+      switch (r.int(0, 7)) {
+        case 0:
+          return { type: 'subscribed' };
+        case 1:
+          return { type: 'ack', attempt, accepted: r.chance(0.8), error };
+        case 2:
+        case 3: {
+          const stage = r.pick(['downloading', 'verifying', 'installing'] as const);
+          return {
+            type: 'progress',
+            attempt,
+            stage,
+            receivedBytes: r.int(0, 200),
+            urlExpired: r.chance(0.2),
+          };
+        }
+        case 4:
+          return { type: 'cancel_ack', attempt, cancelled: r.chance(0.7), error };
+        case 5:
+          return { type: 'booted', runningSha256: running() };
+        case 6:
+          if (present > 0) this.#runs.get(deviceId)!.add(image.sha256);
+          return { type: 'result', attempt, outcome: 'succeeded', runningSha256: running() };
+        default:
+          return {
+            type: 'result',
+            attempt,
+            outcome: r.pick(['failed', 'rolled_back', 'succeeded'] as const),
+            runningSha256: running(),
+            error,
+          };
+      }
+    };
+  }
+
+  #tickTargets(): void {
+    this.#targets.forEach((_, i) => void this.#apply(i, () => ({ type: 'tick' })));
+    this.#commit();
+  }
+
+  #apply(i: number, event: (target: Target) => TargetEvent): void {
+    const before = this.#targets[i]!;
+    const { target } = this.#machines.step(before, event(before), this.#now);
+    if (target === before) return;
+    this.#targets[i] = target;
+    this.#changes.push(this.#change(i, before, target));
+  }
+
+  /** As `rollouts.ts` does it. */
+  #look(asked: RolloutEvent): void {
+    const before = this.#rollout;
+    const tallies = this.#tally();
+    const { rollout, actions } = this.#machines.stepRollout(before, tallies, asked, this.#now);
+    this.#rollout = rollout;
+    for (const action of actions) {
+      if (action.type === 'resolve') this.#resolve();
+      else if (action.type === 'dispatch') this.#dispatch(action.upToWave, action.limit, tallies);
+      else if (action.type !== 'join') {
+        const type = action.type === 'cancel_targets' ? 'cancel' : 'retry';
+        this.#targets.forEach((t, i) => {
+          if (type === 'retry' || isOpen(t.state)) this.#apply(i, () => ({ type }));
+        });
+      }
+    }
+    if (this.#rollout !== before) this.#note(before, this.#rollout);
+    this.#commit();
+  }
+
+  #resolve(): void {
+    const ids = [...this.#runs.keys()];
+    const cut = cutWaves(this.#rollout.policy.waves, ids.length);
+    this.#waves = ids.map((_, i) => cut.findIndex(({ end }) => i < end));
+    this.#targets = ids.map((deviceId) => newTarget(deviceId, this.#rollout.policy));
+    this.#targets.forEach((t, i) => void this.#changes.push(this.#change(i, null, t)));
+    const gates = cut.map((c) => c.gate);
+    this.#rollout = this.#machines.stepRollout(
+      this.#rollout,
+      [],
+      { type: 'resolved', gates },
+      this.#now,
+    ).rollout;
+  }
+
+  #dispatch(upToWave: number, limit: number, tallies: ReturnType<typeof toTallies>): void {
+    const due = this.#targets
+      .map((t, i) => ({ t, i }))
+      .filter(
+        ({ t, i }) => t.state === 'pending' && this.#waves[i]! <= upToWave && this.#isReachable(t.deviceId),
+      )
+      .filter(({ t }) => (t.nextAttemptAt ?? 0) <= this.#now)
+      .slice(0, limit);
+    for (const { i } of due) this.#apply(i, () => ({ type: 'dispatch' }));
+    const event = { type: 'dispatched', count: due.length } as const;
+    this.#rollout = this.#machines.stepRollout(this.#rollout, tallies, event, this.#now).rollout;
+  }
+
+  #tally() {
+    const tallies = toTallies(
+      this.#targets.map((t, i) => ({
+        id: 'd',
+        wave: this.#waves[i]!,
+        state: t.state,
+        n: 1,
+        silent: isSilent(this.#row(t, i)) ? 1 : 0,
+        timed: 0,
+        downloadMs: 0,
+        resumed: 0,
+      })),
+    );
+    this.#targets.forEach((t, i) => {
+      if (t.state === 'pending' && t.attempt === 0 && !this.#isReachable(t.deviceId))
+        tallies[this.#waves[i]!]!.unreached++;
+    });
+    return tallies;
+  }
+
+  #isReachable(deviceId: string): boolean {
+    return (this.#awayUntil.get(deviceId) ?? 0) <= this.#now;
+  }
+
+  #commit(): void {
+    if (this.#changes.length) this.#invariants.committed(this.#changes);
+    this.#changes = [];
+    this.#turn++;
+  }
+
+  #note(before: Rollout | null, after: Rollout): void {
+    const toRow = ({ state, policy, gates, wave, resolvedAt }: Rollout): DeploymentRow => {
+      return { id: 'd', order: 'd', firmwareId: 'f', state, policy, gates, wave, resolvedAt };
+    };
+    const change = { kind: 'deployment' as const, before: before && toRow(before), after: toRow(after) };
+    this.#changes.push({ ...change, tx: String(this.#turn), at: this.#now });
+  }
+
+  #change(i: number, before: Target | null, after: Target): Change {
+    const rows = { before: before && this.#row(before, i), after: this.#row(after, i) };
+    return { kind: 'target', ...rows, tx: String(this.#turn), at: this.#now };
+  }
+
+  #row(t: Target, i: number): TargetRow {
+    return {
+      deploymentId: 'd',
+      deviceId: t.deviceId,
+      component: t.component,
+      wave: this.#waves[i]!,
+      state: t.state,
+      attempt: t.attempt,
+      attemptsForgiven: t.attemptsForgiven,
+      errorCode: t.error?.code ?? null,
+      hasDeadline: t.deadlineAt !== null,
+    };
+  }
+}
+
+function newTarget(deviceId: string, policy: RolloutPolicy): Target {
+  return {
+    deploymentId: 'd',
+    deviceId,
+    ...image,
+    version: '2',
+    policy,
+    totalBytes: 200,
+    state: 'pending',
+    attempt: 0,
+    attemptsForgiven: 0,
+    cancelRequested: false,
+    receivedBytes: 0,
+    bytesPerSecond: null,
+    error: null,
+    stats: null,
+    nextAttemptAt: null,
+    deadlineAt: null,
+  };
+}
+
+function policyOf(r: Random): RolloutPolicy {
+  const gate = () => ({
+    successPercent: r.pick([50, 90, 100]),
+    failurePercent: r.pick([0, 20, 50, 100]),
+    silencePercent: r.pick([20, 50, 100]),
+    soakMs: r.pick([0, 0, 20_000]),
+  });
+  const waves = r.pick([
+    [{ percent: 100 }],
+    [{ count: 1 }, { percent: 100 }],
+    [{ count: 1 }, { percent: 50 }, { percent: 100 }],
+  ]);
+  return {
+    ...defaultRollout,
+    maxAttempts: r.int(1, 3),
+    ackTimeoutMs: 20_000,
+    downloadTimeoutMs: 60_000,
+    installTimeoutMs: 60_000,
+    cancelTimeoutMs: 60_000,
+    retryDelayMs: 3_000,
+    ratePerMinute: r.pick([null, null, 1, 3]),
+    gateTimeoutMs: r.pick([null, 60_000, 86_400_000]),
+    waves: waves.map((upTo) => ({ ...gate(), upTo })) as RolloutPolicy['waves'],
+  };
+}

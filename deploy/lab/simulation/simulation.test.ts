@@ -1,0 +1,38 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+/** In a process of its own: virtual time is a whole process's. */
+const run = (...args: string[]) =>
+  spawnSync(
+    process.execPath,
+    ['--import', 'tsx', fileURLToPath(new URL('./main.ts', import.meta.url)), ...args],
+    {
+      encoding: 'utf8',
+    },
+  );
+
+test('whole deployments hold every promise, although much goes wrong in them', () => {
+  const { status, stdout, stderr } = run('--schedules', '10', '--deployments', '3', '--seed', '1');
+  expect([status, stderr]).toEqual([0, '']);
+  expect(stdout).toContain('10 schedules of the machines from seed 1: every promise held');
+  expect(stdout).toContain('3 schedules of whole deployments from seed 1: every promise held');
+  for (const what of ['deaths of copies', 'power cuts', 'updates succeeded', 'ended otherwise'])
+    expect(Number(new RegExp(`(\\d+) ${what}`).exec(stdout)?.[1]), what).toBeGreaterThan(0);
+}, 180_000);
+
+test('a seed replays exactly', () => {
+  const [one, other] = [run('--replay', '1'), run('--replay', '1')];
+  expect(one.stdout).toMatch(/seed 1: every promise held\n$/);
+  expect(one.stdout.split('\n').length).toBeGreaterThan(50);
+  expect(other.stdout).toBe(one.stdout);
+}, 180_000);
+
+test('the command says how it is used, and what it cannot do', () => {
+  expect(run('--help').stdout).toContain('--replay SEED');
+  const wrong = run('--schedules', 'many');
+  expect([wrong.status, wrong.stderr]).toEqual([
+    2,
+    'simulate: --schedules must be a whole number, not "many"\n',
+  ]);
+});

@@ -1,0 +1,61 @@
+/** What operations run their statements on, and what a failed statement means. */
+import type { sql } from 'drizzle-orm';
+import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
+import type * as schema from './schema.ts';
+
+/** The client or a transaction of it: operations take either. */
+export type Db = PgDatabase<PgQueryResultHKT, typeof schema>;
+
+/** The rows of a raw query, alike from both drivers. */
+export async function query<Row extends Record<string, unknown>>(
+  db: Db,
+  statement: ReturnType<typeof sql>,
+): Promise<Row[]> {
+  const result: unknown = await db.execute(statement);
+  return (Array.isArray(result) ? result : (result as { rows: unknown[] }).rows) as Row[];
+}
+
+/** SQLSTATE of a failed query, wherever the driver and Drizzle have put it. */
+export function sqlState(error: unknown): string | undefined {
+  for (let e = error; e instanceof Error; e = e.cause) {
+    const code = (e as { code?: unknown }).code;
+    if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return code;
+  }
+  return undefined;
+}
+
+export const uniqueViolation = '23505';
+export const foreignKeyViolation = '23503';
+
+/**
+ * Faults of the data itself (classes 22 and 23; 54, what is beyond a limit; or values that no driver can write): trying the same again
+ * cannot help.
+ */
+export function isPermanent(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state) return /^(2[23]|54)/.test(state);
+  for (let e = error; e instanceof Error; e = e.cause) {
+    if (e instanceof TypeError || e instanceof RangeError || e instanceof SyntaxError) return true;
+  }
+  return false;
+}
+
+/** Two transactions stood in each other's way: the same again at once may work. */
+export function isCollision(error: unknown): boolean {
+  return ['40001', '40P01'].includes(sqlState(error) ?? '');
+}
+
+/** A value of the caller that its type cannot hold: U+0000 in a text, a year before the calendar, a number too large. */
+export function isUnstorable(error: unknown): boolean {
+  return ['22021', '22P05', '22003', '22007', '22008', '22P02'].includes(sqlState(error) ?? '');
+}
+
+/** The database is away, starting, stopping or full up, as opposed to refusing a statement. */
+export function isUnavailable(error: unknown): boolean {
+  if (/^(08|53|57P)/.test(sqlState(error) ?? '')) return true;
+  for (let e = error; e instanceof Error; e = e.cause) {
+    const code = String((e as { code?: unknown }).code);
+    if (/^(CONNECTION_|CONNECT_TIMEOUT$|ECONNREFUSED$|ECONNRESET$|ENOTFOUND$|EPIPE$)/.test(code)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,52 @@
+/** Commands for devices, written in the transaction that decides on them and sent after its commit (`send.ts`). */
+import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
+import type { DownlinkTopic } from '#emqx/protocol.ts';
+import type { Db } from '../db/query.ts';
+import { outbox } from './table.ts';
+
+export interface Command {
+  deviceId: string;
+  /** As the device sees it; certificate topics may have the leading slash. */
+  topic: DownlinkTopic | `/${DownlinkTopic}`;
+  /** The message without `id` and `at`, which are added on sending. */
+  body: Record<string, unknown>;
+}
+
+export async function enqueue(db: Db, commands: Command[]): Promise<void> {
+  await db.insert(outbox).values(commands.map((c) => ({ ...c, sendAt: new Date() })));
+}
+
+/** What an attempt needs to be told: its message is made from the attempt when it is sent. */
+export interface AttemptCommand {
+  deviceId: string;
+  deploymentId: string;
+  attempt: number;
+  type: 'request' | 'cancel';
+}
+
+/** Times are ms since 1970. */
+export async function enqueueForAttempts(db: Db, commands: AttemptCommand[], sendAt: number): Promise<void> {
+  const rows = commands.map(({ deviceId, deploymentId, attempt, type }) => ({
+    v: deviceId,
+    topic: `firmware/download/${type}` satisfies DownlinkTopic,
+    d: deploymentId,
+    attempt,
+  }));
+  await db.execute(sql`
+    insert into outbox (device_id, topic, deployment_id, attempt, send_at)
+    select v, topic, d, attempt, ${new Date(sendAt).toISOString()}::timestamptz
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(v text, topic text, d uuid, attempt int)`);
+}
+
+/** The devices subscribed: what was parked for them goes now. */
+export async function unpark(db: Db, deviceIds: string[]): Promise<void> {
+  await db
+    .update(outbox)
+    .set({ sendAt: new Date() })
+    .where(and(inArray(outbox.deviceId, deviceIds), isNull(outbox.sendAt)));
+}
+
+/** The device is deleted: nothing is sent to it any more. */
+export async function forgetDevice(db: Db, deviceId: string): Promise<void> {
+  await db.delete(outbox).where(eq(outbox.deviceId, deviceId));
+}
