@@ -71,7 +71,7 @@ describe('registering', () => {
     const { version } = newFile();
     const answers = [
       await presign({ version, fileName }),
-      await register({ version, fileName, s3Path: `${version}/${randomUUID()}/${fileName}` }),
+      await register({ version, fileName, s3Path: `${version}/${randomUUID()}/a.bin` }),
       await webhook.api(
         'GET',
         `/api/s3/presigned_download?version=${version}&fileName=${encodeURIComponent(fileName)}`,
