@@ -31,6 +31,11 @@ const needs: Need[] = [
         existsSync(`/usr/lib/${machine}-linux-gnu/faketime/libfaketimeMT.so.1`),
       ),
   },
+  {
+    what: 'python3 with venv',
+    debianPackage: 'python3-venv',
+    found: () => spawnSync('python3', ['-c', 'import ensurepip, venv']).status === 0,
+  },
   { what: 'jq', debianPackage: 'jq', found: onPath('jq') },
   { what: 'prometheus', debianPackage: 'prometheus', found: onPath('prometheus') },
   { what: 'amtool', debianPackage: 'prometheus-alertmanager', found: onPath('amtool') },
