@@ -185,7 +185,7 @@ it('a viewer looks, is told what is not for that role, and finds nothing to pres
 });
 
 it('whoever logs in is told once how often and from where others have tried, in either language', async () => {
-  const account = await addUser(system.rest, 'viewer');
+  const account = await addUser(system.rest, 'operator');
   const guess = () =>
     fetch(`${system.stack.url}/api/login`, {
       method: 'POST',
