@@ -120,7 +120,7 @@ export async function forgiveAttempt(db: Db, counted: Counted[]): Promise<void> 
       .update(loginAttempts)
       .set({
         count: sql`${loginAttempts.count} - 1`,
-        blockedUntil: sql`case when ${loginAttempts.count} = ${count}::int then ${new Date()} else ${loginAttempts.blockedUntil} end`,
+        blockedUntil: sql`case when ${loginAttempts.count} = ${count}::int then ${new Date().toISOString()}::timestamptz else ${loginAttempts.blockedUntil} end`,
       })
       .where(eq(loginAttempts.key, key));
   }
