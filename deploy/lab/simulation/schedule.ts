@@ -100,7 +100,6 @@ class Schedule {
     joined: 0,
   };
   #copies: Copy[] = [];
-  #planned = 0;
   #failure: unknown = null;
 
   constructor(
@@ -206,8 +205,8 @@ class Schedule {
     });
     for (const id of ids) this.#makeDevice(id);
     this.#seen.devices = ids.length;
-    this.#planned = r.int(1, 3);
-    for (let n = 0; n < this.#planned; n++) {
+    const planned = r.int(1, 3);
+    for (let n = 0; n < planned; n++) {
       const image = await this.#settled(() => this.#makeFirmware(n));
       this.#after(n * r.int(20_000, 120_000) + r.int(0, 20_000), () => this.#deploy(image, ids, regions));
     }
