@@ -25,7 +25,7 @@ export const commands: Record<string, Command> = {
   capture,
 };
 
-const environment = `Environment: EMQX_API_URL (http://127.0.0.1:18083), EMQX_API_KEY, EMQX_API_SECRET; WEBHOOK_URL and WEBHOOK_TOKEN of the connector
+const environment = `Environment: BROKER_API_URL (http://127.0.0.1:18083), BROKER_API_KEY, BROKER_API_SECRET; WEBHOOK_URL and WEBHOOK_TOKEN of the connector
 \`webhook\`. For a broker on this machine the secrets of \`npm start\` are used when they are not set (FLOTA_DATA, .flota).`;
 
 /** Resolves to the exit status. */
