@@ -140,7 +140,6 @@ export function createRecordingBroker(): RecordingBroker {
       broker.kicked.push(device);
       return true;
     },
-    status: async () => ({ version: '5.8.9', running: true }),
     close() {},
   };
   return broker;

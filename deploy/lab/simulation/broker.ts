@@ -184,7 +184,7 @@ export class ModelledBroker implements EmqxApi {
     return outcomes;
   };
 
-  readonly listClients = async ({ connected }: { connected?: boolean } = {}): Promise<BrokerClient[]> => {
+  readonly listClients: EmqxApi['listClients'] = async ({ connected, ids } = {}) => {
     await this.#time.delay(this.#random.int(5, 50));
     if (this.#isAway()) throw new EmqxError('broker_unreachable', 'no connection');
     return [...this.#sessions]
@@ -194,7 +194,8 @@ export class ModelledBroker implements EmqxApi {
         connected: connection !== null,
         connectedAt: connection?.connectedAt ?? null,
       }))
-      .filter((client) => connected === undefined || client.connected === connected);
+      .filter((client) => connected === undefined || client.connected === connected)
+      .filter((client) => ids === undefined || ids.includes(client.clientid));
   };
 
   readonly kick = async (deviceId: string): Promise<boolean> => {
@@ -204,7 +205,6 @@ export class ModelledBroker implements EmqxApi {
   };
   readonly ban = async (): Promise<void> => {};
   readonly unban = async (): Promise<void> => {};
-  readonly status = async () => ({ version: '5.8.9', running: true });
   close(): void {}
 
   #take(message: PublishMessage): PublishOutcome {
