@@ -13,6 +13,7 @@ import { status } from './cli/status.ts';
 import { testRules } from './cli/test-rules.ts';
 import { EmqxError } from './connection.ts';
 import { HoconError } from './hocon.ts';
+import { remarksOn } from './nodes.ts';
 import { RuleError } from './rules.ts';
 
 export const commands: Record<string, Command> = {
@@ -53,6 +54,7 @@ export async function main(args: string[]): Promise<number> {
   const settings = readSettings();
   const broker = await connectBroker(settings);
   try {
+    for (const remark of remarksOn(broker.nodes)) console.error(paint('yellow', `emqx: ${remark}`));
     return await command.run({ ...given, broker, settings });
   } finally {
     broker.close();

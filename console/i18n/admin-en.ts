@@ -56,7 +56,7 @@ export const adminEn = {
   'broker.why.broker_unreachable': 'Nobody answers at its address: it is down, or the network between is.',
   'broker.why.api_key_refused':
     'It answers, but refuses the API key: check BROKER_API_KEY and BROKER_API_SECRET.',
-  'broker.why.answer_unexpected': 'Something answers there that is not an EMQX 5.8.',
+  'broker.why.answer_unexpected': 'Something answers there that is no EMQX that Flota knows (5.8 to 6.2).',
   'broker.why.broker_refused': 'It answers, but refused to tell.',
   'broker.lost': '{n} {n|row|rows} lost',
   'broker.nothingLost': 'Nothing was lost',

@@ -8,6 +8,7 @@ import type { AddressInfo, Server } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
 import { Aedes, type AedesPublishPacket, type Client } from 'aedes';
 import { clientidPlaceholder, parseAcl } from './acl.ts';
+import type { StandinVersion } from './api-route.ts';
 import { Bans } from './bans.ts';
 import { createEngine, type EngineConfig } from './configuration.ts';
 import { CrlCheck, type CrlCheckOptions } from './crl-check.ts';
@@ -38,6 +39,8 @@ export interface BrokerOptions {
   apiSecret: string;
   /** Of the user `admin`; left out: a made one, which nobody knows. */
   dashboardPassword?: string;
+  /** Whose HTTP API it speaks (5.8.9). */
+  version?: StandinVersion;
   log?: Log;
   /** As conf/emqx.conf sets them. */
   maxPacketBytes?: number;
@@ -187,6 +190,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     key: options.apiKey,
     secret: options.apiSecret,
     dashboardPassword: options.dashboardPassword ?? randomUUID(),
+    version: options.version ?? '5.8.9',
     sessions,
     engine,
     configuration,

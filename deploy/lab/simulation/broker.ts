@@ -4,7 +4,6 @@
  * persistent session queues QoS 1, a command for nobody is told so, and subscribing is an event after every connect.
  */
 import {
-  type BrokerClient,
   type EmqxApi,
   EmqxError,
   type PublishMessage,
