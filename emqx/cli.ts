@@ -1,4 +1,5 @@
 /** `npm run emqx -- <command>`: the broker's configuration as code. */
+import '#deploy/lab/primitives/closed-pipe.ts';
 import { parseArgs } from 'node:util';
 import { apply } from './cli/apply.ts';
 import { capture } from './cli/capture.ts';

@@ -5,7 +5,7 @@
 import { isEnabled, type Reading, readCounts } from './cli/counts.ts';
 import { type Change, compare, type Difference } from './cli/difference.ts';
 import { connectBroker, type Live } from './cli/live.ts';
-import { type EmqxApiOptions, EmqxError } from './connection.ts';
+import type { EmqxApiOptions } from './connection.ts';
 import { createPasswordProbe, type PasswordProbe } from './default-password.ts';
 import { HoconError, type HoconValue } from './hocon.ts';
 import { versionOf } from './nodes.ts';

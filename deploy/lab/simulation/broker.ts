@@ -3,12 +3,7 @@
  * or lost when the broker dies with its buffers; the answer of an API call gets lost. What it keeps it keeps as EMQX does: a
  * persistent session queues QoS 1, a command for nobody is told so, and subscribing is an event after every connect.
  */
-import {
-  type EmqxApi,
-  EmqxError,
-  type PublishMessage,
-  type PublishOutcome,
-} from '#emqx/api.ts';
+import { type EmqxApi, EmqxError, type PublishMessage, type PublishOutcome } from '#emqx/api.ts';
 import { type BrokerEvent, mountedTopic, requestTopic } from '#emqx/protocol.ts';
 import type { Broker, BrokerConnection, BrokerEvents } from '#firmware/virtual/port.ts';
 import type { Random } from '../primitives/random.ts';
