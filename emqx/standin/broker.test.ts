@@ -134,7 +134,7 @@ describe('a device with a certificate', () => {
 
 describe('an offline device', () => {
   test('finds what was published meanwhile, unless it has expired, and at most as many as fit', async () => {
-    const small = await startTestBed({}, { maxQueuedMessages: 3 });
+    const small = await startTestBed({}, { conf: 'mqtt.max_mqueue_len = 3' });
     const device = await small.ca.leaf('dev-away');
     const topic = mountedTopic('dev-away', 'control/command');
     const client = await small.online(device, { clean: false });
