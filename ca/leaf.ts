@@ -24,6 +24,10 @@ export function serialText(serial: Buffer): string {
   return serial.toString('hex').toUpperCase();
 }
 
+const noAuthority = extensions.basicConstraints(undefined);
+/** TLS 1.3 and our TLS 1.2 suites only sign with the leaf's key. */
+const signsOnly = extensions.keyUsage(['digitalSignature']);
+
 export function leafContent({
   profile,
   issuer,
@@ -45,9 +49,8 @@ export function leafContent({
     notBefore,
     notAfter,
     extensions: [
-      extensions.basicConstraints(undefined),
-      // TLS 1.3 and our TLS 1.2 suites only sign with the leaf's key.
-      extensions.keyUsage(['digitalSignature']),
+      noAuthority,
+      signsOnly,
       extensions.extKeyUsage(profile.extKeyUsage),
       extensions.subjectKeyIdentifier(keyIdentifier(publicKeyBits(publicKey))),
       extensions.authorityKeyIdentifier(issuer.keyId),

@@ -2,20 +2,19 @@
  * Looks at what is about to be signed as a stranger would: what the encoder has made is parsed again and compared with the profile and the
  * request, rule by rule. A mistake of ours then costs a certificate that is not issued, and not one that is.
  */
-import * as asn1 from 'asn1js';
-import * as pkijs from 'pkijs';
-import { publicKeyBits } from './authorities.ts';
-import { joinSignature } from './certificate.ts';
+import type * as asn1 from 'asn1js';
 import { CaError } from './client.ts';
 import { serialText, type Wanted } from './leaf.ts';
 import { oids } from './oids.ts';
 import { keyIdentifier } from './signer.ts';
 import { addressText } from './subject-names.ts';
+import { readTbs, type Tbs } from './tbs.ts';
+import { partsOf, tagged } from './tree.ts';
 
 interface Rule {
   /** What a certificate must be. */
   name: string;
-  holds(certificate: pkijs.Certificate, wanted: Wanted): boolean;
+  holds(tbs: Tbs, wanted: Wanted): boolean;
 }
 
 /** Exported for its tests, one for each rule. */
@@ -24,37 +23,34 @@ export const rules: Rule[] = [
   {
     // RFC 5280 §4.1.2.2; CA/B BR §7.1 wants 64 random bits.
     name: 'a positive serial of 8 to 20 octets, the one that was written down',
-    holds: ({ serialNumber }, { serial }) => {
-      const octets = Buffer.from(serialNumber.valueBlock.valueHexView);
-      const magnitude = octets[0] === 0 ? octets.subarray(1) : octets;
+    holds: ({ serial: octets }, { serial }) => {
+      const magnitude = Buffer.from(octets[0] === 0 ? octets.subarray(1) : octets);
       return octets[0]! < 0x80 && octets.length >= 8 && octets.length <= 20 && magnitude.equals(serial);
     },
   },
   {
+    // RFC 5758 §3.2, as bytes: SEQUENCE { 1.2.840.10045.4.3.2 }.
     name: 'signed with ecdsa-with-SHA256 without parameters',
-    holds: ({ signature }) =>
-      signature.algorithmId === oids.ecdsaWithSha256 && signature.algorithmParams === undefined,
+    holds: ({ algorithm }) => hex(algorithm) === '300a06082a8648ce3d040302',
   },
-  { name: "the issuing CA's name", holds: ({ issuer }, wanted) => issuer.isEqual(wanted.issuer.subject) },
+  {
+    name: "the issuing CA's name",
+    holds: ({ issuer }, wanted) => isBytes(issuer, wanted.issuer.subject),
+  },
   {
     name: "validity within the issuing CA's",
     holds: ({ notBefore, notAfter }, { issuer }) =>
-      notBefore.value < notAfter.value &&
-      notBefore.value >= issuer.notBefore &&
-      notAfter.value <= issuer.notAfter,
+      notBefore < notAfter && notBefore >= issuer.notBefore && notAfter <= issuer.notAfter,
   },
   {
     name: "a lifetime of the profile's at most",
     holds: ({ notBefore, notAfter }, { profile }) =>
-      notAfter.value.getTime() - notBefore.value.getTime() <=
-      (profile.lifetimeSeconds + profile.backdateSeconds) * 1000,
+      notAfter.getTime() - notBefore.getTime() <= (profile.lifetimeSeconds + profile.backdateSeconds) * 1000,
   },
   {
     name: 'a subject of the common name, and the serial where the profile says so',
     holds: ({ subject }, { profile, csr, serial }) => {
-      const parts = subject.typesAndValues.map(
-        ({ type, value }) => `${type}=${String(value.valueBlock.value)}`,
-      );
+      const parts = subject.map((rdn) => rdn.map(({ type, text }) => `${type}=${text}`).join('+'));
       const wanted = [
         `${oids.commonName}=${csr.commonName}`,
         ...(profile.serialInSubject ? [`${oids.serialNumber}=${serialText(serial)}`] : []),
@@ -64,14 +60,13 @@ export const rules: Rule[] = [
   },
   {
     name: 'the key of the request',
-    holds: ({ subjectPublicKeyInfo }, { csr }) =>
-      Buffer.from(subjectPublicKeyInfo.toSchema().toBER()).equals(csr.publicKey),
+    holds: ({ publicKey }, { csr }) => isBytes(publicKey, csr.publicKey),
   },
   {
     name: 'the known extensions, once each, critical where they must be',
-    holds: ({ extensions = [] }, { profile, csr, crlUrl }) =>
+    holds: ({ extensions }, { profile, csr, crlUrl }) =>
       same(
-        extensions.map(({ extnID, critical }) => `${extnID}${critical ? ' critical' : ''}`),
+        extensions.map(({ id, critical }) => `${id}${critical ? ' critical' : ''}`),
         [
           `${oids.basicConstraints} critical`,
           `${oids.keyUsage} critical`,
@@ -84,91 +79,103 @@ export const rules: Rule[] = [
       ),
   },
   {
+    // RFC 5280 §4.2.1.9: an empty SEQUENCE, for DER leaves FALSE out.
     name: 'no CA',
-    holds: (certificate) => {
-      const value = read<pkijs.BasicConstraints>(certificate, oids.basicConstraints);
-      return value !== undefined && !value.cA && value.pathLenConstraint === undefined;
-    },
+    holds: (tbs) => hex(find(tbs, oids.basicConstraints)?.bytes) === '3000',
   },
   {
+    // RFC 5280 §4.2.1.3: bit 0 of one, seven of the octet unused.
     name: 'a key that only signs',
-    holds: (certificate) => {
-      const value = read<asn1.BitString>(certificate, oids.keyUsage)?.valueBlock;
-      return value?.unusedBits === 7 && Buffer.from(value.valueHexView).toString('hex') === '80';
-    },
+    holds: (tbs) => hex(find(tbs, oids.keyUsage)?.bytes) === '03020780',
   },
   {
     name: "the profile's purposes",
-    holds: (certificate, { profile }) =>
+    holds: (tbs, { profile }) =>
       same(
-        read<pkijs.ExtKeyUsage>(certificate, oids.extKeyUsage)?.keyPurposes ?? [],
+        partsIn(tbs, oids.extKeyUsage).map((purpose) => (purpose as asn1.ObjectIdentifier).getValue()),
         profile.extKeyUsage.map((purpose) => oids[purpose]),
       ),
   },
   {
+    // An OCTET STRING of 20.
     name: "its key's identifier",
-    holds: (certificate, { csr }) =>
-      isOctets(
-        read<asn1.OctetString>(certificate, oids.subjectKeyIdentifier),
-        keyIdentifier(publicKeyBits(csr.publicKey)),
-      ),
+    holds: (tbs) =>
+      hex(find(tbs, oids.subjectKeyIdentifier)?.bytes) === `0414${hex(keyIdentifier(tbs.keyBits))}`,
   },
   {
+    // A SEQUENCE of [0] alone.
     name: "the issuing CA's key identifier and nothing else",
-    holds: (certificate, { issuer }) => {
-      const value = read<pkijs.AuthorityKeyIdentifier>(certificate, oids.authorityKeyIdentifier);
-      return !value?.authorityCertIssuer && isOctets(value?.keyIdentifier, issuer.keyId);
-    },
+    holds: (tbs, { issuer }) =>
+      hex(find(tbs, oids.authorityKeyIdentifier)?.bytes) === `30168014${hex(issuer.keyId)}`,
   },
   {
     name: 'alternative names: those of the request, as the profile has them',
-    holds: (certificate, { profile, csr }) => {
-      const names = read<pkijs.AltName>(certificate, oids.subjectAltName)?.altNames ?? [];
+    holds: (tbs, { profile, csr }) => {
+      const names = partsIn(tbs, oids.subjectAltName).map(nameText);
       if (profile.subjectAltName === 'required' && names.length === 0) return false;
       if (profile.subjectAltName === 'none' && names.length > 0) return false;
       return same(
-        names.map(nameText),
+        names,
         csr.names.map(({ kind, text }) => `${kind} ${text}`),
       );
     },
   },
   {
     name: "the issuing CA's CRL",
-    holds: (certificate, { crlUrl }) => {
-      const points =
-        read<pkijs.CRLDistributionPoints>(certificate, oids.crlDistributionPoints)?.distributionPoints ?? [];
-      const addresses = points.flatMap(
-        ({ distributionPoint }) => (distributionPoint ?? []) as pkijs.GeneralName[],
+    holds: (tbs, { crlUrl }) => {
+      // RFC 5280 §4.2.1.13: of each point its distributionPoint [0], of that its fullName [0].
+      const addresses = partsIn(tbs, oids.crlDistributionPoints).flatMap((point) =>
+        partsOf(point, 1).flatMap((name) => tagged(tagged(name, 0)[0], 0).map(nameText)),
       );
-      return same(addresses.map(nameText), crlUrl === undefined ? [] : [`uri ${crlUrl}`]);
+      return same(addresses, crlUrl === undefined ? [] : [`uri ${crlUrl}`]);
     },
   },
 ];
 
-/** @throws CaError lint_failed, with every rule that does not hold */
-export function lint(tbs: asn1.Sequence, wanted: Wanted): void {
-  const bytes = joinSignature(tbs, new Uint8Array());
-  const certificate = new pkijs.Certificate({ schema: asn1.fromBER(bytes).result });
-  const broken = rules.filter(({ holds }) => !holds(certificate, wanted)).map(({ name }) => name);
+/**
+ * `bytes` are what would be signed, DER.
+ * @throws CaError lint_failed, with every rule that does not hold
+ */
+export function lint(bytes: Uint8Array<ArrayBuffer>, wanted: Wanted): void {
+  let broken: string[];
+  try {
+    const tbs = readTbs(bytes);
+    broken = rules.filter(({ holds }) => !holds(tbs, wanted)).map(({ name }) => name);
+  } catch (cause) {
+    throw new CaError('lint_failed', `what was to be signed is no certificate: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
   if (broken.length > 0)
     throw new CaError('lint_failed', `what was to be signed lacks: ${broken.join('; ')}`);
 }
 
-function read<T>(certificate: pkijs.Certificate, type: string): T | undefined {
-  return certificate.extensions?.find(({ extnID }) => extnID === type)?.parsedValue as T | undefined;
+function find({ extensions }: Tbs, type: string) {
+  return extensions.find(({ id }) => id === type);
+}
+
+function partsIn(tbs: Tbs, type: string): asn1.BaseBlock[] {
+  const extension = find(tbs, type);
+  return extension ? partsOf(extension.value) : [];
 }
 
 function same(found: readonly string[], wanted: readonly string[]): boolean {
   return found.length === wanted.length && found.every((one, index) => one === wanted[index]);
 }
 
-function isOctets(found: asn1.OctetString | undefined, wanted: Uint8Array): boolean {
-  return found !== undefined && Buffer.from(found.valueBlock.valueHexView).equals(wanted);
+function isBytes(found: Uint8Array, wanted: Uint8Array): boolean {
+  return Buffer.compare(found, wanted) === 0;
 }
 
-function nameText({ type, value }: pkijs.GeneralName): string {
-  if (type === 2) return `dns ${String(value)}`;
-  if (type === 6) return `uri ${String(value)}`;
-  if (type === 7) return `ip ${addressText((value as asn1.OctetString).valueBlock.valueHexView)}`;
-  return `other ${type}`;
+function hex(bytes: Uint8Array = new Uint8Array()): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
+/** A GeneralName: [2] a DNS name, [6] a URI, [7] an address. */
+function nameText({ idBlock: { tagClass, tagNumber }, valueBlock }: asn1.BaseBlock): string {
+  const octets = (valueBlock as asn1.Primitive['valueBlock']).valueHexView;
+  const kind = tagClass === 3 ? tagNumber : -1;
+  if (kind === 2 || kind === 6)
+    return `${kind === 2 ? 'dns' : 'uri'} ${Buffer.from(octets).toString('latin1')}`;
+  return kind === 7 ? `ip ${addressText(octets)}` : `other ${kind}`;
 }
