@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
-import { packComponent } from './pack.ts';
+import { packComponent, packLibrary } from './pack.ts';
 
 const run = promisify(execFile);
 const folder = fileURLToPath(new URL('.', import.meta.url));
@@ -69,6 +69,12 @@ cmake_language(EVAL CODE "include(\\"${root}/CMakeLists.txt\\")")
     );
   });
 });
+
+it('the packed Arduino library and its sketch compile by themselves', async () => {
+  await run('tar', ['-xzf', packLibrary(dir), '-C', dir]);
+  const { stdout } = await run('make', ['-s', '-C', folder, 'test-arduino', `LIBRARY=${join(dir, 'Flota')}`]);
+  expect(stdout).toMatch(/ok - the Arduino library/);
+}, 60_000);
 
 describe('a build that cannot work ends with one line', () => {
   const good = readFileSync(join(folder, 'examples/minimal/partitions.csv'), 'utf8');

@@ -64,6 +64,8 @@ typedef struct {
    */
   const char *staging_file;
   const struct ota_installer *child;
+  /** Hardware that firmware must be signed for, as the device is registered. NULL: CONFIG_FLOTA_HARDWARE. */
+  const char *hardware;
 } flota_config_t;
 
 /**
@@ -72,6 +74,7 @@ typedef struct {
  *
  * - ESP_ERR_NOT_FOUND: no second OTA slot (or no otadata) in the partition table, or a setting is missing
  * - ESP_ERR_INVALID_SIZE: the slots differ in size
+ * - ESP_ERR_INVALID_ARG: no hardware is named
  * - ESP_ERR_NO_MEM, ESP_ERR_INVALID_STATE (started before), ESP_FAIL (NVS cannot be read)
  */
 esp_err_t flota_start(const flota_config_t *config);

@@ -8,7 +8,7 @@
 #include "esp_netif_sntp.h"
 #include "esp_timer.h"
 #include "freertos/FreeRTOS.h"
-#include "sdkconfig.h"
+#include "options.h"
 #include "server_date.h"
 #include "store.h"
 

@@ -5,7 +5,7 @@
 
 #include "esp_http_client.h"
 #include "esp_log.h"
-#include "memory.h"
+#include "buffers.h"
 #include "ota_json.h"
 
 enum { CSR_BYTES = 1024, ANSWER_BYTES = 12 * 1024, TIMEOUT_MS = 20000 };

@@ -13,16 +13,15 @@
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
 #include "join.h"
-#include "memory.h"
+#include "buffers.h"
 #include "ota_agent.h"
-#include "sdkconfig.h"
+#include "options.h"
 #include "start_guard.h"
 #include "store.h"
 
 #if !CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE
 #error "Flota: CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE=y is needed, or a bad image cannot be taken back"
 #endif
-_Static_assert(sizeof CONFIG_FLOTA_HARDWARE > 1, "Flota: CONFIG_FLOTA_HARDWARE is not set");
 
 static const char tag[] = "flota";
 static const char component[] = "main";
@@ -143,7 +142,7 @@ static int start_parts(struct program *program) {
 static bool prepare_agent(struct program *program) {
   struct device *device = &program->device;
   program->port = flota_device_port(device);
-  program->main = flota_slots_installer(&device->slots, component, CONFIG_FLOTA_HARDWARE);
+  program->main = flota_slots_installer(&device->slots, component, device->config.hardware);
   program->config = (struct ota_config){
       .port = &program->port,
       .main = &program->main,
@@ -168,6 +167,9 @@ static bool prepare_agent(struct program *program) {
 static const char *start(struct program *program, esp_err_t *error) {
   struct device *device = &program->device;
   struct ota_validity validity = {0};
+  if (!device->config.hardware) device->config.hardware = CONFIG_FLOTA_HARDWARE;
+  *error = ESP_ERR_INVALID_ARG;
+  if (device->config.hardware[0] == '\0') return "no hardware is named: set CONFIG_FLOTA_HARDWARE, or hardware in flota_config_t";
   const char *problem = flota_slots_find(&device->slots);
   *error = problem && device->slots.other ? ESP_ERR_INVALID_SIZE : ESP_ERR_NOT_FOUND;
   if (problem) return problem;

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "freertos/idf_additions.h"
-#include "memory.h"
-#include "sdkconfig.h"
+#include "buffers.h"
+#include "options.h"
 
 enum { RING_BYTES = CONFIG_FLOTA_RING_KIB * 1024, BLOCK_BYTES = 4096, TIMEOUT_MS = 10000, TASK_STACK_BYTES = 8192, TASK_PRIORITY = 4 };
 

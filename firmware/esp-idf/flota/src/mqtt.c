@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "memory.h"
+#include "buffers.h"
 #include "ota_agent.h"
 
 enum {

@@ -11,7 +11,7 @@
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
 #include "ota_error.h"
-#include "sdkconfig.h"
+#include "options.h"
 
 enum { SENSORS_BYTES = 256 };
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "ota_error.h"
-#include "sdkconfig.h"
+#include "options.h"
 #include "store.h"
 
 static int nibble(char c) {

@@ -8,7 +8,7 @@
 #include "esp_image_format.h"
 #include "esp_log.h"
 #include "esp_task_wdt.h"
-#include "sdkconfig.h"
+#include "options.h"
 #include "store.h"
 
 static const char tag[] = "flota";

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "esp_log.h"
-#include "memory.h"
+#include "buffers.h"
 #include "store.h"
 
 static const char mark_name[] = "staged";

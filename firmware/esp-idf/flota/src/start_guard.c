@@ -1,6 +1,6 @@
 #include "start_guard.h"
 
-#include "sdkconfig.h"
+#include "options.h"
 
 #if CONFIG_BOOTLOADER_WDT_DISABLE_IN_USER_CODE
 #include "hal/wdt_hal.h"

@@ -1,6 +1,6 @@
 /* Buffers: in PSRAM when there is any, for they are large and may be slow. */
-#ifndef MEMORY_H
-#define MEMORY_H
+#ifndef BUFFERS_H
+#define BUFFERS_H
 
 #include "esp_heap_caps.h"
 
