@@ -1,4 +1,4 @@
-/* espressif/arduino-esp32: cores/esp32/Arduino.h (included in every sketch), esp32-hal.h, HardwareSerial.h, Print.h */
+/* espressif/arduino-esp32: cores/esp32/Print.h 08b6363 (printf, println); Arduino.h, esp32-hal.h and HardwareSerial.h, not compared */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
