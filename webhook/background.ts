@@ -4,6 +4,7 @@
  */
 import { sql } from 'drizzle-orm';
 import { createPublishHeads } from './audit/heads.ts';
+import { createWatchPassword } from './broker/watch.ts';
 import { createTellBans } from './certificates/blocked-ban.ts';
 import { createKickBlocked } from './certificates/blocked-kick.ts';
 import { forgetOldTokens } from './certificates/certificates.ts';
@@ -45,6 +46,7 @@ export function startBackground(
     createConfirmRevocations(),
     createRefreshCrls(),
     createPublishHeads(),
+    createWatchPassword(),
   ];
 
   /** Each step on its own: one that fails (the broker is away) must not keep the others from their work. */
