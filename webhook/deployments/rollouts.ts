@@ -4,7 +4,7 @@
  */
 import { eq, type SQL, sql } from 'drizzle-orm';
 import type { Context } from '../context.ts';
-import { type Db, query, sqlState, uniqueViolation } from '../db/query.ts';
+import { type Db, query, sqlList, sqlState, uniqueViolation } from '../db/query.ts';
 import * as firmware from '../firmware/firmware.ts';
 import type { TargetEvent } from './machine.ts';
 import { defaultRollout } from './policy.ts';
@@ -20,7 +20,7 @@ import {
 } from './rollout.ts';
 import { insertTargets, joinTargets } from './selection.ts';
 import { closedMs, type Look, startTargets } from './starts.ts';
-import { failedStates, openStates, sqlList, type TargetState } from './states.ts';
+import { failedStates, openStates, type TargetState } from './states.ts';
 import { applyToDue, mark } from './store.ts';
 import { type DeploymentRow, deployments } from './table.ts';
 import { gatherTallies, readTallies, type TallyRow } from './tallies.ts';

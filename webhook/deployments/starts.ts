@@ -1,10 +1,10 @@
 /** Which targets a rollout starts by now, and which it gives up because a newer deployment has overtaken them. */
 import { type SQL, sql } from 'drizzle-orm';
-import { type Db, query } from '../db/query.ts';
+import { type Db, query, sqlList } from '../db/query.ts';
 import { listTimeZones } from '../devices/places.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';
 import type { RolloutEvent } from './rollout.ts';
-import { activeStates, sqlList } from './states.ts';
+import { activeStates } from './states.ts';
 import { applyToDue } from './store.ts';
 import type { DeploymentRow } from './table.ts';
 import { type MaintenanceWindow, nextOpening } from './window.ts';
