@@ -25,7 +25,8 @@ export async function startTestSystem(overrides: Partial<SystemOptions> = {}): P
   const kept = process.env.FLOTA_TEST_PGLITE;
   if (kept && !overrides.databaseUrl) {
     mkdirSync(join(dataDir, 'database'));
-    execFileSync('tar', ['-xf', kept, '-C', join(dataDir, 'database')]);
+    // Its names begin with a slash, of which tar tells.
+    execFileSync('tar', ['-xf', kept, '-C', join(dataDir, 'database')], { stdio: 'pipe' });
   }
   const show = createShow();
   const localRoutes = createShowRoutes(show);
