@@ -80,8 +80,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     const old = sessions.get(session.clientid);
     if (old?.connected) {
       old.stream.endsBecause(session.persistent ? 'takenover' : 'discarded');
-      // aedes closes it too, but later: its end must be told before this one's beginning.
+      // Its end must be told before this one's beginning, and aedes closes it only if this one lives until it is registered.
       ended(old.clientid, old.stream);
+      old.stream.destroy();
     }
     if (!session.persistent) queues.drop(session.clientid);
     sessionOf.set(stream, sessions.begin({ ...session, stream }));
