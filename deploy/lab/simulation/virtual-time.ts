@@ -12,7 +12,12 @@ const realImmediate = setImmediate;
 /** The process's own time, of which there is one: `open` it, play, `close` it. */
 export class VirtualTime {
   readonly #timers: ReturnType<typeof FakeTimers.install>;
-  readonly #real = { randomUUID: crypto.randomUUID, randomBytes: crypto.randomBytes, random: Math.random };
+  readonly #real = {
+    randomUUID: crypto.randomUUID,
+    randomBytes: crypto.randomBytes,
+    randomFillSync: crypto.randomFillSync,
+  };
+  readonly #realRandom = Math.random;
   #busy = 0;
 
   constructor(startMs: number, random: Random) {
@@ -28,6 +33,11 @@ export class VirtualTime {
     };
     Math.random = () => random.next();
     crypto.randomBytes = ((bytes: number) => fill(bytes)) as typeof crypto.randomBytes;
+    // PGlite's, behind gen_random_uuid().
+    crypto.randomFillSync = ((bytes: Uint8Array) => {
+      random.fill(bytes);
+      return bytes;
+    }) as typeof crypto.randomFillSync;
     crypto.randomUUID = () => {
       const hex = fill(16).toString('hex');
       return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`;
@@ -76,8 +86,8 @@ export class VirtualTime {
 
   close(): void {
     this.#timers.uninstall();
-    Math.random = this.#real.random;
-    Object.assign(crypto, { randomUUID: this.#real.randomUUID, randomBytes: this.#real.randomBytes });
+    Math.random = this.#realRandom;
+    Object.assign(crypto, this.#real);
     syncBuiltinESMExports();
   }
 }
