@@ -1,8 +1,9 @@
 /**
- * The product's own database (PGlite, its migrations, its SQL unchanged) in virtual time: PGlite asks the process for the time and for
- * chance, so `now()` and `gen_random_uuid()` are the process's. Each copy of the webhook has a connection of its own, which breaks when
+ * The product's own database (PGlite, its migrations, its SQL unchanged) in virtual time: PGlite asks the process for the time, so
+ * `now()` is the process's; ids come from the seed. Each copy of the webhook has a connection of its own, which breaks when
  * the copy dies: at its n-th statement, or just before or after a commit.
  */
+import { existsSync, openAsBlob, renameSync, writeFileSync } from 'node:fs';
 import { Mutex, PGlite, type Transaction } from '@electric-sql/pglite';
 import { connect, type Database, overPglite } from '#webhook/db/connect.ts';
 import { Random } from '../primitives/random.ts';
@@ -10,17 +11,24 @@ import type { Change, DeploymentRow, TargetRow } from './invariants.ts';
 import { Statements } from './statements.ts';
 import { VirtualTime } from './virtual-time.ts';
 
-/** Each change of a target or a deployment, and each message that is remembered, with the transaction that made it. */
+/** Each change of a target or a deployment, each message that is remembered, each command that is done with, and in which transaction. */
 const journal = `
   create table sim_journal (id bigserial primary key, tx bigint, at float8, kind text, before jsonb, after jsonb);
   create function sim_write() returns trigger language plpgsql as $$ begin
     insert into sim_journal (tx, at, kind, before, after) values (txid_current(), extract(epoch from now()) * 1000, tg_table_name,
-      case when tg_op = 'INSERT' then null else to_jsonb(old) end, to_jsonb(new));
+      case when tg_op = 'INSERT' then null else to_jsonb(old) end, to_jsonb(coalesce(new, old)));
     return null;
   end $$;
   create trigger sim_targets after insert or update on targets for each row execute function sim_write();
   create trigger sim_deployments after insert or update on deployments for each row execute function sim_write();
+  create trigger sim_outbox after delete on outbox for each row execute function sim_write();
   create trigger sim_received after insert on received_messages for each row execute function sim_write();`;
+
+/** Stands before that of `pg_catalog`, whose generator is seeded once for ever. */
+const seededIds = `
+  create function public.gen_random_uuid() returns uuid language sql volatile
+    as $$ select md5(pg_catalog.random()::text || pg_catalog.random()::text)::uuid $$;`;
+const ownFunctionsFirst = `set search_path = public, pg_catalog`;
 
 export interface Mortal {
   database: Database;
@@ -43,13 +51,14 @@ export class SimulatedDatabase {
     this.#statements = new Statements(client);
   }
 
-  /** Made at that virtual time, of which its partitions are. */
-  static async open(startMs: number): Promise<SimulatedDatabase> {
+  /** Made at that virtual time, of which its partitions are. `file`: where it is kept for later runs, or null; migrations cost seconds. */
+  static async open(startMs: number, file: string | null): Promise<SimulatedDatabase> {
     const time = new VirtualTime(startMs, new Random(0));
     try {
-      const client = await PGlite.create();
-      await connect({ client });
-      await client.exec(journal);
+      const kept = file !== null && existsSync(file) ? await openAsBlob(file) : await make(file);
+      // Also what was only just made: plans, and with them the order of rows, depend on what a database has been through.
+      const client = await PGlite.create({ loadDataDir: kept });
+      await client.exec(ownFunctionsFirst);
       return new SimulatedDatabase(client);
     } finally {
       time.close();
@@ -166,6 +175,20 @@ export class SimulatedDatabase {
   }
 }
 
+async function make(file: string | null): Promise<Blob> {
+  const client = await PGlite.create();
+  await client.exec(`${seededIds} ${ownFunctionsFirst}`);
+  await connect({ client });
+  await client.exec(journal);
+  const made = await client.dumpDataDir('none');
+  await client.close();
+  if (file === null) return made;
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, Buffer.from(await made.arrayBuffer()));
+  renameSync(draft, file);
+  return made;
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: rows as the database writes them
 type Row = Record<string, any>;
 interface JournalRow {
@@ -187,6 +210,16 @@ function toChange({ tx, at, kind, before, after }: JournalRow): Change {
         kind: 'deployment',
         before: before && toDeployment(before),
         after: toDeployment(after),
+      };
+    case 'outbox':
+      return {
+        tx,
+        at,
+        kind: 'removed',
+        topic: after.topic,
+        deviceId: after.device_id,
+        deploymentId: after.deployment_id,
+        attempt: after.attempt,
       };
     default:
       return { tx, at, kind: 'received', deviceId: after.device_id, messageId: after.message_id };

@@ -4,7 +4,7 @@
  * has not ended by itself is ended by an operator.
  */
 import type { JSONWebKeySet } from 'jose';
-import { requestTopic } from '#emqx/protocol.ts';
+import { requestTopic, topics } from '#emqx/protocol.ts';
 import { buildImage } from '#firmware/virtual/image.ts';
 import * as deployments from '#webhook/deployments/deployments.ts';
 import { policySchema, type StartRequest } from '#webhook/deployments/schema.ts';
@@ -133,6 +133,16 @@ class Schedule {
       (row) => this.#post(row),
       () => (this.#isHostile ? trouble : calm),
     );
+    this.#broker.onUplink = (deviceId, topic, payload) => {
+      if (topics[topic as keyof typeof topics].class !== 'critical') return;
+      const { id, seq } = JSON.parse(payload) as { id: string; seq?: unknown };
+      if (seq) this.#invariants.said(deviceId, id);
+    };
+    this.#broker.onAsk = (deviceId, topic, payload) => {
+      if (topic !== requestTopic) return;
+      const { deployment, attempt } = JSON.parse(payload) as { deployment: string; attempt: number };
+      this.#invariants.offered(deployment, deviceId, attempt);
+    };
     this.#broker.onPublish = (deviceId, topic, payload) => {
       if (topic !== requestTopic) return;
       const { deployment, attempt } = JSON.parse(payload) as { deployment: string; attempt: number };
@@ -438,7 +448,8 @@ class Schedule {
   }
 
   #note(change: Change): void {
-    if (change.kind === 'received' || change.before?.state === change.after.state) return;
+    if (change.kind === 'received' || change.kind === 'removed') return;
+    if (change.before?.state === change.after.state) return;
     const was = change.before?.state ?? 'new';
     if (change.kind === 'target') {
       const { deploymentId, deviceId, state, attempt } = change.after;
@@ -470,9 +481,11 @@ class Schedule {
     const told = await this.#database.query<{ id: string; sha256: string }>(
       `select device_id as id, sha256 from components where component = 'main'`,
     );
-    for (const { id, sha256 } of told) {
-      const runs = this.#devices.get(id)!.running;
-      if (runs !== sha256) throw new Violation(`${id} runs ${runs}, and is believed to run ${sha256}`);
+    const believed = new Map(told.map(({ id, sha256 }) => [id, sha256]));
+    for (const [id, device] of this.#devices) {
+      if (!device.isSettled) throw new Violation(`${id} has not come to rest`);
+      if (device.running !== (believed.get(id) ?? null))
+        throw new Violation(`${id} runs ${device.running}, and is believed to run ${believed.get(id)}`);
     }
   }
 

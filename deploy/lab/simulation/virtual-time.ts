@@ -15,7 +15,6 @@ export class VirtualTime {
   readonly #real = {
     randomUUID: crypto.randomUUID,
     randomBytes: crypto.randomBytes,
-    randomFillSync: crypto.randomFillSync,
   };
   readonly #realRandom = Math.random;
   #busy = 0;
@@ -33,11 +32,6 @@ export class VirtualTime {
     };
     Math.random = () => random.next();
     crypto.randomBytes = ((bytes: number) => fill(bytes)) as typeof crypto.randomBytes;
-    // PGlite's, behind gen_random_uuid().
-    crypto.randomFillSync = ((bytes: Uint8Array) => {
-      random.fill(bytes);
-      return bytes;
-    }) as typeof crypto.randomFillSync;
     crypto.randomUUID = () => {
       const hex = fill(16).toString('hex');
       return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`;
