@@ -27,32 +27,30 @@ export interface SignedCertificate {
 /** What is signed of a certificate (RFC 5280 §4.1.2), DER. */
 export function encodeTbs(content: CertificateContent): Uint8Array<ArrayBuffer> {
   const { serial, issuer, notBefore, notAfter, subject, publicKey, extensions } = content;
-  return wrap(sequenceTag, [
-    version3,
+  return sequence([
+    encode(tagged(0, new asn1.Integer({ value: 2 }))),
     encode(positiveInteger(serial)),
     signatureAlgorithm,
     issuer,
     encode(new asn1.Sequence({ value: [time(notBefore).toSchema(), time(notAfter).toSchema()] })),
     subject,
     publicKey,
-    wrap({ tagClass: 3, tagNumber: 3 }, [wrap(sequenceTag, extensions.map(encodeExtension))]),
+    encode(tagged(3, new asn1.Sequence({ value: extensions.map((each) => each.toSchema()) }))),
   ]);
 }
 
-/** Most extensions are the same objects in each leaf (`extensions.ts`). */
-const encoded = new WeakMap<pkijs.Extension, Uint8Array<ArrayBuffer>>();
-function encodeExtension(extension: pkijs.Extension): Uint8Array<ArrayBuffer> {
-  const bytes = encoded.get(extension) ?? encode(extension.toSchema());
-  encoded.set(extension, bytes);
-  return bytes;
-}
-
-const sequenceTag = { tagClass: 1, tagNumber: 16 };
-/** A constructed value of what is DER already; asn1js' RawData would be lost in a Sequence of its own. */
-function wrap(idBlock: typeof sequenceTag, parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const block = new asn1.Primitive({ idBlock, valueHex: Buffer.concat(parts) });
+/** A SEQUENCE of what is DER already; asn1js' RawData would be lost in one of its own. */
+function sequence(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const block = new asn1.Primitive({
+    idBlock: { tagClass: 1, tagNumber: 16 },
+    valueHex: Buffer.concat(parts),
+  });
   block.idBlock.isConstructed = true;
   return encode(block);
+}
+
+function tagged(tagNumber: number, value: asn1.BaseBlock): asn1.Constructed {
+  return new asn1.Constructed({ idBlock: { tagClass: 3, tagNumber }, value: [value] });
 }
 
 function encode(block: asn1.BaseBlock): Uint8Array<ArrayBuffer> {
@@ -77,11 +75,7 @@ export async function signTbs(
 
 export function joinSignature(tbs: Uint8Array<ArrayBuffer>, signature: Uint8Array): Uint8Array<ArrayBuffer> {
   const valueHex = new Uint8Array(signature);
-  return wrap(sequenceTag, [
-    tbs,
-    signatureAlgorithm,
-    encode(new asn1.BitString({ valueHex, unusedBits: 0 })),
-  ]);
+  return sequence([tbs, signatureAlgorithm, encode(new asn1.BitString({ valueHex, unusedBits: 0 }))]);
 }
 
 /** RFC 5758 §3.2: the parameters field is absent. */
@@ -90,7 +84,6 @@ export function ecdsaWithSha256(): pkijs.AlgorithmIdentifier {
 }
 
 const signatureAlgorithm = encode(ecdsaWithSha256().toSchema());
-const version3 = wrap({ tagClass: 3, tagNumber: 0 }, [encode(new asn1.Integer({ value: 2 }))]);
 
 export interface NameParts {
   commonName: string;

@@ -9,7 +9,7 @@ import { oids } from './oids.ts';
 import { keyIdentifier } from './signer.ts';
 import { addressText } from './subject-names.ts';
 import { readTbs, type Tbs } from './tbs.ts';
-import { partsOf, readWhole, tagged } from './tree.ts';
+import { partsOf, tagged } from './tree.ts';
 
 interface Rule {
   /** What a certificate must be. */
@@ -89,17 +89,12 @@ export const rules: Rule[] = [
     holds: (tbs) => hex(find(tbs, oids.keyUsage)?.bytes) === '03020780',
   },
   {
-    // RFC 5280 §4.2.1.12: a SEQUENCE of object identifiers, id-kp-clientAuth (2) and id-kp-serverAuth (1) among them.
     name: "the profile's purposes",
-    holds: (tbs, { profile }) => {
-      const wanted = profile.extKeyUsage.map((purpose) =>
-        purpose === 'clientAuth' ? '06082b06010505070302' : '06082b06010505070301',
-      );
-      return (
-        hex(find(tbs, oids.extKeyUsage)?.bytes) ===
-        `30${hex(Uint8Array.of(wanted.length * 10))}${wanted.join('')}`
-      );
-    },
+    holds: (tbs, { profile }) =>
+      same(
+        partsIn(tbs, oids.extKeyUsage).map((purpose) => (purpose as asn1.ObjectIdentifier).getValue()),
+        profile.extKeyUsage.map((purpose) => oids[purpose]),
+      ),
   },
   {
     // An OCTET STRING of 20.
@@ -161,7 +156,7 @@ function find({ extensions }: Tbs, type: string) {
 
 function partsIn(tbs: Tbs, type: string): asn1.BaseBlock[] {
   const extension = find(tbs, type);
-  return extension ? partsOf(readWhole(extension.bytes)) : [];
+  return extension ? partsOf(extension.value) : [];
 }
 
 function same(found: readonly string[], wanted: readonly string[]): boolean {

@@ -1,6 +1,6 @@
 /** What is about to be signed, read back from its bytes: one pass of the parser, and each part where RFC 5280 §4.1 has it. */
 import * as asn1 from 'asn1js';
-import { as, partsOf, readWhole, tagged } from './tree.ts';
+import { as, partsOf, tagged } from './tree.ts';
 
 export interface Tbs {
   /** As encoded: 2 is version 3. */
@@ -24,12 +24,15 @@ export interface TbsExtension {
   id: string;
   critical: boolean;
   /** DER. */
-  bytes: Uint8Array<ArrayBuffer>;
+  bytes: Uint8Array;
+  value: asn1.BaseBlock;
 }
 
 /** Throws when it is anything else than that, or bytes follow. */
 export function readTbs(bytes: Uint8Array<ArrayBuffer>): Tbs {
-  const parts = partsOf(readWhole(bytes), 8);
+  const { result, offset } = asn1.fromBER(bytes);
+  if (offset !== bytes.length) throw new Error(result.error || 'bytes follow its end');
+  const parts = partsOf(result, 8);
   const [version] = tagged(parts[0], 0);
   const [notBefore, notAfter] = partsOf(parts[4], 2);
   const [extensions] = tagged(parts[7], 3);
@@ -61,5 +64,9 @@ function readExtension(block: asn1.BaseBlock): TbsExtension {
   const value = as(asn1.OctetString, rest.pop());
   if (rest.length > 0) throw new Error('an extension of too many parts');
   const bytes = value.valueBlock.valueHexView as Uint8Array<ArrayBuffer>;
-  return { id: as(asn1.ObjectIdentifier, id).getValue(), critical, bytes };
+  // The parser has looked into it already.
+  const [inner] = value.valueBlock.value as asn1.BaseBlock[];
+  if (inner?.valueBeforeDecodeView.length !== bytes.length)
+    throw new Error('an extension that cannot be read');
+  return { id: as(asn1.ObjectIdentifier, id).getValue(), critical, bytes, value: inner };
 }

@@ -1,13 +1,6 @@
 /** Walking what asn1js has read: each step says what must be there, and throws when it is not. */
 import * as asn1 from 'asn1js';
 
-/** Of these bytes and no others; what lies within strings of octets is not looked at. */
-export function readWhole(bytes: Uint8Array<ArrayBuffer>): asn1.BaseBlock {
-  const { result, offset } = asn1.fromBER(bytes, { parseEmbedded: false });
-  if (offset !== bytes.length) throw new Error(result.error || 'bytes follow its end');
-  return result;
-}
-
 /** The parts of a SEQUENCE, a SET or a tagged value. */
 export function partsOf(block: asn1.BaseBlock | undefined, count?: number): asn1.BaseBlock[] {
   const parts = as(asn1.Constructed, block).valueBlock.value as asn1.BaseBlock[];
