@@ -16,20 +16,6 @@ function extension(
   return new pkijs.Extension({ extnID, critical, extnValue: block.toBER(false) });
 }
 
-/** Of an extension that is the same in many certificates: of each key there is one object. Keys are few: profiles, and issuing CAs. */
-function shared<Args extends unknown[]>(
-  keyOf: (...args: Args) => string,
-  make: (...args: Args) => pkijs.Extension,
-) {
-  const known = new Map<string, pkijs.Extension>();
-  return (...args: Args): pkijs.Extension => {
-    const key = keyOf(...args);
-    const extension = known.get(key) ?? make(...args);
-    known.set(key, extension);
-    return extension;
-  };
-}
-
 /** RFC 5280 §4.2.1.9: critical in CA certificates; we mark it in leaves too. */
 export function basicConstraints(authority: { pathLength: number } | undefined): pkijs.Extension {
   const value = authority
@@ -46,13 +32,10 @@ export function keyUsage(usages: readonly KeyUsage[]): pkijs.Extension {
   return extension(oids.keyUsage, true, new asn1.BitString({ valueHex, unusedBits: 7 - Math.max(...bits) }));
 }
 
-export const extKeyUsage = shared(
-  (purposes: readonly ('clientAuth' | 'serverAuth')[]) => purposes.join(),
-  (purposes) => {
-    const keyPurposes = purposes.map((purpose) => oids[purpose]);
-    return extension(oids.extKeyUsage, false, new pkijs.ExtKeyUsage({ keyPurposes }));
-  },
-);
+export function extKeyUsage(purposes: readonly ('clientAuth' | 'serverAuth')[]): pkijs.Extension {
+  const keyPurposes = purposes.map((purpose) => oids[purpose]);
+  return extension(oids.extKeyUsage, false, new pkijs.ExtKeyUsage({ keyPurposes }));
+}
 
 /** RFC 5280 §4.2.1.2: MUST NOT be critical. */
 export function subjectKeyIdentifier(id: Uint8Array<ArrayBuffer>): pkijs.Extension {
@@ -60,13 +43,10 @@ export function subjectKeyIdentifier(id: Uint8Array<ArrayBuffer>): pkijs.Extensi
 }
 
 /** RFC 5280 §4.2.1.1: the key identifier alone; issuer and serial would break when the issuing CA is re-signed. */
-export const authorityKeyIdentifier = shared(
-  (id: Uint8Array<ArrayBuffer>) => Buffer.from(id).toString('hex'),
-  (id) => {
-    const keyIdentifier = new asn1.OctetString({ valueHex: id });
-    return extension(oids.authorityKeyIdentifier, false, new pkijs.AuthorityKeyIdentifier({ keyIdentifier }));
-  },
-);
+export function authorityKeyIdentifier(id: Uint8Array<ArrayBuffer>): pkijs.Extension {
+  const keyIdentifier = new asn1.OctetString({ valueHex: id });
+  return extension(oids.authorityKeyIdentifier, false, new pkijs.AuthorityKeyIdentifier({ keyIdentifier }));
+}
 
 /** RFC 5280 §4.2.1.6: not critical, since our subjects are never empty. */
 export function subjectAltName(names: readonly SubjectName[]): pkijs.Extension {
@@ -86,14 +66,14 @@ function uri(value: string): pkijs.GeneralName {
 }
 
 /** RFC 5280 §4.2.1.13. EMQX fetches http: addresses only. */
-export const crlDistributionPoint = shared(
-  (url: string) => url,
-  (url) => {
-    const point = new pkijs.DistributionPoint({ distributionPoint: [uri(url)] });
-    const points = new pkijs.CRLDistributionPoints({ distributionPoints: [point] });
-    return extension(oids.crlDistributionPoints, false, points);
-  },
-);
+export function crlDistributionPoint(url: string): pkijs.Extension {
+  const point = new pkijs.DistributionPoint({ distributionPoint: [uri(url)] });
+  return extension(
+    oids.crlDistributionPoints,
+    false,
+    new pkijs.CRLDistributionPoints({ distributionPoints: [point] }),
+  );
+}
 
 /** RFC 5280 §5.2.5: critical; its name must equal the distribution point of the certificates it covers. */
 export function issuingDistributionPoint(url: string | undefined): pkijs.Extension {

@@ -32,7 +32,8 @@ export async function startMetrics(options: {
     );
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    // It stays: later it keeps a connection that could not be taken in (no descriptor is left) from ending the process.
+    server.on('error', reject);
     server.listen(options.port, options.host, resolve);
   });
   return {

@@ -18,24 +18,12 @@ export function readPublicKey(der: Uint8Array, policy: KeyPolicy): KeyObject {
   } else if (!policy.curves.some((curve) => openSslNames[curve] === namedCurve)) {
     throw refused(`a key must be on ${policy.curves.join(' or ')}, or RSA`);
   }
-  if (!isCanonical(key, Buffer.from(der))) throw refused('the key is not in its canonical encoding');
+  // RFC 5480 §2, RFC 3279 §2.3.1: a named curve and an uncompressed point, NULL for RSA. A JWK knows no other way to say a key.
+  const canonical = createPublicKey({ key: key.export({ format: 'jwk' }), format: 'jwk' });
+  if (!canonical.export({ type: 'spki', format: 'der' }).equals(der))
+    throw refused('the key is not in its canonical encoding');
   return key;
 }
-
-/** RFC 5480 §2, RFC 3279 §2.3.1: a named curve and an uncompressed point, NULL for RSA. */
-function isCanonical(key: KeyObject, der: Buffer): boolean {
-  const start = beforePoint[key.asymmetricKeyDetails?.namedCurve ?? ''];
-  if (start) return der.length === der[1]! + 2 && der.toString('hex', 0, start.length / 2) === start;
-  // A JWK knows no other way to say a key.
-  const again = createPublicKey({ key: key.export({ format: 'jwk' }), format: 'jwk' });
-  return again.export({ type: 'spki', format: 'der' }).equals(der);
-}
-
-/** What comes before the coordinates, by OpenSSL's name of the curve; its lengths say how long these are. */
-const beforePoint: Record<string, string> = {
-  prime256v1: '3059301306072a8648ce3d020106082a8648ce3d03010703420004',
-  secp384r1: '3076301006072a8648ce3d020106052b8104002203620004',
-};
 
 const openSslNames = { 'P-256': 'prime256v1', 'P-384': 'secp384r1' } as const;
 

@@ -309,6 +309,8 @@ describe('the head', () => {
     expect((await webhook.api('GET', '/api/audit/verification')).body.code).toBe('ca_unavailable');
     webhook.authority.away = false;
     expect(await publishHead(place)).toBe(true);
+    // An hour in which nothing was done, and a second copy.
+    expect(await publishHead(place)).toBe(true);
     expect(await verify()).toMatchObject({ valid: true, witnessed: { id: 1 } });
   });
 });

@@ -21,8 +21,8 @@ type Place = Pick<Context, 'authority' | 'db' | 'log' | 'metrics' | 'objects'>;
 export function createPublishHeads(): (context: Context) => Promise<boolean> {
   let next = 0;
   return async function publishHeads(context) {
-    if (Date.now() < next) return false;
-    next = Date.now() + ((await publishHead(context)) ? everyMs : retryMs);
+    if (performance.now() < next) return false;
+    next = performance.now() + ((await publishHead(context)) ? everyMs : retryMs);
     return false;
   };
 }
@@ -98,7 +98,9 @@ async function witnessHead({ authority, db }: Place): Promise<WitnessedHead | Br
     return { broken: { id: last.id, reason: `it is gone or changed since it was witnessed at ${last.at}` } };
   const verdict = await audit.verify(db, [], last);
   if (verdict.broken) return { broken: verdict.broken };
-  return authority.witness(verdict.head ?? { id: 0, hash: genesis });
+  // Nothing but these: a head that was witnessed before comes with its time and signature.
+  const { id, hash } = verdict.head ?? { id: 0, hash: genesis };
+  return authority.witness({ id, hash });
 }
 
 export interface WitnessedVerdict extends Verdict {
