@@ -3,7 +3,8 @@
  * off renewals, and sends. Every step is safe to run in any number of copies and to be killed in the middle.
  */
 import { sql } from 'drizzle-orm';
-import { createPublishHeads } from './audit/heads.ts';
+import { createPublishHeads, createVerifyWhole } from './audit/heads.ts';
+import { createWatchPassword } from './broker/watch.ts';
 import { createTellBans } from './certificates/blocked-ban.ts';
 import { createKickBlocked } from './certificates/blocked-kick.ts';
 import { forgetOldTokens } from './certificates/certificates.ts';
@@ -47,6 +48,8 @@ export function startBackground(
     createConfirmRevocations(),
     createRefreshCrls(),
     createPublishHeads(),
+    createVerifyWhole(),
+    createWatchPassword(),
   ];
 
   /** Each step on its own: one that fails (the broker is away) must not keep the others from their work. */

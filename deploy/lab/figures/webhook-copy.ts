@@ -88,7 +88,6 @@ export function deafBroker(onPublish: (messages: number) => void = () => {}): Em
     kick: async () => false,
     ban: async () => {},
     unban: async () => {},
-    status: async () => ({ version: '5.8.9', running: true }),
     close() {},
   };
 }
