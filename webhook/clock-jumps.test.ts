@@ -39,13 +39,16 @@ describe("the database's clock", () => {
   test('goes ahead by a day: no update under way times out, and none waits a day longer, with two copies', async () => {
     const { read, deadline } = await startUpdate();
     const offset = { ms: 0 };
-    const copies = [createStep(offset), createStep(offset)];
+    // The second reads the clock before the first has moved anything, and moves after it.
+    const late = { ms: 0 };
+    const copies = [createStep(offset), createStep(late)];
     for (const step of copies) await step(place);
     offset.ms = dayMs;
+    late.ms = dayMs - 5_000;
     for (const step of copies) await step(place);
     const { state, attempt, deadlineAt } = await read();
     expect({ state, attempt }).toEqual({ state: 'sent', attempt: 1 });
-    expect(Math.abs(deadlineAt!.getTime() - (deadline + dayMs))).toBeLessThan(1_000);
+    expect(Math.abs(deadlineAt!.getTime() - (deadline + dayMs))).toBeLessThan(10_000);
   });
 
   test('goes back by a day: what was put off until then is done in time', async () => {

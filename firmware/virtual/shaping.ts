@@ -131,7 +131,7 @@ class Lane {
   readonly #losses: Generator<Loss>;
   #next: Loss | undefined;
   #passed = 0;
-  /** When the link is free for the next piece, ms since 1970. */
+  /** When the link is free for the next piece, by the steady clock. */
   #freeAt = 0;
 
   constructor(shape: Shape, jitter: () => number, random: () => number) {
