@@ -16,7 +16,12 @@ export async function startMetrics(options: {
 }): Promise<MetricsServer> {
   const server = createServer((request, response) => {
     const answer = (status: number, body: string) =>
-      response.writeHead(status, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(body);
+      response
+        .writeHead(status, {
+          'content-type': 'text/plain; version=0.0.4; charset=utf-8',
+          'x-content-type-options': 'nosniff',
+        })
+        .end(body);
     if (request.method !== 'GET' || request.url !== '/metrics') {
       answer(404, 'there is GET /metrics\n');
       return;
@@ -27,7 +32,8 @@ export async function startMetrics(options: {
     );
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    // It stays: later it keeps a connection that could not be taken in (no descriptor is left) from ending the process.
+    server.on('error', reject);
     server.listen(options.port, options.host, resolve);
   });
   return {

@@ -133,7 +133,7 @@ export async function startService(options: ServiceOptions): Promise<CaService> 
     response.once('close', () => {
       busy -= 1;
     });
-    void answer(options, queue, request, response, log);
+    answer(options, queue, request, response, log).catch(() => response.destroy());
   });
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
@@ -144,6 +144,8 @@ export async function startService(options: ServiceOptions): Promise<CaService> 
   server.requestTimeout = 20_000;
   server.keepAliveTimeout = 60_000;
   await listen(server, options.port, options.host);
+  // A connection that cannot be taken in (no descriptor is left) ends that connection, never the process.
+  server.on('error', (error) => log('error', 'a connection could not be taken in', { error }));
 
   const renewAt = (Date.parse(pair.notBefore) + Date.parse(pair.notAfter)) / 2;
   let expires = renewAt;
@@ -270,7 +272,11 @@ function validate<T>(schema: z.ZodType<T>, body: unknown): T {
 
 function send(response: ServerResponse, status: number, type: string, body: unknown): void {
   const payload = Buffer.from(JSON.stringify(body));
-  response.writeHead(status, { 'content-type': type, 'content-length': payload.length });
+  response.writeHead(status, {
+    'content-type': type,
+    'content-length': payload.length,
+    'x-content-type-options': 'nosniff',
+  });
   response.end(payload);
 }
 

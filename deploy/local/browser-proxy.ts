@@ -1,7 +1,8 @@
 /** For tests only: an HTTP proxy between a browser and everything, whose line can be slow, or cut with all that is under way. */
 import { createServer, type IncomingMessage, request } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { Transform } from 'node:stream';
+import { listen } from '../lab/primitives/listen.ts';
 
 export interface Line {
   /** For Playwright's `proxy.server`. */
@@ -40,13 +41,13 @@ export async function openLine(): Promise<Line> {
     socket.on('error', () => {});
     socket.on('close', () => sockets.delete(socket));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await listen(server);
   const hangUp = () => {
     for (const socket of sockets) socket.destroy();
   };
 
   return {
-    server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    server: `http://127.0.0.1:${port}`,
     setUploadRate(bytesPerSecond) {
       rate = bytesPerSecond;
     },

@@ -1,9 +1,9 @@
 /** For tests only: a CDN that checks a signed address as CloudFront does, and reads from an origin what passes. */
 import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto';
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { listen } from '../lab/primitives/listen.ts';
 
 export interface CdnStandin {
   url: string;
@@ -22,31 +22,32 @@ export async function startCdn(
   const group = new Map(Object.entries(keys).map(([id, pem]) => [id, createPublicKey(pem)]));
   const answers: CdnStandin['answers'] = [];
   let context: SecureContext | undefined;
-  const listener: RequestListener = async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const address = new URL(`https://${request.headers.host}${request.url}`);
     const { range } = request.headers;
     const allowed = request.method === 'GET' && isSigned(address, request.url!, request.headers.host!, group);
-    const answer = allowed
+    const found = allowed
       ? await fetch(await origin(decodeURIComponent(address.pathname.slice(1))), {
           headers: range ? { range } : {},
         })
       : null;
-    answers.push({ status: answer?.status ?? 403, path: address.pathname, range });
-    if (!answer) return response.writeHead(403).end('<Error><Code>AccessDenied</Code></Error>');
+    answers.push({ status: found?.status ?? 403, path: address.pathname, range });
+    if (!found) return response.writeHead(403).end('<Error><Code>AccessDenied</Code></Error>');
     const passed = ['content-length', 'content-range', 'content-type', 'etag', 'accept-ranges'];
     const headers = passed.flatMap((name) =>
-      answer.headers.has(name) ? [[name, answer.headers.get(name)!]] : [],
+      found.headers.has(name) ? [[name, found.headers.get(name)!]] : [],
     );
-    response.writeHead(answer.status, Object.fromEntries(headers));
-    return response.end(Buffer.from(await answer.arrayBuffer()));
+    response.writeHead(found.status, Object.fromEntries(headers));
+    return response.end(Buffer.from(await found.arrayBuffer()));
   };
   const server: Server = createServer(
     { SNICallback: (_name, done) => done(context ? null : new Error('no certificate yet'), context) },
-    listener,
+    // An origin that is away ends the connection and nothing else.
+    (request, response) => void answer(request, response).catch(() => response.destroy()),
   );
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await listen(server);
   return {
-    url: `https://localhost:${(server.address() as AddressInfo).port}`,
+    url: `https://localhost:${port}`,
     answers,
     present: (pair) => {
       context = createSecureContext(pair);

@@ -29,6 +29,7 @@ const settings = () => ({ url: cdn.url, keyPairId: 'KRSA', privateKey: rsa.priva
 
 beforeAll(async () => {
   cdn = await startCdn({ KRSA: rsa.publicKey, KEC: ec.publicKey }, async (key) => {
+    if (key === 'away') throw new Error('the origin is away');
     return (await bucket.presignDownload(key, 'origin')).url;
   });
   system = await startTestSystem({ cdn: settings() });
@@ -95,6 +96,12 @@ describe('downloads through a CDN', () => {
       expect(await ask(url, { range: 'bytes=7-' })).toEqual({ status: 206, body: 'bytes' });
     },
   );
+
+  it('an origin that is away ends the connection and nothing else', async () => {
+    const { url } = signCdnUrl(settings(), 'away', inAnHour());
+    await expect(ask(url)).rejects.toThrow(/hang up/);
+    expect((await ask(signCdnUrl(settings(), key, inAnHour()).url)).status).toBe(200);
+  });
 
   it('another object, a later end, an address that has expired or was signed by a stranger is refused', async () => {
     const { url } = signCdnUrl(settings(), key, inAnHour());

@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import mqtt from 'mqtt-packet';
 import { describe, expect, test } from 'vitest';
 import { nodeAt, readHocon, toPlain } from '../hocon.ts';
 import { maxCertificateDownlinkBytes, maxUplinkBytes, topics } from '../protocol.ts';
 import { parseAcl } from '../standin/acl.ts';
+import { Limiter } from '../standin/limiter.ts';
+import { readListenerSettings } from '../standin/listener-settings.ts';
 
 const acl = parseAcl(readFileSync(new URL('./acl.conf', import.meta.url), 'utf8'));
 const conf = readHocon(fileURLToPath(new URL('./emqx.conf', import.meta.url)));
@@ -99,13 +102,41 @@ describe('emqx.conf', () => {
     });
   });
 
-  test('limits what one client sends, to more than a device ever does', () => {
-    expect(at('listeners.ssl.default')).toMatchObject({
-      messages_rate: '100/s',
-      bytes_rate: '256KB/s',
-      max_conn_rate: '1000/s',
-    });
-    expect(256 * 1024).toBeGreaterThanOrEqual(8 * maxUplinkBytes);
+  test('limits what one client sends, but never a device that comes back with all that it can have to say', () => {
+    const { messagesPerSecond, bytesPerSecond } = readListenerSettings(
+      readFileSync(new URL('./emqx.conf', import.meta.url), 'utf8'),
+    );
+    const journal = readFileSync(new URL('../../firmware/agent/ota_journal.h', import.meta.url), 'utf8');
+    const limit = (name: string) => Number(new RegExp(`define ${name} (\\d+)u`).exec(journal)![1]);
+    const telemetry = Object.entries(topics).filter(
+      ([, one]) => one.class === 'telemetry' && one.direction === 'up',
+    );
+    const message = (topic: string, bytes: number) =>
+      mqtt.generate({
+        ...{ cmd: 'publish', topic, qos: 1, messageId: 1, dup: false, retain: false },
+        payload: 'x'.repeat(bytes),
+      });
+    const subscribe = (topic: string) =>
+      mqtt.generate({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic, qos: 1 }] });
+    const down = all.filter(({ direction }) => direction === 'down');
+    const burst = [
+      mqtt.generate({ cmd: 'connect', clientId: 'd'.repeat(64), clean: false, keepalive: 60 }),
+      ...down.map(({ topic }) => subscribe(topic)),
+      // The longest topic of an outbox.
+      ...Array.from({ length: limit('OTA_OUTBOX_MESSAGES') }, () =>
+        message('firmware/download/request/ack', limit('OTA_OUTBOX_MESSAGE_MAX')),
+      ),
+      // What of it is telemetry of the agent's batch is in agent-port.ts: four topics.
+      ...telemetry
+        .filter(([topic]) => /^(status|data)\//.test(topic))
+        .map(([topic]) => message(topic, maxUplinkBytes)),
+    ];
+    const now = Date.now();
+    const bytes = burst.reduce((sum, { length }) => sum + length, 0);
+    expect(burst.length).toBeGreaterThan(24 + 4);
+    expect(new Limiter(messagesPerSecond, now).take(burst.length, now)).toBe(0);
+    expect(new Limiter(bytesPerSecond, now).take(bytes, now)).toBe(0);
+    expect(at('listeners.ssl.default.max_conn_rate')).toBe('1000/s');
   });
 
   test('does not leave the dashboard with its default password', () => {

@@ -5,9 +5,13 @@ import type { ApiMessage } from './publish-request.ts';
 import type { RuleEngine } from './rule-engine.ts';
 import type { Sessions } from './sessions.ts';
 
+/** The versions whose HTTP API it can speak; rules, actions and delivery are those of 5.8.9 in each. */
+export type StandinVersion = '5.8.9' | '5.8.11' | '6.2.2';
+
 export interface ApiParts {
   key: string;
   secret: string;
+  version: StandinVersion;
   /** Of `admin`. */
   dashboardPassword: string;
   sessions: Sessions;

@@ -4,16 +4,18 @@
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import type { AddressInfo, Server } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
 import { Aedes, type AedesPublishPacket, type Client } from 'aedes';
 import { clientidPlaceholder, parseAcl } from './acl.ts';
+import type { StandinVersion } from './api-route.ts';
 import { Bans } from './bans.ts';
 import { createEngine, type EngineConfig } from './configuration.ts';
 import { CrlCheck, type CrlCheckOptions } from './crl-check.ts';
 import { clientConnected, clientDisconnected, messagePublished, sessionSubscribed } from './event-columns.ts';
 import type { ActionMetrics } from './http-action.ts';
 import { createHttpApi } from './http-api.ts';
+import { readListenerSettings } from './listener-settings.ts';
 import { MountStream } from './mount-stream.ts';
 import { createOutgoingQueues } from './outgoing-queues.ts';
 import { peerName } from './peer-name.ts';
@@ -33,15 +35,15 @@ export interface BrokerOptions {
   acl: string;
   /** Connectors, actions and rules in the shape of EMQX's configuration. */
   config: EngineConfig;
-  mountpoint?: string;
+  /** Text of conf/emqx.conf: mountpoint, rates, sizes; left out: EMQX's defaults. */
+  conf?: string;
   apiKey: string;
   apiSecret: string;
   /** Of the user `admin`; left out: a made one, which nobody knows. */
   dashboardPassword?: string;
+  /** Whose HTTP API it speaks (5.8.9). */
+  version?: StandinVersion;
   log?: Log;
-  /** As conf/emqx.conf sets them. */
-  maxPacketBytes?: number;
-  maxQueuedMessages?: number;
   /** For tests: after how long an unanswered action request is sent again. */
   actionHangMs?: number;
 }
@@ -55,17 +57,20 @@ export interface Broker {
   close(): Promise<void>;
 }
 
-/** Throws AclError or ConfigError for what it cannot use, and the system's own error (EADDRINUSE …) for a port. */
+/** Throws AclError, ConfigError or HoconError for what it cannot use, and the system's own error (EADDRINUSE …) for a port. */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const log = options.log ?? (() => {});
   const acl = parseAcl(options.acl);
+  const settings = readListenerSettings(options.conf ?? '');
   const { engine, configuration } = createEngine(options.config, log, options.actionHangMs);
   const sessions = new Sessions();
   /** A will is published after its session is gone. */
   const sessionOf = new WeakMap<object, Session>();
-  const queues = createOutgoingQueues(options.maxQueuedMessages ?? 1000);
+  const queues = createOutgoingQueues(settings.maxQueuedMessages);
   const aedes = await Aedes.createBroker({
     queueLimit: 1000,
+    // EMQX's tcp_options.send_timeout.
+    drainTimeout: 15_000,
     authorizePublish: (_client, _packet, done) => done(null),
     authorizeForward: (_client, packet) => (isExpired(packet) ? null : packet),
   });
@@ -75,8 +80,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     const old = sessions.get(session.clientid);
     if (old?.connected) {
       old.stream.endsBecause(session.persistent ? 'takenover' : 'discarded');
-      // aedes closes it too, but later: its end must be told before this one's beginning.
+      // Its end must be told before this one's beginning, and aedes closes it only if this one lives until it is registered.
       ended(old.clientid, old.stream);
+      old.stream.destroy();
     }
     if (!session.persistent) queues.drop(session.clientid);
     sessionOf.set(stream, sessions.begin({ ...session, stream }));
@@ -98,14 +104,13 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       return;
     }
     const clientid = name.cn;
-    const mountpoint = options.mountpoint ?? `devices/${clientidPlaceholder}/`;
-    const prefix = mountpoint.replaceAll(clientidPlaceholder, clientid);
+    const prefix = settings.mountpoint.replaceAll(clientidPlaceholder, clientid);
     const stream: MountStream = new MountStream(socket, {
+      ...settings,
       clientid,
       prefix,
       acl,
       isBanned: () => bans.has(clientid),
-      maxPacketBytes: options.maxPacketBytes ?? 64 * 1024,
       onConnect: ({ clean, keepalive, protocolVersion }) =>
         begin(stream, {
           clientid,
@@ -181,12 +186,18 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     },
     crls ? (socket) => void judge(socket) : accept,
   );
+  const sockets = new Set<Socket>();
+  listener.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   listener.on('tlsClientError', (error) => log('debug', 'TLS handshake refused', { error: error.message }));
 
   const api = createHttpApi({
     key: options.apiKey,
     secret: options.apiSecret,
     dashboardPassword: options.dashboardPassword ?? randomUUID(),
+    version: options.version ?? '5.8.9',
     sessions,
     engine,
     configuration,
@@ -239,7 +250,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     );
     api.closeAllConnections();
     await new Promise<void>((resolve) => aedes.close(() => resolve()));
-    for (const session of sessions.all()) session.stream.destroy();
+    // Those in the middle of their handshake, too.
+    for (const socket of sockets) socket.destroy();
     await Promise.all(closing);
   };
   try {

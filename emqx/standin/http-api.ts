@@ -37,6 +37,7 @@ function toRoutes(parts: ApiParts) {
     ['POST /publish', ({ body }) => publishOne(parts, body)],
     ['POST /publish/bulk', ({ body }) => publishBulk(parts, body)],
     ['POST /rule_test', ({ body }) => testRule(body)],
+    ['GET /nodes', () => ({ status: 200, body: [showNode(parts)] })],
     ...clientRoutes(parts),
     ...banRoutes(parts),
     ...configurationRoutes(parts.configuration, parts.engine),
@@ -62,7 +63,7 @@ async function answer(
   const path = url.pathname.startsWith('/api/v5/')
     ? decodeURIComponent(url.pathname.slice('/api/v5'.length))
     : '';
-  if (path === '/status' && request.method === 'GET') return status(url.searchParams);
+  if (path === '/status' && request.method === 'GET') return status(url.searchParams, parts);
   if (path === '/login' && request.method === 'POST') return logIn(body, parts);
   const known = routes.filter((route) => route.path.test(path));
   if (known.length === 0) return { status: 404, headers: { 'content-type': 'text/html' }, body: unknownPath };
@@ -91,22 +92,30 @@ async function answer(
   return route.handler({ params: route.path.exec(path)!.slice(1), query: url.searchParams, body: content });
 }
 
-function status(query: URLSearchParams): Reply {
-  const node_name = 'emqx@127.0.0.1';
-  if (query.get('format') === 'json')
+const nodeName = 'emqx@127.0.0.1';
+
+/** Strangers were told the version until e5.8.11, 6.0.3, 6.1.4 and 6.2.2. */
+function status(query: URLSearchParams, { version }: ApiParts): Reply {
+  if (query.get('format') !== 'json')
     return {
       status: 200,
-      body: { rel_vsn: 'v5.8.9', node_name, broker_status: 'started', app_status: 'running' },
+      headers: { 'content-type': 'text/plain' },
+      body: `Node ${nodeName} is started\nemqx is running`,
     };
+  const told = version === '5.8.9' ? { rel_vsn: `v${version}` } : {};
   return {
     status: 200,
-    headers: { 'content-type': 'text/plain' },
-    body: `Node ${node_name} is started\nemqx is running`,
+    body: { ...told, node_name: nodeName, broker_status: 'started', app_status: 'running' },
   };
 }
 
+function showNode({ version }: ApiParts) {
+  const edition = version === '5.8.9' ? 'Opensource' : 'Enterprise';
+  return { node: nodeName, node_status: 'running', version, edition, role: 'core' };
+}
+
 /** The token opens nothing here: everything else wants the API key. */
-function logIn(body: Buffer | null, { dashboardPassword }: ApiParts): Reply {
+function logIn(body: Buffer | null, { dashboardPassword, version }: ApiParts): Reply {
   let given: { username?: unknown; password?: unknown } | null;
   try {
     given = JSON.parse(String(body));
@@ -118,7 +127,7 @@ function logIn(body: Buffer | null, { dashboardPassword }: ApiParts): Reply {
   const token = randomBytes(32).toString('base64url');
   return {
     status: 200,
-    body: { token, version: '5.8.9', license: { edition: 'opensource' }, role: 'administrator' },
+    body: { token, version, license: { edition: 'opensource' }, role: 'administrator' },
   };
 }
 

@@ -13,6 +13,7 @@ import mqtt, {
 } from 'mqtt-packet';
 import type { Acl } from './acl.ts';
 import { FrameError, Frames } from './frames.ts';
+import { Limiter } from './limiter.ts';
 import { findFlaw } from './well-formed.ts';
 
 export interface Mount {
@@ -21,6 +22,10 @@ export interface Mount {
   prefix: string;
   acl: Acl;
   maxPacketBytes: number;
+  messagesPerSecond: number;
+  bytesPerSecond: number;
+  /** How long a peer may take over the last packets before it is cut off. */
+  lingerMs?: number;
   isBanned(): boolean;
   onConnect(packet: { clean: boolean; keepalive: number; protocolVersion: number }): void;
   /** After the broker has granted them; mounted topics. */
@@ -45,6 +50,9 @@ export class MountStream extends Duplex {
   private readonly subscribing = new Map<number, { topic: string; qos: number; allowed: boolean }[]>();
   /** QoS 2 messages that were refused: their handshake is finished here. */
   private readonly deniedIds = new Set<number>();
+  private readonly limiters: [packets: Limiter, bytes: Limiter];
+  /** While the device waits for its rate: nothing is read from it. */
+  private held: NodeJS.Timeout | null = null;
   private connected = false;
 
   constructor(socket: TLSSocket, mount: Mount) {
@@ -52,11 +60,12 @@ export class MountStream extends Duplex {
     this.socket = socket;
     this.mount = mount;
     this.frames = new Frames(mount.maxPacketBytes);
+    this.limiters = [new Limiter(mount.messagesPerSecond), new Limiter(mount.bytesPerSecond)];
     this.fromDevice.on('packet', (packet: Packet) => this.receive(packet));
     this.fromDevice.on('error', (error: Error) => this.refuse(error));
     this.fromBroker.on('packet', (packet: Packet) => this.deliver(packet));
     this.fromBroker.on('error', (error: Error) => this.destroy(error));
-    socket.on('data', (chunk: Buffer) => this.parse(chunk));
+    socket.on('data', (chunk: Buffer) => this.pace(chunk));
     socket.on('end', () => this.push(null));
     socket.on('error', (error) => this.destroy(error));
     socket.on('close', () => this.destroy());
@@ -67,7 +76,7 @@ export class MountStream extends Duplex {
   }
 
   override _read(): void {
-    this.socket.resume();
+    if (!this.held) this.socket.resume();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
@@ -88,22 +97,42 @@ export class MountStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    // end() lets the last packets out; a peer that does not take them is cut off.
+    if (this.held) clearTimeout(this.held);
+    // destroySoon() lets the last packets out; a peer that does not take them is cut off.
     if (error || this.socket.writableNeedDrain) this.socket.destroy();
     else {
-      this.socket.end();
       this.socket.destroySoon();
+      const patience = setTimeout(() => this.socket.destroy(), this.mount.lingerMs ?? 5_000);
+      this.socket.once('close', () => clearTimeout(patience));
     }
     done(error);
   }
 
+  /** Every packet counts, as in EMQX, and what has come is handled when the rate allows it, not dropped. */
+  private pace(chunk: Buffer): void {
+    this.safely(() => {
+      const frames = [...this.frames.take(chunk)];
+      this.goOn(frames, [frames.length, chunk.length]);
+    });
+  }
+
+  private goOn(frames: Buffer[], counts: [number, number]): void {
+    const waitMs = Math.max(...this.limiters.map((limiter, i) => limiter.take(counts[i]!)));
+    if (waitMs > 0) {
+      this.socket.pause();
+      this.held = setTimeout(() => this.safely(() => this.goOn(frames, [0, 0])), waitMs);
+      return;
+    }
+    const wasHeld = this.held !== null;
+    this.held = null;
+    for (const frame of frames) if (!this.destroyed) this.fromDevice.parse(frame);
+    if (wasHeld && !this.destroyed) this.socket.resume();
+  }
+
   /** Whatever a packet makes throw, here or in the codec, ends this connection and nothing else. */
-  private parse(chunk: Buffer): void {
+  private safely(work: () => void): void {
     try {
-      for (const frame of this.frames.take(chunk)) {
-        if (this.destroyed) return;
-        this.fromDevice.parse(frame);
-      }
+      work();
     } catch (error) {
       this.refuse(error as Error);
     }

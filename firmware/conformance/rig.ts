@@ -96,7 +96,7 @@ interface Life {
 /** What stands behind `POST /api/issue_cert`. A one-time token is good for one CSR, and for the same one again. */
 export async function startCa(lab: Lab, life?: Life) {
   const known = new Map<string, string>();
-  const ca = http.createServer(async (req, res) => {
+  const answer = async (req: http.IncomingMessage, res: http.ServerResponse) => {
     let text = '';
     for await (const data of req) text += data;
     const { csr } = JSON.parse(text) as { csr: string };
@@ -106,7 +106,8 @@ export async function startCa(lab: Lab, life?: Life) {
     known.set(csr, certificate);
     res.writeHead(201, { 'content-type': 'application/json' });
     res.end(JSON.stringify({ certificate, chain: lab.pki.issuing }));
-  });
+  };
+  const ca = http.createServer((req, res) => void answer(req, res).catch(() => res.destroy()));
   await new Promise<void>((resolve) => ca.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(ca.address() as AddressInfo).port}`;
   return {

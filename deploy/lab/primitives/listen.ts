@@ -3,11 +3,9 @@ import net, { type AddressInfo } from 'node:net';
 /** Resolves with the port: the one asked for, or for 0 one that the system chose. Rejects with EADDRINUSE and the like. */
 export async function listen(server: net.Server, port = 0, host = '127.0.0.1'): Promise<number> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
+    // It stays: later it keeps a connection that could not be taken in (no descriptor is left) from ending the process.
+    server.on('error', reject);
+    server.listen(port, host, resolve);
   });
   return (server.address() as AddressInfo).port;
 }

@@ -3,13 +3,7 @@
  * or lost when the broker dies with its buffers; the answer of an API call gets lost. What it keeps it keeps as EMQX does: a
  * persistent session queues QoS 1, a command for nobody is told so, and subscribing is an event after every connect.
  */
-import {
-  type BrokerClient,
-  type EmqxApi,
-  EmqxError,
-  type PublishMessage,
-  type PublishOutcome,
-} from '#emqx/api.ts';
+import { type EmqxApi, EmqxError, type PublishMessage, type PublishOutcome } from '#emqx/api.ts';
 import { type BrokerEvent, mountedTopic, requestTopic } from '#emqx/protocol.ts';
 import type { Broker, BrokerConnection, BrokerEvents } from '#firmware/virtual/port.ts';
 import type { Random } from '../primitives/random.ts';
@@ -187,7 +181,7 @@ export class ModelledBroker implements EmqxApi {
     return outcomes;
   };
 
-  readonly listClients = async ({ connected }: { connected?: boolean } = {}): Promise<BrokerClient[]> => {
+  readonly listClients: EmqxApi['listClients'] = async ({ connected, ids } = {}) => {
     await this.#time.delay(this.#random.int(5, 50));
     if (this.#isAway()) throw new EmqxError('broker_unreachable', 'no connection');
     return [...this.#sessions]
@@ -197,7 +191,8 @@ export class ModelledBroker implements EmqxApi {
         connected: connection !== null,
         connectedAt: connection?.connectedAt ?? null,
       }))
-      .filter((client) => connected === undefined || client.connected === connected);
+      .filter((client) => connected === undefined || client.connected === connected)
+      .filter((client) => ids === undefined || ids.includes(client.clientid));
   };
 
   readonly kick = async (deviceId: string): Promise<boolean> => {
@@ -207,7 +202,6 @@ export class ModelledBroker implements EmqxApi {
   };
   readonly ban = async (): Promise<void> => {};
   readonly unban = async (): Promise<void> => {};
-  readonly status = async () => ({ version: '5.8.9', running: true });
   close(): void {}
 
   #take(message: PublishMessage): PublishOutcome {

@@ -1,4 +1,5 @@
 /** `npm run simulate`: deployments in virtual time over a hostile network, seed after seed. */
+import '#deploy/lab/primitives/closed-pipe.ts';
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';

@@ -186,6 +186,7 @@ async function startParts(options: SystemOptions, closers: Closers): Promise<Omi
       tls: { ...identity, ca: trust },
       ...(namesCrl && { crl }),
       acl: readFileSync(new URL('../../../emqx/conf/acl.conf', import.meta.url), 'utf8'),
+      conf: readFileSync(new URL('../../../emqx/conf/emqx.conf', import.meta.url), 'utf8'),
       config,
       apiKey: emqx.key,
       apiSecret: emqx.secret,

@@ -43,11 +43,16 @@ export async function startStore(options: StoreOptions): Promise<Store> {
   const objects = openObjects(options.dir);
   const underway = new Set<Promise<void>>();
   const handler = (cors: boolean) => (request: IncomingMessage, response: ServerResponse) => {
-    const work = answer(options, objects, cors, request, response).finally(() => underway.delete(work));
+    const work = answer(options, objects, cors, request, response)
+      .catch(() => void response.destroy())
+      .finally(() => underway.delete(work));
     underway.add(work);
   };
   const http = prepare(createServer(), handler(true));
   const https = prepare(createTlsServer({ ...options.tls, minVersion: 'TLSv1.2' }), handler(false));
+  // A connection that cannot be taken in (no descriptor is left) ends that connection, never the process.
+  for (const server of [http, https])
+    server.on('error', (error) => options.log?.('error', 'store listener failed', { error }));
   const httpSockets = trackSockets(http);
   const httpsSockets = trackSockets(https);
   const close = async () => {
