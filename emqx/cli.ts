@@ -1,7 +1,6 @@
 /** `npm run emqx -- <command>`: the broker's configuration as code. */
 import { parseArgs } from 'node:util';
 import { apply } from './cli/apply.ts';
-import { capture } from './cli/capture.ts';
 import type { Command } from './cli/command.ts';
 import { connectBroker } from './cli/live.ts';
 import { CliError, painter } from './cli/output.ts';
@@ -22,7 +21,6 @@ export const commands: Record<string, Command> = {
   test: testRules,
   status,
   render,
-  capture,
 };
 
 const environment = `Environment: EMQX_API_URL (http://127.0.0.1:18083), EMQX_API_KEY, EMQX_API_SECRET; WEBHOOK_URL and WEBHOOK_TOKEN of the connector
