@@ -1,3 +1,4 @@
+import '#deploy/lab/primitives/closed-pipe.ts';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';

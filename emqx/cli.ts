@@ -1,4 +1,5 @@
 /** `npm run emqx -- <command>`: the broker's configuration as code. */
+import '#deploy/lab/primitives/closed-pipe.ts';
 import { parseArgs } from 'node:util';
 import { apply } from './cli/apply.ts';
 import type { Command } from './cli/command.ts';
@@ -12,6 +13,7 @@ import { status } from './cli/status.ts';
 import { testRules } from './cli/test-rules.ts';
 import { EmqxError } from './connection.ts';
 import { HoconError } from './hocon.ts';
+import { remarksOn } from './nodes.ts';
 import { RuleError } from './rules.ts';
 
 export const commands: Record<string, Command> = {
@@ -23,7 +25,7 @@ export const commands: Record<string, Command> = {
   render,
 };
 
-const environment = `Environment: EMQX_API_URL (http://127.0.0.1:18083), EMQX_API_KEY, EMQX_API_SECRET; WEBHOOK_URL and WEBHOOK_TOKEN of the connector
+const environment = `Environment: BROKER_API_URL (http://127.0.0.1:18083), BROKER_API_KEY, BROKER_API_SECRET; WEBHOOK_URL and WEBHOOK_TOKEN of the connector
 \`webhook\`. For a broker on this machine the secrets of \`npm start\` are used when they are not set (FLOTA_DATA, .flota).`;
 
 /** Resolves to the exit status. */
@@ -51,6 +53,7 @@ export async function main(args: string[]): Promise<number> {
   const settings = readSettings();
   const broker = await connectBroker(settings);
   try {
+    for (const remark of remarksOn(broker.nodes)) console.error(paint('yellow', `emqx: ${remark}`));
     return await command.run({ ...given, broker, settings });
   } finally {
     broker.close();

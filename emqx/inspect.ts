@@ -5,10 +5,10 @@
 import { isEnabled, type Reading, readCounts } from './cli/counts.ts';
 import { type Change, compare, type Difference } from './cli/difference.ts';
 import { connectBroker, type Live } from './cli/live.ts';
-import { CliError } from './cli/output.ts';
-import { type EmqxApiOptions, EmqxError } from './connection.ts';
+import type { EmqxApiOptions } from './connection.ts';
 import { createPasswordProbe, type PasswordProbe } from './default-password.ts';
 import { HoconError, type HoconValue } from './hocon.ts';
+import { versionOf } from './nodes.ts';
 import { RuleError } from './rules.ts';
 import { isSecret, masked } from './schema.ts';
 
@@ -59,7 +59,7 @@ export interface Inspection {
   drift: DriftReading[] | null;
 }
 export interface Inspector {
-  /** Throws EmqxError: the broker is away, refuses the key, or is no EMQX 5.8. */
+  /** Throws EmqxError: the broker is away, refuses the key, or is no EMQX that Flota knows. */
   inspect(): Promise<Inspection>;
 }
 
@@ -71,13 +71,13 @@ export function createInspector(api: EmqxApiOptions, dir?: string): Inspector {
 
 async function look(api: EmqxApiOptions, probe: PasswordProbe, dir: string | undefined): Promise<Inspection> {
   // A person waits for this, so it is not tried for long.
-  const broker = await connectBroker({ api: { ...api, timeoutMs: 5_000, retryForMs: 0 } }).catch(asEmqxError);
+  const broker = await connectBroker({ api: { ...api, timeoutMs: 5_000, retryForMs: 0 } });
   try {
     const live = await broker.read();
     const readings = await readCounts(broker, live);
     const of = (kind: Live['kind']) => readings.filter((one) => one.live.kind === kind);
     return {
-      version: broker.version,
+      version: versionOf(broker.nodes),
       defaultPassword: (await probe.find()) !== null,
       connectors: of('connector').map(({ live: one }) => ({
         ...common(one),
@@ -134,9 +134,4 @@ function shown({ path, file, broker }: Difference): DriftReading['differences'][
     return typeof value === 'string' ? value.trim() : JSON.stringify(value);
   };
   return { path: path.join('.'), file: text(file), broker: text(broker) };
-}
-
-function asEmqxError(error: unknown): never {
-  if (error instanceof CliError) throw new EmqxError('answer_unexpected', error.message, { cause: error });
-  throw error;
 }

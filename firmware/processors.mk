@@ -48,7 +48,7 @@ $(BUILD)/$(1)/%.o: agent/test/%.c $(HEADERS)
 	@mkdir -p $$(@D)
 	$($(1)_CC) $(PROCESSOR_FLAGS) -c -o $$@ $$<
 
-$(BUILD)/$(1)/%.elf: $(BUILD)/$(1)/%_test.o $(AGENT:agent/%.c=$(BUILD)/$(1)/%.o) $(FAKE:agent/test/%.c=$(BUILD)/$(1)/%.o)
+$(BUILD)/$(1)/%.elf: $(BUILD)/$(1)/%_test.o $(patsubst agent/%.c,$(BUILD)/$(1)/%.o,$(AGENT) $(STAGING)) $(FAKE:agent/test/%.c=$(BUILD)/$(1)/%.o)
 	$($(1)_CC) $(PROCESSOR_FLAGS) --oslib=semihost --crt0=semihost $(call memory,$(1)) $(WHOLE_AGENT) -Wl,-Map=$$(@:.elf=.map) -o $$@ $$^
 
 # The last line of a test says how many held and how deep the stack was; qemu says all of it on its standard error.

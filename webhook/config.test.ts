@@ -5,9 +5,9 @@ import { ConfigError, environmentSchema, parseEnvironment, toConfig } from './co
 const complete = {
   DATABASE_URL: 'postgres://localhost/flota',
   S3_BUCKET: 'flota',
-  EMQX_API_URL: 'http://127.0.0.1:18083',
-  EMQX_API_KEY: 'key',
-  EMQX_API_SECRET: 'secret',
+  BROKER_API_URL: 'http://127.0.0.1:18083',
+  BROKER_API_KEY: 'key',
+  BROKER_API_SECRET: 'secret',
   CA_URL: 'https://127.0.0.1:8444',
   CA_CLIENT_CERT: 'cert.pem',
   CA_CLIENT_KEY: 'key.pem',
@@ -57,12 +57,12 @@ test.each([
 });
 
 test('secrets may come in files, whose last line break is no part of them', () => {
-  const { EMQX_API_SECRET: _, DATABASE_URL: __, ...rest } = complete;
-  const env = { ...rest, EMQX_API_SECRET_FILE: 'secret', DATABASE_URL_FILE: 'url' };
+  const { BROKER_API_SECRET: _, DATABASE_URL: __, ...rest } = complete;
+  const env = { ...rest, BROKER_API_SECRET_FILE: 'secret', DATABASE_URL_FILE: 'url' };
   const files: Record<string, string> = { secret: 's3cret\n', url: 'postgres://db/flota\r\n' };
   const readFile = (path: string) => files[path] ?? '';
   expect(parseEnvironment(environmentSchema, env, readFile)).toMatchObject({
-    EMQX_API_SECRET: 's3cret',
+    BROKER_API_SECRET: 's3cret',
     DATABASE_URL: 'postgres://db/flota',
   });
   const problems = (more: Record<string, string>): string => {
@@ -73,7 +73,9 @@ test('secrets may come in files, whose last line break is no part of them', () =
       return (error as ConfigError).message;
     }
   };
-  expect(problems({ EMQX_API_SECRET: 'x' })).toContain('EMQX_API_SECRET and EMQX_API_SECRET_FILE: give one');
+  expect(problems({ BROKER_API_SECRET: 'x' })).toContain(
+    'BROKER_API_SECRET and BROKER_API_SECRET_FILE: give one',
+  );
   expect(problems({ WEBHOOK_TOKEN: '', WEBHOOK_TOKEN_FILE: 'empty' })).toContain('WEBHOOK_TOKEN_FILE');
 });
 

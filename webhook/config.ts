@@ -1,6 +1,7 @@
 /** The webhook's configuration: the environment is read here, once, and every problem is listed before anything starts. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { withBrokerNames } from '#emqx/setting-names.ts';
 import { type CdnSettings, checkCdnKey } from './firmware/cdn.ts';
 import { defaultRetention, type Retention } from './retention/retention.ts';
 
@@ -32,10 +33,10 @@ export const environmentSchema = z.object({
     .optional(),
   CDN_KEY_PAIR_ID: text.optional(),
   CDN_PRIVATE_KEY: text.optional(),
-  EMQX_API_URL: url.optional(),
-  EMQX_API_KEY: text.optional(),
-  EMQX_API_SECRET: text.optional(),
-  EMQX_DASHBOARD_URL: url.optional(),
+  BROKER_API_URL: url.optional(),
+  BROKER_API_KEY: text.optional(),
+  BROKER_API_SECRET: text.optional(),
+  BROKER_DASHBOARD_URL: url.optional(),
   CA_URL: z.url({ protocol: /^https$/ }).optional(),
   CA_CLIENT_CERT: text.optional(),
   CA_CLIENT_KEY: text.optional(),
@@ -65,8 +66,8 @@ export class ConfigError extends Error {
 /** What may come in a file instead: `NAME_FILE` is its path. */
 const secretNames = [
   'DATABASE_URL',
-  'EMQX_API_KEY',
-  'EMQX_API_SECRET',
+  'BROKER_API_KEY',
+  'BROKER_API_SECRET',
   'WEBHOOK_TOKEN',
   'FLOTA_API_TOKEN',
   'FLOTA_ADMIN_PASSWORD',
@@ -79,7 +80,7 @@ export function parseEnvironment<S extends z.ZodType>(
   readFile = readText,
 ): z.infer<S> {
   const problems: string[] = [];
-  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const set = Object.fromEntries(Object.entries(withBrokerNames(env)).filter(([, value]) => value !== ''));
   for (const name of secretNames) {
     const path = set[`${name}_FILE`];
     if (path === undefined) continue;
@@ -132,8 +133,10 @@ export function readCdn(
 export type Config = ReturnType<typeof toConfig>;
 
 /** EMQX serves its dashboard where it serves its HTTP API, unless a proxy stands between. */
-export function toDashboardUrl(env: Pick<Environment, 'EMQX_DASHBOARD_URL' | 'EMQX_API_URL'>): string | null {
-  const url = env.EMQX_DASHBOARD_URL ?? env.EMQX_API_URL?.replace(/\/api\/v5\/?$/, '');
+export function toDashboardUrl(
+  env: Pick<Environment, 'BROKER_DASHBOARD_URL' | 'BROKER_API_URL'>,
+): string | null {
+  const url = env.BROKER_DASHBOARD_URL ?? env.BROKER_API_URL?.replace(/\/api\/v5\/?$/, '');
   return url?.replace(/\/$/, '') ?? null;
 }
 
@@ -171,7 +174,7 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
       cdn: readCdn(env, readFile, problems),
     },
     dashboardUrl: toDashboardUrl(env),
-    emqx: { url: need('EMQX_API_URL'), key: need('EMQX_API_KEY'), secret: need('EMQX_API_SECRET') },
+    emqx: { url: need('BROKER_API_URL'), key: need('BROKER_API_KEY'), secret: need('BROKER_API_SECRET') },
     ca: {
       url: need('CA_URL'),
       cert: file('CA_CLIENT_CERT'),

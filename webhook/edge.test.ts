@@ -158,6 +158,46 @@ describe('every route', () => {
   });
 });
 
+describe('a number, a date or a flag in an address', () => {
+  const wrongOf: Record<string, string[]> = {
+    integer: ['', ' ', ' 5', '+5', '5.0', '0x10', '1e2', '0b1', 'NaN', 'Infinity', '-', '9'.repeat(17)],
+    'date-time': ['', ' ', '0', '2026-01-01', '2026-01-01T00:00:00'],
+    flag: ['', ' ', '1', 'TRUE', 'yes'],
+  };
+  const kindOf = ({ type, format, enum: of }: Json) =>
+    of?.join() === 'true,false' || type === 'boolean' ? 'flag' : (format ?? type);
+
+  test('is refused by its name when it is none, whatever JavaScript makes of it', async () => {
+    const document: Json = (await webhook.api('GET', '/api/openapi.json')).body;
+    const cases = Object.entries(document.paths as Record<string, Record<string, Json>>).flatMap(
+      ([template, item]) =>
+        Object.entries(item).flatMap(([method, { parameters = [] }]) =>
+          (parameters as Json[]).flatMap(({ name, in: place, schema }) =>
+            (wrongOf[kindOf(schema)] ?? []).map((value) => ({ template, method, name, place, value })),
+          ),
+        ),
+    );
+    // Of each kind there are some, or the document tells too little to find them.
+    expect(cases.length).toBeGreaterThan(200);
+    const wrong = await collect(cases, async ({ template, method, name, place, value }) => {
+      const text = encodeURIComponent(value);
+      const path = place === 'path' ? template.replace(`{${name}}`, text) : template;
+      // Nothing in a path is an empty segment, which is another path.
+      if (place === 'path' && !value.trim()) return null;
+      const isImport = template.endsWith('/import');
+      const answer = await webhook.api(
+        method.toUpperCase(),
+        `${fill(path)}${place === 'query' ? `?${name}=${text}` : ''}`,
+        isImport ? 'id,hardware' : undefined,
+        isImport ? { ...bearer, 'content-type': 'text/csv' } : bearer,
+      );
+      const named = answer.body.errors?.some((error: Json) => error.path === name);
+      return answer.status === 400 && named ? null : `${method} ${path} ${name}=${value}: ${answer.status}`;
+    });
+    expect(wrong).toEqual([]);
+  });
+});
+
 describe('a text that no column holds', () => {
   test('is refused by the field in which it is', async () => {
     const answer = await webhook.api('POST', '/api/regions', '{"name":"a\\ud800","timeZone":"UTC"}');

@@ -86,11 +86,24 @@ export const problems: Record<never, never> = {
   default: { description: 'Problem', content: { 'application/problem+json': { schema: problem } } },
 };
 
+/** A whole number in an address. To JavaScript an empty text, spaces, "0x10" and "1e2" would be numbers as well. */
+export function wholeNumber(minimum: number, maximum = Number.MAX_SAFE_INTEGER) {
+  return z
+    .string()
+    .regex(/^-?\d{1,16}$/, 'must be a whole number in decimal digits')
+    .transform(Number)
+    .pipe(z.int().min(minimum).max(maximum))
+    .openapi({ type: 'integer', minimum, maximum });
+}
+/** A moment in an address: RFC 3339, with its offset. */
+export const moment = z.iso.datetime({ offset: true });
+
+const offset = wholeNumber(0).default(0);
+const limit = wholeNumber(1, 1000);
 /** With `limit` a list pages ({items, total}); without, it is the whole array as first published. */
-export const paging = z.object({
-  limit: z.coerce.number().int().min(1).max(1000).optional(),
-  offset: z.coerce.number().int().min(0).default(0),
-});
+export const paging = z.object({ limit: limit.optional(), offset });
+/** Of a list that always pages. */
+export const alwaysPaging = z.object({ limit: limit.default(50), offset });
 
 export function page<S extends z.ZodType>(item: S) {
   return z.object({ items: z.array(item), total: z.int() });

@@ -55,8 +55,8 @@ export const adminEn = {
     'Commands wait in the database and devices repeat what matters until somebody takes it. This page asks again by itself.',
   'broker.why.broker_unreachable': 'Nobody answers at its address: it is down, or the network between is.',
   'broker.why.api_key_refused':
-    'It answers, but refuses the API key: check EMQX_API_KEY and EMQX_API_SECRET.',
-  'broker.why.answer_unexpected': 'Something answers there that is not an EMQX 5.8.',
+    'It answers, but refuses the API key: check BROKER_API_KEY and BROKER_API_SECRET.',
+  'broker.why.answer_unexpected': 'Something answers there that is no EMQX that Flota knows (5.8 to 6.2).',
   'broker.why.broker_refused': 'It answers, but refused to tell.',
   'broker.lost': '{n} {n|row|rows} lost',
   'broker.nothingLost': 'Nothing was lost',

@@ -56,8 +56,8 @@ export const adminKo: Record<keyof typeof adminEn, string> = {
     '명령은 데이터베이스에서 기다리고, 디바이스는 중요한 메시지를 받아들여질 때까지 다시 보냅니다. 이 화면은 스스로 다시 확인합니다.',
   'broker.why.broker_unreachable': '그 주소에서 응답이 없습니다. 브로커나 그 사이의 네트워크가 멈췄습니다.',
   'broker.why.api_key_refused':
-    '응답하지만 API 키를 거부합니다. EMQX_API_KEY와 EMQX_API_SECRET을 확인하세요.',
-  'broker.why.answer_unexpected': 'EMQX 5.8이 아닌 것이 응답합니다.',
+    '응답하지만 API 키를 거부합니다. BROKER_API_KEY와 BROKER_API_SECRET을 확인하세요.',
+  'broker.why.answer_unexpected': 'Flota가 지원하는 EMQX(5.8~6.2)가 아닌 것이 응답합니다.',
   'broker.why.broker_refused': '응답하지만 정보를 거부했습니다.',
   'broker.lost': '{n}건 손실',
   'broker.nothingLost': '손실 없음',

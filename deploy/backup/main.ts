@@ -1,4 +1,5 @@
 /** `npm run backup` and `npm run restore`. */
+import '#deploy/lab/primitives/closed-pipe.ts';
 import { runCommand } from './command.ts';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';

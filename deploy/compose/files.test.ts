@@ -91,7 +91,7 @@ describe('compose.yaml', () => {
     const known = Object.keys(environmentSchema.shape);
     const { environment, ...copy } = compose.services['webhook-1']!;
     for (const [name, value] of Object.entries(environment!)) {
-      if (/(SECRET|TOKEN|PASSWORD|KEY|DATABASE_URL)(_FILE)?$/.test(name) && name !== 'EMQX_API_KEY')
+      if (/(SECRET|TOKEN|PASSWORD|KEY|DATABASE_URL)(_FILE)?$/.test(name) && name !== 'BROKER_API_KEY')
         expect(value).toMatch(/^\/run\/secrets\//);
       if (!name.startsWith('AWS_SHARED')) expect(known).toContain(name.replace(/_FILE$/, ''));
       if (value.startsWith('/run/secrets/')) expect(secretsOf(copy as Service)).toContain(value.slice(13));

@@ -1,4 +1,5 @@
 /** `npm run build`: console, webhook and CA into dist/. */
+import '#deploy/lab/primitives/closed-pipe.ts';
 import { cp, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'vite';

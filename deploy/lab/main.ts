@@ -1,4 +1,5 @@
 /** `npm run lab`: scenarios by name, one after the other. */
+import '#deploy/lab/primitives/closed-pipe.ts';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Comparison } from './fleet/comparison.ts';

@@ -19,10 +19,10 @@ const port = z.coerce.number().int().min(0).max(65_535);
 const localSchema = environmentSchema.extend({
   FLOTA_DATA: z.string().min(1).default('.flota'),
   MQTT_PORT: port.default(8883),
-  EMQX_API_PORT: port.default(18_083),
+  BROKER_API_PORT: port.default(18_083),
   S3_PORT: port.default(9000),
   S3_TLS_PORT: port.default(9443),
-  EMQX_MQTT_URL: z.url({ protocol: /^mqtts$/ }).optional(),
+  BROKER_MQTT_URL: z.url({ protocol: /^mqtts$/ }).optional(),
 });
 
 export const help = `Usage: npm start -- [options]
@@ -36,7 +36,7 @@ Starts all of Flota on this machine, with virtual devices, and deploys a demo fi
   --exit        stop after the demo deployment: status 0 when every device succeeded, else 1
   --help        this text
 
-Environment: FLOTA_DATA (.flota) PORT (8080) INTERNAL_PORT (8081) MQTT_PORT (8883) EMQX_API_PORT (18083) S3_PORT (9000)
+Environment: FLOTA_DATA (.flota) PORT (8080) INTERNAL_PORT (8081) MQTT_PORT (8883) BROKER_API_PORT (18083) S3_PORT (9000)
   S3_TLS_PORT (9443) FLOTA_ADMIN_EMAIL FLOTA_ADMIN_PASSWORD FLOTA_API_TOKEN PUBLIC_URL DATABASE_URL …: see README.md
 `;
 
@@ -45,7 +45,7 @@ export const anyPorts = {
   PORT: '0',
   INTERNAL_PORT: '0',
   MQTT_PORT: '0',
-  EMQX_API_PORT: '0',
+  BROKER_API_PORT: '0',
   S3_PORT: '0',
   S3_TLS_PORT: '0',
 };
@@ -104,7 +104,7 @@ export function toLocalConfig(
       http: env.PORT,
       internal: env.INTERNAL_PORT,
       mqtt: env.MQTT_PORT,
-      emqxApi: env.EMQX_API_PORT,
+      emqxApi: env.BROKER_API_PORT,
       s3: env.S3_PORT,
       s3Tls: env.S3_TLS_PORT,
     },
@@ -165,12 +165,12 @@ function readRealParts(
         }
       : null,
     cdn: readCdn(env, readText, problems) ?? null,
-    emqx: env.EMQX_API_URL
+    emqx: env.BROKER_API_URL
       ? {
-          url: env.EMQX_API_URL,
-          key: need('EMQX_API_KEY', 'EMQX_API_URL'),
-          secret: need('EMQX_API_SECRET', 'EMQX_API_URL'),
-          mqttUrl: need('EMQX_MQTT_URL', 'EMQX_API_URL'),
+          url: env.BROKER_API_URL,
+          key: need('BROKER_API_KEY', 'BROKER_API_URL'),
+          secret: need('BROKER_API_SECRET', 'BROKER_API_URL'),
+          mqttUrl: need('BROKER_MQTT_URL', 'BROKER_API_URL'),
         }
       : null,
     ca: env.CA_URL
@@ -184,7 +184,7 @@ function readText(path: string): string {
 }
 
 function findPortClashes(env: z.infer<typeof localSchema>): string[] {
-  const names = ['PORT', 'INTERNAL_PORT', 'MQTT_PORT', 'EMQX_API_PORT', 'S3_PORT', 'S3_TLS_PORT'] as const;
+  const names = ['PORT', 'INTERNAL_PORT', 'MQTT_PORT', 'BROKER_API_PORT', 'S3_PORT', 'S3_TLS_PORT'] as const;
   return names.flatMap((name, i) =>
     names
       .slice(0, i)

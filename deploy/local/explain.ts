@@ -19,7 +19,7 @@ export function explain(error: unknown, config: LocalConfig | null): string {
     return `${config?.dataDir ?? path} cannot be written (${code}): choose another FLOTA_DATA`;
   }
   if (code === 'ECONNREFUSED' || code === 'CONNECT_TIMEOUT' || code === 'ENOTFOUND') {
-    return `cannot reach what the environment names (${message || code}): check DATABASE_URL, EMQX_API_URL, S3_ENDPOINT, CA_URL`;
+    return `cannot reach what the environment names (${message || code}): check DATABASE_URL, BROKER_API_URL, S3_ENDPOINT, CA_URL`;
   }
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
@@ -30,7 +30,7 @@ function portVariable(config: LocalConfig | null, port: number | undefined): str
     [http, 'PORT'],
     [internal, 'INTERNAL_PORT'],
     [mqtt, 'MQTT_PORT'],
-    [emqxApi, 'EMQX_API_PORT'],
+    [emqxApi, 'BROKER_API_PORT'],
     [s3, 'S3_PORT'],
     [s3Tls, 'S3_TLS_PORT'],
   ]);

@@ -1,4 +1,5 @@
 /** `npm start`: the whole system, virtual devices, and a first deployment to watch. */
+import '#deploy/lab/primitives/closed-pipe.ts';
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLog } from '#webhook/log.ts';

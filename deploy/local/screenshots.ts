@@ -2,6 +2,7 @@
  * `npm run screenshots`: pictures of every page of the console, from a whole Flota with deployments in every state.
  * `npm run screenshots -- --whole` takes each page to its end instead of its first screen; other words name the pictures to take.
  */
+import '#deploy/lab/primitives/closed-pipe.ts';
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';

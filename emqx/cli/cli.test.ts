@@ -277,10 +277,28 @@ describe('status', () => {
   });
 });
 
+describe.each(['5.8.9', '5.8.11', '6.2.2'] as const)('whose HTTP API is that of %s', (version) => {
+  test('a broker is found, set up, compared and tested', async () => {
+    const its = await startCliBed({ version });
+    const summary = async (name: string) => {
+      const { status, text } = await its.run(name);
+      return `${name} ${status} ${text.split('\n', 1)[0]}`;
+    };
+    try {
+      expect(await its.run('apply')).toMatchObject({ status: 0 });
+      expect(await summary('plan')).toMatch(/^plan 0 /);
+      expect(await summary('test')).toMatch(/^test 0 /);
+      expect(await summary('status')).toBe(`status 0 emqx@127.0.0.1: EMQX ${version}, running`);
+    } finally {
+      await its.close();
+    }
+  });
+});
+
 describe('bad input is one clear message', () => {
   const brokerOf = async (version: string) => {
     const server = http.createServer((_request, response) =>
-      response.end(JSON.stringify({ rel_vsn: version, app_status: 'running' })),
+      response.end(JSON.stringify([{ node: 'emqx@old', version, node_status: 'running' }])),
     );
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
@@ -292,9 +310,9 @@ describe('bad input is one clear message', () => {
       await expect(cli.run(name, {}, { api: { ...cli.settings.api, secret: 'no' } })).rejects.toThrow(
         /refused the API key/,
       );
-      const other = await brokerOf('v5.7.2');
+      const other = await brokerOf('5.7.2');
       await expect(cli.run(name, {}, { api: { ...cli.settings.api, url: other.url } })).rejects.toThrow(
-        /EMQX v5\.7\.2.* 5\.8/,
+        /emqx@old .* is EMQX 5\.7\.2.* 5\.8/,
       );
       other.server.close();
       other.server.closeAllConnections();

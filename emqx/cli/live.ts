@@ -1,8 +1,8 @@
 /** The broker's side: what it has now, and the calls that change it. */
 import { type Answer, type EmqxApiOptions, EmqxError, openConnection, reasonOf } from '../connection.ts';
+import { type BrokerNode, readNodes } from '../nodes.ts';
 import { kinds, type ResourceKind, type Settings as Values } from '../schema.ts';
 import { decodeJson, isRow, type Row } from '../standin/json.ts';
-import { CliError } from './output.ts';
 
 export interface Live {
   kind: ResourceKind;
@@ -15,7 +15,7 @@ export interface Live {
 export type Tested = { rows: Row[] } | { error: string };
 export interface Broker {
   url: string;
-  version: string;
+  nodes: BrokerNode[];
   /** Connectors and actions for HTTP, and all rules. */
   read(): Promise<Live[]>;
   create(kind: ResourceKind, id: string, settings: Values): Promise<void>;
@@ -39,7 +39,7 @@ export function unmarked(description: unknown, id: string): string {
     .trimEnd();
 }
 
-/** Throws CliError for what is not an EMQX 5.8, EmqxError when it is away or refuses the key. */
+/** Throws EmqxError when it is away, refuses the key, or is no EMQX that Flota knows. */
 export async function connectBroker({ api }: { api: EmqxApiOptions }): Promise<Broker> {
   const connection = openConnection({ timeoutMs: 15_000, retryForMs: 2_000, ...api });
   const call = async (method: string, path: string, body?: unknown, ...fine: number[]): Promise<Answer> => {
@@ -51,10 +51,9 @@ export async function connectBroker({ api }: { api: EmqxApiOptions }): Promise<B
       );
     return answer;
   };
-  let version: string;
+  let nodes: BrokerNode[];
   try {
-    version = await checkVersion(api.url, await connection.call('GET', '/status?format=json'));
-    await call('GET', '/rules?limit=1');
+    nodes = readNodes(api.url, await connection.call('GET', '/nodes'));
   } catch (error) {
     connection.close();
     throw error;
@@ -78,7 +77,7 @@ export async function connectBroker({ api }: { api: EmqxApiOptions }): Promise<B
   };
   return {
     url: api.url,
-    version,
+    nodes,
     read: async () => (await Promise.all(kinds.map(list))).flat(),
     async create(kind, id, settings) {
       await call('POST', `/${kind}s`, {
@@ -110,15 +109,6 @@ export async function connectBroker({ api }: { api: EmqxApiOptions }): Promise<B
     },
     close: connection.close,
   };
-}
-
-async function checkVersion(url: string, answer: Answer): Promise<string> {
-  const version = (answer.body as { rel_vsn?: unknown } | null)?.rel_vsn;
-  if (answer.status !== 200 || typeof version !== 'string')
-    throw new CliError(`${url} does not answer as an EMQX does (GET /api/v5/status: ${answer.status})`);
-  if (!/^v?5\.8\./.test(version))
-    throw new CliError(`the broker at ${url} is EMQX ${version}; these files and this tool are for 5.8`);
-  return version.replace(/^v/, '');
 }
 
 function toLive(kind: ResourceKind, answer: Record<string, unknown>): Live {

@@ -132,7 +132,7 @@ describe('npm run emqx', () => {
 
   test('finds a local broker with the secrets of npm start, and exits 2 where there is a difference', async () => {
     writeFileSync(join(root, 'secrets.json'), '{"emqxKey":"key","emqxSecret":"secret","webhookToken":"t"}');
-    const env = { EMQX_API_PORT: String(bed.broker.apiPort) };
+    const env = { BROKER_API_PORT: String(bed.broker.apiPort) };
     expect(await run(['plan'], env)).toMatchObject({
       code: 2,
       stdout: expect.stringContaining(`${readRules().sources.length} to create`),
@@ -143,9 +143,9 @@ describe('npm run emqx', () => {
     });
     expect(await run(['plan'], env)).toMatchObject({ code: 0 });
     // They are for this machine: no other is sent them.
-    expect(await run(['plan'], { EMQX_API_URL: 'http://192.0.2.1:18083' })).toMatchObject({
+    expect(await run(['plan'], { BROKER_API_URL: 'http://192.0.2.1:18083' })).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^emqx: EMQX_API_KEY and EMQX_API_SECRET are not set\n$/),
+      stderr: expect.stringMatching(/^emqx: BROKER_API_KEY and BROKER_API_SECRET are not set\n$/),
     });
   });
 

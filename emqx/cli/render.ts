@@ -17,7 +17,7 @@ export const render: Command = {
   summary: 'writes emqx.conf, acl.conf and the API-key file of a real broker',
   help: `For a native EMQX, whose etc/emqx.conf and etc/acl.conf these files replace, or, with --container, for EMQX's image with them
 mounted in ${imageDir} (readable by its user, uid 1000). The certificates are expected in --certs: key.pem, cert.pem (leaf and issuing CA) and ca.pem. An API
-key and a cookie that DIR already has are kept; else the key is EMQX_API_KEY and EMQX_API_SECRET, or made up.`,
+key and a cookie that DIR already has are kept; else the key is BROKER_API_KEY and BROKER_API_SECRET, or made up.`,
   options: {
     out: { type: 'string', about: 'the directory to write (needed)' },
     container: {
@@ -86,7 +86,7 @@ key and a cookie that DIR already has are kept; else the key is EMQX_API_KEY and
     if (!before) say(`dashboard: admin ${password} (shown once; it is in emqx.conf, for its owner only)`);
     say(`certificates: ${certs}/key.pem, cert.pem, ca.pem`);
     say(
-      'then: EMQX_API_URL=… EMQX_API_KEY=… EMQX_API_SECRET=… WEBHOOK_URL=… WEBHOOK_TOKEN=… npm run emqx -- apply',
+      'then: BROKER_API_URL=… BROKER_API_KEY=… BROKER_API_SECRET=… WEBHOOK_URL=… WEBHOOK_TOKEN=… npm run emqx -- apply',
     );
     return 0;
   },

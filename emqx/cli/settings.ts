@@ -1,6 +1,7 @@
 /** What the commands need to know, from the environment or from the secrets of a local `npm start`. */
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { withBrokerNames } from '../setting-names.ts';
 import { CliError } from './output.ts';
 
 export interface Settings {
@@ -11,22 +12,23 @@ export interface Settings {
   local: boolean;
 }
 
-export function readSettings(env = process.env): Settings {
+export function readSettings(environment = process.env): Settings {
+  const env = withBrokerNames(environment);
   const dataDir = resolve(env.FLOTA_DATA || '.flota');
-  const url = (env.EMQX_API_URL || `http://127.0.0.1:${env.EMQX_API_PORT || 18083}`).replace(
+  const url = (env.BROKER_API_URL || `http://127.0.0.1:${env.BROKER_API_PORT || 18083}`).replace(
     /\/api\/v5\/?$/,
     '',
   );
   if (!URL.canParse(url) || !/^https?:/.test(url))
-    throw new CliError(`EMQX_API_URL is not an http address: ${url}`);
+    throw new CliError(`BROKER_API_URL is not an http address: ${url}`);
   // The secrets of a local start are for this machine only.
   const local = ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname);
   const secrets = local ? localSecrets(join(dataDir, 'secrets.json')) : {};
-  const key = env.EMQX_API_KEY || secrets.emqxKey;
-  const secret = env.EMQX_API_SECRET || secrets.emqxSecret;
+  const key = env.BROKER_API_KEY || secrets.emqxKey;
+  const secret = env.BROKER_API_SECRET || secrets.emqxSecret;
   if (!key || !secret)
     throw new CliError(
-      `EMQX_API_KEY and EMQX_API_SECRET are not set${local ? `, and ${dataDir} has no secrets of a local npm start` : ''}`,
+      `BROKER_API_KEY and BROKER_API_SECRET are not set${local ? `, and ${dataDir} has no secrets of a local npm start` : ''}`,
     );
   const webhookUrl = env.WEBHOOK_URL || null;
   if (webhookUrl && !URL.canParse(webhookUrl))
@@ -40,7 +42,7 @@ export function readSettings(env = process.env): Settings {
 
 /** `key:secret` of the environment. */
 export function readApiKey(env = process.env): string | null {
-  const { EMQX_API_KEY: key, EMQX_API_SECRET: secret } = env;
+  const { BROKER_API_KEY: key, BROKER_API_SECRET: secret } = withBrokerNames(env);
   return key && secret ? `${key}:${secret}` : null;
 }
 

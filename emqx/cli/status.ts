@@ -16,6 +16,9 @@ dashboard's passwords that everybody knows (two failed logins of admin each time
   needs: 'broker',
   async run(given) {
     const { broker, say, paint, flags, settings } = given;
+    for (const { name, version, running } of broker.nodes)
+      say(`${name}: EMQX ${version ?? '?'}, ${running ? 'running' : paint('red', 'not running')}`);
+    say();
     const live = await broker.read();
     const readings = await readCounts(broker, live);
     const rules = [['RULE', 'STATE', 'MATCHED', 'PASSED', 'NO ROW', 'EXCEPTION', 'NO ACTION']];

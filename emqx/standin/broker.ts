@@ -13,7 +13,7 @@ import { createConfiguration, type EngineConfig } from './configuration.ts';
 import { CrlCheck, type CrlCheckOptions } from './crl-check.ts';
 import { clientConnected, clientDisconnected, messagePublished, sessionSubscribed } from './event-columns.ts';
 import type { ActionMetrics } from './http-action.ts';
-import { createHttpApi } from './http-api.ts';
+import { createHttpApi, type StandinVersion } from './http-api.ts';
 import { readListenerSettings } from './listener-settings.ts';
 import { MountStream } from './mount-stream.ts';
 import { createOutgoingQueues, isExpired } from './outgoing-queues.ts';
@@ -35,6 +35,8 @@ export interface BrokerOptions {
   config: EngineConfig;
   /** Text of conf/emqx.conf: mountpoint, rates, sizes; left out: EMQX's defaults. */
   conf?: string;
+  /** Whose HTTP API it speaks (5.8.9). */
+  version?: StandinVersion;
   apiKey: string;
   apiSecret: string;
   /** Of the user `admin`; left out: a made one, which nobody knows. */
@@ -221,6 +223,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     ...{ key: options.apiKey, secret: options.apiSecret, configuration, sessions, bans, kick, publish },
     dashboardPassword: options.dashboardPassword ?? randomUUID(),
     maxPacketBytes: settings.maxPacketBytes,
+    version: options.version ?? '5.8.9',
     queued: queues.length,
   });
 

@@ -15,28 +15,30 @@ import { testRule } from './rule-test.ts';
 import { EvaluationError } from './sql/compare.ts';
 import { SqlError } from './sql/parser.ts';
 
+/** The versions whose HTTP API it can speak; rules, actions and delivery are those of 5.8.9 in each. */
+export type StandinVersion = '5.8.9' | '5.8.11' | '6.2.2';
+
 export interface ApiOptions extends Clients, Publisher {
   key: string;
   secret: string;
   /** Of `admin`. */
   dashboardPassword: string;
+  version: StandinVersion;
   configuration: Configuration;
 }
 
-const version = '5.8.9';
 const maxBodyBytes = 8_000_000;
 
 export function createHttpApi(options: ApiOptions): Server {
   const app = new Hono().basePath('/api/v5');
+  const { version } = options;
+  const isOpen = version === '5.8.9';
   app.use(bodyLimit({ maxSize: maxBodyBytes, onError: (c) => c.body(null, 500) }));
   app.get('/status', (c) => {
     if (c.req.query('format') !== 'json') return c.text(`Node ${node} is started\nemqx is running`);
-    return c.json({
-      rel_vsn: `v${version}`,
-      node_name: node,
-      broker_status: 'started',
-      app_status: 'running',
-    });
+    // Strangers were told the version until e5.8.11, 6.0.3, 6.1.4 and 6.2.2.
+    const told = isOpen ? { rel_vsn: `v${version}` } : {};
+    return c.json({ ...told, node_name: node, broker_status: 'started', app_status: 'running' });
   });
   /** The token opens nothing here: everything else wants the API key. */
   app.post('/login', async (c) => {
@@ -53,6 +55,10 @@ export function createHttpApi(options: ApiOptions): Server {
     if (/^(POST|PUT)$/.test(c.req.method) && hasBody && type !== 'application/json')
       throw new ApiError(415, 'UNSUPPORTED_MEDIA_TYPE', 'content-type:application/json Required');
     return next();
+  });
+  app.get('/nodes', (c) => {
+    const edition = isOpen ? 'Opensource' : 'Enterprise';
+    return c.json([{ node, node_status: 'running', version, edition, role: 'core' }]);
   });
   routePublish(app, options);
   routeClients(app, options);

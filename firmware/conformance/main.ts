@@ -1,4 +1,5 @@
 /** `npm run conformance`: does a device, however it is built, keep to the protocol under every fault we know? */
+import '#deploy/lab/primitives/closed-pipe.ts';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { groups, type Outcome, runSuite } from './suite.ts';

@@ -1,4 +1,5 @@
 /** `npm run firmware`: the firmware signing key, kept away from the machines that serve. */
+import '#deploy/lab/primitives/closed-pipe.ts';
 import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';

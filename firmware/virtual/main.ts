@@ -1,4 +1,5 @@
 /** Runs one virtual device from the command line. */
+import '#deploy/lab/primitives/closed-pipe.ts';
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
 import { DeviceFault, startDevice } from './device.ts';

@@ -1,4 +1,5 @@
 /** `npm run audit`: asks the running API, which alone reaches both the log and the CA that remembers its head. */
+import '#deploy/lab/primitives/closed-pipe.ts';
 import { parseArgs } from 'node:util';
 import { type AuditConfig, ConfigError, readAuditConfig } from '../config.ts';
 import type { Head } from './chain.ts';

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
-import { access, answer, createRouter, page, problems } from '../http.ts';
+import { access, alwaysPaging, answer, createRouter, moment, page, problems } from '../http.ts';
 import * as audit from './audit.ts';
 import { verifyLog } from './heads.ts';
 
@@ -16,7 +16,6 @@ const entrySchema = z
   })
   .openapi('AuditEntry');
 const headSchema = z.object({ id: z.int(), hash: z.string() });
-const moment = z.iso.datetime({ offset: true });
 
 const list = createRoute({
   method: 'get',
@@ -24,14 +23,12 @@ const list = createRoute({
   ...access('admin'),
   summary: 'Who did what, newest first',
   request: {
-    query: z.object({
+    query: alwaysPaging.extend({
       actor: z.string().max(254).optional(),
       action: z.string().max(64).optional(),
       subject: z.string().max(100).optional(),
       from: moment.optional(),
       to: moment.optional(),
-      limit: z.coerce.number().int().min(1).max(1000).default(50),
-      offset: z.coerce.number().int().min(0).default(0),
     }),
   },
   responses: { 200: answer('A page', page(entrySchema)), ...problems },

@@ -3,7 +3,7 @@ import { type RevocationReason, revocationReasons } from '#ca/client.ts';
 import { deviceIdSchema } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
-import { access, answer, createRouter, jsonBody, problems } from '../http.ts';
+import { access, alwaysPaging, answer, createRouter, jsonBody, problems, wholeNumber } from '../http.ts';
 import * as bans from './blocked-ban.ts';
 import { renewBroker } from './broker-renewal.ts';
 import { createGrant, createToken, redeemToken } from './certificates.ts';
@@ -80,10 +80,6 @@ const certificate = z
   })
   .openapi('Certificate');
 const details = certificate.extend({ certificate: z.string(), chain: z.string() });
-const page = z.object({
-  limit: z.coerce.number().int().min(1).max(1000).default(50),
-  offset: z.coerce.number().int().min(0).default(0),
-});
 const reasons = Object.keys(revocationReasons) as [RevocationReason, ...RevocationReason[]];
 
 const listCertificates = createRoute({
@@ -92,12 +88,12 @@ const listCertificates = createRoute({
   ...access('viewer'),
   summary: 'Certificates, the newest first; by expiry, the most urgent first',
   request: {
-    query: page.extend({
+    query: alwaysPaging.extend({
       search: z.string().max(100).optional(),
       commonName: z.string().max(64).optional(),
       profile: z.enum(['device', 'broker', 'service']).optional(),
       status: z.enum(inventory.statuses).optional(),
-      expiresWithinDays: z.coerce.number().int().min(1).max(3650).optional(),
+      expiresWithinDays: wholeNumber(1, 3650).optional(),
     }),
   },
   responses: {
@@ -111,7 +107,7 @@ const expiring = createRoute({
   ...access('viewer'),
   summary:
     'Devices whose certificate ends soon or has ended, by days left: counts at 30, 14 and 3, and a page',
-  request: { query: page.extend({ days: z.coerce.number().int().min(0).max(3650).default(30) }) },
+  request: { query: alwaysPaging.extend({ days: wholeNumber(0, 3650).default(30) }) },
   responses: {
     200: answer(
       'The counts do not depend on `days`',

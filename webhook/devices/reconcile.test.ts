@@ -38,17 +38,22 @@ const client = (device: TestDevice, connectedAt: number): BrokerClient => ({
   connectedAt,
 });
 
-/** A copy that starts, and so reconciles, with a broker that lists these; `meanwhile` happens while it lists. */
+/**
+ * A copy that starts, and so reconciles, with a broker that lists these; `meanwhile` happens while it lists. It knows `slipped`
+ * too, but not on any of the list's pages.
+ */
 async function reconcile(
   listed: BrokerClient[],
   meanwhile?: () => Promise<unknown>,
   answer?: RecordingBroker['answer'],
+  slipped: BrokerClient[] = [],
 ) {
   const broker = createRecordingBroker();
   if (answer) broker.answer = answer;
   let lists = 0;
-  broker.listClients = async (options) => {
-    expect(options).toEqual({ connected: true });
+  broker.listClients = async ({ connected, ids } = {}) => {
+    expect(connected).toBe(true);
+    if (ids) return slipped.filter(({ clientid }) => ids.includes(clientid));
     lists++;
     await meanwhile?.();
     return listed;
@@ -81,6 +86,12 @@ describe('presence follows the list of the broker', () => {
     const came = await events.device();
     await reconciled([client(stays, Date.now() - 10 * minute), client(came, Date.now() - 5 * minute)]);
     expect([await isOnline(stays), await isOnline(went), await isOnline(came)]).toEqual([true, false, true]);
+  });
+
+  test('who slips through between two pages of the list stays online: the broker is asked for it by id', async () => {
+    const device = await online(Date.now() - 10 * minute);
+    await reconciled([], undefined, undefined, [client(device, Date.now() - 10 * minute)]);
+    expect(await isOnline(device)).toBe(true);
   });
 
   test('and one that was marked offline by mistake comes back with the same connection', async () => {

@@ -6,7 +6,7 @@ import { sql } from 'drizzle-orm';
 import type { BrokerClient, EmqxApi } from '#emqx/api.ts';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/query.ts';
-import { concerning, Fold, lockTargets } from '../deployments/store.ts';
+import { concerning, Fold } from '../deployments/store.ts';
 import { type Loop, startLoop } from '../loop.ts';
 import { unpark } from '../outbox/outbox.ts';
 
@@ -69,6 +69,8 @@ interface Seen {
   /** Database's clock, ms: what was heard of a device since then is newer than the list. */
   beganAt: number;
   clients: BrokerClient[];
+  /** Ids of devices that count as online here and that the broker does not know, asked for them one by one. */
+  missing: string[];
 }
 
 /** Any number will do, as long as all copies use the same. */
@@ -77,7 +79,7 @@ const reconcileLock = 4_717_242;
 /** Nothing is held while the broker lists; what it says is applied by one copy at a time, and the next one finds nothing left. */
 async function reconcile(context: Context, times: ReconcileTimes): Promise<void> {
   const { db } = context;
-  const seen = await look(context);
+  const seen = await look(context, times);
   const mended = await db.transaction(async (tx) => {
     const [lock] = await query<{ mine: boolean }>(
       tx,
@@ -92,29 +94,47 @@ async function reconcile(context: Context, times: ReconcileTimes): Promise<void>
   context.wake();
 }
 
-async function look({ broker, db }: Context): Promise<Seen> {
+/** A list that is made page by page misses some while others leave, so who is not in it is asked for by id. */
+async function look({ broker, db }: Context, times: ReconcileTimes): Promise<Seen> {
   const [clock] = await query<{ ms: number }>(
     db,
     sql`select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms`,
   );
-  return { beganAt: clock!.ms, clients: await broker.listClients({ connected: true }) };
+  const beganAt = clock!.ms;
+  const clients = await broker.listClients({ connected: true });
+  const listed = JSON.stringify(clients.map(({ clientid }) => clientid));
+  const unlisted = await query<{ id: string }>(
+    db,
+    sql`select d.id from devices d
+        where ${isSettled(beganAt, times)} and d.id not in (select jsonb_array_elements_text(${listed}::jsonb))`,
+  );
+  const ids = unlisted.map(({ id }) => id);
+  const found = ids.length > 0 ? await broker.listClients({ connected: true, ids }) : [];
+  const there = new Set(found.map(({ clientid }) => clientid));
+  return { beganAt, clients: [...clients, ...found], missing: ids.filter((id) => !there.has(id)) };
 }
 
-async function mend(tx: Db, { beganAt, clients }: Seen, times: ReconcileTimes) {
+const unheard = (beganAt: number) =>
+  sql`(d.last_seen_at is null or d.last_seen_at < to_timestamp(${beganAt / 1000}::float8))`;
+
+/** Counts as online since before the listing began, for longer than its events may be under way. */
+const isSettled = (beganAt: number, { youngMs }: ReconcileTimes) =>
+  sql`d.online and ${unheard(beganAt)}
+      and (d.connected_at is null or d.connected_at < to_timestamp(${(beganAt - youngMs) / 1000}::float8))`;
+
+async function mend(tx: Db, { beganAt, clients, missing }: Seen, times: ReconcileTimes) {
   const listed = JSON.stringify(
     clients.flatMap(({ clientid, connectedAt }) =>
       connectedAt === null ? [] : [{ id: clientid, at: connectedAt / 1000 }],
     ),
   );
   const began = sql`to_timestamp(${beganAt / 1000}::float8)`;
-  const unheard = sql`(d.last_seen_at is null or d.last_seen_at < ${began})`;
   const gone = await query<{ id: string }>(
     tx,
     sql`with gone as (
           select d.id from devices d
-          where d.online and ${unheard}
-            and (d.connected_at is null or d.connected_at < ${began} - make_interval(secs => ${times.youngMs / 1000}))
-            and d.id not in (select id from jsonb_to_recordset(${listed}::jsonb) as v(id text))
+          where ${isSettled(beganAt, times)}
+            and d.id in (select jsonb_array_elements_text(${JSON.stringify(missing)}::jsonb))
           order by d.id for no key update)
         update devices d set online = false, reachable = false from gone where d.id = gone.id returning d.id`,
   );
@@ -126,7 +146,7 @@ async function mend(tx: Db, { beganAt, clients }: Seen, times: ReconcileTimes) {
           from devices d
           join (select id, to_timestamp(at) as at from jsonb_to_recordset(${listed}::jsonb) as v(id text, at float8)) v
             on v.id = d.id
-          where ${unheard}
+          where ${unheard(beganAt)}
             and (not d.online or d.connected_at is null or d.connected_at < v.at - interval '1 second'
               or (not d.reachable and v.at < ${began} - make_interval(secs => ${times.settledMs / 1000})))
             and (d.connected_at is null or d.connected_at < v.at + interval '1 second')
@@ -150,7 +170,7 @@ async function tellSubscribed(tx: Db, deviceIds: string[]): Promise<string[]> {
   const changed: string[] = [];
   for (let i = 0; i < deviceIds.length; i += atOnce) {
     const ids = deviceIds.slice(i, i + atOnce);
-    const fold = new Fold(await lockTargets(tx, concerning(ids, [])), Date.now());
+    const fold = await Fold.open(tx, concerning(ids, []));
     for (const id of ids) for (const target of fold.ofDevice(id)) fold.apply(target, { type: 'subscribed' });
     await unpark(tx, ids);
     changed.push(...(await fold.save(tx)).deploymentIds);

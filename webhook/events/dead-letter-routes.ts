@@ -1,10 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
-import { access, answer, createRouter, page, problems } from '../http.ts';
+import { access, alwaysPaging, answer, createRouter, page, problems, wholeNumber } from '../http.ts';
 import * as deadLetters from './dead-letters.ts';
 import type { Ingest } from './ingest.ts';
 
-const id = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
+const id = z.object({ id: wholeNumber(1) });
 const letterSchema = z
   .object({
     id: z.int(),
@@ -23,11 +23,9 @@ const list = createRoute({
   ...access('viewer'),
   summary: 'What could not be handled, newest first',
   request: {
-    query: z.object({
+    query: alwaysPaging.extend({
       code: z.string().max(64).optional(),
       clientId: z.string().max(200).optional(),
-      limit: z.coerce.number().int().min(1).max(1000).default(50),
-      offset: z.coerce.number().int().min(0).default(0),
     }),
   },
   responses: {

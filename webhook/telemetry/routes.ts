@@ -8,7 +8,17 @@ import { targetStates } from '../deployments/states.ts';
 import * as devices from '../devices/devices.ts';
 import { ensureKnown } from '../devices/known.ts';
 import { AppError } from '../errors.ts';
-import { access, answer, createRouter, jsonBody, page, problems } from '../http.ts';
+import {
+  access,
+  alwaysPaging,
+  answer,
+  createRouter,
+  jsonBody,
+  moment,
+  page,
+  problems,
+  wholeNumber,
+} from '../http.ts';
 import * as measurements from './measurements.ts';
 import * as telemetry from './telemetry.ts';
 
@@ -17,11 +27,6 @@ const maxArgsBytes = 3_500;
 const maxBuckets = 2_000;
 
 const device = z.object({ id: deviceIdSchema });
-const paging = z.object({
-  limit: z.coerce.number().int().min(1).max(1000).default(50),
-  offset: z.coerce.number().int().min(0).default(0),
-});
-const moment = z.iso.datetime({ offset: true });
 const json = z.record(z.string(), z.unknown());
 
 const commandSchema = z
@@ -63,7 +68,7 @@ const listCommands = createRoute({
   path: '/api/devices/{id}/commands',
   ...access('viewer'),
   summary: 'Commands and their answers, newest first',
-  request: { params: device, query: paging },
+  request: { params: device, query: alwaysPaging },
   responses: { 200: answer('A page', page(commandSchema)), ...problems },
 });
 const listLogs = createRoute({
@@ -73,7 +78,7 @@ const listLogs = createRoute({
   summary: 'What the device logged, newest first; `level` is the lowest',
   request: {
     params: device,
-    query: paging.extend({
+    query: alwaysPaging.extend({
       level: z.enum(measurements.logLevels).optional(),
       from: moment.optional(),
       to: moment.optional(),
@@ -113,12 +118,7 @@ const chart = createRoute({
       value: z.string().min(1).max(64),
       from: moment.optional(),
       to: moment.optional(),
-      bucketMs: z.coerce
-        .number()
-        .int()
-        .min(1000)
-        .max(31 * 86_400_000)
-        .optional(),
+      bucketMs: wholeNumber(1_000, 31 * 86_400_000).optional(),
     }),
   },
   responses: {
@@ -141,7 +141,7 @@ const listHistory = createRoute({
   path: '/api/devices/{id}/firmware_history',
   ...access('viewer'),
   summary: 'What deployments did to the device, newest first',
-  request: { params: device, query: paging },
+  request: { params: device, query: alwaysPaging },
   responses: {
     200: answer(
       'A page',

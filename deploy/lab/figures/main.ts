@@ -1,3 +1,4 @@
+import '#deploy/lab/primitives/closed-pipe.ts';
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { measureCa } from './ca.ts';

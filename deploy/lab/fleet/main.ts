@@ -1,4 +1,5 @@
 /** `npm run fleet`: a whole deployment over virtual devices, against a running Flota or a local one started for it. */
+import '#deploy/lab/primitives/closed-pipe.ts';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { openKey } from '#firmware/signing/key.ts';
 import { interruption } from '../interruption.ts';

@@ -1,5 +1,6 @@
 /** Which EMQX `npm run test:emqx` talks to. Every problem is listed before anything starts. */
 import { readEnv, toConfig as toCaConfig } from '#ca/config.ts';
+import { withBrokerNames } from '#emqx/setting-names.ts';
 import type { Settings } from './settings.ts';
 
 export type EmqxUnderTest = NonNullable<Settings['emqx']> & {
@@ -7,7 +8,8 @@ export type EmqxUnderTest = NonNullable<Settings['emqx']> & {
   host: string;
 };
 
-export function readEmqxUnderTest(env = readEnv()): EmqxUnderTest {
+export function readEmqxUnderTest(environment = readEnv()): EmqxUnderTest {
+  const env = withBrokerNames(environment);
   const problems: string[] = [];
   const need = (name: string, form: RegExp, what: string) => {
     const value = env[name] ?? '';
@@ -15,10 +17,10 @@ export function readEmqxUnderTest(env = readEnv()): EmqxUnderTest {
     return value;
   };
   const emqx = {
-    url: need('EMQX_API_URL', /^https?:\/\/./, "the address of EMQX's HTTP API (http://127.0.0.1:18083)"),
-    key: need('EMQX_API_KEY', /./, 'an API key'),
-    secret: need('EMQX_API_SECRET', /./, "the API key's secret"),
-    mqttUrl: need('EMQX_MQTT_URL', /^mqtts:\/\/./, 'mqtts://host:8883'),
+    url: need('BROKER_API_URL', /^https?:\/\/./, "the address of EMQX's HTTP API (http://127.0.0.1:18083)"),
+    key: need('BROKER_API_KEY', /./, 'an API key'),
+    secret: need('BROKER_API_SECRET', /./, "the API key's secret"),
+    mqttUrl: need('BROKER_MQTT_URL', /^mqtts:\/\/./, 'mqtts://host:8883'),
   };
   if (problems.length > 0) throw new Error(problems.join('; '));
   const { dir, passphrase } = toCaConfig(env);
@@ -26,7 +28,7 @@ export function readEmqxUnderTest(env = readEnv()): EmqxUnderTest {
     emqx,
     // The broker has its certificate from this authority; the devices get theirs from it.
     ca: { dir, ...(passphrase && { passphrase }) },
-    restartCommand: env.EMQX_RESTART_CMD || null,
+    restartCommand: env.BROKER_RESTART_CMD || null,
     host: env.OUTAGE_HOST || '127.0.0.1',
   };
 }

@@ -20,7 +20,7 @@ export async function defineOutages(site: Site, settings: Settings, only?: strin
       `${settings.devices} devices lose no critical message: ${scenario.title}`,
       async (context) => {
         const faults = scenario.spec.faults(bench);
-        if (faults.length === 0) context.skip('NOT RUN: nobody said how (EMQX_RESTART_CMD)');
+        if (faults.length === 0) context.skip('NOT RUN: nobody said how (BROKER_RESTART_CMD)');
         for (const fault of faults) await survive(scenario.spec, bench, fault);
       },
       timeoutMs,

@@ -3,13 +3,7 @@
  * or lost when the broker dies with its buffers; the answer of an API call gets lost. What it keeps it keeps as EMQX does: a
  * persistent session queues QoS 1, a command for nobody is told so, and subscribing is an event after every connect.
  */
-import {
-  type BrokerClient,
-  type EmqxApi,
-  EmqxError,
-  type PublishMessage,
-  type PublishOutcome,
-} from '#emqx/api.ts';
+import { type EmqxApi, EmqxError, type PublishMessage, type PublishOutcome } from '#emqx/api.ts';
 import { type BrokerEvent, mountedTopic, requestTopic } from '#emqx/protocol.ts';
 import type { Broker, BrokerConnection, BrokerEvents } from '#firmware/virtual/port.ts';
 import type { Random } from '../primitives/random.ts';
@@ -56,7 +50,9 @@ export class ModelledBroker implements EmqxApi {
   /** Rises when the broker restarts: what was in its buffers is gone. */
   #life = 0;
   #awayUntil = 0;
-  /** Told of each command that the broker takes, and of each message that reaches a device. */
+  /** Told of each message that a device sends, of each command that the broker is asked for and takes, and of each that reaches a device. */
+  onUplink: (deviceId: string, topic: string, payload: string) => void = () => {};
+  onAsk: (deviceId: string, topic: string, payload: string) => void = () => {};
   onPublish: (deviceId: string, topic: string, payload: string) => void = () => {};
   onDeliver: (deviceId: string, topic: string, payload: string) => void = () => {};
 
@@ -135,6 +131,7 @@ export class ModelledBroker implements EmqxApi {
 
   #publish(connection: Connection, topic: string, payload: string): void {
     if (!connection.open || connection.deaf) return;
+    this.onUplink(connection.deviceId, topic, payload);
     if (this.#random.chance(this.#trouble().breaks)) {
       this.#drop(connection, 'broken');
       return;
@@ -184,7 +181,7 @@ export class ModelledBroker implements EmqxApi {
     return outcomes;
   };
 
-  readonly listClients = async ({ connected }: { connected?: boolean } = {}): Promise<BrokerClient[]> => {
+  readonly listClients: EmqxApi['listClients'] = async ({ connected, ids } = {}) => {
     await this.#time.delay(this.#random.int(5, 50));
     if (this.#isAway()) throw new EmqxError('broker_unreachable', 'no connection');
     return [...this.#sessions]
@@ -194,7 +191,8 @@ export class ModelledBroker implements EmqxApi {
         connected: connection !== null,
         connectedAt: connection?.connectedAt ?? null,
       }))
-      .filter((client) => connected === undefined || client.connected === connected);
+      .filter((client) => connected === undefined || client.connected === connected)
+      .filter((client) => ids === undefined || ids.includes(client.clientid));
   };
 
   readonly kick = async (deviceId: string): Promise<boolean> => {
@@ -204,12 +202,12 @@ export class ModelledBroker implements EmqxApi {
   };
   readonly ban = async (): Promise<void> => {};
   readonly unban = async (): Promise<void> => {};
-  readonly status = async () => ({ version: '5.8.9', running: true });
   close(): void {}
 
   #take(message: PublishMessage): PublishOutcome {
     const [, deviceId, topic] = /^devices\/([^/]+)\/(.+)$/.exec(message.topic)!;
     const session = this.#session(deviceId!);
+    this.onAsk(deviceId!, topic!, message.payload);
     if (!session.exists && !session.connection?.subscribed) return { kind: 'no_subscriber' };
     this.onPublish(deviceId!, topic!, message.payload);
     if (message.qos === 0) {

@@ -100,7 +100,6 @@ export class Copy {
       kick: guard(broker.kick),
       ban: guard(broker.ban),
       unban: guard(broker.unban),
-      status: guard(broker.status),
       close() {},
     };
   }

@@ -40,7 +40,7 @@ export async function configureEmqx(api: EmqxAccess, config: BrokerConfig): Prom
 export function createEmqx(api: EmqxAccess, restartCommand: string): Part {
   const isUp = async () => (await callEmqx(api, 'GET', '/status').catch(() => null))?.ok ?? false;
   const restart = async () => void (await promisify(exec)(restartCommand));
-  const start = async () => void (await until('EMQX after EMQX_RESTART_CMD', isUp, 60_000));
+  const start = async () => void (await until('EMQX after BROKER_RESTART_CMD', isUp, 60_000));
   return { name: 'broker', running: () => true, kill: restart, stop: restart, start, process: null };
 }
 

@@ -202,6 +202,8 @@ static void boot(struct fake *fake) {
   memset(fake->work, 0xa5, sizeof fake->work);
   memset(fake->journal, 0xa5, sizeof fake->journal);
   memset(fake->url, 0xa5, sizeof fake->url);
+  memset(fake->sector, 0xa5, sizeof fake->sector);
+  if (fake->in_slot) fake_open_slot_staging(fake);
 }
 
 static bool live(struct fake *fake, const struct ota_config *config, bool (*done)(struct fake *fake)) {

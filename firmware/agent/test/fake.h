@@ -8,8 +8,9 @@
 #include <setjmp.h>
 
 #include "../ota_agent.h"
+#include "../slot_staging.h"
 
-enum { fake_slot_bytes = 128 * 1024, fake_messages = 512, fake_answers = 64 };
+enum { fake_slot_bytes = 128 * 1024, fake_sector_bytes = 1024, fake_messages = 512, fake_answers = 64 };
 
 enum fake_how {
   SERVE_HONEST = 0,
@@ -65,6 +66,8 @@ struct fake {
   int store_bytes[OTA_STORE_KEYS];
   uint8_t staging[fake_slot_bytes];
   uint32_t staging_bytes;
+  /** Of an image that is staged in the slot itself. */
+  struct slot_staging_mark mark;
   /** Staged bytes from here on do not survive the power: nobody has synced them. */
   uint32_t unsynced_from;
   /** The same of the slot that was written last. */
@@ -140,6 +143,10 @@ struct fake {
   struct ota_port port;
   struct ota_installer main, child;
   bool has_child;
+  /** Stages in the inactive slot, as devices without other storage do. */
+  bool in_slot;
+  struct slot_staging slot_staging;
+  uint8_t sector[fake_sector_bytes];
   struct ota_timing timing;
   struct ota_limits limits;
   struct ota_signing_key keys[2];
@@ -206,5 +213,9 @@ bool fake_is_quiet(struct fake *fake);
 
 void fake_fill_network(struct ota_port *port);
 void fake_fill_storage(struct fake *fake);
+/** After fake_new: this device has no other storage than its slots. */
+void fake_stage_in_slot(struct fake *fake);
+/** At every start. */
+void fake_open_slot_staging(struct fake *fake);
 
 #endif

@@ -72,6 +72,69 @@ static int staging_clear(void *ctx) {
 
 static struct fake_slot *inactive(struct fake *fake) { return &fake->slots[1 - fake->confirmed]; }
 
+/** NOR flash: erasing is torn too, and what is not erased cannot be written. */
+static int flash_erase(void *ctx, uint32_t offset) {
+  struct fake *fake = ctx;
+  CHECK(offset % fake_sector_bytes == 0 && offset < fake_slot_bytes);
+  // On trial the other slot is the only way back.
+  if (fake->active != fake->confirmed) return OTA_ERR_STORAGE;
+  inactive(fake)->present = false;
+  memset(inactive(fake)->data + offset, 0xff, torn(fake, fake_sector_bytes));
+  fake_write(fake);
+  return OTA_OK;
+}
+
+static int flash_write(void *ctx, uint32_t offset, const uint8_t *data, size_t bytes) {
+  struct fake *fake = ctx;
+  uint8_t *flash = inactive(fake)->data + offset;
+  CHECK(bytes == fake_sector_bytes && offset % fake_sector_bytes == 0 && offset + bytes <= fake_slot_bytes);
+  if (fake->staging_write_fails) return OTA_ERR_STORAGE;
+  for (size_t i = 0; i < bytes; i++) CHECK(flash[i] == 0xff);
+  memcpy(flash, data, torn(fake, bytes));
+  fake_write(fake);
+  return OTA_OK;
+}
+
+static int load_mark(void *ctx, struct slot_staging_mark *mark) {
+  const struct fake *fake = ctx;
+  *mark = fake->mark;
+  return OTA_OK;
+}
+
+static int save_mark(void *ctx, const struct slot_staging_mark *mark) {
+  struct fake *fake = ctx;
+  fake_write(fake);
+  fake->mark = *mark;
+  fake_write(fake);
+  return OTA_OK;
+}
+
+static uint32_t in_slot_bytes(void *ctx) { return slot_staging_bytes(&((struct fake *)ctx)->slot_staging); }
+static int in_slot_write(void *ctx, uint32_t offset, const uint8_t *data, size_t bytes) {
+  return slot_staging_write(&((struct fake *)ctx)->slot_staging, offset, data, bytes);
+}
+static int in_slot_read(void *ctx, uint32_t offset, uint8_t *data, size_t bytes) {
+  return slot_staging_read(&((struct fake *)ctx)->slot_staging, offset, data, bytes);
+}
+static int in_slot_sync(void *ctx) { return slot_staging_sync(&((struct fake *)ctx)->slot_staging); }
+static int in_slot_clear(void *ctx) { return slot_staging_clear(&((struct fake *)ctx)->slot_staging); }
+
+/** The image is where it belongs before it is installed: only read back and activated. */
+static int nothing_to_begin(void *ctx, const struct ota_image *image) {
+  (void)ctx;
+  (void)image;
+  return OTA_OK;
+}
+
+static int nothing_to_write(void *ctx, uint32_t offset, const uint8_t *data, size_t bytes) {
+  return memcmp(inactive(ctx)->data + offset, data, bytes) == 0 ? OTA_OK : OTA_ERR_INSTALL;
+}
+
+static int nothing_to_finish(void *ctx) {
+  (void)ctx;
+  return OTA_OK;
+}
+
 static int slot_running(void *ctx, struct ota_image *image) {
   struct fake *fake = ctx;
   const struct fake_slot *slot = &fake->slots[fake->active];
@@ -233,6 +296,32 @@ void fake_fill_storage(struct fake *fake) {
   fake->main.ctx = fake;
   fake->child = child_installer;
   fake->child.ctx = fake;
+}
+
+void fake_stage_in_slot(struct fake *fake) {
+  struct ota_port *port = &fake->port;
+  fake->in_slot = true;
+  port->staging_bytes = in_slot_bytes;
+  port->staging_write = in_slot_write;
+  port->staging_read = in_slot_read;
+  port->staging_sync = in_slot_sync;
+  port->staging_clear = in_slot_clear;
+  fake->main.begin = nothing_to_begin;
+  fake->main.write = nothing_to_write;
+  fake->main.finish = nothing_to_finish;
+}
+
+void fake_open_slot_staging(struct fake *fake) {
+  const struct slot_staging_flash flash = {.ctx = fake,
+                                           .place = (uint32_t)(inactive(fake) - fake->slots),
+                                           .slot_bytes = fake_slot_bytes,
+                                           .sector_bytes = fake_sector_bytes,
+                                           .erase = flash_erase,
+                                           .write = flash_write,
+                                           .read = slot_read,
+                                           .load_mark = load_mark,
+                                           .save_mark = save_mark};
+  CHECK(slot_staging_open(&fake->slot_staging, &flash, fake->sector) == OTA_OK);
 }
 
 bool fake_runs_new_image(const struct fake *fake) {

@@ -77,6 +77,7 @@ static void check_end(const struct fake *fake) {
 static void live_through(uint32_t seed) {
   struct fake *fake = fake_new();
   state = seed * 2654435761u + 1;
+  if (seed % 2) fake_stage_in_slot(fake);
   fake->disorder = 1 + seed;
   fake_make_image(fake, 4000 + below(12000), seed);
   fake->limits.checkpoint_chunks = 1 + below(4);
