@@ -95,7 +95,8 @@ describe.each([
       const event = fromJs(given) as Row;
       const name = String(given.event);
       const topic = name === 'message.publish' ? String(given.topic) : `$events/${name.replace('.', '_')}`;
-      const rows = (selectsFrom(statement, topic) && evaluate(statement, event)) || [];
+      const row = selectsFrom(statement, topic) && evaluate(statement, event);
+      const rows = row ? [row] : [];
       const action = config.actions.http[actions[0]!.replace('http:', '')] as {
         parameters: { body: string };
       };

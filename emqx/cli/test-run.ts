@@ -19,7 +19,6 @@ export async function startCliBed(options: Partial<BrokerOptions> = {}) {
   const settings: Settings = {
     api: { url: `http://127.0.0.1:${bed.broker.apiPort}`, key: 'key', secret: 'secret' },
     webhook: { url: sink.url, token: 'token-1' },
-    dataDir: root,
     local: true,
   };
   const cli = {
