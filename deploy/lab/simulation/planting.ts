@@ -39,7 +39,16 @@ export function simulateWith({ file, text, becomes, seed }: Mutant, database: st
     );
     if (file.endsWith('.c'))
       execFileSync('make', ['-s', '-C', join(dir, 'firmware'), 'wasm'], { stdio: 'pipe' });
-    const options = ['--schedules', '0', '--deployments', '2', '--seed', String(seed), '--database', database];
+    const options = [
+      '--schedules',
+      '0',
+      '--deployments',
+      '2',
+      '--seed',
+      String(seed),
+      '--database',
+      database,
+    ];
     const { status, stderr } = spawnSync(
       process.execPath,
       ['--import', 'tsx', 'deploy/lab/simulation/main.ts', ...options],
