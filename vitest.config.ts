@@ -10,7 +10,10 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     projects: [
-      { extends: true, test: { name: 'all', include: [`${folders}/**/*.test.ts`] } },
+      {
+        extends: true,
+        test: { name: 'all', include: [`${folders}/**/*.test.ts`], globalSetup: ['.ci/pglite.ts'] },
+      },
       {
         // What touches the database, once more on a real PostgreSQL; the first project uses PGlite.
         extends: true,

@@ -9,7 +9,11 @@ export default mergeConfig(
       projects: [
         {
           extends: true,
-          test: { name: 'full', include: ['{emqx,webhook,ca,console,firmware,deploy}/**/*.full.ts'] },
+          test: {
+            name: 'full',
+            include: ['{emqx,webhook,ca,console,firmware,deploy}/**/*.full.ts'],
+            globalSetup: ['.ci/pglite.ts'],
+          },
         },
       ],
     },

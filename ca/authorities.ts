@@ -7,7 +7,6 @@ import { CaError } from './client.ts';
 import { authorityKeyIdentifier, basicConstraints, keyUsage, subjectKeyIdentifier } from './extensions.ts';
 import { openPrivateKey, sealPrivateKey } from './private-keys.ts';
 import { keyIdentifier, localSigner, type Signer } from './signer.ts';
-import { partsOf } from './tree.ts';
 
 const day = 86_400_000;
 const rootLifetimeMs = 20 * 365 * day;
@@ -19,8 +18,7 @@ export interface SigningAuthority {
   /** PEM. */
   certificate: string;
   signer: Signer;
-  /** DER. */
-  subject: Uint8Array<ArrayBuffer>;
+  subject: pkijs.RelativeDistinguishedNames;
   keyId: Uint8Array<ArrayBuffer>;
   notBefore: Date;
   notAfter: Date;
@@ -113,7 +111,7 @@ export function toAuthority(certificate: string, signer: Signer): SigningAuthori
   return {
     certificate,
     signer,
-    subject: new Uint8Array(parsed.subject.valueBeforeDecode),
+    subject: parsed.subject,
     keyId: keyIdentifier(publicKeyBits(signer.publicKey)),
     notBefore: parsed.notBefore.value,
     notAfter: parsed.notAfter.value,
@@ -139,8 +137,8 @@ export function randomSerial(): Buffer {
 
 /** The BIT STRING of a SubjectPublicKeyInfo, which key identifiers are made from. */
 export function publicKeyBits(spki: Uint8Array<ArrayBuffer>): Uint8Array {
-  const [, bits] = partsOf(asn1.fromBER(spki).result, 2);
-  return (bits as asn1.BitString).valueBlock.valueHexView;
+  const info = new pkijs.PublicKeyInfo({ schema: asn1.fromBER(spki).result });
+  return info.subjectPublicKey.valueBlock.valueHexView;
 }
 
 /** SHA-256 of a certificate's DER, lower-case hex. */

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import type * as asn1 from 'asn1js';
 import * as pkijs from 'pkijs';
 import { ecdsaWithSha256, positiveInteger, signTbs, time } from './certificate.ts';
 import { type PublishedCrl, revocationReasons } from './client.ts';
@@ -126,7 +125,7 @@ async function signCrl(
   const crl = new pkijs.CertificateRevocationList();
   crl.version = 1;
   crl.signature = ecdsaWithSha256();
-  crl.issuer = pkijs.RelativeDistinguishedNames.fromBER(issuer.subject);
+  crl.issuer = issuer.subject;
   crl.thisUpdate = time(new Date(now));
   crl.nextUpdate = time(new Date(now + crlLifetimeMs));
   // RFC 5280 §3.3: an entry stays until a CRL issued after its certificate's end has carried it.
@@ -141,8 +140,8 @@ async function signCrl(
     ],
   });
   // encodeTBS is protected in pkijs' types for CRLs only; signing goes through our Signer, not through a CryptoKey.
-  const tbs = (crl as unknown as { encodeTBS(): asn1.Sequence }).encodeTBS();
-  return encodePem('X509 CRL', await signTbs(new Uint8Array(tbs.toBER(false)), issuer.signer));
+  const tbs = (crl as unknown as { encodeTBS(): Parameters<typeof signTbs>[0] }).encodeTBS();
+  return encodePem('X509 CRL', await signTbs(tbs, issuer.signer));
 }
 
 function toEntry(revocation: Revocation): pkijs.RevokedCertificate {

@@ -38,7 +38,7 @@ export function makeRequest(
 ): string {
   const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
   const tbs = prepareRequest(new Uint8Array(spki), commonName, names);
-  const signature = sign('sha256', tbs, privateKey);
+  const signature = sign('sha256', new Uint8Array(tbs.toBER(false)), privateKey);
   return encodePem('CERTIFICATE REQUEST', joinSignature(tbs, signature));
 }
 
@@ -52,9 +52,9 @@ function prepareRequest(
   spki: Uint8Array<ArrayBuffer>,
   commonName: string,
   names: readonly string[],
-): Uint8Array<ArrayBuffer> {
+): asn1.Sequence {
   const request = new pkijs.CertificationRequest();
-  request.subject = pkijs.RelativeDistinguishedNames.fromBER(distinguishedName({ commonName }));
+  request.subject = distinguishedName({ commonName });
   request.subjectPublicKeyInfo = new pkijs.PublicKeyInfo({ schema: asn1.fromBER(spki).result });
   // RFC 2986 §4.1: the attributes are there even when there are none.
   request.attributes = [];
@@ -65,6 +65,5 @@ function prepareRequest(
     );
   }
   request.signatureAlgorithm = ecdsaWithSha256();
-  const tbs = (request as unknown as { encodeTBS(): asn1.Sequence }).encodeTBS();
-  return new Uint8Array(tbs.toBER(false));
+  return (request as unknown as { encodeTBS(): asn1.Sequence }).encodeTBS();
 }

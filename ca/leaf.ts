@@ -24,10 +24,6 @@ export function serialText(serial: Buffer): string {
   return serial.toString('hex').toUpperCase();
 }
 
-const noAuthority = extensions.basicConstraints(undefined);
-/** TLS 1.3 and our TLS 1.2 suites only sign with the leaf's key. */
-const signsOnly = extensions.keyUsage(['digitalSignature']);
-
 export function leafContent({
   profile,
   issuer,
@@ -49,8 +45,9 @@ export function leafContent({
     notBefore,
     notAfter,
     extensions: [
-      noAuthority,
-      signsOnly,
+      extensions.basicConstraints(undefined),
+      // TLS 1.3 and our TLS 1.2 suites only sign with the leaf's key.
+      extensions.keyUsage(['digitalSignature']),
       extensions.extKeyUsage(profile.extKeyUsage),
       extensions.subjectKeyIdentifier(keyIdentifier(publicKeyBits(publicKey))),
       extensions.authorityKeyIdentifier(issuer.keyId),

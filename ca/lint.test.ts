@@ -50,7 +50,7 @@ function brokenBy(
   return judge(encodeTbs({ ...content, ...change(content) }), want);
 }
 
-function judge(tbs: Uint8Array<ArrayBuffer>, want: Wanted): string[] {
+function judge(tbs: asn1.Sequence, want: Wanted): string[] {
   try {
     lint(tbs, want);
     return [];
@@ -129,7 +129,7 @@ const faults: [
     wanted,
     () => ({ subject: distinguishedName({ commonName: 'dev-1' }) }),
   ],
-  ['another key', ['the key of the request', "its key's identifier"], wanted, () => ({ publicKey: spki() })],
+  ['another key', ['the key of the request'], wanted, () => ({ publicKey: spki() })],
   [
     'an unknown extension',
     [extensionsRule],
@@ -151,12 +151,7 @@ const faults: [
     'an extension that is critical',
     [extensionsRule],
     wanted,
-    ({ extensions: all }) => ({
-      extensions: all.map(
-        ({ extnID, extnValue }) =>
-          new pkijs.Extension({ extnID, critical: true, extnValue: extnValue.valueBlock.valueHex }),
-      ),
-    }),
+    ({ extensions: all }) => ({ extensions: all.map((each) => Object.assign(each, { critical: true })) }),
   ],
   ['a CA', ['no CA'], wanted, (content) => swapped(content, extensions.basicConstraints({ pathLength: 0 }))],
   [
@@ -224,14 +219,14 @@ describe('the lint', () => {
   it('refuses version 1 and another signature algorithm', () => {
     const want = wanted();
     const body = (change: (certificate: pkijs.Certificate) => void) => {
-      const tbs = asn1.fromBER(encodeTbs(leafContent(want))).result as asn1.Sequence;
+      const tbs = encodeTbs(leafContent(want));
       const parts = tbs.valueBlock.value as asn1.BaseBlock[];
       const certificate = new pkijs.Certificate();
       change(certificate);
       if (certificate.version === 0)
         (parts[0] as asn1.Constructed).valueBlock.value[0] = new asn1.Integer({ value: 0 });
       else parts[2] = certificate.signature.toSchema() as asn1.BaseBlock;
-      return judge(new Uint8Array(tbs.toBER()), want);
+      return judge(tbs, want);
     };
     expect(body((each) => Object.assign(each, { version: 0 }))).toEqual(['version 3']);
     for (const signature of [
@@ -241,13 +236,6 @@ describe('the lint', () => {
       expect(body((each) => Object.assign(each, { version: 2, signature }))).toEqual([
         'signed with ecdsa-with-SHA256 without parameters',
       ]);
-  });
-
-  it('refuses what cannot be read to its last byte', () => {
-    const want = wanted();
-    const tbs = encodeTbs(leafContent(want));
-    for (const bytes of [new Uint8Array([...tbs, 0]), tbs.slice(0, -1), new Uint8Array([0x30, 0])])
-      expect(() => lint(bytes, want)).toThrow(/what was to be signed is no certificate/);
   });
 
   it('has each of its rules tested here', () => {

@@ -16,7 +16,12 @@ export async function startMetrics(options: {
 }): Promise<MetricsServer> {
   const server = createServer((request, response) => {
     const answer = (status: number, body: string) =>
-      response.writeHead(status, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(body);
+      response
+        .writeHead(status, {
+          'content-type': 'text/plain; version=0.0.4; charset=utf-8',
+          'x-content-type-options': 'nosniff',
+        })
+        .end(body);
     if (request.method !== 'GET' || request.url !== '/metrics') {
       answer(404, 'there is GET /metrics\n');
       return;

@@ -95,6 +95,12 @@ it('tells a stale CRL as it is, and makes none by being read; and when the issui
 });
 
 it('has nothing else on that port', async () => {
-  expect((await ask('/issue', 'POST')).status).toBe(404);
-  expect((await ask('/trust')).status).toBe(404);
+  for (const [path, method, status] of [
+    ['/issue', 'POST', 404],
+    ['/trust', 'GET', 404],
+    ['/metrics', 'GET', 200],
+  ] as const) {
+    const answer = await ask(path, method);
+    expect([answer.status, answer.headers.get('x-content-type-options')]).toEqual([status, 'nosniff']);
+  }
 });

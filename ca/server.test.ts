@@ -48,22 +48,25 @@ const csrFor = (name: string) =>
 
 /** A request that our own client would not send. */
 function raw(method: string, path: string, body?: string) {
-  return new Promise<{ status: number; type: string; body: Record<string, unknown> }>((resolve, reject) => {
-    const tls = { key: webhook.key, cert: webhook.certificate + webhook.chain, ca };
-    const outgoing = request(
-      { host: '127.0.0.1', port: service.port, method, path, ...tls, agent: false },
-      async (incoming) => {
-        let text = '';
-        for await (const chunk of incoming) text += chunk;
-        resolve({
-          status: incoming.statusCode ?? 0,
-          type: incoming.headers['content-type'] ?? '',
-          body: JSON.parse(text),
-        });
-      },
-    );
-    outgoing.on('error', reject).end(body);
-  });
+  return new Promise<{ status: number; type: string; sniff: unknown; body: Record<string, unknown> }>(
+    (resolve, reject) => {
+      const tls = { key: webhook.key, cert: webhook.certificate + webhook.chain, ca };
+      const outgoing = request(
+        { host: '127.0.0.1', port: service.port, method, path, ...tls, agent: false },
+        async (incoming) => {
+          let text = '';
+          for await (const chunk of incoming) text += chunk;
+          resolve({
+            status: incoming.statusCode ?? 0,
+            type: incoming.headers['content-type'] ?? '',
+            sniff: incoming.headers['x-content-type-options'],
+            body: JSON.parse(text),
+          });
+        },
+      );
+      outgoing.on('error', reject).end(body);
+    },
+  );
 }
 
 describe('the private service', () => {
@@ -140,9 +143,10 @@ describe('the private service', () => {
   });
 
   it('knows no other paths', async () => {
-    expect(await raw('GET', '/issue')).toMatchObject({ status: 404, body: { code: 'not_found' } });
+    const sniff = 'nosniff';
+    expect(await raw('GET', '/issue')).toMatchObject({ status: 404, sniff, body: { code: 'not_found' } });
     expect(await raw('GET', '/constructor')).toMatchObject({ status: 404 });
-    expect(await raw('GET', '/healthz')).toMatchObject({ status: 200 });
+    expect(await raw('GET', '/healthz')).toMatchObject({ status: 200, sniff });
   });
 });
 

@@ -272,7 +272,11 @@ function validate<T>(schema: z.ZodType<T>, body: unknown): T {
 
 function send(response: ServerResponse, status: number, type: string, body: unknown): void {
   const payload = Buffer.from(JSON.stringify(body));
-  response.writeHead(status, { 'content-type': type, 'content-length': payload.length });
+  response.writeHead(status, {
+    'content-type': type,
+    'content-length': payload.length,
+    'x-content-type-options': 'nosniff',
+  });
   response.end(payload);
 }
 

@@ -55,23 +55,6 @@ export type NewToken = Body<Routes['certificates']['tokens']['$post']>;
 export type Token = InferResponseType<Routes['certificates']['tokens']['$post'], 201>;
 export type Page<T> = { items: T[]; total: number };
 
-/** Every state of a target: the compiler refuses one too many or too few. */
-const stateSet = {
-  pending: true,
-  sent: true,
-  accepted: true,
-  downloading: true,
-  installing: true,
-  succeeded: true,
-  failed: true,
-  rolled_back: true,
-  cancelling: true,
-  cancelled: true,
-  timed_out: true,
-  skipped: true,
-} satisfies Record<TargetState, true>;
-export const targetStates = Object.keys(stateSet) as TargetState[];
-
 type Query = Record<string, string | number | undefined>;
 
 const plainFetch = createSessionFetch({ fetch: (input, init) => fetch(input, init) });

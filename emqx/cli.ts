@@ -2,7 +2,6 @@
 import '#deploy/lab/primitives/closed-pipe.ts';
 import { parseArgs } from 'node:util';
 import { apply } from './cli/apply.ts';
-import { capture } from './cli/capture.ts';
 import type { Command } from './cli/command.ts';
 import { connectBroker } from './cli/live.ts';
 import { CliError, painter } from './cli/output.ts';
@@ -24,7 +23,6 @@ export const commands: Record<string, Command> = {
   test: testRules,
   status,
   render,
-  capture,
 };
 
 const environment = `Environment: BROKER_API_URL (http://127.0.0.1:18083), BROKER_API_KEY, BROKER_API_SECRET; WEBHOOK_URL and WEBHOOK_TOKEN of the connector

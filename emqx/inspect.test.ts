@@ -24,7 +24,10 @@ test('a broker that is as the files say shows every rule and action with its cou
     counts: { matched: 1, passed: 1 },
     lost: [],
   });
-  expect(seen.connectors).toMatchObject([{ id: 'webhook', status: 'connected', url: cli.sink.url }]);
+  expect(seen.connectors.find((one) => one.id === 'webhook')).toMatchObject({
+    status: 'connected',
+    url: cli.sink.url,
+  });
 });
 
 test('what the dashboard changed, what only the broker has and what it lacks is drift; a secret is never told', async () => {

@@ -3,7 +3,8 @@
  * off renewals, and sends. Every step is safe to run in any number of copies and to be killed in the middle.
  */
 import { sql } from 'drizzle-orm';
-import { createPublishHeads } from './audit/heads.ts';
+import { createPublishHeads, createVerifyWhole } from './audit/heads.ts';
+import { createWatchPassword } from './broker/watch.ts';
 import { createTellBans } from './certificates/blocked-ban.ts';
 import { createKickBlocked } from './certificates/blocked-kick.ts';
 import { forgetOldTokens } from './certificates/certificates.ts';
@@ -11,7 +12,9 @@ import { createRefreshCrls } from './certificates/crl.ts';
 import { work as workRenewals } from './certificates/renewals.ts';
 import { createConfirmRevocations } from './certificates/revocation.ts';
 import { createSupersede } from './certificates/superseding.ts';
+import { createFollowClock } from './clock-jumps.ts';
 import type { Context } from './context.ts';
+import { at } from './db/clock.ts';
 import { advance, forgetOldMarks } from './deployments/rollouts.ts';
 import { applyToDue } from './deployments/store.ts';
 import { forgetOldMessages } from './events/received.ts';
@@ -31,11 +34,11 @@ export function startBackground(
   context: () => Context,
   { idleMs, faultMs }: Pauses = { idleMs: 1_000, faultMs: 2_000 },
 ): Loop {
-  let lastHousekeeping = 0;
+  let lastHousekeeping = Number.NEGATIVE_INFINITY;
 
   const steps = [
     keepHouse,
-    timeOut,
+    createTimeOut(),
     advance,
     workRenewals,
     send,
@@ -45,6 +48,8 @@ export function startBackground(
     createConfirmRevocations(),
     createRefreshCrls(),
     createPublishHeads(),
+    createVerifyWhole(),
+    createWatchPassword(),
   ];
 
   /** Each step on its own: one that fails (the broker is away) must not keep the others from their work. */
@@ -64,7 +69,7 @@ export function startBackground(
   }
 
   async function keepHouse({ db }: Context): Promise<boolean> {
-    const now = Date.now();
+    const now = performance.now();
     if (now - lastHousekeeping < housekeepingMs) return false;
     lastHousekeeping = now;
     await forgetOldTokens(db);
@@ -76,14 +81,20 @@ export function startBackground(
   return startLoop(round);
 }
 
-/** Stages that were silent for too long, whoever should have spoken. */
-async function timeOut(context: Context): Promise<boolean> {
-  const due = sql`
-    select deployment_id as "deploymentId", device_id as "deviceId" from targets
-    where deadline_at <= now() order by deployment_id, device_id limit ${batch} for update skip locked`;
-  const { claimed, deploymentIds } = await context.db.transaction((tx) =>
-    applyToDue(tx, { type: 'tick' }, due, Date.now()),
-  );
-  context.live.changed('deployment', ...deploymentIds);
-  return claimed === batch;
+/** Stages that were silent for too long, whoever should have spoken: by a time that is known to have come by passing, not by a jump. */
+export function createTimeOut(
+  followClock = createFollowClock(),
+): (context: Pick<Context, 'db' | 'log' | 'live'>) => Promise<boolean> {
+  return async function timeOut(context) {
+    const now = await followClock(context);
+    if (now === null) return false;
+    const due = sql`
+      select deployment_id as "deploymentId", device_id as "deviceId" from targets
+      where deadline_at <= ${at(now)} order by deployment_id, device_id limit ${batch} for update skip locked`;
+    const { claimed, deploymentIds } = await context.db.transaction((tx) =>
+      applyToDue(tx, { type: 'tick' }, due),
+    );
+    context.live.changed('deployment', ...deploymentIds);
+    return claimed === batch;
+  };
 }

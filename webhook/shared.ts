@@ -6,16 +6,16 @@ export function share<T>(load: () => Promise<T>, restMs: (tookMs: number) => num
   let latest: Promise<T> | null = null;
   let until = 0;
   return () => {
-    if (latest && Date.now() < until) return latest;
-    const startedAt = Date.now();
+    if (latest && performance.now() < until) return latest;
+    const startedAt = performance.now();
     until = Number.POSITIVE_INFINITY;
     const loading = load();
     latest = loading;
     const done = (keepMs: number) => {
-      until = Date.now() + keepMs;
+      until = performance.now() + keepMs;
     };
     loading.then(
-      () => done(restMs(Date.now() - startedAt)),
+      () => done(restMs(performance.now() - startedAt)),
       () => done(0),
     );
     return loading;

@@ -36,8 +36,10 @@ export function createTestWitness(isAway: () => boolean): TestWitness {
       refuse();
       return witness.last;
     },
-    async witness({ id, hash }) {
+    async witness({ id, hash, ...more }) {
       refuse();
+      // As the CA does, which takes nothing that it does not know.
+      if (Object.keys(more).length > 0) throw new CaError('request_invalid', Object.keys(more).join(', '));
       const { last } = witness;
       if (last && (id < last.id || (id === last.id && hash !== last.hash)))
         throw new CaError('head_conflict', 'another was witnessed');

@@ -1,6 +1,8 @@
 /** For tests only: a real webhook on a real database, with a recording broker, a store in memory and a CA that issues names. */
 import { createHash, randomUUID } from 'node:crypto';
+import { openAsBlob } from 'node:fs';
 import { Readable } from 'node:stream';
+import { PGlite } from '@electric-sql/pglite';
 import { CompactSign, exportJWK, generateKeyPair, type JSONWebKeySet } from 'jose';
 import postgres from 'postgres';
 import { CaError, type PublishedCrl, type RevokingAuthority } from '#ca/client.ts';
@@ -30,7 +32,9 @@ export interface TestDatabase extends Database {
 export async function openDatabase(): Promise<TestDatabase> {
   const server = process.env.TEST_DATABASE_URL;
   if (!server) {
-    const database = await connect({ dir: 'memory' });
+    const kept = process.env.FLOTA_TEST_PGLITE;
+    const client = await PGlite.create({ loadDataDir: kept ? await openAsBlob(kept) : undefined });
+    const database = await connect({ client });
     return { ...database, another: async () => ({ ...database, close: async () => {} }) };
   }
   const name = `flota_test_${randomUUID().replaceAll('-', '')}`;
@@ -39,7 +43,9 @@ export async function openDatabase(): Promise<TestDatabase> {
     await client.unsafe(statement);
     await client.end();
   };
-  await run(`create database ${name}`);
+  // The server of `npm test` has one that is migrated already.
+  const template = server === process.env.FLOTA_TEST_POSTGRESQL ? 'template flota_template' : '';
+  await run(`create database ${name} ${template}`);
   const url = new URL(server);
   url.pathname = `/${name}`;
   const open = () => connect({ url: url.href, connections: 6 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { targetStates } from '../api.ts';
+import { targetStates } from '#webhook/deployments/states.ts';
+
 import { en } from './en.ts';
 import { ko } from './ko.ts';
 import { chooseLanguage } from './language.ts';

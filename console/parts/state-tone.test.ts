@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { targetStates } from '../api.ts';
+import { targetStates } from '#webhook/deployments/states.ts';
+
 import { barOrder, byAttention, lookOf, sumOf } from './state-tone.ts';
 
 it('gives every state of a target a shape of its own and a place in the bar', () => {

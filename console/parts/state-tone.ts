@@ -1,3 +1,4 @@
+import { byAttention as attention, failedStates, workingStates } from '#webhook/deployments/states.ts';
 import type { DeploymentState, TargetState } from '../api.ts';
 import { glyphs } from './glyphs.ts';
 
@@ -32,34 +33,12 @@ export const lookOf = (state: TargetState | DeploymentState): Look => looks[stat
 /** Left to right in the stacked bar: done, under way, waiting, stopped, wrong. */
 export const barOrder: readonly TargetState[] = [
   'succeeded',
-  'installing',
-  'downloading',
-  'accepted',
-  'sent',
+  ...[...workingStates].reverse(),
   'pending',
   'skipped',
   'cancelling',
   'cancelled',
-  'timed_out',
-  'rolled_back',
-  'failed',
-];
-
-export const badStates: readonly TargetState[] = ['failed', 'rolled_back', 'timed_out'];
-export const waitingStates: readonly TargetState[] = ['pending'];
-export const movingStates: readonly TargetState[] = ['sent', 'accepted', 'downloading', 'installing'];
-
-const attention: readonly TargetState[] = [
-  ...badStates,
-  'cancelling',
-  'installing',
-  'downloading',
-  'accepted',
-  'sent',
-  'pending',
-  'cancelled',
-  'skipped',
-  'succeeded',
+  ...[...failedStates].reverse(),
 ];
 
 /** Failing devices first, then what moves, then what waits, what is done last; otherwise the order it had. */

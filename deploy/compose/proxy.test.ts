@@ -69,6 +69,7 @@ async function post(): Promise<{ status: number; ms: number }> {
     }),
   });
   await response.arrayBuffer();
+  expect(response.headers.get('x-content-type-options')).toBe('nosniff');
   return { status: response.status, ms: performance.now() - start };
 }
 const statuses = async (count: number) => {
@@ -83,6 +84,20 @@ describe('the proxy file of compose', () => {
     expect((await fetch(`${system.url}/proxy/healthz`)).status).toBe(204);
     expect((await fetch(`${system.internalUrl}/metrics`)).status).toBe(404);
     expect(await statuses(20)).toEqual([204]);
+    // Once, whoever answers: a copy, the store, or nginx itself.
+    for (const [url, status] of [
+      [`${system.url}/healthz`, 200],
+      [`${system.url}/proxy/healthz`, 204],
+      [`${system.internalUrl}/metrics`, 404],
+      [system.storeUrl!, 403],
+    ] as const) {
+      const answer = await fetch(url);
+      expect([url, answer.status, answer.headers.get('x-content-type-options')]).toEqual([
+        url,
+        status,
+        'nosniff',
+      ]);
+    }
   });
 
   it('hands what a killed copy had to the other one: the broker sees no fault and nothing is lost', async () => {
@@ -142,17 +157,15 @@ describe('the proxy file of compose', () => {
     expect(await (await fetch(url, { headers: { range: 'bytes=1-3' } })).text()).toBe('mag');
     const deviceUrl = new URL(new URL(url).pathname, system.deviceStoreUrl);
     const asked = (method: string) =>
-      new Promise<number>((resolve, reject) => {
+      new Promise<[number | undefined, unknown]>((resolve, reject) => {
         const agent = new Agent({ ca: system.trust });
-        get(deviceUrl, { method, agent }, (response) => resolve(response.resume().statusCode!)).on(
-          'error',
-          reject,
-        );
+        get(deviceUrl, { method, agent }, (response) =>
+          resolve([response.resume().statusCode, response.headers['x-content-type-options']]),
+        ).on('error', reject);
       });
     // Unsigned: the store's own refusal; and the proxy's for what writes.
-    expect(await asked('GET')).toBe(403);
-    expect(await asked('PUT')).toBe(403);
-    expect(await asked('DELETE')).toBe(403);
+    for (const method of ['GET', 'PUT', 'DELETE'])
+      expect([method, ...(await asked(method))]).toEqual([method, 403, 'nosniff']);
   }, 30_000);
 });
 

@@ -235,6 +235,14 @@ describe('the broker boots with a certificate of its own', () => {
     expect(run.says()).toMatch(
       /^emqx-entrypoint: FLOTA_URL [^\n]*; CA_ROOT [^\n]*; EMQX_RENEW_BEFORE [^\n]*; EMQX_DASHBOARD__DEFAULT_PASSWORD [^\n]*\n$/,
     );
+    for (const [given, left] of [
+      [{}, ['EMQX_DASHBOARD__DEFAULT_PASSWORD']],
+      [{ EMQX_DASHBOARD__DEFAULT_PASSWORD: 'replace-me' }, []],
+    ] as const) {
+      const open = start(join(root, 'open'), given, undefined, [...left]);
+      expect(await open.exit).toBe(1);
+      expect(open.says()).toMatch(/^emqx-entrypoint: EMQX_DASHBOARD__DEFAULT_PASSWORD must be [^\n]*\n$/);
+    }
     const without = start(join(root, 'no-token'), {});
     expect(await without.exit).toBe(1);
     expect(without.says()).toMatch(/^emqx-entrypoint: there is no certificate yet: set FLOTA_TOKEN[^\n]*\n$/);

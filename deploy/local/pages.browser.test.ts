@@ -110,6 +110,22 @@ it('the broker shows what its rules count, what it loses, and that it differs fr
   await page.locator('.sql[open]').getByText('devices/+/firmware/download/result').waitFor();
 });
 
+it('the broker whose dashboard takes the password that everybody knows is called open, not healthy', async () => {
+  let open = true;
+  await page.route('**/api/broker', async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, json: { ...(await answer.json()), defaultPassword: open } });
+  });
+  await page.reload();
+  await page.getByTestId('broker-open').getByText('emqx ctl admins passwd admin').waitFor();
+  await page.getByText('The dashboard is open').waitFor();
+  open = false;
+  await page.reload();
+  await page.getByTestId('no-drift').or(page.getByTestId('drift')).waitFor();
+  expect(await page.getByTestId('broker-open').count()).toBe(0);
+  await page.unroute('**/api/broker');
+});
+
 it('a region is added, renamed, and deleted with its devices moved where one says', async () => {
   await open('/system/regions');
   await page.getByRole('button', { name: 'Add a region' }).click();

@@ -5,14 +5,11 @@ import type { Condition, Expression, Statement } from '../standin/sql/parser.ts'
 export function columnsFrom(statement: Statement, columns: string[]): Set<string> {
   const tainted = new Set(columns);
   const made = new Set<string>();
-  for (const { expression, alias } of [...statement.fields, ...(statement.doFields ?? [])]) {
+  for (const { expression, alias } of statement.fields) {
     if (expression === null) for (const name of columns) made.add(name);
     else if (reads(expression, tainted)) {
-      const steps = alias ?? (expression.type === 'path' ? expression.steps : []);
-      const [first] = steps;
-      if (!first || !('key' in first)) continue;
-      made.add(first.key);
-      if (alias) tainted.add(first.key);
+      made.add(alias[0]!);
+      tainted.add(alias[0]!);
     }
   }
   return made;
@@ -21,36 +18,11 @@ export function columnsFrom(statement: Statement, columns: string[]): Set<string
 /** Whether it depends on any of these columns which rows there are. */
 export function conditionReads(statement: Statement, columns: string[]): boolean {
   const tainted = new Set([...columns, ...columnsFrom(statement, columns)]);
-  const test = (condition: Condition | null): boolean => {
-    if (!condition) return false;
-    if ('left' in condition) return test(condition.left) || test(condition.right);
-    if (condition.type === 'not') return test(condition.of);
-    if (condition.type === 'in')
-      return [condition.value, ...condition.list].some((one) => reads(one, tainted));
-    return reads(condition.of, tainted);
-  };
-  return test(statement.where) || test(statement.incase);
+  const test = (one: Condition | Expression): boolean =>
+    'operator' in one ? test(one.left) || test(one.right) : reads(one, tainted);
+  return statement.where !== null && test(statement.where);
 }
 
-function reads(expression: Expression | null, columns: Set<string>): boolean {
-  switch (expression?.type) {
-    case 'path': {
-      const [first] = expression.steps;
-      return first !== undefined && 'key' in first && columns.has(first.key);
-    }
-    case 'call':
-      return expression.args.some((arg) => reads(arg, columns));
-    case 'operation':
-      return reads(expression.left, columns) || reads(expression.right, columns);
-    case 'negate':
-      return reads(expression.of, columns);
-    case 'case':
-      return [
-        expression.of,
-        expression.otherwise,
-        ...expression.branches.flatMap((b) => [b.when, b.result]),
-      ].some((one) => reads(one, columns));
-    default:
-      return false;
-  }
+function reads(expression: Expression, columns: Set<string>): boolean {
+  return 'path' in expression && columns.has(expression.path[0]!);
 }

@@ -2,7 +2,6 @@
 import type { HoconValue } from '../hocon.ts';
 import type { Command } from './command.ts';
 import { type Change, compare, type Difference } from './difference.ts';
-import { readCaptures } from './events.ts';
 import { lineDiff, type Paint, type Say } from './output.ts';
 import { type Meaning, meaningsOf } from './replay.ts';
 
@@ -11,8 +10,8 @@ const shownPerRule = 5;
 export const plan: Command = {
   summary: 'what differs between the files and the broker, and what that means; exit 2 when they differ',
   help: `The connector \`webhook\` is compared with WEBHOOK_URL; without that its address stays as it is. Secret headers read back
-as ****** and count as unchanged. Rules that change are tried on the broker (POST /rule_test) with the samples of their file and
-with the events of the last \`capture\`; what differs in the requests to the webhook is shown. Columns of an event that rule_test
+as ****** and count as unchanged. Rules that change are tried on the broker (POST /rule_test) with the samples of their file; what
+differs in the requests to the webhook is shown. Columns of an event that rule_test
 does not take (client_attrs, for one) read "undefined" there, before as after.`,
   needs: 'broker',
   async run({ broker, settings, dir, say, paint }) {
@@ -23,13 +22,9 @@ does not take (client_attrs, for one) read "undefined" there, before as after.`,
       return 0;
     }
     for (const change of changes) showChange(change, say, paint);
-    const captures = readCaptures(settings.dataDir);
-    const meanings = await meaningsOf(broker, compared, captures);
+    const meanings = await meaningsOf(broker, compared);
     if (meanings.length > 0) {
-      const captured = captures
-        ? `${captures.events.length} events captured ${captures.at}`
-        : 'none captured';
-      say(paint('bold', `What that means (samples of the files; ${captured}):`));
+      say(paint('bold', 'What that means for the samples of the files:'));
       for (const meaning of meanings) showMeaning(meaning, say, paint);
     }
     const count = (does: Change['does']) => changes.filter((change) => change.does === does).length;
@@ -79,13 +74,12 @@ function shown(value: HoconValue | undefined): string {
   return value === undefined ? '(none)' : JSON.stringify(value);
 }
 
-function showMeaning({ rule, events, changed }: Meaning, say: Say, paint: Paint): void {
-  const tried = `${events.samples + events.captured} events (${events.samples} samples, ${events.captured} captured)`;
+function showMeaning({ rule, samples, changed }: Meaning, say: Say, paint: Paint): void {
   if (changed.length === 0) {
-    say(`  rule ${rule}: nothing changes for ${tried}`);
+    say(`  rule ${rule}: nothing changes for ${samples} samples`);
     return;
   }
-  say(`  rule ${rule}: ${changed.length} of ${tried} change what the webhook gets`);
+  say(`  rule ${rule}: ${changed.length} of ${samples} samples change what the webhook gets`);
   for (const { event, old, new: fresh } of changed.slice(0, shownPerRule)) {
     say(`    ${event}`);
     for (const line of old.filter((one) => !fresh.includes(one))) say(paint('red', `      - ${line}`));

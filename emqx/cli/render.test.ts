@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mergeObjects, parseHocon, readHocon, toPlain } from '../hocon.ts';
+import { readRules } from '../rules.ts';
 import { parseAcl } from '../standin/acl.ts';
 import { startTestBed, type TestBed } from '../standin/test-broker.ts';
 import { painter } from './output.ts';
@@ -134,7 +135,7 @@ describe('npm run emqx', () => {
     const env = { BROKER_API_PORT: String(bed.broker.apiPort) };
     expect(await run(['plan'], env)).toMatchObject({
       code: 2,
-      stdout: expect.stringContaining('14 to create'),
+      stdout: expect.stringContaining(`${readRules().sources.length} to create`),
     });
     expect(await run(['apply'], env)).toMatchObject({
       code: 0,

@@ -1,15 +1,15 @@
 /** What a change means: the same events through the old and the new rule, and which requests to the webhook differ. */
-import type { RuleSample } from '../rules.ts';
 import type { Settings as Values } from '../schema.ts';
 import type { Row } from '../standin/json.ts';
 import { compileTemplate, wholeRow } from '../standin/template.ts';
 import { actionOf, type Change, type Comparison } from './difference.ts';
-import { type Captures, toContext } from './events.ts';
+import { toContext } from './events.ts';
 import type { Broker, Tested } from './live.ts';
 
 export interface Meaning {
   rule: string;
-  events: { samples: number; captured: number };
+  /** How many were tried: the samples of its file. */
+  samples: number;
   /** Only those that differ. */
   changed: { event: string; old: string[]; new: string[] }[];
 }
@@ -20,27 +20,20 @@ interface Version {
 }
 
 /** One for each rule that is changed itself or through its actions. */
-export async function meaningsOf(
-  broker: Broker,
-  compared: Comparison,
-  captures: Captures | null,
-): Promise<Meaning[]> {
+export async function meaningsOf(broker: Broker, compared: Comparison): Promise<Meaning[]> {
   const meanings: Meaning[] = [];
   for (const [rule, old, fresh] of versions(compared)) {
-    const events = eventsFor(rule, compared.files.samples, captures);
-    const meaning: Meaning = { rule, events: { samples: 0, captured: 0 }, changed: [] };
-    for (const { event, name, kind } of events) {
-      const context = toContext(event);
+    const meaning: Meaning = { rule, samples: 0, changed: [] };
+    for (const { name, given } of compared.files.samples.filter((sample) => sample.rule === rule)) {
+      const context = toContext(given);
       if (!context) continue;
       const [before, after] = [
         await requests(broker, old, context.fields),
         await requests(broker, fresh, context.fields),
       ];
-      // Of what was captured, a rule has to do only with what it selects.
-      if (kind === 'captured' && before.length + after.length === 0) continue;
-      meaning.events[kind]++;
+      meaning.samples++;
       if (before.join('\n') !== after.join('\n'))
-        meaning.changed.push({ event: name, old: before, new: after });
+        meaning.changed.push({ event: `sample "${name}"`, old: before, new: after });
     }
     meanings.push(meaning);
   }
@@ -67,19 +60,6 @@ function* versions({
     if (changed('rule', id) || (old && actions.some((name) => changed('action', name.replace(/^http:/, '')))))
       yield [id, old, fresh];
   }
-}
-
-function eventsFor(rule: string, samples: RuleSample[], captures: Captures | null) {
-  return [
-    ...samples
-      .filter((sample) => sample.rule === rule)
-      .map(({ name, given }) => ({ kind: 'samples' as const, name: `sample "${name}"`, event: given })),
-    ...(captures?.events ?? []).map((event) => ({
-      kind: 'captured' as const,
-      name: `captured ${event.event} of ${event.clientid}${event.topic ? ` on ${event.topic}` : ''}`,
-      event,
-    })),
-  ];
 }
 
 async function requests(broker: Broker, version: Version | null, context: object): Promise<string[]> {

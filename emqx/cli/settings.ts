@@ -8,8 +8,6 @@ export interface Settings {
   api: { url: string; key: string; secret: string };
   /** Of the connector `webhook`; null: what the broker has stays. */
   webhook: { url: string | null; token: string | null };
-  /** Where captured events are kept. */
-  dataDir: string;
   /** The broker is on this machine. */
   local: boolean;
 }
@@ -38,7 +36,6 @@ export function readSettings(environment = process.env): Settings {
   return {
     api: { url, key, secret },
     webhook: { url: webhookUrl, token: env.WEBHOOK_TOKEN || secrets.webhookToken || null },
-    dataDir,
     local,
   };
 }

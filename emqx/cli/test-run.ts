@@ -8,6 +8,7 @@ import type { BrokerOptions } from '../standin/broker.ts';
 import { startSink, startTestBed } from '../standin/test-broker.ts';
 import { connectBroker } from './live.ts';
 import { painter } from './output.ts';
+import { readmeRule } from './readme-rule.ts';
 import type { Settings } from './settings.ts';
 
 export async function startCliBed(options: Partial<BrokerOptions> = {}) {
@@ -18,15 +19,15 @@ export async function startCliBed(options: Partial<BrokerOptions> = {}) {
   const settings: Settings = {
     api: { url: `http://127.0.0.1:${bed.broker.apiPort}`, key: 'key', secret: 'secret' },
     webhook: { url: sink.url, token: 'token-1' },
-    dataDir: root,
     local: true,
   };
   const cli = {
     ...{ bed, sink, dir, root, settings },
-    /** The rule files as they are in the repository. */
+    /** The rule files as they are in the repository, with one that somebody added as README.md says. */
     freshFiles() {
       rmSync(dir, { recursive: true, force: true });
       cpSync(rulesDir, dir, { recursive: true });
+      cli.write(readmeRule.file, readmeRule.text.replace('https://example.com', `${sink.url}/my`));
     },
     file: (name: string) => readFileSync(join(dir, name), 'utf8'),
     write: (name: string, text: string) => writeFileSync(join(dir, name), text),

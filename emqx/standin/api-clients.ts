@@ -1,87 +1,92 @@
-/** `/clients`: the columns of EMQX that mean something here. */
-import { type ApiParts, badRequest, notFound, pageOf, type Reply, type Route } from './api-route.ts';
-import type { Session } from './sessions.ts';
+/** `/clients`, with the columns of EMQX that mean something here, and `/banned`, by client id only. */
+import type { Hono } from 'hono';
+import { z } from 'zod';
+import { ApiError, node, pageOf } from './api-answers.ts';
+import type { Session, Sessions } from './sessions.ts';
 
-export function clientRoutes(parts: ApiParts): Route[] {
-  const known = (does: (session: Session) => Reply | Promise<Reply>): Route[1] => {
-    return ({ params }) => {
-      const session = parts.sessions.get(params[0]!);
-      return session ? does(session) : notFound('Client ID not found', 'CLIENTID_NOT_FOUND');
-    };
-  };
-  const kick = async ({ clientid }: { clientid: string }) => {
-    await parts.kick(clientid);
-    return { status: 204 };
-  };
-  return [
-    ['GET /clients', ({ query }) => listClients(parts, query)],
-    ['GET /clients/:id', known((session) => ({ status: 200, body: showClient(session, parts) }))],
-    ['DELETE /clients/:id', known(kick)],
-    [
-      'POST /clients/kickout/bulk',
-      async ({ body }) => {
-        if (!Array.isArray(body)) return badRequest('a list of client ids is needed');
-        for (const clientid of body) await kick({ clientid: String(clientid) });
-        return { status: 204 };
-      },
-    ],
-    [
-      'GET /clients/:id/subscriptions',
-      known((session) => ({ status: 200, body: showSubscriptions(session) })),
-    ],
-  ];
+export interface Clients {
+  sessions: Sessions;
+  /** Client ids that may not connect, and until when (ms). */
+  bans: Map<string, number>;
+  /** Messages that wait for an offline session. */
+  queued(clientid: string): number;
+  kick(clientid: string): Promise<void>;
 }
 
-function showSubscriptions({ clientid, subscriptions }: Session) {
-  const of = { clientid, durable: false, nl: 0, node: 'emqx@127.0.0.1', rap: 0, rh: 0 };
-  return [...subscriptions].map(([topic, qos]) => ({ ...of, topic, qos }));
-}
+const banSchema = z.object({
+  as: z.literal('clientid', { error: 'the stand-in does not support bans but by clientid' }),
+  who: z.string(),
+  reason: z.string().default(''),
+  /** RFC 3339, or seconds since 1970. */
+  until: z.union([z.string(), z.number()]).default('infinity'),
+});
 
-function showClient(session: Session, { queued }: ApiParts): Record<string, unknown> {
-  return {
-    clientid: session.clientid,
-    username: null,
-    node: 'emqx@127.0.0.1',
-    listener: 'ssl:default',
-    mountpoint: session.prefix,
-    connected: session.connected,
-    connected_at: new Date(session.connectedAt).toISOString(),
-    ...(session.disconnectedAt === null
-      ? {}
-      : { disconnected_at: new Date(session.disconnectedAt).toISOString() }),
-    ip_address: session.peer.host,
-    port: session.peer.port,
-    proto_name: 'MQTT',
-    proto_ver: session.protocolVersion,
-    keepalive: session.keepalive,
-    clean_start: !session.persistent,
-    is_persistent: session.persistent,
-    client_attrs: session.attrs,
-    subscriptions_cnt: session.subscriptions.size,
-    mqueue_len: session.connected ? 0 : queued(session.clientid),
-    mqueue_max: 1000,
+export function routeClients(app: Hono, { sessions, bans, queued, kick }: Clients): void {
+  const find = (id: string): Session => {
+    const session = sessions.get(id);
+    if (!session) throw new ApiError(404, 'CLIENTID_NOT_FOUND', 'Client ID not found');
+    return session;
   };
-}
-
-function listClients(parts: ApiParts, query: URLSearchParams): Reply {
-  const state = query.get('conn_state');
-  if (state !== null && !['connected', 'disconnected', 'idle'].includes(state))
-    return badRequest({ kind: 'validation_error', path: 'conn_state', value: state });
-  const like = query.get('like_clientid');
-  const exactly = new Set(query.getAll('clientid'));
-  const found = [...parts.sessions.all()].filter(
-    ({ clientid, connected }) =>
-      (like === null || clientid.includes(like)) &&
-      (exactly.size === 0 || exactly.has(clientid)) &&
-      (state === null || (state === 'connected' ? connected : state === 'disconnected' && !connected)),
-  );
-  const reply = pageOf(query, found, exactly.size > 0 ? { count: found.length } : {});
-  if (reply.status !== 200) return reply;
-  const fields = query.get('fields')?.split(',');
-  const body = reply.body as { data: Session[] };
-  const data = body.data.map((session) => {
-    const all = showClient(session, parts);
-    return fields && fields[0] !== 'all' ? Object.fromEntries(fields.map((name) => [name, all[name]])) : all;
+  app.get('/clients', (c) => {
+    const state = z.enum(['connected', 'disconnected']).optional().parse(c.req.query('conn_state'));
+    const ids = c.req.queries('clientid');
+    const found = [...sessions.all()].filter(
+      ({ clientid, connected }) =>
+        (!state || connected === (state === 'connected')) && (!ids || ids.includes(clientid)),
+    );
+    const { data, meta } = pageOf(c.req.query(), found, ['conn_state', 'clientid', 'fields']);
+    const fields = c.req.query('fields')?.split(',');
+    const shown = data.map((session) => {
+      const all: Record<string, unknown> = showClient(session, queued);
+      return fields ? Object.fromEntries(fields.map((name) => [name, all[name]])) : all;
+    });
+    return c.json({ data: shown, meta: ids ? { ...meta, count: found.length } : meta });
   });
-  return { status: 200, body: { ...body, data } };
+  app.get('/clients/:id', (c) => c.json(showClient(find(c.req.param('id')), queued)));
+  app.get('/clients/:id/subscriptions', (c) => {
+    const { clientid, subscriptions } = find(c.req.param('id'));
+    const of = { clientid, durable: false, nl: 0, node, rap: 0, rh: 0 };
+    return c.json([...subscriptions].map(([topic, qos]) => ({ ...of, topic, qos })));
+  });
+  app.delete('/clients/:id', async (c) => {
+    await kick(find(c.req.param('id')).clientid);
+    return c.body(null, 204);
+  });
+  app.post('/banned', async (c) => {
+    const { until, ...asked } = banSchema.parse(await c.req.json());
+    const ms = typeof until === 'number' ? until * 1_000 : Date.parse(until);
+    const untilMs = until === 'infinity' ? Number.POSITIVE_INFINITY : ms;
+    if (!(untilMs > Date.now()))
+      throw new ApiError(400, 'BAD_REQUEST', `cannot create expired banned, ${until}`);
+    if ((bans.get(asked.who) ?? 0) > Date.now())
+      throw new ApiError(400, 'ALREADY_EXISTS', `${asked.who} is banned`);
+    bans.set(asked.who, untilMs);
+    await kick(asked.who);
+    const shown = until === 'infinity' ? until : rfc3339(ms);
+    return c.json({ ...asked, by: 'mgmt_api', at: rfc3339(Date.now()), until: shown });
+  });
+  app.delete('/banned/clientid/:who', (c) => {
+    const who = c.req.param('who');
+    if (!bans.delete(who)) throw new ApiError(404, 'NOT_FOUND', `clientid: ${who} not found`);
+    return c.body(null, 204);
+  });
+}
+
+function showClient(session: Session, queued: Clients['queued']) {
+  const { clientid, connected, connectedAt, disconnectedAt, keepalive, persistent } = session;
+  return {
+    ...{ clientid, username: null, node, listener: 'ssl:default', connected, keepalive },
+    mountpoint: session.prefix,
+    connected_at: new Date(connectedAt).toISOString(),
+    ...(disconnectedAt !== null && { disconnected_at: new Date(disconnectedAt).toISOString() }),
+    ...{ ip_address: session.peer.host, port: session.peer.port },
+    ...{ proto_name: 'MQTT', proto_ver: session.protocolVersion, client_attrs: session.attrs },
+    ...{ clean_start: !persistent, is_persistent: persistent },
+    subscriptions_cnt: session.subscriptions.size,
+    ...{ mqueue_len: connected ? 0 : queued(clientid), mqueue_max: 1000 },
+  };
+}
+
+function rfc3339(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}+00:00`;
 }

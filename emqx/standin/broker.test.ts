@@ -121,6 +121,24 @@ describe('a device with a certificate', () => {
     await second.endAsync();
   });
 
+  test('is thrown out also by a connection in its name that breaks at once, and not left open and forgotten', async () => {
+    const device = await bed.online(two);
+    const closed = once(device, 'close');
+    const socket = tls.connect({
+      ...{ host: '127.0.0.1', port: bed.broker.mqttPort, servername: 'localhost', ca: bed.ca.ca },
+      ...{ key: two.key, cert: two.cert },
+    });
+    socket.on('error', () => {});
+    await once(socket, 'secureConnect');
+    // CONNECT, and what is no packet.
+    socket.write(Buffer.from('100c00044d5154540402003c00004000', 'hex'));
+    await closed;
+    expect((await bed.api('GET', '/clients/dev-2')).status).toBe(404);
+    const back = await bed.online(two);
+    expect((await bed.api('GET', '/clients/dev-2')).body.connected).toBe(true);
+    await back.endAsync();
+  });
+
   test('leaves a will under its own prefix when its connection breaks', async () => {
     const client = await bed.online(one, {
       will: { topic: 'log', payload: Buffer.from('gone'), qos: 1, retain: false },

@@ -8,17 +8,15 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
 import { Aedes, type AedesPublishPacket, type Client } from 'aedes';
 import { clientidPlaceholder, parseAcl } from './acl.ts';
-import type { StandinVersion } from './api-route.ts';
-import { Bans } from './bans.ts';
-import { createEngine, type EngineConfig } from './configuration.ts';
+import type { ApiMessage } from './api-publish.ts';
+import { createConfiguration, type EngineConfig } from './configuration.ts';
 import { CrlCheck, type CrlCheckOptions } from './crl-check.ts';
 import { clientConnected, clientDisconnected, messagePublished, sessionSubscribed } from './event-columns.ts';
 import type { ActionMetrics } from './http-action.ts';
-import { createHttpApi } from './http-api.ts';
+import { createHttpApi, type StandinVersion } from './http-api.ts';
 import { readListenerSettings } from './listener-settings.ts';
 import { MountStream } from './mount-stream.ts';
-import { createOutgoingQueues } from './outgoing-queues.ts';
-import { peerName } from './peer-name.ts';
+import { createOutgoingQueues, isExpired } from './outgoing-queues.ts';
 import type { Log, RuleMetrics } from './rule-engine.ts';
 import { type Session, Sessions } from './sessions.ts';
 
@@ -37,12 +35,12 @@ export interface BrokerOptions {
   config: EngineConfig;
   /** Text of conf/emqx.conf: mountpoint, rates, sizes; left out: EMQX's defaults. */
   conf?: string;
+  /** Whose HTTP API it speaks (5.8.9). */
+  version?: StandinVersion;
   apiKey: string;
   apiSecret: string;
   /** Of the user `admin`; left out: a made one, which nobody knows. */
   dashboardPassword?: string;
-  /** Whose HTTP API it speaks (5.8.9). */
-  version?: StandinVersion;
   log?: Log;
   /** For tests: after how long an unanswered action request is sent again. */
   actionHangMs?: number;
@@ -62,7 +60,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const log = options.log ?? (() => {});
   const acl = parseAcl(options.acl);
   const settings = readListenerSettings(options.conf ?? '');
-  const { engine, configuration } = createEngine(options.config, log, options.actionHangMs);
+  const configuration = createConfiguration(options.config, log, options.actionHangMs);
+  const { engine } = configuration;
   const sessions = new Sessions();
   /** A will is published after its session is gone. */
   const sessionOf = new WeakMap<object, Session>();
@@ -72,7 +71,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     // EMQX's tcp_options.send_timeout.
     drainTimeout: 15_000,
     authorizePublish: (_client, _packet, done) => done(null),
-    authorizeForward: (_client, packet) => (isExpired(packet) ? null : packet),
+    authorizeForward: (_client, packet) => (isExpired(packet as object) ? null : packet),
   });
   Object.assign((aedes as unknown as { persistence: object }).persistence, queues.persistence);
 
@@ -80,8 +79,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     const old = sessions.get(session.clientid);
     if (old?.connected) {
       old.stream.endsBecause(session.persistent ? 'takenover' : 'discarded');
-      // aedes closes it too, but later: its end must be told before this one's beginning.
+      // Its end must be told before this one's beginning, and aedes closes it only if this one lives until it is registered.
       ended(old.clientid, old.stream);
+      old.stream.destroy();
     }
     if (!session.persistent) queues.drop(session.clientid);
     sessionOf.set(stream, sessions.begin({ ...session, stream }));
@@ -94,7 +94,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     );
   };
 
-  const bans = new Bans();
+  const bans = new Map<string, number>();
+  let unacknowledged = 0;
   const accept = (socket: TLSSocket) => {
     const name = peerName(socket);
     if (!name) {
@@ -109,7 +110,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       clientid,
       prefix,
       acl,
-      isBanned: () => bans.has(clientid),
+      isBanned: () => (bans.get(clientid) ?? 0) > Date.now(),
       onConnect: ({ clean, keepalive, protocolVersion }) =>
         begin(stream, {
           clientid,
@@ -154,6 +155,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   );
   aedes.on('publish', (packet: AedesPublishPacket, client: Client | null) => {
     const session = client && sessionOf.get(client.conn);
+    // aedes keeps no QoS 0 for who is away; EMQX does.
+    if (packet.qos === 0)
+      for (const id of sessions.awayFrom(packet.topic))
+        queues.enqueue(id, { ...packet, brokerId: 'qos0', brokerCounter: ++unacknowledged });
     if (session) engine.handle(packet.topic, () => messagePublished(asMessage(packet), session));
   });
 
@@ -192,50 +197,34 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   });
   listener.on('tlsClientError', (error) => log('debug', 'TLS handshake refused', { error: error.message }));
 
+  const kick = async (clientid: string) => {
+    crls?.expire();
+    const session = sessions.get(clientid);
+    if (!session) return;
+    session.stream.endsBecause('kicked');
+    session.stream.destroy();
+    ended(clientid, session.stream);
+    sessions.remove(clientid);
+    queues.drop(clientid);
+    const { persistence } = aedes as unknown as {
+      persistence: { cleanSubscriptions(client: { id: string }): Promise<void> };
+    };
+    await persistence.cleanSubscriptions({ id: clientid });
+  };
+  const publish = (message: ApiMessage) =>
+    new Promise<boolean>((resolve) => {
+      // The retainer is off: present subscribers get it, nothing is kept.
+      const packet = { cmd: 'publish' as const, ...message, retain: false, dup: false };
+      const routed = sessions.hasRoute(message.topic);
+      engine.handle(message.topic, () => messagePublished({ ...message, dup: false }, null));
+      aedes.publish(packet, () => resolve(routed));
+    });
   const api = createHttpApi({
-    key: options.apiKey,
-    secret: options.apiSecret,
+    ...{ key: options.apiKey, secret: options.apiSecret, configuration, sessions, bans, kick, publish },
     dashboardPassword: options.dashboardPassword ?? randomUUID(),
+    maxPacketBytes: settings.maxPacketBytes,
     version: options.version ?? '5.8.9',
-    sessions,
-    engine,
-    configuration,
-    bans,
-    queued: (clientid) => queues.length(clientid),
-    publish: (message) =>
-      new Promise((resolve) => {
-        const expiry = message.messageExpirySeconds;
-        const packet = {
-          cmd: 'publish' as const,
-          topic: message.topic,
-          payload: message.payload,
-          qos: message.qos,
-          retain: message.retain,
-          dup: false,
-          ...(expiry === undefined ? {} : { messageExpiry: Date.now() + expiry * 1000 }),
-        };
-        const routed = sessions.hasRoute(message.topic);
-        engine.handle(message.topic, () => messagePublished({ ...packet, dup: false }, null));
-        aedes.publish(packet, () => resolve(routed));
-      }),
-    kick: async (clientid) => {
-      crls?.expire();
-      const session = sessions.get(clientid);
-      if (!session) return false;
-      const { stream } = session;
-      if (session.connected) {
-        stream.endsBecause('kicked');
-        stream.destroy();
-        ended(clientid, stream);
-      }
-      sessions.remove(clientid);
-      queues.drop(clientid);
-      const { persistence } = aedes as unknown as {
-        persistence: { cleanSubscriptions(client: { id: string }): Promise<void> };
-      };
-      await persistence.cleanSubscriptions({ id: clientid });
-      return true;
-    },
+    queued: queues.length,
   });
 
   for (const server of [listener, api]) server.on('error', (error) => log('error', error.message));
@@ -272,12 +261,19 @@ async function listen(server: Server, port: number, host: string): Promise<numbe
   return (server.address() as AddressInfo).port;
 }
 
-function isExpired(packet: AedesPublishPacket): boolean {
-  const { messageExpiry } = packet as { messageExpiry?: number };
-  return messageExpiry !== undefined && messageExpiry <= Date.now();
-}
-
 function asMessage(packet: AedesPublishPacket) {
   const { topic, payload, qos, retain, dup } = packet;
   return { topic, payload: Buffer.from(payload as Buffer), qos, retain, dup };
+}
+
+/** The certificate's common name and its subject as EMQX prints it (`SERIALNUMBER=0A1B,CN=dev-1`); null without one name. */
+function peerName(socket: TLSSocket): { cn: string; dn: string } | null {
+  // Null when the peer has gone already.
+  const subject = socket.getPeerCertificate()?.subject as unknown as Record<string, string | string[]> | null;
+  const cn = subject?.CN;
+  if (!subject || typeof cn !== 'string' || cn === '' || /[+#/\0]/.test(cn)) return null;
+  const parts = Object.entries(subject).flatMap(([name, values]) =>
+    [values].flat().map((value) => `${name.toUpperCase()}=${value}`),
+  );
+  return { cn, dn: parts.join(',') };
 }

@@ -4,19 +4,22 @@
  */
 import http from 'node:http';
 import https from 'node:https';
+import { isSettings, type Settings } from '../schema.ts';
 import { toBytes, toCount, toMilliseconds } from '../units.ts';
 import type { Row } from './json.ts';
-import { compileTemplate, type Template, wholeRow } from './template.ts';
+import { compileTemplate, wholeRow } from './template.ts';
 
-type Settings = Record<string, unknown>;
-interface Request {
+interface Rendered {
   method: string;
   path: string;
   headers: Record<string, string>;
   body: Buffer | null;
+}
+interface Request extends Rendered {
   bytes: number;
   expiresAt: number;
   sends: number;
+  /** Tells the rule how its message ended. */
   done: (ok: boolean) => void;
 }
 type Outcome = 'ok' | 'retry' | 'broken' | 'unanswered' | 'refused';
@@ -33,20 +36,22 @@ const counters = {
   'dropped.other': 0,
   'dropped.resource_not_found': 0,
   'dropped.resource_stopped': 0,
+  // Not counted here.
+  ...{ received: 0, rate: 0, rate_last5m: 0, rate_max: 0 },
 };
 export type ActionMetrics = typeof counters & { inflight: number; queuing: number; queuing_bytes: number };
 
-/** EMQX closes a connection whose request was not answered for this long and sends the request again, twice. */
-const hangMs = 20_000;
 const attemptsAtOnce = 3;
 
 export class HttpAction {
+  /** Until the webhook refuses a connection; again when it takes one. */
+  connected = true;
   private readonly counts = { ...counters };
   private readonly queue: Request[] = [];
   private queuedBytes = 0;
   private inflight = 0;
   /** Sent, not delivered, waiting for the next round; they keep their places in the window. */
-  private retries: Request[] = [];
+  private readonly retries: Request[] = [];
   private resumeTimer: NodeJS.Timeout | null = null;
   private resuming = false;
   private closed = false;
@@ -58,50 +63,37 @@ export class HttpAction {
   private readonly base: URL;
   private readonly agent: http.Agent;
   private readonly connectMs: number;
-  private readonly render: (row: Row) => Omit<Request, 'done' | 'expiresAt' | 'sends'>;
+  private readonly render: (row: Row) => Rendered;
 
-  /** Throws TypeError where a setting cannot be read. */
-  constructor(connector: Settings, action: Settings, hang = hangMs) {
-    const options = (action.resource_opts ?? {}) as Settings;
-    this.window = toCount(options.inflight_window, 100);
-    this.ttlMs = toMilliseconds(options.request_ttl, 45_000);
-    this.resumeMs = toMilliseconds(
-      options.resume_interval,
-      toMilliseconds(options.health_check_interval, 15_000),
-    );
-    this.maxBytes =
-      toBytes(options.max_buffer_bytes, 256 * 1024 ** 2) * toCount(options.worker_pool_size, 16);
-    this.connectMs = toMilliseconds(connector.connect_timeout, 15_000);
-    this.hangMs = hang;
+  /** Settings with their defaults. EMQX closes a connection whose request was not answered for `hangMs` and sends it again, twice. */
+  constructor(connector: Settings, action: Settings, hangMs = 20_000) {
+    const options = action.resource_opts as Settings;
+    this.window = toCount(options.inflight_window, 0);
+    this.ttlMs = toMilliseconds(options.request_ttl, 0);
+    this.resumeMs = toMilliseconds(options.resume_interval ?? options.health_check_interval, 0);
+    this.maxBytes = toBytes(options.max_buffer_bytes, 0) * toCount(options.worker_pool_size, 0);
+    this.connectMs = toMilliseconds(connector.connect_timeout, 0);
+    this.hangMs = hangMs;
     this.base = new URL(String(connector.url));
-    const pool = toCount(connector.pool_size, 8) * Math.min(toCount(connector.enable_pipelining, 100), 8);
-    const secure = this.base.protocol === 'https:';
-    this.agent = new (secure ? https : http).Agent({
-      keepAlive: true,
-      maxSockets: pool,
-      maxFreeSockets: pool,
-    });
-    this.render = renderer(connector, (action.parameters ?? {}) as Settings, this.base);
+    const maxSockets = toCount(connector.pool_size, 0) * Math.min(toCount(connector.enable_pipelining, 0), 8);
+    this.agent = new (this.isSecure ? https : http).Agent({ keepAlive: true, maxSockets });
+    this.render = renderer(connector, action.parameters as Settings, this.base);
   }
 
-  /** `done` tells the rule how its message ended. */
   send(row: Row, done: (ok: boolean) => void): void {
     this.counts.matched++;
-    const request: Request = { ...this.render(row), expiresAt: Date.now() + this.ttlMs, sends: 0, done };
-    this.queue.push(request);
-    this.queuedBytes += request.bytes;
+    const rendered = this.render(row);
+    const bytes = (rendered.body?.length ?? 0) + 256;
+    this.queue.push({ ...rendered, bytes, expiresAt: Date.now() + this.ttlMs, sends: 0, done });
+    this.queuedBytes += bytes;
     while (this.queuedBytes > this.maxBytes && this.queue.length > 0)
       this.drop(this.unqueue(), 'dropped.queue_full');
     this.pump();
   }
 
   metrics(): ActionMetrics {
-    return {
-      ...this.counts,
-      inflight: this.inflight,
-      queuing: this.queue.length,
-      queuing_bytes: this.queuedBytes,
-    };
+    const { inflight, queue, queuedBytes } = this;
+    return { ...this.counts, inflight, queuing: queue.length, queuing_bytes: queuedBytes };
   }
 
   reset(): void {
@@ -113,8 +105,11 @@ export class HttpAction {
     this.closed = true;
     if (this.resumeTimer) clearTimeout(this.resumeTimer);
     this.queue.length = 0;
-    this.retries.length = 0;
     this.agent.destroy();
+  }
+
+  private get isSecure(): boolean {
+    return this.base.protocol === 'https:';
   }
 
   private pump(): void {
@@ -134,11 +129,8 @@ export class HttpAction {
   }
 
   private async deliver(request: Request): Promise<void> {
-    let outcome: Outcome = 'retry';
-    for (let i = 0; i < attemptsAtOnce && (outcome === 'retry' || outcome === 'broken'); i++) {
-      outcome = await this.attempt(request);
-      if (this.closed) return;
-    }
+    const outcome = await this.attempt(request, ['retry', 'broken']);
+    if (this.closed) return;
     if (!this.settle(request, outcome)) {
       this.retries.push(request);
       this.scheduleResume();
@@ -146,92 +138,96 @@ export class HttpAction {
     this.pump();
   }
 
+  private scheduleResume(): void {
+    if (this.resumeTimer || this.resuming || this.closed) return;
+    this.resumeTimer = setTimeout(() => {
+      this.resumeTimer = null;
+      void this.resume();
+    }, this.resumeMs);
+  }
+
   /** Goes through what waits, oldest first, until one is refused again. */
   private async resume(): Promise<void> {
+    this.dropExpired();
     this.resuming = true;
-    const goOn = await this.resendWaiting();
+    const all = await this.resendWaiting();
     this.resuming = false;
-    if (this.closed) return;
-    if (goOn) this.pump();
+    if (all) this.pump();
     else this.scheduleResume();
   }
 
   private async resendWaiting(): Promise<boolean> {
-    const waiting = this.retries;
-    while (waiting.length > 0) {
-      const request = waiting[0]!;
+    for (let request = this.retries[0]; request; request = this.retries[0]) {
       if (request.expiresAt <= Date.now()) {
         this.inflight--;
-        this.drop(waiting.shift()!, 'dropped.expired');
-        continue;
+        this.drop(request, 'dropped.expired');
+      } else {
+        const outcome = await this.attempt(request, ['broken']);
+        if (this.closed || !this.settle(request, outcome, true)) return false;
       }
-      let outcome: Outcome = 'broken';
-      for (let i = 0; i < attemptsAtOnce && outcome === 'broken'; i++) outcome = await this.attempt(request);
-      if (this.closed || !this.settle(request, outcome, true)) return false;
-      waiting.shift();
+      this.retries.shift();
     }
     this.dropExpired();
     return true;
   }
 
-  private scheduleResume(): void {
-    if (this.resumeTimer || this.resuming || this.closed) return;
-    this.resumeTimer = setTimeout(() => {
-      this.resumeTimer = null;
-      this.dropExpired();
-      void this.resume();
-    }, this.resumeMs);
-  }
-
   private dropExpired(): void {
-    const now = Date.now();
-    while (this.queue[0] && this.queue[0].expiresAt <= now) this.drop(this.unqueue(), 'dropped.expired');
+    while (this.queue[0] && this.queue[0].expiresAt <= Date.now())
+      this.drop(this.unqueue(), 'dropped.expired');
   }
 
   /** Counts an end; false when it is not one. An answer after the request's time is a late reply, whatever it says. */
   private settle(request: Request, outcome: Outcome, resent = false): boolean {
     const late = request.expiresAt <= Date.now();
-    if ((outcome === 'retry' || outcome === 'broken') && !late) return false;
+    const again = outcome === 'retry' || outcome === 'broken';
+    if (again && !late) return false;
     this.inflight--;
-    if (outcome === 'retry' || outcome === 'broken') {
+    if (again) {
       this.drop(request, 'dropped.expired');
       return true;
     }
+    const ok = !late && outcome === 'ok';
     if (late || outcome === 'unanswered') this.counts.late_reply++;
-    else if (outcome === 'ok') {
-      this.counts.success++;
-      if (resent) this.counts.retried++;
-    } else this.counts.failed++;
-    request.done(!late && outcome === 'ok');
+    else this.counts[ok ? 'success' : 'failed']++;
+    if (ok && resent) this.counts.retried++;
+    request.done(ok);
     return true;
   }
 
-  private async attempt(request: Request): Promise<Outcome> {
-    for (;;) {
-      request.sends++;
-      const outcome = await this.exchange(request);
-      if (outcome !== 'unanswered' || request.sends >= attemptsAtOnce || this.closed) return outcome;
+  /** Up to three times at once while it ends in one of these ways; one that is not answered is sent at most three times in all. */
+  private async attempt(request: Request, repeat: Outcome[]): Promise<Outcome> {
+    for (let tries = 1; ; tries++) {
+      let outcome: Outcome;
+      do {
+        request.sends++;
+        outcome = await this.exchange(request);
+      } while (outcome === 'unanswered' && request.sends < attemptsAtOnce && !this.closed);
+      if (this.closed || tries === attemptsAtOnce || !repeat.includes(outcome)) return outcome;
     }
   }
 
   private exchange({ method, path, headers, body }: Request): Promise<Outcome> {
     return new Promise((resolve) => {
-      let timedOut = false;
       let sent: http.ClientRequest;
       try {
-        const module = this.base.protocol === 'https:' ? https : http;
-        sent = module.request(this.base, { method, path, headers, agent: this.agent });
+        sent = (this.isSecure ? https : http).request(this.base, {
+          method,
+          path,
+          headers,
+          agent: this.agent,
+        });
       } catch {
         // A path or header that HTTP cannot carry.
         resolve('refused');
         return;
       }
-      const give = setTimeout(() => {
+      let timedOut = false;
+      const hang = setTimeout(() => {
         timedOut = true;
         sent.destroy();
       }, this.hangMs);
       const end = (outcome: Outcome) => {
-        clearTimeout(give);
+        clearTimeout(hang);
         resolve(outcome);
       };
       sent.on('socket', (socket) => {
@@ -240,15 +236,17 @@ export class HttpAction {
         socket.once('connect', () => clearTimeout(slow)).once('close', () => clearTimeout(slow));
       });
       sent.on('response', (response) => {
-        const status = response.statusCode ?? 0;
-        const outcome: Outcome =
+        const { statusCode: status = 0 } = response;
+        this.connected = true;
+        const outcome =
           status >= 200 && status < 300 ? 'ok' : status === 429 || status === 503 ? 'retry' : 'refused';
         response.resume();
         response.once('end', () => end(outcome)).once('error', () => end('broken'));
       });
-      sent.once('error', (error: NodeJS.ErrnoException) => {
+      sent.once('error', ({ code }: NodeJS.ErrnoException) => {
+        this.connected = code !== 'ECONNREFUSED' && code !== 'ENOTFOUND';
         if (timedOut) end('unanswered');
-        else end(error.code === 'ENOTFOUND' || error.code?.startsWith('ERR_TLS') ? 'refused' : 'broken');
+        else end(code === 'ENOTFOUND' || code?.startsWith('ERR_TLS') ? 'refused' : 'broken');
       });
       sent.end(body ?? undefined);
     });
@@ -267,23 +265,22 @@ export class HttpAction {
   }
 }
 
-function renderer(connector: Settings, parameters: Settings, base: URL) {
-  const method = String(parameters.method ?? 'post').toUpperCase();
+/** Throws TemplateError. */
+export function renderer(connector: Settings, parameters: Settings, base: URL): (row: Row) => Rendered {
+  const method = String(parameters.method).toUpperCase();
   const path = compileTemplate(String(parameters.path ?? ''));
-  const body = compileTemplate(parameters.body === undefined ? wholeRow : String(parameters.body));
-  const bodyless = method === 'GET' || method === 'DELETE';
-  const headers: [Template, Template][] = Object.entries({
-    'content-type': 'application/json',
-    'keep-alive': 'timeout=5',
-    'cache-control': 'no-cache',
-    ...lowerCase(connector.headers),
-    ...lowerCase(parameters.headers),
-  }).map(([name, value]) => [compileTemplate(name), compileTemplate(value)]);
+  const body = /^(GET|DELETE)$/.test(method) ? null : compileTemplate(String(parameters.body ?? wholeRow));
+  const headers = Object.entries({
+    ...{ 'content-type': 'application/json', 'keep-alive': 'timeout=5', 'cache-control': 'no-cache' },
+    ...named(connector.headers),
+    ...named(parameters.headers),
+  }).map(([name, value]) => [compileTemplate(name), compileTemplate(value)] as const);
   const prefix = base.pathname.replace(/\/$/, '');
-  return (row: Row) => {
-    const content = bodyless ? null : body(row);
-    const filled: Record<string, string> = {};
-    for (const [name, value] of headers) filled[String(name(row))] = String(value(row));
+  return (row) => {
+    const content = body?.(row) ?? null;
+    const filled = Object.fromEntries(
+      headers.map(([name, value]) => [String(name(row)), String(value(row))]),
+    );
     if (content) filled['content-length'] = String(content.length);
     const below = String(path(row)).replace(/^\//, '');
     return {
@@ -291,16 +288,13 @@ function renderer(connector: Settings, parameters: Settings, base: URL) {
       path: below === '' ? prefix || '/' : `${prefix}/${below}`,
       headers: filled,
       body: content,
-      bytes: (content?.length ?? 0) + 256,
     };
   };
 }
 
-function lowerCase(headers: unknown): Record<string, string> {
+function named(headers: unknown): Record<string, string> {
+  const entries = Object.entries(isSettings(headers) ? headers : {});
   return Object.fromEntries(
-    Object.entries((headers ?? {}) as Record<string, unknown>).map(([name, value]) => [
-      name.includes('${') ? name : name.toLowerCase(),
-      String(value),
-    ]),
+    entries.map(([name, value]) => [name.includes('${') ? name : name.toLowerCase(), String(value)]),
   );
 }

@@ -14,6 +14,7 @@ import mqtt, {
 import type { Acl } from './acl.ts';
 import { FrameError, Frames } from './frames.ts';
 import { Limiter } from './limiter.ts';
+import { hasWildcard } from './topic.ts';
 import { findFlaw } from './well-formed.ts';
 
 export interface Mount {
@@ -204,7 +205,8 @@ export class MountStream extends Duplex {
     const asked = packet.subscriptions.map(({ topic, qos }) => ({
       topic: this.mount.prefix + topic,
       qos,
-      allowed: this.allows('subscribe', topic),
+      // Wildcards are for the rules; the ACL lets no device at one.
+      allowed: !hasWildcard(topic) && this.allows('subscribe', topic),
     }));
     const allowed = new Map(asked.filter((one) => one.allowed).map((one) => [one.topic, one.qos]));
     if (allowed.size === 0) {

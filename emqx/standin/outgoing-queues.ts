@@ -1,5 +1,5 @@
 /**
- * What aedes keeps for persistent sessions, bounded as EMQX bounds it: at most so many QoS 1 and 2 messages a session, the
+ * What aedes keeps for persistent sessions, bounded as EMQX bounds it: at most so many messages a session, of any QoS, the
  * oldest dropped first, and none delivered after its expiry. Replaces those methods of aedes' memory persistence.
  */
 import { Readable } from 'node:stream';
@@ -7,35 +7,45 @@ import { Readable } from 'node:stream';
 export interface QueuedPacket {
   brokerId?: string;
   brokerCounter?: number;
-  messageId?: number;
+  messageId?: number | undefined;
+  /** Milliseconds since 1970. */
   messageExpiry?: number;
   cmd: string;
+  qos?: number;
 }
 interface Client {
   id: string;
 }
 
+export function isExpired({ messageExpiry }: { messageExpiry?: number }): boolean {
+  return messageExpiry !== undefined && messageExpiry <= Date.now();
+}
+
 export function createOutgoingQueues(maxMessages: number) {
   const queues = new Map<string, QueuedPacket[]>();
-
-  const enqueue = (clientId: string, packet: QueuedPacket) => {
-    const queue = queues.get(clientId) ?? [];
-    queues.set(clientId, queue);
-    queue.push({ ...packet, messageId: undefined });
-    if (queue.length > maxMessages) queue.shift();
+  const queueOf = (id: string) => queues.get(id) ?? [];
+  const enqueue = (id: string, packet: QueuedPacket) => {
+    queues.set(id, [...queueOf(id), { ...packet, messageId: undefined }].slice(-maxMessages));
   };
-  const live = (clientId: string): QueuedPacket[] => {
-    const queue = queues.get(clientId) ?? [];
-    const fresh = queue.filter(
-      ({ messageExpiry }) => messageExpiry === undefined || messageExpiry > Date.now(),
-    );
-    if (fresh.length < queue.length) queues.set(clientId, fresh);
-    return fresh;
+  const live = (id: string) => {
+    if (queueOf(id).some(isExpired))
+      queues.set(
+        id,
+        queueOf(id).filter((packet) => !isExpired(packet)),
+      );
+    return queueOf(id);
   };
+  const isOf = (a: QueuedPacket, b: QueuedPacket) =>
+    a.brokerId === b.brokerId ? a.brokerCounter === b.brokerCounter : a.messageId === b.messageId;
 
   return {
+    enqueue,
+    length: (id: string) => live(id).length,
+    drop: (id: string) => queues.delete(id),
     /** The methods that aedes calls. */
     persistence: {
+      /** The retainer is off. */
+      async storeRetained() {},
       async outgoingEnqueue({ clientId }: { clientId: string }, packet: QueuedPacket) {
         enqueue(clientId, packet);
       },
@@ -43,27 +53,20 @@ export function createOutgoingQueues(maxMessages: number) {
         for (const { clientId } of subscribers) enqueue(clientId, packet);
       },
       async outgoingUpdate({ id }: Client, packet: QueuedPacket) {
-        const queue = queues.get(id) ?? [];
-        const at = queue.findIndex(({ brokerId, brokerCounter, messageId }) =>
-          brokerId === packet.brokerId
-            ? brokerCounter === packet.brokerCounter
-            : messageId === packet.messageId,
-        );
+        const queue = queueOf(id);
+        const at = queue.findIndex((queued) => isOf(queued, packet));
         // Dropped for a newer one meanwhile: it is delivered all the same, only not kept.
         if (at < 0) return;
-        if (queue[at]!.brokerId === packet.brokerId) queue[at]!.messageId = packet.messageId;
+        // Nobody acknowledges a QoS 0: it goes out now.
+        if (packet.qos === 0) queue.splice(at, 1);
+        else if (queue[at]!.brokerId === packet.brokerId) queue[at]!.messageId = packet.messageId;
         else queue[at] = packet;
       },
       async outgoingClearMessageId({ id }: Client, { messageId }: { messageId?: number }) {
-        const queue = queues.get(id) ?? [];
-        const at = queue.findIndex((packet) => packet.messageId === messageId);
-        return at < 0 ? undefined : queue.splice(at, 1)[0];
+        const at = queueOf(id).findIndex((packet) => packet.messageId === messageId);
+        return at < 0 ? undefined : queueOf(id).splice(at, 1)[0];
       },
-      outgoingStream({ id }: Client) {
-        return Readable.from([...live(id)]);
-      },
+      outgoingStream: ({ id }: Client) => Readable.from([...live(id)]),
     },
-    length: (clientId: string) => live(clientId).length,
-    drop: (clientId: string) => queues.delete(clientId),
   };
 }

@@ -18,24 +18,25 @@ const counters = {
   'actions.failed': 0,
   'actions.failed.out_of_service': 0,
   'actions.discarded': 0,
+  // Not counted here.
+  ...{ 'matched.rate': 0, 'matched.rate.last5m': 0, 'matched.rate.max': 0 },
 };
 export type RuleMetrics = typeof counters;
 interface Rule {
   id: string;
   statement: Statement;
   actions: string[];
-  metadata: Row;
+  enable: boolean;
   metrics: RuleMetrics;
 }
 
 export class RuleEngine {
-  private readonly rules = new Map<string, Rule>();
-  private readonly metrics = new Map<string, RuleMetrics>();
-  /** null: disabled. */
-  private readonly actions = new Map<string, HttpAction | null>();
-  /** Rules that select only from fixed names are found by name; the others are asked each time. */
+  /** Those that are enabled and select only from fixed names, by name; the others are asked each time. */
   private exact = new Map<string, Rule[]>();
   private wild: Rule[] = [];
+  private readonly rules = new Map<string, Rule>();
+  /** null: disabled. */
+  private readonly actions = new Map<string, HttpAction | null>();
   private readonly log: Log;
   constructor(log: Log) {
     this.log = log;
@@ -43,10 +44,8 @@ export class RuleEngine {
 
   /** `topic` is the message's, or `$events/…`; `columns` makes the event's columns only when a rule wants them. */
   handle(topic: string, columns: () => Row): void {
-    const chosen = [
-      ...(this.exact.get(topic) ?? []),
-      ...this.wild.filter((rule) => selectsFrom(rule.statement, topic)),
-    ];
+    const wild = this.wild.filter((rule) => selectsFrom(rule.statement, topic));
+    const chosen = [...(this.exact.get(topic) ?? []), ...wild];
     if (chosen.length === 0) return;
     const row = columns();
     for (const rule of chosen) this.run(rule, row);
@@ -54,18 +53,13 @@ export class RuleEngine {
 
   /** Its counts go on when it is replaced. Throws SqlError. */
   putRule(id: string, { sql, actions, enable }: { sql: string; actions: string[]; enable: boolean }): void {
-    const statement = parseSql(sql);
-    const metrics = this.metrics.get(id) ?? { ...counters };
-    this.metrics.set(id, metrics);
-    const metadata = Object.assign(newRow(), { rule_id: id });
-    if (enable) this.rules.set(id, { id, statement, actions, metadata, metrics });
-    else this.rules.delete(id);
+    const metrics = this.rules.get(id)?.metrics ?? { ...counters };
+    this.rules.set(id, { id, statement: parseSql(sql), actions, enable, metrics });
     this.index();
   }
 
   removeRule(id: string): void {
     this.rules.delete(id);
-    this.metrics.delete(id);
     this.index();
   }
 
@@ -81,45 +75,45 @@ export class RuleEngine {
   }
 
   ruleMetrics(id: string): RuleMetrics | undefined {
-    return this.metrics.get(id);
-  }
-
-  resetRule(id: string): void {
-    Object.assign(this.metrics.get(id) ?? {}, counters);
+    return this.rules.get(id)?.metrics;
   }
 
   actionMetrics(id: string): ActionMetrics | undefined {
     return this.actions.get(id)?.metrics();
   }
 
-  action(id: string): HttpAction | null | undefined {
-    return this.actions.get(id);
+  /** False when its webhook refused a connection when it last tried. */
+  isUp(action: string): boolean {
+    return this.actions.get(action)?.connected !== false;
+  }
+
+  reset(kind: 'rule' | 'action', id: string): void {
+    if (kind === 'action') this.actions.get(id)?.reset();
+    else Object.assign(this.rules.get(id)?.metrics ?? {}, counters);
   }
 
   close(): void {
     for (const action of this.actions.values()) action?.close();
   }
 
-  private run(rule: Rule, row: Row): void {
-    const { metrics } = rule;
+  private run({ id, statement, actions, metrics }: Rule, event: Row): void {
     metrics.matched++;
-    row.metadata = rule.metadata;
-    let rows: Row[] | null;
+    let row: Row | null;
     try {
-      rows = evaluate(rule.statement, row);
+      row = evaluate(statement, { ...event, metadata: newRow({ rule_id: id }) });
     } catch (error) {
       metrics.failed++;
       metrics['failed.exception']++;
-      this.log('warn', 'rule failed', { rule: rule.id, error: String(error) });
+      this.log('warn', 'rule failed', { rule: id, error: String(error) });
       return;
     }
-    if (!rows || rows.length === 0) {
+    if (!row) {
       metrics.failed++;
       metrics['failed.no_result']++;
       return;
     }
     metrics.passed++;
-    for (const each of rows) for (const name of rule.actions) this.act(name, each, metrics);
+    for (const name of actions) this.act(name, row, metrics);
   }
 
   private act(name: string, row: Row, metrics: RuleMetrics): void {
@@ -134,12 +128,12 @@ export class RuleEngine {
   }
 
   private index(): void {
+    const enabled = [...this.rules.values()].filter(({ enable }) => enable);
+    this.wild = enabled.filter(({ statement }) => statement.from.some(hasWildcard));
     this.exact = new Map();
-    this.wild = [];
-    for (const rule of this.rules.values()) {
-      const { from } = rule.statement;
-      if (from.some(hasWildcard)) this.wild.push(rule);
-      else for (const topic of new Set(from)) this.exact.set(topic, [...(this.exact.get(topic) ?? []), rule]);
-    }
+    for (const rule of enabled)
+      if (!this.wild.includes(rule))
+        for (const topic of new Set(rule.statement.from))
+          this.exact.set(topic, [...(this.exact.get(topic) ?? []), rule]);
   }
 }

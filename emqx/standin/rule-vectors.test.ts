@@ -14,22 +14,6 @@ interface Vector {
   volatile_fields?: string[];
 }
 
-const leftOut = {
-  'find and pad': 'text is laid out by who shows it',
-  sprintf: 'text is laid out by who shows it',
-  format_date: 'times travel as RFC 3339 or as numbers',
-  bitwise: 'nothing in the fleet packs bits',
-  'sqrt power log': 'a sensor sends what it measured',
-  hex: 'payloads are JSON',
-  map_put: 'a rule selects, it does not build',
-  'map_put nested': 'a rule selects, it does not build',
-  'map functions': 'a rule selects, it does not build',
-  sublist: 'a rule selects, it does not build',
-  coalesce_ne: 'coalesce does',
-  subbits: 'nothing in the fleet packs bits',
-  contains_topic_match: 'a list of topics inside a payload is nobody’s need',
-};
-
 let bed: TestBed;
 beforeAll(async () => {
   bed = await startTestBed({});
@@ -37,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => bed.close());
 
 test('rule SQL answers as EMQX 5.8.9 does', async () => {
-  await holdTo('rule SQL', readVectors<Vector[]>('rule'), leftOut, async (vector) => {
+  await holdTo('rule SQL', readVectors<Vector>('rule'), 100, async (vector) => {
     const { sql, context } = vector;
     const response = await fetch(`http://127.0.0.1:${bed.broker.apiPort}/api/v5/rule_test`, {
       method: 'POST',
@@ -46,6 +30,8 @@ test('rule SQL answers as EMQX 5.8.9 does', async () => {
     });
     const text = await response.text();
     const got = `${response.status} ${text.slice(0, 300)}`;
+    const unsupported = /the stand-in does not support [^"]+/.exec(text)?.[0];
+    if (unsupported) return { unsupported };
     if (response.status !== vector.status) return got;
     if (vector.status !== 200) return JSON.parse(text).code === vector.error?.code ? null : got;
     // Where JSON.parse would lose the kind of a number, the broker's own text is compared.

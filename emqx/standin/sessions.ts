@@ -1,7 +1,6 @@
 /** Who is connected, who may come back, and who is subscribed to what. */
 
 import type { MountStream } from './mount-stream.ts';
-import { hasWildcard, topicMatches } from './topic.ts';
 
 export interface Session {
   clientid: string;
@@ -22,8 +21,8 @@ export interface Session {
 
 export class Sessions {
   private readonly byId = new Map<string, Session>();
-  private readonly routes = new Map<string, number>();
-  private readonly wildcards = new Set<string>();
+  /** Client ids by topic; nobody may subscribe to a wildcard. */
+  private readonly routes = new Map<string, Set<string>>();
 
   get(clientid: string): Session | undefined {
     return this.byId.get(clientid);
@@ -60,27 +59,25 @@ export class Sessions {
     this.byId.delete(clientid);
   }
 
-  subscribed(session: Session, topic: string, qos: number): void {
-    if (!session.subscriptions.has(topic)) this.routes.set(topic, (this.routes.get(topic) ?? 0) + 1);
-    if (hasWildcard(topic)) this.wildcards.add(topic);
-    session.subscriptions.set(topic, qos);
+  subscribed({ clientid, subscriptions }: Session, topic: string, qos: number): void {
+    subscriptions.set(topic, qos);
+    this.routes.set(topic, (this.routes.get(topic) ?? new Set()).add(clientid));
   }
 
-  unsubscribed(session: Session, topic: string): void {
-    if (!session.subscriptions.delete(topic)) return;
-    const left = (this.routes.get(topic) ?? 1) - 1;
-    if (left > 0) this.routes.set(topic, left);
-    else {
-      this.routes.delete(topic);
-      this.wildcards.delete(topic);
-    }
+  unsubscribed({ clientid, subscriptions }: Session, topic: string): void {
+    subscriptions.delete(topic);
+    const route = this.routes.get(topic);
+    if (route?.delete(clientid) && route.size === 0) this.routes.delete(topic);
   }
 
   /** A route is a subscription of anybody, also of an offline persistent session: what EMQX's publish API calls success. */
   hasRoute(topic: string): boolean {
-    if (this.routes.has(topic)) return true;
-    for (const filter of this.wildcards) if (topicMatches(filter, topic)) return true;
-    return false;
+    return this.routes.has(topic);
+  }
+
+  /** Those that are away and will find a message on this topic when they are back. */
+  awayFrom(topic: string): string[] {
+    return [...(this.routes.get(topic) ?? [])].filter((clientid) => !this.byId.get(clientid)?.connected);
   }
 
   private forget(session: Session): void {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
-import { createEngine } from './configuration.ts';
+import { createConfiguration } from './configuration.ts';
 import { messagePublished } from './event-columns.ts';
 import type { RuleEngine } from './rule-engine.ts';
 import type { Session } from './sessions.ts';
@@ -39,22 +39,29 @@ beforeAll(async () => {
 afterAll(() => sink.close());
 
 test('actions send what EMQX 5.8.9 sends', async () => {
-  await holdTo('templates', readVectors<Vector[]>('template'), {}, async (vector) => {
-    const { engine } = createEngine(
-      {
-        connectors: {
-          http: {
-            c: {
-              url: `${sink.url}${vector.connector?.url_path ?? ''}`,
-              headers: vector.connector?.headers ?? {},
+  await holdTo('templates', readVectors<Vector>('template'), 50, async (vector) => {
+    const configure = () =>
+      createConfiguration(
+        {
+          connectors: {
+            http: {
+              c: {
+                url: `${sink.url}${vector.connector?.url_path ?? ''}`,
+                headers: vector.connector?.headers ?? {},
+              },
             },
           },
+          actions: { http: { a: { connector: 'c', parameters: vector.action } } },
+          rule_engine: { rules: { r: { sql: vector.sql, actions: ['http:a'] } } },
         },
-        actions: { http: { a: { connector: 'c', parameters: vector.action } } },
-        rule_engine: { rules: { r: { sql: vector.sql, actions: ['http:a'] } } },
-      },
-      () => {},
-    );
+        () => {},
+      );
+    let engine: RuleEngine;
+    try {
+      engine = configure().engine;
+    } catch (error) {
+      return { unsupported: /the stand-in does not support .*/.exec(String(error))![0] };
+    }
     sink.requests.length = 0;
     publish(engine, vector.publish);
     const rule = () => engine.ruleMetrics('r')!;

@@ -1,23 +1,27 @@
 /** `${path}` templates of an HTTP action: values go in raw and unescaped, `${.}` is the whole row as JSON. */
-import { decodeJson, encodeJson, floatToText, isRow, type Row, type Value } from './json.ts';
+import { encodeJson, isRow, type Row, type Value } from './json.ts';
+import { inText } from './sql/evaluate.ts';
 
 export type Template = (row: Row) => Buffer;
+export class TemplateError extends Error {
+  override readonly name = 'TemplateError';
+  readonly code = 'template_unsupported';
+}
 
 /** What an action without a body sends. */
 // biome-ignore lint/suspicious/noTemplateCurlyInString: it is EMQX's, not JavaScript's
 export const wholeRow = '${.}';
 
-/** Compiles once; rendering never fails. */
+/** Compiles once, which throws TemplateError for what only EMQX has; rendering never fails. */
 export function compileTemplate(template: string): Template {
-  const parts: (string | string[])[] = [];
-  let at = 0;
-  for (const match of template.matchAll(/\$\{(\$|\.|\.?[^${}\s]+)\}/g)) {
-    if (match.index > at) parts.push(template.slice(at, match.index));
-    const name = match[1]!;
-    parts.push(name === '$' ? name : name === '.' ? [] : name.replace(/^\./, '').split('.'));
-    at = match.index + match[0].length;
-  }
-  if (at < template.length) parts.push(template.slice(at));
+  const pieces = template.split(/\$\{(\$|\.|\.?[^${}\s]+)\}/);
+  // Every second piece is what stood in braces.
+  const parts = pieces.map((piece, i): string | string[] => {
+    if (i % 2 === 0 || piece === '$') return piece;
+    if (piece.includes('['))
+      throw new TemplateError(`the stand-in does not support an index in a template: \${${piece}}`);
+    return piece === '.' ? [] : piece.replace(/^\./, '').split('.');
+  });
   return (row) =>
     Buffer.concat(
       parts.map((part) => {
@@ -30,18 +34,10 @@ export function compileTemplate(template: string): Template {
 function lookUp(row: Row, path: string[]): Value {
   let at: Value = row;
   for (const key of path) {
-    if (typeof at === 'string' || Buffer.isBuffer(at)) at = decoded(String(at));
+    if (typeof at === 'string' || Buffer.isBuffer(at)) at = inText(at);
     at = isRow(at) ? at[key] : undefined;
   }
   return at;
-}
-
-function decoded(text: string): Value {
-  try {
-    return decodeJson(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function asText(value: Value): Buffer {
@@ -54,9 +50,13 @@ function asText(value: Value): Buffer {
   return Buffer.from(String(value));
 }
 
+/** At most 10 decimals, at least one. */
+function floatToText(value: number): string {
+  if (Math.abs(value) >= 1e21) return `${BigInt(value)}.0`;
+  return value.toFixed(10).replace(/(\.\d+?)0+$/, '$1');
+}
+
 function isPrintable(value: Value): boolean {
-  return (
-    typeof value === 'bigint' &&
-    ((value >= 32n && value <= 126n) || (value >= 8n && value <= 13n) || value === 27n)
-  );
+  if (typeof value !== 'bigint') return false;
+  return (value >= 32n && value <= 126n) || (value >= 8n && value <= 13n) || value === 27n;
 }

@@ -5,6 +5,8 @@ export interface Case {
   name: string;
   /** In the selection that runs with every test. */
   short?: true;
+  /** Only for a device whose storage can be made to forget what was not synced (`lossy.c`). */
+  needsLossyStorage?: true;
   /** Throws when the device does something else. The device is off when it begins. */
   run(rig: Rig): Promise<void>;
 }

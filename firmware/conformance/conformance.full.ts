@@ -5,13 +5,13 @@ import { runSuite } from './suite.ts';
 
 const firmware = fileURLToPath(new URL('..', import.meta.url));
 
-beforeAll(() => make('build/flota-device-checked'), 600_000);
+beforeAll(() => make('build/flota-device-checked', 'build/lossy.so'), 600_000);
 
 it.each([
-  ['the agent in C', built('flota-device-checked')],
-  ['the virtual device', `${process.execPath} --import tsx ${firmware}virtual/main.ts`],
-])('%s holds the whole conformance suite', { timeout: 1_800_000 }, async (_name, command) => {
-  const outcomes = await runSuite({ command });
+  ['the agent in C', built('flota-device-checked'), built('lossy.so')],
+  ['the virtual device', `${process.execPath} --import tsx ${firmware}virtual/main.ts`, undefined],
+])('%s holds the whole conformance suite', { timeout: 1_800_000 }, async (_name, command, lossy) => {
+  const outcomes = await runSuite({ command, lossy });
   expect(outcomes.filter(({ ok }) => !ok)).toEqual([]);
   expect(outcomes.length).toBeGreaterThan(50);
 });

@@ -6,8 +6,11 @@ import { spawnGuarded } from '#deploy/lab/primitives/guard.ts';
 const keptOutput = 16_384;
 
 /** The command and what is added to it, run without a shell in between, in a process group of its own that ends with this process. */
-function start(command: string, args: string[]): ChildProcess {
-  return spawnGuarded('sh', ['-c', `exec ${command} "$@"`, 'sh', ...args], {
+function start(command: string, args: string[], env: Record<string, string>): ChildProcess {
+  // The device's own: a shell that is told to load a library would run it too.
+  const set = Object.entries(env).map(([name, value]) => `${name}='${value}' `);
+  const prefix = set.length ? `env ${set.join('')}` : '';
+  return spawnGuarded('sh', ['-c', `exec ${prefix}${command} "$@"`, 'sh', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
@@ -31,6 +34,8 @@ export class DeviceProcess {
   #child: ChildProcess | null = null;
   #wanted = false;
   #output = '';
+  /** What is added to the environment of its next lives. */
+  env: Record<string, string> = {};
   /** How often it ended without being told to. */
   deaths = 0;
 
@@ -48,7 +53,7 @@ export class DeviceProcess {
   powerOn(more: string[] = []): void {
     if (this.#child) return;
     this.#wanted = true;
-    const child = start(this.#command, [...this.#args, ...more]);
+    const child = start(this.#command, [...this.#args, ...more], this.env);
     this.#child = child;
     const keep = (data: Buffer) => {
       this.#output = (this.#output + data.toString()).slice(-keptOutput);

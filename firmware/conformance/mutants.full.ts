@@ -4,11 +4,15 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
+import { built, make } from '../make.ts';
 import { runSuite } from './suite.ts';
 
 const firmware = fileURLToPath(new URL('..', import.meta.url));
 const patches = fileURLToPath(new URL('mutants/', import.meta.url));
+
+const lossy = built('lossy.so');
+beforeAll(() => make('build/lossy.so'), 600_000);
 
 /** Builds flota-device from a copy of the sources, patched or as they are; returns the program. */
 function build(dir: string, patch?: string): string {
@@ -22,7 +26,7 @@ function build(dir: string, patch?: string): string {
 async function isHeld(only: string, patch?: string): Promise<boolean[]> {
   const dir = fs.mkdtempSync(join(tmpdir(), 'flota-mutant-'));
   try {
-    return (await runSuite({ command: build(dir, patch), only })).map(({ ok }) => ok);
+    return (await runSuite({ command: build(dir, patch), lossy, only })).map(({ ok }) => ok);
   } finally {
     fs.rmSync(dir, { recursive: true, force: true });
   }

@@ -39,7 +39,7 @@ export const timing = {
   renewCheckMs: 100,
   renewRetryMs: 300,
 };
-const limits = { chunkStartBytes: 32 * kib, chunkCeilingBytes: 64 * kib, slotBytes: 4096 * kib };
+export const limits = { chunkStartBytes: 32 * kib, chunkCeilingBytes: 64 * kib, slotBytes: 4096 * kib };
 
 /** What all cases of a run share. */
 export interface Lab {
@@ -52,13 +52,15 @@ export interface Lab {
   stranger: SigningKey;
   /** Can cut its own power at a chosen write: `--kill-at-write`. */
   killsItself: boolean;
+  /** The library that makes a device's storage forget what was not synced; null: not for this device. */
+  lossy: string | null;
   /** A directory of an enrolled device that has never been updated, and the files around it. */
   dir: string;
   close(): Promise<void>;
 }
 
 /** Enrols the device once. Throws when it does not even come online. */
-export async function openLab(command: string, help: string): Promise<Lab> {
+export async function openLab(command: string, help: string, lossy: string | null): Promise<Lab> {
   const pki = await createPki();
   const dir = fs.mkdtempSync(join(tmpdir(), 'flota-conformance-'));
   const pem = makeKey();
@@ -70,6 +72,7 @@ export async function openLab(command: string, help: string): Promise<Lab> {
     privateKey: createPrivateKey(pem),
     stranger: await openKey(makeKey()),
     killsItself: help.includes('--kill-at-write'),
+    lossy,
     dir,
     close: async () => fs.rmSync(dir, { recursive: true, force: true }),
   };
@@ -177,6 +180,11 @@ export class Rig {
       return this.broker.subscriptions.slice(count).includes('firmware/download/request');
     };
     await until('the device to subscribe to firmware/download/request', subscribed, 15_000);
+  }
+
+  /** From its next start on, a power cut takes what was not synced; `more`: what else is wrong with the storage (`lossy.c`). */
+  loseUnsynced(more: Record<string, string> = {}): void {
+    this.device.env = { LD_PRELOAD: this.lab.lossy!, LOSSY_DIR: this.dir, ...more };
   }
 
   /** Forgets who it is: the next start must enrol it again. */

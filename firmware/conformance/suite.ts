@@ -8,6 +8,7 @@ import { downloadCases } from './cases/download.ts';
 import { orderCases } from './cases/order.ts';
 import { powerCases } from './cases/power.ts';
 import { refusalCases } from './cases/refusal.ts';
+import { storageCases } from './cases/storage.ts';
 import { readHelp } from './device.ts';
 import { type Lab, openLab, Rig } from './rig.ts';
 
@@ -28,6 +29,7 @@ export const groups: Record<string, Case[]> = {
   cancel: cancelCases,
   boot: bootCases,
   power: powerCases,
+  storage: storageCases,
   certificate: certificateCases,
 };
 
@@ -36,17 +38,20 @@ export async function runSuite(input: {
   /** Understands the options of `npm run device`. */
   command: string;
   short?: boolean;
+  /** `lossy.so`, for a device that takes it (dynamically linked, storage through the C library); the cases that need it are left out otherwise. */
+  lossy?: string | undefined;
   /** Only cases whose group or name holds this text. */
   only?: string;
   onOutcome?: (outcome: Outcome) => void;
 }): Promise<Outcome[]> {
   const help = await readHelp(input.command);
-  const lab = await openLab(input.command, help);
+  const lab = await openLab(input.command, help, input.lossy ?? null);
   const outcomes: Outcome[] = [];
   try {
     for (const [group, cases] of Object.entries(groups)) {
       for (const one of cases) {
         if (input.short && !one.short) continue;
+        if (one.needsLossyStorage && !input.lossy) continue;
         if (input.only && !`${group}: ${one.name}`.includes(input.only)) continue;
         const outcome = await runCase(lab, group, one);
         outcomes.push(outcome);

@@ -49,7 +49,7 @@ export class SwitchedNetwork implements Network {
   }
 
   dial(target: { host: string; port: number }): Duplex {
-    if (this.#off || Date.now() < this.#downUntil) {
+    if (this.#off || performance.now() < this.#downUntil) {
       const dead = new net.Socket();
       const error = Object.assign(new Error('network is down'), { code: 'ENETDOWN' });
       process.nextTick(() => dead.destroy(error));
@@ -63,7 +63,7 @@ export class SwitchedNetwork implements Network {
 
   /** Breaks what is open and refuses new connections for so long. */
   cut(forMs: number): void {
-    this.#downUntil = Date.now() + forMs;
+    this.#downUntil = performance.now() + forMs;
     this.dropAll();
   }
 

@@ -1,10 +1,14 @@
 import net, { type AddressInfo } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import type { Duplex } from 'node:stream';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { randomOf } from '#deploy/lab/primitives/random.ts';
+import { until } from '#deploy/lab/primitives/until.ts';
+import { SwitchedNetwork } from './network.ts';
 import { type Shape, ShapedNetwork } from './shaping.ts';
 
 const servers: net.Server[] = [];
 afterEach(() => {
+  vi.restoreAllMocks();
   for (const server of servers.splice(0)) server.close();
 });
 
@@ -53,6 +57,31 @@ describe('a shaped link', () => {
     const { ms } = await roundTrip({ bytesPerSecond: 200_000 }, pattern(60_000));
     expect(ms).toBeGreaterThanOrEqual(290);
   });
+
+  it('goes on when the wall clock, which was a day ahead, goes back; so does a network that was cut', async () => {
+    const network = new SwitchedNetwork(
+      new ShapedNetwork({ bytesPerSecond: 200_000 }, (name) => randomOf(1, name)),
+    );
+    const target = await echo();
+    const say = (link: Duplex) =>
+      new Promise<boolean>((resolve) => {
+        link.once('data', () => resolve(true)).once('error', () => resolve(false));
+        link.write(pattern(100));
+      });
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 86_400_000);
+    const link = network.dial(target);
+    expect(await say(link)).toBe(true);
+    clock.mockRestore();
+    expect(await say(link)).toBe(true);
+    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 86_400_000);
+    network.cut(20);
+    vi.restoreAllMocks();
+    const again = async () => {
+      const one = network.dial(target);
+      return say(one).finally(() => one.destroy());
+    };
+    await until('the network', again, 2_000);
+  }, 5_000);
 
   it('breaks when packets are lost for good', async () => {
     const payload = pattern(3_000_000);

@@ -131,7 +131,7 @@ class Lane {
   readonly #losses: Generator<Loss>;
   #next: Loss | undefined;
   #passed = 0;
-  /** When the link is free for the next piece, ms since 1970. */
+  /** When the link is free for the next piece, by the steady clock. */
   #freeAt = 0;
 
   constructor(shape: Shape, jitter: () => number, random: () => number) {
@@ -163,7 +163,7 @@ class Lane {
       if (stall === null) return null;
       stallMs += stall;
     }
-    const start = Math.max(Date.now(), this.#freeAt);
+    const start = Math.max(performance.now(), this.#freeAt);
     this.#freeAt = start + (bytesPerSecond ? (bytes / bytesPerSecond) * 1000 : 0);
     return this.#freeAt + stallMs + latencyMs + (jitterMs > 0 ? this.#jitter() * jitterMs : 0);
   }
@@ -209,12 +209,12 @@ class Flight {
   }
 
   #wait(): void {
-    this.#timer = setTimeout(() => this.#land(), Math.max(0, this.#queue[0]!.at - Date.now()));
+    this.#timer = setTimeout(() => this.#land(), Math.max(0, this.#queue[0]!.at - performance.now()));
   }
 
   #land(): void {
     this.#timer = undefined;
-    const now = Date.now();
+    const now = performance.now();
     while (this.#queue.length > 0 && this.#queue[0]!.at <= now) {
       const { bytes, land } = this.#queue.shift()!;
       this.bytes -= bytes;

@@ -11,7 +11,7 @@ import { apiToken, type Json, startTestWebhook } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { record } from './audit.ts';
 import { genesis, hashOf } from './chain.ts';
-import { headName, publishHead } from './heads.ts';
+import { createVerifyWhole, headName, publishHead } from './heads.ts';
 import { auditLog } from './table.ts';
 
 const { database, webhook } = await startSuite();
@@ -216,6 +216,44 @@ describe('whoever has the database', () => {
     expect((await verify()).valid).toBe(false);
   });
 
+  test('and changes an entry that is older than the last head is noticed by a copy that starts, and once a day', async () => {
+    await addRegions(3);
+    await publishHead(place);
+    await run(`update audit_log set actor = 'somebody else' where id = 2`);
+    await addRegions(1);
+    // The hourly look begins at the last head, and that is still there.
+    expect(await publishHead(place)).toBe(true);
+    const lines: [string, unknown][] = [];
+    const metrics = createMetrics();
+    const walk = createVerifyWhole();
+    const log = (_: string, message: string, fields?: unknown) => void lines.push([message, fields]);
+    for (let round = 0; round < 3; round++) expect(await walk({ ...place, metrics, log })).toBe(false);
+    const reason = 'its hash does not follow from its content and the entry before it';
+    expect(lines).toEqual([['the audit log is broken', { id: 2, reason }]]);
+    expect(metrics.write()).toContain('flota_audit_heads_total{outcome="broken"} 1');
+    const copy = await startTestWebhook(database, {
+      objects: webhook.objects,
+      authority: webhook.authority,
+      log,
+    });
+    await until('the verdict of the copy', () => lines.length > 1);
+    await copy.close();
+    expect(lines).toContainEqual(['the audit log is broken', { id: 2, reason }]);
+  });
+
+  test('the whole log is read a page at a time', async () => {
+    await run(`insert into audit_log (id, at, actor, action, subject)
+      select n, now(), 'a', 'b', 'c' from generate_series(1, 2500) n`);
+    await publishHead(place);
+    const lines: [string, unknown][] = [];
+    const log = (_: string, message: string, fields?: unknown) => void lines.push([message, fields]);
+    const walk = createVerifyWhole();
+    const rounds = [];
+    for (let round = 0; round < 4; round++) rounds.push(await walk({ ...place, log }));
+    expect(rounds).toEqual([true, true, false, false]);
+    expect(lines).toEqual([['audit log verified', { entries: 2501 }]]);
+  });
+
   test('cannot pass off a head that somebody else has signed', async () => {
     await addRegions(1);
     await publishHead(place);
@@ -270,6 +308,8 @@ describe('the head', () => {
     expect(await publishHead(place)).toBe(false);
     expect((await webhook.api('GET', '/api/audit/verification')).body.code).toBe('ca_unavailable');
     webhook.authority.away = false;
+    expect(await publishHead(place)).toBe(true);
+    // An hour in which nothing was done, and a second copy.
     expect(await publishHead(place)).toBe(true);
     expect(await verify()).toMatchObject({ valid: true, witnessed: { id: 1 } });
   });

@@ -67,21 +67,24 @@ export async function verify(
   start: Head | null = null,
 ): Promise<Verdict> {
   const verifier = new Verifier(anchors, start);
-  await readInto(verifier, db, start?.id ?? null);
+  const readNext = openReader(verifier, db, start?.id ?? null);
+  while (await readNext());
   return verifier.verdict();
 }
 
-async function readInto(verifier: Verifier, db: Db, behind: number | null): Promise<void> {
-  for (let after = behind; ; ) {
+/** Each call gives one more page to the verifier; returns whether there is more to read. */
+export function openReader(verifier: Verifier, db: Db, behind: number | null = null): () => Promise<boolean> {
+  let after = behind;
+  return async () => {
     const page = await db
       .select()
       .from(auditLog)
       .where(after === null ? undefined : gt(auditLog.id, after))
       .orderBy(asc(auditLog.id))
       .limit(pageSize);
-    if (!page.every((entry) => verifier.add(entry)) || page.length < pageSize) return;
-    after = page.at(-1)!.id;
-  }
+    after = page.at(-1)?.id ?? after;
+    return page.every((entry) => verifier.add(entry)) && page.length === pageSize;
+  };
 }
 
 /** Whether this entry is there with this hash; the one before the first always is. */
@@ -98,6 +101,7 @@ export async function sealOlder(tx: Db): Promise<void> {
   const [sealed] = await tx.select().from(auditLog).where(eq(auditLog.action, sealAction)).limit(1);
   if (!older || sealed) return;
   const verifier = new Verifier();
-  await readInto(verifier, tx, null);
+  const readNext = openReader(verifier, tx);
+  while (await readNext());
   await record(tx, { actor: 'flota', action: sealAction, subject: 'audit', detail: { ...verifier.older } });
 }

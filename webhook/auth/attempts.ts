@@ -5,7 +5,8 @@
  * own instead, which nobody else can fill: so a stranger never keeps the owner out.
  */
 import { isIPv4, isIPv6 } from 'node:net';
-import { and, eq, inArray, lt, lte, sql } from 'drizzle-orm';
+import { and, eq, gt, inArray, lt, lte, sql } from 'drizzle-orm';
+import { at } from '../db/clock.ts';
 import type { Db } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import { sha256 } from './secrets.ts';
@@ -153,4 +154,13 @@ export function networkOf(address: string): string {
   const right = tail.split(':').filter(Boolean);
   const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0');
   return `${[...left, ...zeros, ...right].slice(0, 4).join(':')}::/64`;
+}
+
+/** The clock went back: nobody waits for so long. */
+export async function dropFuture(db: Db, now: number): Promise<void> {
+  const longestMs = Math.max(...Object.values(limits).map(({ maxWaitMs }) => maxWaitMs));
+  await db
+    .update(loginAttempts)
+    .set({ blockedUntil: at(now) })
+    .where(gt(loginAttempts.blockedUntil, at(now + longestMs)));
 }

@@ -1,7 +1,8 @@
 /** Banning a whole device, and lifting that: separate from its certificates, which stay as they are. */
-import { and, desc, eq, isNotNull, isNull, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, isNotNull, isNull, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
+import { at } from '../db/clock.ts';
 import { type Db, query } from '../db/query.ts';
 import { ensureKnown } from '../devices/known.ts';
 import * as presence from '../devices/presence.ts';
@@ -70,7 +71,7 @@ const retryS = 2;
 export function createTellBans(): (context: Context) => Promise<boolean> {
   let next = 0;
   return async function tellBans(context) {
-    if (Date.now() < next) return false;
+    if (performance.now() < next) return false;
     const { db } = context;
     const due = await query<{ device: string; reason: string; lifted: boolean }>(
       db,
@@ -79,7 +80,7 @@ export function createTellBans(): (context: Context) => Promise<boolean> {
             order by tell_at limit ${batch} for update skip locked)
           returning device_id as device, reason, lifted_at is not null as lifted`,
     );
-    if (due.length < batch) next = Date.now() + everyMs;
+    if (due.length < batch) next = performance.now() + everyMs;
     await inTurns(due, async ({ device, reason, lifted }) => {
       const which = and(eq(deviceBans.deviceId, device), lifted ? isNotNull(deviceBans.liftedAt) : undefined);
       try {
@@ -105,4 +106,12 @@ export async function list(db: Db): Promise<BanView[]> {
 
 function view({ deviceId, reason, bannedBy, bannedAt }: typeof deviceBans.$inferSelect): BanView {
   return { device: deviceId, reason, bannedBy, bannedAt: bannedAt.toISOString() };
+}
+
+/** The clock went back: none is told as late. */
+export async function dropFuture(db: Db, now: number): Promise<void> {
+  await db
+    .update(deviceBans)
+    .set({ tellAt: at(now) })
+    .where(gt(deviceBans.tellAt, at(now + againS * 1000)));
 }

@@ -31,8 +31,8 @@ const batch = 200;
 export function createKickBlocked(): (context: Context) => Promise<boolean> {
   let next = 0;
   return async function kickBlocked(context) {
-    if (Date.now() < next) return false;
-    next = Date.now() + everyMs;
+    if (performance.now() < next) return false;
+    next = performance.now() + everyMs;
     await kick(context, await presence.listBlockedOnline(context.db, batch));
     return false;
   };

@@ -33,10 +33,10 @@ export async function publishCrls(place: Place): Promise<void> {
 export function createRefreshCrls(): (context: Context) => Promise<boolean> {
   let next = 0;
   return async function refreshCrls(context) {
-    if (Date.now() < next) return false;
-    next = Date.now() + retryMs;
+    if (performance.now() < next) return false;
+    next = performance.now() + retryMs;
     await publishCrls(context);
-    next = Date.now() + everyMs;
+    next = performance.now() + everyMs;
     return false;
   };
 }

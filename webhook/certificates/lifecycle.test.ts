@@ -297,6 +297,37 @@ describe('a revoked certificate', () => {
     expect(device.requests()).toEqual([]);
   });
 
+  test('counts at once while the file store is away, and is in the CRL when the store is back', async () => {
+    const { device, serial } = await connectedDevice();
+    const { put } = webhook.objects;
+    let refused = 0;
+    webhook.objects.put = async () => {
+      refused++;
+      throw new AppError('storage_unavailable', 'away');
+    };
+    try {
+      expect((await revoke(serial)).body.revocation.inCrl).toBe(false);
+      await until('the kick', () => kicksOf(device) > 0);
+      // The CA knows, and publishing has failed: what it says is refused all the same, on this connection and the next.
+      await until('the attempt', () => refused > 0);
+      expect(webhook.authority.revoked.has(serial)).toBe(true);
+      const row = device.row('log', { level: 'info', message: 'x' });
+      const said = await webhook.event({ ...row, cert: `SERIALNUMBER=${serial},CN=${device.id}` });
+      expect(said.status).toBe(400);
+      const letters = await get(`/api/dead_letters?clientId=${device.id}`);
+      expect(letters.items.map(({ code }: { code: string }) => code)).toEqual(['certificate_revoked']);
+      const before = kicksOf(device);
+      await device.connect(Date.now() + 1, serial);
+      await until('another kick', () => kicksOf(device) > before);
+      expect((await certificateOf(serial)).revocation.inCrl).toBe(false);
+      expect(webhook.objects.objects.get('crl.pem')?.toString() ?? '').not.toContain(serial);
+    } finally {
+      webhook.objects.put = put;
+    }
+    await until('the CRL', async () => (await certificateOf(serial)).revocation.inCrl);
+    expect(webhook.objects.objects.get('crl.pem')?.toString()).toContain(serial);
+  });
+
   test('must have been issued, and the reason must be one of X.509', async () => {
     const { serial } = await connectedDevice();
     expect((await revoke('ABCD')).status).toBe(404);

@@ -2,9 +2,10 @@
  * Renewal over MQTT. A request is stored with the event that brought it (and acked); here it is worked off: the CA is asked
  * outside any transaction, the answer leaves through the outbox. The row goes only with the answer, so nothing is lost.
  */
-import { eq, inArray, sql } from 'drizzle-orm';
+import { eq, gt, inArray, sql } from 'drizzle-orm';
 import type { CertRenewResponse } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
+import { at } from '../db/clock.ts';
 import { type Db, query } from '../db/query.ts';
 import * as presence from '../devices/presence.ts';
 import { AppError } from '../errors.ts';
@@ -114,4 +115,12 @@ async function answer(context: Context, row: typeof renewals.$inferSelect): Prom
       },
     ]);
   });
+}
+
+/** The clock went back: no lease is as long. */
+export async function dropFuture(db: Db, now: number): Promise<void> {
+  await db
+    .update(renewals)
+    .set({ tryAt: at(now) })
+    .where(gt(renewals.tryAt, at(now + leaseS * 1000)));
 }

@@ -82,7 +82,7 @@ const retryMs = 2_000;
 export function createConfirmRevocations(): (context: Context) => Promise<boolean> {
   let next = 0;
   return async function confirmRevocations(context) {
-    if (Date.now() < next) return false;
+    if (performance.now() < next) return false;
     const rows = await context.db
       .select({ serial: certificates.serial, reason: certificates.revocationReason })
       .from(certificates)
@@ -90,7 +90,7 @@ export function createConfirmRevocations(): (context: Context) => Promise<boolea
       .orderBy(asc(certificates.revokedAt))
       .limit(batch);
     if (rows.length === 0) return false;
-    next = Date.now() + retryMs;
+    next = performance.now() + retryMs;
     const told: string[] = [];
     await Promise.all(
       rows.map(async ({ serial, reason }) => {

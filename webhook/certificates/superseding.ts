@@ -15,8 +15,8 @@ const batch = 50;
 export function createSupersede(): (context: Context) => Promise<boolean> {
   let next = 0;
   return async function supersede(context) {
-    if (Date.now() < next) return false;
-    next = Date.now() + everyMs;
+    if (performance.now() < next) return false;
+    next = performance.now() + everyMs;
     let revoked = 0;
     for (const device of await findCandidates(context.db)) revoked += await revokeSuperseded(context, device);
     if (revoked > 0) context.wake();

@@ -1,6 +1,6 @@
 /**
- * One Drizzle client for both databases: PostgreSQL by URL (postgres.js), or PGlite in a directory (or in memory), which may have one
- * opener only. Migrations run on connect; with PostgreSQL one copy at a time does them.
+ * One Drizzle client for both databases: PostgreSQL by URL (postgres.js), or PGlite in a directory, which may have one opener
+ * only. Migrations run on connect; with PostgreSQL one copy at a time does them.
  */
 import { PGlite } from '@electric-sql/pglite';
 import { sql } from 'drizzle-orm';
@@ -24,10 +24,7 @@ export interface Database {
 }
 
 /** `client`: a PGlite that the caller has opened, and prepared in its own way. */
-export type DatabaseLocation =
-  | { url: string; connections?: number }
-  | { dir: string | 'memory' }
-  | { client: PGlite };
+export type DatabaseLocation = { url: string; connections?: number } | { dir: string } | { client: PGlite };
 
 const migrationsFolder = new URL('./migrations', import.meta.url).pathname;
 /** Any number will do, as long as all copies use the same. */
@@ -35,10 +32,7 @@ const migrationLock = 4_717_241;
 
 export async function connect(location: DatabaseLocation): Promise<Database> {
   if ('url' in location) return connectPostgres(location.url, location.connections ?? 10);
-  const client =
-    'client' in location
-      ? location.client
-      : await PGlite.create(location.dir === 'memory' ? undefined : location.dir);
+  const client = 'client' in location ? location.client : await PGlite.create(location.dir);
   const database = overPglite(client);
   await migratePglite(database.db as never, { migrationsFolder });
   await preparePartitions(database.db);

@@ -1,5 +1,5 @@
 /** What operations run their statements on, and what a failed statement means. */
-import type { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
 import type * as schema from './schema.ts';
 
@@ -58,4 +58,9 @@ export function isUnavailable(error: unknown): boolean {
     if (/^(CONNECTION_|CONNECT_TIMEOUT$|ECONNREFUSED$|ECONNRESET$|ENOTFOUND$|EPIPE$)/.test(code)) return true;
   }
   return false;
+}
+
+/** `('a', 'b')`, for `state in …`: as literals, or the partial indexes on states would not be used. Of our own words only. */
+export function sqlList(words: readonly string[]): SQL {
+  return sql.raw(`(${words.map((word) => `'${word}'`).join(', ')})`);
 }

@@ -1,12 +1,12 @@
 /** What a deployment would do, before anything is written or sent. */
 import { type SQL, sql } from 'drizzle-orm';
-import { type Db, query } from '../db/query.ts';
+import { type Db, query, sqlList } from '../db/query.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';
 import * as firmware from '../firmware/firmware.ts';
 import { cutWaves } from './policy.ts';
 import { type DryRun, type Reason, reasons, type StartRequest, toPolicy } from './schema.ts';
 import { countByReason, numbered, resolved } from './selection.ts';
-import { activeStates, sqlList } from './states.ts';
+import { activeStates } from './states.ts';
 import { type MaintenanceWindow, nextOpening } from './window.ts';
 
 /** At most this many devices are named one by one, in each list. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { cutWaves, defaultRollout, type Gate, type Wave } from './policy.ts';
 import {
   createRollout,
+  moveRollout,
   nothing,
   type Rollout,
   type RolloutAction,
@@ -64,6 +65,26 @@ describe('waves', () => {
 
   test('one whose devices have all been skipped proves nothing and holds nothing up', () => {
     expect(tick(rollout(), [tally({ left: 3 }), waiting]).rollout.wave).toBe(1);
+  });
+});
+
+describe('a clock that jumps', () => {
+  const soaking = rollout({ soakSince: 900, waveOpenedAt: 500, recent: [{ at: 990, count: 3 }] });
+
+  test('makes no soak shorter or longer, and leaves the rate as it was', () => {
+    expect(moveRollout(soaking, 86_400, 1_000 + 86_400)).toMatchObject({
+      soakSince: 900 + 86_400,
+      waveOpenedAt: 500 + 86_400,
+      recent: [{ at: 990 + 86_400, count: 3 }],
+    });
+    expect(moveRollout(soaking, -950, 50)).toMatchObject({ soakSince: -50, recent: [{ at: 40, count: 3 }] });
+  });
+
+  test('moves it once, whichever copy is second', () => {
+    const ahead = moveRollout(soaking, 86_400, 1_000 + 86_400);
+    expect(moveRollout(ahead, 86_400, 1_000 + 86_400).soakSince).toBe(1_000 + 86_400);
+    const back = moveRollout(soaking, -950, 50);
+    expect(moveRollout(back, -950, 50)).toEqual(back);
   });
 });
 

@@ -167,6 +167,23 @@ export function wakesAt(rollout: Rollout, tallies: Tally[], now: number): number
   return times.length ? Math.min(...times) : null;
 }
 
+/**
+ * The clock has jumped: what was is as long ago as before. Once is enough: later than now is nothing, and after a jump back only what
+ * would be is moved.
+ */
+export function moveRollout(rollout: Rollout, byMs: number, now: number): Rollout {
+  const move = (at: number) => (byMs > 0 ? Math.min(at + byMs, now) : at > now ? at + byMs : at);
+  const orNull = (at: number | null) => (at === null ? null : move(at));
+  return {
+    ...rollout,
+    resolvedAt: orNull(rollout.resolvedAt),
+    waveOpenedAt: orNull(rollout.waveOpenedAt),
+    joinersSoughtAt: orNull(rollout.joinersSoughtAt),
+    soakSince: orNull(rollout.soakSince),
+    recent: rollout.recent.map(({ at, count }) => ({ at: move(at), count })),
+  };
+}
+
 /** The open wave has waited long enough for devices that cannot be reached: `unreached` of its tally is needed from now on. */
 export function isGateOverdue(rollout: Rollout, now: number): boolean {
   const dueAt = gateDueAt(rollout);

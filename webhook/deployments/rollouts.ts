@@ -2,14 +2,17 @@
  * Rollouts in and out of the database. The deployment's row is locked from the tally to the last write, so that what `rollout.ts`
  * has allowed is still allowed when it is done, whichever copy does it.
  */
-import { eq, type SQL, sql } from 'drizzle-orm';
+import { eq, isNull, type SQL, sql } from 'drizzle-orm';
+import type { ClockJump } from '../clock-jumps.ts';
 import type { Context } from '../context.ts';
-import { type Db, query, sqlState, uniqueViolation } from '../db/query.ts';
+import { readClock } from '../db/clock.ts';
+import { type Db, query, sqlList, sqlState, uniqueViolation } from '../db/query.ts';
 import * as firmware from '../firmware/firmware.ts';
 import type { TargetEvent } from './machine.ts';
 import { defaultRollout } from './policy.ts';
 import {
   isGateOverdue,
+  moveRollout,
   nothing,
   type Rollout,
   type RolloutAction,
@@ -20,7 +23,7 @@ import {
 } from './rollout.ts';
 import { insertTargets, joinTargets } from './selection.ts';
 import { closedMs, type Look, startTargets } from './starts.ts';
-import { failedStates, openStates, sqlList, type TargetState } from './states.ts';
+import { failedStates, openStates, type TargetState } from './states.ts';
 import { applyToDue, mark } from './store.ts';
 import { type DeploymentRow, deployments } from './table.ts';
 import { gatherTallies, readTallies, type TallyRow } from './tallies.ts';
@@ -65,6 +68,25 @@ export async function apply(tx: Db, id: string, event: RolloutEvent): Promise<Ro
   return before;
 }
 
+/** Soaks, gates and rates go on as if the clock had not jumped; whoever looks next says when to look again. */
+export async function followClock(db: Db, jump: ClockJump): Promise<void> {
+  await db.transaction(async (tx) => {
+    const rows = await tx
+      .select()
+      .from(deployments)
+      .where(isNull(deployments.finishedAt))
+      .orderBy(deployments.id)
+      .for('no key update');
+    for (const row of rows) {
+      const moved = moveRollout(toRollout(row), jump.byMs, jump.now);
+      await tx
+        .update(deployments)
+        .set({ ...toRow(moved), sweptAt: null, nextLookAt: sql`now()` })
+        .where(eq(deployments.id, row.id));
+    }
+  });
+}
+
 /** For rows that no machine acts on any more. */
 export async function forgetOldMarks(db: Db): Promise<void> {
   await db.execute(sql`
@@ -79,7 +101,7 @@ async function run(tx: Db, row: Row, asked: RolloutEvent): Promise<void> {
   );
   const isTick = asked.type === 'tick';
   const event: RolloutEvent = isTick ? { ...asked, registryChanged: marks.some((m) => m.joins) } : asked;
-  const now = await clock(tx);
+  const now = await readClock(tx);
   const before = toRollout(row);
   const { tallies, nextAttemptAt } = await tally(tx, before, row.id, now);
   const step = stepRollout(before, tallies, event, now);
@@ -136,33 +158,24 @@ async function act(
     case 'dispatch':
       return startTargets(tx, row, { ...action, window: policy.window }, look, now);
     case 'cancel_targets':
-      await applyToAll(tx, row, { type: 'cancel' }, sql`state in ${sqlList(openStates)}`, now);
+      await applyToAll(tx, row, { type: 'cancel' }, sql`state in ${sqlList(openStates)}`);
       return null;
     case 'retry_targets':
-      await applyToAll(tx, row, { type: 'retry' }, sql`state in ${sqlList(failedStates)}`, now);
+      await applyToAll(tx, row, { type: 'retry' }, sql`state in ${sqlList(failedStates)}`);
       look.soonAt = now;
       return null;
   }
 }
 
 /** In batches, so that a hundred thousand targets take no more memory than a thousand. */
-async function applyToAll(tx: Db, row: Row, event: TargetEvent, where: SQL, now: number): Promise<void> {
+async function applyToAll(tx: Db, row: Row, event: TargetEvent, where: SQL): Promise<void> {
   for (let after: string | null = ''; after !== null; ) {
     const due: SQL = sql`
       select deployment_id as "deploymentId", device_id as "deviceId" from targets
       where deployment_id = ${row.id} and device_id > ${after} and ${where}
       order by device_id limit ${batch} for update`;
-    ({ last: after } = await applyToDue(tx, event, due, now));
+    ({ last: after } = await applyToDue(tx, event, due));
   }
-}
-
-/** The database's clock is the one that all copies share. */
-async function clock(tx: Db): Promise<number> {
-  const [row] = await query<{ now: number }>(
-    tx,
-    sql`select (extract(epoch from clock_timestamp()) * 1000)::float8 as now`,
-  );
-  return Math.floor(Number(row!.now));
 }
 
 async function tally(

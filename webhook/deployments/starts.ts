@@ -1,10 +1,10 @@
 /** Which targets a rollout starts by now, and which it gives up because a newer deployment has overtaken them. */
 import { type SQL, sql } from 'drizzle-orm';
-import { type Db, query } from '../db/query.ts';
+import { type Db, query, sqlList } from '../db/query.ts';
 import { listTimeZones } from '../devices/places.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';
 import type { RolloutEvent } from './rollout.ts';
-import { activeStates, sqlList } from './states.ts';
+import { activeStates } from './states.ts';
 import { applyToDue } from './store.ts';
 import type { DeploymentRow } from './table.ts';
 import { type MaintenanceWindow, nextOpening } from './window.ts';
@@ -43,7 +43,7 @@ export async function startTargets(
   }
   const rivals = await hasRivals(tx, row);
   const sweep = async () => {
-    if ((await supersede(tx, row, now)) > 0) look.soonAt = now;
+    if ((await supersede(tx, row)) > 0) look.soonAt = now;
     look.sweptAt = new Date(now);
   };
   if (rivals && look.sweptAt === null) await sweep();
@@ -52,7 +52,7 @@ export async function startTargets(
   for (let more = true; more && claimed < limit; ) {
     const some = Math.min(limit - claimed, batch);
     const due = startable(row, action.upToWave, some, zones?.open ?? null, rivals);
-    const done = await applyToDue(tx, { type: 'dispatch' }, due, now);
+    const done = await applyToDue(tx, { type: 'dispatch' }, due);
     claimed += done.claimed;
     more = done.claimed === some;
   }
@@ -133,7 +133,7 @@ const overtaking = sql`(o.state in ${sqlList([...activeStates, 'succeeded'])}
  * Where a newer deployment waits for, works on or has updated the same component of a device, the older one is not sent any more,
  * however long it was paused. Two passes, each over the targets of this deployment: what overtakes it, and what it overtakes.
  */
-async function supersede(tx: Db, row: DeploymentRow, now: number): Promise<number> {
+async function supersede(tx: Db, row: DeploymentRow): Promise<number> {
   const mine = sql`
     select t.deployment_id as "deploymentId", t.device_id as "deviceId"
     from targets t join targets o on o.device_id = t.device_id and o.component = t.component
@@ -151,7 +151,7 @@ async function supersede(tx: Db, row: DeploymentRow, now: number): Promise<numbe
   for (const pass of [mine, theirs]) {
     // What was superseded is pending no more, so each batch finds the next ones.
     for (let claimed = batch; claimed === batch; superseded += claimed) {
-      ({ claimed } = await applyToDue(tx, { type: 'supersede' }, pass, now));
+      ({ claimed } = await applyToDue(tx, { type: 'supersede' }, pass));
     }
   }
   return superseded;

@@ -1,6 +1,5 @@
-import { type SQL, sql } from 'drizzle-orm';
+/** The life of one update on one device: the only list of its states, for the webhook, its SQL (`sqlList`) and the console. Imports nothing. */
 
-/** The life of one update on one device. */
 export const targetStates = [
   'pending',
   'sent',
@@ -41,15 +40,13 @@ export const byAttention: readonly TargetState[] = [
   'succeeded',
 ];
 
+/** Nothing more is done for these. */
+export const closedStates = targetStates.filter((state) => !isOpen(state));
+
 export function isOpen(state: TargetState): boolean {
   return (openStates as readonly TargetState[]).includes(state);
 }
 
 export function isActive(state: TargetState): boolean {
   return (activeStates as readonly TargetState[]).includes(state);
-}
-
-/** `('sent', 'accepted')`, for `state in …`: as literals, or the partial indexes on states would not be used. */
-export function sqlList(states: readonly TargetState[]): SQL {
-  return sql.raw(`(${states.map((state) => `'${state}'`).join(', ')})`);
 }

@@ -1,5 +1,7 @@
 /** Targets in and out of the database, set-based: the fold in `machine.ts` never sees SQL. */
 import { and, asc, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
+import type { ClockJump } from '../clock-jumps.ts';
+import { at, readClock } from '../db/clock.ts';
 import { type Db, query } from '../db/query.ts';
 import { firmwares } from '../firmware/table.ts';
 import { enqueueForAttempts } from '../outbox/outbox.ts';
@@ -8,7 +10,7 @@ import { isActive, isOpen, openStates } from './states.ts';
 import { deployments, rolloutMarks, targets } from './table.ts';
 
 /** Locks and reads targets in key order, so that two transactions never wait for each other in a circle. */
-export async function lockTargets(db: Db, where: SQL | undefined): Promise<Target[]> {
+async function lockTargets(db: Db, where: SQL | undefined): Promise<Target[]> {
   const rows = await db
     .select({
       target: targets,
@@ -51,12 +53,11 @@ export function among(keys: { deploymentId: string; deviceId: string }[]): SQL {
 }
 
 /** Applies one event to the targets that `due` claims (and locks). */
-export async function applyToDue(tx: Db, event: TargetEvent, due: SQL, now: number): Promise<Applied> {
+export async function applyToDue(tx: Db, event: TargetEvent, due: SQL): Promise<Applied> {
   const keys = await query<{ deploymentId: string; deviceId: string }>(tx, due);
   if (keys.length === 0) return { claimed: 0, last: null, deploymentIds: [] };
-  const locked = await lockTargets(tx, among(keys));
-  const fold = new Fold(locked, now);
-  for (const target of locked) fold.apply(target, event);
+  const fold = await Fold.open(tx, among(keys));
+  for (const target of fold.all()) fold.apply(target, event);
   const { deploymentIds } = await fold.save(tx);
   return { claimed: keys.length, last: keys.at(-1)!.deviceId, deploymentIds };
 }
@@ -100,7 +101,13 @@ export class Fold {
   /** Devices that have ended something, so that another deployment's turn may have come. */
   readonly #freed = new Set<string>();
 
-  constructor(locked: Target[], now: number) {
+  /** Over the targets that meet the condition, locked until the transaction ends, and by the database's clock. */
+  static async open(tx: Db, where: SQL | undefined): Promise<Fold> {
+    const [locked, now] = await Promise.all([lockTargets(tx, where), readClock(tx)]);
+    return new Fold(locked, now);
+  }
+
+  private constructor(locked: Target[], now: number) {
     this.#targets = new Map(locked.map((t) => [key(t), t]));
     this.#before = new Map(this.#targets);
     this.#now = now;
@@ -110,8 +117,12 @@ export class Fold {
     return this.#targets.get(key({ deploymentId, deviceId }));
   }
 
+  all(): Target[] {
+    return [...this.#targets.values()];
+  }
+
   ofDevice(deviceId: string): Target[] {
-    return [...this.#targets.values()].filter((t) => t.deviceId === deviceId);
+    return this.all().filter((t) => t.deviceId === deviceId);
   }
 
   apply(target: Target, event: TargetEvent): void {
@@ -139,7 +150,7 @@ export class Fold {
         deploymentId: target.deploymentId,
         ...command,
       }));
-      await enqueueForAttempts(db, commands, this.#now);
+      await enqueueForAttempts(db, commands);
     }
     if (this.#moved.size) await mark(db, [...this.#moved]);
     if (this.#freed.size) await markWaiting(db, [...this.#freed]);
@@ -219,4 +230,22 @@ async function updateTargets(db: Db, changed: Target[], now: number): Promise<vo
       bytes_per_second double precision, error_code text, error_message text, stats jsonb,
       next_attempt_at timestamptz, deadline_at timestamptz)
     where t.deployment_id = v.deployment_id and t.device_id = v.device_id`);
+}
+
+/** Another copy that has moved them meanwhile read the clock a little later. */
+const soonMs = 15_000;
+
+/** What waits for a time waits as long as before. Times are moved once: `updated_at` then says that they are of the new clock. */
+export async function followClock(db: Db, { byMs, now, withinMs }: ClockJump): Promise<void> {
+  const by = sql`make_interval(secs => ${byMs / 1000})`;
+  await db.execute(sql`
+    update targets t
+    set deadline_at = t.deadline_at + ${by}, next_attempt_at = t.next_attempt_at + ${by}, updated_at = ${at(now)}
+    from (
+      select deployment_id, device_id from targets
+      where (deadline_at is not null or (state = 'pending' and next_attempt_at is not null))
+        and (updated_at <= ${at(now - withinMs)} or updated_at > ${at(now + soonMs)})
+      order by deployment_id, device_id for update
+    ) old
+    where t.deployment_id = old.deployment_id and t.device_id = old.device_id`);
 }

@@ -15,13 +15,14 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import type { DownloadStats } from '#emqx/protocol.ts';
+import { sqlList } from '../db/query.ts';
 import type { Chosen } from '../devices/chosen.ts';
 import { devices } from '../devices/table.ts';
 import { firmwares } from '../firmware/table.ts';
 import { failureReasons } from './failures.ts';
 import type { RolloutPolicy } from './policy.ts';
 import { type Rollout, rolloutStates } from './rollout.ts';
-import { activeStates, sqlList, targetStates } from './states.ts';
+import { activeStates, targetStates } from './states.ts';
 
 /** What `rollout.ts` remembers between two looks. */
 export type RolloutMemory = Omit<Rollout, 'policy' | 'startAt' | 'state' | 'finishedAt'>;

@@ -1,5 +1,6 @@
 /** What events say of devices, applied set-based: one statement a kind and commit group, newest value wins. */
 import { sql } from 'drizzle-orm';
+import { at } from '../db/clock.ts';
 import { type Db, query } from '../db/query.ts';
 
 export interface Connected {
@@ -230,3 +231,18 @@ export async function listBlockedOnline(db: Db, limit: number): Promise<string[]
   );
   return rows.map((row) => row.id);
 }
+
+/** The clock went back: or no connection and no silence of the next day would count as newer. */
+export async function dropFuture(db: Db, now: number): Promise<void> {
+  await db.execute(sql`
+    update devices d
+    set connected_at = least(d.connected_at, ${at(now)}), last_seen_at = least(d.last_seen_at, ${at(now)})
+    from (
+      select id from devices where connected_at > ${at(now + skewMs)} or last_seen_at > ${at(now + skewMs)}
+      order by id for no key update
+    ) ahead
+    where d.id = ahead.id`);
+}
+
+/** By so much the broker's clock may be ahead of the database's. */
+const skewMs = 60_000;

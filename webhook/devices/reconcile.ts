@@ -6,7 +6,7 @@ import { sql } from 'drizzle-orm';
 import type { BrokerClient, EmqxApi } from '#emqx/api.ts';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/query.ts';
-import { concerning, Fold, lockTargets } from '../deployments/store.ts';
+import { concerning, Fold } from '../deployments/store.ts';
 import { type Loop, startLoop } from '../loop.ts';
 import { unpark } from '../outbox/outbox.ts';
 
@@ -170,7 +170,7 @@ async function tellSubscribed(tx: Db, deviceIds: string[]): Promise<string[]> {
   const changed: string[] = [];
   for (let i = 0; i < deviceIds.length; i += atOnce) {
     const ids = deviceIds.slice(i, i + atOnce);
-    const fold = new Fold(await lockTargets(tx, concerning(ids, [])), Date.now());
+    const fold = await Fold.open(tx, concerning(ids, []));
     for (const id of ids) for (const target of fold.ofDevice(id)) fold.apply(target, { type: 'subscribed' });
     await unpark(tx, ids);
     changed.push(...(await fold.save(tx)).deploymentIds);

@@ -78,7 +78,7 @@ export async function handle(
     ),
   ]);
   const { subscribed, kicks } = await applyPresence(tx, accepted);
-  const saved = await applyToTargets(tx, await withoutOutdatedBoots(tx, messages, orders), subscribed, now);
+  const saved = await applyToTargets(tx, await withoutOutdatedBoots(tx, messages, orders), subscribed);
   await applyRunning(tx, messages, orders);
   await store(tx, of);
 

@@ -2,13 +2,13 @@
 import { mainComponent, type Running } from '#emqx/protocol.ts';
 import type { Db } from '../db/query.ts';
 import type { Target, TargetEvent } from '../deployments/machine.ts';
-import { concerning, Fold, lockTargets } from '../deployments/store.ts';
+import { concerning, Fold } from '../deployments/store.ts';
 import * as presence from '../devices/presence.ts';
 import { unpark } from '../outbox/outbox.ts';
 import type { DeviceMessage, MessageOn } from './classify.ts';
 
 /** Answers the deployments whose targets changed, and how many commands there are to send. Targets are locked until the transaction ends. */
-export async function applyToTargets(tx: Db, messages: DeviceMessage[], subscribed: string[], now: number) {
+export async function applyToTargets(tx: Db, messages: DeviceMessage[], subscribed: string[]) {
   const relevant = messages.flatMap((m) => {
     const event = toTargetEvent(m);
     return event ? [{ message: m, event }] : [];
@@ -20,7 +20,7 @@ export async function applyToTargets(tx: Db, messages: DeviceMessage[], subscrib
       ? [{ deploymentId: message.message.deployment, deviceId: message.deviceId }]
       : [],
   );
-  const fold = new Fold(await lockTargets(tx, concerning(deviceIds, named)), now);
+  const fold = await Fold.open(tx, concerning(deviceIds, named));
   for (const { message, event } of relevant) {
     if ('deployment' in message.message) {
       const target = fold.find(message.message.deployment, message.deviceId);

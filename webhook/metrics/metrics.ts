@@ -7,6 +7,7 @@ export interface Metrics {
   observe(name: HistogramName, value: number, labels?: Labels): void;
   /** Of something that moves up and down. */
   add(name: GaugeName, by: number): void;
+  set(name: GaugeName, value: number): void;
   write(): string;
 }
 
@@ -21,13 +22,14 @@ const help = {
   flota_published_total: 'Messages given to the broker, by topic and outcome',
   flota_audit_heads_total:
     'Heads of the audit log, by outcome: signed, failed, or broken (not the log that was signed before)',
+  flota_broker_default_password: "1 while the broker's dashboard takes a password that everybody knows",
 } as const;
 export type CounterName =
   | 'flota_http_requests_total'
   | 'flota_ingest_events_total'
   | 'flota_published_total'
   | 'flota_audit_heads_total';
-export type GaugeName = 'flota_ingest_waiting';
+export type GaugeName = 'flota_ingest_waiting' | 'flota_broker_default_password';
 export type HistogramName = Exclude<keyof typeof help, CounterName | GaugeName>;
 
 const secondsBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -56,6 +58,10 @@ export function createMetrics(): Metrics {
   return {
     count: (name, labels = {}, by = 1) => bump(name, labels, by),
     add: (name, by) => bump(name, {}, by),
+    set(name, value) {
+      values.delete(name);
+      bump(name, {}, value);
+    },
     observe(name, value, labels = {}) {
       const series = histograms.get(name) ?? new Map<string, Histogram>();
       histograms.set(name, series);

@@ -1,8 +1,12 @@
 /** Commands for devices, written in the transaction that decides on them and sent after its commit (`send.ts`). */
-import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
+import { and, eq, gt, inArray, isNull, sql } from 'drizzle-orm';
 import type { DownlinkTopic } from '#emqx/protocol.ts';
+import { at } from '../db/clock.ts';
 import type { Db } from '../db/query.ts';
 import { outbox } from './table.ts';
+
+/** Seconds: the longest that a row is put off. */
+export const maxBackOffS = 60;
 
 export interface Command {
   deviceId: string;
@@ -13,7 +17,7 @@ export interface Command {
 }
 
 export async function enqueue(db: Db, commands: Command[]): Promise<void> {
-  await db.insert(outbox).values(commands.map((c) => ({ ...c, sendAt: new Date() })));
+  await db.insert(outbox).values(commands.map((c) => ({ ...c, sendAt: sql`now()` })));
 }
 
 /** What an attempt needs to be told: its message is made from the attempt when it is sent. */
@@ -24,8 +28,7 @@ export interface AttemptCommand {
   type: 'request' | 'cancel';
 }
 
-/** Times are ms since 1970. */
-export async function enqueueForAttempts(db: Db, commands: AttemptCommand[], sendAt: number): Promise<void> {
+export async function enqueueForAttempts(db: Db, commands: AttemptCommand[]): Promise<void> {
   const rows = commands.map(({ deviceId, deploymentId, attempt, type }) => ({
     v: deviceId,
     topic: `firmware/download/${type}` satisfies DownlinkTopic,
@@ -34,7 +37,7 @@ export async function enqueueForAttempts(db: Db, commands: AttemptCommand[], sen
   }));
   await db.execute(sql`
     insert into outbox (device_id, topic, deployment_id, attempt, send_at)
-    select v, topic, d, attempt, ${new Date(sendAt).toISOString()}::timestamptz
+    select v, topic, d, attempt, now()
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(v text, topic text, d uuid, attempt int)`);
 }
 
@@ -42,11 +45,19 @@ export async function enqueueForAttempts(db: Db, commands: AttemptCommand[], sen
 export async function unpark(db: Db, deviceIds: string[]): Promise<void> {
   await db
     .update(outbox)
-    .set({ sendAt: new Date() })
+    .set({ sendAt: sql`now()` })
     .where(and(inArray(outbox.deviceId, deviceIds), isNull(outbox.sendAt)));
 }
 
 /** The device is deleted: nothing is sent to it any more. */
 export async function forgetDevice(db: Db, deviceId: string): Promise<void> {
   await db.delete(outbox).where(eq(outbox.deviceId, deviceId));
+}
+
+/** The clock went back: nothing is put off for so long. */
+export async function dropFuture(db: Db, now: number): Promise<void> {
+  await db
+    .update(outbox)
+    .set({ sendAt: at(now) })
+    .where(gt(outbox.sendAt, at(now + maxBackOffS * 1000)));
 }

@@ -9,7 +9,7 @@ import { maxCertificateDownlinkBytes, maxDownlinkBytes, maxUrlBytes, mountedTopi
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/query.ts';
 import { type TargetState, workingStates } from '../deployments/states.ts';
-import { among as amongTargets, Fold, lockTargets } from '../deployments/store.ts';
+import { among as amongTargets, Fold } from '../deployments/store.ts';
 import { deployments, targets } from '../deployments/table.ts';
 import { isOpen, type MaintenanceWindow } from '../deployments/window.ts';
 import * as devices from '../devices/presence.ts';
@@ -17,6 +17,7 @@ import { devices as deviceTable, regions } from '../devices/table.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';
 import { deviceUrlLifetimeS, type PresignedUrl } from '../firmware/objects.ts';
 import { firmwares } from '../firmware/table.ts';
+import { maxBackOffS } from './outbox.ts';
 import { outbox } from './table.ts';
 
 /** Commands in memory at a time. */
@@ -24,7 +25,6 @@ const batch = 500;
 /** As many a turn as a rollout's look starts, or they would wait in here while their time to answer runs. */
 const perTurn = 8;
 const leaseS = 30;
-const maxBackOffS = 60;
 
 interface Row {
   id: string;
@@ -89,10 +89,7 @@ async function giveUp(context: Context, rows: { row: Row; code: Unsendable }[]):
   const requests = rows.filter(({ row }) => isRequest(row));
   const deploymentIds = await context.db.transaction(async (tx) => {
     const keyOf = ({ row }: { row: Row }) => ({ deploymentId: row.deploymentId!, deviceId: row.deviceId });
-    const fold = new Fold(
-      requests.length ? await lockTargets(tx, amongTargets(requests.map(keyOf))) : [],
-      Date.now(),
-    );
+    const fold = await Fold.open(tx, amongTargets(requests.map(keyOf)));
     for (const { row, code } of requests) {
       const target = fold.find(row.deploymentId!, row.deviceId);
       if (target) fold.apply(target, { type: 'unsendable', attempt: row.attempt!, code });

@@ -1,9 +1,9 @@
 /** The whole fleet in a few set-based statements: a reader of several features' tables, like `metrics/fleet.ts`. */
 import { sql } from 'drizzle-orm';
 import { countExpiring, type ExpiryCounts } from '../certificates/inventory.ts';
-import { type Db, query } from '../db/query.ts';
+import { type Db, query, sqlList } from '../db/query.ts';
 import type { HaltReason } from '../deployments/rollout.ts';
-import { failedStates, sqlList } from '../deployments/states.ts';
+import { failedStates, type TargetState } from '../deployments/states.ts';
 
 /** Updates of deployments made within these days make the figures; what failed longer ago no longer needs attention. */
 export const figureDays = 30;
@@ -125,7 +125,7 @@ async function readUpdates(db: Db): Promise<Updates> {
           (sum(download_ms) filter (where t.state = 'succeeded') / nullif(sum(timed) filter (where t.state = 'succeeded'), 0))::float8
             as "meanDownloadMs",
           coalesce(sum(resumed + broken_off), 0)::int as "interrupted",
-          coalesce(sum(resumed) filter (where t.state in ${sqlList(['succeeded', 'rolled_back'])}), 0)::int as "resumed",
+          coalesce(sum(resumed) filter (where t.state in ${sqlList(['succeeded', 'rolled_back'] satisfies TargetState[])}), 0)::int as "resumed",
           coalesce(sum(n) filter (where t.state = 'rolled_back'), 0)::int as "rolledBack",
           coalesce(sum(lost), 0)::int as "lost"
         from target_tallies t join deployments d on d.id = t.deployment_id

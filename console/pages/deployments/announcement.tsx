@@ -1,7 +1,8 @@
 import { createEffect, createSignal, type JSX, onCleanup } from 'solid-js';
+import { failedStates } from '#webhook/deployments/states.ts';
 import type { Deployment } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
-import { badStates, sumOf } from '../../parts/state-tone.ts';
+import { sumOf } from '../../parts/state-tone.ts';
 
 const quietMs = 5_000;
 
@@ -12,7 +13,7 @@ export function Announcement(props: { deployment: Deployment }): JSX.Element {
   let latest = '';
   createEffect(() => {
     const { counts, total } = props.deployment;
-    latest = t('deployment.announce', { done: counts.succeeded, total, failed: sumOf(counts, badStates) });
+    latest = t('deployment.announce', { done: counts.succeeded, total, failed: sumOf(counts, failedStates) });
     timer ??= setTimeout(() => {
       timer = undefined;
       setSaid(latest);

@@ -1,13 +1,14 @@
 import { type JSX, Show } from 'solid-js';
+import { workingStates } from '#webhook/deployments/states.ts';
 import { api, type Deployment } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
 import { Confirm } from '../../parts/confirm.tsx';
-import { movingStates, sumOf, waitingStates } from '../../parts/state-tone.ts';
+import { sumOf } from '../../parts/state-tone.ts';
 
 export function CancelDialog(props: { deployment: Deployment; onClose: () => void }): JSX.Element {
   const counts = () => props.deployment.counts;
-  const waiting = () => sumOf(counts(), waitingStates);
-  const moving = () => sumOf(counts(), movingStates);
+  const waiting = () => counts().pending;
+  const moving = () => sumOf(counts(), workingStates);
   return (
     <Confirm
       title={t('deployment.cancelTitle')}

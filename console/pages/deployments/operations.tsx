@@ -1,10 +1,11 @@
 import { createSignal, type JSX, Match, Show, Switch } from 'solid-js';
+import { failedStates } from '#webhook/deployments/states.ts';
 import { createAct } from '../../act.ts';
 import { api, type Deployment } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
 import { Allowed } from '../../parts/allowed.tsx';
 import { Confirm } from '../../parts/confirm.tsx';
-import { badStates, sumOf } from '../../parts/state-tone.ts';
+import { sumOf } from '../../parts/state-tone.ts';
 import { CancelDialog } from './cancel-dialog.tsx';
 import { haltWords } from './halt.tsx';
 
@@ -28,7 +29,7 @@ export function Operations(props: {
     props.onDone();
   };
   const state = () => props.deployment.state;
-  const failed = () => sumOf(props.deployment.counts, badStates);
+  const failed = () => sumOf(props.deployment.counts, failedStates);
   const unfinished = () => ['scheduled', 'running', 'paused', 'halted'].includes(state());
 
   return (

@@ -1,5 +1,6 @@
+import { closedStates } from '#webhook/deployments/states.ts';
 import type { Deployment } from '../../api.ts';
-import { badStates, sumOf } from '../../parts/state-tone.ts';
+import { sumOf } from '../../parts/state-tone.ts';
 
 /** How many devices had ended at a moment. */
 export type Sample = { atMs: number; ended: number };
@@ -10,8 +11,7 @@ const windowMs = 120_000;
 /** Below this a rate is chance. */
 const leastMs = 3_000;
 
-export const endedOf = (counts: Deployment['counts']): number =>
-  sumOf(counts, ['succeeded', 'skipped', 'cancelled', ...badStates]);
+export const endedOf = (counts: Deployment['counts']): number => sumOf(counts, closedStates);
 
 /** Samples with one more; those that have become too old are left out, but for the last of them, which starts the window. */
 export function addSample(samples: readonly Sample[], sample: Sample): Sample[] {

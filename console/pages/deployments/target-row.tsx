@@ -1,10 +1,11 @@
 import { createSignal, type JSX, Show } from 'solid-js';
+import { workingStates } from '#webhook/deployments/states.ts';
 import type { Target } from '../../api.ts';
 import { formatBytes, formatRate, formatShare } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
 import { Progress } from '../../parts/progress.tsx';
 import { Chevron, StateMark } from '../../parts/state.tsx';
-import { movingStates } from '../../parts/state-tone.ts';
+
 import { Ago } from '../../parts/time.tsx';
 import { Timeline } from './timeline.tsx';
 
@@ -12,7 +13,7 @@ const nameOf = (target: Target) => target.deviceName || target.device;
 const placeOf = (target: Target) => [target.region, target.division].filter(Boolean).join(' · ') || '–';
 
 function Meter(props: { target: Target }): JSX.Element {
-  const moving = () => movingStates.includes(props.target.state);
+  const moving = () => workingStates.some((state) => state === props.target.state);
   const shown = () =>
     props.target.totalBytes > 0 && (props.target.receivedBytes > 0 || props.target.state === 'downloading');
   return (

@@ -1,6 +1,7 @@
 import { A } from '@solidjs/router';
 import { createEffect, For, type JSX, on, Show } from 'solid-js';
-import { api, type TargetEvent, targetStates } from '../../api.ts';
+import { targetStates } from '#webhook/deployments/states.ts';
+import { api, type TargetEvent } from '../../api.ts';
 import { formatTime } from '../../format.ts';
 import { language, t, tMaybe } from '../../i18n/i18n.ts';
 import { createLoad } from '../../load.ts';

@@ -1,5 +1,6 @@
+import { targetStates } from '#webhook/deployments/states.ts';
 import type { Deployment, TargetState } from '../../api.ts';
-import { targetStates } from '../../api.ts';
+
 import { glyphs } from '../../parts/glyphs.ts';
 import type { Tone } from '../../parts/state-tone.ts';
 import { lookOf } from '../../parts/state-tone.ts';

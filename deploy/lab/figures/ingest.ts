@@ -5,7 +5,6 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { sql } from 'drizzle-orm';
-import postgres from 'postgres';
 import { createEmqxApi, type EmqxApi } from '#emqx/api.ts';
 import { createInternalApp } from '#webhook/app.ts';
 import type { Context } from '#webhook/context.ts';
@@ -120,7 +119,7 @@ async function compare(server: string, client: ChildProcess): Promise<Figures> {
 /** A deployment in the middle: every device downloads. */
 async function startUpdates(url: string): Promise<string> {
   const copy = await startCopy(url, deafBroker());
-  const client = postgres(url, { max: 1 });
+  const client = copy.sql;
   try {
     const region = await fillDevices(client, devices);
     const body = { firmwareId: firmware.id, regions: [region] };
@@ -137,7 +136,6 @@ async function startUpdates(url: string): Promise<string> {
     return id;
   } finally {
     await copy.close();
-    await client.end();
   }
 }
 

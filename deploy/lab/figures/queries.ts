@@ -1,5 +1,4 @@
 /** What the console's lists ask for, with a hundred thousand devices and ten million events, against the same with a thousand devices. */
-import postgres from 'postgres';
 import type { Figures } from './figures.ts';
 import {
   type Copy,
@@ -84,7 +83,7 @@ function p95(times: number[]): number {
 async function prepare(server: string, devices: number, events: number): Promise<Site> {
   const url = await createDatabase(server);
   const copy = await startCopy(url, deafBroker());
-  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  const { sql } = copy;
   try {
     const region = await fillDevices(sql, devices);
     // Nothing is dispatched in here: what is measured is a page.
@@ -116,7 +115,5 @@ async function prepare(server: string, devices: number, events: number): Promise
   } catch (error) {
     await copy.close();
     throw error;
-  } finally {
-    await sql.end();
   }
 }

@@ -64,7 +64,7 @@ async function measureDeployment(
     if (sent >= devices) allSent();
   });
   const copy = await startCopy(url, broker);
-  const sql = postgres(url, { max: 1 });
+  const { sql } = copy;
   try {
     const region = await fillDevices(sql, devices);
     const memory = watchMemory();
@@ -81,7 +81,6 @@ async function measureDeployment(
     return { targetsPerSecond: devices / seconds, peakMb };
   } finally {
     await copy.close();
-    await sql.end();
   }
 }
 

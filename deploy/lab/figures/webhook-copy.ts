@@ -95,12 +95,16 @@ export function deafBroker(onPublish: (messages: number) => void = () => {}): Em
 const dayMs = 86_400_000;
 
 export interface Copy extends Webhook {
+  /** A connection of ours to the same database. */
+  sql: postgres.Sql;
   /** JSON, as the automation token's holder. Throws for anything but a 2xx. */
   api(method: string, path: string, body?: unknown): Promise<unknown>;
 }
 
+/** On the database at `url`; closed with all that it has opened. */
 export async function startCopy(url: string, broker: EmqxApi): Promise<Copy> {
   const database = await connect({ url });
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
   const copy = await startWebhook(parts(database, broker), {
     host: '127.0.0.1',
     port: 0,
@@ -111,6 +115,7 @@ export async function startCopy(url: string, broker: EmqxApi): Promise<Copy> {
   });
   return {
     ...copy,
+    sql,
     async api(method, path, body) {
       const response = await fetch(`http://127.0.0.1:${copy.port}${path}`, {
         method,
@@ -122,6 +127,7 @@ export async function startCopy(url: string, broker: EmqxApi): Promise<Copy> {
     },
     async close() {
       await copy.close();
+      await sql.end();
       await database.close();
     },
   };

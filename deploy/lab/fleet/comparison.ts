@@ -1,5 +1,6 @@
 import type { Display } from './display.ts';
 import { runExperiment, type Subject } from './experiment.ts';
+import type { Figures } from './figures.ts';
 import type { ExperimentText } from './options.ts';
 import { format, isGood, type Report } from './report.ts';
 
@@ -14,18 +15,33 @@ export const badNetwork: ExperimentText = {
   'power-cuts': '10%',
 };
 
-/** Who changes what, against the first. */
-const strategies: Record<string, ExperimentText> = {
-  'adaptive + resume, all at once': {},
-  'fixed chunk (16 KiB)': { chunk: '16KiB' },
-  'restart from zero, one request': { resume: 'no', chunk: '64MiB' },
-  waves: { waves: '1,20%,100%' },
-};
-/** What waves are for: a firmware that is bad. */
-const badFirmware: Record<string, ExperimentText> = {
-  'bad firmware, all at once': { 'bad-images': '100%' },
-  'bad firmware, waves': { 'bad-images': '100%', waves: '1,20%,100%' },
-};
+/** Who changes what, against the first; the last two are what waves are for: a firmware that is bad. */
+const strategies = {
+  base: { name: 'adaptive + resume, all at once', change: {} },
+  fixed: { name: 'fixed chunk (16 KiB)', change: { chunk: '16KiB' } },
+  restart: { name: 'restart from zero, one request', change: { resume: 'no', chunk: '64MiB' } },
+  waves: { name: 'waves', change: { waves: '1,20%,100%' } },
+  badAtOnce: { name: 'bad firmware, all at once', change: { 'bad-images': '100%' } },
+  badWaves: { name: 'bad firmware, waves', change: { 'bad-images': '100%', waves: '1,20%,100%' } },
+} satisfies Record<string, { name: string; change: ExperimentText }>;
+type Strategy = keyof typeof strategies;
+type Show = (value: number | null) => string;
+
+/** What is asked, of which, against which, of which figure. */
+const questions: [what: string, of: Strategy, against: Strategy, figure: keyof Figures, show: Show][] = [
+  ['download time, fixed chunk / adaptive', 'fixed', 'base', 'downloadMeanMs', format.time],
+  ['download time, restart / resume', 'restart', 'base', 'downloadMeanMs', format.time],
+  ['bytes downloaded, restart / resume', 'restart', 'base', 'receivedBytes', format.bytes],
+  ['share re-downloaded, restart / resume', 'restart', 'base', 'redownloadPercent', format.share],
+  ['time until 100 %, waves / all at once', 'waves', 'base', 'to100Ms', format.time],
+  [
+    'devices hit by a bad firmware, waves / all at once',
+    'badWaves',
+    'badAtOnce',
+    'badImageDevices',
+    format.plain,
+  ],
+];
 
 export interface Ratio {
   what: string;
@@ -48,45 +64,19 @@ export async function compareStrategies(input: {
   signal: AbortSignal;
   createDisplay(title: string): Display;
 }): Promise<Comparison> {
-  const reports: Report[] = [];
-  for (const [name, change] of Object.entries({ ...strategies, ...badFirmware })) {
+  const found = new Map<string, Report>();
+  for (const [strategy, { name, change }] of Object.entries(strategies)) {
     if (input.signal.aborted) break;
     const options = { ...badNetwork, ...input.options, ...change };
-    reports.push(await runExperiment({ ...input, name, options, display: input.createDisplay(name) }));
+    const display = input.createDisplay(name);
+    found.set(strategy, await runExperiment({ ...input, name, options, display }));
   }
-  const [base, fixed, restart, waves, badAtOnce, badWaves] = reports;
-  const ratios = [
-    compare(
-      'download time, fixed chunk / adaptive',
-      fixed,
-      base,
-      (r) => r.figures.downloadMeanMs,
-      format.time,
-    ),
-    compare('download time, restart / resume', restart, base, (r) => r.figures.downloadMeanMs, format.time),
-    compare(
-      'bytes downloaded, restart / resume',
-      restart,
-      base,
-      (r) => r.figures.receivedBytes,
-      format.bytes,
-    ),
-    compare(
-      'share re-downloaded, restart / resume',
-      restart,
-      base,
-      (r) => r.figures.redownloadPercent,
-      format.share,
-    ),
-    compare('time until 100 %, waves / all at once', waves, base, (r) => r.figures.to100Ms, format.time),
-    compare(
-      'devices hit by a bad firmware, waves / all at once',
-      badWaves,
-      badAtOnce,
-      (r) => r.figures.badImageDevices,
-      format.plain,
-    ),
-  ];
+  const reports = [...found.values()];
+  const ratios = questions.map(([what, of, against, figure, show]): Ratio => {
+    const [a, b] = [of, against].map((strategy) => found.get(strategy)?.figures[figure] ?? null);
+    const ratio = a == null || b == null || b === 0 ? null : Math.round((100 * a) / b) / 100;
+    return { what, value: show(a ?? null), against: show(b ?? null), ratio };
+  });
   return {
     reports,
     ratios,
@@ -97,16 +87,4 @@ export async function compareStrategies(input: {
     // All at once, a bad firmware reaches everybody: that is what is shown, and no fault of the run.
     good: reports.length === 6 && reports.slice(0, 4).every(isGood),
   };
-}
-
-function compare(
-  what: string,
-  one: Report | undefined,
-  other: Report | undefined,
-  read: (report: Report) => number | null,
-  show: (value: number | null) => string,
-): Ratio {
-  const [a, b] = [one ? read(one) : null, other ? read(other) : null];
-  const ratio = a === null || b === null || b === 0 ? null : Math.round((100 * a) / b) / 100;
-  return { what, value: show(a), against: show(b), ratio };
 }

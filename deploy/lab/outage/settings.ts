@@ -28,7 +28,7 @@ const tuneTelemetry = (config: BrokerConfig, values: object) =>
 
 /** The rules as they are, with intervals of a second or less, so that an outage of a second is a long one. */
 export const short: Settings = {
-  devices: 100,
+  devices: 60,
   // More impatient devices than these would be more than two busy cores can answer, and then nothing ever ends.
   timing: { resendMinMs: 2_000, resendMaxMs: 8_000, reconnectMinMs: 50, reconnectMaxMs: 1_000 },
   outageMs: 800,
@@ -36,10 +36,10 @@ export const short: Settings = {
   tune(config) {
     for (const action of Object.values(config.actions.http))
       action.resource_opts = { ...(action.resource_opts as object), resume_interval: '100ms' };
-    tuneTelemetry(config, { max_buffer_bytes: '128KB', worker_pool_size: 2 });
+    tuneTelemetry(config, { max_buffer_bytes: '64KB', worker_pool_size: 2 });
   },
   actionHangMs: 300,
-  telemetryBufferBytes: 2 * 128 * 1024,
+  telemetryBufferBytes: 2 * 64 * 1024,
   host: '127.0.0.1',
   emqx: null,
   keep: false,

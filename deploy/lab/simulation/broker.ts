@@ -50,7 +50,9 @@ export class ModelledBroker implements EmqxApi {
   /** Rises when the broker restarts: what was in its buffers is gone. */
   #life = 0;
   #awayUntil = 0;
-  /** Told of each command that the broker takes, and of each message that reaches a device. */
+  /** Told of each message that a device sends, of each command that the broker is asked for and takes, and of each that reaches a device. */
+  onUplink: (deviceId: string, topic: string, payload: string) => void = () => {};
+  onAsk: (deviceId: string, topic: string, payload: string) => void = () => {};
   onPublish: (deviceId: string, topic: string, payload: string) => void = () => {};
   onDeliver: (deviceId: string, topic: string, payload: string) => void = () => {};
 
@@ -129,6 +131,7 @@ export class ModelledBroker implements EmqxApi {
 
   #publish(connection: Connection, topic: string, payload: string): void {
     if (!connection.open || connection.deaf) return;
+    this.onUplink(connection.deviceId, topic, payload);
     if (this.#random.chance(this.#trouble().breaks)) {
       this.#drop(connection, 'broken');
       return;
@@ -204,6 +207,7 @@ export class ModelledBroker implements EmqxApi {
   #take(message: PublishMessage): PublishOutcome {
     const [, deviceId, topic] = /^devices\/([^/]+)\/(.+)$/.exec(message.topic)!;
     const session = this.#session(deviceId!);
+    this.onAsk(deviceId!, topic!, message.payload);
     if (!session.exists && !session.connection?.subscribed) return { kind: 'no_subscriber' };
     this.onPublish(deviceId!, topic!, message.payload);
     if (message.qos === 0) {

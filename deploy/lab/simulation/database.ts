@@ -1,34 +1,34 @@
 /**
- * The product's own database (PGlite, its migrations, its SQL unchanged) in virtual time: functions of `public` stand before those of
- * `pg_catalog`, so that `now()`, `clock_timestamp()` and `gen_random_uuid()` are ours. Each copy of the webhook has a connection of
- * its own, which breaks when the copy dies: at its n-th statement, or just before or after a commit.
+ * The product's own database (PGlite, its migrations, its SQL unchanged) in virtual time: PGlite asks the process for the time, so
+ * `now()` is the process's; ids come from the seed. Each copy of the webhook has a connection of its own, which breaks when
+ * the copy dies: at its n-th statement, or just before or after a commit.
  */
-import { PGlite, type Transaction } from '@electric-sql/pglite';
+import { existsSync, openAsBlob, renameSync, writeFileSync } from 'node:fs';
+import { Mutex, PGlite, type Transaction } from '@electric-sql/pglite';
 import { connect, type Database, overPglite } from '#webhook/db/connect.ts';
-import type { Db } from '#webhook/db/query.ts';
-import type { Random } from '../primitives/random.ts';
+import { Random } from '../primitives/random.ts';
 import type { Change, DeploymentRow, TargetRow } from './invariants.ts';
-import type { VirtualTime } from './virtual-time.ts';
+import { Statements } from './statements.ts';
+import { VirtualTime } from './virtual-time.ts';
 
-/** Each change of a target or a deployment, and each message that is remembered, with the transaction that made it. */
+/** Each change of a target or a deployment, each message that is remembered, each command that is done with, and in which transaction. */
 const journal = `
   create table sim_journal (id bigserial primary key, tx bigint, at float8, kind text, before jsonb, after jsonb);
   create function sim_write() returns trigger language plpgsql as $$ begin
     insert into sim_journal (tx, at, kind, before, after) values (txid_current(), extract(epoch from now()) * 1000, tg_table_name,
-      case when tg_op = 'INSERT' then null else to_jsonb(old) end, to_jsonb(new));
+      case when tg_op = 'INSERT' then null else to_jsonb(old) end, to_jsonb(coalesce(new, old)));
     return null;
   end $$;
   create trigger sim_targets after insert or update on targets for each row execute function sim_write();
   create trigger sim_deployments after insert or update on deployments for each row execute function sim_write();
+  create trigger sim_outbox after delete on outbox for each row execute function sim_write();
   create trigger sim_received after insert on received_messages for each row execute function sim_write();`;
 
-const virtualClock = `
-  create function public.now() returns timestamptz language sql stable
-    as $$ select to_timestamp(current_setting('flota.now_ms')::float8 / 1000) $$;
-  create function public.clock_timestamp() returns timestamptz language sql stable as $$ select public.now() $$;
+/** Stands before that of `pg_catalog`, whose generator is seeded once for ever. */
+const seededIds = `
   create function public.gen_random_uuid() returns uuid language sql volatile
-    as $$ select md5(pg_catalog.random()::text || pg_catalog.random()::text)::uuid $$;
-  set search_path = public, pg_catalog;`;
+    as $$ select md5(pg_catalog.random()::text || pg_catalog.random()::text)::uuid $$;`;
+const ownFunctionsFirst = `set search_path = public, pg_catalog`;
 
 export interface Mortal {
   database: Database;
@@ -38,24 +38,31 @@ export interface Mortal {
 
 export class SimulatedDatabase {
   readonly #client: PGlite;
-  /** What the checks ask; it sees what is committed. */
-  readonly db: Db;
+  readonly #statements: Statements;
   #time: VirtualTime | null = null;
-  #commits = 0;
+  /** No transaction begins while another is open. */
+  readonly #turns = new Mutex();
+  /** Statements that may have written. */
+  #writes = 0;
   #taken = 0;
 
-  private constructor(client: PGlite, db: Db) {
+  private constructor(client: PGlite) {
     this.#client = client;
-    this.db = db;
+    this.#statements = new Statements(client);
   }
 
-  static async open(startMs: number): Promise<SimulatedDatabase> {
-    const client = await PGlite.create();
-    await client.exec(virtualClock);
-    await client.exec(`set flota.now_ms = '${startMs}'`);
-    const { db } = await connect({ client });
-    await client.exec(journal);
-    return new SimulatedDatabase(client, db);
+  /** Made at that virtual time, of which its partitions are. `file`: where it is kept for later runs, or null; migrations cost seconds. */
+  static async open(startMs: number, file: string | null): Promise<SimulatedDatabase> {
+    const time = new VirtualTime(startMs, new Random(0));
+    try {
+      const kept = file !== null && existsSync(file) ? await openAsBlob(file) : await make(file);
+      // Also what was only just made: plans, and with them the order of rows, depend on what a database has been through.
+      const client = await PGlite.create({ loadDataDir: kept });
+      await client.exec(ownFunctionsFirst);
+      return new SimulatedDatabase(client);
+    } finally {
+      time.close();
+    }
   }
 
   /** Empty, at the virtual time's now. */
@@ -66,14 +73,14 @@ export class SimulatedDatabase {
        where n.nspname = 'public' and c.relkind in ('r', 'p') and not c.relispartition`,
     );
     await this.#client.exec(`truncate ${rows.map((r) => r.name).join(', ')} restart identity cascade`);
+    await this.#statements.forget();
     await this.#client.exec(`select setseed(${(seed % 10_000) / 10_000})`);
-    await this.#stamp(this.#client);
   }
 
   /** What has been committed since it was last asked: a list of changes for each transaction, in order. */
   async takeChanges(): Promise<Change[][]> {
-    if (this.#commits === this.#taken) return [];
-    this.#taken = this.#commits;
+    if (this.#writes === this.#taken) return [];
+    this.#taken = this.#writes;
     const rows = await this.query<JournalRow>(
       `with taken as (delete from sim_journal returning *)
        select tx::text, at, kind, before, after from taken order by id`,
@@ -88,8 +95,7 @@ export class SimulatedDatabase {
   }
 
   async query<Row>(statement: string): Promise<Row[]> {
-    await this.#stamp(this.#client);
-    return (await this.#client.query<Row>(statement)).rows;
+    return (await this.#turns.runExclusive(() => this.#statements.query<Row>(statement))).rows;
   }
 
   close(): Promise<void> {
@@ -120,55 +126,67 @@ export class SimulatedDatabase {
       const result = await work();
       return dead ? gone : result;
     };
-    const alone = <T>(work: () => Promise<T>): Promise<T> =>
-      step(async () => {
-        await time.delay(random.int(0, 5));
-        return time.busy(async () => {
-          await this.#stamp(this.#client);
-          this.#commits++;
-          return work();
-        });
-      });
-
-    const client = {
-      query: (...args: Parameters<PGlite['query']>) => alone(() => this.#client.query(...args)),
-      exec: (...args: Parameters<PGlite['exec']>) => alone(() => this.#client.exec(...args)),
-      transaction: async <T>(work: (tx: Transaction) => Promise<T>): Promise<T> => {
-        if (dead) return gone;
-        await time.delay(random.int(0, 5));
-        let result: T;
-        this.#commits++;
-        try {
-          result = await time.busy(() =>
-            this.#client.transaction(async (tx) => {
-              if (dead) throw new Error('the copy has died');
-              await this.#stamp(tx);
-              const mine = {
-                query: (...args: Parameters<Transaction['query']>) => step(() => tx.query(...args)),
-                exec: (...args: Parameters<Transaction['exec']>) => step(() => tx.exec(...args)),
-                rollback: () => tx.rollback(),
-              };
-              const done = await Promise.race([work(mine as unknown as Transaction), killed]);
-              if (--left <= 0) {
-                die();
-                if (random.chance(0.5)) throw new Error('the copy has died before its commit');
-              }
-              return done;
-            }),
-          );
-        } catch (error) {
-          if (dead) return gone;
-          throw error;
-        }
+    /** No other copy's statement comes between. */
+    const alone = async <T>(work: () => Promise<T>): Promise<T> => {
+      if (dead) return gone;
+      await time.delay(random.int(0, 5));
+      try {
+        const result = await time.busy(() =>
+          this.#turns.runExclusive(() => {
+            if (dead) throw new Error('the copy has died');
+            return Promise.race([work(), killed]);
+          }),
+        );
         return dead ? gone : result;
+      } catch (error) {
+        if (dead) return gone;
+        throw error;
+      }
+    };
+
+    const mine = {
+      query: (...args: Parameters<Statements['query']>) => {
+        if (!/^\s*select/i.test(args[0])) this.#writes++;
+        return step(() => this.#statements.query(...args));
       },
+      exec: (text: string) => step(() => this.#statements.exec(text)),
+    };
+    const client = {
+      query: (...args: Parameters<Statements['query']>) => alone(() => mine.query(...args)),
+      exec: (text: string) => alone(() => mine.exec(text)),
+      transaction: <T>(work: (tx: Transaction) => Promise<T>): Promise<T> =>
+        alone(async () => {
+          await this.#statements.exec('begin');
+          try {
+            const done = await Promise.race([work(mine as unknown as Transaction), killed]);
+            if (--left <= 0) {
+              die();
+              if (random.chance(0.5)) throw new Error('the copy has died before its commit');
+            }
+            await this.#statements.exec('commit');
+            return done;
+          } catch (error) {
+            await this.#statements.exec('rollback');
+            throw error;
+          }
+        }),
     };
     return { database: overPglite(client as unknown as PGlite), die };
   }
+}
 
-  async #stamp(client: PGlite | Transaction): Promise<void> {
-    await client.exec(`set flota.now_ms = '${Date.now()}'`);
-  }
+async function make(file: string | null): Promise<Blob> {
+  const client = await PGlite.create();
+  await client.exec(`${seededIds} ${ownFunctionsFirst}`);
+  await connect({ client });
+  await client.exec(journal);
+  const made = await client.dumpDataDir('none');
+  await client.close();
+  if (file === null) return made;
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, Buffer.from(await made.arrayBuffer()));
+  renameSync(draft, file);
+  return made;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: rows as the database writes them
@@ -192,6 +210,16 @@ function toChange({ tx, at, kind, before, after }: JournalRow): Change {
         kind: 'deployment',
         before: before && toDeployment(before),
         after: toDeployment(after),
+      };
+    case 'outbox':
+      return {
+        tx,
+        at,
+        kind: 'removed',
+        topic: after.topic,
+        deviceId: after.device_id,
+        deploymentId: after.deployment_id,
+        attempt: after.attempt,
       };
     default:
       return { tx, at, kind: 'received', deviceId: after.device_id, messageId: after.message_id };

@@ -34,7 +34,7 @@ const timing = {
 const limits = { chunkStartBytes: 32 * 1024, chunkCeilingBytes: 64 * 1024, slotBytes: 256 * 1024 };
 
 export class SimulatedDevice {
-  /** Digests of all that it has ever booted. */
+  /** Digests of all that it has ever confirmed. */
   readonly ran = new Set<string>();
   powerCuts = 0;
   readonly #parts: DeviceParts;
@@ -82,10 +82,12 @@ export class SimulatedDevice {
       },
     });
     this.#device = device;
-    device.on('boot', ({ count, reason }) => {
-      const sha256 = this.running;
-      if (sha256) this.ran.add(sha256);
-      log(`boot ${count} (${reason}) of ${sha256?.slice(0, 8)}`);
+    device.on('boot', ({ count, reason }) =>
+      log(`boot ${count} (${reason}) of ${this.running?.slice(0, 8)}`),
+    );
+    device.on('change', () => {
+      const { running, slots } = device.snapshot();
+      if (running && slots!.active === slots!.confirmed) this.ran.add(running.sha256);
     });
   }
 

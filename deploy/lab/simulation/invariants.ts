@@ -2,10 +2,15 @@
  * What must hold at every commit and at the end, judged without the machines, from the changes as they were
  * committed, in their order.
  */
-import { mainComponent } from '#emqx/protocol.ts';
+import { mainComponent, requestTopic } from '#emqx/protocol.ts';
 import type { Gate, RolloutPolicy } from '#webhook/deployments/policy.ts';
 import type { RolloutState } from '#webhook/deployments/rollout.ts';
-import { isActive as isActiveState, isOpen, type TargetState } from '#webhook/deployments/states.ts';
+import {
+  isActive as isActiveState,
+  isOpen,
+  type TargetState,
+  workingStates,
+} from '#webhook/deployments/states.ts';
 import { isOpen as isWindowOpen } from '#webhook/deployments/window.ts';
 
 export class Violation extends Error {}
@@ -16,6 +21,8 @@ export type Change = { tx: string; at: number } & (
   | { kind: 'deployment'; before: DeploymentRow | null; after: DeploymentRow }
   /** A critical message was remembered. */
   | { kind: 'received'; deviceId: string; messageId: string }
+  /** A command is done with. */
+  | { kind: 'removed'; topic: string; deviceId: string; deploymentId: string | null; attempt: number | null }
 );
 
 export interface TargetRow {
@@ -62,7 +69,7 @@ export interface Image {
 
 /** What the world outside knows, and no machine is asked for. */
 export interface World {
-  /** Digests that the device has ever run. */
+  /** Digests that the device has ever run for good: an image on trial is none yet. */
   ran(deviceId: string): ReadonlySet<string>;
   reachable(deviceId: string): boolean;
   timeZone(deviceId: string): string;
@@ -75,7 +82,13 @@ export class Invariants {
   readonly #deployments = new Map<string, Watched>();
   /** Since when a target has been waiting or over: no request is due. */
   readonly #closedAt = new Map<string, number>();
+  /** Since when a target has been at this attempt. */
+  readonly #attemptSince = new Map<string, number>();
+  /** Requests that the broker was asked to deliver, by target and attempt. */
+  readonly #offered = new Set<string>();
   readonly #received = new Set<string>();
+  /** Critical messages that devices have sent. */
+  readonly #said = new Set<string>();
   /** Since when a device has been chosen by a deployment. */
   readonly #matched = new Map<string, number>();
 
@@ -96,6 +109,16 @@ export class Invariants {
     if (!this.#matched.has(key)) this.#matched.set(key, at);
   }
 
+  /** A device sends a critical message, perhaps again. */
+  said(deviceId: string, messageId: string): void {
+    this.#said.add(`${deviceId}/${messageId}`);
+  }
+
+  /** The broker is asked to deliver a request; there may be nobody who takes it. */
+  offered(deploymentId: string, deviceId: string, attempt: number): void {
+    this.#offered.add(`${deploymentId}/${deviceId}/${attempt}`);
+  }
+
   /** A device was told that its message is kept. */
   acked(deviceId: string, messageId: string): void {
     if (!this.#received.has(`${deviceId}/${messageId}`))
@@ -109,6 +132,8 @@ export class Invariants {
     if (!target) throw new Violation(`${name}: a request for nobody's target`);
     if (attempt > target.attempt)
       throw new Violation(`${name}: attempt ${attempt} was sent before it was committed`);
+    if (attempt < target.attempt && now - this.#attemptSince.get(name)! > lagMs)
+      throw new Violation(`${name}: attempt ${attempt} was sent long after ${target.attempt} had begun`);
     const closedAt = this.#closedAt.get(name) ?? Number.POSITIVE_INFINITY;
     if (now - closedAt > lagMs)
       throw new Violation(
@@ -143,10 +168,14 @@ export class Invariants {
     }
     for (const { after } of targets) {
       const name = `${after.deploymentId}/${after.deviceId}`;
+      if (this.#targets.get(name)?.attempt !== after.attempt) this.#attemptSince.set(name, at);
       this.#targets.set(name, after);
       if (isActive(after)) this.#closedAt.delete(name);
       else if (!this.#closedAt.has(name)) this.#closedAt.set(name, at);
     }
+    for (const c of changes)
+      if (c.kind === 'removed' && c.topic === requestTopic)
+        this.#removed(`${c.deploymentId}/${c.deviceId}`, c.attempt!, at);
     const retried = targets.some((c) => c.before && c.after.attemptsForgiven > c.before.attemptsForgiven);
     for (const { before, after } of deployments) if (before) this.#keep(before, after, at, retried);
     for (const deployment of this.#deployments.values()) this.#note(deployment, at);
@@ -168,12 +197,23 @@ export class Invariants {
       if (!isEnded(d.state)) throw new Violation(`${d.id} is stuck in ${d.state}`);
       this.#missed(d, deviceIds);
     }
+    for (const message of this.#said)
+      if (!this.#received.has(message)) throw new Violation(`critical message ${message} was lost`);
   }
 
   #receive(deviceId: string, messageId: string): void {
     const key = `${deviceId}/${messageId}`;
     if (this.#received.has(key)) throw new Violation(`critical message ${key} handled twice`);
     this.#received.add(key);
+  }
+
+  /** A request is done with when the broker was asked, or when it must not be sent any more. */
+  #removed(name: string, attempt: number, at: number): void {
+    const target = this.#targets.get(name)!;
+    const { policy } = this.#deployments.get(target.deploymentId)!;
+    if (this.#offered.has(`${name}/${attempt}`) || target.attempt !== attempt || !isWorking(target)) return;
+    if (policy.window && !isWindowOpen(policy.window, this.#world.timeZone(target.deviceId), at)) return;
+    throw new Violation(`${name}: the request of attempt ${attempt} was forgotten unsent`);
   }
 
   #changed(before: TargetRow, after: TargetRow, made: TargetRow[]): void {
@@ -346,6 +386,7 @@ const lagMs = 10_000;
 
 const isEnded = (state: RolloutState) => state === 'completed' || state === 'cancelled';
 const isActive = (t: TargetRow) => isActiveState(t.state);
+const isWorking = (t: TargetRow) => (workingStates as TargetState[]).includes(t.state);
 const isNewer = (a: DeploymentRow, than: DeploymentRow) => a.order > than.order;
 const hasFailed = (t: TargetRow) => t.state === 'failed' || t.state === 'rolled_back';
 export const isSilent = (t: TargetRow) =>

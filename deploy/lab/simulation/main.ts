@@ -9,7 +9,7 @@ import { SimulatedDatabase } from './database.ts';
 import { fuzzMachines } from './machines.ts';
 import { type Keys, type Played, play, type Seen, simulationStart } from './schedule.ts';
 
-const usage = `Usage: npm run simulate -- [--schedules N] [--deployments N] [--seed S] [--replay SEED]
+const usage = `Usage: npm run simulate -- [--schedules N] [--deployments N] [--seed S] [--replay SEED] [--database FILE]
 
 Two simulations in virtual time. Whole deployments: the webhook itself on its own database (PGlite) in two copies that die at any
 statement, 20 to 100 devices that run the shipped agent and lose power at any write, and a broker and a store that lose, repeat,
@@ -19,6 +19,7 @@ delay and reorder. And the two pure machines of targets and rollouts against any
   --deployments N   schedules of whole deployments, with the same seeds (default 4)
   --seed S          the first seed (default 1)
   --replay SEED     play this one schedule of whole deployments and print everything that happens in it
+  --database FILE   keep the empty database there, so that the next run need not make it again
   --help            this text
 
 Exits 1 when a promise was broken, and prints the seed that shows it again.
@@ -29,13 +30,19 @@ interface Options {
   deployments: number;
   seed: number;
   replay: number | null;
+  database: string | null;
+}
+/** What a process of its own is to play. */
+interface Share {
+  seeds: number[];
+  database: string | null;
 }
 /** What a process of its own tells of the schedules that it plays. */
 type Told = { seed: number; played: Played };
 
 async function main(): Promise<number> {
   const share = process.env.FLOTA_SIMULATION_SHARE;
-  if (share) return playShare(JSON.parse(share) as number[]);
+  if (share) return playShare(JSON.parse(share) as Share);
   let options: Options | null;
   try {
     options = readOptions();
@@ -47,7 +54,7 @@ async function main(): Promise<number> {
     process.stdout.write(usage);
     return 0;
   }
-  if (options.replay !== null) return replay(options.replay);
+  if (options.replay !== null) return replay(options.replay, options.database);
   return fuzz(options) || (await simulate(options));
 }
 
@@ -58,6 +65,7 @@ function readOptions(): Options | null {
       deployments: { type: 'string', default: '4' },
       seed: { type: 'string', default: '1' },
       replay: { type: 'string' },
+      database: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -67,6 +75,7 @@ function readOptions(): Options | null {
     deployments: toWhole('--deployments', values.deployments),
     seed: toWhole('--seed', values.seed),
     replay: values.replay === undefined ? null : toWhole('--replay', values.replay),
+    database: values.database ?? null,
   };
 }
 
@@ -93,7 +102,7 @@ function fuzz({ schedules, seed: first }: Options): number {
 }
 
 /** In as many processes as there are cores, for the faked time is a process's own. */
-async function simulate({ deployments, seed: first }: Options): Promise<number> {
+async function simulate({ deployments, seed: first, database }: Options): Promise<number> {
   if (deployments === 0) return 0;
   const began = performance.now();
   const seeds = Array.from({ length: deployments }, (_, i) => first + i);
@@ -101,9 +110,9 @@ async function simulate({ deployments, seed: first }: Options): Promise<number> 
   const sum: Partial<Seen> = {};
   let done = 0;
   const shares = Array.from({ length: workers }, (_, k) => seeds.filter((_, i) => i % workers === k));
-  const children = shares.map((share) =>
+  const children = shares.map((seeds) =>
     fork(fileURLToPath(import.meta.url), [], {
-      env: { ...process.env, FLOTA_SIMULATION_SHARE: JSON.stringify(share) },
+      env: { ...process.env, FLOTA_SIMULATION_SHARE: JSON.stringify({ seeds, database } satisfies Share) },
     }),
   );
   let broken: Told | null = null;
@@ -146,8 +155,8 @@ async function simulate({ deployments, seed: first }: Options): Promise<number> 
   return 0;
 }
 
-async function playShare(seeds: number[]): Promise<number> {
-  const database = await SimulatedDatabase.open(simulationStart);
+async function playShare({ seeds, database: file }: Share): Promise<number> {
+  const database = await SimulatedDatabase.open(simulationStart, file);
   const keys = await makeKeys();
   for (const seed of seeds) {
     const played = await play(database, keys, seed);
@@ -158,8 +167,8 @@ async function playShare(seeds: number[]): Promise<number> {
   return 0;
 }
 
-async function replay(seed: number): Promise<number> {
-  const database = await SimulatedDatabase.open(simulationStart);
+async function replay(seed: number, file: string | null): Promise<number> {
+  const database = await SimulatedDatabase.open(simulationStart, file);
   const { violation } = await play(database, await makeKeys(), seed, (line) =>
     process.stdout.write(`${line}\n`),
   );

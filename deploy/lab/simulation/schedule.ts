@@ -4,7 +4,7 @@
  * has not ended by itself is ended by an operator.
  */
 import type { JSONWebKeySet } from 'jose';
-import { requestTopic } from '#emqx/protocol.ts';
+import { requestTopic, topics } from '#emqx/protocol.ts';
 import { buildImage } from '#firmware/virtual/image.ts';
 import * as deployments from '#webhook/deployments/deployments.ts';
 import { policySchema, type StartRequest } from '#webhook/deployments/schema.ts';
@@ -18,7 +18,7 @@ import { ModelledBroker } from './broker.ts';
 import { Copy } from './copy.ts';
 import type { SimulatedDatabase } from './database.ts';
 import { SimulatedDevice } from './device.ts';
-import { type Image, Invariants, Violation } from './invariants.ts';
+import { type Change, type Image, Invariants, Violation } from './invariants.ts';
 import { SimulatedStore } from './store.ts';
 import { VirtualTime } from './virtual-time.ts';
 
@@ -53,6 +53,8 @@ const hostileMs = 4 * 60_000;
 const calmMs = 8 * 60_000;
 /** After this operators end what is left; a few minutes more must close everything. */
 const closingMs = 6 * 60_000;
+/** After this whoever asks a copy gives up: it has died. */
+const patienceMs = 20_000;
 const hardware = 'esp32-s3';
 const actor = 'operator';
 
@@ -101,6 +103,9 @@ class Schedule {
   };
   #copies: Copy[] = [];
   #failure: unknown = null;
+  #isClosing = false;
+  /** What follows when it is committed that there is a deployment of this firmware, whether or not its operator was told. */
+  readonly #onDeployed = new Map<string, (deploymentId: string) => void>();
 
   constructor(
     database: SimulatedDatabase,
@@ -128,6 +133,16 @@ class Schedule {
       (row) => this.#post(row),
       () => (this.#isHostile ? trouble : calm),
     );
+    this.#broker.onUplink = (deviceId, topic, payload) => {
+      if (topics[topic as keyof typeof topics].class !== 'critical') return;
+      const { id, seq } = JSON.parse(payload) as { id: string; seq?: unknown };
+      if (seq) this.#invariants.said(deviceId, id);
+    };
+    this.#broker.onAsk = (deviceId, topic, payload) => {
+      if (topic !== requestTopic) return;
+      const { deployment, attempt } = JSON.parse(payload) as { deployment: string; attempt: number };
+      this.#invariants.offered(deployment, deviceId, attempt);
+    };
     this.#broker.onPublish = (deviceId, topic, payload) => {
       if (topic !== requestTopic) return;
       const { deployment, attempt } = JSON.parse(payload) as { deployment: string; attempt: number };
@@ -168,17 +183,9 @@ class Schedule {
 
   async close(): Promise<void> {
     for (const copy of this.#copies) copy.stop();
-    // A device says goodbye, which takes time.
-    const closed = Promise.all([...this.#devices.values()].map((device) => device.close()));
-    let isClosed = false;
-    void closed.then(() => {
-      isClosed = true;
-    });
-    await this.#time.run(
-      Number.POSITIVE_INFINITY,
-      () => isClosed,
-      async () => {},
-    );
+    // What broke is known by now; a device says goodbye, which takes time.
+    this.#isClosing = true;
+    await this.#settled(() => Promise.all([...this.#devices.values()].map((device) => device.close())));
   }
 
   // What there is
@@ -292,36 +299,35 @@ class Schedule {
       devices: byPlace ? [] : named,
       policy: policySchema.parse(policy),
     };
-    const id = await this.#operate(`deploys ${image.version}: ${JSON.stringify(policy)}`, async (copy) => {
-      const made = await deployments.start(copy.context, request, actor);
-      return made.id;
+    const [placed, homeless] = byPlace ? await this.#byHome() : [named, []];
+    this.#onDeployed.set(image.id, (id) => {
+      this.#seen.deployments++;
+      for (const deviceId of placed) this.#invariants.matched(id, deviceId, this.#time.now);
+      this.#meddle(id);
+      for (const deviceId of policy.lateJoinersMs ? homeless : [])
+        this.#after(r.int(0, hostileMs), () => this.#bringHome(deviceId, regions.home, id));
     });
-    if (id === null) return;
-    this.#seen.deployments++;
-    const placed = byPlace
-      ? (
-          await this.#database.query<{ id: string }>(`select id from devices where region_id is not null`)
-        ).map((d) => d.id)
-      : named;
-    for (const deviceId of placed) this.#invariants.matched(id, deviceId, this.#time.now);
-    this.#meddle(id);
-    if (byPlace && policy.lateJoinersMs) {
-      const homeless = await this.#database.query<{ id: string }>(
-        `select id from devices where region_id is null`,
-      );
-      for (const { id: deviceId } of homeless) {
-        this.#after(r.int(0, hostileMs), async () => {
-          const moved = await this.#operate(`moves ${deviceId}`, async (copy) =>
-            devices.change(copy.context.db, deviceId, { region: regions.home }, actor),
-          );
-          if (moved === null) return;
-          this.#seen.joined++;
-          for (const d of this.#invariants.deployments) {
-            if (d.id === id) this.#invariants.matched(id, deviceId, this.#time.now);
-          }
-        });
-      }
-    }
+    await this.#operate(`deploys ${image.version}: ${JSON.stringify(policy)}`, (copy) =>
+      deployments.start(copy.context, request, actor),
+    );
+  }
+
+  /** Devices that are somewhere, and those that are nowhere yet. */
+  async #byHome(): Promise<[placed: string[], homeless: string[]]> {
+    const all = await this.#database.query<{ id: string; placed: boolean }>(
+      `select id, region_id is not null as placed from devices order by id`,
+    );
+    const ids = (placed: boolean) => all.filter((d) => d.placed === placed).map((d) => d.id);
+    return [ids(true), ids(false)];
+  }
+
+  async #bringHome(deviceId: string, region: string, deploymentId: string): Promise<void> {
+    const moved = await this.#operate(`moves ${deviceId}`, (copy) =>
+      devices.change(copy.context.db, deviceId, { region }, actor),
+    );
+    if (moved === null) return;
+    this.#seen.joined++;
+    this.#invariants.matched(deploymentId, deviceId, this.#time.now);
   }
 
   #policy(byPlace: boolean) {
@@ -376,7 +382,7 @@ class Schedule {
     this.#log(`operator: ${what}`);
     if (!copy) return null;
     try {
-      return await act(copy);
+      return await Promise.race([act(copy), this.#time.delay(patienceMs).then(() => null)]);
     } catch (error) {
       if (error instanceof AppError) return null;
       throw error;
@@ -418,7 +424,7 @@ class Schedule {
     const copy = this.#anyCopy();
     if (!copy) return 'again';
     // A copy that dies answers nothing; the broker gives up waiting and sends the row again.
-    const patience = this.#time.delay(20_000).then(() => 'again' as const);
+    const patience = this.#time.delay(patienceMs).then(() => 'again' as const);
     const answer = copy.submit(row).then(
       (taken) => {
         if (taken !== 'taken')
@@ -433,10 +439,27 @@ class Schedule {
   // What is seen
 
   async #check(): Promise<void> {
+    if (this.#isClosing) return;
     if (this.#failure) throw this.#failure;
-    for (const transaction of await this.#database.takeChanges()) this.#invariants.committed(transaction);
-    for (const { state } of this.#invariants.deployments)
-      if (state === 'halted') this.#seen.halts = Math.max(1, this.#seen.halts);
+    for (const transaction of await this.#database.takeChanges()) {
+      for (const change of transaction) this.#note(change);
+      this.#invariants.committed(transaction);
+    }
+  }
+
+  #note(change: Change): void {
+    if (change.kind === 'received' || change.kind === 'removed') return;
+    if (change.before?.state === change.after.state) return;
+    const was = change.before?.state ?? 'new';
+    if (change.kind === 'target') {
+      const { deploymentId, deviceId, state, attempt } = change.after;
+      this.#log(`${deploymentId}/${deviceId}: ${was} -> ${state}, attempt ${attempt}`);
+      return;
+    }
+    const { id, firmwareId, state } = change.after;
+    this.#log(`${id}: ${was} -> ${state}`);
+    if (!change.before) this.#onDeployed.get(firmwareId)?.(id);
+    if (state === 'halted') this.#seen.halts++;
   }
 
   get #isHostile(): boolean {
@@ -458,9 +481,11 @@ class Schedule {
     const told = await this.#database.query<{ id: string; sha256: string }>(
       `select device_id as id, sha256 from components where component = 'main'`,
     );
-    for (const { id, sha256 } of told) {
-      const runs = this.#devices.get(id)!.running;
-      if (runs !== sha256) throw new Violation(`${id} runs ${runs}, and is believed to run ${sha256}`);
+    const believed = new Map(told.map(({ id, sha256 }) => [id, sha256]));
+    for (const [id, device] of this.#devices) {
+      if (!device.isSettled) throw new Violation(`${id} has not come to rest`);
+      if (device.running !== (believed.get(id) ?? null))
+        throw new Violation(`${id} runs ${device.running}, and is believed to run ${believed.get(id)}`);
     }
   }
 

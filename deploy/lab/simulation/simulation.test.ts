@@ -1,12 +1,25 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
+
+const dir = mkdtempSync(join(tmpdir(), 'flota-simulation-'));
+afterAll(() => rmSync(dir, { recursive: true }));
 
 /** In a process of its own: virtual time is a whole process's. */
 const run = (...args: string[]) =>
   spawnSync(
     process.execPath,
-    ['--import', 'tsx', fileURLToPath(new URL('./main.ts', import.meta.url)), ...args],
+    [
+      '--import',
+      'tsx',
+      fileURLToPath(new URL('./main.ts', import.meta.url)),
+      '--database',
+      join(dir, 'empty.tar'),
+      ...args,
+    ],
     {
       encoding: 'utf8',
     },

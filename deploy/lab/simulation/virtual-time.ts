@@ -12,7 +12,11 @@ const realImmediate = setImmediate;
 /** The process's own time, of which there is one: `open` it, play, `close` it. */
 export class VirtualTime {
   readonly #timers: ReturnType<typeof FakeTimers.install>;
-  readonly #real = { randomUUID: crypto.randomUUID, randomBytes: crypto.randomBytes, random: Math.random };
+  readonly #real = {
+    randomUUID: crypto.randomUUID,
+    randomBytes: crypto.randomBytes,
+  };
+  readonly #realRandom = Math.random;
   #busy = 0;
 
   constructor(startMs: number, random: Random) {
@@ -76,8 +80,8 @@ export class VirtualTime {
 
   close(): void {
     this.#timers.uninstall();
-    Math.random = this.#real.random;
-    Object.assign(crypto, { randomUUID: this.#real.randomUUID, randomBytes: this.#real.randomBytes });
+    Math.random = this.#realRandom;
+    Object.assign(crypto, this.#real);
     syncBuiltinESMExports();
   }
 }

@@ -22,16 +22,16 @@ export async function startLink(targetPort: number): Promise<Link> {
     from.on('data', (chunk) => {
       bytes += chunk.length;
       // Nothing overtakes what is still on its way.
-      arrivesAt = Math.max(arrivesAt, Date.now() + delayMs);
-      if (arrivesAt <= Date.now()) return void to.write(chunk);
-      setTimeout(() => to.writable && to.write(chunk), arrivesAt - Date.now());
+      arrivesAt = Math.max(arrivesAt, performance.now() + delayMs);
+      if (arrivesAt <= performance.now()) return void to.write(chunk);
+      setTimeout(() => to.writable && to.write(chunk), arrivesAt - performance.now());
     });
-    from.on('end', () => setTimeout(() => to.end(), Math.max(0, arrivesAt - Date.now())));
+    from.on('end', () => setTimeout(() => to.end(), Math.max(0, arrivesAt - performance.now())));
     from.on('error', () => to.destroy());
     from.on('close', () => {
       sockets.delete(from);
       // What is on its way still arrives.
-      setTimeout(() => to.destroy(), Math.max(0, arrivesAt - Date.now()));
+      setTimeout(() => to.destroy(), Math.max(0, arrivesAt - performance.now()));
     });
     sockets.add(from);
   };

@@ -506,6 +506,21 @@ describe('a browser', () => {
     expect((await preflight('http://console.test', 'PATCH')).status).toBe(403);
   });
 
+  it('is told to make no page of what an object holds, whatever the answer is', async () => {
+    await put('sniffed', '<script>alert(1)</script>');
+    const { href } = new URL(await presignGet('sniffed'));
+    const answers = await Promise.all([
+      send(href),
+      send(href, { method: 'HEAD' }),
+      send(href, { headers: { range: 'bytes=0-3' } }),
+      send(await presignGet('not-there')),
+      send(`http://127.0.0.1:${store.httpPort}/${bucket}/sniffed`),
+      preflight('http://console.test'),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 403, 206, 404, 403, 200]);
+    for (const { headers } of answers) expect(headers['x-content-type-options']).toBe('nosniff');
+  });
+
   it('can read the ETag, and why it was refused', async () => {
     const headers = { origin: 'http://console.test' };
     await put('cors', 'x');

@@ -1,45 +1,75 @@
-/** Rule SQL to a syntax tree. What EMQX's grammar lacks (LIKE, BETWEEN, AND in SELECT …) is refused here too. */
-import { SqlError, type Token, tokenize } from './lexer.ts';
+/**
+ * The rule SQL that rules for devices use: columns and constants with their aliases, FROM, and comparisons with AND and OR. What EMQX has
+ * beyond that (functions, CASE, FOREACH …) is refused by name.
+ */
 
-export type Step = { key: string } | { index: number };
-export type Expression =
-  | { type: 'constant'; value: string | number | bigint | boolean }
-  | { type: 'path'; steps: Step[] }
-  | { type: 'call'; name: string; args: Expression[] }
-  | { type: 'operation'; operator: string; left: Expression; right: Expression }
-  | { type: 'negate'; of: Expression }
-  | {
-      type: 'case';
-      of: Expression | null;
-      branches: { when: Expression; result: Expression }[];
-      otherwise: Expression | null;
-    };
+/** `sql_invalid`: EMQX would refuse it too; `sql_unsupported`: only the stand-in does. */
+export class SqlError extends Error {
+  override readonly name = 'SqlError';
+  readonly code: 'sql_invalid' | 'sql_unsupported';
+  /** Offset into the statement. */
+  readonly at: number;
+  constructor(code: SqlError['code'], message: string, at: number) {
+    super(message);
+    this.code = code;
+    this.at = at;
+  }
+}
+
+export type Expression = { constant: string | number | bigint | boolean } | { path: string[] };
 export type Condition =
-  | { type: 'and' | 'or'; left: Condition; right: Condition }
-  | { type: 'not'; of: Condition }
-  | { type: 'in'; negated: boolean; value: Expression; list: Expression[] }
-  | { type: 'test'; of: Expression };
+  | { operator: 'and' | 'or'; left: Condition; right: Condition }
+  | { operator: string; left: Expression; right: Expression };
 export interface Field {
   /** null: `*` */
   expression: Expression | null;
-  alias: Step[] | null;
+  alias: string[];
 }
 export interface Statement {
-  type: 'select' | 'foreach';
   fields: Field[];
-  /** FOREACH only: null where there is no DO. */
-  doFields: Field[] | null;
-  incase: Condition | null;
   from: string[];
   where: Condition | null;
 }
+
+interface Token {
+  /** text: 'single quotes'; name: "double quotes" or a bare word; keyword: a bare word in lower case. */
+  kind: 'keyword' | 'name' | 'text' | 'number' | 'sign' | 'end';
+  value: string;
+  at: number;
+  quoted?: boolean;
+}
+
+const keywords = new Set(
+  'select foreach do incase from where as and or not in case when then else end div mod'.split(' '),
+);
+const comparisons = new Set(['=', '!=', '<>', '<', '>', '<=', '>=', '=~']);
+const shape =
+  /(?<space>\s+|--[^\n]*)|'(?<text>[^']*(?:''[^']*)*)'|"(?<quoted>[^"]*)"|(?<number>\d+(?:\.\d+(?:[eE][+-]?\d+)?)?)|(?<word>[A-Za-z$]\w*)|(?<sign><>|!=|>=|<=|=~|[=<>+\-*/(),.[\]])/y;
 
 /** Throws SqlError. */
 export function parseSql(sql: string): Statement {
   return new Parser(tokenize(sql)).statement();
 }
 
-const comparisons = new Set(['=', '!=', '<>', '<', '>', '<=', '>=', '=~']);
+function tokenize(sql: string): Token[] {
+  const tokens: Token[] = [];
+  let at = 0;
+  while (at < sql.length) {
+    shape.lastIndex = at;
+    const found = shape.exec(sql)?.groups;
+    if (!found) throw new SqlError('sql_invalid', `unexpected ${JSON.stringify(sql[at])}`, at);
+    const { text, quoted, number, word, sign } = found;
+    const lower = word?.toLowerCase() ?? '';
+    if (text !== undefined) tokens.push({ kind: 'text', value: text, at });
+    else if (quoted !== undefined) tokens.push({ kind: 'name', value: quoted, at, quoted: true });
+    else if (keywords.has(lower)) tokens.push({ kind: 'keyword', value: lower, at });
+    else if (word !== undefined) tokens.push({ kind: 'name', value: word, at });
+    else if (number !== undefined) tokens.push({ kind: 'number', value: number, at });
+    else if (sign !== undefined) tokens.push({ kind: 'sign', value: sign, at });
+    at = shape.lastIndex;
+  }
+  return [...tokens, { kind: 'end', value: '', at }];
+}
 
 class Parser {
   private at = 0;
@@ -49,189 +79,103 @@ class Parser {
   }
 
   statement(): Statement {
-    const type = this.take('keyword', 'foreach') ? 'foreach' : 'select';
-    if (type === 'select') this.expect('keyword', 'select');
-    const fields = this.fields();
-    const doFields = type === 'foreach' && this.take('keyword', 'do') ? this.fields() : null;
-    const incase = type === 'foreach' && this.take('keyword', 'incase') ? this.condition() : null;
+    if (this.next.value === 'foreach') throw this.unsupported('FOREACH');
+    this.expect('keyword', 'select');
+    const fields = this.list(() => this.field());
     this.expect('keyword', 'from');
     const from = this.list(() => this.topic());
     const where = this.take('keyword', 'where') ? this.condition() : null;
-    if (this.peek().kind !== 'end') throw this.unexpected();
-    return { type, fields, doFields, incase, from, where };
+    if (this.next.kind !== 'end') throw this.unexpected();
+    return { fields, from, where };
   }
 
   private topic(): string {
-    const token = this.peek();
-    if (token.kind !== 'name' && token.kind !== 'text') throw this.unexpected();
-    this.at++;
-    return token.value;
+    if (this.next.kind !== 'name' && this.next.kind !== 'text') throw this.unexpected();
+    return this.tokens[this.at++]!.value;
   }
 
-  private fields(): Field[] {
-    return this.list(() => {
-      if (this.take('sign', '*')) return { expression: null, alias: null };
-      const expression = this.comparison();
-      const next = this.peek();
-      if (this.take('keyword', 'as') || next.kind === 'name') return { expression, alias: this.path() };
-      return { expression, alias: null };
-    });
+  private field(): Field {
+    if (this.take('sign', '*')) return { expression: null, alias: [] };
+    const expression = this.operand();
+    if (comparisons.has(this.next.value)) throw this.unsupported('a comparison in SELECT');
+    if (this.take('keyword', 'as') || this.next.kind === 'name') {
+      const { at } = this.next;
+      const alias = this.path();
+      if (alias[0] === 'payload' && alias.length > 1)
+        throw this.unsupported('an alias inside the payload', at);
+      return { expression, alias };
+    }
+    if ('constant' in expression) throw this.unsupported('a constant without AS');
+    return { expression, alias: expression.path };
   }
 
   private condition(): Condition {
     let left = this.conjunction();
-    while (this.take('keyword', 'or')) left = { type: 'or', left, right: this.conjunction() };
+    while (this.take('keyword', 'or')) left = { operator: 'or', left, right: this.conjunction() };
     return left;
   }
 
   private conjunction(): Condition {
-    let left = this.negation();
-    while (this.take('keyword', 'and')) left = { type: 'and', left, right: this.negation() };
+    let left = this.comparison();
+    while (this.take('keyword', 'and')) left = { operator: 'and', left, right: this.comparison() };
     return left;
   }
 
-  private negation(): Condition {
-    if (this.take('keyword', 'not')) return { type: 'not', of: this.negation() };
-    return this.test();
-  }
-
-  private test(): Condition {
-    const start = this.at;
-    if (this.peek().value === '(' && this.peek().kind === 'sign') {
-      // A parenthesis opens a condition or an expression; which one shows only behind it.
-      try {
-        this.at++;
-        const inner = this.condition();
-        this.expect('sign', ')');
-        if (!this.continuesExpression()) return inner;
-      } catch (error) {
-        if (!(error instanceof SqlError)) throw error;
-      }
-      this.at = start;
-    }
-    const value = this.comparison();
-    const negated = this.take('keyword', 'not');
-    if (this.take('keyword', 'in')) {
-      this.expect('sign', '(');
-      const list = this.list(() => this.sum());
-      this.expect('sign', ')');
-      return { type: 'in', negated, value, list };
-    }
-    if (negated) throw this.unexpected();
-    return { type: 'test', of: value };
-  }
-
-  private continuesExpression(): boolean {
-    const { kind, value } = this.peek();
-    if (kind === 'sign') return comparisons.has(value) || '+-*/'.includes(value);
-    return kind === 'keyword' && ['div', 'mod', 'in', 'not'].includes(value);
-  }
-
-  private comparison(): Expression {
-    if (this.peek().kind === 'keyword' && this.peek().value === 'case') return this.case();
-    const left = this.sum();
-    const { kind, value } = this.peek();
-    if (kind !== 'sign' || !comparisons.has(value)) return left;
-    this.at++;
-    return { type: 'operation', operator: value === '<>' ? '!=' : value, left, right: this.sum() };
-  }
-
-  private sum(): Expression {
-    let left = this.product();
-    for (;;) {
-      const { kind, value } = this.peek();
-      if (kind !== 'sign' || (value !== '+' && value !== '-')) return left;
-      this.at++;
-      left = { type: 'operation', operator: value, left, right: this.product() };
-    }
-  }
-
-  private product(): Expression {
-    let left = this.unary();
-    for (;;) {
-      const { kind, value } = this.peek();
-      if (
-        !(kind === 'sign' && (value === '*' || value === '/')) &&
-        !(kind === 'keyword' && (value === 'div' || value === 'mod'))
-      )
-        return left;
-      this.at++;
-      left = { type: 'operation', operator: value, left, right: this.unary() };
-    }
-  }
-
-  private unary(): Expression {
-    if (this.take('sign', '-')) return { type: 'negate', of: this.unary() };
-    return this.primary();
-  }
-
-  private primary(): Expression {
-    const token = this.peek();
-    if (token.kind === 'text') {
-      this.at++;
-      return { type: 'constant', value: token.value };
-    }
-    if (token.kind === 'integer' || token.kind === 'float') {
-      this.at++;
-      return {
-        type: 'constant',
-        value: token.kind === 'integer' ? BigInt(token.value) : Number(token.value),
-      };
-    }
+  private comparison(): Condition {
+    if (this.next.kind === 'keyword' && this.next.value === 'not') throw this.unsupported('NOT');
     if (this.take('sign', '(')) {
-      const inner = this.sum();
+      const inner = this.condition();
       this.expect('sign', ')');
+      if (comparisons.has(this.next.value)) throw this.unsupported('a comparison of comparisons');
       return inner;
     }
-    if (token.kind !== 'name') throw this.unexpected();
-    const after = this.tokens[this.at + 1]!;
-    if (!token.quoted && after.kind === 'sign' && after.value === '(') return this.call(token.value);
-    if (!token.quoted && (token.value === 'true' || token.value === 'false')) {
-      this.at++;
-      return { type: 'constant', value: token.value === 'true' };
-    }
-    return { type: 'path', steps: this.path() };
-  }
-
-  private call(name: string): Expression {
-    this.at += 2;
-    if (this.take('sign', ')')) return { type: 'call', name, args: [] };
-    const args = this.list(() => this.comparison());
-    this.expect('sign', ')');
-    return { type: 'call', name, args };
-  }
-
-  private case(): Expression {
+    const left = this.operand();
+    const { kind, value } = this.next;
+    if (kind === 'keyword' && (value === 'in' || value === 'not')) throw this.unsupported('IN');
+    if (kind === 'sign' && value === ')') throw this.unsupported('an operand in parentheses');
+    const compares = kind === 'sign' && comparisons.has(value);
+    if (!compares && 'constant' in left) throw this.unsupported('a constant as a condition');
+    if (!compares) throw this.unexpected('a comparison');
     this.at++;
-    const of = this.peek().value === 'when' ? null : this.sum();
-    const branches: { when: Expression; result: Expression }[] = [];
-    while (this.take('keyword', 'when')) {
-      const when = this.comparison();
-      this.expect('keyword', 'then');
-      branches.push({ when, result: this.sum() });
-    }
-    if (branches.length === 0) throw this.unexpected();
-    const otherwise = this.take('keyword', 'else') ? this.sum() : null;
-    this.expect('keyword', 'end');
-    return { type: 'case', of, branches, otherwise };
+    return { operator: value === '<>' ? '!=' : value, left, right: this.operand() };
   }
 
-  private path(): Step[] {
-    const steps: Step[] = [];
+  private operand(): Expression {
+    const expression = this.constant() ?? { path: this.path() };
+    const { kind, value } = this.next;
+    if (kind === 'sign' && '+-*/'.includes(value)) throw this.unsupported('arithmetic');
+    if (kind === 'keyword' && (value === 'div' || value === 'mod')) throw this.unsupported('arithmetic');
+    return expression;
+  }
+
+  private constant(): Expression | null {
+    const { kind, value, quoted, at } = this.next;
+    const after = this.tokens[this.at + 1]!;
+    if (kind === 'keyword' && value === 'case') throw this.unsupported('CASE');
+    if (kind === 'sign' && value === '(') throw this.unsupported('an operand in parentheses');
+    if (kind === 'name' && !quoted && after.kind === 'sign' && after.value === '(')
+      throw this.unsupported(`the function ${value}`);
+    const negative = this.take('sign', '-');
+    if (negative && this.next.kind !== 'number') throw this.unsupported('arithmetic', at);
+    const token = this.next;
+    const isFlag = token.kind === 'name' && !token.quoted && /^(true|false)$/.test(token.value);
+    if (!isFlag && token.kind !== 'text' && token.kind !== 'number') return null;
+    this.at++;
+    if (token.kind === 'text') return { constant: token.value };
+    if (isFlag) return { constant: token.value === 'true' };
+    const text = (negative ? '-' : '') + token.value;
+    return { constant: /[.eE]/.test(text) ? Number(text) : BigInt(text) };
+  }
+
+  private path(): string[] {
+    const steps: string[] = [];
     do {
-      const token = this.peek();
-      if (token.kind !== 'name' && !(token.kind === 'text' && steps.length > 0)) throw this.unexpected();
+      const { kind, value } = this.next;
+      if (kind !== 'name' && !(kind === 'text' && steps.length > 0)) throw this.unexpected();
       this.at++;
-      steps.push({ key: token.value });
-      while (this.take('sign', '[')) {
-        const negative = this.take('sign', '-');
-        const index = this.peek();
-        if (index.kind !== 'integer') throw this.unexpected();
-        this.at++;
-        this.expect('sign', ']');
-        steps.push({ index: negative ? -Number(index.value) : Number(index.value) });
-      }
+      steps.push(value);
     } while (this.take('sign', '.'));
+    if (this.next.value === '[' && this.next.kind === 'sign') throw this.unsupported('an index');
     return steps;
   }
 
@@ -241,13 +185,12 @@ class Parser {
     return items;
   }
 
-  private peek(): Token {
+  private get next(): Token {
     return this.tokens[this.at]!;
   }
 
   private take(kind: Token['kind'], value: string): boolean {
-    const token = this.peek();
-    if (token.kind !== kind || token.value !== value) return false;
+    if (this.next.kind !== kind || this.next.value !== value) return false;
     this.at++;
     return true;
   }
@@ -256,9 +199,13 @@ class Parser {
     if (!this.take(kind, value)) throw this.unexpected(value);
   }
 
+  private unsupported(what: string, at = this.next.at): SqlError {
+    return new SqlError('sql_unsupported', `the stand-in does not support ${what} in rule SQL`, at);
+  }
+
   private unexpected(wanted?: string): SqlError {
-    const token = this.peek();
-    const found = token.kind === 'end' ? 'the end' : JSON.stringify(token.value);
-    return new SqlError(`unexpected ${found}${wanted ? `, expected ${wanted}` : ''}`, token.at);
+    const { kind, value, at } = this.next;
+    const found = kind === 'end' ? 'the end' : JSON.stringify(value);
+    return new SqlError('sql_invalid', `unexpected ${found}${wanted ? `, expected ${wanted}` : ''}`, at);
   }
 }

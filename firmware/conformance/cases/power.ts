@@ -22,7 +22,7 @@ async function askUntilAnswered(rig: Rig, manifest: Manifest): Promise<void> {
 }
 
 /** A device that has lost its URL with the power asks for another, and gets one. */
-function refreshUrls(rig: Rig, manifest: Manifest): () => void {
+export function refreshUrls(rig: Rig, manifest: Manifest): () => void {
   let answered = 0;
   const timer = setInterval(() => {
     const asked = rig.broker.of('firmware/download/progress').filter((it) => it.urlExpired).length;
@@ -60,6 +60,25 @@ async function cutAtWrite(rig: Rig, write: number): Promise<boolean> {
   assert.ok(deaths <= 1, `it died ${deaths} times`);
   await endsWell(rig, manifest);
   return deaths === 1;
+}
+
+/** `prepare`: what is wrong with the storage of the device that is cut at that write. */
+export async function cutAtEveryWrite(rig: Rig, prepare: (one: Rig, write: number) => void = () => {}) {
+  let write = 1;
+  for (let goes = true; goes; write++) {
+    assert.ok(write < 1_000, 'there is no end of writes');
+    const one = write === 1 ? rig : await Rig.open(rig.lab);
+    try {
+      prepare(one, write);
+      goes = await cutAtWrite(one, write);
+      assert.deepEqual(one.broker.violations, []);
+    } catch (error) {
+      throw new Error(`write ${write}: ${(error as Error).message}\n${one.device.output.slice(-1_500)}`);
+    } finally {
+      if (one !== rig) await one.close();
+    }
+  }
+  assert.ok(write > 10, 'it hardly writes at all');
 }
 
 async function cutRandomly(rig: Rig): Promise<void> {
@@ -107,20 +126,7 @@ export const powerCases: Case[] = [
     async run(rig) {
       // A device that cannot kill itself has had its random kills above; here it gets more of them.
       if (!rig.lab.killsItself) return cutRandomly(rig);
-      let write = 1;
-      for (let goes = true; goes; write++) {
-        assert.ok(write < 1_000, 'there is no end of writes');
-        const one = write === 1 ? rig : await Rig.open(rig.lab);
-        try {
-          goes = await cutAtWrite(one, write);
-          assert.deepEqual(one.broker.violations, []);
-        } catch (error) {
-          throw new Error(`write ${write}: ${(error as Error).message}\n${one.device.output.slice(-1_500)}`);
-        } finally {
-          if (one !== rig) await one.close();
-        }
-      }
-      assert.ok(write > 10, 'it hardly writes at all');
+      await cutAtEveryWrite(rig);
     },
   },
 ];

@@ -1,0 +1,96 @@
+/** `/connectors`, `/actions` and `/rules`, in EMQX's shapes; only HTTP connectors and actions exist here. */
+import { randomUUID } from 'node:crypto';
+import type { Context, Hono } from 'hono';
+import { z } from 'zod';
+import { isSecret, isSettings, kinds, masked, type ResourceKind, type Settings } from '../schema.ts';
+import { ApiError, node, pageOf } from './api-answers.ts';
+import type { Configuration } from './configuration.ts';
+import { parseSql } from './sql/parser.ts';
+
+export function routeResources(app: Hono, config: Configuration): void {
+  const idOf = (kind: ResourceKind, c: Context): string => {
+    const given = String(c.req.param('id'));
+    const id = kind === 'rule' ? given : given.replace(/^http:/, '');
+    if (!config[kind].has(id)) throw new ApiError(404, 'NOT_FOUND', `${kind} ${given} not found`);
+    return id;
+  };
+  const put = (kind: ResourceKind, id: string, { type: _, id: __, ...settings }: Settings) => {
+    if (kind !== 'rule') delete settings.name;
+    config.put(kind, id, settings);
+    return show(config, kind, id);
+  };
+  for (const kind of kinds) {
+    const path = `/${kind}s`;
+    app.get(path, (c) => {
+      const all = [...config[kind].keys()].map((id) => show(config, kind, id));
+      return c.json(kind === 'rule' ? pageOf(c.req.query(), all) : all);
+    });
+    app.post(path, async (c) => {
+      const body = await bodyOf(c);
+      if (kind !== 'rule' && body.type !== 'http')
+        throw new ApiError(400, 'BAD_REQUEST', `the stand-in does not support the type ${body.type}`);
+      const id = String((kind === 'rule' ? body.id : body.name) ?? randomUUID().slice(0, 8));
+      const code = kind === 'rule' ? 'BAD_REQUEST' : 'ALREADY_EXISTS';
+      if (config[kind].has(id)) throw new ApiError(400, code, `${kind} ${id} already exists`);
+      return c.json(put(kind, id, body), 201);
+    });
+    app.get(`${path}/:id`, (c) => c.json(show(config, kind, idOf(kind, c))));
+    app.put(`${path}/:id`, async (c) => {
+      // A rule that is not there is made.
+      const id = kind === 'rule' ? c.req.param('id') : idOf(kind, c);
+      return c.json(put(kind, id, await bodyOf(c)));
+    });
+    app.delete(`${path}/:id`, (c) => {
+      const id = idOf(kind, c);
+      const users = config.usersOf(kind, id);
+      const message = `Cannot delete: used by ${users.join(', ')}`;
+      const rules = kind === 'action' ? { rules: users } : {};
+      if (users.length > 0) return c.json({ code: 'BAD_REQUEST', message, ...rules }, 400);
+      config.remove(kind, id);
+      return c.body(null, 204);
+    });
+  }
+  for (const kind of ['rule', 'action'] as const) {
+    app.get(`/${kind}s/:id/metrics`, (c) => {
+      const id = idOf(kind, c);
+      // Which failure is not told apart here.
+      const metrics = {
+        ...(kind === 'rule' && { 'actions.failed.unknown': 0 }),
+        ...config.engine[`${kind}Metrics`](id),
+      };
+      return c.json({ ...(kind === 'rule' && { id }), metrics, node_metrics: [{ metrics, node }] });
+    });
+    app.put(`/${kind}s/:id/metrics/reset`, (c) => {
+      config.engine.reset(kind, idOf(kind, c));
+      return c.body(null, 204);
+    });
+  }
+}
+
+async function bodyOf(c: Context): Promise<Settings> {
+  return z.looseObject({}).parse(await c.req.json()) as Settings;
+}
+
+function show(config: Configuration, kind: ResourceKind, id: string): object {
+  const { settings, createdAt, modifiedAt } = config[kind].get(id)!;
+  if (kind === 'rule') {
+    const at = (ms: number) => new Date(ms).toISOString();
+    const { from } = parseSql(String(settings.sql));
+    return { id, ...settings, from, created_at: at(createdAt), last_modified_at: at(modifiedAt) };
+  }
+  const users = config.usersOf(kind, id);
+  const up = kind === 'action' ? config.engine.isUp(id) : users.every((user) => config.engine.isUp(user));
+  const status = settings.enable && up ? 'connected' : 'disconnected';
+  if (kind === 'action') {
+    const state = { status, status_reason: '', node_status: [{ node, status, status_reason: '' }] };
+    const times = { created_at: createdAt, last_modified_at: modifiedAt };
+    return { type: 'http', name: id, ...settings, rules: users, error: '', ...state, ...times };
+  }
+  const headers = Object.entries(isSettings(settings.headers) ? settings.headers : {});
+  const hidden = headers.map(([name, value]) => [name, isSecret(name) ? masked : value]);
+  return {
+    ...{ type: 'http', name: id, ...settings, actions: users, sources: [], status },
+    ...(headers.length > 0 && { headers: Object.fromEntries(hidden) }),
+    node_status: [{ node, status }],
+  };
+}
