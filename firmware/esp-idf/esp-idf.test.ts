@@ -16,10 +16,18 @@ afterAll(() => rmSync(dir, { recursive: true }));
 const examples = ['minimal', 'crowpanel'];
 
 it('every source is type-correct against the functions of ESP-IDF 5.5 and 6.0 that it calls', async () => {
-  const { stdout } = await run('make', ['-s', '-j2', '-C', folder, 'test'], { maxBuffer: 1 << 24 });
+  const targets = ['test-types', 'test-cxx', 'test-names', 'test-uses', 'test-host'];
+  const { stdout } = await run('make', ['-s', '-j2', '-C', folder, ...targets], { maxBuffer: 1 << 24 });
   expect(stdout).toMatch(/ok - \d+ sources of the component are type-correct for ESP-IDF 5.5 and 6.0/);
   expect(stdout).toMatch(/ok - \d+ sources of the examples/);
+  expect(stdout).toMatch(/ok - every one of \d+ global names/);
   expect(stdout).toMatch(/ok - every declared function is called/);
+  expect(stdout).toMatch(/ok - dates of HTTP/);
+}, 60_000);
+
+it('clang-tidy finds nothing in them', async () => {
+  const { stdout } = await run('make', ['-s', '-j2', '-C', folder, 'test-tidy'], { maxBuffer: 1 << 24 });
+  expect(stdout).toMatch(/ok - clang-tidy finds nothing/);
 }, 60_000);
 
 it('the smallest integration is short', () => {
