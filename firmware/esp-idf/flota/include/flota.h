@@ -54,7 +54,7 @@ typedef struct {
    * Ask only about what a new image can break: a dead SD card is not its fault.
    */
   esp_err_t (*self_test)(void *context);
-  /** For a screen or an LED: called from Flota's task at least twice a second. */
+  /** For a screen or an LED: called from Flota's task at least twice a second, and once by flota_start when it fails. */
   void (*on_status)(const flota_status_t *status, void *context);
   /** Of both callbacks. */
   void *context;

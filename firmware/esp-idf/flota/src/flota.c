@@ -203,6 +203,7 @@ esp_err_t flota_start(const flota_config_t *config) {
   }
   if (!problem) return ESP_OK;
   ESP_LOGE(tag, "not started: %s", problem);
+  if (config && config->on_status) config->on_status(&(flota_status_t){.id = "", .running = "", .problem = problem}, config->context);
   /* A new image that cannot even do this goes back; without one the program goes on without Flota. */
   flota_slots_give_up_trial();
   flota_start_guard_end();

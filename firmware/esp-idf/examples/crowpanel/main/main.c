@@ -1,6 +1,4 @@
 /* Flota on the CrowPanel: its state on the screen, images staged on the SD card, and an Arduino Uno as a second component. */
-#include <stdio.h>
-
 #include "card.h"
 #include "esp_log.h"
 #include "flota.h"
@@ -14,6 +12,7 @@ static const char tag[] = "crowpanel";
 struct panel {
   struct screen screen;
   struct uno uno;
+  bool has_uno;
 };
 
 /* The picture is what a new image can break here; card and network may fail without its fault. */
@@ -26,7 +25,7 @@ static void on_status(const flota_status_t *status, void *context) {
   struct panel *panel = context;
   screen_show(&panel->screen, status);
 #if CONFIG_CROWPANEL_UNO
-  uno_poll(&panel->uno);
+  if (panel->has_uno) uno_poll(&panel->uno);
 #endif
 }
 
@@ -40,8 +39,9 @@ void app_main(void) {
   if (!config.staging_file) ESP_LOGW(tag, "no SD card (FAT32) that can be read: images are staged in the slot");
 #if CONFIG_CROWPANEL_UNO
   config.child = uno_start(&panel.uno);
-  if (!config.child) ESP_LOGE(tag, "the Uno's serial line does not start");
+  panel.has_uno = config.child != NULL;
+  if (!panel.has_uno) ESP_LOGE(tag, "the Uno's serial line does not start");
 #endif
-  const esp_err_t error = flota_start(&config);
-  if (error != ESP_OK) screen_say(&panel.screen, "Flota does not start: see the log");
+  /* What is wrong is on the screen, by on_status, and in the log. */
+  (void)flota_start(&config);
 }

@@ -85,12 +85,6 @@ esp_err_t screen_start(struct screen *screen) {
   return ESP_OK;
 }
 
-void screen_say(struct screen *screen, const char *text) {
-  if (!screen->on || !lvgl_port_lock(LOCK_MS)) return;
-  lv_label_set_text(screen->state, text);
-  lvgl_port_unlock();
-}
-
 static const char *stage_text(const flota_status_t *status) {
   if (status->problem) return status->problem;
   if (status->on_trial) return "New version on trial";

@@ -15,8 +15,6 @@ struct screen {
 
 /* ESP_FAIL: no picture, which fails the self-test of a new image. */
 esp_err_t screen_start(struct screen *screen);
-/* One line, when there is no status to show. */
-void screen_say(struct screen *screen, const char *text);
 void screen_show(struct screen *screen, const flota_status_t *status);
 
 #endif
