@@ -1,0 +1,121 @@
+/** Faults of the product that the simulation must find: one replacement in one file each, and what is then said to be broken. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are pieces of source
+export interface Mutant {
+  name: string;
+  file: string;
+  /** Stands in the file exactly once. */
+  text: string;
+  becomes: string;
+  says: RegExp;
+  /** Of a schedule that shows it. */
+  seed: number;
+}
+
+export const mutants: Mutant[] = [
+  {
+    name: 'targets are started before their wave has come',
+    file: 'webhook/deployments/starts.ts',
+    text: "and t.state = 'pending' and t.wave <= ${upToWave}",
+    becomes: "and t.state = 'pending' and ${upToWave} = ${upToWave}",
+    says: /had passed its gate/,
+    seed: 2,
+  },
+  {
+    name: 'targets are started where the maintenance window is closed',
+    file: 'webhook/deployments/starts.ts',
+    text: 't.next_attempt_at <= now()) ${inWindow}',
+    becomes: 't.next_attempt_at <= now()) ${sql``} ${inWindow && sql``}',
+    says: /outside of its maintenance window/,
+    seed: 2,
+  },
+  {
+    name: 'newer and older deployments are confused',
+    file: 'webhook/deployments/starts.ts',
+    text: '(${deployment}.created_at, ${deployment}.id) > (select',
+    becomes: '(${deployment}.created_at, ${deployment}.id) < (select',
+    says: /nothing newer is for its|has updated it since/,
+    seed: 1,
+  },
+  {
+    name: 'the rate is not heeded',
+    file: 'webhook/deployments/starts.ts',
+    text: 'const limit = Math.min(action.limit, perLook);',
+    becomes: 'const limit = perLook;',
+    says: /starts in a minute/,
+    seed: 1,
+  },
+  {
+    name: 'the first to be reached are all that there are',
+    file: 'webhook/deployments/selection.ts',
+    text: 'from (${resolved(image, selection)}) r where reason is null`;',
+    becomes: 'from (${resolved(image, selection)}) r where reason is null and reachable`;',
+    says: /was missed/,
+    seed: 2,
+  },
+  {
+    name: 'deadlines are not stored',
+    file: 'webhook/deployments/store.ts',
+    text: 'deadline_at: isOpen(t.state) ? iso(t.deadlineAt) : null,',
+    becomes: 'deadline_at: null,',
+    says: /without a deadline/,
+    seed: 5,
+  },
+  {
+    name: 'messages are not remembered',
+    file: 'webhook/events/received.ts',
+    text: 'as v("deviceId" text, "messageId" text, digest text)\n',
+    becomes: 'as v("deviceId" text, "messageId" text, digest text) where false\n',
+    says: /acked but not committed/,
+    seed: 5,
+  },
+  {
+    name: 'what devices run is not noted',
+    file: 'webhook/events/handle.ts',
+    text: '  await applyRunning(tx, messages, orders);\n',
+    becomes: '',
+    says: /is believed to run/,
+    seed: 5,
+  },
+  {
+    name: 'a boot counts as a success, whatever runs',
+    file: 'webhook/events/targets.ts',
+    text: "fold.apply(target, { type: 'booted', runningSha256: attestedDigest(target, own) });",
+    becomes: "fold.apply(target, { type: 'booted', runningSha256: target.sha256 });",
+    says: /never ran the image/,
+    seed: 5,
+  },
+  {
+    name: 'commands count as sent before they are',
+    file: 'webhook/outbox/send.ts',
+    text: '  let outcomes: PublishOutcome[];\n  try {\n',
+    becomes: '  let outcomes: PublishOutcome[];\n  await remove(context.db, sendable);\n  try {\n',
+    says: /was forgotten unsent/,
+    seed: 5,
+  },
+  {
+    name: 'a device reports the digest of the manifest as what runs',
+    file: 'firmware/agent/ota_reporter.c',
+    text: '  ota_text_hex(text, image->sha256, OTA_SHA256_BYTES);\n',
+    becomes:
+      '  const struct ota_job *job = &agent->journal.state.job;\n' +
+      '  ota_text_hex(text, job->image.size ? job->image.sha256 : image->sha256, OTA_SHA256_BYTES);\n',
+    says: /never ran the image|is believed to run/,
+    seed: 5,
+  },
+  {
+    name: 'a device does not store its journal',
+    file: 'firmware/agent/ota_journal.c',
+    text: '  return port->store_write(port->ctx, OTA_STORE_JOURNAL, data, end + trailer_bytes);',
+    becomes: '  (void)port;\n  return OTA_OK;',
+    says: /was lost|is stuck in/,
+    seed: 1,
+  },
+  {
+    name: 'the numbers of messages begin again in every boot',
+    file: 'firmware/agent/ota_life.c',
+    text: '  state->boot_count = ++agent->keep.boot_count;',
+    becomes: '  state->boot_count = agent->keep.boot_count = 1;',
+    says: /is believed to run/,
+    seed: 1,
+  },
+];
