@@ -4,7 +4,7 @@
 
 #include "ota_text.h"
 
-/** Each code with its name. The order is stored; add at the end. */
+/** Each code with its name. The order is stored. */
 #define OTA_FAILURES(X) \
   X(NONE, "none") \
   X(BUSY, "busy") \
@@ -25,7 +25,8 @@
   X(TOO_LATE, "too_late") \
   X(UNKNOWN_DEPLOYMENT, "unknown_deployment") \
   X(UNKNOWN_COMMAND, "unknown_command") \
-  X(COMMAND_FAILED, "command_failed")
+  X(COMMAND_FAILED, "command_failed") \
+  /* A new one goes here. */
 
 enum ota_failure_code {
 #define X(code, name) OTA_FAILURE_##code,
