@@ -26,7 +26,7 @@ export default async function keepDatabase(): Promise<void> {
 function key(): string {
   const hash = createHash('sha256');
   const database = readdirSync('webhook/db', { recursive: true, encoding: 'utf8' }).filter((name) =>
-    /\.(ts|sql)$/.test(name),
+    /\.(ts|sql|json)$/.test(name),
   );
   hash.update(readFileSync('node_modules/@electric-sql/pglite/package.json'));
   for (const name of database.sort()) hash.update(readFileSync(`webhook/db/${name}`));

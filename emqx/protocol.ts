@@ -72,28 +72,31 @@ const base = { id: messageId, at };
 const critical = { ...base, seq, epoch: epoch.optional() };
 const attemptOf = { deployment: z.uuid(), attempt: z.int().positive() };
 
-/** Why a device refused, failed or gave up. The webhook's retry policy goes by these codes. */
-export const deviceErrorCodes = [
-  'busy',
-  'bad_request',
-  'url_refused',
-  'manifest_invalid',
-  'signature_invalid',
-  'hardware_mismatch',
-  'component_unknown',
-  'downgrade_refused',
-  'size_mismatch',
-  'digest_mismatch',
-  'download_failed',
-  'storage_failed',
-  'install_failed',
-  'boot_failed',
-  'self_test_failed',
-  'too_late',
-  'unknown_deployment',
-  'unknown_command',
-  'command_failed',
-] as const;
+/** `transient`: another attempt may succeed. `permanent`: it would only fail again. */
+export type ErrorClass = 'transient' | 'permanent';
+/** Why a device refused, failed or gave up, in the order of the agent's `ota_failure.h`. The webhook's retry policy goes by the classes. */
+export const deviceErrorClasses = {
+  busy: 'transient',
+  bad_request: 'permanent',
+  url_refused: 'permanent',
+  manifest_invalid: 'permanent',
+  signature_invalid: 'permanent',
+  hardware_mismatch: 'permanent',
+  component_unknown: 'permanent',
+  downgrade_refused: 'permanent',
+  size_mismatch: 'transient',
+  digest_mismatch: 'transient',
+  download_failed: 'transient',
+  storage_failed: 'transient',
+  install_failed: 'transient',
+  boot_failed: 'permanent',
+  self_test_failed: 'permanent',
+  too_late: 'permanent',
+  unknown_deployment: 'permanent',
+  unknown_command: 'permanent',
+  command_failed: 'permanent',
+} as const satisfies Record<string, ErrorClass>;
+export const deviceErrorCodes = Object.keys(deviceErrorClasses) as (keyof typeof deviceErrorClasses)[];
 export const deviceErrorSchema = z.object({ code: z.enum(deviceErrorCodes), message: shortText.optional() });
 export type DeviceError = z.infer<typeof deviceErrorSchema>;
 

@@ -1,5 +1,5 @@
 import { adminEn } from './admin-en.ts';
-import { failuresEn } from './failures-en.ts';
+import { failuresIn } from './failures.ts';
 import { showEn } from './show-en.ts';
 
 export const en = {
@@ -562,7 +562,7 @@ export const en = {
   'revocation.cessationOfOperation': 'Out of service',
   'revocation.privilegeWithdrawn': 'Permission withdrawn',
   'error.already_revoked': 'This certificate has been revoked already.',
-  ...failuresEn,
+  ...failuresIn('en'),
   ...adminEn,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showEn) : showEn),

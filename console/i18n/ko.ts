@@ -1,6 +1,6 @@
 import { adminKo } from './admin-ko.ts';
 import type { en } from './en.ts';
-import { failuresKo } from './failures-ko.ts';
+import { failuresIn } from './failures.ts';
 import { showKo } from './show-ko.ts';
 
 export const ko: Record<keyof typeof en, string> = {
@@ -562,7 +562,7 @@ export const ko: Record<keyof typeof en, string> = {
   'revocation.cessationOfOperation': '운영 종료',
   'revocation.privilegeWithdrawn': '권한 철회',
   'error.already_revoked': '이 인증서는 이미 폐기되었습니다.',
-  ...failuresKo,
+  ...failuresIn('ko'),
   ...adminKo,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showKo) : showKo),

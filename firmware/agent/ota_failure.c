@@ -1,26 +1,9 @@
 #include "ota_failure.h"
 
 static const char *const names[OTA_FAILURE_CODES] = {
-    "none",
-    "busy",
-    "bad_request",
-    "url_refused",
-    "manifest_invalid",
-    "signature_invalid",
-    "hardware_mismatch",
-    "component_unknown",
-    "downgrade_refused",
-    "size_mismatch",
-    "digest_mismatch",
-    "download_failed",
-    "storage_failed",
-    "install_failed",
-    "boot_failed",
-    "self_test_failed",
-    "too_late",
-    "unknown_deployment",
-    "unknown_command",
-    "command_failed",
+#define X(code, name) name,
+    OTA_FAILURES(X)
+#undef X
 };
 
 struct ota_failure ota_failure_of(enum ota_failure_code code, const char *message) {

@@ -4,28 +4,34 @@
 
 #include "ota_text.h"
 
-/** The order is stored; add at the end. */
+/** Each code with its name. The order is stored. */
+#define OTA_FAILURES(X) \
+  X(NONE, "none") \
+  X(BUSY, "busy") \
+  X(BAD_REQUEST, "bad_request") \
+  X(URL_REFUSED, "url_refused") \
+  X(MANIFEST_INVALID, "manifest_invalid") \
+  X(SIGNATURE_INVALID, "signature_invalid") \
+  X(HARDWARE_MISMATCH, "hardware_mismatch") \
+  X(COMPONENT_UNKNOWN, "component_unknown") \
+  X(DOWNGRADE_REFUSED, "downgrade_refused") \
+  X(SIZE_MISMATCH, "size_mismatch") \
+  X(DIGEST_MISMATCH, "digest_mismatch") \
+  X(DOWNLOAD_FAILED, "download_failed") \
+  X(STORAGE_FAILED, "storage_failed") \
+  X(INSTALL_FAILED, "install_failed") \
+  X(BOOT_FAILED, "boot_failed") \
+  X(SELF_TEST_FAILED, "self_test_failed") \
+  X(TOO_LATE, "too_late") \
+  X(UNKNOWN_DEPLOYMENT, "unknown_deployment") \
+  X(UNKNOWN_COMMAND, "unknown_command") \
+  X(COMMAND_FAILED, "command_failed") \
+  /* A new one goes here. */
+
 enum ota_failure_code {
-  OTA_FAILURE_NONE = 0,
-  OTA_FAILURE_BUSY,
-  OTA_FAILURE_BAD_REQUEST,
-  OTA_FAILURE_URL_REFUSED,
-  OTA_FAILURE_MANIFEST_INVALID,
-  OTA_FAILURE_SIGNATURE_INVALID,
-  OTA_FAILURE_HARDWARE_MISMATCH,
-  OTA_FAILURE_COMPONENT_UNKNOWN,
-  OTA_FAILURE_DOWNGRADE_REFUSED,
-  OTA_FAILURE_SIZE_MISMATCH,
-  OTA_FAILURE_DIGEST_MISMATCH,
-  OTA_FAILURE_DOWNLOAD_FAILED,
-  OTA_FAILURE_STORAGE_FAILED,
-  OTA_FAILURE_INSTALL_FAILED,
-  OTA_FAILURE_BOOT_FAILED,
-  OTA_FAILURE_SELF_TEST_FAILED,
-  OTA_FAILURE_TOO_LATE,
-  OTA_FAILURE_UNKNOWN_DEPLOYMENT,
-  OTA_FAILURE_UNKNOWN_COMMAND,
-  OTA_FAILURE_COMMAND_FAILED,
+#define X(code, name) OTA_FAILURE_##code,
+  OTA_FAILURES(X)
+#undef X
   OTA_FAILURE_CODES,
 };
 

@@ -7,31 +7,8 @@ import * as history from '../deployments/history.ts';
 import { markJoinable } from '../deployments/store.ts';
 import { AppError } from '../errors.ts';
 import { forgetDevice } from '../telemetry/telemetry.ts';
+import { type DeviceChange, type DeviceView, type NewDevice, toldFields } from './fields.ts';
 import { components, devices, divisions, regions } from './table.ts';
-
-export interface DeviceView {
-  id: string;
-  name: string;
-  region: { id: string; name: string } | null;
-  division: { id: string; name: string } | null;
-  hardware: string;
-  tags: string[];
-  online: boolean;
-  /** By its last report; null before any. */
-  health: 'ok' | 'degraded' | 'failing' | null;
-  connectedAt: string | null;
-  lastSeenAt: string | null;
-  /** `hardware` of a child component as it reported it; null of the main one, whose is the device's. */
-  running: {
-    component: string;
-    hardware: string | null;
-    version: string;
-    sha256: string;
-    securityVersion: number;
-  }[];
-  certificate: { serial: string; notAfter: string } | null;
-  createdAt: string;
-}
 
 /** A leading minus is descending. */
 export const sorts = [
@@ -95,36 +72,26 @@ export async function get(db: Db, id: string): Promise<DeviceView> {
 
 export async function create(
   db: Db,
-  input: {
-    id: string;
-    hardware: string;
-    name: string;
-    region?: string | undefined;
-    division?: string | undefined;
-    tags?: string[] | undefined;
-  },
+  { region, division, ...told }: NewDevice & { name: string },
   actor: string,
 ): Promise<DeviceView> {
   try {
     await db.transaction(async (tx) => {
       await tx.insert(devices).values({
-        id: input.id,
-        name: input.name,
-        hardware: input.hardware,
-        tags: input.tags ?? [],
-        regionId: input.region ?? null,
-        divisionId: input.division ?? null,
+        ...told,
+        regionId: region ?? null,
+        divisionId: division ?? null,
       });
       await markJoinable(tx);
-      await record(tx, { actor, action: 'device.create', subject: input.id });
+      await record(tx, { actor, action: 'device.create', subject: told.id });
     });
   } catch (error) {
     if (sqlState(error) === uniqueViolation) {
-      throw new AppError('device_exists', `Device ${input.id} is registered already.`, { cause: error });
+      throw new AppError('device_exists', `Device ${told.id} is registered already.`, { cause: error });
     }
     throw asUnknownReference(error);
   }
-  return get(db, input.id);
+  return get(db, told.id);
 }
 
 /** How many devices run this image, by their last attested report. */
@@ -136,22 +103,14 @@ export async function countRunning(db: Db, component: string, sha256: string): P
   return row!.value;
 }
 
-export interface DeviceChange {
-  name?: string | undefined;
-  hardware?: string | undefined;
-  region?: string | null | undefined;
-  division?: string | null | undefined;
-  tags?: string[] | undefined;
-}
-
 export async function change(db: Db, id: string, input: DeviceChange, actor: string): Promise<DeviceView> {
-  const { region, division, ...rest } = input;
+  const { region, division, ...told } = input;
   try {
     await db.transaction(async (tx) => {
       const changed = await tx
         .update(devices)
         .set({
-          ...rest,
+          ...told,
           ...(region !== undefined && { regionId: region }),
           ...(division !== undefined && { divisionId: division }),
         })
@@ -244,12 +203,10 @@ async function viewSome(db: Db, rows: Row[]): Promise<DeviceView[]> {
   for (const row of running) byDevice.set(row.deviceId, [...(byDevice.get(row.deviceId) ?? []), row]);
   const certificates = await findCurrent(db, ids);
   return rows.map(({ device, region, division }) => ({
+    ...pick(device, toldFields),
     id: device.id,
-    name: device.name,
     region,
     division,
-    hardware: device.hardware,
-    tags: device.tags,
     online: device.online,
     health: (device.health as { state?: DeviceView['health'] } | null)?.state ?? null,
     connectedAt: device.connectedAt?.toISOString() ?? null,
@@ -264,4 +221,8 @@ async function viewSome(db: Db, rows: Row[]): Promise<DeviceView[]> {
     certificate: certificates.get(device.id) ?? null,
     createdAt: device.createdAt.toISOString(),
   }));
+}
+
+function pick<T, K extends keyof T>(from: T, names: readonly K[]): Pick<T, K> {
+  return Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, K>;
 }

@@ -4,37 +4,8 @@ import { kick } from '../certificates/blocked-kick.ts';
 import type { Context } from '../context.ts';
 import { access, answer, createRouter, jsonBody, listOrPage, paging, problems } from '../http.ts';
 import * as devices from './devices.ts';
-import { hardwareSchema, nameSchema, tagSchema } from './fields.ts';
+import { deviceChangeSchema, deviceSchema, newDeviceSchema } from './fields.ts';
 import { importCsv } from './import.ts';
-
-const named = z.object({ id: z.uuid(), name: z.string() });
-const tags = z.array(tagSchema).max(32);
-
-const deviceSchema = z
-  .object({
-    id: z.string(),
-    name: z.string(),
-    region: named.nullable(),
-    division: named.nullable(),
-    hardware: z.string(),
-    tags: z.array(z.string()),
-    online: z.boolean(),
-    health: z.enum(['ok', 'degraded', 'failing']).nullable(),
-    connectedAt: z.string().nullable(),
-    lastSeenAt: z.string().nullable(),
-    running: z.array(
-      z.object({
-        component: z.string(),
-        hardware: z.string().nullable(),
-        version: z.string(),
-        sha256: z.string(),
-        securityVersion: z.int(),
-      }),
-    ),
-    certificate: z.object({ serial: z.string(), notAfter: z.string() }).nullable(),
-    createdAt: z.string(),
-  })
-  .openapi('Device');
 
 const list = createRoute({
   method: 'get',
@@ -73,16 +44,7 @@ const create = createRoute({
   path: '/api/devices',
   ...access('admin'),
   summary: 'Register a device',
-  request: jsonBody(
-    z.object({
-      id: deviceIdSchema,
-      hardware: hardwareSchema,
-      name: nameSchema.optional(),
-      region: z.uuid().optional(),
-      division: z.uuid().optional(),
-      tags: tags.optional(),
-    }),
-  ),
+  request: jsonBody(newDeviceSchema),
   responses: { 201: answer('The device', deviceSchema), ...problems },
 });
 const change = createRoute({
@@ -92,17 +54,7 @@ const change = createRoute({
   summary: 'Change what is known of a device; null takes it out of its region or division',
   request: {
     params: z.object({ id: deviceIdSchema }),
-    ...jsonBody(
-      z
-        .object({
-          name: nameSchema.optional(),
-          hardware: hardwareSchema.optional(),
-          region: z.uuid().nullable().optional(),
-          division: z.uuid().nullable().optional(),
-          tags: tags.optional(),
-        })
-        .refine((input) => Object.keys(input).length > 0, 'must change something'),
-    ),
+    ...jsonBody(deviceChangeSchema),
   },
   responses: { 200: answer('The device', deviceSchema), ...problems },
 });

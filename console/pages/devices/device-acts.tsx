@@ -9,7 +9,7 @@ import { Allowed } from '../../parts/allowed.tsx';
 import { Confirm } from '../../parts/confirm.tsx';
 import { FormDialog } from '../../parts/form-dialog.tsx';
 import { TextField } from '../../parts/text-field.tsx';
-import { EditDialog } from './edit-dialog.tsx';
+import { EditDialog } from './identity.tsx';
 
 /** What is `in_use` about a device is told apart from what is about a place. */
 const sayBusy = (error: unknown): never => {

@@ -1,56 +1,23 @@
 import { useParams } from '@solidjs/router';
-import { type JSX, lazy, Show, Suspense } from 'solid-js';
-import { api, type Device } from '../../api.ts';
+import { type JSX, lazy, Suspense } from 'solid-js';
+import { api } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Loading } from '../../parts/notes.tsx';
 import { Online } from '../../parts/online.tsx';
-import { Fact, Facts, Head } from '../../parts/page.tsx';
-import { Ago, When } from '../../parts/time.tsx';
+import { Head } from '../../parts/page.tsx';
 import { Commands } from './commands.tsx';
 import { DeviceActs } from './device-acts.tsx';
 import { DeviceCertificates } from './device-certificates.tsx';
-import { HealthMark } from './health.tsx';
 import { History } from './history.tsx';
+import { Identity } from './identity.tsx';
 import { Logs } from './logs.tsx';
 import { Running } from './running.tsx';
 
 /** The charts bring a library with them that nothing else needs. */
 const Charts = lazy(() => import('./charts.tsx'));
-
-function Identity(props: { device: Device }): JSX.Element {
-  return (
-    <Facts>
-      <Fact name={t('device.id')}>
-        <code>{props.device.id}</code>
-      </Fact>
-      <Fact name={t('devices.hardware')}>{props.device.hardware}</Fact>
-      <Fact name={t('devices.region')}>{props.device.region?.name ?? t('common.none')}</Fact>
-      <Fact name={t('devices.division')}>{props.device.division?.name ?? t('common.none')}</Fact>
-      <Fact name={t('devices.tags')}>{props.device.tags.join(', ') || t('common.none')}</Fact>
-      <Fact name={t('device.health')}>
-        <HealthMark health={props.device.health} />
-      </Fact>
-      <Show when={props.device.online && props.device.connectedAt}>
-        {(at) => (
-          <Fact name={t('device.connectedSince')}>
-            <When at={at()} />
-          </Fact>
-        )}
-      </Show>
-      <Fact name={t('devices.seen')}>
-        <Show when={props.device.lastSeenAt} fallback={t('common.never')}>
-          {(at) => <Ago at={at()} />}
-        </Show>
-      </Fact>
-      <Fact name={t('device.registered')}>
-        <When at={props.device.createdAt} />
-      </Fact>
-    </Facts>
-  );
-}
 
 export default function DevicePage(): JSX.Element {
   const params = useParams();

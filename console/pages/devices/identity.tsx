@@ -1,13 +1,49 @@
-import type { JSX } from 'solid-js';
+/** What is known of a device, shown and changed. */
+import { type JSX, Show } from 'solid-js';
 import { api, type Device } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
 import { FormDialog } from '../../parts/form-dialog.tsx';
+import { Fact, Facts } from '../../parts/page.tsx';
 import { SelectField } from '../../parts/select-field.tsx';
 import { TextField } from '../../parts/text-field.tsx';
+import { Ago, When } from '../../parts/time.tsx';
 import { createPlaces } from '../../places.ts';
 import { groupOptions } from './filters.tsx';
+import { HealthMark } from './health.tsx';
 
-/** Name, place and tags of a device. What it is (id, certificate) cannot be changed. */
+export function Identity(props: { device: Device }): JSX.Element {
+  return (
+    <Facts>
+      <Fact name={t('device.id')}>
+        <code>{props.device.id}</code>
+      </Fact>
+      <Fact name={t('devices.hardware')}>{props.device.hardware}</Fact>
+      <Fact name={t('devices.region')}>{props.device.region?.name ?? t('common.none')}</Fact>
+      <Fact name={t('devices.division')}>{props.device.division?.name ?? t('common.none')}</Fact>
+      <Fact name={t('devices.tags')}>{props.device.tags.join(', ') || t('common.none')}</Fact>
+      <Fact name={t('device.health')}>
+        <HealthMark health={props.device.health} />
+      </Fact>
+      <Show when={props.device.online && props.device.connectedAt}>
+        {(at) => (
+          <Fact name={t('device.connectedSince')}>
+            <When at={at()} />
+          </Fact>
+        )}
+      </Show>
+      <Fact name={t('devices.seen')}>
+        <Show when={props.device.lastSeenAt} fallback={t('common.never')}>
+          {(at) => <Ago at={at()} />}
+        </Show>
+      </Fact>
+      <Fact name={t('device.registered')}>
+        <When at={props.device.createdAt} />
+      </Fact>
+    </Facts>
+  );
+}
+
+/** Its id and its certificate cannot be changed. */
 export function EditDialog(props: { device: Device; onClose: () => void }): JSX.Element {
   const { regions, divisions } = createPlaces();
   const change = (fields: FormData) => {
