@@ -5,8 +5,10 @@ import { query } from '../db/query.ts';
 import { createSigner, type Json, sha256Of, startTestWebhook } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { toManifest } from './firmware.ts';
+import { maxFirmwareBytes } from './image.ts';
 import { verifyManifest } from './signer.ts';
 import { firmwares } from './table.ts';
+import { espImage } from './testing-images.ts';
 
 const { database, webhook } = await startSuite();
 /** Where manifests are signed elsewhere and brought in. */
@@ -17,7 +19,10 @@ const newFile = () => ({ version: `2.0.0-${randomUUID().slice(0, 8)}`, fileName:
 const presign = (file: object, at = webhook) => at.api('POST', '/api/s3/presigned_upload', file);
 const register = (body: object, at = webhook) =>
   at.api('POST', '/api/firmwares/metadata', { releaseNote: 'Note', ...body });
-async function upload(file: { version: string; fileName: string }, content: string): Promise<string> {
+async function upload(
+  file: { version: string; fileName: string },
+  content: string | Buffer,
+): Promise<string> {
   const { s3Path } = (await presign(file)).body;
   webhook.objects.objects.set(s3Path, Buffer.from(content));
   return s3Path;
@@ -144,6 +149,45 @@ describe('registering', () => {
     expect(await count(file.version)).toEqual([]);
     webhook.objects.objects.set(s3Path, Buffer.from('now'));
     expect((await register({ ...file, s3Path })).status).toBe(201);
+  });
+
+  test('an image goes under the version and the chip that it says itself; what is no firmware is refused', async () => {
+    const file = newFile();
+    const tries: [content: Buffer, more: object, code: string, said: RegExp][] = [
+      [Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), {}, 'image_not_firmware', /it is PNG/],
+      [espImage(9, { version: '1.4.0' }), {}, 'image_version_differs', /version 1\.4\.0, not 2\.0\.0-/],
+      [
+        espImage(5, { version: file.version }),
+        { hardware: 'esp32-s3-box' },
+        'image_chip_differs',
+        /for esp32-c3; hardware esp32-s3-box/,
+      ],
+    ];
+    for (const [content, more, code, said] of tries) {
+      const { status, body } = await register({ ...file, ...more, s3Path: await upload(file, content) });
+      expect([status, body.code]).toEqual([422, code]);
+      expect(body.detail).toMatch(said);
+    }
+    expect(await count(file.version)).toEqual([]);
+    // Longer than the head that is read; without a hardware it is that of the chip, in the signed manifest too.
+    const whole = Buffer.concat([espImage(5, { version: file.version }), Buffer.alloc(300_000, 7)]);
+    const { status, body } = await register({ ...file, s3Path: await upload(file, whole) });
+    expect([status, body.hardware, body.sizeBytes]).toEqual([201, 'esp32-c3', whole.length]);
+    const [row] = await count(file.version);
+    await verifyManifest(row!.manifest!, toManifest(row!), webhook.signer.keys);
+  });
+
+  test('an object that is larger than allowed is refused unread', async () => {
+    const file = newFile();
+    const s3Path = await upload(file, 'x');
+    const { open } = webhook.objects;
+    webhook.objects.open = async (key) => ({ ...(await open(key)), sizeBytes: maxFirmwareBytes + 1 });
+    try {
+      const { status, body } = await register({ ...file, s3Path });
+      expect([status, body.code]).toEqual([422, 'object_too_large']);
+    } finally {
+      webhook.objects.open = open;
+    }
   });
 
   test('a store that breaks off is 503, not a firmware of half a file', async () => {

@@ -5,14 +5,20 @@ import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
 import { AppError } from '../errors.ts';
+import {
+  findImageProblem,
+  hardwareOf,
+  headBytes,
+  type Image,
+  type ImageProblem,
+  maxFirmwareBytes,
+  readImage,
+} from './image.ts';
 import type { PresignedUrl } from './objects.ts';
 import { verifyManifest } from './signer.ts';
 import { firmwares } from './table.ts';
 
 export type Firmware = typeof firmwares.$inferSelect;
-
-/** Larger than any microcontroller's slot; keeps a mistake from being hashed for minutes. */
-export const maxFirmwareBytes = 256 * 1024 * 1024;
 
 export interface NewFirmware {
   version: string;
@@ -21,7 +27,8 @@ export interface NewFirmware {
   s3Path: string;
   name: string;
   author: string;
-  hardware: string;
+  /** Absent: the image's own chip, or esp32-s3. */
+  hardware?: string | undefined;
   component: string;
   securityVersion: number;
 }
@@ -36,7 +43,10 @@ export async function presignUpload(
   return { ...(await context.objects.presignUpload(s3Path, file.sha256)), s3Path };
 }
 
-/** Last step: reads the uploaded object once for its size and digest, signs its manifest, and stores the row. */
+/**
+ * Last step: reads the uploaded object once for its size, its digest and what its head says of itself, signs its manifest, and
+ * stores the row. Refuses an image that says another version or chip than it is registered with.
+ */
 export async function register(context: Context, input: NewFirmware, actor: string): Promise<Firmware> {
   const [version, uuid, fileName, ...rest] = input.s3Path.split('/');
   const ours = version === input.version && fileName === input.fileName && rest.length === 0;
@@ -47,13 +57,21 @@ export async function register(context: Context, input: NewFirmware, actor: stri
     );
   }
   if (await findByFile(context.db, input.version, input.fileName)) throw exists(input);
-  const { sizeBytes, sha256 } = await digest(context, input.s3Path);
-  const manifest = await context.signer?.sign(toManifest({ ...input, sizeBytes, sha256 }));
+  const { sizeBytes, sha256, image } = await readObject(context, input.s3Path);
+  const problem = findImageProblem(image, input);
+  if (problem) throw new AppError(problem.code, tell(problem));
+  const values = {
+    ...input,
+    hardware: input.hardware ?? hardwareOf(image, input.component),
+    sizeBytes,
+    sha256,
+  };
+  const manifest = await context.signer?.sign(toManifest(values));
   const firmware = await context.db
     .transaction(async (tx) => {
       const [row] = await tx
         .insert(firmwares)
-        .values({ ...input, sizeBytes, sha256, manifest: manifest ?? null })
+        .values({ ...values, manifest: manifest ?? null })
         .returning();
       await record(tx, {
         actor,
@@ -70,7 +88,10 @@ export async function register(context: Context, input: NewFirmware, actor: stri
   return firmware;
 }
 
-async function digest(context: Context, s3Path: string): Promise<{ sizeBytes: number; sha256: string }> {
+async function readObject(
+  context: Context,
+  s3Path: string,
+): Promise<{ sizeBytes: number; sha256: string; image: Image }> {
   const { stream, sizeBytes } = await context.objects.open(s3Path);
   if (sizeBytes === 0 || sizeBytes > maxFirmwareBytes) {
     stream.destroy();
@@ -78,17 +99,30 @@ async function digest(context: Context, s3Path: string): Promise<{ sizeBytes: nu
     throw new AppError('object_too_large', `The uploaded file is larger than ${maxFirmwareBytes} bytes.`);
   }
   const hash = createHash('sha256');
+  const head = Buffer.alloc(Math.min(sizeBytes, headBytes));
   let read = 0;
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       hash.update(chunk);
+      if (read < head.length) chunk.copy(head, read);
       read += chunk.length;
     }
   } catch (cause) {
     throw new AppError('storage_unavailable', 'The file store broke off while the file was read.', { cause });
   }
   if (read !== sizeBytes) throw new AppError('storage_unavailable', 'The file store sent a truncated file.');
-  return { sizeBytes, sha256: hash.digest('hex') };
+  return { sizeBytes, sha256: hash.digest('hex'), image: readImage(head) };
+}
+
+function tell({ code, values }: ImageProblem): string {
+  switch (code) {
+    case 'image_not_firmware':
+      return `The file is not a firmware image: it is ${values.kind}.`;
+    case 'image_version_differs':
+      return `The image says that it is version ${values.image}, not ${values.version}.`;
+    case 'image_chip_differs':
+      return `The image is for ${values.image}; hardware ${values.hardware} has another chip.`;
+  }
 }
 
 /** Brings in a manifest that was signed elsewhere. */

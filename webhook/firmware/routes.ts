@@ -73,6 +73,11 @@ const register = createRoute({
   path: '/api/firmwares/metadata',
   ...access('operator'),
   summary: 'Step 3: register the uploaded file',
+  description:
+    'Reads what the image says of itself (ESP-IDF application, MCUboot, Intel HEX, AVR program). Refused with 422: ' +
+    '`image_not_firmware` (PNG, JPEG, GIF, ZIP, ELF, PDF), `image_version_differs` (the image names another version), ' +
+    '`image_chip_differs` (component `main` of a hardware whose name begins with another chip), `object_missing`, ' +
+    '`object_empty`, `object_too_large` (over 256 MiB). A binary that says nothing of itself is registered as it is.',
   request: jsonBody(
     z.object({
       version,
@@ -81,7 +86,9 @@ const register = createRoute({
       s3Path: z.string().max(400),
       name: z.string().trim().min(1).max(100).optional(),
       author: z.string().trim().min(1).max(254).optional(),
-      hardware: hardware.default('esp32-s3'),
+      hardware: hardware.optional().openapi({
+        description: 'Left out: the chip that the image itself names (component `main`), else esp32-s3',
+      }),
       component: component.default('main'),
       securityVersion: z
         .int()
