@@ -153,8 +153,10 @@ describe('a file', () => {
     );
   });
 
-  it('is refused when it is empty or its name is empty, too long or not plain', () => {
+  it('is refused when it is empty or larger than allowed, or its name is empty, too long or not plain', () => {
     expect(problem('a.bin', 0)).toBe('empty');
+    const limit = 256 * 1024 * 1024;
+    expect([problem('a.bin', limit), problem('a.bin', limit + 1)]).toEqual([null, 'large']);
     expect(problem(' ')).toBe('name');
     expect(['', 'a\n.bin', '.hidden', 'a#b.bin'].map((name) => problem(name))).toEqual(Array(4).fill('name'));
     expect(problem(`${'a'.repeat(97)}.bin`)).toBe('long');

@@ -1,3 +1,4 @@
+import { maxFirmwareBytes } from '#webhook/firmware/image.ts';
 import type { Firmware, NewFirmware, Presigned } from './api.ts';
 import { ApiError } from './http.ts';
 
@@ -24,7 +25,7 @@ export type UploadCalls = {
   put: Put;
 };
 
-export type FileProblem = 'path' | 'empty' | 'long' | 'name';
+export type FileProblem = 'path' | 'empty' | 'large' | 'long' | 'name';
 
 const maxFileNameLength = 100;
 /** The webhook's own rule, told before a long upload instead of after it. */
@@ -36,6 +37,7 @@ export function checkFile(file: { name: string; size: number }): FileProblem | n
   if (file.name.length > maxFileNameLength) return 'long';
   if (!plainName.test(file.name)) return 'name';
   if (file.size === 0) return 'empty';
+  if (file.size > maxFirmwareBytes) return 'large';
   return null;
 }
 

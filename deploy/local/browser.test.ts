@@ -2,6 +2,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildImage } from '#firmware/virtual/image.ts';
+import { espImage } from '#webhook/firmware/testing-images.ts';
 import { hardware } from '../lab/fleet/devices.ts';
 import { until } from '../lab/primitives/until.ts';
 import { importDevices, unwrap } from '../lab/rest.ts';
@@ -72,6 +73,32 @@ describe('registering', () => {
     await page.waitForURL(/\/firmware\/[0-9a-f-]{36}$/);
     await page.getByRole('heading', { name: /Thermostat/ }).waitFor();
     expect(await page.getByText('Warmer.').count()).toBeGreaterThan(0);
+  });
+
+  it('reads the image: refuses what is no firmware, fills in what it says, and tells what differs', async () => {
+    await page.goto(at('/firmware/new'));
+    await page.getByText('At most 256 MiB').waitFor();
+    const png = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1');
+    await page.getByTestId('file').setInputFiles(fileOf('picture.bin', png));
+    await page.getByText('This is a PNG file, not a firmware image.').waitFor();
+    const image = espImage(5, { version: '7.1.0', project: 'thermostat', idf: 'v5.5.1' });
+    await page.getByTestId('file').setInputFiles(fileOf('app.bin', image));
+    await page.getByText('ESP-IDF application · thermostat · 7.1.0 · esp32-c3 · v5.5.1').waitFor();
+    const version = page.getByLabel('Version', { exact: true });
+    const hardware = page.getByLabel('Hardware', { exact: true });
+    expect([await version.inputValue(), await hardware.inputValue()]).toEqual(['7.1.0', 'esp32-c3']);
+    await version.fill('7.2.0');
+    await page.getByText('The image says that it is version 7.1.0, not 7.2.0.').waitFor();
+    await hardware.fill('esp32-s3');
+    await page.getByText('The image is for esp32-c3; hardware esp32-s3 has another chip.').waitFor();
+    await page.getByRole('button', { name: 'Upload and register' }).click();
+    expect(await version.evaluate((field) => field === document.activeElement)).toBe(true);
+    // What somebody has typed stays; what the image has filled in follows the next one.
+    await hardware.fill('esp32-c3');
+    await version.fill('7.1.0');
+    await page.getByTestId('file').setInputFiles(fileOf('app.bin', espImage(5, { version: '7.3.0' })));
+    await page.getByText('ESP-IDF application · 7.3.0').waitFor();
+    expect(await version.inputValue()).toBe('7.3.0');
   });
 
   it('tells a duplicate before anything is sent', async () => {

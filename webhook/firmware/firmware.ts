@@ -27,7 +27,7 @@ export interface NewFirmware {
   s3Path: string;
   name: string;
   author: string;
-  /** Absent: the image's own chip, or esp32-s3. */
+  /** Absent: what the image says that it is for, else esp32-s3. */
   hardware?: string | undefined;
   component: string;
   securityVersion: number;
@@ -62,7 +62,7 @@ export async function register(context: Context, input: NewFirmware, actor: stri
   if (problem) throw new AppError(problem.code, tell(problem));
   const values = {
     ...input,
-    hardware: input.hardware ?? hardwareOf(image, input.component),
+    hardware: input.hardware ?? hardwareOf(image) ?? 'esp32-s3',
     sizeBytes,
     sha256,
   };

@@ -107,8 +107,8 @@ describe('an image', () => {
 
 describe('registering an image', () => {
   const c3 = readImage(espImage(0x0005, { version: '1.4.0' }));
-  const problem = (image: Image, version: string, hardware?: string, component?: string) =>
-    findImageProblem(image, { version, hardware, component })?.code ?? null;
+  const problem = (image: Image, version: string, hardware?: string) =>
+    findImageProblem(image, { version, hardware })?.code ?? null;
 
   test('goes under its own version only; MCUboot’s build number may be left out', () => {
     expect(problem(c3, '1.4.0')).toBe(null);
@@ -131,21 +131,19 @@ describe('registering an image', () => {
     );
     const taken = ['esp32-c3', 'esp32c3-devkit', 'esp32-box', 'esp32-s3r8', 'thermostat-2', 'my-esp32-s3'];
     expect(taken.map((name) => problem(c3, '1.4.0', name))).toEqual(taken.map(() => null));
-    expect(problem(c3, '1.4.0', 'esp32-s3', 'radio')).toBe(null);
     const unknown = readImage(espImage(0x0020));
     expect(problem(unknown, '1', 'esp32-s3')).toBe('image_chip_differs');
   });
 
-  test('without a hardware takes the image’s chip, for the device’s own firmware', () => {
-    expect([hardwareOf(c3), hardwareOf(c3, 'radio'), hardwareOf({ format: 'plain' })]).toEqual([
-      'esp32-c3',
-      'esp32-s3',
-      'esp32-s3',
-    ]);
+  test('says what it is for', () => {
     const uno = readImage(fixture('flota_uno-1.4.2.bin'));
-    expect([problem(uno, '1.4.2'), problem(uno, '1.4.2', undefined, 'uno')]).toEqual([
-      'image_chip_differs',
-      null,
+    expect([c3, uno, readImage(espImage(0x0020)), readImage(mcubootImage(1, 2, 3))].map(hardwareOf)).toEqual([
+      'esp32-c3',
+      'arduino-uno',
+      undefined,
+      undefined,
     ]);
+    expect(problem(uno, '1.4.2', 'esp32-s3')).toBe('image_chip_differs');
+    expect(problem(uno, '1.4.2', 'arduino-uno')).toBe(null);
   });
 });

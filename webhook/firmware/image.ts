@@ -25,9 +25,8 @@ export interface Image {
 
 export interface Registration {
   version: string;
-  /** Absent: `hardwareOf` the image. */
+  /** Of the component. Absent: whatever the image is for. */
   hardware?: string | undefined;
-  component?: string | undefined;
 }
 
 export type ImageProblem =
@@ -134,10 +133,10 @@ function viewOf(bytes: Uint8Array): DataView {
 
 const espChipNames = [...espChips.values()];
 
-/** The hardware of a registration that names none: the image's own chip, when it is for the device's own processor. */
-export function hardwareOf(image: Image, component = 'main'): string {
-  const own = component === 'main' && image.chip !== undefined && espChipNames.includes(image.chip);
-  return own ? image.chip! : 'esp32-s3';
+/** The hardware that an image is for, as far as it says; `arduino-uno` is what an ESP32 reports of its Uno. */
+export function hardwareOf(image: Image): string | undefined {
+  if (image.chip === 'avr') return 'arduino-uno';
+  return espChipNames.find((chip) => chip === image.chip);
 }
 
 /**
@@ -150,20 +149,16 @@ function chipOf(hardware: string): string | undefined {
   return espChipNames.find((name) => name === chip);
 }
 
-/**
- * Why this image cannot be registered like this, or null. The chip is compared for component `main` only: another component may
- * be another processor. MCUboot's build number may be left out, as agents report versions without it.
- */
-export function findImageProblem(image: Image, registration: Registration): ImageProblem | null {
-  const { version, component = 'main', hardware = hardwareOf(image, component) } = registration;
+/** Why this image cannot be registered like this, or null. MCUboot's build number may be left out: agents report versions without it. */
+export function findImageProblem(image: Image, { version, hardware }: Registration): ImageProblem | null {
   if (image.format === 'other') return { code: 'image_not_firmware', values: { kind: image.kind! } };
   const withoutBuild = image.format === 'mcuboot' ? image.version?.replace(/\+.*/, '') : image.version;
   if (image.version && version !== image.version && version !== withoutBuild) {
     return { code: 'image_version_differs', values: { image: image.version, version } };
   }
-  const chip = component === 'main' ? chipOf(hardware) : undefined;
+  const chip = hardware === undefined ? undefined : chipOf(hardware);
   if (chip && image.chip && chip !== image.chip) {
-    return { code: 'image_chip_differs', values: { image: image.chip, hardware } };
+    return { code: 'image_chip_differs', values: { image: image.chip, hardware: hardware! } };
   }
   return null;
 }

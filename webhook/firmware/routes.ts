@@ -76,7 +76,7 @@ const register = createRoute({
   description:
     'Reads what the image says of itself (ESP-IDF application, MCUboot, Intel HEX, AVR program). Refused with 422: ' +
     '`image_not_firmware` (PNG, JPEG, GIF, ZIP, ELF, PDF), `image_version_differs` (the image names another version), ' +
-    '`image_chip_differs` (component `main` of a hardware whose name begins with another chip), `object_missing`, ' +
+    '`image_chip_differs` (the name of the hardware begins with another chip), `object_missing`, ' +
     '`object_empty`, `object_too_large` (over 256 MiB). A binary that says nothing of itself is registered as it is.',
   request: jsonBody(
     z.object({
@@ -87,7 +87,7 @@ const register = createRoute({
       name: z.string().trim().min(1).max(100).optional(),
       author: z.string().trim().min(1).max(254).optional(),
       hardware: hardware.optional().openapi({
-        description: 'Left out: the chip that the image itself names (component `main`), else esp32-s3',
+        description: 'Left out: what the image says that it is for, else esp32-s3',
       }),
       component: component.default('main'),
       securityVersion: z

@@ -1,9 +1,28 @@
 import { createSignal, type JSX, Show } from 'solid-js';
+import { type Image, maxFirmwareBytes } from '#webhook/firmware/image.ts';
 import { formatBytes, formatShare } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
 import { checkFile, type FileProblem } from '../../upload.ts';
 
-export type FileChoiceProblem = FileProblem | 'folder' | 'many' | 'none';
+/** `kind` is that of a file that is no firmware: PNG, ZIP … */
+export type FileChoiceProblem = FileProblem | 'folder' | 'many' | 'none' | { kind: string };
+
+const limit = () => formatBytes(language(), maxFirmwareBytes);
+
+function tell(problem: FileChoiceProblem): string {
+  if (typeof problem === 'object') return t('error.image_not_firmware.kind', problem);
+  return problem === 'large'
+    ? t('register.problem.large', { limit: limit() })
+    : t(`register.problem.${problem}`);
+}
+
+/** What the image says of itself, in one line; nothing for a plain binary. */
+function describeImage(image: Image): string {
+  if (image.format === 'plain' || image.format === 'other') return '';
+  const elf = image.elfSha256 && `ELF ${image.elfSha256.slice(0, 16)}`;
+  const format = t(`register.image.${image.format}`);
+  return [format, image.project, image.version, image.chip, image.idf, elf].filter(Boolean).join(' · ');
+}
 
 /** The one file of a drop, or why it cannot be taken. */
 function fileOf(transfer: DataTransfer): File | FileChoiceProblem {
@@ -16,6 +35,7 @@ function fileOf(transfer: DataTransfer): File | FileChoiceProblem {
 /** A drop area around a real file input. `onFile` only gets files that may be registered. */
 export function FileField(props: {
   file: File | null;
+  image: Image | null;
   sha256: string | null;
   hashed: number;
   problem: FileChoiceProblem | null;
@@ -25,7 +45,7 @@ export function FileField(props: {
   const [over, setOver] = createSignal(false);
 
   const take = (choice: File | FileChoiceProblem) => {
-    if (typeof choice === 'string') return props.onFile(null, choice);
+    if (!(choice instanceof File)) return props.onFile(null, choice);
     const problem = checkFile(choice);
     props.onFile(problem ? null : choice, problem);
   };
@@ -48,11 +68,29 @@ export function FileField(props: {
       onDragLeave={() => setOver(false)}
       onDrop={drop}
     >
-      <Show when={props.file} fallback={<p>{t('register.drop')}</p>}>
+      <Show
+        when={props.file}
+        fallback={
+          <>
+            <p>{t('register.drop')}</p>
+            <p class="small soft">{t('register.limit', { limit: limit() })}</p>
+          </>
+        }
+      >
         {(file) => (
           <>
             <p class="file-name">{file().name}</p>
             <p class="soft">{formatBytes(language(), file().size)}</p>
+            <Show when={props.image && describeImage(props.image)}>
+              {(said) => (
+                <p class="small" data-testid="file-image">
+                  {said()}
+                </p>
+              )}
+            </Show>
+            <Show when={props.image?.format === 'intel-hex'}>
+              <p class="small">{t('register.image.hexNote')}</p>
+            </Show>
             <p class="small soft">
               <Show
                 when={props.sha256}
@@ -83,7 +121,7 @@ export function FileField(props: {
       <Show when={props.problem}>
         {(problem) => (
           <p class="wrong" id="file-problem" role="alert">
-            {t(`register.problem.${problem()}`)}
+            {tell(problem())}
           </p>
         )}
       </Show>

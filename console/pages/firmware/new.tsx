@@ -1,5 +1,6 @@
 import { useBeforeLeave, useNavigate } from '@solidjs/router';
-import { createSignal, For, type JSX, onCleanup, onMount, Show } from 'solid-js';
+import { createEffect, createSignal, For, type JSX, on, onCleanup, onMount, Show } from 'solid-js';
+import { findImageProblem } from '#webhook/firmware/image.ts';
 import { api } from '../../api.ts';
 import { ApiError } from '../../http.ts';
 import { t } from '../../i18n/i18n.ts';
@@ -9,7 +10,7 @@ import { Problem } from '../../parts/notes.tsx';
 import { Head } from '../../parts/page.tsx';
 import { TextField } from '../../parts/text-field.tsx';
 import { FileField } from './file-field.tsx';
-import { checkFields, createRegistration, type FieldProblems, readFields } from './registration.ts';
+import { checkFields, createRegistration, type FieldProblems, fieldsOf, readFields } from './registration.ts';
 import { UploadStatus } from './upload-status.tsx';
 
 function RegisterForm(): JSX.Element {
@@ -25,6 +26,29 @@ function RegisterForm(): JSX.Element {
   );
   // Told as soon as it can be known; the server decides when the upload begins.
   const [version, setVersion] = createSignal('');
+  const [hardware, setHardware] = createSignal('');
+  const [component, setComponent] = createSignal('main');
+  /** What the image has filled in; a field that somebody has changed since stays as it is. */
+  let filled = { version: '', hardware: '', component: 'main' };
+  createEffect(
+    on(registration.image, (image) => {
+      const said = { version: '', hardware: '', component: 'main', ...(image && fieldsOf(image)) };
+      if (version() === filled.version) setVersion(said.version);
+      if (hardware() === filled.hardware) setHardware(said.hardware);
+      if (component() === filled.component) setComponent(said.component);
+      filled = said;
+    }),
+  );
+  const imageProblem = () => {
+    const image = registration.image();
+    return image && findImageProblem(image, { version: version(), hardware: hardware() || undefined });
+  };
+  /** Of an image that is not what the fields say, in words; an empty version is told as such. */
+  const differs = (code: 'image_version_differs' | 'image_chip_differs') => {
+    const problem = imageProblem();
+    if (problem?.code !== code || (code === 'image_version_differs' && !version())) return undefined;
+    return t(`register.${code}`, problem.values);
+  };
   const same = createLoad(
     () => (version() ? { search: version(), limit: 100 } : null),
     (query, signal) => api.listFirmwares(query, signal),
@@ -51,7 +75,7 @@ function RegisterForm(): JSX.Element {
     const form = event.currentTarget as HTMLFormElement;
     const fields = readFields(new FormData(form));
     setProblems(checkFields(fields));
-    if (Object.keys(problems()).length > 0 || duplicate()) {
+    if (Object.keys(problems()).length > 0 || duplicate() || imageProblem()) {
       form.querySelector<HTMLElement>('[aria-invalid]')?.focus();
       return;
     }
@@ -65,6 +89,7 @@ function RegisterForm(): JSX.Element {
     <form class="register" onSubmit={submit} novalidate>
       <FileField
         file={registration.file()}
+        image={registration.image()}
         sha256={registration.sha256()}
         hashed={registration.hashed()}
         problem={registration.fileProblem()}
@@ -88,8 +113,9 @@ function RegisterForm(): JSX.Element {
             wrong={
               duplicate()
                 ? t('register.duplicate', { version: version(), file: duplicate()!.fileName })
-                : wrong('version')
+                : (differs('image_version_differs') ?? wrong('version'))
             }
+            value={version()}
             onInput={(text) => setVersion(text.trim())}
             maxLength={64}
             required
@@ -101,7 +127,9 @@ function RegisterForm(): JSX.Element {
             name="hardware"
             label={t('firmware.hardware')}
             hint={t('register.hardwareHint')}
-            wrong={wrong('hardware')}
+            wrong={differs('image_chip_differs') ?? wrong('hardware')}
+            value={hardware()}
+            onInput={(text) => setHardware(text.trim())}
             maxLength={64}
             list="hardware-seen"
           />
@@ -110,7 +138,8 @@ function RegisterForm(): JSX.Element {
             label={t('firmware.component')}
             hint={t('register.componentHint')}
             wrong={wrong('component')}
-            value="main"
+            value={component()}
+            onInput={(text) => setComponent(text.trim())}
             maxLength={32}
           />
           <TextField

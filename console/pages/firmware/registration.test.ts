@@ -1,5 +1,5 @@
-import { expect, it } from 'vitest';
-import { checkFields, readFields } from './registration.ts';
+import { expect, it, vi } from 'vitest';
+import { checkFields, createRegistration, fieldsOf, readFields } from './registration.ts';
 
 function form(values: Record<string, string>): FormData {
   const data = new FormData();
@@ -28,4 +28,27 @@ it('tells a missing version, a bad hardware or component and a security version 
   });
   expect(problems({ version: '1', securityVersion: 'x' })).toEqual({ securityVersion: true });
   expect(problems({ version: '1', component: 'uno', securityVersion: '4' })).toEqual({});
+});
+
+it('fills in what an image says: version and hardware, and the component of the Uno', () => {
+  const esp = { format: 'esp-idf', version: '1.4.0' } as const;
+  expect(fieldsOf({ ...esp, chip: 'esp32-c3' })).toEqual({ version: '1.4.0', hardware: 'esp32-c3' });
+  expect(fieldsOf({ ...esp, chip: 'esp chip 0x0020' })).toEqual({ version: '1.4.0' });
+  expect(fieldsOf({ format: 'avr', chip: 'avr' })).toEqual({ hardware: 'arduino-uno', component: 'uno' });
+  expect(fieldsOf({ format: 'plain' })).toEqual({});
+});
+
+it('refuses a file of another kind before it is hashed, and takes the next one', async () => {
+  const registration = createRegistration();
+  const png = new Uint8Array(5_000_000);
+  png.set([0x89, 0x50, 0x4e, 0x47]);
+  registration.choose(new File([png], 'a.bin'), null);
+  const sending = registration.send({ version: '1', releaseNote: '' });
+  await vi.waitUntil(() => registration.fileProblem());
+  expect(registration.fileProblem()).toEqual({ kind: 'PNG' });
+  expect(await sending).toBe(null);
+  expect([registration.file(), registration.hashed(), registration.error()]).toEqual([null, 0, undefined]);
+  registration.choose(new File(['a plain binary'], 'b.bin'), null);
+  await vi.waitUntil(() => registration.sha256());
+  expect([registration.fileProblem(), registration.image()]).toEqual([null, { format: 'plain' }]);
 });

@@ -1,4 +1,5 @@
 import { createSignal } from 'solid-js';
+import { hardwareOf, headBytes, type Image, readImage } from '#webhook/firmware/image.ts';
 import { api, type Firmware } from '../../api.ts';
 import { digestFile } from '../../digest.ts';
 import { ApiError, isAbort } from '../../http.ts';
@@ -38,14 +39,28 @@ export function readFields(data: FormData): UploadFields {
   };
 }
 
+export type FilledFields = Pick<UploadFields, 'version' | 'hardware' | 'component'>;
+
+/** What an image says of the fields. An AVR program is the Uno's; anything else is taken for the device's own firmware. */
+export function fieldsOf(image: Image): Partial<FilledFields> {
+  const { version } = image;
+  const hardware = hardwareOf(image);
+  return {
+    ...(version && { version }),
+    ...(hardware && { hardware }),
+    ...(image.chip === 'avr' && { component: 'uno' }),
+  };
+}
+
 /** A file that has gone or changed since it was chosen can no longer be read. */
 const unreadable = (cause: unknown) =>
   new ApiError('unreadable', 0, 'The file could not be read.', { cause });
 
-/** The state of a registration: the chosen file and its digest, then the upload under way or why it stopped. */
+/** The state of a registration: the chosen file, what it says of itself and its digest, then the upload under way or why it stopped. */
 export function createRegistration() {
   const [file, setFile] = createSignal<File | null>(null);
   const [fileProblem, setFileProblem] = createSignal<FileChoiceProblem | null>(null);
+  const [image, setImage] = createSignal<Image | null>(null);
   const [hashed, setHashed] = createSignal(0);
   const [sha256, setSha256] = createSignal<string | null>(null);
   const [progress, setProgress] = createSignal<UploadProgress | null>(null);
@@ -61,15 +76,29 @@ export function createRegistration() {
     hashing = new AbortController();
     setFile(chosen);
     setFileProblem(problem);
+    setImage(null);
     setSha256(null);
     setHashed(0);
     setError(undefined);
     setCancelled(false);
     upload = null;
-    digest = chosen && digestFile(chosen, { onProgress: setHashed, signal: hashing.signal });
+    digest = chosen && inspect(chosen, hashing.signal);
     digest?.then(setSha256, (cause) => {
       if (!isAbort(cause)) setError(unreadable(cause));
     });
+  };
+
+  /** The head first: what is no firmware is refused before it is hashed. */
+  const inspect = async (chosen: File, signal: AbortSignal): Promise<string> => {
+    const head = new Uint8Array(await chosen.slice(0, headBytes).arrayBuffer());
+    signal.throwIfAborted();
+    const read = readImage(head);
+    if (read.format === 'other') {
+      choose(null, { kind: read.kind! });
+      signal.throwIfAborted();
+    }
+    setImage(read);
+    return digestFile(chosen, { onProgress: setHashed, signal });
   };
 
   /** Resolves with the firmware, or null when it was cancelled or failed (then `error` says why). */
@@ -88,6 +117,8 @@ export function createRegistration() {
       upload ??= createUpload(chosen, sha, { ...api, put: putByXhr });
       return await upload.run(fields, sending.signal, setProgress);
     } catch (cause) {
+      // Found to be no firmware meanwhile.
+      if (fileProblem()) return null;
       if (isAbort(cause)) setCancelled(true);
       else setError(cause);
       return null;
@@ -98,5 +129,5 @@ export function createRegistration() {
 
   const cancel = () => sending?.abort();
 
-  return { file, fileProblem, sha256, hashed, choose, send, cancel, progress, error, cancelled };
+  return { file, fileProblem, image, sha256, hashed, choose, send, cancel, progress, error, cancelled };
 }
