@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import {
-  findImageProblem,
+  findImageProblems,
   hardwareOf,
   headBytes,
   type Image,
@@ -58,7 +58,7 @@ export async function register(context: Context, input: NewFirmware, actor: stri
   }
   if (await findByFile(context.db, input.version, input.fileName)) throw exists(input);
   const { sizeBytes, sha256, image } = await readObject(context, input.s3Path);
-  const problem = findImageProblem(image, input);
+  const [problem] = findImageProblems(image, input);
   if (problem) throw new AppError(problem.code, tell(problem));
   const values = {
     ...input,

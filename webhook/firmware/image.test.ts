@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { Random } from '#deploy/lab/primitives/random.ts';
-import { findImageProblem, hardwareOf, headBytes, type Image, readImage } from './image.ts';
+import { findImageProblems, hardwareOf, headBytes, type Image, readImage } from './image.ts';
 import { espImage, mcubootImage } from './testing-images.ts';
 
 const fixture = (name: string) => readFileSync(new URL(`fixtures/${name}`, import.meta.url));
@@ -73,10 +73,9 @@ describe('an image', () => {
   ])('that is a %s is not one', (kind, bytes) => {
     const image = readImage(Buffer.from(bytes, 'hex'));
     expect(image).toEqual({ format: 'other', kind });
-    expect(findImageProblem(image, { version: '1' })).toEqual({
-      code: 'image_not_firmware',
-      values: { kind },
-    });
+    expect(findImageProblems(image, { version: '1' })).toEqual([
+      { code: 'image_not_firmware', values: { kind } },
+    ]);
   });
 
   test('whatever the bytes, something is returned, of what lies in the head only', () => {
@@ -95,7 +94,7 @@ describe('an image', () => {
       const image = readImage(bytes.subarray(0, random.int(0, bytes.length)));
       formats.add(image.format);
       expect(image.version ?? '1').toMatch(/^[^\p{C}]{1,32}$/u);
-      findImageProblem(image, { version: '1', hardware: 'esp32-s3' });
+      findImageProblems(image, { version: '1', hardware: 'esp32-s3' });
     }
     expect([...formats].sort()).toEqual(['avr', 'esp-idf', 'intel-hex', 'mcuboot', 'plain']);
     const noise = new Uint8Array(headBytes * 2);
@@ -108,7 +107,7 @@ describe('an image', () => {
 describe('registering an image', () => {
   const c3 = readImage(espImage(0x0005, { version: '1.4.0' }));
   const problem = (image: Image, version: string, hardware?: string) =>
-    findImageProblem(image, { version, hardware })?.code ?? null;
+    findImageProblems(image, { version, hardware })[0]?.code ?? null;
 
   test('goes under its own version only; MCUboot’s build number may be left out', () => {
     expect(problem(c3, '1.4.0')).toBe(null);

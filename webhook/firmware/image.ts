@@ -149,16 +149,17 @@ function chipOf(hardware: string): string | undefined {
   return espChipNames.find((name) => name === chip);
 }
 
-/** Why this image cannot be registered like this, or null. MCUboot's build number may be left out: agents report versions without it. */
-export function findImageProblem(image: Image, { version, hardware }: Registration): ImageProblem | null {
-  if (image.format === 'other') return { code: 'image_not_firmware', values: { kind: image.kind! } };
+/** Why this image cannot be registered like this; empty when it can. MCUboot's build number may be left out: agents report versions without it. */
+export function findImageProblems(image: Image, { version, hardware }: Registration): ImageProblem[] {
+  if (image.format === 'other') return [{ code: 'image_not_firmware', values: { kind: image.kind! } }];
+  const problems: ImageProblem[] = [];
   const withoutBuild = image.format === 'mcuboot' ? image.version?.replace(/\+.*/, '') : image.version;
   if (image.version && version !== image.version && version !== withoutBuild) {
-    return { code: 'image_version_differs', values: { image: image.version, version } };
+    problems.push({ code: 'image_version_differs', values: { image: image.version, version } });
   }
   const chip = hardware === undefined ? undefined : chipOf(hardware);
   if (chip && image.chip && chip !== image.chip) {
-    return { code: 'image_chip_differs', values: { image: image.chip, hardware: hardware! } };
+    problems.push({ code: 'image_chip_differs', values: { image: image.chip, hardware: hardware! } });
   }
-  return null;
+  return problems;
 }

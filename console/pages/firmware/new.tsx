@@ -1,6 +1,6 @@
 import { useBeforeLeave, useNavigate } from '@solidjs/router';
 import { createEffect, createSignal, For, type JSX, on, onCleanup, onMount, Show } from 'solid-js';
-import { findImageProblem } from '#webhook/firmware/image.ts';
+import { findImageProblems } from '#webhook/firmware/image.ts';
 import { api } from '../../api.ts';
 import { ApiError } from '../../http.ts';
 import { t } from '../../i18n/i18n.ts';
@@ -39,14 +39,14 @@ function RegisterForm(): JSX.Element {
       filled = said;
     }),
   );
-  const imageProblem = () => {
+  const imageProblems = () => {
     const image = registration.image();
-    return image && findImageProblem(image, { version: version(), hardware: hardware() || undefined });
+    return image ? findImageProblems(image, { version: version(), hardware: hardware() || undefined }) : [];
   };
   /** Of an image that is not what the fields say, in words; an empty version is told as such. */
   const differs = (code: 'image_version_differs' | 'image_chip_differs') => {
-    const problem = imageProblem();
-    if (problem?.code !== code || (code === 'image_version_differs' && !version())) return undefined;
+    const problem = imageProblems().find((one) => one.code === code);
+    if (!problem || (code === 'image_version_differs' && !version())) return undefined;
     return t(`register.${code}`, problem.values);
   };
   const same = createLoad(
@@ -75,7 +75,7 @@ function RegisterForm(): JSX.Element {
     const form = event.currentTarget as HTMLFormElement;
     const fields = readFields(new FormData(form));
     setProblems(checkFields(fields));
-    if (Object.keys(problems()).length > 0 || duplicate() || imageProblem()) {
+    if (Object.keys(problems()).length > 0 || duplicate() || imageProblems().length > 0) {
       form.querySelector<HTMLElement>('[aria-invalid]')?.focus();
       return;
     }
