@@ -51,6 +51,7 @@ const needs: Need[] = [
   { what: 'make', debianPackage: 'make', found: onPath('make') },
   { what: 'gcc', debianPackage: 'gcc', found: onPath('gcc') },
   { what: 'size (binutils)', debianPackage: 'binutils', found: onPath('size') },
+  { what: 'CMake', debianPackage: 'cmake', found: onPath('cmake') },
   { what: 'clang-19', debianPackage: 'clang-19', found: onPath('clang-19') },
   { what: 'clang-tidy-19', debianPackage: 'clang-tidy-19', found: onPath('clang-tidy-19') },
   {

@@ -41,6 +41,7 @@ function begin() {
       refused += 1;
     },
     retryMs: 1,
+    silentMs: 50,
   });
   const watch = (kind: 'device' | 'deployment' | 'log', id?: string) =>
     live.watch({ kind, id, refetch: () => calls.push(`${kind} ${id ?? 'any'}`) });
@@ -149,4 +150,21 @@ it('takes a connection that breaks off in its first moment for a break, and fetc
   expect([status(), sources[0]!.readyState]).toEqual(['lost', 2]);
   sources[1]!.open();
   expect(calls).toEqual(['device any', 'log a']);
+});
+
+it('takes a connection that says nothing for lost, and fetches again when there is one that does', async () => {
+  const { live, sources, calls, watch, nextConnection, status } = begin();
+  live.start();
+  watch('device');
+  sources[0]!.open();
+  for (let i = 0; i < 4; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    sources[0]!.dispatchEvent(new Event('beat'));
+  }
+  expect([status(), sources.length]).toEqual(['open', 1]);
+  await nextConnection();
+  expect([status(), sources[0]!.readyState]).toEqual(['lost', 2]);
+  sources[1]!.open();
+  expect([status(), calls]).toEqual(['open', ['device any']]);
+  live.stop();
 });

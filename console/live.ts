@@ -52,16 +52,22 @@ export function createLive({
   return { start, stop, watch };
 }
 
-const [liveStatus, setLiveStatus] = createSignal<LiveStatus>('connecting');
+const [live, setLive] = createSignal<{ status: LiveStatus; heardAtMs: number }>({
+  status: 'connecting',
+  heardAtMs: Date.now(),
+});
+const liveStatus = (): LiveStatus => live().status;
+/** How old what is shown may be; ms since 1970. */
+const heardAtMs = (): number => live().heardAtMs;
 
-const live = createLive({
+const stream = createLive({
   connect: (logsOf) =>
     new EventSource(logsOf ? `/api/live?logs_of=${encodeURIComponent(logsOf)}` : '/api/live'),
-  onStatus: setLiveStatus,
+  onStatus: (status, at) => setLive({ status, heardAtMs: at }),
   whenRefused: () => api.me(),
 });
 
-export const startLive = (): unknown => whileVisible(live);
+export const startLive = (): unknown => whileVisible(stream);
 
 /** Calls `refetch` when a thing of `kind` (with that id, if one is given) has changed, and after every reconnect. */
 export function useLive(
@@ -69,7 +75,7 @@ export function useLive(
   id: string | (() => string | undefined) | undefined,
   refetch: () => void,
 ) {
-  createEffect(() => onCleanup(live.watch({ kind, id: typeof id === 'function' ? id() : id, refetch })));
+  createEffect(() => onCleanup(stream.watch({ kind, id: typeof id === 'function' ? id() : id, refetch })));
 }
 
-export { type LiveStatus, liveStatus };
+export { heardAtMs, type LiveStatus, liveStatus };

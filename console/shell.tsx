@@ -1,18 +1,31 @@
 import { A, type RouteSectionProps, useLocation } from '@solidjs/router';
-import { createEffect, For, type JSX, on, onMount, Show, Suspense } from 'solid-js';
+import {
+  createEffect,
+  createSignal,
+  ErrorBoundary,
+  For,
+  type JSX,
+  on,
+  onCleanup,
+  onMount,
+  Show,
+  Suspense,
+} from 'solid-js';
 import { api } from './api.ts';
+import { formatTime } from './format.ts';
+import { ApiError } from './http.ts';
 import { type Language, language, languages, setLanguage, t } from './i18n/i18n.ts';
-import { liveStatus, startLive } from './live.ts';
+import { heardAtMs, liveStatus, startLive } from './live.ts';
 import { Login } from './pages/login.tsx';
 import { useActiveSeen } from './parts/active-seen.ts';
 import { FailedLoginsNote } from './parts/failed-logins.tsx';
 import { glyphs } from './parts/glyphs.ts';
 import { Mark } from './parts/mark.tsx';
-import { Loading } from './parts/notes.tsx';
+import { Loading, Problem } from './parts/notes.tsx';
 import { Glyph } from './parts/state.tsx';
 import { useScrollMemory } from './scroll.ts';
 import { loginWanted, may, setUser, user } from './session.ts';
-import { useReloadWhenStale } from './stale.ts';
+import { reloadWhenReachable, useReloadWhenStale } from './stale.ts';
 
 const statusGlyphs = {
   open: 'M6 3.5a2.5 2.5 0 1 0 0 5a2.5 2.5 0 1 0 0-5',
@@ -21,10 +34,22 @@ const statusGlyphs = {
 };
 
 function LiveMark(): JSX.Element {
+  const [onLine, setOnLine] = createSignal(navigator.onLine);
+  const look = () => setOnLine(navigator.onLine);
+  for (const event of ['online', 'offline']) {
+    window.addEventListener(event, look);
+    onCleanup(() => window.removeEventListener(event, look));
+  }
+  const status = () => (onLine() ? liveStatus() : 'lost');
+  const word = () => {
+    if (status() !== 'lost') return t(`live.${status() as 'open' | 'connecting'}`);
+    const time = formatTime(language(), new Date(heardAtMs()).toISOString());
+    return t(onLine() ? 'live.lost' : 'live.offline', { time });
+  };
   return (
-    <span class={`state ${liveStatus() === 'lost' ? 'tone-bad' : 'tone-good'}`} role="status">
-      <Glyph path={statusGlyphs[liveStatus()]} filled={liveStatus() === 'open'} />
-      <span class="word small">{t(`live.${liveStatus()}`)}</span>
+    <span class={`state ${status() === 'lost' ? 'tone-bad' : 'tone-good'}`} role="status">
+      <Glyph path={statusGlyphs[status()]} filled={status() === 'open'} />
+      <span class="word small">{word()}</span>
     </span>
   );
 }
@@ -64,6 +89,19 @@ function TopEnd(): JSX.Element {
         )}
       </Show>
     </div>
+  );
+}
+
+/** A page whose files did not come. Vite and the browsers have no code for that, only words of their own. */
+function PageProblem(props: { error: unknown; leave: () => void }): JSX.Element {
+  const location = useLocation();
+  createEffect(on(() => location.pathname, props.leave, { defer: true }));
+  const isFetch = () => props.error instanceof TypeError && /import|fetch|module/i.test(props.error.message);
+  return (
+    <Problem
+      error={isFetch() ? new ApiError('unreachable', 0, '') : props.error}
+      retry={() => void reloadWhenReachable()}
+    />
   );
 }
 
@@ -122,7 +160,9 @@ export function Shell(props: RouteSectionProps): JSX.Element {
       </header>
       <main id="main" tabindex="-1" ref={main}>
         <FailedLoginsNote />
-        <Suspense fallback={<Loading />}>{props.children}</Suspense>
+        <ErrorBoundary fallback={(error, reset) => <PageProblem error={error} leave={reset} />}>
+          <Suspense fallback={<Loading />}>{props.children}</Suspense>
+        </ErrorBoundary>
       </main>
       <Show when={loginWanted()}>
         <Login />

@@ -10,10 +10,13 @@ type Source = {
 
 export type SourceOptions = {
   connect: () => Source;
-  onStatus: (status: LiveStatus) => void;
+  /** `heardAtMs`: when something came last, which is how old what is shown may be. */
+  onStatus: (status: LiveStatus, heardAtMs: number) => void;
   /** Runs before an attempt that follows an HTTP refusal (the browser does not retry those by itself): the place to log in again. */
   whenRefused: () => Promise<unknown>;
   retryMs?: number;
+  /** After so long without a word the connection counts as lost, whatever the browser knows of it. */
+  silentMs?: number;
 };
 
 const closed = 2;
@@ -28,29 +31,55 @@ export function createSource(
   let leaving: Source | null = null;
   let missedSome = false;
   let retry: ReturnType<typeof setTimeout> | undefined;
+  let heardAtMs = Date.now();
+  let silence: ReturnType<typeof setTimeout> | undefined;
 
   const leave = () => {
     leaving?.close();
     leaving = null;
   };
 
+  /** A server that was stopped, or a network that is gone, ends no connection by itself. */
+  const listen = () => {
+    clearTimeout(silence);
+    silence = setTimeout(() => {
+      leave();
+      source?.close();
+      source = null;
+      missedSome = true;
+      options.onStatus('lost', heardAtMs);
+      open();
+    }, options.silentMs ?? 10_000);
+  };
+  const heard = () => {
+    heardAtMs = Date.now();
+    listen();
+  };
+
   const open = () => {
     const opened = options.connect();
     source = opened;
+    listen();
     opened.addEventListener('open', () => {
       leave();
-      options.onStatus('open');
+      heard();
+      options.onStatus('open', heardAtMs);
       handlers.onOpen?.(missedSome);
       missedSome = false;
     });
     for (const [type, handle] of Object.entries(handlers.events)) {
-      opened.addEventListener(type, (event) => handle((event as MessageEvent<string>).data));
+      opened.addEventListener(type, (event) => {
+        heard();
+        handle((event as MessageEvent<string>).data);
+      });
     }
+    opened.addEventListener('beat', heard);
     opened.addEventListener('error', () => {
       if (source !== opened) return;
+      clearTimeout(silence);
       leave();
       missedSome = true;
-      options.onStatus('lost');
+      options.onStatus('lost', heardAtMs);
       if (opened.readyState !== closed) return;
       source = null;
       retry = setTimeout(() => {
@@ -62,7 +91,7 @@ export function createSource(
   const start = () => {
     if (source) return;
     clearTimeout(retry);
-    options.onStatus('connecting');
+    options.onStatus('connecting', heardAtMs);
     open();
   };
 
@@ -76,6 +105,7 @@ export function createSource(
 
   const stop = () => {
     clearTimeout(retry);
+    clearTimeout(silence);
     leave();
     source?.close();
     source = null;

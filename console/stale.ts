@@ -17,17 +17,28 @@ function mayReload(): boolean {
   }
 }
 
+/** Offline a reload would end in the browser's own page about it. */
+async function isReachable(): Promise<boolean> {
+  const response = await fetch('/', { method: 'HEAD', cache: 'no-store' }).catch(() => null);
+  return response?.ok ?? false;
+}
+
+/** For a page whose files could not be fetched: nothing else brings them again. */
+export async function reloadWhenReachable(): Promise<void> {
+  if (await isReachable()) location.reload();
+}
+
 /**
  * A tab that was open while the console was upgraded asks for files that are gone, as Vite tells by `vite:preloadError`: the new
- * console is loaded, where the way was to lead.
+ * console is loaded, where the way was to lead. Without a network the page itself says so (`Shell`).
  */
 export function useReloadWhenStale(): void {
   let goingTo: string | null = null;
   useBeforeLeave(({ to }) => {
     goingTo = typeof to === 'string' ? to : null;
   });
-  const load = () => {
-    if (!mayReload()) return;
+  const load = async () => {
+    if (!(await isReachable()) || !mayReload()) return;
     if (goingTo === null) location.reload();
     else location.assign(goingTo);
   };

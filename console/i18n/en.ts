@@ -12,7 +12,8 @@ export const en = {
   'shell.logout': 'Log out',
   'live.connecting': 'Connecting',
   'live.open': 'Live',
-  'live.lost': 'Reconnecting',
+  'live.lost': 'As of {time}, reconnecting',
+  'live.offline': 'Offline, as of {time}',
 
   'login.title': 'Log in',
   'login.lead': 'Firmware for the whole fleet.',
@@ -468,7 +469,7 @@ export const en = {
   'device.delete': 'Delete',
   'device.deleteTitle': 'Delete {name}?',
   'device.deleteWhat':
-    'The device is forgotten with its measurements, log and commands. Its certificate is not revoked by this; revoke it first if the device must stay out.',
+    'The device is forgotten with its measurements, log and commands, and its certificates are revoked: to come back it needs a new token.',
   'device.keep': 'Keep it',
   'grant.open': 'Let it renew an expired certificate',
   'grant.title': 'Let it renew an expired certificate',

@@ -13,7 +13,8 @@ export const ko: Record<keyof typeof en, string> = {
   'shell.logout': '로그아웃',
   'live.connecting': '연결 중',
   'live.open': '실시간',
-  'live.lost': '다시 연결 중',
+  'live.lost': '{time} 기준, 다시 연결 중',
+  'live.offline': '오프라인, {time} 기준',
 
   'login.title': '로그인',
   'login.lead': '모든 디바이스의 펌웨어를 한곳에서.',
@@ -468,7 +469,7 @@ export const ko: Record<keyof typeof en, string> = {
   'device.delete': '삭제',
   'device.deleteTitle': '{name} 삭제',
   'device.deleteWhat':
-    '측정값, 로그, 명령과 함께 디바이스가 삭제됩니다. 인증서는 폐기되지 않으니, 접속을 막으려면 먼저 폐기하세요.',
+    '측정값, 로그, 명령과 함께 디바이스가 삭제되고 인증서도 폐기됩니다. 다시 연결하려면 새 토큰이 필요합니다.',
   'device.keep': '그대로 두기',
   'grant.open': '만료된 인증서 갱신 허용',
   'grant.title': '만료된 인증서 갱신 허용',

@@ -559,11 +559,25 @@ describe('whatever happens', () => {
     await own.goto(at('/deployments'));
     await own.getByText('Live', { exact: true }).waitFor();
     line.cut();
-    await own.getByText('Reconnecting', { exact: true }).waitFor();
+    await own.getByText(/^As of .*, reconnecting$/).waitFor();
     await system.rest.api.deployments.$post({ json: { firmwareId, devices: ['device-002'] } });
     line.mend();
     await own.getByText('Live', { exact: true }).waitFor();
     await own.getByRole('link', { name: 'Thermostat 3.3.0' }).waitFor();
+    await own.context().close();
+  });
+
+  it('a page that was not fetched yet is told to be out of reach without a network, and comes when it is back', async () => {
+    const { page: own } = await overLine();
+    await own.goto(at('/deployments'));
+    await own.getByText('Live', { exact: true }).waitFor();
+    line.cut();
+    await own.getByRole('link', { name: 'System', exact: true }).click();
+    await own.getByText('The server cannot be reached', { exact: false }).first().waitFor();
+    line.mend();
+    await own.getByRole('button', { name: 'Try again' }).click();
+    await own.getByRole('heading', { level: 1 }).waitFor();
+    expect(new URL(own.url()).pathname).toMatch(/^\/system/);
     await own.context().close();
   });
 

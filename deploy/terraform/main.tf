@@ -150,14 +150,14 @@ module "webhook" {
     AWS_REGION      = local.region
     CDN_URL         = module.storage.cdn_url
     CDN_KEY_PAIR_ID = module.storage.cdn_key_pair_id
-    BROKER_API_URL    = "http://emqx-0.${local.domain}:18083"
-    BROKER_API_KEY    = "flota"
+    BROKER_API_URL  = "http://emqx-0.${local.domain}:18083"
+    BROKER_API_KEY  = "flota"
     CA_URL          = "https://${local.ca_name}:8443"
   }
   secrets = {
     DATABASE_URL         = module.database.url_secret_arn
     CDN_PRIVATE_KEY      = module.secrets.arns["cdn_private_key"]
-    BROKER_API_SECRET      = module.secrets.arns["emqx_api_secret"]
+    BROKER_API_SECRET    = module.secrets.arns["emqx_api_secret"]
     CA_CLIENT_CERT       = module.secrets.arns["webhook_certificate"]
     CA_CLIENT_KEY        = module.secrets.arns["webhook_key"]
     CA_ROOT              = module.secrets.arns["ca_trust"]

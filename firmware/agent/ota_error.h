@@ -32,6 +32,8 @@ enum ota_error {
   OTA_ERR_CERTIFICATE = -13,
   /** There is none: an empty store, an empty slot. */
   OTA_ERR_ABSENT = -14,
+  /** From an installer's `finish`: it is whole, but not an image that this processor can run. */
+  OTA_ERR_IMAGE = -15,
 };
 
 #endif

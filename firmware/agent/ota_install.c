@@ -87,5 +87,6 @@ void ota_install_poll(struct ota_agent *agent) {
   int error = agent->install.reading_back ? read_block(agent, installer) : write_block(agent, installer);
   // A slot that does not take the image is the update's failure, not the device's.
   if (error == OTA_ERR_STORAGE) ota_apply_failed(agent, OTA_FAILURE_STORAGE_FAILED, "storage failed");
+  else if (error == OTA_ERR_IMAGE) ota_apply_failed(agent, OTA_FAILURE_INSTALL_FAILED, "the image is for another chip");
   else if (error != OTA_OK) ota_apply_failed(agent, OTA_FAILURE_INSTALL_FAILED, "the slot reads back differently");
 }

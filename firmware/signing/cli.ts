@@ -1,10 +1,11 @@
-/** `npm run firmware`: the firmware signing key, kept away from the machines that serve. */
+/** `npm run firmware`: the firmware signing key, kept away from the machines that serve, and the component for devices. */
 import '#deploy/lab/primitives/closed-pipe.ts';
 import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { manifestSchema } from '#emqx/protocol.ts';
+import { packComponent, packLibrary } from '../esp-idf/pack.ts';
 import { makeKey, openKey } from './key.ts';
 
 const help = `Usage: npm run firmware -- <command> [options]
@@ -15,6 +16,8 @@ const help = `Usage: npm run firmware -- <command> [options]
                         prints the signed manifest of an image: bring it in with
                         PUT /api/firmware/<id>/manifest {"manifest": "…"}. Give what the firmware was registered with; FILENAME
                         is the image's own name unless given.
+  pack --out DIR        writes flota-<version>.tgz, the ESP-IDF component with the agent in it, to unpack into components/ of any
+                        project, and flota-arduino-<version>.tgz, the same for Arduino-ESP32 and PlatformIO
 `;
 
 async function run(args: string[]): Promise<void> {
@@ -40,6 +43,8 @@ async function run(args: string[]): Promise<void> {
   };
   if (values.help || positionals.length === 0) process.stdout.write(help);
   else if (positionals[0] === 'keygen') await keygen(need('out'));
+  else if (positionals[0] === 'pack')
+    process.stdout.write(`${packComponent(need('out'))}\n${packLibrary(need('out'))}\n`);
   else if (positionals[0] === 'sign') {
     const file = need('file');
     const manifest = manifestSchema.safeParse({

@@ -11,7 +11,8 @@ import type { Show } from './show.ts';
 const acts = ['cut_network', 'pull_plug', 'slow_down', 'full_speed'] as const satisfies ShowAct[];
 const images = ['good', 'bad'] as const satisfies ShowImage[];
 const deviceSchema = z.custom<ShowDevice>().openapi({ type: 'object' });
-const keepAliveMs = 15_000;
+/** As of /api/live: the console takes silence for a loss. */
+const beatMs = 4_000;
 
 const get = createRoute({
   method: 'get',
@@ -92,14 +93,14 @@ export function createShowRoutes(show: Show) {
           const ended = () => stream.aborted || stream.closed || closing.aborted;
           try {
             while (!ended()) {
-              if (begun && waiting.size === 0) await pause(keepAliveMs, (done) => (wake = done));
+              if (begun && waiting.size === 0) await pause(beatMs, (done) => (wake = done));
               if (ended()) break;
               const views = [...waiting].flatMap((id) => show.view(id) ?? []);
               waiting.clear();
               // The first time also that there are none.
               if (views.length || !begun)
                 await stream.writeSSE({ event: 'devices', data: JSON.stringify(views) });
-              else await stream.write(': still here\n\n');
+              else await stream.writeSSE({ event: 'beat', data: '' });
               begun = true;
               // Frames enough for an eye, and fewer when there are many devices.
               await pause(show.ids().length > 50 ? 1_000 : 150, () => {});

@@ -134,7 +134,7 @@ struct fake {
 
   /* Self-test of the running image, and of the child. */
   int self_test, child_self_test;
-  bool slot_write_fails, staging_write_fails, store_write_fails;
+  bool image_is_foreign, slot_write_fails, staging_write_fails, store_write_fails;
   uint64_t random;
   bool random_fails;
 

@@ -130,10 +130,7 @@ static int nothing_to_write(void *ctx, uint32_t offset, const uint8_t *data, siz
   return memcmp(inactive(ctx)->data + offset, data, bytes) == 0 ? OTA_OK : OTA_ERR_INSTALL;
 }
 
-static int nothing_to_finish(void *ctx) {
-  (void)ctx;
-  return OTA_OK;
-}
+static int nothing_to_finish(void *ctx) { return ((struct fake *)ctx)->image_is_foreign ? OTA_ERR_IMAGE : OTA_OK; }
 
 static int slot_running(void *ctx, struct ota_image *image) {
   struct fake *fake = ctx;
@@ -168,7 +165,7 @@ static int slot_finish(void *ctx) {
   struct fake *fake = ctx;
   fake_write(fake);
   fake->slot_unsynced_from = UINT32_MAX;
-  return OTA_OK;
+  return fake->image_is_foreign ? OTA_ERR_IMAGE : OTA_OK;
 }
 
 static int slot_read(void *ctx, uint32_t offset, uint8_t *data, size_t bytes) {

@@ -79,6 +79,8 @@ static void request(struct fake *fake) {
   fake_make_image(fake, 17000, 11);
   fake->limits.checkpoint_chunks = 1;
   fake->limits.chunk_ceiling_bytes = 4096;
+  // Checkpoints within a sector, too.
+  if (in_slot) fake->limits.chunk_floor_bytes = fake->limits.chunk_start_bytes = fake->limits.chunk_ceiling_bytes = 3000;
   fake_request(fake, DEPLOYMENT, 1, "");
 }
 

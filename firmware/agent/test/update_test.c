@@ -317,6 +317,18 @@ static void fails_on_worn_storage(void) {
   check_failed(fake, "storage_failed");
 }
 
+static void says_that_an_image_is_for_another_chip(void) {
+  for (int in_slot = 0; in_slot < 2; in_slot++) {
+    struct fake *fake = fake_new();
+    if (in_slot) fake_stage_in_slot(fake);
+    fake->image_is_foreign = true;
+    fake_request(fake, DEPLOYMENT, 1, "");
+    fake_run(fake, has_result, 20);
+    check_failed(fake, "\"code\":\"install_failed\",\"message\":\"the image is for another chip\"");
+    CHECK(fake->activations == 0);
+  }
+}
+
 static void restarts_when_the_journal_fails(void) {
   struct fake *fake = fake_new();
   fake_pass(fake, 2000);
@@ -367,6 +379,7 @@ static const struct test tests[] = {
     {"an image that fails its self-test is rolled back", rolls_back_a_failed_self_test},
     {"an image that does not connect in time is rolled back", rolls_back_without_a_connection},
     {"storage that does not take the image fails the update, not the device", fails_on_worn_storage},
+    {"an image for another chip fails the update in words, and is never switched to", says_that_an_image_is_for_another_chip},
     {"a journal that cannot be written restarts the device", restarts_when_the_journal_fails},
     {"a child component is installed without a reboot", updates_the_child},
 };

@@ -1,0 +1,17 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+
+const run = promisify(execFile);
+const folder = fileURLToPath(new URL('.', import.meta.url));
+
+it('the Zephyr module is type-correct against the functions of Zephyr and MCUboot that it calls', async () => {
+  const { stdout } = await run('make', ['-s', '-C', folder, 'test']);
+  expect(stdout).toMatch(/ok - 3 sources of the Zephyr module/);
+}, 60_000);
+
+it('a build without the name of its hardware ends with one line', async () => {
+  const without = run('cmake', ['-DCONFIG_FLOTA=y', '-P', `${folder}CMakeLists.txt`]);
+  await expect(without).rejects.toThrow(/Flota: CONFIG_FLOTA_HARDWARE is not set; put/);
+});
