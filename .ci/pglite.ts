@@ -3,7 +3,7 @@
  * It is kept below node_modules for as long as migrations and PGlite stay the same, and named in FLOTA_TEST_PGLITE.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { PGlite } from '@electric-sql/pglite';
 import { connect } from '../webhook/db/connect.ts';
 
@@ -16,6 +16,8 @@ export default async function keepDatabase(): Promise<void> {
     await connect({ client });
     const made = Buffer.from(await (await client.dumpDataDir('none')).arrayBuffer());
     await client.close();
+    // One of other migrations is of no use any more, and has 42 MB.
+    rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
     writeFileSync(`${file}.${process.pid}`, made);
     renameSync(`${file}.${process.pid}`, file);

@@ -153,6 +153,15 @@ describe('plan', () => {
     expect(text).toContain('rule log: nothing changes');
     expect(text).not.toContain('\x1b');
   });
+
+  test('is silent about times that rule_test fills in by itself, which are others in each test', async () => {
+    cli.edit(
+      'disconnected.hocon',
+      "SELECT 'disconnected' as event, clientid",
+      "SELECT clientid, 'disconnected' as event",
+    );
+    expect((await cli.run('plan')).text).toMatch(/rule disconnected: nothing changes for \d samples/);
+  });
 });
 
 describe('pull', () => {

@@ -15,10 +15,15 @@ import { render } from './render.ts';
 const root = mkdtempSync(join(tmpdir(), 'render-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
-async function rendered(name: string, flags: Record<string, string | boolean>) {
+async function run(name: string, flags: Record<string, string | boolean>): Promise<string> {
   const out = join(root, name);
   if (render.needs === 'files')
     await render.run({ dir: undefined, flags: { out, ...flags }, say: () => {}, paint: painter(false) });
+  return out;
+}
+
+async function rendered(name: string, flags: Record<string, string | boolean>) {
+  const out = await run(name, flags);
   return { out, conf: toPlain(readHocon(join(out, 'emqx.conf'))) as any };
 }
 
@@ -71,7 +76,7 @@ test('secrets are made once, are not the examples, and are for their owner only'
   const first = await rendered('twice', {});
   const key = readFileSync(join(first.out, 'api_keys'), 'utf8');
   expect(key).toMatch(/^[\w-]+:[\w-]{20,}\n$/);
-  const second = await rendered('twice', { 'mqtt-port': '9883', 'api-bind': '10.0.0.1:1', node: 'emqx@n1' });
+  const second = await rendered('twice', { 'mqtt-port': '9883', 'api-bind': '10.0.0.1:1', nodes: 'emqx@n1' });
   expect(readFileSync(join(first.out, 'api_keys'), 'utf8')).toBe(key);
   expect(second.conf.node).toMatchObject({ cookie: first.conf.node.cookie, name: 'emqx@n1' });
   expect(second.conf.listeners.ssl.default.bind).toBe('0.0.0.0:9883');
@@ -98,6 +103,52 @@ test('the dashboard gets a password of its own, shown once, and never the defaul
   expect(password).not.toBe('public');
   expect(await again()).toBe(password);
   expect(said.filter((line) => line.includes(password))).toHaveLength(1);
+});
+
+test('several nodes share cookie, key and password, know each other, and keep their data where packages do', async () => {
+  const names = ['emqx@10.0.0.1', 'emqx@10.0.0.2'];
+  const nodes = async () => {
+    await run('nodes', { nodes: names.join(',') });
+    return names.map((name) => {
+      const dir = join(root, 'nodes', name.split('@')[1]!);
+      return {
+        conf: toPlain(readHocon(join(dir, 'emqx.conf'))) as any,
+        key: readFileSync(join(dir, 'api_keys'), 'utf8'),
+      };
+    });
+  };
+  const [one, two] = await nodes();
+  expect([one!.conf.node.name, two!.conf.node.name]).toEqual(names);
+  expect(two!.conf.node.cookie).toBe(one!.conf.node.cookie);
+  expect(two!.conf.dashboard.default_password).toBe(one!.conf.dashboard.default_password);
+  expect(two!.key).toBe(one!.key);
+  expect(one!.conf.cluster).toEqual({ discovery_strategy: 'static', static: { seeds: names } });
+  expect(one!.conf.node.data_dir).toBe('/var/lib/emqx');
+  // A node that is added later gets what the others have.
+  rmSync(join(root, 'nodes', '10.0.0.1'), { recursive: true });
+  expect((await nodes())[0]!.conf.node.cookie).toBe(two!.conf.node.cookie);
+});
+
+test.each([
+  ['manual', { discovery_strategy: 'manual' }],
+  ['dns:emqx.internal', { discovery_strategy: 'dns', dns: { name: 'emqx.internal', record_type: 'a' } }],
+  [
+    'k8s:flota/emqx-headless',
+    { discovery_strategy: 'k8s', k8s: { namespace: 'flota', service_name: 'emqx-headless' } },
+  ],
+])('nodes find each other by %s', async (discovery, cluster) => {
+  expect((await rendered(`by-${discovery.split(':')[0]}`, { discovery })).conf.cluster).toMatchObject(
+    cluster,
+  );
+});
+
+test.each([
+  [{ nodes: 'emqx' }, /"emqx" is not name@host/],
+  [{ nodes: 'a@h,b@h' }, /a host of its own/],
+  [{ discovery: 'gossip' }, /--discovery is static/],
+  [{ user: 'nobody-of-that-name' }, /--user: /],
+])('%j is one clear line', async (flags, message) => {
+  await expect(rendered('bad', flags)).rejects.toThrow(message);
 });
 
 test('CRL checking is on where the address is given, and only http is taken', async () => {

@@ -1,9 +1,11 @@
 /** `render`: the files of a real broker, from emqx/conf. */
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nodeAt, parseHocon, toPlain } from '../hocon.ts';
+import { clusterOf, hostOf, readNodeNames } from './cluster.ts';
 import type { Command } from './command.ts';
 import { editText } from './edit.ts';
 import { CliError } from './output.ts';
@@ -17,7 +19,8 @@ export const render: Command = {
   summary: 'writes emqx.conf, acl.conf and the API-key file of a real broker',
   help: `For a native EMQX, whose etc/emqx.conf and etc/acl.conf these files replace, or, with --container, for EMQX's image with them
 mounted in ${imageDir} (readable by its user, uid 1000). The certificates are expected in --certs: key.pem, cert.pem (leaf and issuing CA) and ca.pem. An API
-key and a cookie that DIR already has are kept; else the key is BROKER_API_KEY and BROKER_API_SECRET, or made up.`,
+key and a cookie that DIR already has are kept; else the key is BROKER_API_KEY and BROKER_API_SECRET, or made up. With several --nodes there is
+a folder for each, by its host, with the same cookie, key and dashboard password; between them goes no TLS: use a private network.`,
   options: {
     out: { type: 'string', about: 'the directory to write (needed)' },
     container: {
@@ -25,6 +28,11 @@ key and a cookie that DIR already has are kept; else the key is BROKER_API_KEY a
       about: "paths inside EMQX's image, and the API on all of the container's addresses",
     },
     certs: { type: 'string', about: 'directory of the certificates, as the broker sees it (<etc>/certs)' },
+    data: { type: 'string', about: "the broker's data directory (/var/lib/emqx, as packages have it)" },
+    user: {
+      type: 'string',
+      about: 'who the broker runs as, and so owns the files (emqx, where root renders)',
+    },
     'mqtt-port': { type: 'string', about: 'of the listener with client certificates (8883)' },
     'api-bind': {
       type: 'string',
@@ -34,63 +42,115 @@ key and a cookie that DIR already has are kept; else the key is BROKER_API_KEY a
       type: 'string',
       about: 'http address of the CRL that the certificates name: revoked ones are refused at the handshake',
     },
-    node: { type: 'string', about: 'name of the node (emqx@127.0.0.1)' },
+    nodes: { type: 'string', about: 'names of all nodes (emqx@127.0.0.1): emqx@10.0.0.1,emqx@10.0.0.2' },
+    discovery: {
+      type: 'string',
+      about: 'how nodes find each other: static (these --nodes), manual, dns:NAME or k8s:NAMESPACE/SERVICE',
+    },
   },
   needs: 'files',
   async run({ flags, say }) {
     if (!flags.out) throw new CliError('render needs --out DIR');
     const out = resolve(String(flags.out));
-    const etc = flags.container ? imageDir : out;
-    const certs = String(flags.certs ?? `${etc}/certs`);
     const port = Number(flags['mqtt-port'] ?? 8883);
     if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new CliError('--mqtt-port needs a port');
-    const ssl = 'listeners.ssl.default';
-    const before = kept(join(out, 'emqx.conf'), 'dashboard.default_password');
-    // As 5.8 wants it: 8 to 64 characters, letters and digits. It reads no file:// here (5.9 does).
-    const password = before ?? `${randomBytes(18).toString('base64url')}a1`;
-    const values: Record<string, string> = {
-      'node.name': String(flags.node ?? 'emqx@127.0.0.1'),
-      'node.cookie': kept(join(out, 'emqx.conf'), 'node.cookie') ?? randomBytes(24).toString('base64url'),
-      'node.data_dir': flags.container ? '/opt/emqx/data' : join(out, 'data'),
-      [`${ssl}.bind`]: `0.0.0.0:${port}`,
-      [`${ssl}.ssl_options.keyfile`]: `${certs}/key.pem`,
-      [`${ssl}.ssl_options.certfile`]: `${certs}/cert.pem`,
-      [`${ssl}.ssl_options.cacertfile`]: `${certs}/ca.pem`,
-      'dashboard.listeners.http.bind': String(
-        flags['api-bind'] ?? (flags.container ? '0.0.0.0:18083' : '127.0.0.1:18083'),
-      ),
-      'api_key.bootstrap_file': `${etc}/api_keys`,
-      'dashboard.default_password': password,
-    };
-    let text = readFileSync(join(confDir, 'emqx.conf'), 'utf8');
-    const edits = Object.entries(values).map(([path, value]) => ({ path: path.split('.'), value }));
-    text = editText(text, parseHocon(text, 'emqx.conf'), [], edits);
-    text = text
-      .replace('"etc/acl.conf"', JSON.stringify(`${etc}/acl.conf`))
-      .replace('  ## Replace it: EMQX_NODE__COOKIE.\n', '');
-    if (flags['crl-url']) {
-      if (!/^http:\/\/./.test(String(flags['crl-url'])))
-        throw new CliError('--crl-url: EMQX 5.8 fetches CRLs over http only');
-      text = text.replace('# enable_crl_check = true', 'enable_crl_check = true');
-    }
-    mkdirSync(out, { recursive: true });
+    if (flags['crl-url'] && !/^http:\/\/./.test(String(flags['crl-url'])))
+      throw new CliError('--crl-url: EMQX before 6.2 fetches CRLs over http only');
+    const nodes = readNodeNames(String(flags.nodes ?? 'emqx@127.0.0.1'));
+    const cluster =
+      flags.discovery || nodes.length > 1 ? clusterOf(String(flags.discovery ?? 'static'), nodes) : '';
+    const dirs = nodes.map((name) => (nodes.length > 1 ? join(out, hostOf(name)) : out));
+    const owner = readOwner(flags.user);
+    const secrets = keptOrMade(dirs);
     const acl = readFileSync(join(confDir, 'acl.conf'), 'utf8');
-    writeFileSync(join(out, 'emqx.conf'), text, { mode: 0o600 });
-    writeFileSync(join(out, 'acl.conf'), acl);
-    const keyFile = join(out, 'api_keys');
-    if (!existsSync(keyFile))
-      writeFileSync(keyFile, `${readApiKey() ?? `flota:${randomBytes(24).toString('base64url')}`}\n`, {
+    for (const [i, dir] of dirs.entries()) {
+      mkdirSync(dir, { recursive: true });
+      const etc = flags.container ? imageDir : dir;
+      const certs = String(flags.certs ?? `${etc}/certs`);
+      const ssl = 'listeners.ssl.default';
+      const values = {
+        'node.name': nodes[i]!,
+        'node.cookie': secrets.cookie,
+        'node.data_dir': String(flags.data ?? (flags.container ? '/opt/emqx/data' : '/var/lib/emqx')),
+        [`${ssl}.bind`]: `0.0.0.0:${port}`,
+        [`${ssl}.ssl_options.keyfile`]: `${certs}/key.pem`,
+        [`${ssl}.ssl_options.certfile`]: `${certs}/cert.pem`,
+        [`${ssl}.ssl_options.cacertfile`]: `${certs}/ca.pem`,
+        'dashboard.listeners.http.bind': String(
+          flags['api-bind'] ?? (flags.container ? '0.0.0.0:18083' : '127.0.0.1:18083'),
+        ),
+        'api_key.bootstrap_file': `${etc}/api_keys`,
+        'dashboard.default_password': secrets.password,
+      };
+      writeFileSync(join(dir, 'emqx.conf'), confOf(values, etc, Boolean(flags['crl-url'])) + cluster, {
         mode: 0o600,
       });
-    say(`${out}: emqx.conf, acl.conf, api_keys (one key:secret a line)`);
-    if (!before) say(`dashboard: admin ${password} (shown once; it is in emqx.conf, for its owner only)`);
-    say(`certificates: ${certs}/key.pem, cert.pem, ca.pem`);
+      writeFileSync(join(dir, 'acl.conf'), acl);
+      writeFileSync(join(dir, 'api_keys'), secrets.apiKeys, { mode: 0o600 });
+      for (const name of owner ? ['emqx.conf', 'acl.conf', 'api_keys'] : [])
+        chownSync(join(dir, name), owner!.uid, owner!.gid);
+      say(
+        `${dir}: emqx.conf, acl.conf, api_keys (one key:secret a line); certificates: ${certs}/key.pem, cert.pem, ca.pem`,
+      );
+    }
+    if (!secrets.kept)
+      say(`dashboard: admin ${secrets.password} (shown once; it is in emqx.conf, for its owner only)`);
     say(
       'then: BROKER_API_URL=… BROKER_API_KEY=… BROKER_API_SECRET=… WEBHOOK_URL=… WEBHOOK_TOKEN=… npm run emqx -- apply',
     );
     return 0;
   },
 };
+
+function confOf(values: Record<string, string>, etc: string, checksCrl: boolean): string {
+  const text = readFileSync(join(confDir, 'emqx.conf'), 'utf8');
+  const edits = Object.entries(values).map(([path, value]) => ({ path: path.split('.'), value }));
+  const edited = editText(text, parseHocon(text, 'emqx.conf'), [], edits)
+    .replace('"etc/acl.conf"', JSON.stringify(`${etc}/acl.conf`))
+    .replace('  ## Replace it: EMQX_NODE__COOKIE.\n', '');
+  return checksCrl ? edited.replace('# enable_crl_check = true', 'enable_crl_check = true') : edited;
+}
+
+/** Files are for their owner only, and the broker must read them; null: they stay with who renders. */
+function readOwner(user: unknown): { uid: number; gid: number } | null {
+  if (process.getuid?.() !== 0) {
+    if (user) throw new CliError('--user: only root can give files to somebody else');
+    return null;
+  }
+  const id = (flag: string) =>
+    Number(execFileSync('id', [flag, String(user ?? 'emqx')], { stdio: ['ignore', 'pipe', 'ignore'] }));
+  try {
+    return { uid: id('-u'), gid: id('-g') };
+  } catch {
+    if (user) throw new CliError(`--user: there is no ${String(user)} here`);
+    return null;
+  }
+}
+
+interface Secrets {
+  cookie: string;
+  password: string;
+  apiKeys: string;
+  /** The password was there before. */
+  kept: boolean;
+}
+
+/** One for all nodes: those that an earlier render has left with any of them. */
+function keptOrMade(dirs: string[]): Secrets {
+  const conf = dirs.map((dir) => join(dir, 'emqx.conf'));
+  const find = (path: string) => conf.map((file) => kept(file, path)).find((value) => value !== null);
+  const keys = dirs.map((dir) => join(dir, 'api_keys')).find((file) => existsSync(file));
+  const password = find('dashboard.default_password');
+  return {
+    cookie: find('node.cookie') ?? randomBytes(24).toString('base64url'),
+    // As 5.8 wants it: 8 to 64 characters, letters and digits. It reads no file:// here (5.9 does).
+    password: password ?? `${randomBytes(18).toString('base64url')}a1`,
+    apiKeys: keys
+      ? readFileSync(keys, 'utf8')
+      : `${readApiKey() ?? `flota:${randomBytes(24).toString('base64url')}`}\n`,
+    kept: password !== undefined,
+  };
+}
 
 /** A value that an earlier render has written. */
 function kept(file: string, path: string): string | null {
