@@ -5,6 +5,7 @@
 import { sql } from 'drizzle-orm';
 import type { BrokerClient, EmqxApi } from '#emqx/api.ts';
 import type { Context } from '../context.ts';
+import { at, readClock } from '../db/clock.ts';
 import { type Db, query } from '../db/query.ts';
 import { concerning, Fold } from '../deployments/store.ts';
 import { type Loop, startLoop } from '../loop.ts';
@@ -96,11 +97,7 @@ async function reconcile(context: Context, times: ReconcileTimes): Promise<void>
 
 /** A list that is made page by page misses some while others leave, so who is not in it is asked for by id. */
 async function look({ broker, db }: Context, times: ReconcileTimes): Promise<Seen> {
-  const [clock] = await query<{ ms: number }>(
-    db,
-    sql`select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms`,
-  );
-  const beganAt = clock!.ms;
+  const beganAt = await readClock(db);
   const clients = await broker.listClients({ connected: true });
   const listed = JSON.stringify(clients.map(({ clientid }) => clientid));
   const unlisted = await query<{ id: string }>(
@@ -114,13 +111,12 @@ async function look({ broker, db }: Context, times: ReconcileTimes): Promise<See
   return { beganAt, clients: [...clients, ...found], missing: ids.filter((id) => !there.has(id)) };
 }
 
-const unheard = (beganAt: number) =>
-  sql`(d.last_seen_at is null or d.last_seen_at < to_timestamp(${beganAt / 1000}::float8))`;
+const unheard = (beganAt: number) => sql`(d.last_seen_at is null or d.last_seen_at < ${at(beganAt)})`;
 
 /** Counts as online since before the listing began, for longer than its events may be under way. */
 const isSettled = (beganAt: number, { youngMs }: ReconcileTimes) =>
   sql`d.online and ${unheard(beganAt)}
-      and (d.connected_at is null or d.connected_at < to_timestamp(${(beganAt - youngMs) / 1000}::float8))`;
+      and (d.connected_at is null or d.connected_at < ${at(beganAt - youngMs)})`;
 
 async function mend(tx: Db, { beganAt, clients, missing }: Seen, times: ReconcileTimes) {
   const listed = JSON.stringify(
@@ -128,7 +124,7 @@ async function mend(tx: Db, { beganAt, clients, missing }: Seen, times: Reconcil
       connectedAt === null ? [] : [{ id: clientid, at: connectedAt / 1000 }],
     ),
   );
-  const began = sql`to_timestamp(${beganAt / 1000}::float8)`;
+  const began = at(beganAt);
   const gone = await query<{ id: string }>(
     tx,
     sql`with gone as (
