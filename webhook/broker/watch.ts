@@ -9,17 +9,17 @@ const spreadMs = 600_000;
 
 /** A step of `background.ts`. Until the first look, and where there is no broker to ask, the gauge is not there. */
 export function createWatchPassword(firstMs = Math.random() * spreadMs) {
-  let next = Date.now() + firstMs;
+  let next = performance.now() + firstMs;
   return async function watchPassword({
     inspector,
     metrics,
   }: Pick<Context, 'inspector' | 'metrics'>): Promise<boolean> {
-    if (!inspector || Date.now() < next) return false;
-    next = Date.now() + retryMs;
+    if (!inspector || performance.now() < next) return false;
+    next = performance.now() + retryMs;
     try {
       const { defaultPassword } = await inspector.inspect();
       metrics.set('flota_broker_default_password', defaultPassword ? 1 : 0);
-      next = Date.now() + everyMs;
+      next = performance.now() + everyMs;
     } catch (error) {
       // Whether the broker is there, others tell.
       if (!(error instanceof EmqxError)) throw error;
