@@ -39,7 +39,7 @@ export function readNodes(url: string, answer: Answer): BrokerNode[] {
 
 /** What an operator should know before relying on it; it is no reason to stop. */
 export function remarksOn(nodes: BrokerNode[]): string[] {
-  const versions = [...new Set(nodes.flatMap(({ version }) => version ?? []))];
+  const versions = versionsOf(nodes);
   const unknown = versions.filter((version) => !tried.includes(minorOf(version)));
   return [
     ...nodes.filter(({ running }) => !running).map(({ name }) => `node ${name} is not running`),
@@ -52,7 +52,11 @@ export function remarksOn(nodes: BrokerNode[]): string[] {
 
 /** `5.8.9`, or all of them while a cluster is being upgraded. */
 export function versionOf(nodes: BrokerNode[]): string {
-  return [...new Set(nodes.flatMap(({ version }) => version ?? []))].join(', ');
+  return versionsOf(nodes).join(', ');
+}
+
+function versionsOf(nodes: BrokerNode[]): string[] {
+  return [...new Set(nodes.flatMap(({ version }) => version ?? []))];
 }
 
 function minorOf(version: string): string {

@@ -16,27 +16,24 @@ export function hostOf(node: string): string {
 
 /** EMQX's `cluster` (https://docs.emqx.com/en/emqx/v5.8/deploy/cluster/create-cluster.html); JSON is HOCON. */
 export function clusterOf(discovery: string, nodes: string[]): string {
-  const [, dns] = /^dns:([A-Za-z0-9.-]+)$/.exec(discovery) ?? [];
-  const [, namespace, service] = /^k8s:([a-z0-9-]+)\/([a-z0-9-]+)$/.exec(discovery) ?? [];
-  const settings =
-    discovery === 'static'
-      ? { discovery_strategy: 'static', static: { seeds: nodes } }
-      : discovery === 'manual'
-        ? { discovery_strategy: 'manual' }
-        : dns
-          ? { discovery_strategy: 'dns', dns: { name: dns, record_type: 'a' } }
-          : namespace
-            ? {
-                discovery_strategy: 'k8s',
-                k8s: {
-                  apiserver: 'https://kubernetes.default.svc:443',
-                  service_name: service,
-                  address_type: 'hostname',
-                  namespace,
-                  suffix: 'svc.cluster.local',
-                },
-              }
-            : null;
-  if (!settings) throw new CliError('--discovery is static, manual, dns:NAME or k8s:NAMESPACE/SERVICE');
+  const settings = { discovery_strategy: discovery.split(':', 1)[0], ...discoveryOf(discovery, nodes) };
   return `\n## How the nodes find each other.\ncluster = ${JSON.stringify(settings, null, 2)}\n`;
+}
+
+function discoveryOf(discovery: string, nodes: string[]): object {
+  if (discovery === 'static') return { static: { seeds: nodes } };
+  if (discovery === 'manual') return {};
+  const [, name] = /^dns:([A-Za-z0-9.-]+)$/.exec(discovery) ?? [];
+  if (name) return { dns: { name, record_type: 'a' } };
+  const [, namespace, service_name] = /^k8s:([a-z0-9-]+)\/([a-z0-9-]+)$/.exec(discovery) ?? [];
+  if (!namespace) throw new CliError('--discovery is static, manual, dns:NAME or k8s:NAMESPACE/SERVICE');
+  return {
+    k8s: {
+      apiserver: 'https://kubernetes.default.svc:443',
+      service_name,
+      address_type: 'hostname',
+      namespace,
+      suffix: 'svc.cluster.local',
+    },
+  };
 }
