@@ -25,7 +25,7 @@ import { Loading, Problem } from './parts/notes.tsx';
 import { Glyph } from './parts/state.tsx';
 import { useScrollMemory } from './scroll.ts';
 import { loginWanted, may, setUser, user } from './session.ts';
-import { reloadWhenReachable, useReloadWhenStale } from './stale.ts';
+import { reloadOnReturn, reloadWhenReachable, useReloadWhenStale } from './stale.ts';
 
 const statusGlyphs = {
   open: 'M6 3.5a2.5 2.5 0 1 0 0 5a2.5 2.5 0 1 0 0-5',
@@ -97,6 +97,7 @@ function PageProblem(props: { error: unknown; leave: () => void }): JSX.Element 
   const location = useLocation();
   createEffect(on(() => location.pathname, props.leave, { defer: true }));
   const isFetch = () => props.error instanceof TypeError && /import|fetch|module/i.test(props.error.message);
+  createEffect(on(liveStatus, (status) => status === 'open' && isFetch() && void reloadOnReturn(), { defer: true }));
   return (
     <Problem
       error={isFetch() ? new ApiError('unreachable', 0, '') : props.error}

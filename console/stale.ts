@@ -28,6 +28,11 @@ export async function reloadWhenReachable(): Promise<void> {
   if (await isReachable()) location.reload();
 }
 
+/** The same without being asked, once the server is heard again. */
+export async function reloadOnReturn(): Promise<void> {
+  if (mayReload()) await reloadWhenReachable();
+}
+
 /**
  * A tab that was open while the console was upgraded asks for files that are gone, as Vite tells by `vite:preloadError`: the new
  * console is loaded, where the way was to lead. Without a network the page itself says so (`Shell`).

@@ -601,8 +601,9 @@ describe('whatever happens', () => {
     line.cut();
     await own.getByRole('link', { name: 'System', exact: true }).click();
     await own.getByText('The server cannot be reached', { exact: false }).first().waitFor();
-    line.mend();
     await own.getByRole('button', { name: 'Try again' }).click();
+    await own.getByText('The server cannot be reached', { exact: false }).first().waitFor();
+    line.mend();
     await own.getByRole('heading', { level: 1 }).waitFor();
     expect(new URL(own.url()).pathname).toMatch(/^\/system/);
     await own.context().close();
