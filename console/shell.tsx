@@ -97,7 +97,9 @@ function PageProblem(props: { error: unknown; leave: () => void }): JSX.Element 
   const location = useLocation();
   createEffect(on(() => location.pathname, props.leave, { defer: true }));
   const isFetch = () => props.error instanceof TypeError && /import|fetch|module/i.test(props.error.message);
-  createEffect(on(liveStatus, (status) => status === 'open' && isFetch() && void reloadOnReturn(), { defer: true }));
+  createEffect(
+    on(liveStatus, (status) => status === 'open' && isFetch() && void reloadOnReturn(), { defer: true }),
+  );
   return (
     <Problem
       error={isFetch() ? new ApiError('unreachable', 0, '') : props.error}
