@@ -95,6 +95,7 @@ export const deviceErrorClasses = {
   unknown_deployment: 'permanent',
   unknown_command: 'permanent',
   command_failed: 'permanent',
+  deferred_too_long: 'permanent',
 } as const satisfies Record<string, ErrorClass>;
 export const deviceErrorCodes = Object.keys(deviceErrorClasses) as (keyof typeof deviceErrorClasses)[];
 export const deviceErrorSchema = z.object({ code: z.enum(deviceErrorCodes), message: shortText.optional() });
@@ -141,13 +142,24 @@ export const manifestSchema = z.object({
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 
-/** Start (or go on with) an update. The same (deployment, attempt) again only brings a fresh URL. */
+/** What a device does at the deadline when its application still puts an update off. */
+export const deadlineActions = ['proceed', 'give_up'] as const;
+
+/**
+ * Start (or go on with) an update. The same (deployment, attempt) again only brings a fresh URL.
+ *
+ * The application on a device may put installing and rebooting off until `deadlineUnixMs` (ms since 1970); then the device does what
+ * `atDeadline` says (`give_up` when it is left out). Without a deadline the application is waited for. A device that knows
+ * of neither ignores both.
+ */
 export const downloadRequestSchema = z.object({
   ...base,
   ...attemptOf,
   manifest: z.string().min(1).max(2048),
   url: z.url({ protocol: /^https$/ }).max(maxUrlBytes),
   urlExpiresAt: z.iso.datetime({ offset: true }),
+  deadlineUnixMs: z.int().nonnegative().optional(),
+  atDeadline: z.enum(deadlineActions).optional(),
 });
 export type DownloadRequest = z.infer<typeof downloadRequestSchema>;
 
@@ -163,6 +175,13 @@ export const downloadRequestAckSchema = z.object({
 });
 export type DownloadRequestAck = z.infer<typeof downloadRequestAckSchema>;
 
+/**
+ * Why the application puts an update off, and until when if it can say: before it is installed (stage `verifying`), or before the
+ * reboot into the installed image (stage `installing`). Repeated every minute or so; a progress without it says that it is over.
+ */
+export const deferredSchema = z.object({ until: at, reason: shortText });
+export type Deferred = z.infer<typeof deferredSchema>;
+
 /** `urlExpired: true` asks for a fresh URL and is repeated until one arrives. */
 export const downloadProgressSchema = z.object({
   ...base,
@@ -173,6 +192,7 @@ export const downloadProgressSchema = z.object({
   chunkBytes: bytes.optional(),
   bytesPerSecond: z.number().nonnegative().optional(),
   urlExpired: z.boolean().optional(),
+  deferred: deferredSchema.optional(),
 });
 export type DownloadProgress = z.infer<typeof downloadProgressSchema>;
 

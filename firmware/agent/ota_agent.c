@@ -24,6 +24,7 @@ const struct ota_timing ota_default_timing = {
     .self_test_ms = 300000,
     .renew_check_ms = 3600000,
     .renew_retry_ms = 900000,
+    .ask_again_ms = 60000,
 };
 
 const struct ota_limits ota_default_limits = {
@@ -37,14 +38,14 @@ const struct ota_limits ota_default_limits = {
     .renewed_connects = 3,
 };
 
+/** All of a port but its optional end is pointers to functions, one after the other: looked at as such, they need no list. */
 static bool is_port_complete(const struct ota_port *port) {
-  return port && port->mqtt_connect && port->mqtt_disconnect && port->mqtt_publish && port->mqtt_poll &&
-         port->http_get && port->http_head && port->http_read && port->http_end && port->staging_bytes &&
-         port->staging_write && port->staging_read && port->staging_sync && port->staging_clear &&
-         port->store_read && port->store_write && port->cert_validity && port->cert_state && port->cert_request &&
-         port->cert_store && port->cert_promote && port->cert_drop && port->sha256_start && port->sha256_update &&
-         port->sha256_finish && port->es256_verify && port->uptime_ms && port->unix_ms && port->random &&
-         port->boot_reason && port->reboot && port->log;
+  typedef int (*callback)(void *ctx);
+  static const callback none = NULL;
+  if (!port) return false;
+  for (size_t at = offsetof(struct ota_port, mqtt_connect); at < offsetof(struct ota_port, telemetry); at += sizeof none)
+    if (memcmp((const uint8_t *)port + at, &none, sizeof none) == 0) return false;
+  return true;
 }
 
 static bool is_installer_complete(const struct ota_installer *installer, bool is_main) {
@@ -95,6 +96,8 @@ static uint64_t poll_work(struct ota_agent *agent, uint64_t now) {
     case OTA_WORK_INSTALL:
       ota_install_poll(agent);
       return now;
+    case OTA_WORK_CONSENT:
+      return ota_consent_poll(agent, now);
     case OTA_WORK_NONE:
     default:
       return 0;
@@ -150,6 +153,7 @@ void ota_agent_snapshot(const struct ota_agent *agent, struct ota_snapshot *snap
       .online = agent->session.state == OTA_ONLINE,
       .component = busy ? ota_installer_of(agent, job->component)->component : NULL,
       .version = busy ? job->image.version : NULL,
+      .deferred = agent->work == OTA_WORK_CONSENT && agent->consent.deferred ? agent->consent.reason : NULL,
       .received_bytes = busy ? agent->download.received_bytes : 0,
       .total_bytes = busy ? job->image.size : 0,
       .chunk_bytes = busy ? agent->download.chunk_bytes : 0,

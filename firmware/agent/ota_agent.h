@@ -9,6 +9,7 @@
 #ifndef OTA_AGENT_H
 #define OTA_AGENT_H
 
+#include "ota_consent.h"
 #include "ota_download.h"
 #include "ota_install.h"
 #include "ota_journal.h"
@@ -43,6 +44,8 @@ struct ota_timing {
   uint32_t renew_check_ms;
   /** A renewal that got no answer, or a refusal, is tried again after this. */
   uint32_t renew_retry_ms;
+  /** An application that does not say until when it puts an update off is asked again after this; as often the server is told. */
+  uint32_t ask_again_ms;
 };
 
 struct ota_limits {
@@ -104,6 +107,8 @@ struct ota_snapshot {
   bool online;
   /** Of the current job; null when idle. Valid until the next poll. */
   const char *component, *version;
+  /** Why the application has put it off; null when it has not. Valid until the next poll. */
+  const char *deferred;
   uint32_t received_bytes, total_bytes, chunk_bytes;
   uint32_t boot_count;
   /** Critical messages that nobody has acked yet. */
@@ -112,7 +117,7 @@ struct ota_snapshot {
   const struct ota_image *running;
 };
 
-enum ota_work { OTA_WORK_NONE = 0, OTA_WORK_DOWNLOAD, OTA_WORK_VERIFY, OTA_WORK_INSTALL };
+enum ota_work { OTA_WORK_NONE = 0, OTA_WORK_DOWNLOAD, OTA_WORK_VERIFY, OTA_WORK_INSTALL, OTA_WORK_CONSENT };
 
 /** What is inside is the agent's own business; it is here so that its owner can declare one. */
 struct ota_agent {
@@ -127,6 +132,7 @@ struct ota_agent {
   enum ota_work work;
   struct ota_download download;
   struct ota_install install;
+  struct ota_consent consent;
   /** By component. */
   struct ota_image running[OTA_COMPONENTS];
   enum ota_boot_reason boot_reason;

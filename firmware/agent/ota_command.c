@@ -19,18 +19,6 @@ static bool is_known(struct ota_state *state, const char *id) {
   return false;
 }
 
-static void write_identity(struct ota_agent *agent, struct ota_text *text) {
-  ota_text_raw(text, ",\"ok\":true,\"result\":{\"hardware\":");
-  ota_text_string(text, agent->config.main->hardware);
-  ota_text_raw(text, ",\"running\":[");
-  ota_write_running(agent, text, OTA_MAIN);
-  if (agent->config.child) {
-    ota_text_raw(text, ",");
-    ota_write_running(agent, text, OTA_CHILD);
-  }
-  ota_text_raw(text, "]}");
-}
-
 /** What the program around the agent makes of it. */
 static void write_program_answer(struct ota_agent *agent, const struct ota_control *control, struct ota_text *text) {
   const struct ota_port *port = agent->port;
@@ -64,7 +52,9 @@ void ota_answer_command(struct ota_agent *agent, const struct ota_control *contr
   if (reboot || report) {
     ota_text_raw(text, ",\"ok\":true");
   } else if (identify) {
-    write_identity(agent, text);
+    ota_text_raw(text, ",\"ok\":true,\"result\":{");
+    ota_write_identity(agent, text);
+    ota_text_raw(text, "}");
   } else if (strcmp(control->command, "ping") == 0) {
     ota_text_raw(text, ",\"ok\":true,\"result\":{\"bootCount\":");
     ota_text_number(text, journal->state.boot_count);

@@ -26,6 +26,7 @@
   X(UNKNOWN_DEPLOYMENT, "unknown_deployment") \
   X(UNKNOWN_COMMAND, "unknown_command") \
   X(COMMAND_FAILED, "command_failed") \
+  X(DEFERRED_TOO_LONG, "deferred_too_long") \
   /* A new one goes here. */
 
 enum ota_failure_code {

@@ -49,23 +49,25 @@ OTA_ONE_COPY static bool two_digits(const char **text, int max, int *value) {
   return *value <= max;
 }
 
-static bool separator(const char **text, char expected) { return *(*text)++ == expected; }
-
 bool ota_is_time(const char *text) {
   static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  int century = 0;
-  int year = 0;
-  int month = 0;
-  int day = 0;
+  enum { century, year, month, day, hour, minute, parts };
+  static const struct {
+    uint8_t max;
+    /** What follows; none: the next part does. */
+    char then;
+  } form[parts] = {{99, '\0'}, {99, '-'}, {12, '-'}, {31, 'T'}, {23, ':'}, {59, '\0'}};
+  int part[parts];
   int ignored = 0;
   const char *c = text;
-  if (strlen(text) < 17 || !two_digits(&c, 99, &century) || !two_digits(&c, 99, &year) || !separator(&c, '-') ||
-      !two_digits(&c, 12, &month) || !separator(&c, '-') || !two_digits(&c, 31, &day) || !separator(&c, 'T') ||
-      !two_digits(&c, 23, &ignored) || !separator(&c, ':') || !two_digits(&c, 59, &ignored))
+  for (unsigned i = 0; i < parts; i++) {
+    if (!two_digits(&c, form[i].max, &part[i])) return false;
+    if (form[i].then != '\0' && *c++ != form[i].then) return false;
+  }
+  int last = part[year] + part[century] * 100;
+  bool leap = (last % 4 == 0 && last % 100 != 0) || last % 400 == 0;
+  if (part[month] < 1 || part[day] < 1 || part[day] > days[part[month] - 1] + (part[month] == 2 && leap ? 1 : 0))
     return false;
-  year += century * 100;
-  bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-  if (month < 1 || day < 1 || day > days[month - 1] + (month == 2 && leap ? 1 : 0)) return false;
   if (*c == ':') {
     c++;
     if (!two_digits(&c, 59, &ignored)) return false;
@@ -77,7 +79,7 @@ bool ota_is_time(const char *text) {
   if (*c == 'Z') return c[1] == '\0';
   if (*c != '+' && *c != '-') return false;
   c++;
-  return two_digits(&c, 23, &ignored) && separator(&c, ':') && two_digits(&c, 59, &ignored) && *c == '\0';
+  return two_digits(&c, 23, &ignored) && *c++ == ':' && two_digits(&c, 59, &ignored) && *c == '\0';
 }
 
 bool ota_is_https_url(const char *text) {

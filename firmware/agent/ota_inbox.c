@@ -22,6 +22,24 @@ static int read_attempt(struct ota_json *json, struct ota_attempt *attempt) {
   return error == OTA_OK && attempt->number == 0 ? OTA_ERR_SCHEMA : error;
 }
 
+/** An optional string: null when absent. */
+static bool read_optional(struct ota_json *json, int object, const char *name, const char **text) {
+  int value = ota_json_member(json, object, name);
+  *text = value < 0 ? NULL : ota_json_string(json, value);
+  return value < 0 || *text;
+}
+
+/** A server that knows of none sets none. */
+static bool read_deadline(struct ota_json *json, struct ota_deadline *deadline) {
+  int time = ota_json_member(json, 0, "deadlineUnixMs");
+  const char *then = NULL;
+  deadline->unix_ms = 0;
+  if (time >= 0 && ota_json_whole(json, time, &deadline->unix_ms) != OTA_OK) return false;
+  if (!read_optional(json, 0, "atDeadline", &then)) return false;
+  deadline->give_up = !then || strcmp(then, "give_up") == 0;
+  return deadline->give_up || strcmp(then, "proceed") == 0;
+}
+
 int ota_read_request(struct ota_json *json, struct ota_request *request) {
   request->named = read_attempt(json, &request->attempt) == OTA_OK;
   if (!request->named) return OTA_ERR_SCHEMA;
@@ -30,7 +48,8 @@ int ota_read_request(struct ota_json *json, struct ota_request *request) {
   request->manifest = ota_json_string(json, ota_json_member(json, 0, "manifest"));
   size_t manifest = request->manifest ? strlen(request->manifest) : 0;
   const char *expires = ota_json_string(json, ota_json_member(json, 0, "urlExpiresAt"));
-  bool good = manifest >= 1 && manifest <= 2048 && expires && ota_is_time(expires) && read_base(json);
+  bool good = manifest >= 1 && manifest <= 2048 && expires && ota_is_time(expires) && read_base(json) &&
+              read_deadline(json, &request->deadline);
   return good ? OTA_OK : OTA_ERR_SCHEMA;
 }
 
@@ -60,13 +79,6 @@ static bool is_certificate_error(const char *code) {
   for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
     if (strcmp(codes[i], code) == 0) return true;
   return false;
-}
-
-/** An optional string: null when absent. */
-static bool read_optional(struct ota_json *json, int object, const char *name, const char **text) {
-  int value = ota_json_member(json, object, name);
-  *text = value < 0 ? NULL : ota_json_string(json, value);
-  return value < 0 || *text;
 }
 
 int ota_read_certificate(struct ota_json *json, struct ota_certificate *certificate) {

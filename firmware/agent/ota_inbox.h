@@ -14,6 +14,7 @@ struct ota_request {
   bool named;
   char *url;
   char *manifest;
+  struct ota_deadline deadline;
 };
 
 struct ota_control {

@@ -35,7 +35,7 @@ void ota_verify_poll(struct ota_agent *agent) {
   }
   if (port->sha256_finish(port->ctx, digest) != OTA_OK || memcmp(digest, job->image.sha256, sizeof digest) != 0)
     ota_apply_failed(agent, OTA_FAILURE_DIGEST_MISMATCH, "the image is not the signed one");
-  else ota_apply_simple(agent, OTA_EVENT_VERIFIED);
+  else ota_consent_start(agent);
 }
 
 int ota_install_start(struct ota_agent *agent) {
@@ -76,17 +76,26 @@ static int read_block(struct ota_agent *agent, const struct ota_installer *insta
   }
   int error = port->sha256_finish(port->ctx, digest);
   if (error != OTA_OK || memcmp(digest, job->image.sha256, sizeof digest) != 0) return OTA_ERR_INSTALL;
-  error = installer->activate(installer->ctx, &job->image);
-  if (error == OTA_OK) ota_apply_simple(agent, OTA_EVENT_COMMITTED);
-  return error;
+  ota_consent_start(agent);
+  return OTA_OK;
 }
 
-void ota_install_poll(struct ota_agent *agent) {
-  const struct ota_job *job = &agent->journal.state.job;
-  const struct ota_installer *installer = ota_installer_of(agent, job->component);
-  int error = agent->install.reading_back ? read_block(agent, installer) : write_block(agent, installer);
-  // A slot that does not take the image is the update's failure, not the device's.
+/** A slot that does not take the image is the update's failure, not the device's. */
+static void tell_error(struct ota_agent *agent, int error) {
   if (error == OTA_ERR_STORAGE) ota_apply_failed(agent, OTA_FAILURE_STORAGE_FAILED, "storage failed");
   else if (error == OTA_ERR_IMAGE) ota_apply_failed(agent, OTA_FAILURE_INSTALL_FAILED, "the image is for another chip");
   else if (error != OTA_OK) ota_apply_failed(agent, OTA_FAILURE_INSTALL_FAILED, "the slot reads back differently");
+}
+
+void ota_install_poll(struct ota_agent *agent) {
+  const struct ota_installer *installer = ota_installer_of(agent, agent->journal.state.job.component);
+  tell_error(agent, agent->install.reading_back ? read_block(agent, installer) : write_block(agent, installer));
+}
+
+void ota_install_activate(struct ota_agent *agent) {
+  const struct ota_job *job = &agent->journal.state.job;
+  const struct ota_installer *installer = ota_installer_of(agent, job->component);
+  int error = installer->activate(installer->ctx, &job->image);
+  if (error == OTA_OK) ota_apply_simple(agent, OTA_EVENT_COMMITTED);
+  else tell_error(agent, error);
 }

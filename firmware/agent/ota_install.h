@@ -18,5 +18,7 @@ int ota_install_start(struct ota_agent *agent);
 /** One block. */
 void ota_verify_poll(struct ota_agent *agent);
 void ota_install_poll(struct ota_agent *agent);
+/** The image is written and read back, and may boot: the point of no return. */
+void ota_install_activate(struct ota_agent *agent);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "ota_bytes.h"
 #include "ota_crc.h"
 #include "ota_pace.h"
 
@@ -23,22 +24,14 @@ enum { format = 1, header_bytes = 5, message_header_bytes = 4, trailer_bytes = 8
 
 static const uint8_t crc_mark[4] = {'C', 'R', 'C', '1'};
 
-static uint32_t read_u32(const uint8_t *at) {
-  return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
-static void write_u32(uint8_t *at, uint32_t value) {
-  for (unsigned i = 0; i < 4; i++) at[i] = (uint8_t)(value >> (8 * i));
-}
-
 /** A journal without a mark is that of a firmware which did not write one. */
 static bool is_damaged(const uint8_t *data, size_t bytes) {
   if (bytes < header_bytes + trailer_bytes || memcmp(data + bytes - trailer_bytes, crc_mark, sizeof crc_mark) != 0)
     return false;
-  return read_u32(data + bytes - 4) != ota_crc32(data, bytes - 4);
+  return ota_take_number(data + bytes - 4, 4) != ota_crc32(data, bytes - 4);
 }
 
-static size_t payload_bytes(const uint8_t *message) { return (size_t)message[0] | (size_t)message[1] << 8; }
+static size_t payload_bytes(const uint8_t *message) { return (size_t)ota_take_number(message, 2); }
 
 static size_t message_bytes(const uint8_t *message) { return message_header_bytes + message[3] + payload_bytes(message); }
 
@@ -123,7 +116,7 @@ int ota_journal_load(struct ota_journal *journal, const struct ota_port *port, u
   int bytes = port->store_read(port->ctx, OTA_STORE_JOURNAL, data, capacity);
   if (bytes < 0 && bytes != OTA_ERR_ABSENT && bytes != OTA_ERR_SPACE) return OTA_ERR_STORAGE;
   if (bytes >= header_bytes && data[0] == format && !is_damaged(data, (size_t)bytes)) {
-    uint32_t messages = read_u32(data + 1);
+    uint32_t messages = (uint32_t)ota_take_number(data + 1, 4);
     if (messages <= (uint32_t)bytes - header_bytes) {
       journal->used = header_bytes + messages;
       size_t state = (size_t)bytes - journal->used;
@@ -141,13 +134,13 @@ int ota_journal_load(struct ota_journal *journal, const struct ota_port *port, u
 int ota_journal_store(struct ota_journal *journal) {
   uint8_t *data = journal->data;
   data[0] = format;
-  write_u32(data + 1, (uint32_t)(journal->used - header_bytes));
+  ota_put_number(data + 1, journal->used - header_bytes, 4);
   int state = ota_state_encode(&journal->state, data + journal->used, journal->capacity - journal->used);
   if (state < 0) return state;
   size_t end = journal->used + (size_t)state;
   if (journal->capacity - end < trailer_bytes) return OTA_ERR_SPACE;
   memcpy(data + end, crc_mark, sizeof crc_mark);
-  write_u32(data + end + 4, ota_crc32(data, end + 4));
+  ota_put_number(data + end + 4, ota_crc32(data, end + 4), 4);
   const struct ota_port *port = journal->port;
   return port->store_write(port->ctx, OTA_STORE_JOURNAL, data, end + trailer_bytes);
 }
@@ -167,10 +160,7 @@ struct ota_text *ota_journal_begin(struct ota_journal *journal, enum ota_uplink 
   size_t before = message_header_bytes + id_bytes;
   struct ota_text *text = &journal->text;
   ota_text_begin(text, (char *)message + before, OTA_OUTBOX_MESSAGE_MAX - before);
-  ota_text_raw(text, "{\"id\":");
-  ota_text_string(text, id);
-  ota_text_raw(text, ",\"at\":");
-  ota_text_time(text, port->unix_ms(port->ctx));
+  ota_text_head(text, id, port->unix_ms(port->ctx));
   ota_text_raw(text, ",\"seq\":[");
   ota_text_number(text, journal->state.boot_count);
   ota_text_raw(text, ",");
@@ -186,8 +176,7 @@ int ota_journal_end(struct ota_journal *journal) {
   int bytes = ota_text_end(&journal->text);
   if (bytes < 0) return bytes;
   uint8_t *message = journal->data + journal->used;
-  message[0] = (uint8_t)bytes;
-  message[1] = (uint8_t)(bytes >> 8);
+  ota_put_number(message, (uint64_t)bytes, 2);
   journal->sending[journal->count] = (struct ota_sending){0};
   journal->count++;
   journal->used += message_bytes(message);

@@ -75,17 +75,22 @@ static int write_message(struct ota_agent *agent, const struct ota_message *mess
   return ota_journal_end(&agent->journal);
 }
 
+/** What stands before a stored URL, and says whose it is: 36 characters, a number and spaces. */
+static void name_job(const struct ota_agent *agent, struct ota_text *text, char *buffer, size_t capacity) {
+  const struct ota_attempt *attempt = &agent->journal.state.job.attempt;
+  ota_text_begin(text, buffer, capacity);
+  ota_text_raw(text, attempt->deployment);
+  ota_text_raw(text, " ");
+  ota_text_number(text, attempt->number);
+  ota_text_raw(text, " ");
+}
+
 /** The URL is stored after the job that wants it: should the power go in between, another one is asked for. */
 static int keep_url(struct ota_agent *agent, const char *url) {
   char *kept = agent->config.buffers.url;
-  const struct ota_attempt *attempt = &agent->journal.state.job.attempt;
   ota_text_copy(kept, OTA_URL_MAX + 1, url);
   struct ota_text text;
-  ota_text_begin(&text, (char *)agent->config.buffers.work, agent->config.buffers.work_bytes);
-  ota_text_raw(&text, attempt->deployment);
-  ota_text_raw(&text, " ");
-  ota_text_number(&text, attempt->number);
-  ota_text_raw(&text, " ");
+  name_job(agent, &text, (char *)agent->config.buffers.work, agent->config.buffers.work_bytes);
   ota_text_raw(&text, kept);
   int bytes = ota_text_end(&text);
   if (bytes < 0) return bytes;
@@ -94,7 +99,6 @@ static int keep_url(struct ota_agent *agent, const char *url) {
 
 /** The stored URL, if it is the job's. */
 static void load_url(struct ota_agent *agent) {
-  const struct ota_attempt *attempt = &agent->journal.state.job.attempt;
   const struct ota_buffers *buffers = &agent->config.buffers;
   char *stored = (char *)buffers->work;
   buffers->url[0] = '\0';
@@ -103,11 +107,7 @@ static void load_url(struct ota_agent *agent) {
   stored[bytes] = '\0';
   char expected[OTA_UUID_MAX + 24];
   struct ota_text text;
-  ota_text_begin(&text, expected, sizeof expected);
-  ota_text_raw(&text, attempt->deployment);
-  ota_text_raw(&text, " ");
-  ota_text_number(&text, attempt->number);
-  ota_text_raw(&text, " ");
+  name_job(agent, &text, expected, sizeof expected);
   int prefix = ota_text_end(&text);
   if (prefix < 0 || strncmp(stored, expected, (size_t)prefix) != 0) return;
   if (ota_is_https_url(stored + prefix)) ota_text_copy(buffers->url, OTA_URL_MAX + 1, stored + prefix);

@@ -119,7 +119,8 @@ static void begin(struct context *it) {
   state->job = (struct ota_job){.stage = OTA_ACCEPTED,
                                 .attempt = event->attempt,
                                 .component = event->component,
-                                .image = event->image};
+                                .image = event->image,
+                                .deadline = event->deadline};
   // Bytes of the same image, staged for an earlier attempt, are as good for this one.
   if (state->staged_size != event->image.size || !same_digest(state->staged_sha256, event->image.sha256)) {
     forget_staged(state);

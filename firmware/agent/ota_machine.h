@@ -32,6 +32,7 @@ struct ota_event {
   /** Of a request: what the manifest says, unless `failure` says what is wrong with it. */
   enum ota_component component;
   struct ota_image image;
+  struct ota_deadline deadline;
   /** Of a request: it came with a URL that can be used. */
   bool has_url;
   struct ota_failure failure;

@@ -9,6 +9,13 @@
 #include "ota_error.h"
 #include "ota_types.h"
 
+/** What the application may say to an update's next step; any number in between: not before so many milliseconds have passed. */
+#define OTA_NOW 0u
+/** It cannot say until when: it is asked again after timing.ask_again_ms. */
+#define OTA_NO UINT32_MAX
+/** `reason`: why not, for whoever looks at the update: a short text, UTF-8, NUL-terminated, empty at first. */
+typedef uint32_t ota_ask(void *ctx, char *reason, size_t capacity);
+
 /**
  * Where the images of one component live. The main component is the program that the agent is part of; a child component
  * (a processor behind a serial line) has an installer of its own. `begin` … `activate` write the place that does not run.
@@ -40,8 +47,13 @@ struct ota_installer {
    * `running`. For a child: starts it.
    */
   int (*activate)(void *ctx, const struct ota_image *image);
+  /**
+   * May the image, which is staged and verified, be installed now? Asked once, and again when what it said is over; after the
+   * deadline of the deployment it is not heard any longer. Null: always.
+   */
+  ota_ask *may_install;
 
-  /** The rest is called for the main component only; a child leaves `trial`, `confirm` and `revert` null. */
+  /** The rest is called for the main component only; a child leaves `trial`, `confirm`, `revert` and `may_reboot` null. */
   /** 1: the running image is on trial (pending verify). 0: it is confirmed. */
   int (*trial)(void *ctx);
   /** Marks the running image valid. */
@@ -53,6 +65,8 @@ struct ota_installer {
    * yet, ask again. Others: bad. May be null.
    */
   int (*self_test)(void *ctx);
+  /** May the device reboot into the image, which is installed and read back, now? As `may_install`. */
+  ota_ask *may_reboot;
 };
 
 struct ota_port {

@@ -32,7 +32,7 @@ static void verify_manifest(struct ota_agent *agent, char *jws, struct ota_event
 }
 
 static void receive_request(struct ota_agent *agent) {
-  struct ota_request request;
+  struct ota_request request = {0};
   struct ota_event event = {.type = OTA_EVENT_REQUEST};
   int problem = ota_read_request(&agent->json, &request);
   if (!request.named) {
@@ -41,6 +41,7 @@ static void receive_request(struct ota_agent *agent) {
   }
   event.attempt = request.attempt;
   event.has_url = problem == OTA_OK;
+  event.deadline = request.deadline;
   if (problem == OTA_ERR_URL) refused(&event, OTA_FAILURE_URL_REFUSED, "url: not an https URL");
   else if (problem != OTA_OK) refused(&event, OTA_FAILURE_BAD_REQUEST, "not the schema of a request");
   else verify_manifest(agent, request.manifest, &event);

@@ -9,10 +9,7 @@ static void begin(struct ota_agent *agent, struct ota_text *text) {
   char id[OTA_RANDOM_ID_CHARS + 1];
   bool nameless = ota_random_id(port, id) != OTA_OK;
   ota_text_begin(text, (char *)agent->config.buffers.work, agent->config.buffers.work_bytes / 2);
-  ota_text_raw(text, "{\"id\":");
-  ota_text_string(text, id);
-  ota_text_raw(text, ",\"at\":");
-  ota_text_time(text, port->unix_ms(port->ctx));
+  ota_text_head(text, id, port->unix_ms(port->ctx));
   // Nobody could tell it from another: it is not sent.
   text->overflow = text->overflow || nameless;
 }
@@ -64,6 +61,7 @@ void ota_report_progress(struct ota_agent *agent, bool url_expired) {
   if (agent->download.chunk_bytes > 0) ota_text_member_number(&text, "chunkBytes", agent->download.chunk_bytes);
   if (reporter->bytes_per_second > 0) ota_text_member_number(&text, "bytesPerSecond", reporter->bytes_per_second);
   if (url_expired) ota_text_raw(&text, ",\"urlExpired\":true");
+  ota_consent_write(agent, &text);
   send(agent, ota_uplink_topics[OTA_UP_PROGRESS], &text);
 }
 
@@ -97,8 +95,8 @@ void ota_write_running(struct ota_agent *agent, struct ota_text *text, enum ota_
   ota_text_raw(text, "}");
 }
 
-void ota_write_health(struct ota_agent *agent, struct ota_text *text) {
-  ota_text_raw(text, ",\"state\":\"ok\",\"running\":[");
+void ota_write_identity(struct ota_agent *agent, struct ota_text *text) {
+  ota_text_raw(text, "\"running\":[");
   ota_write_running(agent, text, OTA_MAIN);
   if (agent->config.child) {
     ota_text_raw(text, ",");
@@ -106,6 +104,11 @@ void ota_write_health(struct ota_agent *agent, struct ota_text *text) {
   }
   ota_text_raw(text, "],\"hardware\":");
   ota_text_string(text, agent->config.main->hardware);
+}
+
+void ota_write_health(struct ota_agent *agent, struct ota_text *text) {
+  ota_text_raw(text, ",\"state\":\"ok\",");
+  ota_write_identity(agent, text);
 }
 
 void ota_report_health(struct ota_agent *agent) {

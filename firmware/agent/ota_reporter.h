@@ -20,6 +20,8 @@ void ota_report_telemetry(struct ota_agent *agent);
 /** status/health as plain telemetry: the answer to the command `report`. */
 void ota_report_health(struct ota_agent *agent);
 
+/** `"running":[…],"hardware":…`. */
+void ota_write_identity(struct ota_agent *agent, struct ota_text *text);
 /** Members of status/health: `,"state":"ok","running":[…],"hardware":…`. */
 void ota_write_health(struct ota_agent *agent, struct ota_text *text);
 /** `"component":…,"version":…,"securityVersion":…,"sha256":…`, in braces. */

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "ota_bytes.h"
+
 /**
  * A new firmware must read what the old one stored: fields are only ever added at the end, and missing ones are zero. An old one
  * must read what a newer one stored before it was rolled back: a value that it has no name for costs that value, no more.
@@ -27,11 +29,8 @@ static void number(struct cursor *cursor, uint64_t *value, unsigned bytes) {
     }
     return;
   }
-  if (cursor->from) *value = 0;
-  for (unsigned i = 0; i < bytes; i++) {
-    if (cursor->from) *value |= (uint64_t)cursor->from[cursor->at + i] << (8 * i);
-    else if (cursor->to) cursor->to[cursor->at + i] = (uint8_t)(*value >> (8 * i));
-  }
+  if (cursor->from) *value = ota_take_number(cursor->from + cursor->at, bytes);
+  else ota_put_number(cursor->to + cursor->at, *value, bytes);
   cursor->at += bytes;
 }
 
@@ -98,7 +97,8 @@ static void job(struct cursor *cursor, struct ota_job *value) {
   if (component == OTA_COMPONENTS) value->stage = OTA_IDLE;
 }
 
-static void state(struct cursor *cursor, struct ota_state *value) {
+static void state(struct cursor *cursor, void *of) {
+  struct ota_state *value = of;
   u32(cursor, &value->boot_count);
   value->next_reason = (enum ota_boot_reason)small(cursor, value->next_reason, OTA_BOOT_UNKNOWN + 1, OTA_BOOT_UNKNOWN);
   job(cursor, &value->job);
@@ -115,24 +115,12 @@ static void state(struct cursor *cursor, struct ota_state *value) {
   value->finished_count = count < OTA_FINISHED_MAX ? count : OTA_FINISHED_MAX;
   for (uint32_t i = 0; i < OTA_COMMANDS_MAX; i++) u64(cursor, &value->commands[i]);
   text(cursor, value->renewal_id, sizeof value->renewal_id);
+  u64(cursor, &value->job.deadline.unix_ms);
+  value->job.deadline.give_up = small(cursor, value->job.deadline.give_up, 2, 0);
 }
 
-int ota_state_encode(struct ota_state *value, uint8_t *data, size_t capacity) {
-  struct cursor cursor = {.to = data, .capacity = capacity};
-  (void)small(&cursor, state_format, 256, 0);
-  state(&cursor, value);
-  return cursor.failed ? OTA_ERR_SPACE : (int)cursor.at;
-}
-
-int ota_state_decode(struct ota_state *value, const uint8_t *data, size_t count) {
-  struct cursor cursor = {.from = data, .capacity = count};
-  memset(value, 0, sizeof *value);
-  if (small(&cursor, 0, 256, 0) != state_format) return OTA_ERR_SCHEMA;
-  state(&cursor, value);
-  return cursor.failed ? OTA_ERR_SCHEMA : OTA_OK;
-}
-
-static void checkpoint(struct cursor *cursor, struct ota_checkpoint *value) {
+static void checkpoint(struct cursor *cursor, void *of) {
+  struct ota_checkpoint *value = of;
   u32(cursor, &value->staging);
   u32(cursor, &value->received_bytes);
   u32(cursor, &value->chunk_bytes);
@@ -140,17 +128,36 @@ static void checkpoint(struct cursor *cursor, struct ota_checkpoint *value) {
   stats(cursor, &value->stats);
 }
 
-int ota_checkpoint_encode(struct ota_checkpoint *value, uint8_t *data, size_t capacity) {
+/** `fields` is one of the two above. */
+static int encode(void (*fields)(struct cursor *cursor, void *value), void *value, uint32_t format, uint8_t *data,
+                  size_t capacity) {
   struct cursor cursor = {.to = data, .capacity = capacity};
-  (void)small(&cursor, checkpoint_format, 256, 0);
-  checkpoint(&cursor, value);
+  (void)small(&cursor, format, 256, 0);
+  fields(&cursor, value);
   return cursor.failed ? OTA_ERR_SPACE : (int)cursor.at;
 }
 
-int ota_checkpoint_decode(struct ota_checkpoint *value, const uint8_t *data, size_t count) {
+static int decode(void (*fields)(struct cursor *cursor, void *value), void *value, size_t value_bytes, uint32_t format,
+                  const uint8_t *data, size_t count) {
   struct cursor cursor = {.from = data, .capacity = count};
-  memset(value, 0, sizeof *value);
-  if (small(&cursor, 0, 256, 0) != checkpoint_format) return OTA_ERR_SCHEMA;
-  checkpoint(&cursor, value);
+  memset(value, 0, value_bytes);
+  if (small(&cursor, 0, 256, 0) != format) return OTA_ERR_SCHEMA;
+  fields(&cursor, value);
   return cursor.failed ? OTA_ERR_SCHEMA : OTA_OK;
+}
+
+int ota_state_encode(struct ota_state *value, uint8_t *data, size_t capacity) {
+  return encode(state, value, state_format, data, capacity);
+}
+
+int ota_state_decode(struct ota_state *value, const uint8_t *data, size_t count) {
+  return decode(state, value, sizeof *value, state_format, data, count);
+}
+
+int ota_checkpoint_encode(struct ota_checkpoint *value, uint8_t *data, size_t capacity) {
+  return encode(checkpoint, value, checkpoint_format, data, capacity);
+}
+
+int ota_checkpoint_decode(struct ota_checkpoint *value, const uint8_t *data, size_t count) {
+  return decode(checkpoint, value, sizeof *value, checkpoint_format, data, count);
 }

@@ -34,6 +34,14 @@ struct ota_stats {
   uint32_t resumes;
 };
 
+/** How long the application may put an update off. */
+struct ota_deadline {
+  /** Milliseconds since 1970; 0: as long as it likes. */
+  uint64_t unix_ms;
+  /** What happens then: the update is given up, or goes on whatever the application says. */
+  bool give_up;
+};
+
 struct ota_job {
   struct ota_attempt attempt;
   /** OTA_IDLE: there is no job, and the rest means nothing. */
@@ -46,6 +54,7 @@ struct ota_job {
   struct ota_stats stats;
   /** Why the device decided to roll it back. */
   struct ota_failure rollback;
+  struct ota_deadline deadline;
 };
 
 /** The newest attempt of a deployment that is over, so that late copies of its messages are recognised. */

@@ -109,6 +109,13 @@ void ota_text_time(struct ota_text *text, int64_t unix_ms) {
   put(text, "\"", 1);
 }
 
+void ota_text_head(struct ota_text *text, const char *id, int64_t unix_ms) {
+  ota_text_raw(text, "{\"id\":");
+  ota_text_string(text, id);
+  ota_text_raw(text, ",\"at\":");
+  ota_text_time(text, unix_ms);
+}
+
 int ota_text_end(struct ota_text *text) {
   if (text->overflow) return OTA_ERR_SPACE;
   text->at[text->bytes] = '\0';

@@ -25,6 +25,8 @@ void ota_text_member_number(struct ota_text *text, const char *name, uint64_t va
 void ota_text_hex(struct ota_text *text, const uint8_t *data, size_t bytes);
 /** RFC 3339 in UTC, quoted; null for times before 1970 and after 9999. */
 void ota_text_time(struct ota_text *text, int64_t unix_ms);
+/** How every message begins: `{"id":…,"at":…`. */
+void ota_text_head(struct ota_text *text, const char *id, int64_t unix_ms);
 /** NUL-terminates. Bytes without the NUL, or OTA_ERR_SPACE. */
 int ota_text_end(struct ota_text *text);
 

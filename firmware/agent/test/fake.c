@@ -136,6 +136,7 @@ struct fake *fake_new(void) {
   fake.unsynced_from = fake.slot_unsynced_from = UINT32_MAX;
   fake.key = 1;
   fake.refused_key = -1;
+  fake.wait_reason = fake.request_members = "";
   fake.clock_set = true;
   fake.acking = true;
   fake.answering_renewals = true;
@@ -289,8 +290,8 @@ const char *fake_request_text(struct fake *fake, const char *deployment, unsigne
   if (strcmp(change, "forged") == 0) jws[strlen(header) * 4 / 3 + 20] ^= 1;
   snprintf(request, sizeof request,
            "{\"id\":\"r-%u\",\"at\":\"2026-05-04T03:02:01Z\",\"deployment\":\"%s\",\"attempt\":%u,\"manifest\":\"%s\","
-           "\"url\":\"%s\",\"urlExpiresAt\":\"2026-05-04T04:02:01Z\"}",
-           attempt, deployment, attempt, jws, url);
+           "\"url\":\"%s\",\"urlExpiresAt\":\"2026-05-04T04:02:01Z\"%s}",
+           attempt, deployment, attempt, jws, url, fake->request_members);
   return request;
 }
 

@@ -134,6 +134,12 @@ struct fake {
 
   /* Self-test of the running image, and of the child. */
   int self_test, child_self_test;
+  /** What the application says before an image is installed and before it boots, why, and how often it was asked. */
+  uint32_t install_wait, reboot_wait;
+  const char *wait_reason;
+  unsigned asked_install, asked_reboot;
+  /** Members of the next requests, such as `,"deadlineUnixMs":1000`. */
+  const char *request_members;
   bool image_is_foreign, slot_write_fails, staging_write_fails, store_write_fails;
   uint64_t random;
   bool random_fails;

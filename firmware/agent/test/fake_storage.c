@@ -209,6 +209,20 @@ static int slot_revert(void *ctx) {
 
 static int self_test(void *ctx) { return ((struct fake *)ctx)->self_test; }
 
+static uint32_t may_install(void *ctx, char *reason, size_t capacity) {
+  struct fake *fake = ctx;
+  fake->asked_install++;
+  snprintf(reason, capacity, "%s", fake->wait_reason);
+  return fake->install_wait;
+}
+
+static uint32_t may_reboot(void *ctx, char *reason, size_t capacity) {
+  struct fake *fake = ctx;
+  fake->asked_reboot++;
+  snprintf(reason, capacity, "%s", fake->wait_reason);
+  return fake->reboot_wait;
+}
+
 static int child_running(void *ctx, struct ota_image *image) {
   struct fake *fake = ctx;
   if (!fake->child_present) return OTA_ERR_ABSENT;
@@ -267,13 +281,13 @@ static const struct ota_installer main_installer = {
     .component = "main",       .hardware = "esp32-s3", .slot_bytes = fake_slot_bytes, .running = slot_running,
     .begin = slot_begin,       .write = slot_write,    .finish = slot_finish,         .read = slot_read,
     .activate = slot_activate, .trial = slot_trial,    .confirm = slot_confirm,       .revert = slot_revert,
-    .self_test = self_test,
+    .self_test = self_test, .may_install = may_install, .may_reboot = may_reboot,
 };
 
 static const struct ota_installer child_installer = {
     .component = "uno", .hardware = "arduino-uno", .slot_bytes = 32256,   .running = child_running,
     .begin = child_begin,   .write = child_write,   .finish = slot_finish, .read = child_read,
-    .activate = child_activate, .self_test = child_self_test,
+    .activate = child_activate, .self_test = child_self_test, .may_install = may_install,
 };
 
 void fake_fill_storage(struct fake *fake) {

@@ -24,6 +24,7 @@ static void state_is_portable(void) {
   }
   memset(state.job.image.version, 'v', OTA_VERSION_MAX);
   memset(state.renewal_id, 'r', OTA_ID_MAX);
+  state.job.deadline = (struct ota_deadline){.unix_ms = UINT64_C(1) << 52, .give_up = true};
   memset(state.job.rollback.message, 'm', OTA_FAILURE_MESSAGE_MAX);
   int bytes = ota_state_encode(&state, data, sizeof data);
   CHECK(bytes > 0 && ota_state_decode(&read, data, (size_t)bytes) == OTA_OK);
@@ -32,7 +33,9 @@ static void state_is_portable(void) {
   static const uint8_t start[] = {1, 4, 3, 2, 1, OTA_BOOT_COMMAND, OTA_INSTALLING, 36, '7', 'b', '0', 'd'};
   CHECK(memcmp(data, start, sizeof start) == 0);
   // An older state, that ends before fields which were added since, and a newer one with more of them.
-  CHECK(ota_state_decode(&read, data, (size_t)bytes - OTA_ID_MAX - 1) == OTA_OK && read.renewal_id[0] == '\0');
+  const size_t deadline = 9;
+  CHECK(ota_state_decode(&read, data, (size_t)bytes - deadline) == OTA_OK && read.job.deadline.unix_ms == 0);
+  CHECK(ota_state_decode(&read, data, (size_t)bytes - deadline - OTA_ID_MAX - 1) == OTA_OK && read.renewal_id[0] == '\0');
   memset(data + bytes, 0xff, sizeof data - (size_t)bytes);
   CHECK(ota_state_decode(&read, data, sizeof data) == OTA_OK);
   data[0] = 2;

@@ -106,6 +106,25 @@ static void survives_an_update(void) {
   cut_everywhere(&scenario);
 }
 
+/** The application needs some seconds before the installation, and again before the reboot. */
+static void request_put_off(struct fake *fake) {
+  request(fake);
+  fake->timing.ask_again_ms = 500;
+  fake->install_wait = fake->reboot_wait = OTA_NO;
+}
+
+static bool has_result_when_allowed(struct fake *fake) {
+  if (fake->asked_install >= 3) fake->install_wait = OTA_NOW;
+  if (fake->asked_reboot >= 3) fake->reboot_wait = OTA_NOW;
+  return has_result(fake);
+}
+
+static void survives_being_put_off(void) {
+  static const struct scenario scenario = {request_put_off, has_result_when_allowed, check_success};
+  in_slot = false;
+  cut_at_every_write(&scenario);
+}
+
 static void request_bad_image(struct fake *fake) {
   request(fake);
   fake->self_test = OTA_ERR_INSTALL;
@@ -182,6 +201,7 @@ static void survives_a_renewal(void) {
 
 static const struct test tests[] = {
     {"a power cut at any write of an update ends on the new image, reported once", survives_an_update},
+    {"a power cut at any write of an update that is put off ends on the new image, reported once", survives_being_put_off},
     {"a power cut at any write of a rollback ends on the old image, reported once", survives_a_rollback},
     {"a power cut at any write of a child's update ends with the child updated", survives_an_update_of_the_child},
     {"a power cut at any write around a cancel leaves one truthful answer", survives_a_cancel},

@@ -55,6 +55,8 @@ static bool disturb(struct fake *fake) {
   if (chance(10)) fake->wall = below(90) * UINT64_C(86400000);
   if (chance(5)) fake->uptime += below(100000);
   if (chance(5)) fake->acking = !fake->acking;
+  if (chance(10)) fake->install_wait = chance(50) ? OTA_NO : below(100000);
+  if (chance(10)) fake->reboot_wait = chance(50) ? OTA_NO : below(100000);
   if (chance(20)) fake_request(fake, DEPLOYMENT, 1, "");
   if (cancelling && chance(5)) fake_cancel(fake, DEPLOYMENT, 1);
   return chance(3);
@@ -97,7 +99,12 @@ static void live_through(uint32_t seed) {
   fake->armed = false;
   fake->broker_down = false;
   fake->acking = true;
+  fake->install_wait = fake->reboot_wait = OTA_NOW;
   fake->answer_next = fake->answer_count = 0;
+  // A URL that was lost with the power is asked for, and the webhook answers.
+  static char fresh[4096];
+  strcpy(fresh, fake_request_text(fake, DEPLOYMENT, 1, "", "https://files.example.com/app.bin?s=1"));
+  fake->fresh_request = fresh;
   for (int i = 0; i < 3; i++) {
     fake_run(fake, is_settled, 30);
     fake_request(fake, DEPLOYMENT, 1, "");
