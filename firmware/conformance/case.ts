@@ -7,6 +7,8 @@ export interface Case {
   short?: true;
   /** Only for a device whose storage can be made to forget what was not synced (`lossy.c`). */
   needsLossyStorage?: true;
+  /** Only for a device whose application can be made to put an update off (`--hold-install`, `--hold-reboot`). */
+  needsHold?: true;
   /** Throws when the device does something else. The device is off when it begins. */
   run(rig: Rig): Promise<void>;
 }

@@ -38,6 +38,7 @@ export const timing = {
   rebootMs: 10,
   renewCheckMs: 100,
   renewRetryMs: 300,
+  askAgainMs: 100,
 };
 export const limits = { chunkStartBytes: 32 * kib, chunkCeilingBytes: 64 * kib, slotBytes: 4096 * kib };
 
@@ -52,6 +53,8 @@ export interface Lab {
   stranger: SigningKey;
   /** Can cut its own power at a chosen write: `--kill-at-write`. */
   killsItself: boolean;
+  /** Its application can be made to put an update off: `--hold-install`, `--hold-reboot`. */
+  canHold: boolean;
   /** The library that makes a device's storage forget what was not synced; null: not for this device. */
   lossy: string | null;
   /** A directory of an enrolled device that has never been updated, and the files around it. */
@@ -72,6 +75,7 @@ export async function openLab(command: string, help: string, lossy: string | nul
     privateKey: createPrivateKey(pem),
     stranger: await openKey(makeKey()),
     killsItself: help.includes('--kill-at-write'),
+    canHold: help.includes('--hold-install'),
     lossy,
     dir,
     close: async () => fs.rmSync(dir, { recursive: true, force: true }),
@@ -185,6 +189,24 @@ export class Rig {
   /** From its next start on, a power cut takes what was not synced; `more`: what else is wrong with the storage (`lossy.c`). */
   loseUnsynced(more: Record<string, string> = {}): void {
     this.device.env = { LD_PRELOAD: this.lab.lossy!, LOSSY_DIR: this.dir, ...more };
+  }
+
+  /** To be started with in a case where its application has something to say. */
+  get holdOptions(): string[] {
+    return ['--hold-install', this.#holdFile('install'), '--hold-reboot', this.#holdFile('reboot')];
+  }
+
+  /** Its application puts the step off until `release`. */
+  hold(step: 'install' | 'reboot', text: string): void {
+    fs.writeFileSync(this.#holdFile(step), text);
+  }
+
+  release(step: 'install' | 'reboot'): void {
+    fs.rmSync(this.#holdFile(step));
+  }
+
+  #holdFile(step: string): string {
+    return `${this.dir}-hold-${step}`;
   }
 
   /** Forgets who it is: the next start must enrol it again. */

@@ -4,6 +4,7 @@ import type { Case } from './case.ts';
 import { bootCases } from './cases/boot.ts';
 import { cancelCases } from './cases/cancel.ts';
 import { certificateCases } from './cases/certificate.ts';
+import { deferCases } from './cases/defer.ts';
 import { downloadCases } from './cases/download.ts';
 import { orderCases } from './cases/order.ts';
 import { powerCases } from './cases/power.ts';
@@ -27,6 +28,7 @@ export const groups: Record<string, Case[]> = {
   refusal: refusalCases,
   order: orderCases,
   cancel: cancelCases,
+  defer: deferCases,
   boot: bootCases,
   power: powerCases,
   storage: storageCases,
@@ -52,6 +54,7 @@ export async function runSuite(input: {
       for (const one of cases) {
         if (input.short && !one.short) continue;
         if (one.needsLossyStorage && !input.lossy) continue;
+        if (one.needsHold && !lab.canHold) continue;
         if (input.only && !`${group}: ${one.name}`.includes(input.only)) continue;
         const outcome = await runCase(lab, group, one);
         outcomes.push(outcome);

@@ -20,6 +20,8 @@ struct host_options {
   enum ota_log_level log;
   /** The process kills itself in the middle of this write; 0: never. */
   long kill_at_write;
+  /** Files by which the application says no; null: it never does. */
+  const char *hold_install, *hold_reboot;
 };
 
 struct host_mqtt;
@@ -61,6 +63,9 @@ uint32_t host_file_bytes(struct host *host, const char *name);
 /* slots.c: two slots and the record that says which one runs. */
 int host_slots_boot(struct host *host);
 void host_fill_slots(struct host *host);
+
+/* hold.c: an application that says no while a file is there. */
+void host_fill_hold(struct host *host);
 
 /* identity.c: keys and certificates. */
 int host_enroll(struct host *host);

@@ -25,6 +25,8 @@ static const char help[] =
     "  --limits JSON          other limits\n"
     "  --no-fsync             leave flushing to the operating system\n"
     "  --kill-at-write N      kill -9 itself in the middle of the Nth change of its storage\n"
+    "  --hold-install FILE    while FILE is there the application puts installing off; its text says why, after\n"
+    "  --hold-reboot FILE     a number for how many ms. The same before the reboot into a new image\n"
     "  --log LEVEL            debug, info, warn or error; default info\n"
     "  --help\n\n"
     "It writes one JSON object a line to stdout and ends on SIGINT or SIGTERM.\n";
@@ -66,6 +68,7 @@ static const struct name timings[] = {
     TIMING("selfTestMs", self_test_ms),
     TIMING("renewCheckMs", renew_check_ms),
     TIMING("renewRetryMs", renew_retry_ms),
+    TIMING("askAgainMs", ask_again_ms),
     OWN("keepaliveMs", keepalive_ms),
     OWN("rebootMs", reboot_ms),
 };
@@ -157,6 +160,8 @@ enum flag {
   OPTION_LIMITS,
   OPTION_NO_FSYNC,
   OPTION_KILL_AT_WRITE,
+  OPTION_HOLD_INSTALL,
+  OPTION_HOLD_REBOOT,
   OPTION_LOG,
   OPTION_HELP,
 };
@@ -176,6 +181,8 @@ static const struct option known[] = {
     {"limits", required_argument, NULL, OPTION_LIMITS},
     {"no-fsync", no_argument, NULL, OPTION_NO_FSYNC},
     {"kill-at-write", required_argument, NULL, OPTION_KILL_AT_WRITE},
+    {"hold-install", required_argument, NULL, OPTION_HOLD_INSTALL},
+    {"hold-reboot", required_argument, NULL, OPTION_HOLD_REBOOT},
     {"log", required_argument, NULL, OPTION_LOG},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -201,6 +208,8 @@ static void take(struct host_options *options, int option) {
       break;
     case OPTION_NO_FSYNC: options->fsync = false; break;
     case OPTION_KILL_AT_WRITE: options->kill_at_write = strtol(optarg, NULL, 10); break;
+    case OPTION_HOLD_INSTALL: options->hold_install = optarg; break;
+    case OPTION_HOLD_REBOOT: options->hold_reboot = optarg; break;
     case OPTION_LOG: options->log = read_level(optarg); break;
     case OPTION_HELP:
       (void)fputs(help, stdout);

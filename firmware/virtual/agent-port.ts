@@ -1,5 +1,5 @@
 /** `ota_port.h` in TypeScript: what the agent asks of whoever gives it a body. */
-import type { LogLevel } from './options.ts';
+import type { Consent, LogLevel } from './options.ts';
 import type { Certificates, Verify } from './port.ts';
 import type { Slots } from './slots.ts';
 
@@ -65,6 +65,8 @@ export interface AgentPort {
   };
   certificates: Certificates;
   slots: Slots;
+  mayInstall(): Consent;
+  mayReboot(): Consent;
   verify: Verify;
   uptimeMs(): number;
   unixMs(): number | null;

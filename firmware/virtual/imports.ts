@@ -2,6 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { type AgentPort, failed, levels, ok, renewals, storeKeys, telemetryTopics } from './agent-port.ts';
 import { isStorageFailure } from './flash.ts';
 import type { ModuleMemory } from './module-memory.ts';
+import type { Consent } from './options.ts';
 
 /** What `wasm/glue.c` imports. The first argument is the address of the agent; `port` finds its port. */
 export function createImports(
@@ -18,6 +19,12 @@ export function createImports(
     const topic = memory.text(address);
     topics.set(address, topic);
     return topic;
+  };
+  /** As `ota_ask` returns it: 0 is now, the largest is no. A reason that does not fit is left out. */
+  const waitMs = (consent: Consent, reason: number, capacity: number): number => {
+    if (consent === 'now') return 0;
+    memory.put(consent.reason, reason, capacity);
+    return consent.forMs === undefined ? 0xffff_ffff : Math.max(1, Math.min(consent.forMs, 0xffff_fffe));
   };
   return {
     mqtt_connect: (n, pair) => {
@@ -139,6 +146,8 @@ export function createImports(
     slot_confirm: (n) => attempt(() => port(n).slots.confirm()),
     slot_revert: (n) => attempt(() => port(n).slots.revert()),
     slot_self_test: (n) => attempt(() => (port(n).slots.isFit ? ok : failed.install)),
+    may_install: (n, reason, capacity) => waitMs(port(n).mayInstall(), reason!, capacity!),
+    may_reboot: (n, reason, capacity) => waitMs(port(n).mayReboot(), reason!, capacity!),
   };
 }
 

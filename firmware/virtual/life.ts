@@ -232,7 +232,7 @@ export class Life {
 
   #port(): AgentPort {
     const flash = this.#flash;
-    const { id, log, random } = this.#settings;
+    const { id, log, random, mayInstall, mayReboot } = this.#settings;
     const { clock, verify } = this.#around;
     const touch = () => {
       this.#touched = true;
@@ -275,6 +275,8 @@ export class Life {
         drop: () => certificates.drop(),
       },
       slots: this.#slots!,
+      mayInstall,
+      mayReboot,
       verify,
       uptimeMs: () => this.#now - this.#bootedAt + 1,
       unixMs: () => clock.unixMs(),

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { parseArgs } from 'node:util';
 import { DeviceFault, startDevice } from './device.ts';
 import { enroll } from './identity.ts';
-import type { LogLevel } from './options.ts';
+import type { Consent, LogLevel } from './options.ts';
 
 const help = `Runs one virtual device.
 
@@ -23,6 +23,8 @@ const help = `Runs one virtual device.
   --limits JSON          other limits
   --no-fsync             leave flushing to the operating system
   --kill-at-write N      kill -9 itself at the Nth change of its disk
+  --hold-install FILE    while FILE is there its application puts installing off; its text says why, after
+  --hold-reboot FILE     a number for how many ms. The same before the reboot into a new image
   --log LEVEL            debug, info, warn or error; default info
   --help
 
@@ -54,6 +56,8 @@ function readArguments() {
         limits: { type: 'string', default: '{}' },
         'no-fsync': { type: 'boolean', default: false },
         'kill-at-write': { type: 'string', default: '0' },
+        'hold-install': { type: 'string' },
+        'hold-reboot': { type: 'string' },
         log: { type: 'string', default: 'info' },
         help: { type: 'boolean', default: false },
       },
@@ -79,6 +83,15 @@ function readJson(option: string, text: string): Record<string, never> {
     // Said below.
   }
   return fail(`--${option} is not a JSON object`);
+}
+
+/** An application that says no while a file is there. */
+function askFile(path: string | undefined): () => Consent {
+  return () => {
+    if (path === undefined || !fs.existsSync(path)) return 'now';
+    const [, forMs, reason] = /^(\d+ )?(.*)/.exec(fs.readFileSync(path, 'utf8'))!;
+    return { reason: reason!, ...(forMs && { forMs: Number(forMs) }) };
+  };
 }
 
 /** A power cut of the whole process, for the conformance suite. */
@@ -118,6 +131,8 @@ async function main(): Promise<void> {
     limits: readJson('limits', args.limits),
     fsync: !args['no-fsync'],
     onDiskWrite: killAt(Number(args['kill-at-write'])),
+    mayInstall: askFile(args['hold-install']),
+    mayReboot: askFile(args['hold-reboot']),
     log: (level: LogLevel, message: string, fields?: Record<string, unknown>) => {
       if (levels.indexOf(level) < threshold) return;
       process.stdout.write(

@@ -38,6 +38,8 @@ export interface Timing {
   renewCheckMs: number;
   /** A renewal that got no answer, or a refusal, is tried again after this. */
   renewRetryMs: number;
+  /** An application that does not say until when it puts an update off is asked again after this; as often the server is told. */
+  askAgainMs: number;
 }
 
 export const defaultTiming: Timing = {
@@ -61,6 +63,7 @@ export const defaultTiming: Timing = {
   rebootMs: 200,
   renewCheckMs: 3_600_000,
   renewRetryMs: 900_000,
+  askAgainMs: 60_000,
 };
 
 export interface Limits {
@@ -95,6 +98,9 @@ export const defaultLimits: Limits = {
   slotBytes: 64 * 1024 * 1024,
 };
 
+/** What the application says to the next step of an update. Without `forMs` it is asked again after `askAgainMs`. */
+export type Consent = 'now' | { reason: string; forMs?: number };
+
 export interface DeviceOptions {
   id: string;
   /** The device's own directory: identity, slots, journal. One running device per directory. */
@@ -123,6 +129,9 @@ export interface DeviceOptions {
   onDiskWrite?: (what: string) => void;
   /** Called for every message that goes to the broker. */
   onPublish?: (topic: UplinkTopic) => void;
+  /** The application has a say before an image is installed, and before the device reboots into it. Default: always now. */
+  mayInstall?: () => Consent;
+  mayReboot?: () => Consent;
   /** For a simulation; a device that is given all of them needs neither network nor directory. */
   surroundings?: Partial<Surroundings>;
 }
@@ -190,6 +199,8 @@ export function toSettings(options: DeviceOptions): Settings {
     resume: true,
     onDiskWrite: undefined,
     onPublish: undefined,
+    mayInstall: () => 'now',
+    mayReboot: () => 'now',
     ...options,
     signingKeys: keys,
     timing: { ...defaultTiming, ...options.timing },

@@ -63,6 +63,8 @@ export async function dryRun(db: Db, request: StartRequest): Promise<DryRun> {
           startAt === undefined ? Date.now() : Date.parse(startAt),
         )
       : [],
+    deferralMs: policy.deferralMs,
+    atDeadline: policy.atDeadline,
     egressBytes: total * image.sizeBytes,
     measuredBytesPerSecond,
     expectedMs:

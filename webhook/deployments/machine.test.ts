@@ -27,6 +27,8 @@ function target(over: Partial<Target> = {}): Target {
     stats: null,
     nextAttemptAt: null,
     deadlineAt: null,
+    deferred: null,
+    deferralEndsAt: null,
     ...over,
   };
 }
@@ -192,6 +194,66 @@ describe('transitions', () => {
   });
 });
 
+describe('an application that puts an update off', () => {
+  const { installTimeoutMs, deferralMs } = defaultPolicy;
+  const deferred = { until: null, reason: 'the servo moves' };
+  const sent = step(target(), { type: 'dispatch' }, 0).target;
+  const waiting = step(sent, progress('verifying', { deferred }), 100).target;
+
+  test('is not silent until the deployment lets it wait no longer, however often it says so', () => {
+    expect(waiting).toMatchObject({
+      state: 'installing',
+      deferred: { ...deferred, step: 'install' },
+      deferralEndsAt: deferralMs,
+      deadlineAt: deferralMs + installTimeoutMs,
+    });
+    const later = step(waiting, progress('verifying', { deferred }), deferralMs - 1).target;
+    expect(later.deadlineAt).toBe(deferralMs + installTimeoutMs);
+    const dead = step(later, { type: 'tick' }, deferralMs + installTimeoutMs).target;
+    expect(dead).toMatchObject({ state: 'pending', error: { code: 'timed_out' }, deferred: null });
+  });
+
+  test('is as silent as any other once it lets the update go on', () => {
+    const again = step(waiting, progress('installing'), 5_000_000).target;
+    expect(again).toMatchObject({ deferred: null, deadlineAt: 5_000_000 + installTimeoutMs });
+    const reboots = step(again, progress('installing', { deferred }), 6_000_000).target;
+    expect(reboots).toMatchObject({
+      deferred: { step: 'reboot' },
+      deadlineAt: deferralMs + installTimeoutMs,
+    });
+    const goesOn = step(reboots, progress('installing'), 7_000_000).target;
+    expect(goesOn).toMatchObject({ deferred: null, deadlineAt: 7_000_000 + installTimeoutMs });
+  });
+
+  test('has its time over all attempts, and anew when an operator has it tried again', () => {
+    const timedOut = { ...waiting, deadlineAt: 1_000 };
+    const retried = step(timedOut, { type: 'tick' }, 1_000).target;
+    const second = step(retried, { type: 'dispatch' }, retried.nextAttemptAt!).target;
+    expect(second).toMatchObject({ attempt: 2, deferralEndsAt: deferralMs });
+    const gaveUp = step(waiting, result('failed', other, 'deferred_too_long'), 5_000).target;
+    expect(gaveUp).toMatchObject({ state: 'failed', error: { code: 'deferred_too_long' }, deferred: null });
+    const anew = step(gaveUp, { type: 'retry' }, 6_000).target;
+    expect(step(anew, { type: 'dispatch' }, 7_000).target.deferralEndsAt).toBe(7_000 + deferralMs);
+  });
+
+  test('waits no longer when it is cancelled, and means nothing while it downloads', () => {
+    expect(step(waiting, { type: 'cancel' }, 200).target).toMatchObject({
+      state: 'cancelling',
+      deferred: null,
+    });
+    expect(step(sent, progress('downloading', { deferred }), 100).target.deferred).toBeNull();
+  });
+
+  test('of an attempt from before there was a deadline, has as long as it says so again', () => {
+    const old = at('installing');
+    const told = step(old, progress('verifying', { deferred }), 5_000).target;
+    expect(told.deadlineAt).toBe(5_000 + installTimeoutMs);
+    expect(step(told, progress('verifying', { deferred }), 9_000).target.deadlineAt).toBe(
+      9_000 + installTimeoutMs,
+    );
+  });
+});
+
 const chunkOf = (rnd: () => number, ...choices: (() => TargetEvent)[]) =>
   choices[Math.floor(rnd() * choices.length)]!();
 
@@ -202,7 +264,7 @@ const chunkOf = (rnd: () => number, ...choices: (() => TargetEvent)[]) =>
 function play(seed: number): string | null {
   const rnd = randomOf(seed);
   let now = 0;
-  let current = target();
+  let current = target({ policy: { ...defaultPolicy, deferralMs: 600_000 } });
   let attestedEver = false;
   let cancelCommitted = false;
   let ackedCancel = false;
@@ -242,6 +304,7 @@ function play(seed: number): string | null {
             stage: (['downloading', 'verifying', 'installing'] as const)[Math.floor(rnd() * 3)]!,
             receivedBytes: Math.floor(rnd() * 200),
             urlExpired: rnd() < 0.3,
+            ...(rnd() < 0.3 && { deferred: { until: null, reason: 'busy' } }),
           }),
           () => ({
             type: 'result',

@@ -5,11 +5,18 @@
 import type { DeviceError, DownloadStats } from '#emqx/protocol.ts';
 import type { FailureReason } from './failures.ts';
 import { isTransient, type Policy, retryDelay } from './policy.ts';
-import { failedStates, isOpen, type TargetState } from './states.ts';
+import { type deferrableSteps, failedStates, isOpen, type TargetState } from './states.ts';
 
 export interface Failure {
   code: FailureReason;
   message?: string | undefined;
+}
+
+/** The application on the device puts the next step of the update off; until when (ISO 8601), if it can say. */
+export interface Deferral {
+  step: (typeof deferrableSteps)[number];
+  reason: string;
+  until: string | null;
 }
 
 /** Times are ms since 1970. `sha256` is the digest that the device must attest. */
@@ -35,6 +42,10 @@ export interface Target {
   nextAttemptAt: number | null;
   /** When the present stage times out. */
   deadlineAt: number | null;
+  /** Only while installing. */
+  deferred: Deferral | null;
+  /** Until when the application may put it off, attempts that follow included; null before the first. */
+  deferralEndsAt: number | null;
 }
 
 export type TargetEvent =
@@ -54,6 +65,7 @@ export type TargetEvent =
       receivedBytes: number;
       bytesPerSecond?: number;
       urlExpired?: boolean;
+      deferred?: { until: string | null; reason: string };
     }
   | {
       type: 'result';
@@ -145,6 +157,7 @@ function dispatch(target: Target, now: number): Step {
       error: null,
       nextAttemptAt: null,
       deadlineAt: now + target.policy.ackTimeoutMs,
+      deferralEndsAt: target.deferralEndsAt ?? now + target.policy.deferralMs,
     },
     commands: [{ type: 'request', attempt }],
   };
@@ -193,6 +206,7 @@ function cancel(target: Target, now: number): Step {
       state: 'cancelling',
       cancelRequested: true,
       nextAttemptAt: null,
+      deferred: null,
       deadlineAt: now + target.policy.cancelTimeoutMs,
     },
     commands: [{ type: 'cancel', attempt: target.attempt }],
@@ -230,15 +244,27 @@ function progress(target: Target, event: Extract<TargetEvent, { type: 'progress'
   // Only getting on buys time: a device that repeats itself without advancing times out like a silent one.
   const advanced = state !== target.state || receivedBytes > target.receivedBytes;
   const timeoutMs = installing ? target.policy.installTimeoutMs : target.policy.downloadTimeoutMs;
+  const deferred = installing ? toDeferral(event) : null;
   const next: Target = {
     ...target,
     state,
     receivedBytes,
     bytesPerSecond: event.bytesPerSecond ?? (installing ? null : target.bytesPerSecond),
-    deadlineAt: advanced ? now + timeoutMs : target.deadlineAt,
+    deferred,
+    // A device that waits for its application is not silent, whether it can be heard meanwhile or not: it has until the application's time
+    // is over. One that was never told of an end has as long as it says so again.
+    deadlineAt: deferred
+      ? (target.deferralEndsAt ?? now) + timeoutMs
+      : advanced || target.deferred
+        ? now + timeoutMs
+        : target.deadlineAt,
   };
   const wantsUrl = event.urlExpired && !installing && !target.cancelRequested;
   return { target: next, commands: wantsUrl ? [{ type: 'request', attempt: target.attempt }] : [] };
+}
+
+function toDeferral({ stage, deferred }: Extract<TargetEvent, { type: 'progress' }>): Deferral | null {
+  return deferred ? { step: stage === 'installing' ? 'reboot' : 'install', ...deferred } : null;
 }
 
 function result(target: Target, event: Extract<TargetEvent, { type: 'result' }>, now: number): Step {
@@ -292,6 +318,7 @@ function retry(target: Target, error: Failure, now: number): Target | null {
     error,
     bytesPerSecond: null,
     deadlineAt: null,
+    deferred: null,
     nextAttemptAt: now + retryDelay(target.policy, target.attempt, target.deviceId),
   };
 }
@@ -299,11 +326,26 @@ function retry(target: Target, error: Failure, now: number): Target | null {
 /** An operator wants new attempts of what did not end well; the error stays until the first of them. */
 function tryAgain(target: Target): Target {
   if (!correctable(target.state) || target.cancelRequested) return target;
-  return { ...target, state: 'pending', attemptsForgiven: target.attempt, stats: null, nextAttemptAt: null };
+  return {
+    ...target,
+    state: 'pending',
+    attemptsForgiven: target.attempt,
+    stats: null,
+    nextAttemptAt: null,
+    deferralEndsAt: null,
+  };
 }
 
 function finish(target: Target, state: TargetState, error: Target['error']): Target {
-  return { ...target, state, error, bytesPerSecond: null, deadlineAt: null, nextAttemptAt: null };
+  return {
+    ...target,
+    state,
+    error,
+    bytesPerSecond: null,
+    deadlineAt: null,
+    deferred: null,
+    nextAttemptAt: null,
+  };
 }
 
 /** The device works on what was cancelled (the cancel was lost, or the request overtook it): tell it again. */

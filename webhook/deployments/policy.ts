@@ -1,3 +1,4 @@
+import type { deadlineActions } from '#emqx/protocol.ts';
 import { failureClasses } from './failures.ts';
 import type { MaintenanceWindow } from './window.ts';
 
@@ -9,6 +10,10 @@ export interface Policy {
   installTimeoutMs: number;
   cancelTimeoutMs: number;
   retryDelayMs: number;
+  /** From the first attempt on: for so long the application on a device may put installing and rebooting off. 0: it has no say. */
+  deferralMs: number;
+  /** What the device does then if the application still says no. */
+  atDeadline: (typeof deadlineActions)[number];
 }
 
 /** What must hold within a wave. Percentages are of its devices, without those skipped. */
@@ -49,6 +54,8 @@ export const defaultPolicy: Policy = {
   installTimeoutMs: 10 * 60_000,
   cancelTimeoutMs: 10 * 60_000,
   retryDelayMs: 10_000,
+  deferralMs: 24 * 3_600_000,
+  atDeadline: 'give_up',
 };
 
 /** Where silence would mean an outage of our own as likely as theirs (one wave for all), it does not halt. */

@@ -1,8 +1,9 @@
 import { z } from '@hono/zod-openapi';
+import { deadlineActions } from '#emqx/protocol.ts';
 import { type FailureReason, failureReasons } from './failures.ts';
 import { defaultGate, defaultRollout, type RolloutPolicy } from './policy.ts';
 import { rolloutStates } from './rollout.ts';
-import { targetStates } from './states.ts';
+import { deferrableSteps, targetStates } from './states.ts';
 import { weekdays } from './window.ts';
 
 const percent = z.number().min(0).max(100);
@@ -68,6 +69,8 @@ export const policySchema = z
     installTimeoutMs: timeoutMs.optional(),
     cancelTimeoutMs: timeoutMs.optional(),
     retryDelayMs: timeoutMs.optional(),
+    deferralMs: durationMs.optional(),
+    atDeadline: z.enum(deadlineActions).optional(),
   })
   .superRefine(({ waves = [] }, context) => {
     const grows = (i: number) => {
@@ -160,6 +163,8 @@ export const deploymentSchema = z
       window: windowSchema.nullable(),
       gateTimeoutMs: z.int().nullable(),
       lateJoinersMs: z.int().nullable(),
+      deferralMs: z.int(),
+      atDeadline: z.enum(deadlineActions),
     }),
     /** The hardware is the firmware's. */
     selection: z.object({
@@ -208,6 +213,15 @@ export const targetSchema = z
     totalBytes: z.int(),
     bytesPerSecond: z.number().nullable(),
     error: z.object({ code: z.enum(failureReasons), message: z.string().optional() }).nullable(),
+    /** The application on the device puts the next step off: why, until when if it can say, and when it is no longer heard. */
+    deferred: z
+      .object({
+        step: z.enum(deferrableSteps),
+        reason: z.string(),
+        until: z.string().nullable(),
+        deadline: z.string().nullable(),
+      })
+      .nullable(),
     updatedAt: z.string(),
   })
   .openapi('Target');
@@ -257,9 +271,12 @@ export const dryRunSchema = z
     waves: z.array(z.object({ total: z.int(), devices: z.array(z.string()) })),
     /** For each time zone of the devices that get it (with a maintenance window): when it opens next, or that it is open (`null`). */
     windows: z.array(z.object({ timeZone: z.string(), devices: z.int(), opensAt: z.string().nullable() })),
+    /** How long applications may put it off, and what devices do then: from the policy. */
+    deferralMs: z.int(),
+    atDeadline: z.enum(deadlineActions),
     /** Every image once. */
     egressBytes: z.int(),
-    /** From the policy and `measuredBytesPerSecond`, if every device can be reached and succeeds at once; null without a measurement. */
+    /** From the policy and `measuredBytesPerSecond`, if every device can be reached, puts nothing off and succeeds at once; null without a measurement. */
     expectedMs: z.number().nullable(),
     /** Mean of the latest successful downloads of that hardware, or of any. */
     measuredBytesPerSecond: z.number().nullable(),

@@ -16,6 +16,9 @@ export const targetStates = [
 ] as const;
 export type TargetState = (typeof targetStates)[number];
 
+/** What the application on a device may put off, while its target is `installing`. */
+export const deferrableSteps = ['install', 'reboot'] as const;
+
 /** The device holds the command (or may): no other update of the component may start. */
 export const activeStates = [
   'sent',

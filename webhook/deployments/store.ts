@@ -5,7 +5,8 @@ import { at, readClock } from '../db/clock.ts';
 import { type Db, query } from '../db/query.ts';
 import { firmwares } from '../firmware/table.ts';
 import { enqueueForAttempts } from '../outbox/outbox.ts';
-import { step, type Target, type TargetCommand, type TargetEvent } from './machine.ts';
+import { type Deferral, step, type Target, type TargetCommand, type TargetEvent } from './machine.ts';
+import { defaultRollout } from './policy.ts';
 import { isActive, isOpen, openStates } from './states.ts';
 import { deployments, rolloutMarks, targets } from './table.ts';
 
@@ -30,7 +31,7 @@ async function lockTargets(db: Db, where: SQL | undefined): Promise<Target[]> {
     component: target.component,
     sha256,
     version,
-    policy,
+    policy: { ...defaultRollout, ...policy },
     totalBytes: target.totalBytes,
     state: target.state,
     attempt: target.attempt,
@@ -42,6 +43,8 @@ async function lockTargets(db: Db, where: SQL | undefined): Promise<Target[]> {
     stats: target.stats,
     nextAttemptAt: target.nextAttemptAt?.getTime() ?? null,
     deadlineAt: target.deadlineAt?.getTime() ?? null,
+    deferred: target.deferred,
+    deferralEndsAt: target.deferralEndsAt?.getTime() ?? null,
   }));
 }
 
@@ -94,7 +97,7 @@ export class Fold {
   readonly #before: Map<string, Target>;
   readonly #now: number;
   readonly #commands: { target: Target; command: TargetCommand }[] = [];
-  readonly #timeline: { target: Target; event: TargetEvent['type']; at: number }[] = [];
+  readonly #timeline: { target: Target; event: TargetEvent['type'] | 'deferred'; at: number }[] = [];
 
   /** Deployments whose rollout may have something to do. */
   readonly #moved = new Set<string>();
@@ -130,8 +133,10 @@ export class Fold {
     const { target: next, commands } = step(current, event, this.#now);
     this.#targets.set(key(target), next);
     for (const command of commands) this.#commands.push({ target: next, command });
+    if (next.deferred && !isSame(next.deferred, current.deferred))
+      this.#timeline.push({ target: next, event: 'deferred', at: this.#now });
     if (next.state !== current.state || next.attempt !== current.attempt) {
-      this.#timeline.push({ target: next, event: event.type, at: this.#now });
+      if (!next.deferred) this.#timeline.push({ target: next, event: event.type, at: this.#now });
       this.#moved.add(next.deploymentId);
       if (isActive(current.state) && !isActive(next.state)) this.#freed.add(next.deviceId);
     } else if (event.type === 'subscribed' && next.state === 'pending') {
@@ -167,13 +172,24 @@ export class Fold {
       at: new Date(at).toISOString(),
       event,
       state: target.state,
-      detail: target.error && [target.error.code, target.error.message].filter(Boolean).join(': '),
+      detail: describe(target),
     }));
     await db.execute(sql`
       insert into target_events (deployment_id, device_id, at, event, state, detail)
       select d, v, at, event, state, detail from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
         as r(d uuid, v text, at timestamptz, event text, state text, detail text)`);
   }
+}
+
+/** Another time that the application names is no news of its own. */
+function isSame(one: Deferral, other: Deferral | null): boolean {
+  return one.step === other?.step && one.reason === other.reason;
+}
+
+/** Of a row of the timeline. */
+function describe({ error, deferred }: Target): string | null {
+  if (deferred) return [deferred.step, deferred.reason].filter(Boolean).join(': ');
+  return error && [error.code, error.message].filter(Boolean).join(': ');
 }
 
 /** Rollouts to be looked at again. */
@@ -217,6 +233,8 @@ async function updateTargets(db: Db, changed: Target[], now: number): Promise<vo
     stats: t.stats,
     next_attempt_at: iso(t.nextAttemptAt),
     deadline_at: isOpen(t.state) ? iso(t.deadlineAt) : null,
+    deferred: t.deferred,
+    deferral_ends_at: iso(t.deferralEndsAt),
   }));
   await db.execute(sql`
     update targets t
@@ -224,11 +242,12 @@ async function updateTargets(db: Db, changed: Target[], now: number): Promise<vo
         cancel_requested = v.cancel_requested, received_bytes = v.received_bytes,
         bytes_per_second = v.bytes_per_second, error_code = v.error_code, error_message = v.error_message,
         stats = v.stats, next_attempt_at = v.next_attempt_at, deadline_at = v.deadline_at,
+        deferred = v.deferred, deferral_ends_at = v.deferral_ends_at,
         updated_at = ${new Date(now).toISOString()}::timestamptz
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as v(
       deployment_id uuid, device_id text, state text, attempt int, attempts_forgiven int, cancel_requested boolean, received_bytes bigint,
       bytes_per_second double precision, error_code text, error_message text, stats jsonb,
-      next_attempt_at timestamptz, deadline_at timestamptz)
+      next_attempt_at timestamptz, deadline_at timestamptz, deferred jsonb, deferral_ends_at timestamptz)
     where t.deployment_id = v.deployment_id and t.device_id = v.device_id`);
 }
 
@@ -240,7 +259,8 @@ export async function followClock(db: Db, { byMs, now, withinMs }: ClockJump): P
   const by = sql`make_interval(secs => ${byMs / 1000})`;
   await db.execute(sql`
     update targets t
-    set deadline_at = t.deadline_at + ${by}, next_attempt_at = t.next_attempt_at + ${by}, updated_at = ${at(now)}
+    set deadline_at = t.deadline_at + ${by}, next_attempt_at = t.next_attempt_at + ${by},
+        deferral_ends_at = t.deferral_ends_at + ${by}, updated_at = ${at(now)}
     from (
       select deployment_id, device_id from targets
       where (deadline_at is not null or (state = 'pending' and next_attempt_at is not null))

@@ -20,6 +20,7 @@ import type { Chosen } from '../devices/chosen.ts';
 import { devices } from '../devices/table.ts';
 import { firmwares } from '../firmware/table.ts';
 import { failureReasons } from './failures.ts';
+import type { Deferral } from './machine.ts';
 import type { RolloutPolicy } from './policy.ts';
 import { type Rollout, rolloutStates } from './rollout.ts';
 import { activeStates, targetStates } from './states.ts';
@@ -96,6 +97,10 @@ export const targets = pgTable(
     stats: jsonb().$type<DownloadStats>(),
     nextAttemptAt: timestamp('next_attempt_at', { withTimezone: true }),
     deadlineAt: timestamp('deadline_at', { withTimezone: true }),
+    /** The application on the device puts the next step off. */
+    deferred: jsonb().$type<Deferral>(),
+    /** Until when it may: told with the first attempt. */
+    deferralEndsAt: timestamp('deferral_ends_at', { withTimezone: true }),
     updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
   },
   (t) => [

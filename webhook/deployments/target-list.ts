@@ -65,6 +65,10 @@ async function readTargets(db: Db, deploymentId: string, filter: TargetFilter) {
       totalBytes: target.totalBytes,
       bytesPerSecond: target.bytesPerSecond,
       error: target.errorCode ? { code: target.errorCode, message: target.errorMessage ?? undefined } : null,
+      deferred: target.deferred && {
+        ...target.deferred,
+        deadline: target.deferralEndsAt?.toISOString() ?? null,
+      },
       updatedAt: target.updatedAt.toISOString(),
     })),
     total: [...counts.values()].reduce((total, n) => total + n, 0),

@@ -70,6 +70,8 @@ function* targets(): Generator<Target> {
                     stats,
                     deadlineAt,
                     nextAttemptAt,
+                    deferred: null,
+                    deferralEndsAt: null,
                   },
                 };
               }

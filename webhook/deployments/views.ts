@@ -3,6 +3,7 @@ import { count, desc, eq } from 'drizzle-orm';
 import type { Db } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import { firmwares } from '../firmware/table.ts';
+import { defaultRollout } from './policy.ts';
 import { joinersUntil, nothing, type Rollout, type Tally } from './rollout.ts';
 import * as rollouts from './rollouts.ts';
 import type { WaveView } from './schema.ts';
@@ -90,6 +91,7 @@ async function summarize(db: Db, rows: Awaited<ReturnType<typeof summaries>>) {
     const until = joinersUntil({ policy: row.policy, resolvedAt: memory.resolvedAt });
     return {
       ...rest,
+      policy: { ...defaultRollout, ...row.policy },
       joinersUntil: until === null ? null : new Date(until).toISOString(),
       windowOpensAt: row.state === 'running' ? (windowOpensAt?.toISOString() ?? null) : null,
       waves: describeWaves({ ...memory, state: row.state }, rollouts.toTallies(mine)),

@@ -90,7 +90,7 @@ function toTargetEvent(m: DeviceMessage): TargetEvent | null {
     case 'firmware/download/progress':
       return {
         type: 'progress',
-        ...pick(m.message, 'attempt', 'stage', 'receivedBytes', 'bytesPerSecond', 'urlExpired'),
+        ...pick(m.message, 'attempt', 'stage', 'receivedBytes', 'bytesPerSecond', 'urlExpired', 'deferred'),
       };
     case 'firmware/download/result': {
       const { attempt, outcome, running, error, stats } = m.message;

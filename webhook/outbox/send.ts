@@ -5,9 +5,16 @@
 import { randomUUID } from 'node:crypto';
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import type { PublishMessage, PublishOutcome } from '#emqx/api.ts';
-import { maxCertificateDownlinkBytes, maxDownlinkBytes, maxUrlBytes, mountedTopic } from '#emqx/protocol.ts';
+import {
+  type DownloadRequest,
+  maxCertificateDownlinkBytes,
+  maxDownlinkBytes,
+  maxUrlBytes,
+  mountedTopic,
+} from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/query.ts';
+import { defaultPolicy } from '../deployments/policy.ts';
 import { type TargetState, workingStates } from '../deployments/states.ts';
 import { among as amongTargets, Fold } from '../deployments/store.ts';
 import { deployments, targets } from '../deployments/table.ts';
@@ -39,6 +46,8 @@ interface Row {
   state: TargetState | null;
   window: MaintenanceWindow | null;
   timeZone: string | null;
+  deferralEndsAt: Date | null;
+  atDeadline: DownloadRequest['atDeadline'] | null;
 }
 
 /** Sends some batches; returns whether there may be more. Throws what the broker's client throws; rows then wait for their lease. */
@@ -129,6 +138,8 @@ async function claim(db: Db): Promise<Row[]> {
       state: targets.state,
       window: sql<MaintenanceWindow | null>`${deployments.policy} -> 'window'`,
       timeZone: regions.timeZone,
+      deferralEndsAt: targets.deferralEndsAt,
+      atDeadline: sql<DownloadRequest['atDeadline'] | null>`${deployments.policy} ->> 'atDeadline'`,
     })
     .from(outbox)
     .leftJoin(
@@ -176,7 +187,17 @@ async function toMessage(
   if (isRequest(row)) {
     const { url, expiresAt } = await presign(row.s3Path!);
     if (Buffer.byteLength(url) > maxUrlBytes) return 'url_too_long';
-    payload = { ...common, ...attempt, manifest: row.manifest, url, urlExpiresAt: expiresAt.toISOString() };
+    payload = {
+      ...common,
+      ...attempt,
+      manifest: row.manifest,
+      url,
+      urlExpiresAt: expiresAt.toISOString(),
+      ...(row.deferralEndsAt && {
+        deadlineUnixMs: row.deferralEndsAt.getTime(),
+        atDeadline: row.atDeadline ?? defaultPolicy.atDeadline,
+      }),
+    };
   } else if (row.topic === 'firmware/download/cancel') {
     payload = { ...common, ...attempt };
   } else {

@@ -237,6 +237,7 @@ function toTarget(row: Row): TargetRow {
     attemptsForgiven: row.attempts_forgiven,
     errorCode: row.error_code,
     hasDeadline: row.deadline_at !== null,
+    mayWaitUntil: row.deferred && row.deferral_ends_at ? Date.parse(row.deferral_ends_at) : null,
   };
 }
 

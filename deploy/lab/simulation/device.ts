@@ -2,6 +2,7 @@
 import type { JSONWebKeySet } from 'jose';
 import { startDevice, type VirtualDevice } from '#firmware/virtual/device.ts';
 import { Memory } from '#firmware/virtual/memory.ts';
+import type { Consent } from '#firmware/virtual/options.ts';
 import type { Broker, Certificates, Http } from '#firmware/virtual/port.ts';
 import type { Random } from '../primitives/random.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -15,6 +16,8 @@ export interface DeviceParts {
   broker: Broker;
   http: Http;
   signingKeys: JSONWebKeySet;
+  /** What its application says to each step. */
+  consent: () => Consent;
   /** Asked at every write: for how long the power is gone from the middle of this one on, or null. */
   powerCutAtWrite: () => number | null;
   log: (text: string) => void;
@@ -30,6 +33,7 @@ const timing = {
   telemetryMs: 600_000,
   selfTestMs: 60_000,
   rebootMs: 2_000,
+  askAgainMs: 20_000,
 };
 const limits = { chunkStartBytes: 32 * 1024, chunkCeilingBytes: 64 * 1024, slotBytes: 256 * 1024 };
 
@@ -46,7 +50,8 @@ export class SimulatedDevice {
   }
 
   powerOn(): void {
-    const { id, hardware, time, random, broker, http, signingKeys, powerCutAtWrite, log } = this.#parts;
+    const { id, hardware, time, random, broker, http, signingKeys, consent, powerCutAtWrite, log } =
+      this.#parts;
     const device = startDevice({
       id,
       hardware,
@@ -57,6 +62,8 @@ export class SimulatedDevice {
       mqttUrl: 'mqtts://broker.test',
       trust: '-----BEGIN CERTIFICATE-----',
       random: () => random.next(),
+      mayInstall: consent,
+      mayReboot: consent,
       log: (level, message, fields) =>
         (level === 'error' || level === 'warn') && log(`${level}: ${message} ${fields?.error ?? ''}`),
       onDiskWrite: (what) => {

@@ -36,6 +36,8 @@ export interface TargetRow {
   attemptsForgiven: number;
   errorCode: string | null;
   hasDeadline: boolean;
+  /** Its application has put it off, and may until then; null: it has not, or was told no end. */
+  mayWaitUntil: number | null;
 }
 
 export interface DeploymentRow {
@@ -156,7 +158,7 @@ export class Invariants {
     );
     // A decision is judged by what it saw: what was committed before it.
     const made = targets.filter((c) => c.before === null).map((c) => c.after);
-    for (const { before, after } of targets) if (before) this.#changed(before, after, made);
+    for (const { before, after } of targets) if (before) this.#changed(before, after, made, at);
     const started = targets.filter((c) => c.before?.state === 'pending' && c.after.state === 'sent');
     for (const id of new Set(started.map((c) => c.after.deploymentId))) {
       const mine = started.filter((c) => c.after.deploymentId === id).map((c) => c.after);
@@ -216,7 +218,7 @@ export class Invariants {
     throw new Violation(`${name}: the request of attempt ${attempt} was forgotten unsent`);
   }
 
-  #changed(before: TargetRow, after: TargetRow, made: TargetRow[]): void {
+  #changed(before: TargetRow, after: TargetRow, made: TargetRow[], at: number): void {
     const name = `${after.deploymentId}/${after.deviceId}`;
     const { sha256, component } = this.#imageOf(after.deploymentId);
     const { policy } = this.#deployments.get(after.deploymentId)!;
@@ -227,6 +229,8 @@ export class Invariants {
     if (!isOpen(after.state) && after.hasDeadline) throw new Violation(`${name} closed with a deadline`);
     if (isOpen(after.state) && after.state !== 'pending' && !after.hasDeadline)
       throw new Violation(`${name} ${after.state} without a deadline`);
+    if (isSilent(after) && !isSilent(before) && before.mayWaitUntil !== null && at < before.mayWaitUntil)
+      throw new Violation(`${name} was taken for silent while its application had it wait`);
     if (after.attempt < before.attempt) throw new Violation(`${name}: the attempt went back`);
     if (after.attempt - after.attemptsForgiven > policy.maxAttempts)
       throw new Violation(`${name}: more attempts than allowed`);

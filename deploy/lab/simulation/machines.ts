@@ -122,6 +122,7 @@ class Fuzz {
             stage,
             receivedBytes: r.int(0, 200),
             urlExpired: r.chance(0.2),
+            ...(r.chance(0.3) && { deferred: { until: null, reason: 'busy' } }),
           };
         }
         case 4:
@@ -258,6 +259,7 @@ class Fuzz {
       attemptsForgiven: t.attemptsForgiven,
       errorCode: t.error?.code ?? null,
       hasDeadline: t.deadlineAt !== null,
+      mayWaitUntil: t.deferred && t.deferralEndsAt,
     };
   }
 }
@@ -280,6 +282,8 @@ function newTarget(deviceId: string, policy: RolloutPolicy): Target {
     stats: null,
     nextAttemptAt: null,
     deadlineAt: null,
+    deferred: null,
+    deferralEndsAt: null,
   };
 }
 
@@ -303,6 +307,7 @@ function policyOf(r: Random): RolloutPolicy {
     installTimeoutMs: 60_000,
     cancelTimeoutMs: 60_000,
     retryDelayMs: 3_000,
+    deferralMs: r.pick([0, 60_000, 300_000]),
     ratePerMinute: r.pick([null, null, 1, 3]),
     gateTimeoutMs: r.pick([null, 60_000, 86_400_000]),
     waves: waves.map((upTo) => ({ ...gate(), upTo })) as RolloutPolicy['waves'],

@@ -4,7 +4,7 @@
  * has not ended by itself is ended by an operator.
  */
 import type { JSONWebKeySet } from 'jose';
-import { requestTopic, topics } from '#emqx/protocol.ts';
+import { deadlineActions, requestTopic, topics } from '#emqx/protocol.ts';
 import { buildImage } from '#firmware/virtual/image.ts';
 import * as deployments from '#webhook/deployments/deployments.ts';
 import { policySchema, type StartRequest } from '#webhook/deployments/schema.ts';
@@ -240,6 +240,10 @@ class Schedule {
       broker: this.#broker.portOf(id),
       http: this.#store.port(),
       signingKeys: this.#keys.trusted,
+      consent: () =>
+        this.#isHostile && r.chance(0.2)
+          ? { reason: 'busy', ...(r.chance(0.5) && { forMs: r.int(1_000, 100_000) }) }
+          : 'now',
       powerCutAtWrite: () => (this.#isHostile && r.chance(0.01) ? r.int(500, 20_000) : null),
       log: (text) => this.#log(`${id}: ${text}`),
     });
@@ -349,6 +353,8 @@ class Schedule {
       installTimeoutMs: 90_000,
       cancelTimeoutMs: 60_000,
       retryDelayMs: 3_000,
+      deferralMs: r.pick([0, 60_000, 86_400_000]),
+      atDeadline: r.pick(deadlineActions),
       ratePerMinute: r.pick([null, null, 10, 30]),
       gateTimeoutMs: r.pick([60_000, 120_000]),
       lateJoinersMs: byPlace ? r.pick([null, 240_000]) : null,

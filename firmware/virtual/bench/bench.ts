@@ -31,6 +31,7 @@ export const quick: Partial<Timing> = {
   rebootMs: 5,
   renewCheckMs: 50,
   renewRetryMs: 200,
+  askAgainMs: 50,
 };
 
 export const kib = 1024;

@@ -94,6 +94,8 @@ IMPORT(int, slot_trial, void *ctx);
 IMPORT(int, slot_confirm, void *ctx);
 IMPORT(int, slot_revert, void *ctx);
 IMPORT(int, slot_self_test, void *ctx);
+IMPORT(uint32_t, may_install, void *ctx, char *reason, size_t capacity);
+IMPORT(uint32_t, may_reboot, void *ctx, char *reason, size_t capacity);
 
 static int mqtt_poll(void *ctx, struct ota_mqtt_event *event, char *data, size_t capacity) {
   size_t bytes = 0;
@@ -224,6 +226,8 @@ static const struct ota_installer installer = {
     .confirm = import_slot_confirm,
     .revert = import_slot_revert,
     .self_test = import_slot_self_test,
+    .may_install = import_may_install,
+    .may_reboot = import_may_reboot,
 };
 
 static struct device *new_block(void) {
@@ -266,9 +270,9 @@ void EXPORT(destroy)(struct device *device) {
 static const char names[] =
     "reconnectMinMs reconnectMaxMs connectMs resendMinMs resendMaxMs retryMinMs retryMaxMs urlRefreshMinMs "
     "urlRefreshMaxMs stallMs fastChunkMs slowChunkMs checkpointMs progressMs telemetryMs selfTestMs renewCheckMs "
-    "renewRetryMs chunkFloorBytes chunkStartBytes chunkCeilingBytes checkpointChunks networkFailures responseFailures "
-    "urlRefusals renewedConnects";
-enum { timing_count = 18, limits_count = 8 };
+    "renewRetryMs askAgainMs chunkFloorBytes chunkStartBytes chunkCeilingBytes checkpointChunks networkFailures "
+    "responseFailures urlRefusals renewedConnects";
+enum { timing_count = 19, limits_count = 8 };
 _Static_assert(sizeof(struct ota_timing) == timing_count * sizeof(uint32_t), "name the new timing");
 _Static_assert(sizeof(struct ota_limits) == limits_count * sizeof(uint32_t), "name the new limit");
 
