@@ -39,6 +39,7 @@ export type Weekday = MaintenanceWindow['days'][number];
 export type DryRun = InferResponseType<Routes['deployments']['dry_run']['$post'], 200>;
 export type Deployment = InferResponseType<Routes['deployments'][':id']['$get'], 200>;
 export type DeploymentState = Deployment['state'];
+export type Deferral = NonNullable<Target['deferred']>;
 export type Target = InferResponseType<Routes['deployments'][':id']['targets']['$get'], 200>['items'][number];
 export type TargetState = Target['state'];
 export type FailureReason = NonNullable<Target['error']>['code'];

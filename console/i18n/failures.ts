@@ -79,6 +79,10 @@ const failures: Record<FailureReason, Record<Language, string>> = {
     en: 'The command failed',
     ko: '명령이 실패했습니다',
   },
+  deferred_too_long: {
+    en: 'The application put the update off until the deadline',
+    ko: '애플리케이션이 기한까지 업데이트를 미뤘습니다',
+  },
   timed_out: {
     en: 'Nothing was heard from the device in time',
     ko: '제한 시간 안에 디바이스의 응답이 없었습니다',

@@ -298,6 +298,14 @@ export const ko: Record<keyof typeof en, string> = {
   'plan.gateTimeoutHours': '단계 시간 한도',
   'plan.gateTimeoutHoursHint':
     '이 시간이 지나면 연결할 수 없는 디바이스를 빼고 단계를 판정합니다. 비워 두면 계속 기다림',
+  'plan.deferralHours': '애플리케이션의 연기',
+  'plan.deferralHoursHint':
+    '이 시간 동안 디바이스의 프로그램이 설치와 재부팅을 미룰 수 있습니다(예: 기계가 움직이는 동안)',
+  'plan.atDeadline': '그때까지도 미루면',
+  'plan.atDeadline.proceed': '그대로 진행',
+  'plan.atDeadline.give_up': '포기',
+  'plan.deferralProceed': '{duration} 동안 허용, 그 뒤 그대로 진행',
+  'plan.deferralGiveUp': '{duration} 동안 허용, 그 뒤 업데이트 포기',
   'plan.noJoiners': '참여하지 않음',
   'plan.joinFor': '{duration} 동안 참여',
   'plan.joinUntil': '{at}까지',
@@ -392,9 +400,17 @@ export const ko: Record<keyof typeof en, string> = {
   'state.timed_out': '시간 초과',
   'state.skipped': '건너뜀',
 
+  'deferred.install': '애플리케이션이 설치를 미루는 중: {reason}',
+  'deferred.reboot': '애플리케이션이 재부팅을 미루는 중: {reason}',
+  'deferred.noReason': '이유 없음',
+  'deferred.until': '{at}까지',
+  'deferred.deadline': '기한 {at}',
+
   'event.dispatch': '요청을 보냄',
   'event.subscribed': '디바이스가 돌아옴',
   'event.tick': '정해진 시각이 됨',
+  'event.install_deferred': '애플리케이션이 설치를 미룸',
+  'event.reboot_deferred': '애플리케이션이 재부팅을 미룸',
   'event.cancel': '취소 요청됨',
   'event.join': '늦게 참여',
   'event.supersede': '새 배포로 대체됨',

@@ -19,3 +19,9 @@ export const joinersInWords = (ms: number | null) =>
 
 export const gateTimeoutInWords = (ms: number | null) =>
   ms === null ? t('plan.noGateTimeout') : t('plan.gateAfter', { duration: formatDuration(language(), ms) });
+
+/** How long applications may put an update off, and what happens then. */
+export const deferralInWords = ({ deferralMs, atDeadline }: Pick<Policy, 'deferralMs' | 'atDeadline'>) =>
+  t(atDeadline === 'proceed' ? 'plan.deferralProceed' : 'plan.deferralGiveUp', {
+    duration: formatDuration(language(), deferralMs ?? 0),
+  });

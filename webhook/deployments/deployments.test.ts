@@ -205,6 +205,36 @@ describe('waiting and trying again', () => {
     expect((await get(id)).figures.successRate).toBe(1);
   });
 
+  test('an application that puts an update off has the deployment’s time, is told it, and is no silence', async () => {
+    const device = await online();
+    const { id: firmwareId } = await webhook.firmware();
+    const policy = { deferralMs: 3_600_000, atDeadline: 'proceed' };
+    const wanted = { firmwareId, devices: [device.id], policy };
+    expect((await webhook.api('POST', '/api/deployments/dry_run', wanted)).body).toMatchObject(policy);
+    const { id } = (await webhook.api('POST', '/api/deployments', wanted)).body;
+    expect(await get(id)).toMatchObject({ policy });
+    await until('the request', () => device.requests().length === 1);
+    const [{ body }] = device.requests() as [Sent & { body: Json }];
+    expect(body.atDeadline).toBe('proceed');
+    expect(Math.abs(body.deadlineUnixMs - Date.now() - 3_600_000)).toBeLessThan(60_000);
+    const progress = { deployment: id, attempt: 1, stage: 'verifying', receivedBytes: 36, totalBytes: 36 };
+    const deferred = { until: '2027-01-01T00:00:00.000Z', reason: 'the servo moves' };
+    const deadline = new Date(body.deadlineUnixMs).toISOString();
+    const shown = { ...deferred, step: 'install', deadline };
+    await device.send('firmware/download/progress', { ...progress, deferred });
+    await device.send('firmware/download/progress', { ...progress, deferred });
+    expect((await reaches(id, device, 'installing')).deferred).toEqual(shown);
+    const [past] = (await webhook.api('GET', `/api/devices/${device.id}/firmware_history`)).body.items;
+    expect(past.deferred).toEqual(shown);
+    const [row] = await database.db.select().from(targets).where(eq(targets.deploymentId, id));
+    expect(row!.deadlineAt!.getTime()).toBeGreaterThan(body.deadlineUnixMs);
+    await device.send('firmware/download/progress', { ...progress, stage: 'installing' });
+    await until('the end of it', async () => (await webhook.target(id, device)).deferred === null);
+    const events = (await webhook.api('GET', `/api/deployments/${id}/targets/${device.id}/events`)).body;
+    const told = (events.items ?? events).filter((e: Json) => e.event === 'install_deferred');
+    expect(told).toMatchObject([{ state: 'installing', detail: 'the servo moves' }]);
+  });
+
   test('a broker that is away loses no command: they wait, are spread out, and go later', async () => {
     let calls = 0;
     webhook.broker.answer = ({ topic }: Sent) => {

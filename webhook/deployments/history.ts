@@ -17,6 +17,8 @@ export async function listForDevice(db: Db, deviceId: string, paging: { limit: n
       state: targets.state,
       attempt: targets.attempt,
       errorCode: targets.errorCode,
+      deferred: targets.deferred,
+      deferralEndsAt: targets.deferralEndsAt,
       stats: targets.stats,
       updatedAt: targets.updatedAt,
     })

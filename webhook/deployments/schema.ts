@@ -200,6 +200,16 @@ export const deploymentSchema = z
   })
   .openapi('Deployment');
 
+/** The application on the device puts the next step off: why, until when if it can say, and when it is no longer heard. */
+export const deferredSchema = z
+  .object({
+    step: z.enum(deferrableSteps),
+    reason: z.string(),
+    until: z.string().nullable(),
+    deadline: z.string().nullable(),
+  })
+  .openapi('Deferral');
+
 export const targetSchema = z
   .object({
     device: z.string(),
@@ -213,15 +223,7 @@ export const targetSchema = z
     totalBytes: z.int(),
     bytesPerSecond: z.number().nullable(),
     error: z.object({ code: z.enum(failureReasons), message: z.string().optional() }).nullable(),
-    /** The application on the device puts the next step off: why, until when if it can say, and when it is no longer heard. */
-    deferred: z
-      .object({
-        step: z.enum(deferrableSteps),
-        reason: z.string(),
-        until: z.string().nullable(),
-        deadline: z.string().nullable(),
-      })
-      .nullable(),
+    deferred: deferredSchema.nullable(),
     updatedAt: z.string(),
   })
   .openapi('Target');

@@ -97,7 +97,11 @@ export class Fold {
   readonly #before: Map<string, Target>;
   readonly #now: number;
   readonly #commands: { target: Target; command: TargetCommand }[] = [];
-  readonly #timeline: { target: Target; event: TargetEvent['type'] | 'deferred'; at: number }[] = [];
+  readonly #timeline: {
+    target: Target;
+    event: TargetEvent['type'] | `${Deferral['step']}_deferred`;
+    at: number;
+  }[] = [];
 
   /** Deployments whose rollout may have something to do. */
   readonly #moved = new Set<string>();
@@ -134,7 +138,7 @@ export class Fold {
     this.#targets.set(key(target), next);
     for (const command of commands) this.#commands.push({ target: next, command });
     if (next.deferred && !isSame(next.deferred, current.deferred))
-      this.#timeline.push({ target: next, event: 'deferred', at: this.#now });
+      this.#timeline.push({ target: next, event: `${next.deferred.step}_deferred`, at: this.#now });
     if (next.state !== current.state || next.attempt !== current.attempt) {
       if (!next.deferred) this.#timeline.push({ target: next, event: event.type, at: this.#now });
       this.#moved.add(next.deploymentId);
@@ -188,7 +192,7 @@ function isSame(one: Deferral, other: Deferral | null): boolean {
 
 /** Of a row of the timeline. */
 function describe({ error, deferred }: Target): string | null {
-  if (deferred) return [deferred.step, deferred.reason].filter(Boolean).join(': ');
+  if (deferred) return deferred.reason || null;
   return error && [error.code, error.message].filter(Boolean).join(': ');
 }
 

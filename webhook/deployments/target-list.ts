@@ -2,6 +2,7 @@
 import { and, eq, gte } from 'drizzle-orm';
 import type { Db } from '../db/query.ts';
 import { devices, divisions, regions } from '../devices/table.ts';
+import type { Deferral } from './machine.ts';
 import { byAttention, type TargetState } from './states.ts';
 import { deployments, targetEvents, targets } from './table.ts';
 import { readTallies } from './tallies.ts';
@@ -65,14 +66,21 @@ async function readTargets(db: Db, deploymentId: string, filter: TargetFilter) {
       totalBytes: target.totalBytes,
       bytesPerSecond: target.bytesPerSecond,
       error: target.errorCode ? { code: target.errorCode, message: target.errorMessage ?? undefined } : null,
-      deferred: target.deferred && {
-        ...target.deferred,
-        deadline: target.deferralEndsAt?.toISOString() ?? null,
-      },
+      deferred: presentDeferral(target),
       updatedAt: target.updatedAt.toISOString(),
     })),
     total: [...counts.values()].reduce((total, n) => total + n, 0),
   };
+}
+
+export function presentDeferral({
+  deferred,
+  deferralEndsAt,
+}: {
+  deferred: Deferral | null;
+  deferralEndsAt: Date | null;
+}) {
+  return deferred && { ...deferred, deadline: deferralEndsAt?.toISOString() ?? null };
 }
 
 /** A device's timeline within a deployment, oldest first. */

@@ -4,7 +4,9 @@ import { controlCommandSchema, deviceIdSchema, isWithinJsonLimits, jsonTooComple
 import type { Context } from '../context.ts';
 import { failureReasons } from '../deployments/failures.ts';
 import { listForDevice } from '../deployments/history.ts';
+import { deferredSchema } from '../deployments/schema.ts';
 import { targetStates } from '../deployments/states.ts';
+import { presentDeferral } from '../deployments/target-list.ts';
 import * as devices from '../devices/devices.ts';
 import { ensureKnown } from '../devices/known.ts';
 import { AppError } from '../errors.ts';
@@ -153,6 +155,7 @@ const listHistory = createRoute({
           state: z.enum(targetStates),
           attempt: z.int(),
           errorCode: z.enum(failureReasons).nullable(),
+          deferred: deferredSchema.nullable(),
           downloadMs: z.number().nullable(),
           createdAt: z.string(),
           updatedAt: z.string(),
@@ -216,8 +219,9 @@ export function deviceDataRoutes(context: Context) {
       const { id } = c.req.valid('param');
       await ensureKnown(db, id);
       const { items, total } = await listForDevice(db, id, c.req.valid('query'));
-      const shown = items.map(({ stats, createdAt, updatedAt, ...rest }) => ({
+      const shown = items.map(({ stats, createdAt, updatedAt, deferred, deferralEndsAt, ...rest }) => ({
         ...rest,
+        deferred: presentDeferral({ deferred, deferralEndsAt }),
         downloadMs: stats?.downloadMs ?? null,
         createdAt: createdAt.toISOString(),
         updatedAt: updatedAt.toISOString(),

@@ -4,7 +4,12 @@ import { formatDateTime, formatDuration, formatNumber } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
 import { everyInWords } from '../../parts/hardware-words.ts';
 import { Fact, Facts } from '../../parts/page.tsx';
-import { gateTimeoutInWords, joinersInWords, windowInWords } from '../../parts/window-words.ts';
+import {
+  deferralInWords,
+  gateTimeoutInWords,
+  joinersInWords,
+  windowInWords,
+} from '../../parts/window-words.ts';
 
 /** What it was asked to keep to, kept as it was when it was made. */
 export function PlanFacts(props: { deployment: Deployment }): JSX.Element {
@@ -36,6 +41,7 @@ export function PlanFacts(props: { deployment: Deployment }): JSX.Element {
           </Show>
         </Fact>
         <Fact name={t('plan.gateTimeoutHours')}>{gateTimeoutInWords(policy().gateTimeoutMs)}</Fact>
+        <Fact name={t('plan.deferralHours')}>{deferralInWords(policy())}</Fact>
         <Fact name={t('plan.ratePerMinute')}>
           {policy().ratePerMinute === null
             ? t('plan.unlimited')

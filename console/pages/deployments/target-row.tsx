@@ -3,6 +3,7 @@ import { workingStates } from '#webhook/deployments/states.ts';
 import type { Target } from '../../api.ts';
 import { formatBytes, formatRate, formatShare } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
+import { DeferralNote } from '../../parts/deferral.tsx';
 import { Progress } from '../../parts/progress.tsx';
 import { Chevron, StateMark } from '../../parts/state.tsx';
 
@@ -65,6 +66,7 @@ export function TargetRow(props: { deployment: string; target: Target }): JSX.El
         <td>
           <StateMark state={props.target.state} />
           <Show when={props.target.error}>{(error) => <Failure error={error()} />}</Show>
+          <Show when={props.target.deferred}>{(deferral) => <DeferralNote deferral={deferral()} />}</Show>
         </td>
         <td class="meter">
           <Meter target={props.target} />

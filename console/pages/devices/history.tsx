@@ -6,6 +6,7 @@ import { language, t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
 import { type Column, DataTable } from '../../parts/data-table.tsx';
+import { DeferralNote } from '../../parts/deferral.tsx';
 import { Loaded } from '../../parts/loaded.tsx';
 import { StateMark } from '../../parts/state.tsx';
 import { Ago } from '../../parts/time.tsx';
@@ -25,6 +26,7 @@ const describeColumns = (): Column<PastUpdate>[] => [
       <>
         <StateMark state={one.state} />
         <Show when={one.errorCode}>{(code) => <p class="small alarm">{t(`failure.${code()}`)}</p>}</Show>
+        <Show when={one.deferred}>{(deferral) => <DeferralNote deferral={deferral()} />}</Show>
       </>
     ),
   },

@@ -5,7 +5,12 @@ import { language, t } from '../../i18n/i18n.ts';
 import type { Load } from '../../load.ts';
 import { everyInWords, isChild } from '../../parts/hardware-words.ts';
 import { Problem } from '../../parts/notes.tsx';
-import { gateTimeoutInWords, joinersInWords, windowInWords } from '../../parts/window-words.ts';
+import {
+  deferralInWords,
+  gateTimeoutInWords,
+  joinersInWords,
+  windowInWords,
+} from '../../parts/window-words.ts';
 import type { ChoiceKind, Choices } from './choice.ts';
 import { Forecast } from './forecast.tsx';
 
@@ -45,6 +50,9 @@ function Limits(props: { policy: Policy }): JSX.Element {
       </p>
       <p class="soft">
         {t('plan.gateTimeoutHours')}: {gateTimeoutInWords(props.policy.gateTimeoutMs ?? null)}
+      </p>
+      <p class="soft">
+        {t('plan.deferralHours')}: {deferralInWords(props.policy)}
       </p>
     </section>
   );

@@ -6,6 +6,7 @@ import { Picker } from '../../parts/picker.tsx';
 import { windowInWords } from '../../parts/window-words.ts';
 import {
   checkPlan,
+  deadlineActions,
   defaultPlan,
   type Plan,
   type Preset,
@@ -32,7 +33,7 @@ export type PlanState = ReturnType<typeof createPlan>;
 
 const thresholds = ['successPercent', 'failurePercent', 'silencePercent'] as const;
 const retries = ['maxAttempts', 'retryDelaySeconds', 'downloadTimeoutMinutes'] as const;
-const limits = ['lateJoinersDays', 'gateTimeoutHours'] as const;
+const limits = ['lateJoinersDays', 'gateTimeoutHours', 'deferralHours'] as const;
 const units = {
   successPercent: () => '%',
   failurePercent: () => '%',
@@ -42,6 +43,7 @@ const units = {
   downloadTimeoutMinutes: () => t('unit.min'),
   lateJoinersDays: () => t('unit.d'),
   gateTimeoutHours: () => t('unit.h'),
+  deferralHours: () => t('unit.h'),
 } as const;
 
 function Numbers(props: { state: PlanState; names: readonly (keyof typeof units)[] }): JSX.Element {
@@ -125,6 +127,22 @@ export function PlanFields(props: { state: PlanState }): JSX.Element {
       </Picker>
       <Picker title={t('plan.limits')} testId="plan-limits">
         <Numbers state={props.state} names={limits} />
+        <div class="field">
+          <span class="label">{t('plan.atDeadline')}</span>
+          <fieldset class="segments" aria-label={t('plan.atDeadline')}>
+            <For each={deadlineActions}>
+              {(action) => (
+                <button
+                  type="button"
+                  aria-pressed={props.state.plan.atDeadline === action}
+                  onClick={() => props.state.setPlan('atDeadline', action)}
+                >
+                  {t(`plan.atDeadline.${action}`)}
+                </button>
+              )}
+            </For>
+          </fieldset>
+        </div>
       </Picker>
       <Picker
         title={t('plan.policy')}

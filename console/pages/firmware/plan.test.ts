@@ -19,6 +19,8 @@ it('starts careful, with nothing to mend', () => {
     window: null,
     lateJoinersMs: null,
     gateTimeoutMs: 24 * 3_600_000,
+    deferralMs: 24 * 3_600_000,
+    atDeadline: 'give_up',
   });
   expect(toPolicy(plan)).not.toHaveProperty('startAt');
 });
@@ -39,6 +41,7 @@ it('names each field that the server would refuse', () => {
     windowFrom: '22:00',
     lateJoinersDays: '366',
     gateTimeoutHours: '0',
+    deferralHours: '721',
   };
   expect(checkPlan(plan, now)).toEqual({
     wave0: 'whole',
@@ -52,6 +55,7 @@ it('names each field that the server would refuse', () => {
     window: 'both',
     lateJoinersDays: 'number',
     gateTimeoutHours: 'number',
+    deferralHours: 'number',
   });
 });
 

@@ -4,6 +4,9 @@ import { weekdays } from '../../format.ts';
 /** A wave as it is typed: up to so many devices, or so many percent, of all. */
 export type WaveDraft = { size: string; unit: 'count' | 'percent'; soakMinutes: string };
 
+type DeadlineAction = NonNullable<Policy['atDeadline']>;
+export const deadlineActions: DeadlineAction[] = ['give_up', 'proceed'];
+
 /** How and when a deployment goes out, as it is typed. */
 export type Plan = {
   waves: WaveDraft[];
@@ -20,6 +23,8 @@ export type Plan = {
   windowDays: Weekday[];
   lateJoinersDays: string;
   gateTimeoutHours: string;
+  deferralHours: string;
+  atDeadline: DeadlineAction;
 };
 
 export const presets = ['careful', 'canary', 'all'] as const;
@@ -57,6 +62,8 @@ export const defaultPlan = (): Plan => ({
   windowDays: [...weekdays],
   lateJoinersDays: '',
   gateTimeoutHours: '24',
+  deferralHours: '24',
+  atDeadline: 'give_up',
 });
 
 export type PlanProblem = 'whole' | 'percent' | 'number' | 'minutes' | 'grows' | 'past' | 'both' | 'days';
@@ -104,6 +111,7 @@ export function checkPlan(plan: Plan, nowMs: number): PlanProblems {
     problems.lateJoinersDays = 'number';
   if (plan.gateTimeoutHours !== '' && !isNumber(plan.gateTimeoutHours, 0.1, 2_160))
     problems.gateTimeoutHours = 'number';
+  if (!isNumber(plan.deferralHours, 0, 720)) problems.deferralHours = 'number';
   return problems;
 }
 
@@ -124,6 +132,8 @@ export function toPolicy(plan: Plan): { policy: Policy; startAt?: string } {
     window: windowOf(plan),
     lateJoinersMs: msOf(plan.lateJoinersDays, 86_400_000),
     gateTimeoutMs: msOf(plan.gateTimeoutHours, 3_600_000),
+    deferralMs: Math.round(Number(plan.deferralHours) * 3_600_000),
+    atDeadline: plan.atDeadline,
   };
   // A local time without a zone: the server gets the moment.
   return { policy, ...(plan.startAt && { startAt: new Date(plan.startAt).toISOString() }) };
