@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { ASK_EVERY_MS = 1000, SELF_TEST_MS = 5000, TEMPERATURE_EVERY_MS = 5000 };
+enum { ASK_EVERY_MS = 1000, SELF_TEST_MS = 5000, TEMPERATURE_EVERY_MS = 5000, SERVO_TURNS_MS = 1000 };
 
 static uint32_t now_ms(const struct uno_installer *uno) { return uno->line.now_ms(uno->line.context); }
 
@@ -17,6 +17,10 @@ static void listen(struct uno_installer *uno) {
   for (int i = 0; i < n; i++) {
     if (!uno_reader_take(&uno->reader, bytes[i], &line)) continue;
     if (line.kind == UNO_LINE_VERSION) memcpy(uno->version, line.version, sizeof uno->version);
+    if (line.kind == UNO_LINE_SERVO) {
+      uno->turned = true;
+      uno->turned_at_ms = now_ms(uno);
+    }
     if (line.kind != UNO_LINE_TEMPERATURE) continue;
     uno->has_temperature = true;
     uno->temperature_tenths = line.tenths;
@@ -31,6 +35,17 @@ static int running(void *ctx, struct ota_image *image) {
   if (!record.whole) return OTA_ERR_ABSENT;
   *image = record.image;
   return OTA_OK;
+}
+
+static uint32_t may_install(void *ctx, char *reason, size_t capacity) {
+  static const char why[] = "the servo moves";
+  struct uno_installer *uno = ctx;
+  listen(uno);
+  const uint32_t since_ms = now_ms(uno) - uno->turned_at_ms;
+  uno->turned = uno->turned && since_ms < SERVO_TURNS_MS;
+  if (!uno->turned) return OTA_NOW;
+  if (capacity >= sizeof why) memcpy(reason, why, sizeof why);
+  return SERVO_TURNS_MS - since_ms;
 }
 
 static int begin(void *ctx, const struct ota_image *image) {
@@ -79,6 +94,7 @@ static int finish(void *ctx) {
   uno->reader = (struct uno_reader){0};
   uno->version[0] = '\0';
   uno->has_temperature = false;
+  uno->turned = false;
   uno->asked = false;
   if (stk500_flash(&uno->line, &image, NULL) != STK500_OK) return OTA_ERR_INSTALL;
   uno->flashed = true;
@@ -129,7 +145,8 @@ struct ota_installer uno_installer(struct uno_installer *uno, const char *compon
                                 .finish = finish,
                                 .read = read_part,
                                 .activate = activate,
-                                .self_test = self_test};
+                                .self_test = self_test,
+                                .may_install = may_install};
 }
 
 void uno_installer_poll(struct uno_installer *uno) {

@@ -34,11 +34,18 @@ struct uno_installer {
   char version[UNO_VERSION_BYTES]; /* "" until the sketch has told it */
   bool has_temperature;
   int32_t temperature_tenths;
+  /* The servo was told to turn, and when the Uno said so. */
+  bool turned;
+  uint32_t turned_at_ms;
   bool asked;
   uint32_t asking_since_ms, asked_at_ms;
 };
 
-/* The callbacks of a child; `component` and `hardware` as in manifests (the hardware of the device that the Uno is a part of). */
+/*
+ * The callbacks of a child; `component` and `hardware` as in manifests (the hardware of the device that the Uno is a part of). Its
+ * may_install says no while the servo moves, since a Uno that is being flashed holds nothing: for a second after the sketch has answered a
+ * command to turn, which is what a hobby servo takes at most.
+ */
 struct ota_installer uno_installer(struct uno_installer *uno, const char *component, const char *hardware);
 
 /* Reads what the sketch has said since the last call, and asks for its temperature every 5 s. Never waits. */

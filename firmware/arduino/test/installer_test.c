@@ -78,6 +78,15 @@ int main(int argc, char **argv) {
   CHECK(owner.temperature_tenths >= 205 && owner.temperature_tenths <= 215);
   (void)puts("ok - an_uno_is_a_component_that_is_installed_tested_and_read");
 
+  char reason[80] = "";
+  CHECK_EQUAL(child.may_install(child.ctx, reason, sizeof reason), OTA_NOW);
+  CHECK_EQUAL(owner.line.write(owner.line.context, (const uint8_t *)"servo 90\n", 9), 0);
+  while (!owner.turned) uno_installer_poll(&owner);
+  const uint32_t wait_ms = child.may_install(child.ctx, reason, sizeof reason);
+  CHECK(wait_ms > 0 && wait_ms <= 1000 && strcmp(reason, "the servo moves") == 0);
+  while (child.may_install(child.ctx, reason, sizeof reason) != OTA_NOW) uno_installer_poll(&owner);
+  (void)puts("ok - an_uno_whose_servo_moves_is_not_flashed");
+
   wire.cut = true;
   image = load_file(argv[3], "2.0.0");
   CHECK_EQUAL(install(&child, &image), OTA_ERR_INSTALL);

@@ -21,7 +21,10 @@ struct flota_zephyr {
   bool on_trial;
   /** 0: good, OTA_ERR_BUSY: not known yet, others: bad. May be null. */
   int (*self_test)(void *context);
-  void *self_test_context;
+  /** What the program says before an image is installed and before the restart into it, as in struct ota_installer. May be null. */
+  ota_ask *may_install, *may_reboot;
+  /** Of these three. */
+  void *context;
 };
 
 /**

@@ -110,7 +110,17 @@ static int revert(void *ctx) {
 
 static int self_test(void *ctx) {
   const struct flota_zephyr *zephyr = ctx;
-  return zephyr->self_test ? zephyr->self_test(zephyr->self_test_context) : OTA_OK;
+  return zephyr->self_test ? zephyr->self_test(zephyr->context) : OTA_OK;
+}
+
+static uint32_t may_install(void *ctx, char *reason, size_t capacity) {
+  const struct flota_zephyr *zephyr = ctx;
+  return zephyr->may_install ? zephyr->may_install(zephyr->context, reason, capacity) : OTA_NOW;
+}
+
+static uint32_t may_reboot(void *ctx, char *reason, size_t capacity) {
+  const struct flota_zephyr *zephyr = ctx;
+  return zephyr->may_reboot ? zephyr->may_reboot(zephyr->context, reason, capacity) : OTA_NOW;
 }
 
 struct ota_installer flota_zephyr_installer(struct flota_zephyr *zephyr) {
@@ -127,5 +137,7 @@ struct ota_installer flota_zephyr_installer(struct flota_zephyr *zephyr) {
                                 .trial = trial,
                                 .confirm = confirm,
                                 .revert = revert,
-                                .self_test = self_test};
+                                .self_test = self_test,
+                                .may_install = may_install,
+                                .may_reboot = may_reboot};
 }

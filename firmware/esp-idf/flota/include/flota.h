@@ -40,11 +40,16 @@ typedef struct {
   const char *component; /*!< Of the update under way; NULL when there is none */
   const char *version;   /*!< Of the update under way; NULL when there is none */
   uint32_t received_bytes, total_bytes;
-  const char *problem; /*!< One line, or NULL */
+  const char *deferred; /*!< Why may_install or may_reboot puts the update off; NULL when it does not */
+  const char *problem;  /*!< One line, or NULL */
 } flota_status_t;
 
 /** A part of the device with a firmware of its own, such as a processor behind a serial line: struct ota_installer of ota_port.h. */
 struct ota_installer;
+
+/** What may_install and may_reboot return; a number in between: not before so many milliseconds have passed. */
+#define FLOTA_NOW 0U
+#define FLOTA_NO UINT32_MAX /*!< Nobody can say until when: asked again after a minute */
 
 /** All members may be left out. What it points to must outlive the program. */
 typedef struct {
@@ -54,9 +59,16 @@ typedef struct {
    * Ask only about what a new image can break: a dead SD card is not its fault.
    */
   esp_err_t (*self_test)(void *context);
+  /**
+   * May the new image be installed now, and may the chip restart into it? FLOTA_NOW, FLOTA_NO, or how long not; why not goes to `reason`
+   * (UTF-8, shown to whoever looks at the update). Asked again when that time is over, until the deployment's deadline. Left out: always
+   * now. Called from Flota's task; must return within a second. A child component has a may_install of its own.
+   */
+  uint32_t (*may_install)(char *reason, size_t capacity, void *context);
+  uint32_t (*may_reboot)(char *reason, size_t capacity, void *context);
   /** For a screen or an LED: called from Flota's task at least twice a second, and once by flota_start when it fails. */
   void (*on_status)(const flota_status_t *status, void *context);
-  /** Of both callbacks. */
+  /** Of all callbacks. */
   void *context;
   /**
    * Where images are staged. NULL: in the slot that does not run. Otherwise a file on a file system that the program has mounted

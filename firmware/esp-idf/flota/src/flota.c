@@ -58,6 +58,16 @@ static int self_test(void *context) {
   return OTA_ERR_INSTALL;
 }
 
+static uint32_t may_install(void *context, char *reason, size_t capacity) {
+  const flota_config_t *config = context;
+  return config->may_install(reason, capacity, config->context);
+}
+
+static uint32_t may_reboot(void *context, char *reason, size_t capacity) {
+  const flota_config_t *config = context;
+  return config->may_reboot(reason, capacity, config->context);
+}
+
 static flota_stage_t stage_of(enum ota_stage stage) {
   static const flota_stage_t stages[OTA_STAGES] = {FLOTA_IDLE,      FLOTA_ACCEPTED,   FLOTA_DOWNLOADING,
                                                    FLOTA_VERIFYING, FLOTA_INSTALLING, FLOTA_RESTARTING};
@@ -87,7 +97,8 @@ static void tell_agent(struct program *program) {
                            .component = snapshot.component,
                            .version = snapshot.version,
                            .received_bytes = snapshot.received_bytes,
-                           .total_bytes = snapshot.total_bytes};
+                           .total_bytes = snapshot.total_bytes,
+                           .deferred = snapshot.deferred};
   tell(program, &status);
 }
 
@@ -130,7 +141,9 @@ static int start_parts(struct program *program) {
   device->slots.crypto = &device->crypto;
   device->slots.buffer = heap_caps_malloc(SLOTS_BUFFER_BYTES, MALLOC_CAP_INTERNAL);
   device->slots.self_test = device->config.self_test ? self_test : NULL;
-  device->slots.self_test_context = &device->config;
+  device->slots.may_install = device->config.may_install ? may_install : NULL;
+  device->slots.may_reboot = device->config.may_reboot ? may_reboot : NULL;
+  device->slots.context = &device->config;
   if (!device->slots.buffer) return OTA_ERR_SPACE;
   int error = flota_staging_open(&device->staging, &device->slots, device->config.staging_file);
   device->slots.staged_in_place = flota_staging_is_in_slot(&device->staging);

@@ -170,7 +170,17 @@ static int revert(void *ctx) {
 
 static int self_test(void *ctx) {
   const struct slots *slots = ctx;
-  return slots->self_test ? slots->self_test(slots->self_test_context) : OTA_OK;
+  return slots->self_test ? slots->self_test(slots->context) : OTA_OK;
+}
+
+static uint32_t may_install(void *ctx, char *reason, size_t capacity) {
+  const struct slots *slots = ctx;
+  return slots->may_install ? slots->may_install(slots->context, reason, capacity) : OTA_NOW;
+}
+
+static uint32_t may_reboot(void *ctx, char *reason, size_t capacity) {
+  const struct slots *slots = ctx;
+  return slots->may_reboot ? slots->may_reboot(slots->context, reason, capacity) : OTA_NOW;
 }
 
 struct ota_installer flota_slots_installer(struct slots *slots, const char *component, const char *hardware) {
@@ -187,7 +197,9 @@ struct ota_installer flota_slots_installer(struct slots *slots, const char *comp
                                 .trial = trial,
                                 .confirm = confirm,
                                 .revert = revert,
-                                .self_test = self_test};
+                                .self_test = self_test,
+                                .may_install = may_install,
+                                .may_reboot = may_reboot};
 }
 
 void flota_slots_give_up_trial(void) {

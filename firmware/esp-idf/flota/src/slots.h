@@ -21,7 +21,10 @@ struct slots {
   struct ota_image running;
   /* 0: good, OTA_ERR_BUSY: not known yet, others: bad. May be NULL. */
   int (*self_test)(void *context);
-  void *self_test_context;
+  /* May be NULL, as in struct ota_installer. */
+  ota_ask *may_install, *may_reboot;
+  /* Of these three. */
+  void *context;
 };
 
 /* NULL, or what is wrong with the partition table, in one line. Sets `other`. */

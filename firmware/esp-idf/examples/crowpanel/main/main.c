@@ -21,6 +21,15 @@ static esp_err_t self_test(void *context) {
   return panel->screen.on ? ESP_OK : ESP_FAIL;
 }
 
+#if CONFIG_CROWPANEL_UNO
+/* The panel is what commands the servo: it does not go away in the middle of a movement. The Uno's own updates ask the same. */
+static uint32_t may_reboot(char *reason, size_t capacity, void *context) {
+  struct panel *panel = context;
+  if (!panel->has_uno) return FLOTA_NOW;
+  return panel->uno.installer.may_install(panel->uno.installer.ctx, reason, capacity);
+}
+#endif
+
 static void on_status(const flota_status_t *status, void *context) {
   struct panel *panel = context;
   screen_show(&panel->screen, status);
@@ -39,6 +48,7 @@ void app_main(void) {
   if (!config.staging_file) ESP_LOGW(tag, "no SD card (FAT32) that can be read: images are staged in the slot");
 #if CONFIG_CROWPANEL_UNO
   config.child = uno_start(&panel.uno);
+  config.may_reboot = may_reboot;
   panel.has_uno = config.child != NULL;
   if (!panel.has_uno) ESP_LOGE(tag, "the Uno's serial line does not start");
 #endif

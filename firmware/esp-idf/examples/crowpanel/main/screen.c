@@ -105,7 +105,8 @@ void screen_show(struct screen *screen, const flota_status_t *status) {
   char text[320];
   (void)snprintf(text, sizeof text, "%s    %s", status->id, status->running);
   lv_label_set_text(screen->title, text);
-  lv_label_set_text(screen->state, stage_text(status));
+  if (status->deferred) (void)snprintf(text, sizeof text, "Waiting: %s", status->deferred);
+  lv_label_set_text(screen->state, status->deferred ? text : stage_text(status));
   const uint64_t total = status->total_bytes;
   lv_bar_set_value(screen->progress, total > 0 ? (int32_t)(status->received_bytes * 1000ULL / total) : 0, LV_ANIM_OFF);
   text[0] = '\0';
