@@ -44,7 +44,7 @@ static bool is_port_complete(const struct ota_port *port) {
   static const callback none = NULL;
   if (!port) return false;
   for (size_t at = offsetof(struct ota_port, mqtt_connect); at < offsetof(struct ota_port, telemetry); at += sizeof none)
-    if (memcmp((const uint8_t *)port + at, &none, sizeof none) == 0) return false;
+    if (memcmp((const uint8_t *)port + at, (const void *)&none, sizeof none) == 0) return false;
   return true;
 }
 
