@@ -177,7 +177,8 @@ export type DownloadRequestAck = z.infer<typeof downloadRequestAckSchema>;
 
 /**
  * Why the application puts an update off, and until when if it can say: before it is installed (stage `verifying`), or before the
- * reboot into the installed image (stage `installing`). Repeated every minute or so; a progress without it says that it is over.
+ * reboot into the installed image (stage `installing`). Repeated every minute or so; null says that it is over, for a progress without it may
+ * only be late.
  */
 export const deferredSchema = z.object({ until: at, reason: shortText });
 export type Deferred = z.infer<typeof deferredSchema>;
@@ -192,7 +193,7 @@ export const downloadProgressSchema = z.object({
   chunkBytes: bytes.optional(),
   bytesPerSecond: z.number().nonnegative().optional(),
   urlExpired: z.boolean().optional(),
-  deferred: deferredSchema.optional(),
+  deferred: deferredSchema.nullish(),
 });
 export type DownloadProgress = z.infer<typeof downloadProgressSchema>;
 

@@ -1,21 +1,28 @@
 import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import type { Consent } from '#firmware/virtual/options.ts';
 import { unwrap } from '../lab/rest.ts';
 import { openBrowser, startTestSystem, type TestSystem } from '../lab/testing.ts';
 import { findViolations } from './browser-axe.ts';
 import { buildConsole } from './browser-build.ts';
-import { addUser, askBroker, logIn, sendEvent } from './browser-scene.ts';
+import { addFirmware, addUser, askBroker, logIn, sendEvent } from './browser-scene.ts';
 
 let system: TestSystem;
 let browser: Browser;
 let page: Page;
 let faults: string[];
+/** What the applications on the devices say to an update. */
+let application: Consent = 'now';
 
 beforeAll(async () => {
   await buildConsole();
   system = await startTestSystem();
-  await system.start(4, { bytesPerSecond: 1_500_000, timing: { retryMaxMs: 300, reconnectMaxMs: 300 } });
+  await system.start(4, {
+    bytesPerSecond: 1_500_000,
+    timing: { retryMaxMs: 300, reconnectMaxMs: 300, askAgainMs: 300 },
+    mayInstall: () => application,
+  });
   browser = await openBrowser();
   ({ page, faults } = await logIn(browser, system.stack.url, system.stack.admin, { locale: 'en-US' }));
 }, 90_000);
@@ -261,6 +268,30 @@ async function findRoutes(): Promise<Record<string, string>> {
     '*': '/nothing/here',
   };
 }
+
+it('an update that the application puts off says why wherever it is looked at, and goes on when it may', async () => {
+  const { rest } = system;
+  application = { reason: 'the oven is hot' };
+  const firmwareId = await addFirmware(rest, { version: '8.0.0', sizeBytes: 50_000 });
+  const { id } = await unwrap(
+    rest.api.deployments.$post({
+      json: { firmwareId, devices: ['device-001'], policy: { atDeadline: 'proceed' } },
+    }),
+  );
+  await open(`/deployments/${id}`);
+  const target = page.locator('[data-device="device-001"]');
+  await target.getByText('The application puts off installing: the oven is hot').waitFor();
+  await target.getByText(/^deadline /).waitFor();
+  await page.getByText('For 24h, then the update goes ahead').waitFor();
+  await target.getByRole('button').click();
+  await page.getByText('Installing put off by the application · the oven is hot').waitFor();
+  await open('/devices/device-001');
+  await page.getByTestId('deferred').getByText('the oven is hot').waitFor();
+  application = 'now';
+  await open(`/deployments/${id}`);
+  await expect.poll(() => target.getAttribute('data-state'), { timeout: 20_000 }).toBe('succeeded');
+  expect(await page.getByTestId('deferred').count()).toBe(0);
+});
 
 it('no page keeps anybody out, in the light and in the dark, on a phone and in Korean', async () => {
   const routes = await findRoutes();

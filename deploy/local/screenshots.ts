@@ -67,6 +67,7 @@ const pictures: Record<string, Picture> = {
       }
       await page.getByTestId('plan-policy').locator('summary').click();
       await page.getByTestId('plan-schedule').locator('summary').click();
+      await page.getByTestId('plan-limits').locator('summary').click();
     },
   },
   deployments: { path: () => '/deployments' },
@@ -177,9 +178,15 @@ process.exit();
 /** A fleet of which ten devices are on; one deployment done, one halted, one scheduled, one under way. */
 async function setUp(system: TestSystem): Promise<Scene> {
   const { start, rest, stack } = system;
+  // In the last deployment, every other device after the first wave is in use.
+  let asked: number | null = null;
   const { devices } = await start(10, {
     bytesPerSecond: 120_000,
     timing: { telemetryMs: 1_000, progressMs: 250 },
+    mayInstall: () =>
+      asked !== null && ++asked > 3 && asked % 2 === 0
+        ? { reason: 'the oven is hot', forMs: 1_800_000 }
+        : 'now',
   });
   const ids = devices.map((device) => device.id);
   const names = ['Harbour', 'Station', 'Airport', 'Market', 'Library', 'Depot', 'Clinic', 'School'];
@@ -225,6 +232,7 @@ async function setUp(system: TestSystem): Promise<Scene> {
   await rest.api.devices[':id'].commands.$post({ param: { id: ids[0]! }, json: { command: 'identify' } });
   await rest.api.devices[':id'].commands.$post({ param: { id: ids[0]! }, json: { command: 'dance' } });
 
+  asked = 0;
   const deployment = await deploy(rest, {
     firmwareId: latest,
     // Those of the halted one are left to it.
@@ -234,7 +242,7 @@ async function setUp(system: TestSystem): Promise<Scene> {
   for (const [i, device] of devices.entries()) if (i % 4 === 3) device.cutNetwork(40_000);
   await until(
     () => rest.api.deployments[':id'].$get({ param: { id: deployment } }).then((answer) => answer.json()),
-    ({ counts }) => (counts.succeeded ?? 0) >= 3 && (counts.downloading ?? 0) >= 2,
+    ({ counts }) => (counts.succeeded ?? 0) >= 3 && (counts.downloading ?? 0) + (counts.installing ?? 0) >= 2,
     120_000,
   );
   const certificates = await unwrap(

@@ -63,8 +63,9 @@ uint64_t ota_consent_poll(struct ota_agent *agent, uint64_t now) {
 }
 
 void ota_consent_write(const struct ota_agent *agent, struct ota_text *text) {
-  if (agent->work != OTA_WORK_CONSENT || !agent->consent.deferred) return;
-  ota_text_raw(text, ",\"deferred\":{\"until\":");
+  if (agent->work != OTA_WORK_CONSENT) return;
+  ota_text_raw(text, agent->consent.deferred ? ",\"deferred\":{\"until\":" : ",\"deferred\":null");
+  if (!agent->consent.deferred) return;
   ota_text_time(text, agent->consent.until_ms);
   ota_text_member_string(text, "reason", agent->consent.reason);
   ota_text_raw(text, "}");

@@ -20,7 +20,7 @@ struct ota_consent {
 void ota_consent_start(struct ota_agent *agent);
 /** Goes on, waits or gives up; returns when there will be more to do. */
 uint64_t ota_consent_poll(struct ota_agent *agent, uint64_t now);
-/** `,"deferred":{…}` while the application has put it off. */
+/** `,"deferred":{…}` while the application puts it off, and `,"deferred":null` when that is over; else nothing. */
 void ota_consent_write(const struct ota_agent *agent, struct ota_text *text);
 
 #endif

@@ -221,8 +221,15 @@ describe('an application that puts an update off', () => {
       deferred: { step: 'reboot' },
       deadlineAt: deferralMs + installTimeoutMs,
     });
-    const goesOn = step(reboots, progress('installing'), 7_000_000).target;
+    const goesOn = step(reboots, progress('installing', { deferred: null }), 7_000_000).target;
     expect(goesOn).toMatchObject({ deferred: null, deadlineAt: 7_000_000 + installTimeoutMs });
+  });
+
+  test('is not taken to go on because of a report that came late', () => {
+    const late = step(waiting, progress('verifying'), 200).target;
+    expect(late).toMatchObject({ deferred, deadlineAt: waiting.deadlineAt });
+    const over = step(late, progress('verifying', { deferred: null }), 300).target;
+    expect(over).toMatchObject({ deferred: null, deadlineAt: 300 + installTimeoutMs });
   });
 
   test('has its time over all attempts, and anew when an operator has it tried again', () => {

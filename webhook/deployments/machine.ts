@@ -65,7 +65,7 @@ export type TargetEvent =
       receivedBytes: number;
       bytesPerSecond?: number;
       urlExpired?: boolean;
-      deferred?: { until: string | null; reason: string };
+      deferred?: { until: string | null; reason: string } | null;
     }
   | {
       type: 'result';
@@ -244,7 +244,7 @@ function progress(target: Target, event: Extract<TargetEvent, { type: 'progress'
   // Only getting on buys time: a device that repeats itself without advancing times out like a silent one.
   const advanced = state !== target.state || receivedBytes > target.receivedBytes;
   const timeoutMs = installing ? target.policy.installTimeoutMs : target.policy.downloadTimeoutMs;
-  const deferred = installing ? toDeferral(event) : null;
+  const deferred = installing ? deferralAfter(target, event) : null;
   const next: Target = {
     ...target,
     state,
@@ -263,8 +263,14 @@ function progress(target: Target, event: Extract<TargetEvent, { type: 'progress'
   return { target: next, commands: wantsUrl ? [{ type: 'request', attempt: target.attempt }] : [] };
 }
 
-function toDeferral({ stage, deferred }: Extract<TargetEvent, { type: 'progress' }>): Deferral | null {
-  return deferred ? { step: stage === 'installing' ? 'reboot' : 'install', ...deferred } : null;
+/** Reports overtake each other: one that does not speak of it ends only what stood before its stage. */
+function deferralAfter(
+  { deferred: before }: Target,
+  { stage, deferred }: Extract<TargetEvent, { type: 'progress' }>,
+): Deferral | null {
+  if (deferred) return { step: stage === 'installing' ? 'reboot' : 'install', ...deferred };
+  const goesOn = deferred === null || (stage === 'installing' && before?.step === 'install');
+  return goesOn ? null : before;
 }
 
 function result(target: Target, event: Extract<TargetEvent, { type: 'result' }>, now: number): Step {

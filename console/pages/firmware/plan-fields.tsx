@@ -46,7 +46,11 @@ const units = {
   deferralHours: () => t('unit.h'),
 } as const;
 
-function Numbers(props: { state: PlanState; names: readonly (keyof typeof units)[] }): JSX.Element {
+function Numbers(props: {
+  state: PlanState;
+  names: readonly (keyof typeof units)[];
+  children?: JSX.Element;
+}): JSX.Element {
   const problem = (name: string) => props.state.problems()[name];
   return (
     <div class="numbers">
@@ -62,6 +66,29 @@ function Numbers(props: { state: PlanState; names: readonly (keyof typeof units)
           />
         )}
       </For>
+      {props.children}
+    </div>
+  );
+}
+
+/** What a device does when its application still puts the update off. */
+function AtDeadline(props: { state: PlanState }): JSX.Element {
+  return (
+    <div class="field">
+      <span class="label">{t('plan.atDeadline')}</span>
+      <fieldset class="segments" aria-label={t('plan.atDeadline')}>
+        <For each={deadlineActions}>
+          {(action) => (
+            <button
+              type="button"
+              aria-pressed={props.state.plan.atDeadline === action}
+              onClick={() => props.state.setPlan('atDeadline', action)}
+            >
+              {t(`plan.atDeadline.${action}`)}
+            </button>
+          )}
+        </For>
+      </fieldset>
     </div>
   );
 }
@@ -126,23 +153,9 @@ export function PlanFields(props: { state: PlanState }): JSX.Element {
         <WindowFields state={props.state} />
       </Picker>
       <Picker title={t('plan.limits')} testId="plan-limits">
-        <Numbers state={props.state} names={limits} />
-        <div class="field">
-          <span class="label">{t('plan.atDeadline')}</span>
-          <fieldset class="segments" aria-label={t('plan.atDeadline')}>
-            <For each={deadlineActions}>
-              {(action) => (
-                <button
-                  type="button"
-                  aria-pressed={props.state.plan.atDeadline === action}
-                  onClick={() => props.state.setPlan('atDeadline', action)}
-                >
-                  {t(`plan.atDeadline.${action}`)}
-                </button>
-              )}
-            </For>
-          </fieldset>
-        </div>
+        <Numbers state={props.state} names={limits}>
+          <AtDeadline state={props.state} />
+        </Numbers>
       </Picker>
       <Picker
         title={t('plan.policy')}

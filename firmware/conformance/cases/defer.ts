@@ -38,8 +38,7 @@ async function putOffUntilDeadline(
   return { manifest, deadlineUnixMs };
 }
 
-const toldBy = (rig: Rig) =>
-  rig.broker.of('firmware/download/progress').filter((it) => it.deferred !== undefined);
+const toldBy = (rig: Rig) => rig.broker.of('firmware/download/progress').filter((it) => it.deferred);
 
 /** Says so once more than `before`. */
 async function waits(rig: Rig, step: Step, before = 0): Promise<void> {

@@ -61,8 +61,8 @@ typedef struct {
   esp_err_t (*self_test)(void *context);
   /**
    * May the new image be installed now, and may the chip restart into it? FLOTA_NOW, FLOTA_NO, or how long not; why not goes to `reason`
-   * (UTF-8, shown to whoever looks at the update). Asked again when that time is over, until the deployment's deadline. Left out: always
-   * now. Called from Flota's task; must return within a second. A child component has a may_install of its own.
+   * (UTF-8, shown to whoever looks at the update). Asked again when that time is over, until the deployment's deadline; so no safety may
+   * rest on it. Left out: always now. Called from Flota's task; must return within a second. A child component has a may_install of its own.
    */
   uint32_t (*may_install)(char *reason, size_t capacity, void *context);
   uint32_t (*may_reboot)(char *reason, size_t capacity, void *context);
