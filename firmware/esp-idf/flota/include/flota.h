@@ -1,4 +1,5 @@
 /**
+ * @file
  * Flota: over-the-air updates for any ESP32 with two OTA slots. Start it once, early in app_main, when NVS, the network interface and
  * the default event loop are there; it needs no answer from the network to start and waits for one as long as it takes:
  *
@@ -32,16 +33,17 @@ typedef enum {
 
 /** Texts are NUL-terminated and valid during the call only. */
 typedef struct {
-  flota_stage_t stage;
+  flota_stage_t stage; /*!< What Flota is doing */
   bool online;   /*!< Connected to the broker */
   bool on_trial; /*!< The running image has not proved itself yet */
-  const char *id;
+  const char *id;        /*!< Of the device; "" while starting */
   const char *running;   /*!< Version of the running image; "" while starting */
   const char *component; /*!< Of the update under way; NULL when there is none */
   const char *version;   /*!< Of the update under way; NULL when there is none */
-  uint32_t received_bytes, total_bytes;
-  const char *deferred; /*!< Why may_install or may_reboot puts the update off; NULL when it does not */
-  const char *problem;  /*!< One line, or NULL */
+  uint32_t received_bytes; /*!< Of the update under way */
+  uint32_t total_bytes;    /*!< Of its image */
+  const char *deferred;    /*!< Why may_install or may_reboot puts the update off; NULL when it does not */
+  const char *problem;     /*!< One line, or NULL */
 } flota_status_t;
 
 /** A part of the device with a firmware of its own, such as a processor behind a serial line: struct ota_installer of ota_port.h. */
@@ -60,11 +62,12 @@ typedef struct {
    */
   esp_err_t (*self_test)(void *context);
   /**
-   * May the new image be installed now, and may the chip restart into it? FLOTA_NOW, FLOTA_NO, or how long not; why not goes to `reason`
+   * May the new image be installed now? FLOTA_NOW, FLOTA_NO, or how long not; why not goes to `reason`
    * (UTF-8, shown to whoever looks at the update). Asked again when that time is over, until the deployment's deadline; so no safety may
    * rest on it. Left out: always now. Called from Flota's task; must return within a second. A child component has a may_install of its own.
    */
   uint32_t (*may_install)(char *reason, size_t capacity, void *context);
+  /** May the chip restart into it now? As may_install. */
   uint32_t (*may_reboot)(char *reason, size_t capacity, void *context);
   /** For a screen or an LED: called from Flota's task at least twice a second, and once by flota_start when it fails. */
   void (*on_status)(const flota_status_t *status, void *context);
@@ -75,6 +78,7 @@ typedef struct {
    * ("/sd/flota.img"), which keeps the old image until the new one has come whole. When the file cannot be opened, the slot is used.
    */
   const char *staging_file;
+  /** A processor with a firmware of its own, or NULL. */
   const struct ota_installer *child;
   /** Hardware that firmware must be signed for, as the device is registered. NULL: CONFIG_FLOTA_HARDWARE. */
   const char *hardware;
