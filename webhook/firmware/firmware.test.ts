@@ -170,9 +170,11 @@ describe('registering', () => {
     }
     expect(await count(file.version)).toEqual([]);
     // Longer than the head that is read; without a hardware it is that of the chip, in the signed manifest too.
-    const whole = Buffer.concat([espImage(5, { version: file.version }), Buffer.alloc(300_000, 7)]);
+    const said = espImage(5, { version: file.version, securityVersion: 4 });
+    const whole = Buffer.concat([said, Buffer.alloc(300_000, 7)]);
     const { status, body } = await register({ ...file, s3Path: await upload(file, whole) });
     expect([status, body.hardware, body.sizeBytes]).toEqual([201, 'esp32-c3', whole.length]);
+    expect(body.securityVersion).toBe(4);
     const [row] = await count(file.version);
     await verifyManifest(row!.manifest!, toManifest(row!), webhook.signer.keys);
   });

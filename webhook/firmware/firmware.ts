@@ -30,7 +30,8 @@ export interface NewFirmware {
   /** Absent: what the image says that it is for, else esp32-s3. */
   hardware?: string | undefined;
   component: string;
-  securityVersion: number;
+  /** Absent: what the image says, else 0. */
+  securityVersion?: number | undefined;
 }
 
 /** First of the three steps: where to put the file. Refuses a (version, fileName) that is there already. */
@@ -63,6 +64,7 @@ export async function register(context: Context, input: NewFirmware, actor: stri
   const values = {
     ...input,
     hardware: input.hardware ?? hardwareOf(image) ?? 'esp32-s3',
+    securityVersion: input.securityVersion ?? image.securityVersion ?? 0,
     sizeBytes,
     sha256,
   };

@@ -12,12 +12,14 @@ describe('an image', () => {
     const fields = {
       version: 'v1.4.0-3-gabc',
       project: 'thermostat',
+      securityVersion: 7,
       idf: 'v5.5.1',
       elfSha256: 'a5'.repeat(32),
     };
     expect(readImage(espImage(0x0009, fields))).toEqual({ format: 'esp-idf', chip: 'esp32-s3', ...fields });
     const view = Buffer.concat([Buffer.alloc(3), espImage(0x0000, { version: '1' })]).subarray(3);
     expect(readImage(view)).toEqual({ format: 'esp-idf', chip: 'esp32', version: '1' });
+    expect(readImage(espImage(9, { securityVersion: 2 ** 31 }))).not.toHaveProperty('securityVersion');
     expect(readImage(espImage(0x0020)).chip).toBe('esp chip 0x0020');
   });
 

@@ -18,6 +18,8 @@ export interface Image {
   /** `esp32-s3`, `avr`; `esp chip 0x0020` for one that is not in the list. */
   chip?: string;
   project?: string;
+  /** Of ESP-IDF: `CONFIG_BOOTLOADER_APP_SECURE_VERSION`. Absent when it is 0, which is also what an image has that sets none. */
+  securityVersion?: number;
   /** Of ESP-IDF. */
   idf?: string;
   elfSha256?: string;
@@ -78,12 +80,15 @@ function readEspIdf(head: Uint8Array): Image | null {
   const view = viewOf(head);
   if (view.getUint32(description, true) !== 0xabcd5432) return null;
   const chipId = view.getUint16(12, true);
+  const securityVersion = view.getUint32(description + 4, true);
   const elf = head.subarray(description + 144, description + 176);
   return present({
     format: 'esp-idf',
     chip: espChips.get(chipId) ?? `esp chip 0x${chipId.toString(16).padStart(4, '0')}`,
     version: text(head, description + 16),
     project: text(head, description + 48),
+    // More than a device or the database counts to is no number of anybody's.
+    ...(securityVersion < 2 ** 31 && { securityVersion }),
     idf: text(head, description + 112),
     elfSha256: elf.some((byte) => byte)
       ? Array.from(elf, (b) => b.toString(16).padStart(2, '0')).join('')

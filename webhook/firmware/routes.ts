@@ -94,7 +94,8 @@ const register = createRoute({
         .int()
         .min(0)
         .max(2 ** 31 - 1)
-        .default(0),
+        .optional()
+        .openapi({ description: 'Left out: what an ESP-IDF image says (secure_version), else 0' }),
     }),
   ),
   responses: { 201: answer('The firmware', firmwareSchema), ...problems },

@@ -7,7 +7,13 @@
  */
 export function espImage(
   chipId: number,
-  fields: { version?: string; project?: string; idf?: string; elfSha256?: string } = {},
+  fields: {
+    version?: string;
+    project?: string;
+    securityVersion?: number;
+    idf?: string;
+    elfSha256?: string;
+  } = {},
 ): Buffer {
   const image = Buffer.alloc(24 + 8 + 256 + 64);
   image[0] = 0xe9; // magic
@@ -20,6 +26,7 @@ export function espImage(
   image.writeUInt32LE(256 + 64, 28); // data_len
   const description = image.subarray(32);
   description.writeUInt32LE(0xabcd5432, 0); // magic_word
+  description.writeUInt32LE(fields.securityVersion ?? 0, 4); // secure_version
   description.write((fields.version ?? '').slice(0, 32), 16);
   description.write(fields.project ?? '', 48);
   description.write('12:00:00', 80); // time

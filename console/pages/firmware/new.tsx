@@ -28,14 +28,18 @@ function RegisterForm(): JSX.Element {
   const [version, setVersion] = createSignal('');
   const [hardware, setHardware] = createSignal('');
   const [component, setComponent] = createSignal('main');
+  const [securityVersion, setSecurityVersion] = createSignal('0');
   /** What the image has filled in; a field that somebody has changed since stays as it is. */
-  let filled = { version: '', hardware: '', component: 'main' };
+  const unsaid = { version: '', hardware: '', component: 'main', securityVersion: 0 };
+  let filled = unsaid;
   createEffect(
     on(registration.image, (image) => {
-      const said = { version: '', hardware: '', component: 'main', ...(image && fieldsOf(image)) };
+      const said = { ...unsaid, ...(image && fieldsOf(image)) };
       if (version() === filled.version) setVersion(said.version);
       if (hardware() === filled.hardware) setHardware(said.hardware);
       if (component() === filled.component) setComponent(said.component);
+      if (securityVersion() === String(filled.securityVersion))
+        setSecurityVersion(String(said.securityVersion));
       filled = said;
     }),
   );
@@ -147,7 +151,8 @@ function RegisterForm(): JSX.Element {
             label={t('firmware.securityVersion')}
             hint={t('register.securityVersionHint')}
             wrong={wrong('securityVersion')}
-            value="0"
+            value={securityVersion()}
+            onInput={(text) => setSecurityVersion(text.trim())}
             inputMode="numeric"
           />
         </div>

@@ -30,10 +30,13 @@ it('tells a missing version, a bad hardware or component and a security version 
   expect(problems({ version: '1', component: 'uno', securityVersion: '4' })).toEqual({});
 });
 
-it('fills in what an image says: version and hardware, and the component of the Uno', () => {
+it('fills in what an image says: version, hardware and security version, and the component of the Uno', () => {
   const esp = { format: 'esp-idf', version: '1.4.0' } as const;
   expect(fieldsOf({ ...esp, chip: 'esp32-c3' })).toEqual({ version: '1.4.0', hardware: 'esp32-c3' });
-  expect(fieldsOf({ ...esp, chip: 'esp chip 0x0020' })).toEqual({ version: '1.4.0' });
+  expect(fieldsOf({ ...esp, chip: 'esp chip 0x0020', securityVersion: 3 })).toEqual({
+    version: '1.4.0',
+    securityVersion: 3,
+  });
   expect(fieldsOf({ format: 'avr', chip: 'avr' })).toEqual({ hardware: 'arduino-uno', component: 'uno' });
   expect(fieldsOf({ format: 'plain' })).toEqual({});
 });

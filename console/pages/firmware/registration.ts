@@ -39,7 +39,7 @@ export function readFields(data: FormData): UploadFields {
   };
 }
 
-export type FilledFields = Pick<UploadFields, 'version' | 'hardware' | 'component'>;
+export type FilledFields = Pick<UploadFields, 'version' | 'hardware' | 'component' | 'securityVersion'>;
 
 /** What an image says of the fields. An AVR program is the Uno's; anything else is taken for the device's own firmware. */
 export function fieldsOf(image: Image): Partial<FilledFields> {
@@ -48,6 +48,7 @@ export function fieldsOf(image: Image): Partial<FilledFields> {
   return {
     ...(version && { version }),
     ...(hardware && { hardware }),
+    ...(image.securityVersion && { securityVersion: image.securityVersion }),
     ...(image.chip === 'avr' && { component: 'uno' }),
   };
 }
