@@ -81,12 +81,15 @@ describe('registering', () => {
     const png = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1');
     await page.getByTestId('file').setInputFiles(fileOf('picture.bin', png));
     await page.getByText('This is a PNG file, not a firmware image.').waitFor();
-    const image = espImage(5, { version: '7.1.0', project: 'thermostat', idf: 'v5.5.1' });
+    const about = { version: '7.1.0', project: 'thermostat', securityVersion: 2, idf: 'v5.5.1' };
+    const image = espImage(5, about);
     await page.getByTestId('file').setInputFiles(fileOf('app.bin', image));
     await page.getByText('ESP-IDF application · thermostat · 7.1.0 · esp32-c3 · v5.5.1').waitFor();
     const version = page.getByLabel('Version', { exact: true });
     const hardware = page.getByLabel('Hardware', { exact: true });
+    const security = page.getByLabel('Security version', { exact: true });
     expect([await version.inputValue(), await hardware.inputValue()]).toEqual(['7.1.0', 'esp32-c3']);
+    expect(await security.inputValue()).toBe('2');
     await version.fill('7.2.0');
     await page.getByText('The image says that it is version 7.1.0, not 7.2.0.').waitFor();
     await hardware.fill('esp32-s3');
@@ -98,7 +101,7 @@ describe('registering', () => {
     await version.fill('7.1.0');
     await page.getByTestId('file').setInputFiles(fileOf('app.bin', espImage(5, { version: '7.3.0' })));
     await page.getByText('ESP-IDF application · 7.3.0').waitFor();
-    expect(await version.inputValue()).toBe('7.3.0');
+    expect([await version.inputValue(), await security.inputValue()]).toEqual(['7.3.0', '0']);
   });
 
   it('tells a duplicate before anything is sent', async () => {
