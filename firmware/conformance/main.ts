@@ -2,12 +2,14 @@
 import '#deploy/lab/primitives/closed-pipe.ts';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { readHelp } from './device.ts';
 import { groups, type Outcome, runSuite } from './suite.ts';
 
 const help = `Usage: npm run conformance -- --device "<command>" [options]
 
   --device COMMAND   the device: a program that takes the options of "npm run device" (id, dir, mqtt-url, trust, signing-keys,
-                     hardware, enroll-url, token, timing, limits, no-fsync, log); with --kill-at-write it is cut at every write
+                     hardware, enroll-url, token, timing, limits, no-fsync, log); with --kill-at-write it is cut at every write,
+                     with --hold-install and --hold-reboot its application puts updates off
   --lossy LIBRARY    firmware/build/lossy.so, for a device on POSIX that takes it: also the cases about storage that forgets what
                      was not synced
   --short            the selection that runs with every test
@@ -66,6 +68,10 @@ async function run(): Promise<number> {
     };
     writeFileSync(report, `${JSON.stringify(text, null, 2)}\n`);
   }
+  if (!(await readHelp(device)).includes('--hold-install'))
+    process.stdout.write(
+      'the device has no --hold-install: the cases about an application that puts it off are left out\n',
+    );
   if (!lossy) process.stdout.write('without --lossy, the cases about storage that forgets are left out\n');
   process.stdout.write(`${outcomes.length - failed} of ${outcomes.length} cases hold\n`);
   if (outcomes.length === 0) throw new Error('no case has that in its name');
