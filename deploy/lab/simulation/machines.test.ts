@@ -52,6 +52,17 @@ describe('a broken machine is found out:', () => {
       /without a deadline/,
     ],
     [
+      'a target machine that has no patience with an application',
+      {
+        step: (target, event, now) => {
+          const { target: after, commands } = step(target, event, now);
+          const impatient = after.deferred && { ...after, deadlineAt: now + after.policy.installTimeoutMs };
+          return { target: impatient ?? after, commands };
+        },
+      },
+      /taken for silent/,
+    ],
+    [
       'a rollout that never halts',
       {
         stepRollout: (rollout, tallies, event, now) =>
