@@ -5,7 +5,13 @@
 import { mainComponent } from '#emqx/protocol.ts';
 import { step, type Target, type TargetEvent } from '#webhook/deployments/machine.ts';
 import { cutWaves, defaultRollout, type RolloutPolicy } from '#webhook/deployments/policy.ts';
-import { createRollout, type Rollout, type RolloutEvent, stepRollout } from '#webhook/deployments/rollout.ts';
+import {
+  createRollout,
+  type Rollout,
+  type RolloutEvent,
+  stepRollout,
+  wakesAt,
+} from '#webhook/deployments/rollout.ts';
 import { toTallies } from '#webhook/deployments/rollouts.ts';
 import { isOpen } from '#webhook/deployments/states.ts';
 import { Random } from '../primitives/random.ts';
@@ -21,13 +27,16 @@ import {
 export interface Machines {
   step: typeof step;
   stepRollout: typeof stepRollout;
+  wakesAt: typeof wakesAt;
 }
-export const realMachines: Machines = { step, stepRollout };
+export const realMachines: Machines = { step, stepRollout, wakesAt };
 
 const image = { sha256: 'new', component: mainComponent };
 const startMs = Date.UTC(2026, 0, 1);
 const hostileSteps = 120;
 const closingSteps = 400;
+/** At one moment: waves without devices, each opened by a look, and one more that finds nothing to do. */
+const looksAtOnce = 5;
 
 /** Null, or what was broken. */
 export function fuzzMachines(seed: number, machines = realMachines): string | null {
@@ -84,7 +93,7 @@ class Fuzz {
       if (this.#rollout.state === 'halted' || this.#rollout.state === 'paused')
         this.#look({ type: 'resume' });
       if (i > closingSteps / 2 && this.#rollout.finishedAt === null) this.#look({ type: 'cancel' });
-      this.#look({ type: 'tick' });
+      this.#lookWhileDue();
     }
     this.#invariants.ended(this.#runs.keys());
   }
@@ -93,7 +102,7 @@ class Fuzz {
     const r = this.#random;
     const what = r.int(0, 9);
     if (what <= 1) this.#tickTargets();
-    else if (what <= 3) this.#look({ type: 'tick' });
+    else if (what <= 3) this.#lookWhileDue();
     else if (what === 4 && r.chance(0.3))
       this.#look({ type: r.pick(['pause', 'resume', 'resume', 'retry_failed', 'cancel'] as const) });
     else if (this.#targets.length) this.#apply(r.int(0, this.#targets.length - 1), this.#said());
@@ -154,6 +163,16 @@ class Fuzz {
     if (target === before) return;
     this.#targets[i] = target;
     this.#changes.push(this.#change(i, before, target));
+  }
+
+  /** A rollout that asks for a look at once each time would keep the database busy for nothing. */
+  #lookWhileDue(): void {
+    for (let looks = 0; looks < looksAtOnce; looks++) {
+      this.#look({ type: 'tick' });
+      const wakesAt = this.#machines.wakesAt(this.#rollout, this.#tally(), this.#now);
+      if (wakesAt === null || wakesAt > this.#now || this.#rollout.finishedAt !== null) return;
+    }
+    throw new Violation(`the rollout, which is ${this.#rollout.state}, does not rest between two looks`);
   }
 
   /** As `rollouts.ts` does it. */
