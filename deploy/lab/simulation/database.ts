@@ -7,7 +7,7 @@ import { existsSync, openAsBlob, renameSync, writeFileSync } from 'node:fs';
 import { Mutex, PGlite, type Transaction } from '@electric-sql/pglite';
 import { connect, type Database, overPglite } from '#webhook/db/connect.ts';
 import { Random } from '../primitives/random.ts';
-import type { Change, DeploymentRow, TargetRow } from './invariants.ts';
+import type { Change, DeploymentRow, TargetRow } from './promises/changes.ts';
 import { Statements } from './statements.ts';
 import { VirtualTime } from './virtual-time.ts';
 
@@ -42,7 +42,9 @@ export class SimulatedDatabase {
   #time: VirtualTime | null = null;
   /** No transaction begins while another is open. */
   readonly #turns = new Mutex();
-  /** Statements that may have written. */
+  /** Of copies, since the schedule has begun. */
+  statements = 0;
+  /** Those that may have written. */
   #writes = 0;
   #taken = 0;
 
@@ -68,6 +70,7 @@ export class SimulatedDatabase {
   /** Empty, at the virtual time's now. */
   async begin(time: VirtualTime, seed: number): Promise<void> {
     this.#time = time;
+    this.statements = 0;
     const { rows } = await this.#client.query<{ name: string }>(
       `select quote_ident(c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
        where n.nspname = 'public' and c.relkind in ('r', 'p') and not c.relispartition`,
@@ -121,6 +124,7 @@ export class SimulatedDatabase {
     };
     /** One statement of this copy; whoever waits for one of a dead copy waits for ever, as the dead do. */
     const step = async <T>(work: () => Promise<T>): Promise<T> => {
+      this.statements++;
       if (!dead && --left <= 0) die();
       if (dead) return gone;
       const result = await work();

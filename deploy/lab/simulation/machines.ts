@@ -15,14 +15,9 @@ import {
 import { toTallies } from '#webhook/deployments/rollouts.ts';
 import { isOpen } from '#webhook/deployments/states.ts';
 import { Random } from '../primitives/random.ts';
-import {
-  type Change,
-  type DeploymentRow,
-  Invariants,
-  isSilent,
-  type TargetRow,
-  Violation,
-} from './invariants.ts';
+import { type Change, type DeploymentRow, isSilent, type TargetRow } from './promises/changes.ts';
+import { Violation } from './promises/committed.ts';
+import { Invariants } from './promises/invariants.ts';
 
 export interface Machines {
   step: typeof step;

@@ -7,7 +7,9 @@ import { parseArgs } from 'node:util';
 import { makeKey, openKey } from '#firmware/signing/key.ts';
 import { SimulatedDatabase } from './database.ts';
 import { fuzzMachines } from './machines.ts';
-import { type Keys, type Played, play, type Seen, simulationStart } from './schedule.ts';
+import { type Keys, type Played, play } from './schedule.ts';
+import type { Seen } from './seen.ts';
+import { simulationStart } from './stage.ts';
 
 const usage = `Usage: npm run simulate -- [--schedules N] [--deployments N] [--seed S] [--replay SEED] [--database FILE]
 
