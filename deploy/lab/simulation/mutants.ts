@@ -7,7 +7,7 @@ export interface Mutant {
   text: string;
   becomes: string;
   says: RegExp;
-  /** Of a schedule that shows it. */
+  /** Of a schedule that shows it, or of one shortly before. */
   seed: number;
 }
 
@@ -43,6 +43,22 @@ export const mutants: Mutant[] = [
     becomes: 'const limit = perLook;',
     says: /starts in a minute/,
     seed: 1,
+  },
+  {
+    name: 'a used up rate is waited for when its minute is over, too',
+    file: 'webhook/deployments/rollout.ts',
+    text: 'if (first && waits && allowance(rollout, now) < 1) times.push(first.at + minuteMs);',
+    becomes: 'if (rollout.recent[0] && waits) times.push(rollout.recent[0].at + minuteMs);',
+    says: /does not come to rest/,
+    seed: 11,
+  },
+  {
+    name: 'a device that waits for the URL of an update which is over is not told',
+    file: 'webhook/deployments/machine.ts',
+    text: 'return asks && !isOpen(target.state);',
+    becomes: 'return asks && isOpen(target.state) && false;',
+    says: /has not come to rest: accepted/,
+    seed: 38,
   },
   {
     name: 'the first to be reached are all that there are',

@@ -10,7 +10,7 @@ import type { SimulatedDatabase } from './database.ts';
 import type { Regions } from './inventory.ts';
 import { anyPolicy } from './policies.ts';
 import type { Invariants } from './promises/invariants.ts';
-import { actor, calmMs, hostileMs, patienceMs, type Stage } from './stage.ts';
+import { actor, calmMs, hostileMs, patienceMs, quietMs, type Stage } from './stage.ts';
 
 export class Operators {
   readonly #stage: Stage;
@@ -19,6 +19,7 @@ export class Operators {
   readonly #invariants: Invariants;
   /** What follows when it is committed that there is a deployment of this firmware, whether or not its operator was told. */
   readonly #onDeployed = new Map<string, (deploymentId: string) => void>();
+  readonly #movedAt = new Map<string, number>();
 
   constructor(stage: Stage, copies: Copies, database: SimulatedDatabase, invariants: Invariants) {
     this.#stage = stage;
@@ -58,6 +59,11 @@ export class Operators {
     this.#onDeployed.get(firmwareId)?.(id);
   }
 
+  /** A deployment or a target of it is in another state. */
+  moved(deploymentId: string): void {
+    this.#movedAt.set(deploymentId, this.#stage.time.now);
+  }
+
   /** Devices that are somewhere, and those that are nowhere yet. */
   async #byHome(): Promise<[placed: string[], homeless: string[]]> {
     const all = await this.#database.query<{ id: string; placed: boolean }>(
@@ -87,8 +93,10 @@ export class Operators {
     }
     const look = async () => {
       const state = this.#invariants.deployments.get(id)?.state;
-      const { calmForMs } = this.#stage;
-      if (calmForMs > calmMs && state !== 'completed' && state !== 'cancelled') await operate('cancel');
+      if (state === 'completed' || state === 'cancelled') return;
+      const { calmForMs, time } = this.#stage;
+      const quietForMs = Math.min(calmForMs, time.now - this.#movedAt.get(id)!);
+      if (calmForMs > calmMs || quietForMs > quietMs) await operate('cancel');
       else if (calmForMs > 0 && (state === 'paused' || state === 'halted')) await operate('resume');
       this.#stage.after(45_000, look);
     };

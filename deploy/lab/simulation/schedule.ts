@@ -183,10 +183,12 @@ class Schedule {
     if (change.kind === 'target') {
       const { deploymentId, deviceId, state, attempt } = change.after;
       this.#stage.log(`${deploymentId}/${deviceId}: ${was} -> ${state}, attempt ${attempt}`);
+      this.#operators.moved(deploymentId);
       return;
     }
     const { id, firmwareId, state } = change.after;
     this.#stage.log(`${id}: ${was} -> ${state}`);
+    this.#operators.moved(id);
     if (!change.before) this.#operators.deployed(id, firmwareId);
     if (state === 'halted') this.#stage.seen.halts++;
   }

@@ -5,8 +5,9 @@ import type { VirtualTime } from './virtual-time.ts';
 
 export const simulationStart = Date.UTC(2026, 0, 1, 12);
 export const hostileMs = 4 * 60_000;
-/** After this operators end what is left. */
+/** After this operators end what is left, or earlier what has not moved for longer than any stage or gate may take. */
 export const calmMs = 8 * 60_000;
+export const quietMs = 150_000;
 /** So much more must close everything. */
 const closingMs = 6 * 60_000;
 export const simulationEnd = simulationStart + hostileMs + calmMs + closingMs;
