@@ -2,9 +2,8 @@
  * The two pure machines against chance: one deployment of a few targets, any event at any time in any order, true or not. No database,
  * no device; a schedule takes microseconds, so a hundred thousand are played. What must hold is `invariants.ts`'s.
  */
-import { mainComponent } from '#emqx/protocol.ts';
 import { step, type Target, type TargetEvent } from '#webhook/deployments/machine.ts';
-import { cutWaves, defaultRollout, type RolloutPolicy } from '#webhook/deployments/policy.ts';
+import { cutWaves } from '#webhook/deployments/policy.ts';
 import {
   createRollout,
   type Rollout,
@@ -15,6 +14,7 @@ import {
 import { toTallies } from '#webhook/deployments/rollouts.ts';
 import { isOpen } from '#webhook/deployments/states.ts';
 import { Random } from '../primitives/random.ts';
+import { image, newTarget, policyOf } from './machine-subjects.ts';
 import { type Change, type DeploymentRow, isSilent, type TargetRow } from './promises/changes.ts';
 import { Violation } from './promises/committed.ts';
 import { Invariants } from './promises/invariants.ts';
@@ -26,7 +26,6 @@ export interface Machines {
 }
 export const realMachines: Machines = { step, stepRollout, wakesAt };
 
-const image = { sha256: 'new', component: mainComponent };
 const startMs = Date.UTC(2026, 0, 1);
 const hostileSteps = 120;
 const closingSteps = 400;
@@ -274,51 +273,4 @@ class Fuzz {
       hasDeadline: t.deadlineAt !== null,
     };
   }
-}
-
-function newTarget(deviceId: string, policy: RolloutPolicy): Target {
-  return {
-    deploymentId: 'd',
-    deviceId,
-    ...image,
-    version: '2',
-    policy,
-    totalBytes: 200,
-    state: 'pending',
-    attempt: 0,
-    attemptsForgiven: 0,
-    cancelRequested: false,
-    receivedBytes: 0,
-    bytesPerSecond: null,
-    error: null,
-    stats: null,
-    nextAttemptAt: null,
-    deadlineAt: null,
-  };
-}
-
-function policyOf(r: Random): RolloutPolicy {
-  const gate = () => ({
-    successPercent: r.pick([50, 90, 100]),
-    failurePercent: r.pick([0, 20, 50, 100]),
-    silencePercent: r.pick([20, 50, 100]),
-    soakMs: r.pick([0, 0, 20_000]),
-  });
-  const waves = r.pick([
-    [{ percent: 100 }],
-    [{ count: 1 }, { percent: 100 }],
-    [{ count: 1 }, { percent: 50 }, { percent: 100 }],
-  ]);
-  return {
-    ...defaultRollout,
-    maxAttempts: r.int(1, 3),
-    ackTimeoutMs: 20_000,
-    downloadTimeoutMs: 60_000,
-    installTimeoutMs: 60_000,
-    cancelTimeoutMs: 60_000,
-    retryDelayMs: 3_000,
-    ratePerMinute: r.pick([null, null, 1, 3]),
-    gateTimeoutMs: r.pick([null, 60_000, 86_400_000]),
-    waves: waves.map((upTo) => ({ ...gate(), upTo })) as RolloutPolicy['waves'],
-  };
 }
