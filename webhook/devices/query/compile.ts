@@ -7,10 +7,13 @@ import { ageMs, type Operator, type Query } from './grammar.ts';
 
 type Comparison = Extract<Query, { is: 'comparison' }>;
 
-/** What nobody knows of a device is no match, of a comparison and of its opposite's: `not` turns every other device into one. */
+/**
+ * What nobody knows of a device is no match, neither of a comparison nor of its opposite; `not` turns every other device into one. Only there
+ * are nulls made false, so that elsewhere the planner is free to join.
+ */
 export function compile(query: Query): SQL {
-  if (query.is === 'not') return sql`not ${compile(query.of)}`;
-  if (query.is === 'comparison') return sql`coalesce(${comparison(query)}, false)`;
+  if (query.is === 'not') return sql`not coalesce(${compile(query.of)}, false)`;
+  if (query.is === 'comparison') return comparison(query);
   const all = query.of.map(compile);
   return (query.is === 'and' ? and(...all) : or(...all))!;
 }
@@ -85,7 +88,7 @@ function place(
 }
 
 function component(part: string, holds: SQL): SQL {
-  return sql`exists (select 1 from components c where c.device_id = ${devices.id} and c.component = ${part || mainComponent} and ${holds})`;
+  return sql`${devices.id} in (select c.device_id from components c where c.component = ${part || mainComponent} and ${holds})`;
 }
 
 /**
@@ -98,9 +101,10 @@ function versions(part: string, operator: Operator, values: string[]): SQL {
   const key = (version: SQL) => sql`(case when ${version} ~ '^[vV]?[0-9]{1,18}([.][0-9]{1,18})*' then
     (string_to_array(substring(${version} from '^[vV]?([0-9]{1,18}(?:[.][0-9]{1,18})*)'), '.')::bigint[] || '{0,0,0,0}'::bigint[])[1:4]
       || (case when position('-' in ${version}) > 0 then 0 else 1 end)::bigint end)`;
-  return sql`c.version in (select v.version from
-      (select distinct version from components where component = ${part || mainComponent}) v
-    where ${compared[operator as '<'](key(sql`v.version`), key(sql`${values[0]}::text`))})`;
+  // Materialized, or the planner would compare every device's before it makes them distinct.
+  return sql`c.version = any(array(
+    with v as materialized (select distinct version from components where component = ${part || mainComponent})
+    select v.version from v where ${compared[operator as '<'](key(sql`v.version`), key(sql`${values[0]}::text`))}))`;
 }
 
 function flag(column: SQL, operator: Operator, [value]: string[]): SQL {
