@@ -1,9 +1,10 @@
 /**
  * Finds what the tests need from the system, or installs it (root on Debian or Ubuntu), or names it in one line and fails. Nothing is
- * skipped for want of a tool.
+ * skipped for want of a tool, but what judges the infrastructure (terraform, helm), whose tests say so.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
+import { fetchKubernetesTools } from './kubernetes.ts';
 
 interface Need {
   what: string;
@@ -118,3 +119,4 @@ if (left.length > 0) {
   process.stderr.write(`the tests need ${names}: install it, then run npm test again\n`);
   process.exit(1);
 }
+fetchKubernetesTools();
