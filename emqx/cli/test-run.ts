@@ -11,13 +11,14 @@ import { painter } from './output.ts';
 import { readmeRule } from './readme-rule.ts';
 import type { Settings } from './settings.ts';
 
-export async function startCliBed(options: Partial<BrokerOptions> = {}) {
+/** `apiUrl`: of another broker than the bed's own. */
+export async function startCliBed({ apiUrl, ...options }: Partial<BrokerOptions> & { apiUrl?: string } = {}) {
   const bed = await startTestBed({}, options);
   const sink = await startSink();
   const root = mkdtempSync(join(tmpdir(), 'emqx-cli-'));
   const dir = join(root, 'rules');
   const settings: Settings = {
-    api: { url: `http://127.0.0.1:${bed.broker.apiPort}`, key: 'key', secret: 'secret' },
+    api: { url: apiUrl ?? `http://127.0.0.1:${bed.broker.apiPort}`, key: 'key', secret: 'secret' },
     webhook: { url: sink.url, token: 'token-1' },
     local: true,
   };
