@@ -37,6 +37,13 @@ const needs: Need[] = [
     debianPackage: 'python3-venv',
     found: () => spawnSync('python3', ['-c', 'import ensurepip, venv']).status === 0,
   },
+  {
+    what: 'Erlang with TLS',
+    debianPackage: 'erlang-ssl',
+    found: () =>
+      spawnSync('erl', ['-noshell', '-eval', 'halt(case code:which(ssl) of non_existing -> 1; _ -> 0 end).'])
+        .status === 0,
+  },
   { what: 'jq', debianPackage: 'jq', found: onPath('jq') },
   { what: 'prometheus', debianPackage: 'prometheus', found: onPath('prometheus') },
   { what: 'amtool', debianPackage: 'prometheus-alertmanager', found: onPath('amtool') },
