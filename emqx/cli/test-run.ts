@@ -33,11 +33,16 @@ export async function startCliBed({ apiUrl, ...options }: Partial<BrokerOptions>
     file: (name: string) => readFileSync(join(dir, name), 'utf8'),
     write: (name: string, text: string) => writeFileSync(join(dir, name), text),
     edit: (name: string, from: string, to: string) => cli.write(name, cli.file(name).replace(from, to)),
-    async run(name: string, flags: Record<string, string | boolean> = {}, other: Partial<Settings> = {}) {
+    async run(
+      name: string,
+      flags: Record<string, string | boolean> = {},
+      other: Partial<Settings> = {},
+      from = dir,
+    ) {
       const lines: string[] = [];
       const own = { ...settings, ...other };
       const broker = await connectBroker(own);
-      const given = { dir, flags, say: (line = '') => lines.push(line), paint: painter(false) };
+      const given = { dir: from, flags, say: (line = '') => lines.push(line), paint: painter(false) };
       try {
         const status = await commands[name]!.run({ ...given, broker, settings: own });
         return { status, text: lines.join('\n') };
