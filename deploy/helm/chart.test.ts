@@ -387,6 +387,14 @@ describe.skipIf(!helm)('the chart, as helm renders it', () => {
     expect(rules()).toBe(names[0]);
   });
 
+  it('names everything after the release, as secrets.ts does', () => {
+    const { stdout } = run(helm!, 'template', 'prod', chart, '-f', least);
+    const names = parseAllDocuments(stdout).map((document) => (document.toJS() as Resource).metadata.name);
+    expect(names.filter((name) => !/^prod-flota-/.test(name))).toEqual([]);
+    expect(stdout).toContain('secretName: prod-flota-ca-seed');
+    expect(stdout).toContain('secretName: prod-flota-webhook');
+  });
+
   it('scales by the autoscaler alone where there is one', () => {
     expect(find(of('large'), 'Deployment', 'flota-webhook').spec).not.toHaveProperty('replicas');
     expect(find(of('large'), 'HorizontalPodAutoscaler', 'flota-webhook').spec).toMatchObject({

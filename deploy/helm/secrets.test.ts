@@ -61,6 +61,10 @@ it('prints every Secret that the chart and the values of EMQX name, with every f
     ]),
   );
   expect(items.every((one: { metadata: object }) => 'namespace' in one.metadata)).toBe(true);
+  const others = JSON.parse(print('--release', 'prod').stdout).items;
+  expect(others.map((one: { metadata: { name: string } }) => one.metadata.name)).toContain(
+    'prod-flota-ca-seed',
+  );
   const asked = /define "flota.webhookFiles" -\}\}\n([^{]+)\{\{.*?(aws_credentials)/s.exec(
     read('deploy/helm/flota/templates/_names.tpl'),
   )!;

@@ -47,25 +47,27 @@ async function run(args: string[]): Promise<number> {
   };
   if (values.help) process.stdout.write(help);
   else {
+    const name = nameOf(values.release);
     const secrets = values['broker-nodes']
-      ? [await makeTokens(splitList(values['broker-nodes']), splitList(need('names')), need('url'))]
-      : readSecrets(need('state'), need('ca'), values);
+      ? [await makeTokens(name, splitList(values['broker-nodes']), splitList(need('names')), need('url'))]
+      : readSecrets(need('state'), need('ca'), name, values.namespace);
     process.stdout.write(`${JSON.stringify(toList(secrets, values.namespace), null, 2)}\n`);
   }
   return 0;
+}
+
+/** As the chart names everything (`flota.name` in its templates). */
+function nameOf(release: string): string {
+  return (release.includes('flota') ? release : `${release}-flota`).slice(0, 40).replace(/-$/, '');
 }
 
 function splitList(text: string): string[] {
   return text.split(',').map((item) => item.trim());
 }
 
-function readSecrets(
-  state: string,
-  ca: string,
-  { release, namespace }: { release: string; namespace: string },
-): Secret[] {
-  const read = (name: string) => {
-    const path = join(state, name);
+function readSecrets(state: string, ca: string, name: string, namespace: string): Secret[] {
+  const read = (file: string) => {
+    const path = join(state, file);
     if (!existsSync(path)) throw new Error(`${path} is not there: run deploy/compose/prepare.ts first`);
     return readFileSync(path);
   };
@@ -73,23 +75,23 @@ function readSecrets(
     throw new Error(`${join(state, 'database_url')} still names compose's database: write your own into it`);
   const cookie = join(state, 'emqx_cookie');
   if (!existsSync(cookie)) writeFileSync(cookie, randomBytes(24).toString('base64url'), { mode: 0o400 });
-  const files = (...names: string[]) => Object.fromEntries(names.map((name) => [name, read(name)]));
+  const files = (...names: string[]) => Object.fromEntries(names.map((file) => [file, read(file)]));
   const archive = execFileSync('tar', ['czf', '-', '-C', ca, '.'], { maxBuffer: 64 * 1024 * 1024 });
   // The limit of a Secret, less what base64 and the rest take.
   if (archive.length > 700_000)
     throw new Error(`${ca} is too large for a Secret: copy it to the volume (README.md)`);
   return [
     {
-      name: `${release}-webhook`,
+      name: `${name}-webhook`,
       files: files(
         ...['database_url', 'aws_credentials', 'emqx_api_secret', 'webhook_certificate', 'webhook_key'],
         ...['ca_trust', 'webhook_token', 'api_token', 'admin_password', 'firmware_keys'],
       ),
     },
-    { name: `${release}-ca`, files: files('ca_passphrase') },
-    { name: `${release}-ca-seed`, files: { 'ca.tar.gz': archive } },
+    { name: `${name}-ca`, files: files('ca_passphrase') },
+    { name: `${name}-ca-seed`, files: { 'ca.tar.gz': archive } },
     {
-      name: `${release}-broker`,
+      name: `${name}-broker`,
       files: {
         ...files('ca_root'),
         api_keys: read('emqx_api_keys'),
@@ -100,11 +102,11 @@ function readSecrets(
     },
     {
       // As variables: EMQX 5.8 reads neither the password nor the cookie from a file.
-      name: `${release}-broker-env`,
+      name: `${name}-broker-env`,
       files: {
         EMQX_DASHBOARD__DEFAULT_PASSWORD: read('emqx_dashboard_password'),
         EMQX_NODE__COOKIE: readFileSync(cookie),
-        FLOTA_URL: `http://${release}-webhook.${namespace}.svc:8080`,
+        FLOTA_URL: `http://${name}-webhook.${namespace}.svc:8080`,
         CA_ROOT: '/run/secrets/flota/ca_root',
         FLOTA_TOKEN_DIR: '/run/secrets/flota-tokens',
         // A pod's address is new each time; devices and load balancers use names.
@@ -115,7 +117,7 @@ function readSecrets(
 }
 
 /** Each node makes its own key, so each needs a token. */
-async function makeTokens(nodes: string[], names: string[], url: string): Promise<Secret> {
+async function makeTokens(name: string, nodes: string[], names: string[], url: string): Promise<Secret> {
   const apiToken = process.env.FLOTA_API_TOKEN;
   if (!apiToken) throw new Error('FLOTA_API_TOKEN: is needed');
   const rest = createRest(url, apiToken);
@@ -124,7 +126,7 @@ async function makeTokens(nodes: string[], names: string[], url: string): Promis
     const json = { profile: 'broker' as const, commonName: 'emqx', names };
     files[node] = (await unwrap(rest.api.certificates.tokens.$post({ json }))).token;
   }
-  return { name: 'flota-broker-tokens', files };
+  return { name: `${name}-broker-tokens`, files };
 }
 
 function toList(secrets: Secret[], namespace: string): object {
