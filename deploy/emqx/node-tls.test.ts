@@ -60,7 +60,8 @@ function erl(conf: string, name: string, port: number, ...more: string[]) {
   const args = [
     ...['-noshell', '-proto_dist', 'inet_tls', '-ssl_dist_optfile', conf, '-sname', `${name}@localhost`],
     ...['-setcookie', 'same', '-start_epmd', 'false', '-erl_epmd_port', String(port)],
-    ...['-kernel', 'inet_dist_use_interface', '{127,0,0,1}', ...more],
+    // On a busy machine a handshake takes longer than the usual seven seconds.
+    ...['-kernel', 'inet_dist_use_interface', '{127,0,0,1}', 'net_setuptime', '60', ...more],
   ];
   const env = { ...process.env, HOME: dir };
   const child = spawnGuarded('erl', args, { stdio: ['ignore', 'pipe', 'pipe'], env });
