@@ -38,6 +38,7 @@ export type MaintenanceWindow = NonNullable<Deployment['policy']['window']>;
 export type Weekday = MaintenanceWindow['days'][number];
 export type DryRun = InferResponseType<Routes['deployments']['dry_run']['$post'], 200>;
 export type Deployment = InferResponseType<Routes['deployments'][':id']['$get'], 200>;
+export type Previous = InferResponseType<Routes['deployments'][':id']['previous']['$get'], 200>;
 export type DeploymentState = Deployment['state'];
 export type Target = InferResponseType<Routes['deployments'][':id']['targets']['$get'], 200>['items'][number];
 export type TargetState = Target['state'];
@@ -146,7 +147,7 @@ export const api = {
   changeDevice: (id: string, change: DeviceChange) =>
     send<Device>('PATCH', `/api/devices/${part(id)}`, change),
   deleteDevice: (id: string) => send<void>('DELETE', `/api/devices/${part(id)}`),
-  importDevices: (csv: string, query: { update: string; dryRun: string }) =>
+  importDevices: (csv: string, query: { update: string; dryRun: string; makePlaces: string }) =>
     send<ImportReport>('POST', pathWith('/api/devices/import', query), csv, { type: 'text/csv' }),
   getDeviceStatus: (id: string, signal?: AbortSignal) =>
     get<DeviceStatus>(`/api/devices/${part(id)}/status`, undefined, signal),
@@ -186,6 +187,10 @@ export const api = {
   banDevice: (device: string, reason: string) => post<Ban>('/api/bans', { device, reason }),
   liftBan: (device: string) => send<void>('DELETE', `/api/bans/${part(device)}`),
 
+  getPrevious: (id: string, signal?: AbortSignal) =>
+    get<Previous>(`/api/deployments/${part(id)}/previous`, undefined, signal),
+  changePassword: (currentPassword: string, newPassword: string) =>
+    post<void>('/api/me/password', { currentPassword, newPassword }),
   operateDeployment: (id: string, operation: 'cancel' | 'pause' | 'resume' | 'retry_failed') =>
     post<Deployment>(`/api/deployments/${part(id)}/${operation}`),
 };
