@@ -52,6 +52,8 @@ export type Certificate = InferResponseType<Routes['certificates']['$get'], 200>
 export type RevocationReason = NonNullable<
   Body<Routes['certificates'][':serial']['revoke']['$post']>['reason']
 >;
+export type Surroundings = InferResponseType<Routes['surroundings']['$get'], 200>;
+export type FirstSteps = InferResponseType<OfDevice['first_steps']['$get'], 200>;
 export type NewToken = Body<Routes['certificates']['tokens']['$post']>;
 export type Token = InferResponseType<Routes['certificates']['tokens']['$post'], 201>;
 export type Page<T> = { items: T[]; total: number };
@@ -144,6 +146,10 @@ export const api = {
     get<Page<Device>>('/api/devices', query, signal),
   listHardware: (signal?: AbortSignal) => get<Hardware[]>('/api/hardware', undefined, signal),
   getDevice: (id: string, signal?: AbortSignal) => get<Device>(`/api/devices/${part(id)}`, undefined, signal),
+  createDevice: (device: Body<Routes['devices']['$post']>) => post<Device>('/api/devices', device),
+  getSurroundings: (signal?: AbortSignal) => get<Surroundings>('/api/surroundings', undefined, signal),
+  getFirstSteps: (id: string, signal?: AbortSignal) =>
+    get<FirstSteps>(`/api/devices/${part(id)}/first_steps`, undefined, signal),
   changeDevice: (id: string, change: DeviceChange) =>
     send<Device>('PATCH', `/api/devices/${part(id)}`, change),
   deleteDevice: (id: string) => send<void>('DELETE', `/api/devices/${part(id)}`),

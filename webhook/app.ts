@@ -34,6 +34,7 @@ import { type AppEnv, createRouter } from './http.ts';
 import { liveRoutes } from './live/routes.ts';
 import { type Log, requestScope } from './log.ts';
 import { metricsRoutes } from './metrics/routes.ts';
+import { onboardingRoutes } from './onboarding/routes.ts';
 import { overviewRoutes } from './overview/routes.ts';
 import { securityHeaders } from './security-headers.ts';
 import { deviceDataRoutes } from './telemetry/routes.ts';
@@ -95,6 +96,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', liveRoutes(context))
     .route('/', moveRoutes(context))
     .route('/', overviewRoutes(context))
+    .route('/', onboardingRoutes(context))
     .route('/', brokerRoutes(context));
   // Made once: they cost more than any other answer, and take no login.
   let made: { document: object; page: string } | null = null;

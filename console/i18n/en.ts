@@ -455,6 +455,56 @@ export const en = {
   'import.refused': 'Refused',
   'import.more': 'and {n} more lines',
   'import.submit': 'Import {n}',
+  'connect.title': 'Connect a device',
+  'connect.lead':
+    'Register one device, give it its certificate, and watch it arrive. Every command is filled in.',
+  'connect.kind': 'Kind of device',
+  'connect.kind.mosquitto': 'mosquitto and openssl',
+  'connect.kind.host': 'flota-device',
+  'connect.kind.esp32': 'ESP32 (ESP-IDF)',
+  'connect.kind.arduino': 'Arduino sketch',
+  'connect.id': 'Id of the device',
+  'connect.idHint': 'Letters, digits, _ and -; it becomes the name in its certificate',
+  'connect.hardwareHint': 'Firmware is registered for a hardware, by this name',
+  'connect.register': 'Register and make a token',
+  'connect.needs.mosquitto':
+    'Needs openssl, curl, jq and mosquitto’s clients. Type the commands in one shell.',
+  'connect.needs.host':
+    'The agent of the devices as a program of this machine. Type the commands in the folder of Flota’s repository; building needs what firmware/README.md names.',
+  'connect.needs.esp32':
+    'For firmware/esp-idf/examples/minimal and whatever is built like it. Type the commands in the folder of Flota’s repository, with ESP-IDF’s export.sh sourced, and set WIFI_NAME, WIFI_PASSWORD and PORT.',
+  'connect.needs.arduino':
+    'For Arduino-ESP32 and PlatformIO with the library that npm run firmware -- pack --out DIR makes. Type the commands in the folder of Flota’s repository, and set WIFI_NAME, WIFI_PASSWORD and PORT.',
+  'connect.tokenUntil': 'The token in them is for one certificate, and works until',
+  'connect.noMqtt':
+    'The server was not told where devices connect: put your broker’s address in place of BROKER, and set BROKER_MQTT_URL.',
+  'connect.needsHttps':
+    'An ESP32 asks for its certificate over https only: reach Flota by an https address first.',
+  'connect.block.files': 'What the device trusts',
+  'connect.block.key': 'Its key, and the request for a certificate',
+  'connect.block.certificate': 'The certificate, by the one-time token',
+  'connect.block.hello': 'Connect, subscribe, say hello, and wait for an update',
+  'connect.block.update': 'After the deployment below: fetch the image, check it, and report it as running',
+  'connect.block.run': 'Build the program and run it',
+  'connect.block.settings': 'Its settings, written to the chip',
+  'connect.block.sketch': 'The sketch',
+  'connect.steps': 'What the device has done',
+  'connect.step.certificate': 'Certificate issued',
+  'connect.step.connected': 'Connected',
+  'connect.step.subscribed': 'Subscribed',
+  'connect.step.message': 'First message',
+  'connect.step.update': 'First update',
+  'connect.done': 'done',
+  'connect.waiting': 'not yet',
+  'connect.update': 'The first update',
+  'connect.updateTest':
+    'Registers 32 KiB of noise as firmware for this hardware and sends it to this device alone.',
+  'connect.deploy': 'Deploy a test image',
+  'connect.deployed': 'Follow the deployment',
+  'connect.updateSigned':
+    'Firmware is signed elsewhere here: register an image, sign it, and deploy it to this device.',
+  'connect.updateBuilt':
+    'Build your project again with a higher version, register the image for this hardware, and deploy it to this device.',
 
   'device.identity': 'Identity',
   'device.id': 'Id',

@@ -13,14 +13,12 @@ export function Loaded<T>(props: {
   children: (data: Accessor<T>) => JSX.Element;
 }): JSX.Element {
   return (
-    <>
-      <Show when={!isMissing(props.load)} fallback={<Missing />}>
-        <Problem error={props.load.error} retry={props.load.refetch} />
-        <Show when={props.load.data} fallback={<Show when={!props.load.error}>{<Loading />}</Show>}>
-          {(data) => props.children(data as Accessor<T>)}
-        </Show>
+    <Show when={!isMissing(props.load)} fallback={<Missing />}>
+      <Problem error={props.load.error} retry={props.load.refetch} />
+      <Show when={props.load.data} fallback={<Show when={!props.load.error}>{<Loading />}</Show>}>
+        {(data) => props.children(data as Accessor<T>)}
       </Show>
-    </>
+    </Show>
   );
 }
 

@@ -197,6 +197,18 @@ it('a viewer looks, is told what is not for that role, and finds nothing to pres
     await open(path, look);
     await look.getByText('This is not for your role').waitFor();
   }
+  await look.getByRole('button', { name: account.email }).click();
+  const dialog = look.getByRole('dialog');
+  await dialog.getByLabel('Present password').fill('not that one');
+  await dialog.getByLabel('New password').fill('looking around again');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog.getByText('This email and password do not match.').waitFor();
+  expect(await findViolations(look)).toEqual([]);
+  await dialog.getByLabel('Present password').fill(account.password);
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await open('/', look);
+  await look.getByTestId('figure-success').waitFor();
   await look.context().close();
 });
 
