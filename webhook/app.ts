@@ -10,6 +10,7 @@ import type { ErrorHandler, Hono, Context as HonoContext } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { matchedRoutes } from 'hono/route';
+import { createAsyncApi } from '#emqx/asyncapi.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { accountRoutes } from './auth/account-routes.ts';
 import { type AccessTable, createGuard, readAccess } from './auth/guard.ts';
@@ -108,6 +109,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     return made;
   };
   app.get('/api/openapi.json', (c) => c.json(describe().document));
+  app.get('/api/asyncapi.json', (c) => c.json(createAsyncApi()));
   app.get('/api/docs', (c) => c.html(describe().page));
   if (context.localRoutes) app.route('/', context.localRoutes(context));
   table = readAccess(app);

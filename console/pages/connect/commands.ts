@@ -34,7 +34,7 @@ function mosquitto(facts: Facts): Block[] {
   const hello = JSON.stringify({ id: 'hello', at: null, level: 'info', message: 'hello' });
   const update =
     '{id: "result", at: null, seq: [1, 1], deployment: $request[0].deployment, attempt: $request[0].attempt, ' +
-    'outcome: "succeeded", stats: null, running: ($manifest[0] | {component, version, securityVersion, sha256})}';
+    'outcome: "succeeded", running: ($manifest[0] | {component, version, securityVersion, sha256})}';
   return [
     { name: 'files', text: lines(folder(facts), file('root.pem', facts.root)) },
     {
