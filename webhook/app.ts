@@ -8,6 +8,7 @@ import { serveStatic } from '@hono/node-server/serve-static';
 import { sql } from 'drizzle-orm';
 import type { ErrorHandler, Hono, Context as HonoContext } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { compress } from 'hono/compress';
 import { HTTPException } from 'hono/http-exception';
 import { matchedRoutes } from 'hono/route';
 import { createAsyncApi } from '#emqx/asyncapi.ts';
@@ -24,6 +25,7 @@ import { deploymentRoutes } from './deployments/routes.ts';
 import { moveRoutes } from './devices/move-routes.ts';
 import { placeRoutes } from './devices/place-routes.ts';
 import { deviceRoutes } from './devices/routes.ts';
+import { nameOperations } from './docs/operations.ts';
 import { writeDocs } from './docs/page.ts';
 import { type BodyTypes, checkBody, readBodyTypes, refuseSecondHost, refuseUnrouted } from './edge.ts';
 import { AppError, toProblem } from './errors.ts';
@@ -58,6 +60,8 @@ export function createPublicApp(context: Context, ingest: Ingest) {
   const base = createRouter();
   prepare(base, context, 'public');
   base.use(securityHeaders(context));
+  // Not of event streams: the middleware knows them by their type.
+  base.use(compress());
   base.use('/api/*', async (c, next) => {
     await next();
     c.header('Cache-Control', 'no-store');
@@ -103,7 +107,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
   let made: { document: object; page: string } | null = null;
   const describe = () => {
     if (!made) {
-      const document = app.getOpenAPI31Document(documentInfo);
+      const document = nameOperations(app.getOpenAPI31Document(documentInfo));
       made = { document, page: writeDocs(document) };
     }
     return made;
@@ -224,6 +228,12 @@ function serveConsole(app: Hono<AppEnv>, dir: string): void {
   app.use('/assets/*', async (c, next) => {
     await next();
     if (c.res.ok) c.header('Cache-Control', 'public, max-age=31536000, immutable');
+  });
+  // The page names the files of its build, so each visit asks whether it is still this one.
+  app.use('*', async (c, next) => {
+    await next();
+    if (c.res.headers.get('Content-Type')?.startsWith('text/html') && !c.res.headers.has('Cache-Control'))
+      c.header('Cache-Control', 'no-cache');
   });
   app.use('*', serveStatic({ root: dir }));
   app.get('*', async (c, next) => {
