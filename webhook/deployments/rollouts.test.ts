@@ -316,11 +316,11 @@ test.each([
   ['a wave of neither count nor percent', { waves: [{}, { percent: 100 }] }, 'waves.0'],
   ['a rate of nothing', { ratePerMinute: 0 }, 'ratePerMinute'],
   ['more than everybody', { failurePercent: 101 }, 'failurePercent'],
-  ['a word that it does not know', { wave: [] }, ''],
+  ['a word that it does not know', { wave: [] }, 'wave'],
 ])('a policy with %s is refused', async (_, policy, path) => {
   const firmware = await webhook.firmware();
   const { status, body } = await webhook.api('POST', '/api/deployments', { firmwareId: firmware.id, policy });
   expect([status, body.code]).toEqual([400, 'invalid_request']);
-  expect(body.errors.map((e: Json) => e.path)).toContain(path ? `policy.${path}` : 'policy');
+  expect(body.errors.map((e: Json) => e.path)).toContain(`policy.${path}`);
   expect(await database.db.$count(targets, eq(targets.deploymentId, firmware.id))).toBe(0);
 });

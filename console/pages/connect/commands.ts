@@ -30,11 +30,11 @@ const folder = ({ id }: Facts) => `mkdir -p ${id} && cd ${id}`;
 
 function mosquitto(facts: Facts): Block[] {
   const { hostname, port } = new URL(facts.mqttUrl);
-  const broker = `-h ${hostname} -p ${port || 8883} --cafile root.pem --cert device.pem --key device.key -i ${facts.id} -V mqttv311 -q 1`;
+  const broker = lines(
+    `-h ${hostname} -p ${port || 8883} -i ${facts.id} -V mqttv311 -q 1 \\`,
+    '    --cafile root.pem --cert device.pem --key device.key',
+  );
   const hello = JSON.stringify({ id: 'hello', at: null, level: 'info', message: 'hello' });
-  const update =
-    '{id: "result", at: null, seq: [1, 1], deployment: $request[0].deployment, attempt: $request[0].attempt, ' +
-    'outcome: "succeeded", running: ($manifest[0] | {component, version, securityVersion, sha256})}';
   return [
     { name: 'files', text: lines(folder(facts), file('root.pem', facts.root)) },
     {
@@ -63,11 +63,15 @@ function mosquitto(facts: Facts): Block[] {
     {
       name: 'update',
       text: lines(
-        `jq '.manifest | split(".")[1] | gsub("-"; "+") | gsub("_"; "/") | @base64d | fromjson' request.json > manifest.json`,
+        `jq '.manifest | split(".")[1] | gsub("-"; "+") | gsub("_"; "/") | @base64d | fromjson' \\`,
+        '  request.json > manifest.json',
         'curl -sS --fail --cacert root.pem -o image.bin "$(jq -r .url request.json)"',
         `echo "$(jq -r .sha256 manifest.json)  image.bin" | sha256sum -c`,
-        `jq -nc --slurpfile request request.json --slurpfile manifest manifest.json '${update}' |`,
-        `  mosquitto_pub ${broker} -t firmware/download/result -s`,
+        'jq -c \'{id: "result", at: null, seq: [1, 1], deployment, attempt, outcome: "succeeded",',
+        "  running: ($manifest[0] | {component, version, securityVersion, sha256})}' \\",
+        '  --slurpfile manifest manifest.json request.json |',
+        `  mosquitto_pub ${broker} \\`,
+        '    -t firmware/download/result -s',
       ),
     },
   ];
