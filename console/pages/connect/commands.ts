@@ -91,7 +91,7 @@ function host(facts: Facts): Block[] {
     {
       name: 'run',
       text: lines(
-        'make -C firmware host',
+        'make -C firmware build/flota-device',
         `firmware/build/flota-device --id ${facts.id} --dir ${facts.id} --hardware ${facts.hardware} \\`,
         `  --mqtt-url ${facts.mqttUrl} --trust ${facts.id}/root.pem --signing-keys ${facts.id}/firmware-keys.json \\`,
         `  --enroll-url ${facts.url} --token ${facts.token}`,
