@@ -85,6 +85,7 @@ const needs: Need[] = [
     debianPackage: 'libcurl4-openssl-dev',
     found: () => onPath('curl-config')() || fileAt('/usr/include/curl/curl.h')(),
   },
+  { what: 'doxygen', debianPackage: 'doxygen', found: onPath('doxygen') },
   { what: 'avr-gcc', debianPackage: 'gcc-avr', found: onPath('avr-gcc') },
   { what: 'avr-libc', debianPackage: 'avr-libc', found: fileAt('/usr/lib/avr/include/avr/io.h') },
   {

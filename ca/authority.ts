@@ -1,6 +1,6 @@
 import { CaError, type RevokingAuthority } from './client.ts';
 import { createCrlPublisher } from './crl.ts';
-import { openHierarchy } from './hierarchy.ts';
+import { hasHierarchy, openHierarchy } from './hierarchy.ts';
 import { createIssuer } from './issue.ts';
 import type { KmsSettings } from './kms-signer.ts';
 import { createMeter, type Meter, writeValidity } from './metrics.ts';
@@ -114,4 +114,13 @@ export async function openAuthority(options: AuthorityOptions): Promise<LocalAut
       return { serial, revokedAt };
     },
   };
+}
+
+/** A mistyped directory must not become another authority. @throws CaError not_found */
+export async function openExisting(
+  options: Parameters<typeof openAuthority>[0],
+): ReturnType<typeof openAuthority> {
+  if (!(await hasHierarchy(options.dir)))
+    throw new CaError('not_found', `there is no authority in ${options.dir}; "init" makes one`);
+  return openAuthority(options);
 }

@@ -3,7 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fingerprintOf } from './authorities.ts';
-import { openAuthority } from './authority.ts';
+import { openAuthority, openExisting } from './authority.ts';
 import {
   CaError,
   type ProfileName,
@@ -16,8 +16,7 @@ import { replaceFile } from './durable-files.ts';
 import { createRootOnly, hasHierarchy } from './hierarchy.ts';
 import { issueKeyPair } from './key-pair.ts';
 import { splitPem } from './pem.ts';
-import { provision } from './provision.ts';
-import { readDeviceList } from './provision-list.ts';
+import { provisionFromCsv } from './provision-command.ts';
 import { connectRegistry } from './registration.ts';
 import { installIssuing, requestIssuing, signIssuingRequest } from './rotation.ts';
 import { forgetHead } from './witness.ts';
@@ -34,7 +33,7 @@ const help = `npm run ca -- <command> [options]      the certificate authority, 
     --csr FILE            signs this CSR instead of making a key; prints leaf and chain, or writes them to --out
   provision               keys and certificates for a production run; the same command again goes on where it was stopped
     --csv FILE            a header and a line for each device: id, and any of hardware, name, region, division, csr
-    --out DIR             DIR/<id>/key.pem and cert.pem, DIR/ca.pem; no key where the device made its own (csr: PEM or a path)
+    --out DIR             DIR/<id>/key.pem and cert.pem, DIR/ca.pem, DIR/manifest.csv; no key where the device made its own (csr: PEM or a path)
     --url URL             also registers the devices at this webhook (needs hardware, and FLOTA_API_TOKEN)
   revoke SERIAL           revoke one certificate and make a new CRL; that alone disconnects nobody
     --reason REASON       ${Object.keys(revocationReasons).join(', ')}
@@ -110,7 +109,7 @@ async function run(args: string[]): Promise<void> {
     case 'issue':
       return issue(options, values);
     case 'provision':
-      return provisionAll(options, config.apiToken, values);
+      return provisionFromCsv(options, { ...values, apiToken: config.apiToken });
     case 'revoke':
       return revoke(options, config.apiToken, { ...values, serial: argument });
     case 'crl':
@@ -123,13 +122,6 @@ async function run(args: string[]): Promise<void> {
 }
 
 type Options = Parameters<typeof openAuthority>[0];
-
-/** A mistyped directory must not become another authority. */
-async function openExisting(options: Options): ReturnType<typeof openAuthority> {
-  if (!(await hasHierarchy(options.dir)))
-    throw new CaError('not_found', `there is no authority in ${options.dir}; "init" makes one`);
-  return openAuthority(options);
-}
 
 async function init(options: Options): Promise<void> {
   const existed = await hasHierarchy(options.dir);
@@ -217,33 +209,6 @@ async function issue(options: Options, args: IssueArguments): Promise<void> {
   await replaceFile(join(args.out, 'cert.pem'), chain);
   await replaceFile(join(args.out, 'ca.pem'), root + issuing);
   console.log(`${args.out}: ${issued.commonName}, serial ${issued.serial}, until ${issued.notAfter}`);
-}
-
-async function provisionAll(
-  options: Options,
-  apiToken: string | undefined,
-  { csv, out, url }: { csv?: string; out?: string; url?: string },
-): Promise<void> {
-  if (!csv || !out) throw new CaError('request_invalid', 'provision needs --csv and --out');
-  if (url && !URL.canParse(url)) throw new CaError('request_invalid', '--url is not an address');
-  if (url && !apiToken) throw new CaError('request_invalid', 'provision with --url needs FLOTA_API_TOKEN');
-  const devices = readDeviceList(csv, { hardware: url !== undefined });
-  const stop = new AbortController();
-  // The second time the system's own way of ending a process applies.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
-  const result = await provision({
-    authority: await openExisting(options),
-    devices,
-    out,
-    ...(url && apiToken ? { registry: connectRegistry(url, apiToken) } : {}),
-    progress: process.stderr,
-    stop: stop.signal,
-  });
-  console.log(
-    `${result.made} made, ${result.before} there before, ${result.failed} failed, ${result.left} left: ${out}`,
-  );
-  if (result.left > 0) console.log('stopped; the same command goes on from here');
-  if (result.left + result.failed > 0) process.exitCode = stop.signal.aborted ? 130 : 1;
 }
 
 async function revoke(

@@ -3,7 +3,7 @@ import { link, mkdir, open, rename, symlink, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** Writes the whole file or nothing, also across a power cut; replaces what was there. */
-export async function replaceFile(path: string, content: string, mode = 0o644): Promise<void> {
+export async function replaceFile(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
   const temporary = await writeBeside(path, content, mode);
   await rename(temporary, path);
   await syncDirectory(dirname(path));
@@ -41,7 +41,7 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-export async function writeSynced(path: string, content: string, mode: number): Promise<void> {
+export async function writeSynced(path: string, content: string | Uint8Array, mode: number): Promise<void> {
   const handle = await open(path, 'wx', mode);
   try {
     await handle.writeFile(content);
@@ -51,7 +51,7 @@ export async function writeSynced(path: string, content: string, mode: number): 
   }
 }
 
-async function writeBeside(path: string, content: string, mode: number): Promise<string> {
+async function writeBeside(path: string, content: string | Uint8Array, mode: number): Promise<string> {
   const temporary = temporaryBeside(path);
   await inDirectory(path, () => writeSynced(temporary, content, mode));
   return temporary;

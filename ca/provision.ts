@@ -1,5 +1,5 @@
 /** Certificates for a whole production run, and the devices registered on the way. */
-import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CaError, type CertificateAuthority } from './client.ts';
@@ -14,12 +14,20 @@ import type { Registry } from './registration.ts';
 export interface ProvisionOptions {
   authority: CertificateAuthority;
   devices: PlannedDevice[];
-  /** One directory a device: cert.pem, and key.pem where the key was made here; ca.pem for all. */
+  /** One directory a device: cert.pem, and key.pem where the key was made here; ca.pem and manifest.csv for all. */
   out: string;
   registry?: Registry;
+  extra?: ExtraFile;
   progress: Output;
   /** Aborted: what is under way is finished, the rest is left for the next run. */
   stop: AbortSignal;
+}
+
+/** One more file in the directory of each device whose key was made here; it is readable by its owner alone. */
+export interface ExtraFile {
+  name: string;
+  /** PEM texts; `certificates` leaf first, without the root. */
+  make(id: string, made: { key: string; certificates: string }): Uint8Array;
 }
 
 export interface ProvisionResult {
@@ -38,12 +46,12 @@ const concurrency = 16;
  * request: the same certificate, and registrations that are there already.
  */
 export async function provision(options: ProvisionOptions): Promise<ProvisionResult> {
-  const { authority, devices, out, registry, stop } = options;
+  const { authority, devices, out, registry, extra, stop } = options;
   await mkdir(out, { recursive: true });
   const { root, issuing } = await authority.trust();
   await replaceFile(join(out, 'ca.pem'), root + issuing);
   const open: PlannedDevice[] = [];
-  for (const device of devices) if (!(await isFinished(out, device))) open.push(device);
+  for (const device of devices) if (!(await isFinished(out, device, extra))) open.push(device);
   const before = devices.length - open.length;
   const progress = showProgress(options.progress, devices.length, before);
   const counts = { made: 0, failed: 0 };
@@ -67,10 +75,14 @@ export async function provision(options: ProvisionOptions): Promise<ProvisionRes
   async function make(device: PlannedDevice): Promise<void> {
     const home = join(out, device.id);
     await mkdir(home, { recursive: true });
-    const csr = device.csr || (await keepRequest(home, device.id));
+    const own = device.csr ? null : await keepRequest(home, device.id);
+    const csr = own?.csr ?? device.csr;
     const issued = await authority.issue({ csr, profile: 'device', commonName: device.id });
     await registry?.register(device, issued.certificate);
-    await replaceFile(join(home, 'cert.pem'), issued.certificate + issued.chain);
+    const certificates = issued.certificate + issued.chain;
+    if (own && extra)
+      await replaceFile(join(home, extra.name), extra.make(device.id, { key: own.key, certificates }), 0o600);
+    await replaceFile(join(home, 'cert.pem'), certificates);
   }
 
   try {
@@ -78,33 +90,33 @@ export async function provision(options: ProvisionOptions): Promise<ProvisionRes
   } finally {
     progress.end();
   }
+  await replaceFile(join(out, 'manifest.csv'), await describe(out, devices, extra));
   return { ...counts, before, left: open.length - counts.made - counts.failed };
 }
 
 /** The key is on disk before anything is signed for it; the request with it, so that asking again is asking the same. */
-async function keepRequest(home: string, id: string): Promise<string> {
+async function keepRequest(home: string, id: string): Promise<{ key: string; csr: string }> {
   const [key, csr] = await Promise.all(
     ['key.pem', 'request.pem'].map((file) => readIfThere(join(home, file))),
   );
-  if (key && csr) return csr;
+  if (key && csr) return { key, csr };
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const request = makeRequest(privateKey, id);
-  await replaceFile(
-    join(home, 'key.pem'),
-    privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    0o600,
-  );
-  await replaceFile(join(home, 'request.pem'), request);
-  return request;
+  const made = {
+    key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    csr: makeRequest(privateKey, id),
+  };
+  await replaceFile(join(home, 'key.pem'), made.key, 0o600);
+  await replaceFile(join(home, 'request.pem'), made.csr);
+  return made;
 }
 
-async function isFinished(out: string, device: PlannedDevice): Promise<boolean> {
+async function isFinished(out: string, device: PlannedDevice, extra?: ExtraFile): Promise<boolean> {
   const home = join(out, device.id);
-  const [chain, key] = await Promise.all(
-    ['cert.pem', 'key.pem'].map((file) => readIfThere(join(home, file))),
+  const [chain, key, added] = await Promise.all(
+    ['cert.pem', 'key.pem', extra?.name ?? 'cert.pem'].map((file) => readIfThere(join(home, file))),
   );
   const [leaf] = splitPem(chain ?? '');
-  if (!leaf) return false;
+  if (!leaf || (device.csr === '' && added === undefined)) return false;
   try {
     const certificate = new X509Certificate(leaf);
     if (Date.parse(certificate.validTo) <= Date.now()) return false;
@@ -112,6 +124,22 @@ async function isFinished(out: string, device: PlannedDevice): Promise<boolean> 
   } catch {
     return false;
   }
+}
+
+/** What was made for each device that is finished, from the files themselves: so it is whole after any number of runs. */
+async function describe(out: string, devices: PlannedDevice[], extra?: ExtraFile): Promise<string> {
+  const lines = [['id', 'serial', 'not_after', 'key', ...(extra ? ['file', 'sha256'] : [])].join(',')];
+  for (const { id, csr } of devices) {
+    const [leaf] = splitPem((await readIfThere(join(out, id, 'cert.pem'))) ?? '');
+    if (!leaf) continue;
+    const { serialNumber, validTo } = new X509Certificate(leaf);
+    const columns = [id, serialNumber, new Date(validTo).toISOString(), csr ? 'device' : 'here'];
+    const bytes = extra && (await readFile(join(out, id, extra.name)).catch(() => null));
+    if (extra)
+      columns.push(...(bytes ? [extra.name, createHash('sha256').update(bytes).digest('hex')] : ['', '']));
+    lines.push(columns.join(','));
+  }
+  return `${lines.join('\n')}\n`;
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

@@ -59,3 +59,13 @@ test('every test that THREATS.md names is there', () => {
   expect(named.length).toBeGreaterThan(20);
   for (const path of named) expect(existsSync(new URL(`../${path}`, import.meta.url)), path).toBe(true);
 });
+
+test('so is everything that the page about threats to a device names', () => {
+  const named = [...read('firmware/THREATS.md').matchAll(/`([a-z][\w./-]+\.(?:ts|c|md))`/g)].map(
+    ([, path]) => path!,
+  );
+  expect(named.length).toBeGreaterThan(10);
+  const there = (path: string) =>
+    ['', 'firmware/'].some((at) => existsSync(new URL(`../${at}${path}`, import.meta.url)));
+  expect(named.filter((path) => !there(path))).toEqual([]);
+});

@@ -20,6 +20,7 @@ import { applyToDue } from './deployments/store.ts';
 import { forgetOldMessages } from './events/received.ts';
 import { type Loop, type Pause, startLoop } from './loop.ts';
 import { send } from './outbox/send.ts';
+import { paced } from './paced.ts';
 
 const housekeepingMs = 60_000;
 const batch = 500;
@@ -34,10 +35,8 @@ export function startBackground(
   context: () => Context,
   { idleMs, faultMs }: Pauses = { idleMs: 1_000, faultMs: 2_000 },
 ): Loop {
-  let lastHousekeeping = Number.NEGATIVE_INFINITY;
-
   const steps = [
-    keepHouse,
+    createKeepHouse(),
     createTimeOut(),
     advance,
     workRenewals,
@@ -68,18 +67,16 @@ export function startBackground(
     return { pauseMs: more ? 0 : idleMs };
   }
 
-  async function keepHouse({ db }: Context): Promise<boolean> {
-    const now = performance.now();
-    if (now - lastHousekeeping < housekeepingMs) return false;
-    lastHousekeeping = now;
+  return startLoop(round);
+}
+
+const createKeepHouse = () =>
+  paced({ everyMs: housekeepingMs }, async function keepHouse({ db }: Context) {
     await forgetOldTokens(db);
     await forgetOldMessages(db);
     await forgetOldMarks(db);
-    return false;
-  }
-
-  return startLoop(round);
-}
+    return 'done';
+  });
 
 /** Stages that were silent for too long, whoever should have spoken: by a time that is known to have come by passing, not by a jump. */
 export function createTimeOut(

@@ -472,7 +472,7 @@ export const en = {
   'connect.needs.host':
     'The agent of the devices as a program of this machine. Type the commands in the folder of Flota’s repository; building needs what firmware/README.md names.',
   'connect.needs.esp32':
-    'For firmware/esp-idf/examples/minimal and whatever is built like it. Type the commands in the folder of Flota’s repository, with ESP-IDF’s export.sh sourced, and set WIFI_NAME, WIFI_PASSWORD and PORT.',
+    'For firmware/esp-idf/examples/minimal and whatever is built like it. Type the commands in the folder of Flota’s repository, and set WIFI_NAME, WIFI_PASSWORD and PORT.',
   'connect.needs.arduino':
     'For Arduino-ESP32 and PlatformIO with the library that npm run firmware -- pack --out DIR makes. Type the commands in the folder of Flota’s repository, and set WIFI_NAME, WIFI_PASSWORD and PORT.',
   'connect.tokenUntil': 'The token in them is for one certificate, and works until',

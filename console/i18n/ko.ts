@@ -472,7 +472,7 @@ export const ko: Record<keyof typeof en, string> = {
   'connect.needs.host':
     '디바이스의 에이전트를 이 컴퓨터에서 실행하는 프로그램입니다. Flota 저장소 폴더에서 명령을 입력하세요. 빌드에 필요한 것은 firmware/README.md에 있습니다.',
   'connect.needs.esp32':
-    'firmware/esp-idf/examples/minimal과 같은 방식으로 만든 프로젝트용입니다. ESP-IDF의 export.sh를 불러온 뒤 Flota 저장소 폴더에서 입력하고 WIFI_NAME, WIFI_PASSWORD, PORT를 설정하세요.',
+    'firmware/esp-idf/examples/minimal과 같은 방식으로 만든 프로젝트용입니다. Flota 저장소 폴더에서 입력하고 WIFI_NAME, WIFI_PASSWORD, PORT를 설정하세요.',
   'connect.needs.arduino':
     'npm run firmware -- pack --out DIR로 만든 라이브러리를 쓰는 Arduino-ESP32와 PlatformIO용입니다. Flota 저장소 폴더에서 입력하고 WIFI_NAME, WIFI_PASSWORD, PORT를 설정하세요.',
   'connect.tokenUntil': '명령에 든 토큰은 인증서 하나에만 쓸 수 있습니다. 유효 기한:',

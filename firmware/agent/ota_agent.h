@@ -1,4 +1,5 @@
 /**
+ * @file
  * The OTA agent. The program owns every byte of it: one struct ota_agent, one struct ota_buffers, the port and the
  * installers, all of which outlive the agent. It allocates nothing, keeps no globals, and never blocks by itself.
  *
@@ -22,100 +23,113 @@
 
 /** How often, how long and how patiently; all in milliseconds. The names are those of the virtual device. */
 struct ota_timing {
-  uint32_t reconnect_min_ms, reconnect_max_ms;
+  uint32_t reconnect_min_ms; /**< Between two attempts to connect, doubling … */
+  uint32_t reconnect_max_ms; /**< … up to this. */
   /** From mqtt_connect to the last SUBACK. */
   uint32_t connect_ms;
-  /** Critical messages are sent again after this, doubling up to the maximum, until acked. */
-  uint32_t resend_min_ms, resend_max_ms;
-  /** Between broken ranged GETs, doubling. */
-  uint32_t retry_min_ms, retry_max_ms;
-  /** Between two requests for a fresh URL, doubling. */
-  uint32_t url_refresh_min_ms, url_refresh_max_ms;
+  uint32_t resend_min_ms; /**< Critical messages are sent again after this, doubling … */
+  uint32_t resend_max_ms; /**< … up to this, until acked. */
+  uint32_t retry_min_ms; /**< Between broken ranged GETs, doubling … */
+  uint32_t retry_max_ms; /**< … up to this. */
+  uint32_t url_refresh_min_ms; /**< Between two requests for a fresh URL, doubling … */
+  uint32_t url_refresh_max_ms; /**< … up to this. */
   /** An answer that brings no byte for so long is given up. */
   uint32_t stall_ms;
-  /** A chunk faster than the first doubles the next, one slower than the second halves it. */
-  uint32_t fast_chunk_ms, slow_chunk_ms;
-  uint32_t checkpoint_ms;
-  uint32_t progress_ms;
-  uint32_t telemetry_ms;
+  uint32_t fast_chunk_ms; /**< A chunk faster than this doubles the next. */
+  uint32_t slow_chunk_ms; /**< A chunk slower than this halves the next. */
+  uint32_t checkpoint_ms; /**< How much of a download a reset may cost. */
+  uint32_t progress_ms;   /**< Between two messages of progress. */
+  uint32_t telemetry_ms;  /**< Between two rounds of telemetry. */
   /** A new image must have passed its self-test and connected within this, or it is rolled back. */
   uint32_t self_test_ms;
-  uint32_t renew_check_ms;
+  uint32_t renew_check_ms; /**< How often the certificate's age is looked at. */
   /** A renewal that got no answer, or a refusal, is tried again after this. */
   uint32_t renew_retry_ms;
 };
 
+/** How much at once, and how often before it is given up. */
 struct ota_limits {
-  uint32_t chunk_floor_bytes, chunk_start_bytes, chunk_ceiling_bytes;
+  uint32_t chunk_floor_bytes;   /**< Smallest ranged GET. */
+  uint32_t chunk_start_bytes;   /**< The first one. */
+  uint32_t chunk_ceiling_bytes; /**< Largest one. */
   /** A checkpoint is written after so many chunks at the latest. */
   uint32_t checkpoint_chunks;
-  /** Failures in a row, without a byte of progress, after which a download is given up: no answer, and a wrong answer. */
-  uint32_t network_failures, response_failures;
+  /** Answers that did not come, in a row and without a byte of progress, after which a download is given up. */
+  uint32_t network_failures;
+  /** Wrong answers, likewise. */
+  uint32_t response_failures;
   /** Fresh URLs in a row that were refused without a byte of progress. */
   uint32_t url_refusals;
   /** Connects in a row that a renewed certificate may fail before the old one is tried. */
   uint32_t renewed_connects;
 };
 
+/** For a device on mains power, on a bad network. */
 extern const struct ota_timing ota_default_timing;
+/** For 64 KiB of free memory and more. */
 extern const struct ota_limits ota_default_limits;
 
 /** Topics to subscribe to, in this order; null-terminated. */
 extern const char *const ota_downlink_topics[];
 
-#define OTA_INBOX_MIN_BYTES 8193u
-#define OTA_WORK_MIN_BYTES 4096u
-#define OTA_JOURNAL_MIN_BYTES 6144u
+#define OTA_INBOX_MIN_BYTES 8193u   /**< One message of the protocol, with its NUL. */
+#define OTA_WORK_MIN_BYTES 4096u    /**< One block. */
+#define OTA_JOURNAL_MIN_BYTES 6144u /**< The state and a message of the largest size. */
 
 /** Memory that the agent uses as long as it lives. */
 struct ota_buffers {
   /** One incoming message. */
   char *inbox;
-  size_t inbox_bytes;
+  size_t inbox_bytes; /**< At least OTA_INBOX_MIN_BYTES. */
   /** One block on its way from the network or between storages, or one outgoing message. Larger is faster. */
   uint8_t *work;
-  size_t work_bytes;
+  size_t work_bytes; /**< At least OTA_WORK_MIN_BYTES. */
   /** State and unacknowledged messages, as they are stored: 4 KiB and about 400 bytes a message. */
   uint8_t *journal;
-  size_t journal_bytes;
+  size_t journal_bytes; /**< At least OTA_JOURNAL_MIN_BYTES. */
   /** OTA_URL_MAX + 1 bytes. */
   char *url;
 };
 
+/** All that the agent is told; everything it points to outlives it. */
 struct ota_config {
-  const struct ota_port *port;
-  const struct ota_installer *main;
+  const struct ota_port *port;      /**< The hardware. */
+  const struct ota_installer *main; /**< Slots of the program that the agent is part of. */
   /** Or null. */
   const struct ota_installer *child;
   /** Two, so that one can be rotated; any number will do. */
   const struct ota_signing_key *keys;
-  size_t key_count;
-  struct ota_timing timing;
-  struct ota_limits limits;
-  struct ota_buffers buffers;
+  size_t key_count;           /**< At least 1. */
+  struct ota_timing timing;   /**< ota_default_timing, unless there is a reason. */
+  struct ota_limits limits;   /**< ota_default_limits, unless there is a reason. */
+  struct ota_buffers buffers; /**< Memory for as long as the agent lives. */
 };
 
 /** What a screen shows. */
 struct ota_snapshot {
   /** idle, accepted, downloading, verifying, installing or rebooting. */
   enum ota_stage stage;
-  bool on_trial;
+  bool on_trial; /**< What runs has not proved itself yet. */
   /** Connected to the broker and subscribed. */
   bool online;
-  /** Of the current job; null when idle. Valid until the next poll. */
-  const char *component, *version;
-  uint32_t received_bytes, total_bytes, chunk_bytes;
-  uint32_t boot_count;
+  const char *component;   /**< Of the current job; null when idle. Valid until the next poll. */
+  const char *version;     /**< Likewise. */
+  uint32_t received_bytes; /**< Of the current download. */
+  uint32_t total_bytes;    /**< Of the image. */
+  uint32_t chunk_bytes;    /**< Of the next ranged GET. */
+  uint32_t boot_count;     /**< Of this device, since it was made. */
   /** Critical messages that nobody has acked yet. */
   uint32_t outbox_messages;
   /** What the main component runs. Valid until the next poll. */
   const struct ota_image *running;
 };
 
+/** Which long work is under way. */
 enum ota_work { OTA_WORK_NONE = 0, OTA_WORK_DOWNLOAD, OTA_WORK_VERIFY, OTA_WORK_INSTALL };
 
 /** What is inside is the agent's own business; it is here so that its owner can declare one. */
 struct ota_agent {
+  /** @cond PRIVATE */
   struct ota_config config;
   const struct ota_port *port;
   struct ota_keep keep;
@@ -133,6 +147,7 @@ struct ota_agent {
   uint64_t trial_ends_at;
   uint64_t telemetry_at;
   bool on_trial, self_tested, ended;
+  /** @endcond */
 };
 
 /**
@@ -151,6 +166,7 @@ bool ota_agent_ended(const struct ota_agent *agent);
 /** Saves how far a download got, before an orderly power-off. */
 int ota_agent_suspend(struct ota_agent *agent);
 
+/** What there is to show now. */
 void ota_agent_snapshot(const struct ota_agent *agent, struct ota_snapshot *snapshot);
 
 /** One line for the broker's `log` topic (info and above) and the port's log. Dropped while offline. */

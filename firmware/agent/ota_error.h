@@ -1,7 +1,11 @@
-/** What goes wrong, as negative numbers. 0 is success; some functions return a count or an enum above 0. */
+/**
+ * @file
+ * What goes wrong, as negative numbers. 0 is success; some functions return a count or an enum above 0.
+ */
 #ifndef OTA_ERROR_H
 #define OTA_ERROR_H
 
+/** All below 0 but OTA_OK. */
 enum ota_error {
   OTA_OK = 0,
   /** A value that the caller passed is impossible: a null callback, a buffer below its minimum. Only from ota_agent_init. */

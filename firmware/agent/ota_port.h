@@ -1,4 +1,5 @@
 /**
+ * @file
  * The hardware, as the agent sees it. One struct of callbacks with a context pointer; the agent calls nothing else of the
  * outside. All callbacks are called from the thread that calls ota_agent_poll, never re-entered, and must not call the
  * agent. They return 0 (or what they say) or a negative ota_error. Pointers that they get are valid during the call only.
@@ -14,10 +15,10 @@
  * (a processor behind a serial line) has an installer of its own. `begin` … `activate` write the place that does not run.
  */
 struct ota_installer {
-  void *ctx;
+  void *ctx; /**< Given to each callback. */
   /** As in manifests: [a-z0-9][a-z0-9_-]{0,31}. Static texts, like `hardware`. */
   const char *component;
-  const char *hardware;
+  const char *hardware; /**< What images must be signed for. */
   /** Largest image, in bytes. */
   uint32_t slot_bytes;
 
@@ -55,8 +56,9 @@ struct ota_installer {
   int (*self_test)(void *ctx);
 };
 
+/** What the agent asks of the hardware. Only those at the end may be null. */
 struct ota_port {
-  void *ctx;
+  void *ctx; /**< Given to each callback. */
 
   /* MQTT 3.1.1 over mTLS, clean_start false, client id and short topics as in emqx/protocol.ts. */
   /**
@@ -93,10 +95,13 @@ struct ota_port {
   /* Staging area: at least as large as the largest slot. */
   /** Bytes that may be there (0 when empty); more than the checkpoint says is what a reset interrupted. */
   uint32_t (*staging_bytes)(void *ctx);
+  /** In order from where a download began or went on. */
   int (*staging_write)(void *ctx, uint32_t offset, const uint8_t *data, size_t bytes);
+  /** What was written. */
   int (*staging_read)(void *ctx, uint32_t offset, uint8_t *data, size_t bytes);
   /** After this returned 0, what was written survives a power cut. */
   int (*staging_sync)(void *ctx);
+  /** The area is empty from now on; nothing needs to be erased. */
   int (*staging_clear)(void *ctx);
 
   /* Small blobs. */
@@ -108,6 +113,7 @@ struct ota_port {
   /* Certificates. Every change is one atomic write; keys are made on the device and never leave it. */
   /** Of the current certificate. */
   int (*cert_validity)(void *ctx, struct ota_validity *validity);
+  /** Whether a new key pair is pending, and how far. */
   enum ota_renewal_state (*cert_state)(void *ctx);
   /** Makes and stores a new key unless one is pending, and writes a CSR (PEM, CN = device id, NUL-terminated). */
   int (*cert_request)(void *ctx, char *csr, size_t capacity);
@@ -122,8 +128,11 @@ struct ota_port {
   int (*cert_drop)(void *ctx);
 
   /* SHA-256, one at a time. */
+  /** Begins anew. */
   int (*sha256_start)(void *ctx);
+  /** The next bytes. */
   int (*sha256_update)(void *ctx, const uint8_t *data, size_t bytes);
+  /** Ends it. */
   int (*sha256_finish)(void *ctx, uint8_t digest[OTA_SHA256_BYTES]);
   /**
    * ECDSA P-256 over the SHA-256 of `message`; must not disturb a sha256_start … sha256_finish that is under way. 0, or
@@ -138,6 +147,7 @@ struct ota_port {
   int64_t (*unix_ms)(void *ctx);
   /** From a generator fit for keys. */
   int (*random)(void *ctx, uint8_t *data, size_t bytes);
+  /** Why this life began, as far as the processor can tell. */
   enum ota_boot_reason (*boot_reason)(void *ctx);
   /** Starts again. May return; the agent then does nothing more. */
   void (*reboot)(void *ctx);

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { settingsCsv } from './settings.ts';
+import { type Identity, openSettings } from './settings.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'flota-settings-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -16,39 +16,70 @@ const trust = join(dir, 'root.pem');
 writeFileSync(keys, JSON.stringify({ keys: [jwk] }));
 writeFileSync(trust, '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n');
 const good = {
-  id: 'crow-1',
   'wifi-ssid': 'plant, "north"',
   mqtt: 'mqtts://broker.example:8883',
   enroll: 'https://flota.example/api/issue_cert',
-  token: 't0k',
   trust,
   keys,
 };
 
-it('every setting that the firmware reads is in the CSV, and no other', () => {
-  const rows = settingsCsv(good).trim().split('\n').slice(2);
+const imageOf = (shared = good, id = 'crow-1', secret: { token: string } | Identity = { token: 't0k' }) =>
+  openSettings(shared)(id, secret);
+
+/** Of an image: entries by key, each its type and what follows it; enough for texts that lie in one page, and for the first chunk of a blob. */
+function read(image: Buffer): Map<string, Buffer> {
+  const found = new Map<string, Buffer>();
+  for (let page = 0; page < image.length && image[page] !== 0xff; page += 4096) {
+    for (let at = page + 64; at < page + 4096 && image[at + 1] !== 0xff; at += 32 * image[at + 2]!) {
+      const key = image.toString('latin1', at + 8, at + 24).replace(/\0+$/, '');
+      if (!found.has(key)) found.set(key, image.subarray(at + 32, at + 32 + image.readUInt16LE(at + 24)));
+    }
+  }
+  return found;
+}
+const text = (image: Buffer, key: string) => read(image).get(key)?.toString().replace(/\0$/, '');
+
+it('every setting that the firmware reads is in the image, and no other', () => {
   const source = readFileSync(new URL('flota/src/settings.c', import.meta.url), 'utf8');
-  const read = [...source.matchAll(/^ {6}\{"(\w+)", settings->/gm)].map((match) => match[1]!);
-  expect(read.length).toBeGreaterThan(5);
-  expect(rows.map((row) => row.split(',')[0]).sort()).toEqual(
-    [...read, 'key0_kid', 'key0_xy', 'wifi_password', 'wifi_ssid'].sort(),
+  const wanted = [...source.matchAll(/^ {6}\{"(\w+)", settings->/gm)].map((match) => match[1]!);
+  expect(wanted.length).toBeGreaterThan(5);
+  expect([...read(imageOf()).keys()].sort()).toEqual(
+    [...wanted, 'settings', 'key0_kid', 'key0_xy', 'wifi_password', 'wifi_ssid'].sort(),
   );
 });
 
-it('a key is x and y in hex; commas and quotes are quoted', () => {
-  const csv = settingsCsv(good);
+it('a key is x and y in hex', () => {
   const xy = ['x', 'y'].map((name) => Buffer.from(jwk[name as 'x']!, 'base64url').toString('hex')).join('');
-  expect(csv).toContain(`key0_xy,data,string,${xy}\n`);
-  expect(csv).toContain('wifi_ssid,data,string,"plant, ""north"""\n');
-  expect(csv).toContain(`trust,file,string,${trust}\n`);
+  expect(text(imageOf(), 'key0_xy')).toBe(xy);
+  expect(text(imageOf(), 'wifi_ssid')).toBe('plant, "north"');
 });
 
-it('plain addresses, bad ids, keys that are too many and a trust that is no certificate are refused', () => {
-  expect(() => settingsCsv({ ...good, mqtt: 'mqtt://broker.example' })).toThrow();
-  expect(() => settingsCsv({ ...good, enroll: 'http://flota.example/api/issue_cert' })).toThrow();
-  expect(() => settingsCsv({ ...good, id: 'a b' })).toThrow();
-  expect(() => settingsCsv({ ...good, trust: keys })).toThrow();
+it('an identity is what the firmware keeps: struct identity_pair, the renewal under way empty', () => {
+  const header = readFileSync(new URL('flota/src/identity.h', import.meta.url), 'utf8');
+  const [key, certificates] = ['KEY', 'CERTIFICATES'].map((name) =>
+    Number(new RegExp(`IDENTITY_${name}_BYTES = (\\d+)`).exec(header)![1]),
+  );
+  const image = imageOf(good, 'crow-1', { key: 'the key', certificates: 'leaf and issuing CA' });
+  const blob = read(image).get('identity')!;
+  expect(blob.toString('latin1', 0, 8)).toBe('the key\0');
+  expect(blob.toString('latin1', key!, key! + 20)).toBe('leaf and issuing CA\0');
+  const whole = Buffer.alloc(8);
+  whole.writeUInt32LE(2 * (key! + certificates!));
+  // The index of its chunks, which tells its size.
+  expect(
+    image.includes(Buffer.concat([Buffer.from('identity'.padEnd(16, '\0')), whole.subarray(0, 4)])),
+  ).toBe(true);
+  expect(text(image, 'token')).toBe('');
+});
+
+it('plain addresses, bad ids, no token, keys that are too many and a trust that is no certificate are refused', () => {
+  expect(() => imageOf({ ...good, mqtt: 'mqtt://broker.example' })).toThrow();
+  expect(() => imageOf({ ...good, enroll: 'http://flota.example/api/issue_cert' })).toThrow();
+  expect(() => imageOf(good, 'a b')).toThrow();
+  expect(() => imageOf(good, 'crow-1', { token: '' })).toThrow();
+  expect(() => imageOf(good, 'crow-1', { key: 'k'.repeat(384), certificates: 'c' })).toThrow();
+  expect(() => imageOf({ ...good, trust: keys })).toThrow();
   const three = join(dir, 'three.json');
   writeFileSync(three, JSON.stringify({ keys: [jwk, jwk, jwk] }));
-  expect(() => settingsCsv({ ...good, keys: three })).toThrow();
+  expect(() => imageOf({ ...good, keys: three })).toThrow();
 });

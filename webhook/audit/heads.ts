@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { CaError, readWitnessedHead, type WitnessedHead } from '#ca/client.ts';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
+import { paced } from '../paced.ts';
 import * as audit from './audit.ts';
 import { type Anchor, genesis, type Head, type Verdict, Verifier } from './chain.ts';
 
@@ -18,14 +19,10 @@ const retryMs = 60_000;
 type Place = Pick<Context, 'authority' | 'db' | 'log' | 'metrics' | 'objects'>;
 
 /** At the start of each copy, then every hour. A step of `background.ts`: its faults are its own, or sending would wait for the CA. */
-export function createPublishHeads(): (context: Context) => Promise<boolean> {
-  let next = 0;
-  return async function publishHeads(context) {
-    if (performance.now() < next) return false;
-    next = performance.now() + ((await publishHead(context)) ? everyMs : retryMs);
-    return false;
-  };
-}
+export const createPublishHeads = () =>
+  paced({ everyMs, retryMs }, async function publishHeads(place: Place) {
+    return (await publishHead(place)) ? 'done' : 'failed';
+  });
 
 /**
  * Only what follows from the head that was witnessed last is signed: a log that was cut off or written anew is reported instead.
@@ -54,13 +51,10 @@ export async function publishHead(place: Place): Promise<boolean> {
  * The hourly look begins at the last head. This one begins at the first entry, at the start of each copy and once a day: who changes an older
  * entry without its hash, or with it, is noticed too. One page a round, so that neither memory nor the other steps feel a long log.
  */
-export function createVerifyWhole(): (
-  context: Pick<Place, 'authority' | 'db' | 'log' | 'metrics'>,
-) => Promise<boolean> {
-  let next = 0;
+export function createVerifyWhole() {
   let walk: { verifier: Verifier; readNext: () => Promise<boolean> } | null = null;
-  return async function verifyWhole({ authority, db, log, metrics }) {
-    if (performance.now() < next) return false;
+  return paced({ everyMs: everyDayMs, retryMs }, async function verifyWhole(place: Omit<Place, 'objects'>) {
+    const { authority, db, log } = place;
     try {
       if (!walk) {
         // Before the log is read: it only grows. Without one, older entries may not be sealed yet.
@@ -69,18 +63,18 @@ export function createVerifyWhole(): (
         const verifier = new Verifier([{ ...last, source: 'witnessed' }]);
         walk = { verifier, readNext: audit.openReader(verifier, db) };
       }
-      if (await walk.readNext()) return true;
+      if (await walk.readNext()) return 'more';
       const { broken, entries } = walk.verifier.verdict();
-      if (broken) report({ log, metrics }, broken);
+      if (broken) report(place, broken);
       else log('info', 'audit log verified', { entries });
-      next = performance.now() + everyDayMs;
+      walk = null;
+      return 'done';
     } catch (error) {
       log('warn', 'audit log not verified', { error });
-      next = performance.now() + retryMs;
+      walk = null;
+      return 'failed';
     }
-    walk = null;
-    return false;
-  };
+  });
 }
 
 function report({ log, metrics }: Pick<Place, 'log' | 'metrics'>, broken: Broken['broken']): void {

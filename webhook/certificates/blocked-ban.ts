@@ -7,6 +7,7 @@ import { type Db, query } from '../db/query.ts';
 import { ensureKnown } from '../devices/known.ts';
 import * as presence from '../devices/presence.ts';
 import { AppError } from '../errors.ts';
+import { paced } from '../paced.ts';
 import { updateBlocked } from './blocked.ts';
 import { inTurns, kick } from './blocked-kick.ts';
 import { deviceBans } from './table.ts';
@@ -68,10 +69,8 @@ const retryS = 2;
  * Gives the broker its bans and takes them back. A step of `background.ts`. Each is told again every minute: a broker that lost it (or
  * heard ban and lift in the wrong order from two copies) has it right again. So a lifted one goes only when it was told twice.
  */
-export function createTellBans(): (context: Context) => Promise<boolean> {
-  let next = 0;
-  return async function tellBans(context) {
-    if (performance.now() < next) return false;
+export const createTellBans = () =>
+  paced({ everyMs }, async function tellBans(context: Context) {
     const { db } = context;
     const due = await query<{ device: string; reason: string; lifted: boolean }>(
       db,
@@ -80,7 +79,6 @@ export function createTellBans(): (context: Context) => Promise<boolean> {
             order by tell_at limit ${batch} for update skip locked)
           returning device_id as device, reason, lifted_at is not null as lifted`,
     );
-    if (due.length < batch) next = performance.now() + everyMs;
     await inTurns(due, async ({ device, reason, lifted }) => {
       const which = and(eq(deviceBans.deviceId, device), lifted ? isNotNull(deviceBans.liftedAt) : undefined);
       try {
@@ -94,9 +92,8 @@ export function createTellBans(): (context: Context) => Promise<boolean> {
         await db.update(deviceBans).set({ tellAt: soon }).where(which);
       }
     });
-    return due.length === batch;
-  };
-}
+    return due.length === batch ? 'more' : 'done';
+  });
 
 export async function list(db: Db): Promise<BanView[]> {
   return (

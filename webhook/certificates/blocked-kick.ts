@@ -1,6 +1,7 @@
 /** Ends the connections of blocked devices. */
 import type { Context } from '../context.ts';
 import * as presence from '../devices/presence.ts';
+import { paced } from '../paced.ts';
 
 const atOnce = 16;
 
@@ -28,12 +29,8 @@ const everyMs = 2_000;
 const batch = 200;
 
 /** Those who are still there: the broker was away when they should have been kicked. A step of `background.ts`. */
-export function createKickBlocked(): (context: Context) => Promise<boolean> {
-  let next = 0;
-  return async function kickBlocked(context) {
-    if (performance.now() < next) return false;
-    next = performance.now() + everyMs;
+export const createKickBlocked = () =>
+  paced({ everyMs }, async function kickBlocked(context: Context) {
     await kick(context, await presence.listBlockedOnline(context.db, batch));
-    return false;
-  };
-}
+    return 'done';
+  });

@@ -8,6 +8,7 @@ import type { PublishedCrl } from '#ca/client.ts';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/query.ts';
 import { AppError } from '../errors.ts';
+import { paced } from '../paced.ts';
 import { publishedCrls } from './table.ts';
 
 /** In the file store: the object behind the address that certificates name. */
@@ -30,16 +31,11 @@ export async function publishCrls(place: Place): Promise<void> {
  * At every start and every five minutes of each copy: an object that is gone, cut off or older (the file store was emptied, restored or
  * exchanged for another) is written again, and a new CRL is there well before the old one's nextUpdate. A step of `background.ts`.
  */
-export function createRefreshCrls(): (context: Context) => Promise<boolean> {
-  let next = 0;
-  return async function refreshCrls(context) {
-    if (performance.now() < next) return false;
-    next = performance.now() + retryMs;
-    await publishCrls(context);
-    next = performance.now() + everyMs;
-    return false;
-  };
-}
+export const createRefreshCrls = () =>
+  paced({ everyMs, retryMs }, async function refreshCrls(place: Place) {
+    await publishCrls(place);
+    return 'done';
+  });
 
 /** Seconds since each CRL was last seen whole in the file store. */
 export function ageOfPublished(db: Db): Promise<{ name: string; seconds: number }[]> {

@@ -9,6 +9,7 @@ import type { Context } from '../context.ts';
 import type { Db } from '../db/query.ts';
 import * as presence from '../devices/presence.ts';
 import { AppError } from '../errors.ts';
+import { paced } from '../paced.ts';
 import { updateBlocked } from './blocked.ts';
 import { kick } from './blocked-kick.ts';
 import { publishCrls } from './crl.ts';
@@ -79,34 +80,30 @@ const retryMs = 2_000;
  * Tells the CA what it does not know yet, publishes its CRLs, and only then counts it as done. A step of `background.ts`: it is repeated
  * until all of that has happened.
  */
-export function createConfirmRevocations(): (context: Context) => Promise<boolean> {
-  let next = 0;
-  return async function confirmRevocations(context) {
-    if (performance.now() < next) return false;
+export const createConfirmRevocations = () =>
+  paced({ everyMs: 0, retryMs }, async function confirmRevocations(context: Context) {
     const rows = await context.db
       .select({ serial: certificates.serial, reason: certificates.revocationReason })
       .from(certificates)
       .where(and(isNotNull(certificates.revokedAt), isNull(certificates.revocationConfirmedAt)))
       .orderBy(asc(certificates.revokedAt))
       .limit(batch);
-    if (rows.length === 0) return false;
-    next = performance.now() + retryMs;
+    if (rows.length === 0) return 'done';
     const told: string[] = [];
     await Promise.all(
       rows.map(async ({ serial, reason }) => {
         if (await tell(context, serial, reason ?? 'unspecified')) told.push(serial);
       }),
     );
-    if (told.length === 0) return false;
+    if (told.length === 0) return 'failed';
     await publishCrls(context);
     await context.db
       .update(certificates)
       .set({ revocationConfirmedAt: new Date() })
       .where(inArray(certificates.serial, told));
-    if (told.length === rows.length) next = 0;
-    return rows.length === batch;
-  };
-}
+    if (told.length < rows.length) return 'failed';
+    return rows.length === batch ? 'more' : 'done';
+  });
 
 async function tell(context: Context, serial: string, reason: RevocationReason): Promise<boolean> {
   try {

@@ -3,6 +3,7 @@ import { eq, sql } from 'drizzle-orm';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/query.ts';
 import * as presence from '../devices/presence.ts';
+import { paced } from '../paced.ts';
 import { revokeAll } from './revocation.ts';
 import { findSuperseded, settleMs } from './superseding-rules.ts';
 import { certificates } from './table.ts';
@@ -12,17 +13,13 @@ const everyMs = 10_000;
 const batch = 50;
 
 /** A step of `background.ts`. */
-export function createSupersede(): (context: Context) => Promise<boolean> {
-  let next = 0;
-  return async function supersede(context) {
-    if (performance.now() < next) return false;
-    next = performance.now() + everyMs;
+export const createSupersede = () =>
+  paced({ everyMs }, async function supersede(context: Context) {
     let revoked = 0;
     for (const device of await findCandidates(context.db)) revoked += await revokeSuperseded(context, device);
     if (revoked > 0) context.wake();
-    return false;
-  };
-}
+    return 'done';
+  });
 
 async function findCandidates(db: Db): Promise<string[]> {
   const rows = await query<{ id: string }>(

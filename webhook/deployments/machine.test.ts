@@ -346,6 +346,29 @@ describe('over a network that loses, repeats, delays and reorders', () => {
   });
 });
 
+describe('a device that waits for the URL of an update which is over', () => {
+  const wish = (attempt: number) => progress('downloading', { attempt, urlExpired: true });
+  const closed = targetStates.filter((state) => !isOpen(state));
+  test.each(closed)('%s: is told to stop, or it would refuse every other update as busy', (state) => {
+    for (const attempt of [1, 2]) {
+      const before = at(state, { attempt: 2 });
+      expect(step(before, wish(attempt), 500)).toEqual({
+        target: before,
+        commands: [{ type: 'cancel', attempt: 2 }],
+      });
+    }
+  });
+
+  test('is not stopped between two attempts: what it has staged serves the next', () => {
+    const between = at('pending', { attempt: 1, error: { code: 'timed_out' } });
+    expect(step(between, wish(1), 500).commands).toEqual([]);
+  });
+
+  test('nor while it goes on with the URL that it has', () => {
+    expect(step(at('timed_out'), progress('downloading'), 500).commands).toEqual([]);
+  });
+});
+
 test('what may pass is tried again and what would only repeat is not', () => {
   expect(['busy', 'download_failed', 'timed_out'].every(isTransient)).toBe(true);
   expect(

@@ -121,6 +121,7 @@ function fromDevice(target: Target, event: AttemptEvent, now: number): Step {
       : stay({ ...target, stats: event.stats ?? null });
   }
   if (event.type === 'cancel_ack') return cancelAck(target, event, now);
+  if (waitsInVain(target, event)) return stopThere(target);
   if (event.attempt !== target.attempt) return stay(target);
   switch (event.type) {
     case 'ack':
@@ -212,14 +213,14 @@ function cancelAck(target: Target, event: Extract<TargetEvent, { type: 'cancel_a
 }
 
 function ack(target: Target, event: Extract<TargetEvent, { type: 'ack' }>, now: number): Step {
-  if (stopsAgain(target)) return again(target);
+  if (stopsAgain(target)) return stopThere(target);
   if (target.state !== 'sent') return stay(target);
   if (!event.accepted) return stay(failed(target, event.error ?? { code: 'bad_request' }, now));
   return stay({ ...target, state: 'accepted', deadlineAt: now + target.policy.downloadTimeoutMs });
 }
 
 function progress(target: Target, event: Extract<TargetEvent, { type: 'progress' }>, now: number): Step {
-  if (stopsAgain(target)) return again(target);
+  if (stopsAgain(target)) return stopThere(target);
   const installing = event.stage !== 'downloading';
   const before: TargetState[] = installing
     ? ['sent', 'accepted', 'downloading', 'installing']
@@ -306,12 +307,19 @@ function finish(target: Target, state: TargetState, error: Target['error']): Tar
   return { ...target, state, error, bytesPerSecond: null, deadlineAt: null, nextAttemptAt: null };
 }
 
-/** The device works on what was cancelled (the cancel was lost, or the request overtook it): tell it again. */
+/** The device works on what was cancelled (the cancel was lost, or the request overtook it). */
 function stopsAgain(target: Target): boolean {
   return target.cancelRequested && (target.state === 'cancelled' || target.state === 'timed_out');
 }
 
-function again(target: Target): Step {
+/** Without a URL the device would wait for ever, and be busy for every other update. One that goes on without may still succeed. */
+function waitsInVain(target: Target, event: AttemptEvent): boolean {
+  const asks = event.type === 'progress' && event.urlExpired === true && event.attempt <= target.attempt;
+  return asks && !isOpen(target.state);
+}
+
+/** What is over here is to stop there too. */
+function stopThere(target: Target): Step {
   return { target, commands: [{ type: 'cancel', attempt: target.attempt }] };
 }
 

@@ -218,6 +218,16 @@ test('no minute holds more starts than the rate, whenever they are', () => {
   expect(wakesAt({ ...r, recent: [{ at: 5, count: 10 }] }, [waiting], 10)).toBe(60_005);
 });
 
+test('starts that are a minute old ask for no look: who still waits cannot be reached', () => {
+  const r = rollout({
+    policy: { ...defaultRollout, ratePerMinute: 10 },
+    gates: [gate],
+    recent: [{ at: 5, count: 10 }],
+  });
+  expect(wakesAt(r, [waiting], 60_004)).toBe(60_005);
+  expect(wakesAt(r, [waiting], 60_005)).toBeNull();
+});
+
 describe('operators', () => {
   type Row = [RolloutState, RolloutEvent['type'], RolloutState, RolloutAction['type'][]?];
   const mixed = [tally({ pending: 2, succeeded: 17, timedOut: 1 })];

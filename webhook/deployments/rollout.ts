@@ -161,9 +161,9 @@ export function wakesAt(rollout: Rollout, tallies: Tally[], now: number): number
   if (takesJoiners(rollout, now)) times.push(soughtAt(rollout, now) + joinersEveryMs);
   // Their last look may have found nobody: then nothing but the completion is left.
   else if (joinersUntil(rollout) !== null && sum(tallies, isOpen) === 0) times.push(now);
-  const first = rollout.recent[0];
+  const [first] = inLastMinute(rollout, now);
   const waits = sum(tallies.slice(0, rollout.wave + 1), (t) => t.pending) > 0;
-  if (first && waits && allowance(rollout, first.at) < 1) times.push(first.at + minuteMs);
+  if (first && waits && allowance(rollout, now) < 1) times.push(first.at + minuteMs);
   return times.length ? Math.min(...times) : null;
 }
 
@@ -343,21 +343,22 @@ function retryFailed(rollout: Rollout, tallies: Tally[]): RolloutStep {
   };
 }
 
-/** How many may start now. An entry leaves the window when it is a whole minute old. */
+/** An entry leaves the window when it is a whole minute old. */
+function inLastMinute({ recent }: Rollout, now: number): Rollout['recent'] {
+  return recent.filter((r) => r.at > now - minuteMs);
+}
+
+/** How many may start now. */
 function allowance(rollout: Rollout, now: number): number {
   const { ratePerMinute } = rollout.policy;
   if (ratePerMinute === null) return Number.MAX_SAFE_INTEGER;
-  const used = sum(
-    rollout.recent.filter((r) => r.at > now - minuteMs),
-    (r) => r.count,
-  );
-  return Math.max(0, ratePerMinute - used);
+  return Math.max(0, ratePerMinute - sum(inLastMinute(rollout, now), (r) => r.count));
 }
 
 /** Starts within a second share an entry, dated by the last: never counted for too short. */
 function count(rollout: Rollout, started: number, now: number): Rollout {
   if (started === 0 || rollout.policy.ratePerMinute === null) return rollout;
-  const recent = rollout.recent.filter((r) => r.at > now - minuteMs);
+  const recent = inLastMinute(rollout, now);
   const last = recent.at(-1);
   if (last && Math.floor(last.at / 1000) === Math.floor(now / 1000)) {
     recent[recent.length - 1] = { at: Math.max(now, last.at), count: last.count + started };

@@ -100,13 +100,15 @@ function host(facts: Facts): Block[] {
   ];
 }
 
-const settings = (facts: Facts): Block => ({
+/** The partition tables: of the minimal example, and *Minimal SPIFFS* of Arduino-ESP32. */
+const nvsSizes = { esp32: '0x21000', arduino: '0x5000' };
+
+const settings = (facts: Facts, kind: keyof typeof nvsSizes): Block => ({
   name: 'settings',
   text: lines(
     `npx tsx firmware/esp-idf/settings.ts --id ${facts.id} --wifi-ssid "$WIFI_NAME" --wifi-password "$WIFI_PASSWORD" \\`,
     `  --mqtt ${facts.mqttUrl} --enroll ${facts.url}/api/issue_cert --token ${facts.token} \\`,
-    `  --trust ${facts.id}/root.pem --keys ${facts.id}/firmware-keys.json > settings.csv`,
-    'python3 $IDF_PATH/components/nvs_flash/nvs_partition_generator/nvs_partition_gen.py generate settings.csv settings.bin 0x21000',
+    `  --trust ${facts.id}/root.pem --keys ${facts.id}/firmware-keys.json --size ${nvsSizes[kind]} --out settings.bin`,
     'esptool.py --port "$PORT" write_flash 0x9000 settings.bin',
   ),
 });
@@ -136,5 +138,6 @@ export function commandsFor(kind: Kind, facts: Facts): Block[] {
   if (kind === 'mosquitto') return mosquitto(facts);
   if (kind === 'host') return host(facts);
   const files = { name: 'files' as const, text: trusted(facts) };
-  return kind === 'esp32' ? [files, settings(facts)] : [sketch(facts), files, settings(facts)];
+  const last = settings(facts, kind);
+  return kind === 'esp32' ? [files, last] : [sketch(facts), files, last];
 }

@@ -13,7 +13,7 @@ const aimProcessorMs = 20;
 const devices = '2000';
 
 export async function measureFleet(): Promise<Figures> {
-  const system = await openSubject();
+  const system = await openSubject({ devices: Number(devices) });
   const run = async (name: string, options: ExperimentText): Promise<Report> => {
     const { signal } = new AbortController();
     const report = await runExperiment({ name, options, system, display: silent, signal });

@@ -66,8 +66,8 @@ async function openSystem(
   options: FleetOptions,
   spec: ExperimentSpec | null,
 ): Promise<Subject & { close(): Promise<void> }> {
-  const { certificates } = toExperiment({ ...spec?.options, ...options.experiment });
-  if (!options.remote) return openSubject({ certificateMs: certificates });
+  const { certificates, devices } = toExperiment({ ...spec?.options, ...options.experiment });
+  if (!options.remote) return openSubject({ certificateMs: certificates, devices });
   if (certificates !== null) throw new OptionError('--certificates goes with a local Flota only');
   if (spec?.disturbances?.some((it) => it.strike !== 'power'))
     throw new OptionError(`--scenario: this one breaks parts of Flota, so it does not go with --url`);

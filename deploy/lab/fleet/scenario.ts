@@ -32,7 +32,8 @@ export function experiment(spec: ExperimentSpec): ExperimentScenario {
 async function run(spec: ExperimentSpec, { name, seed, signal, createDisplay }: Lab): Promise<Outcome> {
   const options = { ...spec.options, ...(seed !== null && { seed: String(seed) }) };
   const display = createDisplay(name);
-  const subject = await openSubject({ certificateMs: toExperiment(options).certificates });
+  const { certificates, devices } = toExperiment(options);
+  const subject = await openSubject({ certificateMs: certificates, devices });
   try {
     const { about, disturbances } = spec;
     const report = await runExperiment({

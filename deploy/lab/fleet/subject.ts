@@ -5,15 +5,21 @@ import { createLog } from '#webhook/log.ts';
 import { defaultOptions } from '../system/options.ts';
 import { type System, startSystem } from '../system/system.ts';
 
-/** A Flota of its own for one experiment, in this process; the devices are in others. It goes with its directory. */
-export async function openSubject(options: { certificateMs?: number | null } = {}): Promise<System> {
+/** From here on, connections would wait in vain for a process that also runs the database: broker and store get processes of their own. */
+const largeFleet = 1_000;
+
+/** A Flota of its own for one experiment; the devices are in other processes. It goes with its directory. */
+export async function openSubject(
+  options: { certificateMs?: number | null; devices?: number } = {},
+): Promise<System> {
   const dataDir = mkdtempSync(join(tmpdir(), 'flota-fleet-'));
   const remove = () => rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
   try {
-    const { certificateMs } = options;
+    const { certificateMs, devices = 0 } = options;
     const system = await startSystem({
       ...defaultOptions,
       dataDir,
+      ...(devices > largeFleet && { apart: ['broker', 'store'] }),
       log: createLog('error', (line) => process.stderr.write(line)),
       deviceCertificateSeconds: certificateMs ? Math.round(certificateMs / 1000) : null,
     });

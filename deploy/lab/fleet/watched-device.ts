@@ -7,8 +7,11 @@ import type { Crew, DeviceReport } from './messages.ts';
 import type { ExperimentOptions } from './options.ts';
 import { type DevicePlan, planDisconnects } from './plan.ts';
 
-/** All devices together; more of them speak less often, so that what is measured is not how fast progress is stored. */
+/** All devices together; more of them speak less often, so that what is measured is not how fast progress and telemetry are stored. */
 const progressPerSecond = 200;
+const telemetryPerSecond = 10;
+const spaced = (leastMs: number, devices: number, perSecond: number) =>
+  Math.max(leastMs, (devices * 1_000) / perSecond);
 
 /** A fleet in a hurry, but not so much that its back-off means nothing. */
 const timing: Partial<Timing> = {
@@ -18,7 +21,6 @@ const timing: Partial<Timing> = {
   retryMinMs: 200,
   retryMaxMs: 5_000,
   stallMs: 15_000,
-  telemetryMs: 60_000,
   renewCheckMs: 2_000,
   renewRetryMs: 10_000,
 };
@@ -177,7 +179,11 @@ function sharedOptions(crew: Crew): Omit<DeviceOptions, 'id' | 'dir'> {
     signingKeys: crew.signingKeys,
     fsync: false,
     resume,
-    timing: { ...timing, progressMs: Math.max(1_000, (crew.experiment.devices * 1_000) / progressPerSecond) },
+    timing: {
+      ...timing,
+      progressMs: spaced(1_000, crew.experiment.devices, progressPerSecond),
+      telemetryMs: spaced(60_000, crew.experiment.devices, telemetryPerSecond),
+    },
     limits: { ...limits, slotBytes: Math.max(image, defaultLimits.slotBytes) },
   };
 }

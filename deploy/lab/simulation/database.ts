@@ -7,28 +7,17 @@ import { existsSync, openAsBlob, renameSync, writeFileSync } from 'node:fs';
 import { Mutex, PGlite, type Transaction } from '@electric-sql/pglite';
 import { connect, type Database, overPglite } from '#webhook/db/connect.ts';
 import { Random } from '../primitives/random.ts';
-import type { Change, DeploymentRow, TargetRow } from './invariants.ts';
+import { createJournal, type JournalRow, mayBeNoted, takeJournal, toTransactions } from './journal.ts';
+import type { Change } from './promises/changes.ts';
 import { Statements } from './statements.ts';
 import { VirtualTime } from './virtual-time.ts';
-
-/** Each change of a target or a deployment, each message that is remembered, each command that is done with, and in which transaction. */
-const journal = `
-  create table sim_journal (id bigserial primary key, tx bigint, at float8, kind text, before jsonb, after jsonb);
-  create function sim_write() returns trigger language plpgsql as $$ begin
-    insert into sim_journal (tx, at, kind, before, after) values (txid_current(), extract(epoch from now()) * 1000, tg_table_name,
-      case when tg_op = 'INSERT' then null else to_jsonb(old) end, to_jsonb(coalesce(new, old)));
-    return null;
-  end $$;
-  create trigger sim_targets after insert or update on targets for each row execute function sim_write();
-  create trigger sim_deployments after insert or update on deployments for each row execute function sim_write();
-  create trigger sim_outbox after delete on outbox for each row execute function sim_write();
-  create trigger sim_received after insert on received_messages for each row execute function sim_write();`;
 
 /** Stands before that of `pg_catalog`, whose generator is seeded once for ever. */
 const seededIds = `
   create function public.gen_random_uuid() returns uuid language sql volatile
     as $$ select md5(pg_catalog.random()::text || pg_catalog.random()::text)::uuid $$;`;
 const ownFunctionsFirst = `set search_path = public, pg_catalog`;
+const planOnce = `set plan_cache_mode = force_generic_plan`;
 
 export interface Mortal {
   database: Database;
@@ -42,7 +31,9 @@ export class SimulatedDatabase {
   #time: VirtualTime | null = null;
   /** No transaction begins while another is open. */
   readonly #turns = new Mutex();
-  /** Statements that may have written. */
+  /** Of copies, since the schedule has begun. */
+  statements = 0;
+  /** Those that may have written to the journal. */
   #writes = 0;
   #taken = 0;
 
@@ -58,7 +49,7 @@ export class SimulatedDatabase {
       const kept = file !== null && existsSync(file) ? await openAsBlob(file) : await make(file);
       // Also what was only just made: plans, and with them the order of rows, depend on what a database has been through.
       const client = await PGlite.create({ loadDataDir: kept });
-      await client.exec(ownFunctionsFirst);
+      await client.exec(`${ownFunctionsFirst}; ${planOnce}`);
       return new SimulatedDatabase(client);
     } finally {
       time.close();
@@ -68,6 +59,7 @@ export class SimulatedDatabase {
   /** Empty, at the virtual time's now. */
   async begin(time: VirtualTime, seed: number): Promise<void> {
     this.#time = time;
+    this.statements = 0;
     const { rows } = await this.#client.query<{ name: string }>(
       `select quote_ident(c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
        where n.nspname = 'public' and c.relkind in ('r', 'p') and not c.relispartition`,
@@ -81,17 +73,7 @@ export class SimulatedDatabase {
   async takeChanges(): Promise<Change[][]> {
     if (this.#writes === this.#taken) return [];
     this.#taken = this.#writes;
-    const rows = await this.query<JournalRow>(
-      `with taken as (delete from sim_journal returning *)
-       select tx::text, at, kind, before, after from taken order by id`,
-    );
-    const transactions: Change[][] = [];
-    for (const change of rows.map(toChange)) {
-      const last = transactions.at(-1);
-      if (last && last[0]!.tx === change.tx) last.push(change);
-      else transactions.push([change]);
-    }
-    return transactions;
+    return toTransactions(await this.query<JournalRow>(takeJournal));
   }
 
   async query<Row>(statement: string): Promise<Row[]> {
@@ -121,6 +103,7 @@ export class SimulatedDatabase {
     };
     /** One statement of this copy; whoever waits for one of a dead copy waits for ever, as the dead do. */
     const step = async <T>(work: () => Promise<T>): Promise<T> => {
+      this.statements++;
       if (!dead && --left <= 0) die();
       if (dead) return gone;
       const result = await work();
@@ -146,7 +129,7 @@ export class SimulatedDatabase {
 
     const mine = {
       query: (...args: Parameters<Statements['query']>) => {
-        if (!/^\s*select/i.test(args[0])) this.#writes++;
+        if (mayBeNoted(args[0])) this.#writes++;
         return step(() => this.#statements.query(...args));
       },
       exec: (text: string) => step(() => this.#statements.exec(text)),
@@ -179,7 +162,7 @@ async function make(file: string | null): Promise<Blob> {
   const client = await PGlite.create();
   await client.exec(`${seededIds} ${ownFunctionsFirst}`);
   await connect({ client });
-  await client.exec(journal);
+  await client.exec(createJournal);
   const made = await client.dumpDataDir('none');
   await client.close();
   if (file === null) return made;
@@ -187,68 +170,4 @@ async function make(file: string | null): Promise<Blob> {
   writeFileSync(draft, Buffer.from(await made.arrayBuffer()));
   renameSync(draft, file);
   return made;
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: rows as the database writes them
-type Row = Record<string, any>;
-interface JournalRow {
-  tx: string;
-  at: number;
-  kind: string;
-  before: Row | null;
-  after: Row;
-}
-
-function toChange({ tx, at, kind, before, after }: JournalRow): Change {
-  switch (kind) {
-    case 'targets':
-      return { tx, at, kind: 'target', before: before && toTarget(before), after: toTarget(after) };
-    case 'deployments':
-      return {
-        tx,
-        at,
-        kind: 'deployment',
-        before: before && toDeployment(before),
-        after: toDeployment(after),
-      };
-    case 'outbox':
-      return {
-        tx,
-        at,
-        kind: 'removed',
-        topic: after.topic,
-        deviceId: after.device_id,
-        deploymentId: after.deployment_id,
-        attempt: after.attempt,
-      };
-    default:
-      return { tx, at, kind: 'received', deviceId: after.device_id, messageId: after.message_id };
-  }
-}
-
-function toTarget(row: Row): TargetRow {
-  return {
-    deploymentId: row.deployment_id,
-    deviceId: row.device_id,
-    component: row.component,
-    wave: row.wave,
-    state: row.state,
-    attempt: row.attempt,
-    attemptsForgiven: row.attempts_forgiven,
-    errorCode: row.error_code,
-    hasDeadline: row.deadline_at !== null,
-  };
-}
-
-function toDeployment(row: Row): DeploymentRow {
-  return {
-    id: row.id,
-    order: `${row.created_at} ${row.id}`,
-    firmwareId: row.firmware_id,
-    state: row.state,
-    policy: row.policy,
-    gates: row.memory.gates,
-    wave: row.memory.wave,
-    resolvedAt: row.memory.resolvedAt,
-  };
 }

@@ -107,6 +107,14 @@ export class SimulatedDevice {
     return state === 'idle' && online && outboxMessages === 0;
   }
 
+  /** For whoever asks why it has not settled. */
+  get doing(): string {
+    if (!this.#device) return 'off';
+    const { state, deployment, outboxMessages, online } = this.#device.snapshot();
+    const at = deployment ? ` at ${deployment}` : '';
+    return `${state}${at}, ${outboxMessages} messages to send, ${online ? 'online' : 'offline'}`;
+  }
+
   async close(): Promise<void> {
     await this.#device?.close();
   }

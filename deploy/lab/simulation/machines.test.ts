@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { fuzzMachines, type Machines, realMachines } from './machines.ts';
 
-const { step, stepRollout } = realMachines;
+const { step, stepRollout, wakesAt } = realMachines;
 
 test('two thousand schedules of the machines hold every promise', () => {
   for (let seed = 1; seed <= 2_000; seed++) {
@@ -93,6 +93,17 @@ describe('a broken machine is found out:', () => {
         },
       },
       /had passed its gate|stuck/,
+    ],
+    [
+      'a rollout that waits for a minute that is over',
+      {
+        wakesAt: (rollout, tallies, now) => {
+          const at = wakesAt(rollout, tallies, now);
+          const first = rollout.recent[0];
+          return first && tallies.some((t) => t.pending > 0) ? Math.min(at ?? now, first.at + 60_000) : at;
+        },
+      },
+      /does not rest/,
     ],
   ];
   test.each(mutants)('%s', (_, parts, says) => {

@@ -2,32 +2,35 @@
  * The two pure machines against chance: one deployment of a few targets, any event at any time in any order, true or not. No database,
  * no device; a schedule takes microseconds, so a hundred thousand are played. What must hold is `invariants.ts`'s.
  */
-import { mainComponent } from '#emqx/protocol.ts';
 import { step, type Target, type TargetEvent } from '#webhook/deployments/machine.ts';
-import { cutWaves, defaultRollout, type RolloutPolicy } from '#webhook/deployments/policy.ts';
-import { createRollout, type Rollout, type RolloutEvent, stepRollout } from '#webhook/deployments/rollout.ts';
+import { cutWaves } from '#webhook/deployments/policy.ts';
+import {
+  createRollout,
+  type Rollout,
+  type RolloutEvent,
+  stepRollout,
+  wakesAt,
+} from '#webhook/deployments/rollout.ts';
 import { toTallies } from '#webhook/deployments/rollouts.ts';
 import { isOpen } from '#webhook/deployments/states.ts';
 import { Random } from '../primitives/random.ts';
-import {
-  type Change,
-  type DeploymentRow,
-  Invariants,
-  isSilent,
-  type TargetRow,
-  Violation,
-} from './invariants.ts';
+import { image, newTarget, policyOf } from './machine-subjects.ts';
+import { type Change, type DeploymentRow, isSilent, type TargetRow } from './promises/changes.ts';
+import { Violation } from './promises/committed.ts';
+import { Invariants } from './promises/invariants.ts';
 
 export interface Machines {
   step: typeof step;
   stepRollout: typeof stepRollout;
+  wakesAt: typeof wakesAt;
 }
-export const realMachines: Machines = { step, stepRollout };
+export const realMachines: Machines = { step, stepRollout, wakesAt };
 
-const image = { sha256: 'new', component: mainComponent };
 const startMs = Date.UTC(2026, 0, 1);
 const hostileSteps = 120;
 const closingSteps = 400;
+/** At one moment: waves without devices, each opened by a look, and one more that finds nothing to do. */
+const looksAtOnce = 5;
 
 /** Null, or what was broken. */
 export function fuzzMachines(seed: number, machines = realMachines): string | null {
@@ -84,7 +87,7 @@ class Fuzz {
       if (this.#rollout.state === 'halted' || this.#rollout.state === 'paused')
         this.#look({ type: 'resume' });
       if (i > closingSteps / 2 && this.#rollout.finishedAt === null) this.#look({ type: 'cancel' });
-      this.#look({ type: 'tick' });
+      this.#lookWhileDue();
     }
     this.#invariants.ended(this.#runs.keys());
   }
@@ -93,7 +96,7 @@ class Fuzz {
     const r = this.#random;
     const what = r.int(0, 9);
     if (what <= 1) this.#tickTargets();
-    else if (what <= 3) this.#look({ type: 'tick' });
+    else if (what <= 3) this.#lookWhileDue();
     else if (what === 4 && r.chance(0.3))
       this.#look({ type: r.pick(['pause', 'resume', 'resume', 'retry_failed', 'cancel'] as const) });
     else if (this.#targets.length) this.#apply(r.int(0, this.#targets.length - 1), this.#said());
@@ -154,6 +157,16 @@ class Fuzz {
     if (target === before) return;
     this.#targets[i] = target;
     this.#changes.push(this.#change(i, before, target));
+  }
+
+  /** A rollout that asks for a look at once each time would keep the database busy for nothing. */
+  #lookWhileDue(): void {
+    for (let looks = 0; looks < looksAtOnce; looks++) {
+      this.#look({ type: 'tick' });
+      const wakesAt = this.#machines.wakesAt(this.#rollout, this.#tally(), this.#now);
+      if (wakesAt === null || wakesAt > this.#now || this.#rollout.finishedAt !== null) return;
+    }
+    throw new Violation(`the rollout, which is ${this.#rollout.state}, does not rest between two looks`);
   }
 
   /** As `rollouts.ts` does it. */
@@ -260,51 +273,4 @@ class Fuzz {
       hasDeadline: t.deadlineAt !== null,
     };
   }
-}
-
-function newTarget(deviceId: string, policy: RolloutPolicy): Target {
-  return {
-    deploymentId: 'd',
-    deviceId,
-    ...image,
-    version: '2',
-    policy,
-    totalBytes: 200,
-    state: 'pending',
-    attempt: 0,
-    attemptsForgiven: 0,
-    cancelRequested: false,
-    receivedBytes: 0,
-    bytesPerSecond: null,
-    error: null,
-    stats: null,
-    nextAttemptAt: null,
-    deadlineAt: null,
-  };
-}
-
-function policyOf(r: Random): RolloutPolicy {
-  const gate = () => ({
-    successPercent: r.pick([50, 90, 100]),
-    failurePercent: r.pick([0, 20, 50, 100]),
-    silencePercent: r.pick([20, 50, 100]),
-    soakMs: r.pick([0, 0, 20_000]),
-  });
-  const waves = r.pick([
-    [{ percent: 100 }],
-    [{ count: 1 }, { percent: 100 }],
-    [{ count: 1 }, { percent: 50 }, { percent: 100 }],
-  ]);
-  return {
-    ...defaultRollout,
-    maxAttempts: r.int(1, 3),
-    ackTimeoutMs: 20_000,
-    downloadTimeoutMs: 60_000,
-    installTimeoutMs: 60_000,
-    cancelTimeoutMs: 60_000,
-    retryDelayMs: 3_000,
-    ratePerMinute: r.pick([null, null, 1, 3]),
-    gateTimeoutMs: r.pick([null, 60_000, 86_400_000]),
-    waves: waves.map((upTo) => ({ ...gate(), upTo })) as RolloutPolicy['waves'],
-  };
 }

@@ -1,13 +1,10 @@
 /** `npm run simulate`: deployments in virtual time over a hostile network, seed after seed. */
 import '#deploy/lab/primitives/closed-pipe.ts';
-import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { makeKey, openKey } from '#firmware/signing/key.ts';
-import { SimulatedDatabase } from './database.ts';
 import { fuzzMachines } from './machines.ts';
-import { type Keys, type Played, play, type Seen, simulationStart } from './schedule.ts';
+import type { Seen } from './seen.ts';
+import { Broken, playAll, type Work } from './workers.ts';
 
 const usage = `Usage: npm run simulate -- [--schedules N] [--deployments N] [--seed S] [--replay SEED] [--database FILE]
 
@@ -19,6 +16,7 @@ delay and reorder. And the two pure machines of targets and rollouts against any
   --deployments N   schedules of whole deployments, with the same seeds (default 4)
   --seed S          the first seed (default 1)
   --replay SEED     play this one schedule of whole deployments and print everything that happens in it
+  --patience S      give up a schedule that has not ended after so many seconds of real time (default 300)
   --database FILE   keep the empty database there, so that the next run need not make it again
   --help            this text
 
@@ -30,19 +28,10 @@ interface Options {
   deployments: number;
   seed: number;
   replay: number | null;
+  patienceMs: number;
   database: string | null;
 }
-/** What a process of its own is to play. */
-interface Share {
-  seeds: number[];
-  database: string | null;
-}
-/** What a process of its own tells of the schedules that it plays. */
-type Told = { seed: number; played: Played };
-
 async function main(): Promise<number> {
-  const share = process.env.FLOTA_SIMULATION_SHARE;
-  if (share) return playShare(JSON.parse(share) as Share);
   let options: Options | null;
   try {
     options = readOptions();
@@ -54,7 +43,7 @@ async function main(): Promise<number> {
     process.stdout.write(usage);
     return 0;
   }
-  if (options.replay !== null) return replay(options.replay, options.database);
+  if (options.replay !== null) return replay(options.replay, options);
   return fuzz(options) || (await simulate(options));
 }
 
@@ -65,6 +54,7 @@ function readOptions(): Options | null {
       deployments: { type: 'string', default: '4' },
       seed: { type: 'string', default: '1' },
       replay: { type: 'string' },
+      patience: { type: 'string', default: '300' },
       database: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -75,6 +65,7 @@ function readOptions(): Options | null {
     deployments: toWhole('--deployments', values.deployments),
     seed: toWhole('--seed', values.seed),
     replay: values.replay === undefined ? null : toWhole('--replay', values.replay),
+    patienceMs: toWhole('--patience', values.patience) * 1000,
     database: values.database ?? null,
   };
 }
@@ -101,47 +92,28 @@ function fuzz({ schedules, seed: first }: Options): number {
   return 0;
 }
 
-/** In as many processes as there are cores, for the faked time is a process's own. */
-async function simulate({ deployments, seed: first, database }: Options): Promise<number> {
+/** In as many processes as there are cores. */
+async function simulate({ deployments, seed: first, ...options }: Options): Promise<number> {
   if (deployments === 0) return 0;
   const began = performance.now();
-  const seeds = Array.from({ length: deployments }, (_, i) => first + i);
-  const workers = Math.min(availableParallelism(), deployments);
   const sum: Partial<Seen> = {};
   let done = 0;
-  const shares = Array.from({ length: workers }, (_, k) => seeds.filter((_, i) => i % workers === k));
-  const children = shares.map((seeds) =>
-    fork(fileURLToPath(import.meta.url), [], {
-      env: { ...process.env, FLOTA_SIMULATION_SHARE: JSON.stringify({ seeds, database } satisfies Share) },
-    }),
-  );
-  let broken: Told | null = null;
-  const ends = children.map(
-    (child) =>
-      new Promise<number>((resolve) => {
-        child.on('message', (told: Told) => {
-          done++;
-          for (const [key, n] of Object.entries(told.played.seen) as [keyof Seen, number][])
-            sum[key] = (sum[key] ?? 0) + n;
-          const seconds = Math.round((performance.now() - began) / 1000);
-          process.stdout.write(`deployments: ${done} of ${deployments} schedules, ${seconds} s\n`);
-          if (told.played.violation === null || broken) return;
-          broken = told;
-          for (const other of children) other.kill();
-        });
-        child.once('exit', (code) => resolve(code ?? 0));
-      }),
-  );
-  const codes = await Promise.all(ends);
-  if (broken) {
-    const { seed, played } = broken as Told;
+  const wrong = await playSeeds({
+    ...options,
+    seeds: Array.from({ length: deployments }, (_, i) => first + i),
+    processes: availableParallelism(),
+    isTold: false,
+    onPlayed: ({ seen }) => {
+      done++;
+      for (const [key, n] of Object.entries(seen) as [keyof Seen, number][]) sum[key] = (sum[key] ?? 0) + n;
+      const seconds = Math.round((performance.now() - began) / 1000);
+      process.stdout.write(`deployments: ${done} of ${deployments} schedules, ${seconds} s\n`);
+    },
+  });
+  if (wrong) {
     process.stderr.write(
-      `seed ${seed}: ${played.violation}\nreplay it: npm run simulate -- --replay ${seed}\n`,
+      `seed ${wrong.seed}: ${wrong.message}\nreplay it: npm run simulate -- --replay ${wrong.seed}\n`,
     );
-    return 1;
-  }
-  if (codes.some((code) => code !== 0) || done < deployments) {
-    process.stderr.write('simulate: a process ended before its schedules did\n');
     return 1;
   }
   const { devices, copiesDied, powerCuts, brokerRestarts, halts, joined, rolledBack, succeeded, otherwise } =
@@ -155,31 +127,22 @@ async function simulate({ deployments, seed: first, database }: Options): Promis
   return 0;
 }
 
-async function playShare({ seeds, database: file }: Share): Promise<number> {
-  const database = await SimulatedDatabase.open(simulationStart, file);
-  const keys = await makeKeys();
-  for (const seed of seeds) {
-    const played = await play(database, keys, seed);
-    await new Promise<void>((resolve) => process.send!({ seed, played } satisfies Told, () => resolve()));
+async function replay(seed: number, options: Options): Promise<number> {
+  const onPlayed = () => {};
+  const wrong = await playSeeds({ ...options, seeds: [seed], processes: 1, isTold: true, onPlayed });
+  process.stdout.write(wrong ? `seed ${seed}: ${wrong.message}\n` : `seed ${seed}: every promise held\n`);
+  return wrong ? 1 : 0;
+}
+
+/** Null when every promise held. */
+async function playSeeds(work: Work): Promise<Broken | null> {
+  try {
+    await playAll(work);
+    return null;
+  } catch (error) {
+    if (error instanceof Broken) return error;
+    throw error;
   }
-  await database.close();
-  process.disconnect();
-  return 0;
-}
-
-async function replay(seed: number, file: string | null): Promise<number> {
-  const database = await SimulatedDatabase.open(simulationStart, file);
-  const { violation } = await play(database, await makeKeys(), seed, (line) =>
-    process.stdout.write(`${line}\n`),
-  );
-  process.stdout.write(violation ? `seed ${seed}: ${violation}\n` : `seed ${seed}: every promise held\n`);
-  await database.close();
-  return violation ? 1 : 0;
-}
-
-async function makeKeys(): Promise<Keys> {
-  const key = await openKey(makeKey());
-  return { signer: key, trusted: key.publicKeys };
 }
 
 function toWhole(name: string, text: string): number {

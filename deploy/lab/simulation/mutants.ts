@@ -7,7 +7,7 @@ export interface Mutant {
   text: string;
   becomes: string;
   says: RegExp;
-  /** Of a schedule that shows it. */
+  /** Of a schedule that shows it, or of one shortly before. */
   seed: number;
 }
 
@@ -16,7 +16,7 @@ export const mutants: Mutant[] = [
     name: 'targets are started before their wave has come',
     file: 'webhook/deployments/starts.ts',
     text: "and t.state = 'pending' and t.wave <= ${upToWave}",
-    becomes: "and t.state = 'pending' and ${upToWave} = ${upToWave}",
+    becomes: "and t.state = 'pending' and t.wave > ${upToWave}",
     says: /had passed its gate/,
     seed: 2,
   },
@@ -42,6 +42,30 @@ export const mutants: Mutant[] = [
     text: 'const limit = Math.min(action.limit, perLook);',
     becomes: 'const limit = perLook;',
     says: /starts in a minute/,
+    seed: 1,
+  },
+  {
+    name: 'a used up rate is waited for when its minute is over, too',
+    file: 'webhook/deployments/rollout.ts',
+    text: 'if (first && waits && allowance(rollout, now) < 1) times.push(first.at + minuteMs);',
+    becomes: 'if (rollout.recent[0] && waits) times.push(rollout.recent[0].at + minuteMs);',
+    says: /does not come to rest/,
+    seed: 11,
+  },
+  {
+    name: 'any digest attests a success',
+    file: 'webhook/deployments/machine.ts',
+    text: 'if (runningSha256 !== target.sha256 || target.attempt === 0) return false;',
+    becomes: 'if (runningSha256 === "" || target.attempt === 0) return false;',
+    says: /never ran the image/,
+    seed: 5,
+  },
+  {
+    name: 'what should halt goes on',
+    file: 'webhook/deployments/rollout.ts',
+    text: "if (halted) return stay({ ...rollout, state: 'halted', halted, soakSince: null });",
+    becomes: '',
+    says: /started although/,
     seed: 1,
   },
   {

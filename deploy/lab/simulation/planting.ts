@@ -15,12 +15,15 @@ export interface Said {
   stderr: string;
 }
 
+/** As many as it may take from the seed of a mutant on: one, unless something has changed what a seed draws. */
+const schedules = 8;
+
 /** How often the text of the fault stands in its file. */
 export function countPlaces({ file, text }: Mutant): number {
   return fs.readFileSync(join(root, file), 'utf8').split(text).length - 1;
 }
 
-/** Plays whole deployments of a copy with that fault, one after the other from the seed that shows it, until one breaks a promise. */
+/** Plays whole deployments of a copy with that fault until one breaks a promise. */
 export function simulateWith({ file, text, becomes, seed }: Mutant, database: string): Said {
   const dir = fs.mkdtempSync(join(tmpdir(), 'flota-mutant-'));
   try {
@@ -39,16 +42,9 @@ export function simulateWith({ file, text, becomes, seed }: Mutant, database: st
     );
     if (file.endsWith('.c'))
       execFileSync('make', ['-s', '-C', join(dir, 'firmware'), 'wasm'], { stdio: 'pipe' });
-    const options = [
-      '--schedules',
-      '0',
-      '--deployments',
-      '2',
-      '--seed',
-      String(seed),
-      '--database',
-      database,
-    ];
+    const options = `--schedules 0 --deployments ${schedules} --seed ${seed} --database ${database}`.split(
+      ' ',
+    );
     const { status, stderr } = spawnSync(
       process.execPath,
       ['--import', 'tsx', 'deploy/lab/simulation/main.ts', ...options],

@@ -41,6 +41,16 @@ test('a seed replays exactly', () => {
   expect(other.stdout).toBe(one.stdout);
 }, 180_000);
 
+test('a schedule that has not ended in time is given up, with its seed', () => {
+  const given = run('--schedules', '0', '--deployments', '1', '--seed', '7', '--patience', '0');
+  expect([given.status, given.stderr]).toEqual([
+    1,
+    'seed 7: it has not ended within 0 s\nreplay it: npm run simulate -- --replay 7\n',
+  ]);
+  const replayed = run('--replay', '7', '--patience', '0');
+  expect([replayed.status, replayed.stdout]).toEqual([1, 'seed 7: it has not ended within 0 s\n']);
+}, 60_000);
+
 test('the command says how it is used, and what it cannot do', () => {
   expect(run('--help').stdout).toContain('--replay SEED');
   const wrong = run('--schedules', 'many');

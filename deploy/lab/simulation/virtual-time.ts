@@ -18,6 +18,8 @@ export class VirtualTime {
   };
   readonly #realRandom = Math.random;
   #busy = 0;
+  /** So many have been due so far. */
+  timers = 0;
 
   constructor(startMs: number, random: Random) {
     this.#timers = FakeTimers.install({
@@ -74,6 +76,7 @@ export class VirtualTime {
       await this.settle();
       await onStep();
       if (isOver() || this.#timers.countTimers() === 0 || Date.now() >= untilMs) return;
+      this.timers++;
       this.#timers.next();
     }
   }

@@ -37,6 +37,8 @@ const parts = () =>
   execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
     .split('\n')
     .filter((line) => line.includes(temporary));
+/** A line of its own tells of each fault; the title has such words too. */
+const struck = (text: string) => /^ {2}\S.* (killed|cut|stopped at once|replaced)$/m.test(text);
 /** PostgreSQL's cluster is made in the temporary directory too. */
 const leftOver = () => readdirSync(temporary).filter((name) => name.startsWith('flota-'));
 
@@ -50,7 +52,7 @@ test('a minute of everything at once: every message is stored once, nothing is s
 
 test('Ctrl-C ends it within seconds, tells what it has found so far, and leaves no process and no file', async () => {
   const run = start('--minutes', '5');
-  await until(run.output, (text) => / (killed|cut|stopped at once|replaced)/.test(text), 60_000);
+  await until(run.output, struck, 60_000);
   // As on a terminal, under npm: more than once.
   for (let i = 0; i < 3; i++) run.child.kill('SIGINT');
   expect(await run.status, run.output()).toBe(130);
@@ -63,7 +65,7 @@ test('Ctrl-C ends it within seconds, tells what it has found so far, and leaves 
 
 test('killed at once, it leaves no process', async () => {
   const run = start('--minutes', '5');
-  await until(run.output, (text) => / (killed|cut|stopped at once|replaced)/.test(text), 60_000);
+  await until(run.output, struck, 60_000);
   run.child.kill('SIGKILL');
   await run.status;
   await until(parts, (left) => left.length === 0);

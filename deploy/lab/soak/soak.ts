@@ -115,7 +115,7 @@ async function endure(
           () => true,
           () => false,
         );
-        if (isPrepared) await talk.ask();
+        if (isPrepared) await talk.ask('identify', whoCanAnswer(bench));
       }
     })(),
     (async () => {
@@ -163,6 +163,14 @@ function listFaults({ system, cluster }: Bench): Fault[] {
     connectionsCut(cluster),
     stop(first),
   ];
+}
+
+/** A full outbox lets go of the oldest answers, by design: who holds many, or would find many when it comes back, is not asked more. */
+const heldAtMost = 12;
+function whoCanAnswer({ fleet }: Bench): string[] {
+  return fleet.devices
+    .filter((device) => device.online && device.snapshot().outboxMessages < heldAtMost)
+    .map(({ id }) => id);
 }
 
 /** Something happens to one of them: off for a while, a power cut, a broken network. */

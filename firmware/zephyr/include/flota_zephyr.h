@@ -1,4 +1,5 @@
 /**
+ * @file
  * What Flota's agent needs of Zephyr and every board has: MCUboot's slots, staging in the secondary one, blobs in the settings subsystem,
  * randomness, time since the start, restart. The program fills in the rest of struct ota_port and calls ota_agent_poll in its loop.
  */
@@ -10,18 +11,23 @@
 #include "ota_port.h"
 #include "slot_staging.h"
 
+/** The program sets the members with a comment before flota_zephyr_open; the others are the module's. */
 struct flota_zephyr {
+  /** @cond PRIVATE */
   const struct flash_area *primary, *secondary;
   struct slot_staging staging;
+  /** @endcond */
   /** Of the program's port, whose SHA-256 measures the running image. */
   const struct ota_port *port;
+  /** @cond PRIVATE */
   struct ota_image running;
   bool measured;
   /** It was put here by activate and is not confirmed. One that came by cable is never on trial: there is nothing to go back to. */
   bool on_trial;
+  /** @endcond */
   /** 0: good, OTA_ERR_BUSY: not known yet, others: bad. May be null. */
   int (*self_test)(void *context);
-  void *self_test_context;
+  void *self_test_context; /**< Given to self_test. */
 };
 
 /**
@@ -36,6 +42,7 @@ struct ota_installer flota_zephyr_installer(struct flota_zephyr *zephyr);
 
 /** As the port's store_…; the program may keep blobs of its own, by other names than the agent's keys: "flota/<name>". */
 int flota_zephyr_get(const char *name, void *data, size_t capacity);
+/** As store_write, likewise. */
 int flota_zephyr_put(const char *name, const void *data, size_t bytes);
 
 #endif

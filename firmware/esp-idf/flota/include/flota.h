@@ -1,4 +1,5 @@
 /**
+ * @file
  * Flota: over-the-air updates for any ESP32 with two OTA slots. Start it once, early in app_main, when NVS, the network interface and
  * the default event loop are there; it needs no answer from the network to start and waits for one as long as it takes:
  *
@@ -32,14 +33,15 @@ typedef enum {
 
 /** Texts are NUL-terminated and valid during the call only. */
 typedef struct {
-  flota_stage_t stage;
+  flota_stage_t stage; /*!< What Flota is doing */
   bool online;   /*!< Connected to the broker */
   bool on_trial; /*!< The running image has not proved itself yet */
-  const char *id;
+  const char *id;        /*!< Of the device; "" while starting */
   const char *running;   /*!< Version of the running image; "" while starting */
   const char *component; /*!< Of the update under way; NULL when there is none */
   const char *version;   /*!< Of the update under way; NULL when there is none */
-  uint32_t received_bytes, total_bytes;
+  uint32_t received_bytes; /*!< Of the update under way */
+  uint32_t total_bytes;    /*!< Of its image */
   const char *problem; /*!< One line, or NULL */
 } flota_status_t;
 
@@ -63,6 +65,7 @@ typedef struct {
    * ("/sd/flota.img"), which keeps the old image until the new one has come whole. When the file cannot be opened, the slot is used.
    */
   const char *staging_file;
+  /** A processor with a firmware of its own, or NULL. */
   const struct ota_installer *child;
   /** Hardware that firmware must be signed for, as the device is registered. NULL: CONFIG_FLOTA_HARDWARE. */
   const char *hardware;

@@ -1,0 +1,54 @@
+/** What the machines are fuzzed with: a target as it is new, and any policy. */
+import { mainComponent } from '#emqx/protocol.ts';
+import type { Target } from '#webhook/deployments/machine.ts';
+import { defaultRollout, type RolloutPolicy } from '#webhook/deployments/policy.ts';
+import type { Random } from '../primitives/random.ts';
+
+export const image = { sha256: 'new', component: mainComponent };
+
+export function newTarget(deviceId: string, policy: RolloutPolicy): Target {
+  return {
+    deploymentId: 'd',
+    deviceId,
+    ...image,
+    version: '2',
+    policy,
+    totalBytes: 200,
+    state: 'pending',
+    attempt: 0,
+    attemptsForgiven: 0,
+    cancelRequested: false,
+    receivedBytes: 0,
+    bytesPerSecond: null,
+    error: null,
+    stats: null,
+    nextAttemptAt: null,
+    deadlineAt: null,
+  };
+}
+
+export function policyOf(r: Random): RolloutPolicy {
+  const gate = () => ({
+    successPercent: r.pick([50, 90, 100]),
+    failurePercent: r.pick([0, 20, 50, 100]),
+    silencePercent: r.pick([20, 50, 100]),
+    soakMs: r.pick([0, 0, 20_000]),
+  });
+  const waves = r.pick([
+    [{ percent: 100 }],
+    [{ count: 1 }, { percent: 100 }],
+    [{ count: 1 }, { percent: 50 }, { percent: 100 }],
+  ]);
+  return {
+    ...defaultRollout,
+    maxAttempts: r.int(1, 3),
+    ackTimeoutMs: 20_000,
+    downloadTimeoutMs: 60_000,
+    installTimeoutMs: 60_000,
+    cancelTimeoutMs: 60_000,
+    retryDelayMs: 3_000,
+    ratePerMinute: r.pick([null, null, 1, 3]),
+    gateTimeoutMs: r.pick([null, 60_000, 86_400_000]),
+    waves: waves.map((upTo) => ({ ...gate(), upTo })) as RolloutPolicy['waves'],
+  };
+}

@@ -1,0 +1,118 @@
+/** What operators do: deploy, move devices, and anything to a deployment while it is hostile; in the end they close what is left. */
+import * as deployments from '#webhook/deployments/deployments.ts';
+import { policySchema, type StartRequest } from '#webhook/deployments/schema.ts';
+import * as devices from '#webhook/devices/devices.ts';
+import { AppError } from '#webhook/errors.ts';
+import type { Firmware } from '#webhook/firmware/firmware.ts';
+import type { Copies } from './copies.ts';
+import type { Copy } from './copy.ts';
+import type { SimulatedDatabase } from './database.ts';
+import type { Regions } from './inventory.ts';
+import { anyPolicy } from './policies.ts';
+import type { Invariants } from './promises/invariants.ts';
+import { actor, calmMs, hostileMs, patienceMs, quietMs, type Stage } from './stage.ts';
+
+export class Operators {
+  readonly #stage: Stage;
+  readonly #copies: Copies;
+  readonly #database: SimulatedDatabase;
+  readonly #invariants: Invariants;
+  /** What follows when it is committed that there is a deployment of this firmware, whether or not its operator was told. */
+  readonly #onDeployed = new Map<string, (deploymentId: string) => void>();
+  readonly #movedAt = new Map<string, number>();
+
+  constructor(stage: Stage, copies: Copies, database: SimulatedDatabase, invariants: Invariants) {
+    this.#stage = stage;
+    this.#copies = copies;
+    this.#database = database;
+    this.#invariants = invariants;
+  }
+
+  async deploy(image: Firmware, ids: string[], regions: Regions): Promise<void> {
+    const { random: r, seen, time } = this.#stage;
+    const byPlace = r.chance(0.5);
+    const named = ids.filter(() => r.chance(0.8));
+    const policy = anyPolicy(r, { byPlace });
+    const request: StartRequest = {
+      firmwareId: image.id,
+      regions: byPlace ? [regions.home, regions.east] : [],
+      divisions: [],
+      all: false,
+      devices: byPlace ? [] : named,
+      policy: policySchema.parse(policy),
+    };
+    const [placed, homeless] = byPlace ? await this.#byHome() : [named, []];
+    this.#onDeployed.set(image.id, (id) => {
+      seen.deployments++;
+      for (const deviceId of placed) this.#invariants.matched(id, deviceId, time.now);
+      this.#meddle(id);
+      for (const deviceId of policy.lateJoinersMs ? homeless : [])
+        this.#stage.after(r.int(0, hostileMs), () => this.#bringHome(deviceId, regions.home, id));
+    });
+    await this.#operate(`deploys ${image.version}: ${JSON.stringify(policy)}`, (copy) =>
+      deployments.start(copy.context, request, actor),
+    );
+  }
+
+  /** A deployment is there. */
+  deployed(id: string, firmwareId: string): void {
+    this.#onDeployed.get(firmwareId)?.(id);
+  }
+
+  /** A deployment or a target of it is in another state. */
+  moved(deploymentId: string): void {
+    this.#movedAt.set(deploymentId, this.#stage.time.now);
+  }
+
+  /** Devices that are somewhere, and those that are nowhere yet. */
+  async #byHome(): Promise<[placed: string[], homeless: string[]]> {
+    const all = await this.#database.query<{ id: string; placed: boolean }>(
+      `select id, region_id is not null as placed from devices order by id`,
+    );
+    const ids = (placed: boolean) => all.filter((d) => d.placed === placed).map((d) => d.id);
+    return [ids(true), ids(false)];
+  }
+
+  async #bringHome(deviceId: string, region: string, deploymentId: string): Promise<void> {
+    const moved = await this.#operate(`moves ${deviceId}`, (copy) =>
+      devices.change(copy.context.db, deviceId, { region }, actor),
+    );
+    if (moved === null) return;
+    this.#stage.seen.joined++;
+    this.#invariants.matched(deploymentId, deviceId, this.#stage.time.now);
+  }
+
+  /** Later what is halted is resumed, and in the end cancelled. */
+  #meddle(id: string): void {
+    const { random: r } = this.#stage;
+    const operate = (event: deployments.OperatorEvent) =>
+      this.#operate(`${event} ${id}`, (copy) => deployments.operate(copy.context, id, event, actor));
+    for (let n = r.int(0, 2); n > 0; n--) {
+      const event = r.pick(['pause', 'resume', 'resume', 'retry_failed', 'cancel'] as const);
+      this.#stage.after(r.int(0, hostileMs), () => operate(event));
+    }
+    const look = async () => {
+      const state = this.#invariants.deployments.get(id)?.state;
+      if (state === 'completed' || state === 'cancelled') return;
+      const { calmForMs, time } = this.#stage;
+      const quietForMs = Math.min(calmForMs, time.now - this.#movedAt.get(id)!);
+      if (calmForMs > calmMs || quietForMs > quietMs) await operate('cancel');
+      else if (calmForMs > 0 && (state === 'paused' || state === 'halted')) await operate('resume');
+      this.#stage.after(45_000, look);
+    };
+    this.#stage.after(45_000, look);
+  }
+
+  /** By any copy that lives; null when none does, when it dies meanwhile, or when the request is refused. */
+  async #operate<T>(what: string, act: (copy: Copy) => Promise<T>): Promise<T | null> {
+    const copy = this.#copies.any();
+    this.#stage.log(`operator: ${what}`);
+    if (!copy) return null;
+    try {
+      return await Promise.race([act(copy), this.#stage.time.delay(patienceMs).then(() => null)]);
+    } catch (error) {
+      if (error instanceof AppError) return null;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,57 @@
+/** Targets and deployments as they are committed by now, and what the world outside knows of them. */
+import type { RolloutState } from '#webhook/deployments/rollout.ts';
+import type { DeploymentRow, TargetRow } from './changes.ts';
+
+/** A broken promise. */
+export class Violation extends Error {}
+
+export interface Image {
+  sha256: string;
+  component: string;
+}
+
+/** What no machine is asked for. */
+export interface World {
+  /** Digests that the device has ever run for good: an image on trial is none yet. */
+  ran(deviceId: string): ReadonlySet<string>;
+  reachable(deviceId: string): boolean;
+  timeZone(deviceId: string): string;
+  image(firmwareId: string): Image;
+}
+
+export interface Watched extends DeploymentRow {
+  /** When targets were started, all of them. */
+  starts: number[];
+  openedAt: number[];
+  /** By wave: since when its successes have been enough, by what is committed. */
+  enoughSince: (number | null)[];
+  /** By wave: what an operator saw and resumed in spite of. */
+  pardoned: { failed: number; silent: number }[];
+  /** What it was before it last completed. */
+  completedFrom: RolloutState | null;
+}
+
+/** Between a decision and its commit, or a command's last check and its sending. */
+export const lagMs = 10_000;
+
+export class Committed {
+  readonly world: World;
+  /** By deployment and device. */
+  readonly targets = new Map<string, TargetRow>();
+  readonly deployments = new Map<string, Watched>();
+
+  constructor(world: World) {
+    this.world = world;
+  }
+
+  imageOf(deploymentId: string): Image {
+    return this.world.image(this.deployments.get(deploymentId)!.firmwareId);
+  }
+
+  /** Those that say something about the firmware. */
+  ofWave({ id }: Watched, wave: number): TargetRow[] {
+    return [...this.targets.values()].filter(
+      (t) => t.deploymentId === id && t.wave === wave && t.state !== 'skipped' && t.state !== 'cancelled',
+    );
+  }
+}
