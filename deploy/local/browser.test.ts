@@ -345,7 +345,7 @@ describe('deploying', () => {
     await page.waitForURL(
       (url) => /\/deployments\/[0-9a-f-]{36}$/.test(url.pathname) && !url.href.endsWith(id),
     );
-    expect(await page.getByTestId('target').getByText('pump-1').count()).toBe(1);
+    await page.getByTestId('target').getByText('pump-1').waitFor();
     await page.goto(at(`/deployments/${id}`));
     await page.locator('.head [data-state="cancelled"]').waitFor();
     await page.goBack();
