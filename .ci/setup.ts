@@ -1,9 +1,10 @@
 /**
  * Finds what the tests need from the system, or installs it (root on Debian or Ubuntu), or names it in one line and fails. Nothing is
- * skipped for want of a tool.
+ * skipped for want of a tool, but what judges the infrastructure (terraform, helm), whose tests say so.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
+import { fetchKubernetesTools } from './kubernetes.ts';
 
 interface Need {
   what: string;
@@ -35,6 +36,13 @@ const needs: Need[] = [
     what: 'python3 with venv',
     debianPackage: 'python3-venv',
     found: () => spawnSync('python3', ['-c', 'import ensurepip, venv']).status === 0,
+  },
+  {
+    what: 'Erlang with TLS',
+    debianPackage: 'erlang-ssl',
+    found: () =>
+      spawnSync('erl', ['-noshell', '-eval', 'halt(case code:which(ssl) of non_existing -> 1; _ -> 0 end).'])
+        .status === 0,
   },
   { what: 'jq', debianPackage: 'jq', found: onPath('jq') },
   { what: 'prometheus', debianPackage: 'prometheus', found: onPath('prometheus') },
@@ -119,3 +127,4 @@ if (left.length > 0) {
   process.stderr.write(`the tests need ${names}: install it, then run npm test again\n`);
   process.exit(1);
 }
+fetchKubernetesTools();

@@ -8,7 +8,7 @@ import type { LogHead, WitnessedHead } from './witnessed-head.ts';
 
 export { type LogHead, readWitnessedHead, type WitnessedHead } from './witnessed-head.ts';
 
-export const profileNames = ['device', 'broker', 'service'] as const;
+export const profileNames = ['device', 'broker', 'broker-node', 'service'] as const;
 export type ProfileName = (typeof profileNames)[number];
 
 export const caErrorCodes = [

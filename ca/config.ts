@@ -55,6 +55,7 @@ export function toConfig(env: Environment): CaConfig {
     lifetimes: {
       device: integer('CA_DEVICE_DAYS', 90, 1, 3650) * day,
       broker: integer('CA_BROKER_DAYS', 365, 1, 3650) * day,
+      'broker-node': integer('CA_BROKER_DAYS', 365, 1, 3650) * day,
       service: integer('CA_SERVICE_DAYS', 365, 1, 3650) * day,
     },
   };

@@ -4,6 +4,7 @@ import * as pkijs from 'pkijs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { makeRoot, randomSerial } from './authorities.ts';
 import { type CertificateContent, distinguishedName, encodeTbs } from './certificate.ts';
+import { type ProfileName, profileNames } from './client.ts';
 import * as extensions from './extensions.ts';
 import { leafContent, type Wanted } from './leaf.ts';
 import { lint, rules } from './lint.ts';
@@ -26,14 +27,18 @@ function spki(): Uint8Array<ArrayBuffer> {
   return new Uint8Array(publicKey.export({ type: 'spki', format: 'der' }));
 }
 
-function wanted(name: 'device' | 'broker' | 'service' = 'device', more: Partial<Wanted> = {}): Wanted {
+function wanted(name: ProfileName = 'device', more: Partial<Wanted> = {}): Wanted {
   const now = Math.floor(Date.now() / 1000) * 1000;
   const names = name === 'device' ? [] : ['host.example', '10.0.0.1', 'fd00::1'].map(parseSubjectName);
   return {
     profile: profiles[name],
     issuer,
     serial: randomSerial(),
-    csr: { commonName: name === 'service' ? 'a.b' : 'dev-1', publicKey: spki(), names },
+    csr: {
+      commonName: { device: 'dev-1', broker: 'dev-1', 'broker-node': 'node.b', service: 'a.b' }[name],
+      publicKey: spki(),
+      names,
+    },
     notBefore: new Date(now),
     notAfter: new Date(now + 30 * day),
     crlUrl,
@@ -206,7 +211,7 @@ const faults: [
 ];
 
 describe('the lint', () => {
-  it.each(['device', 'broker', 'service'] as const)('passes what a %s gets', (name) => {
+  it.each(profileNames)('passes what a %s gets', (name) => {
     expect(brokenBy(wanted(name), () => ({}))).toEqual([]);
     const { crlUrl: _, ...noCrl } = wanted(name);
     expect(brokenBy(noCrl, () => ({}))).toEqual([]);

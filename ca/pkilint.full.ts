@@ -21,6 +21,7 @@ beforeAll(async () => {
   for (const [profile, commonName, names] of [
     ['device', 'dev-1', []],
     ['broker', 'emqx', ['host.example', '10.0.0.1', 'fd00::1']],
+    ['broker-node', 'node.emqx-0', ['emqx-0.example']],
     ['service', 'webhook.flota', []],
   ] as const) {
     const { certificate } = await issueKeyPair(authority, { profile, commonName, names: [...names] });
@@ -34,7 +35,7 @@ afterAll(() => work.remove());
 const lint = (command: string, ...args: string[]) =>
   run(join(work.dir, 'python/bin', command), ['lint', '--severity', 'NOTICE', ...args], { cwd: work.dir });
 
-it.each(['root', 'issuing', 'device', 'broker', 'service'])(
+it.each(['root', 'issuing', 'device', 'broker', 'broker-node', 'service'])(
   'pkilint has no remark on a %s',
   async (name) => {
     expect((await lint('lint_pkix_cert', `${name}.pem`)).stdout.trim()).toBe('');

@@ -57,6 +57,17 @@ export const profileDefaults: Record<ProfileName, z.input<typeof profileSchema>>
     lifetimeSeconds: 365 * day,
     backdateSeconds: 300,
   },
+  'broker-node': {
+    commonName: commonNamePatterns['broker-node'],
+    serialInSubject: false,
+    // Erlang compares a peer's address with them.
+    subjectAltName: 'required',
+    // Between nodes each is server and client.
+    extKeyUsage: ['serverAuth', 'clientAuth'],
+    keys: anyKey,
+    lifetimeSeconds: 365 * day,
+    backdateSeconds: 300,
+  },
   service: {
     commonName: commonNamePatterns.service,
     serialInSubject: false,

@@ -24,7 +24,7 @@ beforeAll(async () => {
     host: '127.0.0.1',
     port: 0,
     names: ['localhost', '127.0.0.1'],
-    callers: ['webhook.flota'],
+    callers: ['webhook.flota', 'node.flota'],
   };
   service = await startService(options);
   webhook = await issueKeyPair(authority, { profile: 'service', commonName: 'webhook.flota' });
@@ -102,6 +102,12 @@ describe('the private service', () => {
     const callers = await Promise.all([
       issueKeyPair(authority, { profile: 'device', commonName: 'webhook' }),
       issueKeyPair(authority, { profile: 'service', commonName: 'other.flota' }),
+      // A TLS client like them, and under a name that is on the list.
+      issueKeyPair(authority, {
+        profile: 'broker-node',
+        commonName: 'node.flota',
+        names: ['emqx-0.example'],
+      }),
     ]);
     // One that is for servers only does not get as far as a word.
     const names = ['webhook.flota'];
@@ -112,6 +118,23 @@ describe('the private service', () => {
       await expect(caller.trust()).rejects.toMatchObject({ code: 'not_allowed' });
       caller.close();
     }
+  });
+
+  it('makes no node of a broker cluster for anybody: what runs on a node obeys the others', async () => {
+    const csr = makeRequest(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey, 'node.x', [
+      'x.example',
+    ]);
+    const attempt = connection.issue({
+      csr,
+      profile: 'broker-node',
+      commonName: 'node.x',
+      names: ['x.example'],
+    });
+    await expect(attempt).rejects.toMatchObject({ code: 'request_invalid' });
+    const host = { csr, commonName: 'node.x', names: ['x.example'] };
+    await expect(connection.issue({ ...host, profile: 'service' })).rejects.toMatchObject({
+      code: 'name_invalid',
+    });
   });
 
   it('answers a revoked service no more, not even on an open connection', async () => {

@@ -54,9 +54,12 @@ const dayMs = 86_400_000;
 /** As the alarm IssuingCaEnds: from then on a certificate of a year cannot have its year. */
 const endsSoonDays = 400;
 
+/** A node runs what its peers tell it: who may make one has the brokers, and so it is made at the CA itself (`npm run ca -- issue`). */
+const served = profileNames.filter((name) => name !== 'broker-node');
+
 const issueSchema = z.strictObject({
   csr: z.string(),
-  profile: z.enum(profileNames),
+  profile: z.enum(served),
   commonName: z.string().max(64),
   names: z.array(z.string().max(253)).max(50).optional(),
   sameKeyAs: z.string().max(16_384).optional(),

@@ -6,12 +6,17 @@ export type SubjectName = { kind: 'dns'; text: string } | { kind: 'ip'; text: st
 
 const hostLike = /^(?=.{1,64}$)[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 /** With a dot, which no device's name has: a service may be a TLS client, and to the broker every client is named by its common name. */
-const dottedHost = /^(?=.{1,64}$)[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.))*\.[A-Za-z0-9_-]*[A-Za-z0-9]$/;
+const dottedHost =
+  /^(?=.{1,64}$)(?!node\.)[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.))*\.[A-Za-z0-9_-]*[A-Za-z0-9]$/;
+
+/** A node of a cluster is a TLS client of the others, and so would be one of the listener for devices: `node.` is before no other name. */
+const nodeName = /^(?=.{1,64}$)node\.[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.))*(?<![._-])$/;
 
 /** What a common name may look like; at most 64 characters (RFC 5280 appendix A, ub-common-name). */
 export const commonNamePatterns: Readonly<Record<ProfileName, RegExp>> = {
   device: /^[A-Za-z0-9_-]{1,64}$/,
   broker: hostLike,
+  'broker-node': nodeName,
   service: dottedHost,
 };
 

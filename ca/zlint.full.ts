@@ -25,6 +25,7 @@ beforeAll(async () => {
   for (const [profile, commonName, names] of [
     ['device', 'dev-1', []],
     ['broker', 'emqx.example', ['emqx.example', '10.0.0.1', 'fd00::1']],
+    ['broker-node', 'node.emqx-0', ['emqx-0.example']],
     ['service', 'webhook.flota', []],
   ] as const) {
     const issued = await issueKeyPair(authority, { profile, commonName, names: [...names] });
@@ -52,7 +53,7 @@ async function lint(name: string): Promise<Record<string, string>> {
   );
 }
 
-it.runIf(found).each(['root', 'issuing', 'device', 'broker', 'service', 'crl'])(
+it.runIf(found).each(['root', 'issuing', 'device', 'broker', 'broker-node', 'service', 'crl'])(
   'zlint has no remark on a %s',
   async (name) => {
     expect(await lint(`${name}.pem`)).toEqual({});

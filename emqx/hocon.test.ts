@@ -15,6 +15,10 @@ describe('values', () => {
     ['a = { x = 1 }\na = 2', { a: 2 }],
     ['a = [\n  1\n  2,\n  {b = 3}\n]', { a: [1, 2, { b: 3 }] }],
     ['a = """SELECT "x"\n  FROM y"""', { a: 'SELECT "x"\n  FROM y' }],
+    // As EMQX writes it: indented between tildes, the closing ones on a line of their own or not.
+    ['a = """~\n    SELECT\n      "x"\n\n    FROM y~"""\nb = 1', { a: 'SELECT\n  "x"\n\nFROM y', b: 1 }],
+    ['a {\n  b = """~\r\n    one\n      two\n  ~"""\n}', { a: { b: 'one\n  two\n' } }],
+    ['a = """~ not a line of its own"""', { a: '~ not a line of its own' }],
     ['a = "tab\\t \\u00e9 # not a comment"', { a: 'tab\t é # not a comment' }],
     ['a = 5s # five\nb = 32MB // size\nc = SELECT all of it', { a: '5s', b: '32MB', c: 'SELECT all of it' }],
     ['"a.b" = 1\n"c".d = -2.5e3', { 'a.b': 1, c: { d: -2500 } }],

@@ -1,6 +1,6 @@
 /**
  * Reads the part of HOCON that EMQX files use: comments, nested and dotted keys, `=`, `:` or a bare `{`, strings (plain,
- * quoted, triple-quoted), lists, objects that merge, and `include "file"`. Every value keeps where it stands, so that a
+ * quoted, triple-quoted, indented ones between """~ and ~""", as EMQX writes them), lists, objects that merge, and `include "file"`. Every value keeps where it stands, so that a
  * tool can replace it in its file and leave the rest, comments included, as it was.
  */
 import { readFileSync } from 'node:fs';
@@ -243,7 +243,7 @@ class Reader {
     if (end < 0) throw this.error('this """ is never closed');
     const value = this.text.slice(this.at + 3, end);
     this.at = end + 3;
-    return value;
+    return /^~\r?\n/.test(value) ? withoutIndent(value) : value;
   }
 
   private ends(): boolean {
@@ -271,6 +271,17 @@ class Reader {
     const { line, column } = this.span(at);
     return new HoconError(this.file, line, column, message);
   }
+}
+
+/** What stands between """~ and ~""": the line of the first ~ is none, and all lose what the least indented has (emqx/hocon, README). */
+function withoutIndent(raw: string): string {
+  const lines = raw
+    .replace(/^~\r?\n/, '')
+    .replace(/~$/, '')
+    .split('\n');
+  const indents = lines.filter((line) => line.trim()).map((line) => /^ */.exec(line)![0].length);
+  const least = Math.min(...indents);
+  return lines.map((line) => line.slice(Math.min(least, /^ */.exec(line)![0].length))).join('\n');
 }
 
 function scalar(bare: string): string | number | boolean | null {

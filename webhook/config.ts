@@ -252,11 +252,22 @@ function readMadeToken(dataDir: string, readFile: (path: string) => string): str
   }
 }
 
-/** This and the next are the only readers of `process.env` in the webhook. */
+const migrationSchema = environmentSchema.pick({ DATABASE_URL: true }).required();
+
+/** For `main.ts migrate`: it needs no other part. */
+export function toMigrationConfig(env: z.infer<typeof migrationSchema>): { databaseUrl: string } {
+  return { databaseUrl: env.DATABASE_URL };
+}
+
+/** This and the next two are the only readers of `process.env` in the webhook. */
 export function readConfig(): Config {
   return toConfig(parseEnvironment(environmentSchema, process.env), readText);
 }
 
 export function readAuditConfig(): AuditConfig {
   return toAuditConfig(parseEnvironment(auditSchema, process.env), readText);
+}
+
+export function readMigrationConfig(): { databaseUrl: string } {
+  return toMigrationConfig(parseEnvironment(migrationSchema, process.env));
 }

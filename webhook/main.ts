@@ -1,9 +1,12 @@
-/** One copy of the webhook in production: every other part is a real one, reached by the addresses in the environment. */
+/**
+ * One copy of the webhook in production: every other part is a real one, reached by the addresses in the environment. `main.ts migrate`
+ * only brings the database to this version, for a deployment that does so before its first new copy starts.
+ */
 import { existsSync } from 'node:fs';
 import { connectAuthority } from '#ca/client.ts';
 import { createEmqxApi } from '#emqx/api.ts';
 import { createInspector } from '#emqx/inspect.ts';
-import { ConfigError, readConfig } from './config.ts';
+import { ConfigError, readConfig, readMigrationConfig } from './config.ts';
 import { connect } from './db/connect.ts';
 import { createObjectStore } from './firmware/objects.ts';
 import { createLog } from './log.ts';
@@ -11,7 +14,13 @@ import { startWebhook } from './server.ts';
 
 const log = createLog('info');
 
-async function main(): Promise<void> {
+async function migrate(): Promise<void> {
+  const database = await connect({ url: readMigrationConfig().databaseUrl, connections: 1 });
+  await database.close();
+  log('info', 'database is at this version');
+}
+
+async function serve(): Promise<void> {
   const config = readConfig();
   const database = await connect({ url: config.databaseUrl });
   const objects = createObjectStore(config.store);
@@ -47,7 +56,13 @@ async function main(): Promise<void> {
   process.once('SIGTERM', () => void stop());
 }
 
-main().catch((error: unknown) => {
+function run(command: string | undefined): Promise<void> {
+  if (command === undefined) return serve();
+  if (command === 'migrate') return migrate();
+  return Promise.reject(new ConfigError([`${command}: there is "migrate", or nothing`]));
+}
+
+run(process.argv[2]).catch((error: unknown) => {
   if (error instanceof ConfigError)
     for (const problem of error.problems) process.stderr.write(`${problem}\n`);
   else log('error', 'webhook could not start', { error });

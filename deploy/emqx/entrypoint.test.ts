@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { spawnGuarded } from '../lab/primitives/guard.ts';
 import { until } from '../lab/primitives/until.ts';
@@ -209,6 +210,35 @@ describe('the broker boots with a certificate of its own', () => {
     const run = start(join(root, 'token-file'), { FLOTA_TOKEN_FILE: file }, ['sh', '-c', 'env; echo port 1']);
     expect(await run.exit).toBe(0);
     expect(run.says()).not.toContain(token);
+  });
+
+  it('takes its own of the tokens of all nodes, which is named like its host', async () => {
+    const tokens = join(root, 'tokens');
+    mkdirSync(tokens);
+    writeFileSync(join(tokens, 'emqx-of-another-host'), 'of-another-host');
+    const given = { FLOTA_TOKEN_DIR: tokens };
+    const lacking = start(join(root, 'token-dir'), given, ['true']);
+    expect(await lacking.exit).toBe(1);
+    expect(lacking.says()).toContain('there is no certificate yet');
+    // As deploy/helm gives them to the pods of a StatefulSet.
+    const host = execFileSync('hostname', { encoding: 'utf8' }).trim();
+    const names = [...containerNames, 'mqtt.example.org'].join();
+    const made = await promisify(execFile)(
+      process.execPath,
+      [
+        ...['--import', 'tsx', fileURLToPath(new URL('../helm/secrets.ts', import.meta.url))],
+        ...['--broker-nodes', `${host},emqx-1`, '--names', names, '--url', system.stack.url],
+      ],
+      { env: { ...process.env, FLOTA_API_TOKEN: system.stack.apiToken } },
+    );
+    const [secret] = JSON.parse(made.stdout).items;
+    expect(secret.metadata).toEqual({ name: 'flota-broker-tokens', namespace: 'flota' });
+    expect(Object.keys(secret.data)).toEqual([host, 'emqx-1']);
+    for (const [name, data] of Object.entries<string>(secret.data))
+      writeFileSync(join(tokens, name), Buffer.from(data, 'base64'));
+    const run = start(lacking.dir, given, ['true']);
+    expect(await run.exit, run.says()).toBe(0);
+    checkPair(run.dir);
   });
 
   it('and none with a name that the token does not permit: one line says which', async () => {

@@ -103,12 +103,13 @@ const healthcheck = (() => {
 
 interface Running {
   log(): string;
+  exited: Promise<number | NodeJS.Signals | null>;
   health(): number;
   stop(): Promise<number | NodeJS.Signals | null>;
 }
 /** As the image does, in its own place: `node <command>` in dist, with nothing of our environment. */
-function start(command: string, env: Record<string, string>): Running {
-  const child = spawnGuarded(process.execPath, [command], {
+function start(command: string, env: Record<string, string>, ...args: string[]): Running {
+  const child = spawnGuarded(process.execPath, [command, ...args], {
     cwd: dist,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -121,6 +122,7 @@ function start(command: string, env: Record<string, string>): Running {
   );
   return {
     log: () => said,
+    exited,
     health() {
       const [, ...args] = healthcheck;
       try {
@@ -169,6 +171,23 @@ describe("the image's programs, in the environment of compose.yaml", () => {
       CA_PORT: String(caPort),
       CA_METRICS_PORT: String(holdPort().port),
     });
+    // As the job of deploy/helm does, with nothing but the database; twice, for it may be there already.
+    for (const round of ['first', 'again']) {
+      const migration = start(
+        'webhook/main.js',
+        { DATABASE_URL_FILE: join(dir, 'own/database_url') },
+        'migrate',
+      );
+      expect(await migration.exited, `${round}: ${migration.log()}`).toBe(0);
+      expect(migration.log()).toContain('database is at this version');
+    }
+    const mistaken = start('webhook/main.js', {}, 'migrat');
+    expect(await mistaken.exited).toBe(1);
+    expect(mistaken.log()).toBe('migrat: there is "migrate", or nothing\n');
+    const homeless = start('webhook/main.js', {}, 'migrate');
+    expect(await homeless.exited).toBe(1);
+    expect(homeless.log()).toMatch(/^DATABASE_URL: /);
+
     const webhook = start('webhook/main.js', {
       ...given('webhook-1'),
       DATABASE_URL_FILE: join(dir, 'own/database_url'),

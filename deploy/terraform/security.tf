@@ -12,7 +12,7 @@ locals {
     webhook_ca       = { from = "webhook", to = "ca", port = 8443, what = "certificates, over mutual TLS" }
     webhook_database = { from = "webhook", to = "database", port = 5432, what = "PostgreSQL over TLS" }
     broker_cluster   = { from = "broker", to = "broker", port = 4370, what = "distribution between nodes" }
-    broker_rpc       = { from = "broker", to = "broker", port = 5370, what = "RPC between nodes" }
+    broker_rpc       = { from = "broker", to = "broker", port = 5369, what = "RPC between nodes" }
     ca_state         = { from = "ca", to = "state", port = 2049, what = "its directory" }
     broker_state     = { from = "broker", to = "state", port = 2049, what = "its data" }
   }

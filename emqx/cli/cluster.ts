@@ -1,4 +1,5 @@
 /** Nodes of a rendered broker: their names, and how they find each other. */
+import { isIP } from 'node:net';
 import { CliError } from './output.ts';
 
 export function readNodeNames(list: string): string[] {
@@ -15,9 +16,47 @@ export function hostOf(node: string): string {
 }
 
 /** EMQX's `cluster` (https://docs.emqx.com/en/emqx/v5.8/deploy/cluster/create-cluster.html); JSON is HOCON. */
-export function clusterOf(discovery: string, nodes: string[]): string {
-  const settings = { discovery_strategy: discovery.split(':', 1)[0], ...discoveryOf(discovery, nodes) };
-  return `\n## How the nodes find each other.\ncluster = ${JSON.stringify(settings, null, 2)}\n`;
+export function clusterOf(discovery: string, nodes: string[], certs: string | null): string {
+  const settings = {
+    discovery_strategy: discovery.split(':', 1)[0],
+    ...discoveryOf(discovery, nodes),
+    ...(certs && { proto_dist: 'inet_tls' }),
+  };
+  const cluster = `\n## How the nodes find each other.\ncluster = ${JSON.stringify(settings, null, 2)}\n`;
+  return certs ? `${cluster}\n${rpcOf(certs)}` : cluster;
+}
+
+/** Throws CliError: Erlang compares the host of a node's name, as a DNS name, with the certificate; an address never matches. */
+export function requireDnsNames(nodes: string[]): void {
+  const address = nodes.find((node) => isIP(hostOf(node)) !== 0);
+  if (address) throw new CliError(`--node-tls: ${address} must be named by a DNS name`);
+}
+
+/** ssl_dist.conf, Erlang terms: TLS of the distribution, with a certificate from both sides. */
+export function distributionOf(certs: string): string {
+  const own = ['cert', 'key', 'ca'].map(
+    (name) => `{${name}${name === 'ca' ? 'cert' : ''}file, ${erlangText(`${certs}/${name}.pem`)}}`,
+  );
+  const side = (name: string, ...more: string[]) =>
+    ` {${name}, [\n   ${[...own, '{verify, verify_peer}', ...more].join(',\n   ')}\n ]}`;
+  return `%% Whoever has a certificate of ${certs}/ca.pem for TLS clients passes here, and then needs the cookie. So that CA is the nodes' own.\n[\n${side('server', '{fail_if_no_peer_cert, true}')},\n${side('client')}\n].\n`;
+}
+
+/** The other connection between nodes, which carries messages; its TLS asks both sides for a certificate of the CA. */
+function rpcOf(certs: string): string {
+  const settings = {
+    protocol: 'ssl',
+    certfile: `${certs}/cert.pem`,
+    keyfile: `${certs}/key.pem`,
+    cacertfile: `${certs}/ca.pem`,
+    // Peers prove that they know the cookie; older ones sent it.
+    insecure_fallback: false,
+  };
+  return `rpc = ${JSON.stringify(settings, null, 2)}\n`;
+}
+
+function erlangText(text: string): string {
+  return JSON.stringify(text);
 }
 
 function discoveryOf(discovery: string, nodes: string[]): object {

@@ -3,9 +3,14 @@ import type { Broker, Live } from './live.ts';
 
 export interface Reading {
   live: Live;
+  /** Of all nodes together. */
   counts: Record<string, number>;
   /** Why and how many; empty when nothing was lost. */
   lost: { why: string; count: number }[];
+  /** The nodes on which something was lost. */
+  lostOn: string[];
+  /** The nodes that told their counts; the others are not in the sum. */
+  told: string[];
 }
 
 const ruleLosses = [
@@ -19,9 +24,15 @@ const ruleLosses = [
 export async function readCounts(broker: Broker, live: Live[]): Promise<Reading[]> {
   return Promise.all(
     live.map(async (one) => {
-      if (one.kind === 'connector') return { live: one, counts: {}, lost: [] };
-      const counts = await broker.metrics(one.kind, one.id);
-      return { live: one, counts, lost: lossesIn(one.kind, counts) };
+      const { kind, id } = one;
+      if (kind === 'connector') return { live: one, counts: {}, lost: [], lostOn: [], told: [] };
+      const { total, nodes } = await broker.metrics(kind, id);
+      const losing = nodes.filter(({ counts }) => lossesIn(kind, counts).length > 0);
+      return {
+        ...{ live: one, counts: total, lost: lossesIn(kind, total) },
+        lostOn: losing.map(({ name }) => name),
+        told: nodes.map(({ name }) => name),
+      };
     }),
   );
 }

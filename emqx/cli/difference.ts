@@ -120,7 +120,7 @@ function hasMask({ headers }: Values): boolean {
   return isSettings(headers) && Object.values(headers).includes(masked);
 }
 
-function differ(kind: ResourceKind, wanted: Values, has: Values): Difference[] {
+export function differ(kind: ResourceKind, wanted: Values, has: Values): Difference[] {
   const [file, broker] = [
     leaves(withDefaults(schema[kind], wanted)),
     leaves(withDefaults(schema[kind], has)),

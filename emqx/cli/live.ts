@@ -1,7 +1,8 @@
 /** The broker's side: what it has now, and the calls that change it. */
 import { type Answer, type EmqxApiOptions, EmqxError, openConnection, reasonOf } from '../connection.ts';
+import { nodeAt, parseHocon, toPlain } from '../hocon.ts';
 import { type BrokerNode, readNodes } from '../nodes.ts';
-import { kinds, type ResourceKind, type Settings as Values } from '../schema.ts';
+import { isSettings, kinds, type ResourceKind, roots, type Settings as Values } from '../schema.ts';
 import { decodeJson, isRow, type Row } from '../standin/json.ts';
 
 export interface Live {
@@ -11,6 +12,13 @@ export interface Live {
   /** Made by `apply`. */
   ours: boolean;
   status?: string;
+  /** Of each node that has it. */
+  nodeStatus?: { node: string; status: string }[];
+}
+export interface Metrics {
+  /** Over all nodes that told theirs. */
+  total: Record<string, number>;
+  nodes: { name: string; counts: Record<string, number> }[];
 }
 export type Tested = { rows: Row[] } | { error: string };
 export interface Broker {
@@ -18,12 +26,14 @@ export interface Broker {
   nodes: BrokerNode[];
   /** Connectors and actions for HTTP, and all rules. */
   read(): Promise<Live[]>;
+  /** The same of one node, by its own configuration: what the lists tell is in part the answering node's only. */
+  readNode(name: string): Promise<Live[]>;
   create(kind: ResourceKind, id: string, settings: Values): Promise<void>;
   update(kind: ResourceKind, id: string, settings: Values): Promise<void>;
   remove(kind: ResourceKind, id: string): Promise<void>;
   /** The rows of an event; none when the SQL does not match it. */
   test(sql: string, context: object): Promise<Tested>;
-  metrics(kind: 'rule' | 'action', id: string): Promise<Record<string, number>>;
+  metrics(kind: 'rule' | 'action', id: string): Promise<Metrics>;
   reset(kind: 'rule' | 'action', id: string): Promise<void>;
   close(): void;
 }
@@ -79,6 +89,18 @@ export async function connectBroker({ api }: { api: EmqxApiOptions }): Promise<B
     url: api.url,
     nodes,
     read: async () => (await Promise.all(kinds.map(list))).flat(),
+    async readNode(name) {
+      const found = kinds.map(async (kind) => {
+        const [key, type] = roots[kind];
+        const answer = await call('GET', `/configs?node=${encodeURIComponent(name)}&key=${key}`);
+        const of = nodeAt(parseHocon(answer.text, `${key} of ${name}`), key, type);
+        const all = of ? toPlain(of) : {};
+        return Object.entries(isSettings(all) ? all : {}).map(([id, settings]) =>
+          toLive(kind, { ...(settings as Values), ...(kind === 'rule' ? { id } : { name: id }) }),
+        );
+      });
+      return (await Promise.all(found)).flat();
+    },
     async create(kind, id, settings) {
       await call('POST', `/${kind}s`, {
         ...settings,
@@ -99,10 +121,14 @@ export async function connectBroker({ api }: { api: EmqxApiOptions }): Promise<B
       return { rows: (Array.isArray(rows) ? rows : [rows]).filter(isRow) };
     },
     async metrics(kind, id) {
-      const { metrics } = (await call('GET', `${pathOf(kind, id)}/metrics`)).body as {
-        metrics: Record<string, number>;
+      const told = (await call('GET', `${pathOf(kind, id)}/metrics`)).body as {
+        node_metrics: { node: string; metrics: Record<string, number> }[];
       };
-      return metrics;
+      const nodes = told.node_metrics.map(({ node, metrics: counts }) => ({ name: node, counts }));
+      const total: Record<string, number> = {};
+      for (const { counts } of nodes)
+        for (const [name, count] of Object.entries(counts)) total[name] = (total[name] ?? 0) + count;
+      return { total, nodes };
     },
     async reset(kind, id) {
       await call('PUT', `${pathOf(kind, id)}/metrics/reset`);
@@ -112,13 +138,16 @@ export async function connectBroker({ api }: { api: EmqxApiOptions }): Promise<B
 }
 
 function toLive(kind: ResourceKind, answer: Record<string, unknown>): Live {
-  const { type: _, name, id: ruleId, status, ...rest } = answer;
+  const { type: _, name, id: ruleId, status, node_status: nodeStatus, ...rest } = answer;
   const id = String(kind === 'rule' ? ruleId : name);
   const settings = { ...rest, ...(kind === 'rule' ? { name } : {}) } as Values;
   // What the broker tells besides its settings.
-  for (const told of ['actions', 'sources', 'rules', 'error', 'node_status', 'status_reason', 'from'])
+  for (const told of ['actions', 'sources', 'rules', 'error', 'status_reason', 'from'])
     if (!(kind === 'rule' && told === 'actions')) delete settings[told];
   const ours = String(settings.description ?? '').includes(marker(id));
   settings.description = unmarked(settings.description, id);
-  return { kind, id, settings, ours, status: status as string | undefined };
+  return {
+    ...{ kind, id, settings, ours, status: status as string | undefined },
+    nodeStatus: nodeStatus as Live['nodeStatus'],
+  };
 }

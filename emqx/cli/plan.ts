@@ -2,6 +2,7 @@
 import type { HoconValue } from '../hocon.ts';
 import type { Command } from './command.ts';
 import { type Change, compare, type Difference } from './difference.ts';
+import { compareNodes, type Disagreement } from './node-difference.ts';
 import { lineDiff, type Paint, type Say } from './output.ts';
 import { type Meaning, meaningsOf } from './replay.ts';
 
@@ -12,14 +13,22 @@ export const plan: Command = {
   help: `The connector \`webhook\` is compared with WEBHOOK_URL; without that its address stays as it is. Secret headers read back
 as ****** and count as unchanged. Rules that change are tried on the broker (POST /rule_test) with the samples of their file; what
 differs in the requests to the webhook is shown. Columns of an event that rule_test
-does not take (client_attrs, for one) read "undefined" there, before as after.`,
+does not take (client_attrs, for one) read "undefined" there, before as after. Of a cluster, each node's own configuration is compared with the
+others': after a partition one may have what another lacks.`,
   needs: 'broker',
   async run({ broker, settings, dir, say, paint }) {
     const compared = compare(dir, await broker.read(), settings);
     const { changes } = compared;
+    const disagreements = await compareNodes(broker);
+    for (const one of disagreements) showDisagreement(one, say, paint);
+    if (disagreements.length > 0)
+      say(
+        'The nodes disagree, and each acts by what it has: `emqx ctl conf cluster_sync status` on one of them says which is behind, and ' +
+          '`emqx ctl conf cluster_sync fix` brings it in line. What follows is of the node that answered.',
+      );
     if (changes.length === 0) {
       say(`No difference: ${broker.url} is as the files say.`);
-      return 0;
+      return disagreements.length > 0 ? 2 : 0;
     }
     for (const change of changes) showChange(change, say, paint);
     const meanings = await meaningsOf(broker, compared);
@@ -37,6 +46,18 @@ does not take (client_attrs, for one) read "undefined" there, before as after.`,
     return 2;
   },
 };
+
+function showDisagreement(one: Disagreement, say: Say, paint: Paint): void {
+  if ('untold' in one) {
+    say(paint('red', `! ${one.untold} does not tell what it has: ${one.why}`));
+    return;
+  }
+  const how =
+    one.without.length > 0
+      ? `is on ${one.with.join(', ')} and not on ${one.without.join(', ')}`
+      : `is not the same on ${one.with.join(' and ')}: ${one.settings.join(', ')}`;
+  say(paint('red', `! ${titleOf(one)}  ${how}`));
+}
 
 export function titleOf({ kind, id }: { kind: string; id: string }): string {
   return `${kind} ${id}`;

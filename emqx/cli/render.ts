@@ -5,7 +5,7 @@ import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nodeAt, parseHocon, toPlain } from '../hocon.ts';
-import { clusterOf, hostOf, readNodeNames } from './cluster.ts';
+import { clusterOf, distributionOf, hostOf, readNodeNames, requireDnsNames } from './cluster.ts';
 import type { Command } from './command.ts';
 import { editText } from './edit.ts';
 import { CliError } from './output.ts';
@@ -20,7 +20,8 @@ export const render: Command = {
   help: `For a native EMQX, whose etc/emqx.conf and etc/acl.conf these files replace, or, with --container, for EMQX's image with them
 mounted in ${imageDir} (readable by its user, uid 1000). The certificates are expected in --certs: key.pem, cert.pem (leaf and issuing CA) and ca.pem. An API
 key and a cookie that DIR already has are kept; else the key is BROKER_API_KEY and BROKER_API_SECRET, or made up. With several --nodes there is
-a folder for each, by its host, with the same cookie, key and dashboard password; between them goes no TLS: use a private network.`,
+a folder for each, by its host, with the same cookie, key and dashboard password. Between them goes TLS with --node-tls, else use a private network.
+The nodes' certificates then come from a CA of their own (npm run ca -- init --dir ca-nodes), which no device has one of: what render prints makes them.`,
   options: {
     out: { type: 'string', about: 'the directory to write (needed)' },
     container: {
@@ -43,6 +44,10 @@ a folder for each, by its host, with the same cookie, key and dashboard password
       about: 'http address of the CRL that the certificates name: revoked ones are refused at the handshake',
     },
     nodes: { type: 'string', about: 'names of all nodes (emqx@127.0.0.1): emqx@10.0.0.1,emqx@10.0.0.2' },
+    'node-tls': {
+      type: 'boolean',
+      about: 'TLS between the nodes, with certificates in <etc>/node-certs (key.pem, cert.pem, ca.pem)',
+    },
     discovery: {
       type: 'string',
       about: 'how nodes find each other: static (these --nodes), manual, dns:NAME or k8s:NAMESPACE/SERVICE',
@@ -57,8 +62,10 @@ a folder for each, by its host, with the same cookie, key and dashboard password
     if (flags['crl-url'] && !/^http:\/\/./.test(String(flags['crl-url'])))
       throw new CliError('--crl-url: EMQX before 6.2 fetches CRLs over http only');
     const nodes = readNodeNames(String(flags.nodes ?? 'emqx@127.0.0.1'));
-    const cluster =
-      flags.discovery || nodes.length > 1 ? clusterOf(String(flags.discovery ?? 'static'), nodes) : '';
+    const joined = Boolean(flags.discovery) || nodes.length > 1;
+    if (flags['node-tls'] && !joined)
+      throw new CliError('--node-tls is between nodes: give --nodes or --discovery');
+    if (flags['node-tls']) requireDnsNames(nodes);
     const dirs = nodes.map((name) => (nodes.length > 1 ? join(out, hostOf(name)) : out));
     const owner = readOwner(flags.user);
     const secrets = keptOrMade(dirs);
@@ -67,6 +74,8 @@ a folder for each, by its host, with the same cookie, key and dashboard password
       mkdirSync(dir, { recursive: true });
       const etc = flags.container ? imageDir : dir;
       const certs = String(flags.certs ?? `${etc}/certs`);
+      const nodeCerts = flags['node-tls'] ? `${etc}/node-certs` : null;
+      const cluster = joined ? clusterOf(String(flags.discovery ?? 'static'), nodes, nodeCerts) : '';
       const ssl = 'listeners.ssl.default';
       const values = {
         'node.name': nodes[i]!,
@@ -87,11 +96,22 @@ a folder for each, by its host, with the same cookie, key and dashboard password
       });
       writeFileSync(join(dir, 'acl.conf'), acl);
       writeFileSync(join(dir, 'api_keys'), secrets.apiKeys, { mode: 0o600 });
-      for (const name of owner ? ['emqx.conf', 'acl.conf', 'api_keys'] : [])
-        chownSync(join(dir, name), owner!.uid, owner!.gid);
+      const written = ['emqx.conf', 'acl.conf', 'api_keys'];
+      if (nodeCerts) {
+        writeFileSync(join(dir, 'ssl_dist.conf'), distributionOf(nodeCerts));
+        written.push('ssl_dist.conf');
+      }
+      for (const name of owner ? written : []) chownSync(join(dir, name), owner!.uid, owner!.gid);
       say(
         `${dir}: emqx.conf, acl.conf, api_keys (one key:secret a line); certificates: ${certs}/key.pem, cert.pem, ca.pem`,
       );
+    }
+    if (flags['node-tls']) {
+      say('certificates of the nodes, from a CA of their own (npm run ca -- init --dir ca-nodes):');
+      for (const [i, name] of nodes.entries())
+        say(
+          `  npm run ca -- issue --dir ca-nodes --profile broker-node --name node.${hostOf(name)} --names ${hostOf(name)} --out ${dirs[i]}/node-certs`,
+        );
     }
     if (!secrets.kept)
       say(`dashboard: admin ${secrets.password} (shown once; it is in emqx.conf, for its owner only)`);

@@ -86,6 +86,8 @@ function withoutPresent(value: unknown): unknown {
 const presentMs = 300_000;
 
 function requestOf(name: string, action: Values | undefined, row: Row): string {
+  if (!action && !name.startsWith('http:'))
+    return `${name} ${compileTemplate(wholeRow)(row).toString('utf8')}`;
   if (!action) return `${name} (unknown action)`;
   if (action.enable === false) return `${name} (disabled)`;
   const { method = 'post', path = '', body = wholeRow } = (action.parameters ?? {}) as Record<string, string>;

@@ -11,13 +11,14 @@ import { painter } from './output.ts';
 import { readmeRule } from './readme-rule.ts';
 import type { Settings } from './settings.ts';
 
-export async function startCliBed(options: Partial<BrokerOptions> = {}) {
+/** `apiUrl`: of another broker than the bed's own. */
+export async function startCliBed({ apiUrl, ...options }: Partial<BrokerOptions> & { apiUrl?: string } = {}) {
   const bed = await startTestBed({}, options);
   const sink = await startSink();
   const root = mkdtempSync(join(tmpdir(), 'emqx-cli-'));
   const dir = join(root, 'rules');
   const settings: Settings = {
-    api: { url: `http://127.0.0.1:${bed.broker.apiPort}`, key: 'key', secret: 'secret' },
+    api: { url: apiUrl ?? `http://127.0.0.1:${bed.broker.apiPort}`, key: 'key', secret: 'secret' },
     webhook: { url: sink.url, token: 'token-1' },
     local: true,
   };
@@ -32,11 +33,16 @@ export async function startCliBed(options: Partial<BrokerOptions> = {}) {
     file: (name: string) => readFileSync(join(dir, name), 'utf8'),
     write: (name: string, text: string) => writeFileSync(join(dir, name), text),
     edit: (name: string, from: string, to: string) => cli.write(name, cli.file(name).replace(from, to)),
-    async run(name: string, flags: Record<string, string | boolean> = {}, other: Partial<Settings> = {}) {
+    async run(
+      name: string,
+      flags: Record<string, string | boolean> = {},
+      other: Partial<Settings> = {},
+      from = dir,
+    ) {
       const lines: string[] = [];
       const own = { ...settings, ...other };
       const broker = await connectBroker(own);
-      const given = { dir, flags, say: (line = '') => lines.push(line), paint: painter(false) };
+      const given = { dir: from, flags, say: (line = '') => lines.push(line), paint: painter(false) };
       try {
         const status = await commands[name]!.run({ ...given, broker, settings: own });
         return { status, text: lines.join('\n') };

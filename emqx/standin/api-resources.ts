@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
-import { isSecret, isSettings, kinds, masked, type ResourceKind, type Settings } from '../schema.ts';
+import type { HoconValue } from '../hocon.ts';
+import { isSecret, isSettings, kinds, masked, type ResourceKind, roots, type Settings } from '../schema.ts';
 import { ApiError, node, pageOf } from './api-answers.ts';
 import type { Configuration } from './configuration.ts';
 import { parseSql } from './sql/parser.ts';
@@ -50,6 +51,16 @@ export function routeResources(app: Hono, config: Configuration): void {
       return c.body(null, 204);
     });
   }
+  /** Of this node alone, as HOCON. */
+  app.get('/configs', (c) => {
+    const { key, node: asked = node, ...others } = c.req.query();
+    const kind = kinds.find((one) => roots[one][0] === key);
+    if (!kind || Object.keys(others).length > 0)
+      throw new ApiError(400, 'BAD_REQUEST', `the stand-in does not support GET ${c.req.path}?key=${key}`);
+    if (asked !== node) throw new ApiError(404, 'NOT_FOUND', `Bad node "${asked}", reason not found`);
+    const all = [...config[kind].keys()].map((id) => [id, obscured(config[kind].get(id)!.settings)]);
+    return c.text(writeHocon({ [roots[kind][0]]: { [roots[kind][1]]: Object.fromEntries(all) } }));
+  });
   for (const kind of ['rule', 'action'] as const) {
     app.get(`/${kind}s/:id/metrics`, (c) => {
       const id = idOf(kind, c);
@@ -65,6 +76,19 @@ export function routeResources(app: Hono, config: Configuration): void {
       return c.body(null, 204);
     });
   }
+}
+
+/** JSON is HOCON, but texts of several lines, which EMQX writes indented. */
+function writeHocon(value: HoconValue): string {
+  if (isSettings(value)) {
+    const entries = Object.entries(value).map(
+      ([key, inner]) => `${JSON.stringify(key)}: ${writeHocon(inner)}`,
+    );
+    return `{\n${entries.join('\n')}\n}`;
+  }
+  if (typeof value === 'string' && value.includes('\n'))
+    return `"""~\n${value.replace(/^(?=.)/gm, '    ')}~"""`;
+  return JSON.stringify(value);
 }
 
 async function bodyOf(c: Context): Promise<Settings> {
@@ -86,11 +110,14 @@ function show(config: Configuration, kind: ResourceKind, id: string): object {
     const times = { created_at: createdAt, last_modified_at: modifiedAt };
     return { type: 'http', name: id, ...settings, rules: users, error: '', ...state, ...times };
   }
-  const headers = Object.entries(isSettings(settings.headers) ? settings.headers : {});
-  const hidden = headers.map(([name, value]) => [name, isSecret(name) ? masked : value]);
   return {
-    ...{ type: 'http', name: id, ...settings, actions: users, sources: [], status },
-    ...(headers.length > 0 && { headers: Object.fromEntries(hidden) }),
+    ...{ type: 'http', name: id, ...obscured(settings), actions: users, sources: [], status },
     node_status: [{ node, status }],
   };
+}
+
+function obscured(settings: Settings): Settings {
+  const headers = Object.entries(isSettings(settings.headers) ? settings.headers : {});
+  const hidden = headers.map(([name, value]) => [name, isSecret(name) ? masked : value]);
+  return { ...settings, ...(headers.length > 0 && { headers: Object.fromEntries(hidden) }) };
 }

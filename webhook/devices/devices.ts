@@ -8,6 +8,8 @@ import { markJoinable } from '../deployments/store.ts';
 import { AppError } from '../errors.ts';
 import { forgetDevice } from '../telemetry/telemetry.ts';
 import { type DeviceChange, type DeviceView, type NewDevice, toldFields } from './fields.ts';
+import { compile } from './query/compile.ts';
+import type { Query } from './query/grammar.ts';
 import { components, devices, divisions, regions } from './table.ts';
 
 /** A leading minus is descending. */
@@ -30,6 +32,7 @@ export interface DeviceFilter {
   hardware?: string | undefined;
   tag?: string | undefined;
   online?: boolean | undefined;
+  query?: Query | undefined;
   sort?: Sort | undefined;
   limit?: number | undefined;
   offset: number;
@@ -44,6 +47,7 @@ export async function list(db: Db, filter: DeviceFilter): Promise<{ items: Devic
     filter.hardware ? eq(devices.hardware, filter.hardware) : undefined,
     filter.tag ? arrayContains(devices.tags, [filter.tag]) : undefined,
     filter.online === undefined ? undefined : eq(devices.online, filter.online),
+    filter.query && compile(filter.query),
   );
   const rows = select(db)
     .where(where)

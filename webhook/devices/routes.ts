@@ -6,6 +6,7 @@ import { access, answer, createRouter, jsonBody, listOrPage, paging, problems } 
 import * as devices from './devices.ts';
 import { deviceChangeSchema, deviceSchema, newDeviceSchema } from './fields.ts';
 import { importCsv } from './import.ts';
+import { querySchema } from './query/schema.ts';
 
 const list = createRoute({
   method: 'get',
@@ -19,6 +20,7 @@ const list = createRoute({
       division: z.uuid().optional(),
       hardware: z.string().max(64).optional(),
       tag: z.string().max(64).optional(),
+      q: querySchema.optional(),
       online: z
         .enum(['true', 'false'])
         .transform((value) => value === 'true')
@@ -121,7 +123,7 @@ export function deviceRoutes(context: Context) {
   return router
     .openapi(list, async (c) => {
       const query = c.req.valid('query');
-      const { items, total } = await devices.list(db, query);
+      const { items, total } = await devices.list(db, { ...query, query: query.q });
       return c.json(query.limit ? { items, total } : items, 200);
     })
     .openapi(get, async (c) => c.json(await devices.get(db, c.req.valid('param').id), 200))

@@ -33,6 +33,15 @@ export function latestOf(deviceId: string, topics: readonly MeasuredTopic[], fro
       order by t.at desc limit 1) l`;
 }
 
+/** Of the device with that id: the newest number of that name within a day, of data/metrics, or else of data/sensors; null where there is none. */
+export function newestValue(deviceId: SQL, name: string): SQL {
+  // One walk down the index each.
+  const of = (topic: MeasuredTopic) => sql`(
+    select (t.body->'values'->>${name})::float8 from telemetry t where t.device_id = ${deviceId} and t.topic = ${topic}
+      and t.at > now() - interval '1 day' and jsonb_typeof(t.body->'values'->${name}) = 'number' order by t.at desc limit 1)`;
+  return sql`coalesce(${of('data/metrics')}, ${of('data/sensors')})`;
+}
+
 export interface Bucket extends Record<string, unknown> {
   /** Start, ms since 1970. */
   at: number;

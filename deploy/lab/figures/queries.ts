@@ -62,7 +62,14 @@ const pages: Record<string, Page> = {
     `/api/deployments/${deployment}/targets?limit=50&offset=${(n % 10) * 50}`,
   device_chart: (devices, _, n) =>
     `/api/devices/dev-${1 + ((n * 37) % (devices - 1))}/telemetry?topic=data/sensors&value=temperature`,
+  query_version: (_, __, n) => found(`hardware = esp32-s3 and version < 1.${4 + (n % 5)}`),
+  query_tag: (_, __, n) => found(`tag = line:${n % 50} and not version = 1.${n % 12}.0`),
+  query_place: (_, __, n) => found(`region = everywhere and name ~ "Device ${n}" and online = yes`),
+  query_seen: (_, __, n) => found(`last_seen > ${1 + (n % 9)}d or last_seen = never`),
+  query_metric: (_, __, n) => found(`tag = line:${n % 50} and metric.temperature > ${n % 30}`),
 };
+
+const found = (query: string) => `/api/devices?limit=50&q=${encodeURIComponent(query)}`;
 
 async function time({ copy, deployment }: Site, page: Page, devices: number): Promise<number[]> {
   const times: number[] = [];
@@ -87,7 +94,10 @@ async function prepare(server: string, devices: number, events: number): Promise
   try {
     const region = await fillDevices(sql, devices);
     // Nothing is dispatched in here: what is measured is a page.
-    await sql`update devices set reachable = false`;
+    await sql`
+      update devices set reachable = false, tags = array['line:' || n % 50],
+        last_seen_at = case when n % 20 = 0 then null else now() - make_interval(hours => n::int % 240) end
+      from (select id as d, row_number() over () as n from devices) numbered where d = id`;
     const { id } = (await copy.api('POST', '/api/deployments', {
       firmwareId: firmware.id,
       regions: [region],
@@ -100,7 +110,7 @@ async function prepare(server: string, devices: number, events: number): Promise
       from (select device_id as d, row_number() over () as n from targets) numbered where d = device_id`;
     await sql`
       insert into components (device_id, component, version, sha256, security_version, boot_seq, seq_number, reported_at)
-      select id, 'main', '1.0.0', ${firmware.sha256}, 0, 1, 1, now() from devices`;
+      select id, 'main', '1.' || row_number() over () % 12 || '.0', ${firmware.sha256}, 0, 1, 1, now() from devices`;
     const step = 500_000;
     for (let done = 0; done < events; done += step) {
       await sql`

@@ -126,7 +126,7 @@ resource "aws_ecs_task_definition" "node" {
     essential       = true
     stopTimeout     = 120
     linuxParameters = { initProcessEnabled = true }
-    portMappings    = [for port in [8883, 18083, 4370, 5370] : { containerPort = port }]
+    portMappings    = [for port in [8883, 18083, 4370, 5369] : { containerPort = port }]
     ulimits         = [{ name = "nofile", softLimit = 1048576, hardLimit = 1048576 }]
     mountPoints     = [{ sourceVolume = "state", containerPath = "/opt/emqx/data" }]
     environment = [for name, value in {

@@ -1,0 +1,133 @@
+/** A query as a condition on `devices`, with every value a parameter. */
+import { and, eq, gt, gte, ilike, inArray, isNull, lt, lte, ne, not, or, type SQL, sql } from 'drizzle-orm';
+import { mainComponent } from '#emqx/protocol.ts';
+import { newestValue } from '../../telemetry/measurements.ts';
+import { devices, divisions, regions } from '../table.ts';
+import { ageMs, type Operator, type Query } from './grammar.ts';
+
+type Comparison = Extract<Query, { is: 'comparison' }>;
+
+/**
+ * What nobody knows of a device is no match, neither of a comparison nor of its opposite; `not` turns every other device into one. Only there
+ * are nulls made false, so that elsewhere the planner is free to join.
+ */
+export function compile(query: Query): SQL {
+  if (query.is === 'not') return sql`not coalesce(${compile(query.of)}, false)`;
+  if (query.is === 'comparison') return comparison(query);
+  const all = query.of.map(compile);
+  return (query.is === 'and' ? and(...all) : or(...all))!;
+}
+
+function comparison(query: Comparison): SQL {
+  const { field, part, operator, values } = query;
+  switch (field.name) {
+    case 'id':
+      return text(sql`${devices.id}`, operator, values);
+    case 'name':
+      return text(sql`${devices.name}`, operator, values);
+    case 'hardware':
+      return text(sql`${devices.hardware}`, operator, values);
+    case 'region':
+      return place(devices.regionId, regions, operator, values);
+    case 'division':
+      return place(devices.divisionId, divisions, operator, values);
+    case 'tag': {
+      const has = sql`${devices.tags} && ${array(values)}`;
+      return operator === '!=' ? not(has) : has;
+    }
+    case 'version':
+      return component(part, versions(part, operator, values));
+    case 'sha256':
+      return component(
+        part,
+        text(
+          sql`c.sha256`,
+          operator,
+          values.map((value) => value.toLowerCase()),
+        ),
+      );
+    case 'online':
+      return flag(sql`${devices.online}`, operator, values);
+    case 'blocked':
+      return flag(sql`${devices.blocked}`, operator, values);
+    case 'health':
+      return health(operator, values[0]!);
+    case 'last_seen':
+      return age(devices.lastSeenAt, operator, values[0]!);
+    case 'created':
+      return age(devices.createdAt, operator, values[0]!);
+    case 'metric':
+      return metric(part, operator, Number(values[0]));
+    default:
+      throw new Error(`no condition for ${field.name}`);
+  }
+}
+
+const compared = { '=': eq, '!=': ne, '<': lt, '<=': lte, '>': gt, '>=': gte } as const;
+const like = (value: string) => `%${value.replace(/[\\%_]/g, '\\$&')}%`;
+const array = (values: string[]) =>
+  sql`array[${sql.join(
+    values.map((value) => sql`${value}`),
+    sql`, `,
+  )}]::text[]`;
+
+function text(column: SQL, operator: Operator, values: string[]): SQL {
+  if (operator === '~') return ilike(column, like(values[0]!));
+  return operator === '!=' ? ne(column, values[0]!) : inArray(column, values);
+}
+
+/** By name, whatever its case. One without a place is in no place of that name. */
+function place(
+  column: typeof devices.regionId | typeof devices.divisionId,
+  table: typeof regions | typeof divisions,
+  operator: Operator,
+  values: string[],
+): SQL {
+  const named = sql`${column} in (select p.id from ${table} p where lower(p.name) = any(${array(values.map((value) => value.toLowerCase()))}))`;
+  return operator === '!=' ? sql`${named} is not true` : named;
+}
+
+function component(part: string, holds: SQL): SQL {
+  return sql`${devices.id} in (select c.device_id from components c where c.component = ${part || mainComponent} and ${holds})`;
+}
+
+/**
+ * Versions are compared by their numbers, left to right, missing ones as 0; one with a hyphen (2.1.0-rc.1) comes before the one without, as in
+ * SemVer. A fleet has few versions: those are compared, not the devices.
+ */
+function versions(part: string, operator: Operator, values: string[]): SQL {
+  if (operator === '=') return inArray(sql`c.version`, values);
+  if (operator === '!=') return ne(sql`c.version`, values[0]!);
+  const key = (version: SQL) => sql`(case when ${version} ~ '^[vV]?[0-9]{1,18}([.][0-9]{1,18})*' then
+    (string_to_array(substring(${version} from '^[vV]?([0-9]{1,18}(?:[.][0-9]{1,18})*)'), '.')::bigint[] || '{0,0,0,0}'::bigint[])[1:4]
+      || (case when position('-' in ${version}) > 0 then 0 else 1 end)::bigint end)`;
+  // Materialized, or the planner would compare every device's before it makes them distinct.
+  return sql`c.version = any(array(
+    with v as materialized (select distinct version from components where component = ${part || mainComponent})
+    select v.version from v where ${compared[operator as '<'](key(sql`v.version`), key(sql`${values[0]}::text`))}))`;
+}
+
+function flag(column: SQL, operator: Operator, [value]: string[]): SQL {
+  return (value === 'yes') === (operator === '=') ? column : sql`not ${column}`;
+}
+
+function health(operator: Operator, value: string): SQL {
+  const state = sql`${devices.health}->>'state'`;
+  const is = value === 'none' ? isNull(devices.health) : sql`${state} = ${value}`;
+  return operator === '=' ? is : sql`${is} is not true`;
+}
+
+/** `last_seen > 7d`: longer ago than that. `= never`: not yet. */
+function age(
+  column: typeof devices.lastSeenAt | typeof devices.createdAt,
+  operator: Operator,
+  value: string,
+): SQL {
+  if (operator === '=') return isNull(column);
+  const moment = sql`(now() - ${ageMs(value)!}::float8 * interval '1 millisecond')`;
+  return operator.startsWith('>') ? lt(column, moment) : gt(column, moment);
+}
+
+function metric(name: string, operator: Operator, value: number): SQL {
+  return compared[operator as '='](newestValue(sql`${devices.id}`, name), sql`${value}::float8`);
+}
