@@ -38,6 +38,7 @@ export type MaintenanceWindow = NonNullable<Deployment['policy']['window']>;
 export type Weekday = MaintenanceWindow['days'][number];
 export type DryRun = InferResponseType<Routes['deployments']['dry_run']['$post'], 200>;
 export type Deployment = InferResponseType<Routes['deployments'][':id']['$get'], 200>;
+export type Previous = InferResponseType<Routes['deployments'][':id']['previous']['$get'], 200>;
 export type DeploymentState = Deployment['state'];
 export type Deferral = NonNullable<Target['deferred']>;
 export type Target = InferResponseType<Routes['deployments'][':id']['targets']['$get'], 200>['items'][number];
@@ -52,6 +53,8 @@ export type Certificate = InferResponseType<Routes['certificates']['$get'], 200>
 export type RevocationReason = NonNullable<
   Body<Routes['certificates'][':serial']['revoke']['$post']>['reason']
 >;
+export type Surroundings = InferResponseType<Routes['surroundings']['$get'], 200>;
+export type FirstSteps = InferResponseType<OfDevice['first_steps']['$get'], 200>;
 export type NewToken = Body<Routes['certificates']['tokens']['$post']>;
 export type Token = InferResponseType<Routes['certificates']['tokens']['$post'], 201>;
 export type Page<T> = { items: T[]; total: number };
@@ -144,10 +147,14 @@ export const api = {
     get<Page<Device>>('/api/devices', query, signal),
   listHardware: (signal?: AbortSignal) => get<Hardware[]>('/api/hardware', undefined, signal),
   getDevice: (id: string, signal?: AbortSignal) => get<Device>(`/api/devices/${part(id)}`, undefined, signal),
+  createDevice: (device: Body<Routes['devices']['$post']>) => post<Device>('/api/devices', device),
+  getSurroundings: (signal?: AbortSignal) => get<Surroundings>('/api/surroundings', undefined, signal),
+  getFirstSteps: (id: string, signal?: AbortSignal) =>
+    get<FirstSteps>(`/api/devices/${part(id)}/first_steps`, undefined, signal),
   changeDevice: (id: string, change: DeviceChange) =>
     send<Device>('PATCH', `/api/devices/${part(id)}`, change),
   deleteDevice: (id: string) => send<void>('DELETE', `/api/devices/${part(id)}`),
-  importDevices: (csv: string, query: { update: string; dryRun: string }) =>
+  importDevices: (csv: string, query: { update: string; dryRun: string; makePlaces: string }) =>
     send<ImportReport>('POST', pathWith('/api/devices/import', query), csv, { type: 'text/csv' }),
   getDeviceStatus: (id: string, signal?: AbortSignal) =>
     get<DeviceStatus>(`/api/devices/${part(id)}/status`, undefined, signal),
@@ -187,6 +194,10 @@ export const api = {
   banDevice: (device: string, reason: string) => post<Ban>('/api/bans', { device, reason }),
   liftBan: (device: string) => send<void>('DELETE', `/api/bans/${part(device)}`),
 
+  getPrevious: (id: string, signal?: AbortSignal) =>
+    get<Previous>(`/api/deployments/${part(id)}/previous`, undefined, signal),
+  changePassword: (currentPassword: string, newPassword: string) =>
+    post<void>('/api/me/password', { currentPassword, newPassword }),
   operateDeployment: (id: string, operation: 'cancel' | 'pause' | 'resume' | 'retry_failed') =>
     post<Deployment>(`/api/deployments/${part(id)}/${operation}`),
 };

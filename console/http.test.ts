@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ApiError, createSessionFetch } from './http.ts';
 
 const servers: Server[] = [];
@@ -96,6 +96,15 @@ describe('a request after the session has ended', () => {
     const response = await send(url, { method: 'POST', body: '{"version":"1"}' });
     expect(response.status).toBe(201);
     expect(bodies).toEqual(['POST {"version":"1"}', 'POST {"version":"1"}']);
+  });
+
+  it('asks for no login when it was told that a password is wrong', async () => {
+    const url = await serve((_, response) => response.writeHead(401).end('{"code":"login_failed"}'));
+    const askLogin = vi.fn();
+    await expect(createSessionFetch({ fetch, askLogin })(url)).rejects.toMatchObject({
+      code: 'login_failed',
+    });
+    expect(askLogin).not.toHaveBeenCalled();
   });
 
   it('fails with 401 where no login can be asked for: at the login itself', async () => {

@@ -69,8 +69,9 @@ export function createSessionFetch(options: { fetch: Fetch; askLogin?: () => Pro
         throw new ApiError('unreachable', 0, 'The server did not answer.', { cause });
       }
       if (response.ok) return response;
-      if (response.status !== 401 || !options.askLogin) throw await toApiError(response);
-      await response.body?.cancel();
+      const error = await toApiError(response);
+      // A wrong password is no session that has ended: who types it is told.
+      if (error.status !== 401 || error.code === 'login_failed' || !options.askLogin) throw error;
       await options.askLogin();
     }
   };

@@ -1,4 +1,4 @@
-import { createEffect, on, onCleanup, onMount } from 'solid-js';
+import { createEffect, createMemo, on, onCleanup, onMount } from 'solid-js';
 import { createStore, reconcile } from 'solid-js/store';
 import { isAbort } from './http.ts';
 
@@ -11,6 +11,9 @@ export type Load<T> = {
   readonly loading: boolean;
   refetch(): void;
 };
+
+/** By what they say: one that is made anew from data that has moved is no reason to ask again. */
+const sameSource = (a: unknown, b: unknown) => a === b || JSON.stringify(a) === JSON.stringify(b);
 
 /**
  * Fetches whenever `source` changes (null = not yet) and on `refetch`. Old data stays until the new has come, and rows
@@ -48,7 +51,7 @@ export function createLoad<S, T extends object>(
   };
 
   createEffect(
-    on(source, (value) => {
+    on(createMemo(source, undefined, { equals: sameSource }), (value) => {
       inFlight?.abort();
       inFlight = null;
       current = value;

@@ -18,6 +18,7 @@ const DeploymentPage = lazy(() => import('./pages/deployments/deployment.tsx'));
 const DeploymentsPage = lazy(() => import('./pages/deployments/index.tsx'));
 const DevicePage = lazy(() => import('./pages/devices/device.tsx'));
 const DevicesPage = lazy(() => import('./pages/devices/index.tsx'));
+const ConnectPage = lazy(() => import('./pages/connect/index.tsx'));
 const DeployPage = lazy(() => import('./pages/firmware/deploy.tsx'));
 const FirmwarePage = lazy(() => import('./pages/firmware/firmware.tsx'));
 const FirmwaresPage = lazy(() => import('./pages/firmware/index.tsx'));
@@ -56,6 +57,7 @@ render(
       <Route path="/firmware/:id/deploy" matchFilters={uuid} component={DeployPage} />
       <Route path="/deployments" component={DeploymentsPage} />
       <Route path="/deployments/:id" matchFilters={uuid} component={DeploymentPage} />
+      <Route path="/connect" component={ConnectPage} />
       <Route path="/devices" component={DevicesPage} />
       <Route path="/devices/:id" matchFilters={deviceId} component={DevicePage} />
       <Route path="/certificates" component={CertificatesPage} />

@@ -5,6 +5,7 @@ import {
   ErrorBoundary,
   For,
   type JSX,
+  lazy,
   on,
   onCleanup,
   onMount,
@@ -54,7 +55,10 @@ function LiveMark(): JSX.Element {
   );
 }
 
+const OwnPassword = lazy(() => import('./pages/accounts/own-password.tsx'));
+
 function TopEnd(): JSX.Element {
+  const [changing, setChanging] = createSignal(false);
   const logout = async () => {
     await api.logout().catch(() => {});
     // A whole reload drops everything that the last user could see.
@@ -81,12 +85,19 @@ function TopEnd(): JSX.Element {
       <Show when={user()}>
         {(who) => (
           <>
-            <span class="who">{who().email}</span>
+            <button type="button" class="who" title={t('password.title')} onClick={() => setChanging(true)}>
+              {who().email}
+            </button>
             <button type="button" onClick={logout}>
               {t('shell.logout')}
             </button>
           </>
         )}
+      </Show>
+      <Show when={changing()}>
+        <Suspense>
+          <OwnPassword onClose={() => setChanging(false)} />
+        </Suspense>
       </Show>
     </div>
   );

@@ -156,7 +156,11 @@ export const downloadRequestSchema = z.object({
   ...base,
   ...attemptOf,
   manifest: z.string().min(1).max(2048),
-  url: z.url({ protocol: /^https$/ }).max(maxUrlBytes),
+  url: z
+    .url({ protocol: /^https$/ })
+    .max(maxUrlBytes)
+    // What JSON Schema has no other word for (`asyncapi.ts`).
+    .meta({ pattern: '^https:' }),
   urlExpiresAt: z.iso.datetime({ offset: true }),
   deadlineUnixMs: z.int().nonnegative().optional(),
   atDeadline: z.enum(deadlineActions).optional(),
@@ -264,7 +268,10 @@ export type StatusHealth = z.infer<typeof statusHealthSchema>;
 /** Numbers by name; non-finite values cannot be written in JSON and so cannot arrive. */
 export const dataSchema = z.object({
   ...base,
-  values: z.record(z.string().min(1).max(64), z.number()).refine((v) => Object.keys(v).length <= 64),
+  values: z
+    .record(z.string().min(1).max(64), z.number())
+    .refine((v) => Object.keys(v).length <= 64)
+    .meta({ maxProperties: 64 }),
 });
 export const logSchema = z.object({
   ...base,

@@ -8,8 +8,10 @@ import { serveStatic } from '@hono/node-server/serve-static';
 import { sql } from 'drizzle-orm';
 import type { ErrorHandler, Hono, Context as HonoContext } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { compress } from 'hono/compress';
 import { HTTPException } from 'hono/http-exception';
 import { matchedRoutes } from 'hono/route';
+import { createAsyncApi } from '#emqx/asyncapi.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { accountRoutes } from './auth/account-routes.ts';
 import { type AccessTable, createGuard, readAccess } from './auth/guard.ts';
@@ -23,6 +25,7 @@ import { deploymentRoutes } from './deployments/routes.ts';
 import { moveRoutes } from './devices/move-routes.ts';
 import { placeRoutes } from './devices/place-routes.ts';
 import { deviceRoutes } from './devices/routes.ts';
+import { nameOperations } from './docs/operations.ts';
 import { writeDocs } from './docs/page.ts';
 import { type BodyTypes, checkBody, readBodyTypes, refuseSecondHost, refuseUnrouted } from './edge.ts';
 import { AppError, toProblem } from './errors.ts';
@@ -34,6 +37,7 @@ import { type AppEnv, createRouter } from './http.ts';
 import { liveRoutes } from './live/routes.ts';
 import { type Log, requestScope } from './log.ts';
 import { metricsRoutes } from './metrics/routes.ts';
+import { onboardingRoutes } from './onboarding/routes.ts';
 import { overviewRoutes } from './overview/routes.ts';
 import { securityHeaders } from './security-headers.ts';
 import { deviceDataRoutes } from './telemetry/routes.ts';
@@ -56,6 +60,8 @@ export function createPublicApp(context: Context, ingest: Ingest) {
   const base = createRouter();
   prepare(base, context, 'public');
   base.use(securityHeaders(context));
+  // Not of event streams: the middleware knows them by their type.
+  base.use(compress());
   base.use('/api/*', async (c, next) => {
     await next();
     c.header('Cache-Control', 'no-store');
@@ -95,17 +101,19 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', liveRoutes(context))
     .route('/', moveRoutes(context))
     .route('/', overviewRoutes(context))
+    .route('/', onboardingRoutes(context))
     .route('/', brokerRoutes(context));
   // Made once: they cost more than any other answer, and take no login.
   let made: { document: object; page: string } | null = null;
   const describe = () => {
     if (!made) {
-      const document = app.getOpenAPI31Document(documentInfo);
+      const document = nameOperations(app.getOpenAPI31Document(documentInfo));
       made = { document, page: writeDocs(document) };
     }
     return made;
   };
   app.get('/api/openapi.json', (c) => c.json(describe().document));
+  app.get('/api/asyncapi.json', (c) => c.json(createAsyncApi()));
   app.get('/api/docs', (c) => c.html(describe().page));
   if (context.localRoutes) app.route('/', context.localRoutes(context));
   table = readAccess(app);
@@ -220,6 +228,12 @@ function serveConsole(app: Hono<AppEnv>, dir: string): void {
   app.use('/assets/*', async (c, next) => {
     await next();
     if (c.res.ok) c.header('Cache-Control', 'public, max-age=31536000, immutable');
+  });
+  // The page names the files of its build, so each visit asks whether it is still this one.
+  app.use('*', async (c, next) => {
+    await next();
+    if (c.res.headers.get('Content-Type')?.startsWith('text/html') && !c.res.headers.has('Cache-Control'))
+      c.header('Cache-Control', 'no-cache');
   });
   app.use('*', serveStatic({ root: dir }));
   app.get('*', async (c, next) => {

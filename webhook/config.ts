@@ -37,6 +37,7 @@ export const environmentSchema = z.object({
   BROKER_API_KEY: text.optional(),
   BROKER_API_SECRET: text.optional(),
   BROKER_DASHBOARD_URL: url.optional(),
+  BROKER_MQTT_URL: z.url({ protocol: /^mqtts$/ }).optional(),
   CA_URL: z.url({ protocol: /^https$/ }).optional(),
   CA_CLIENT_CERT: text.optional(),
   CA_CLIENT_KEY: text.optional(),
@@ -174,6 +175,7 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
       cdn: readCdn(env, readFile, problems),
     },
     dashboardUrl: toDashboardUrl(env),
+    mqttUrl: env.BROKER_MQTT_URL,
     emqx: { url: need('BROKER_API_URL'), key: need('BROKER_API_KEY'), secret: need('BROKER_API_SECRET') },
     ca: {
       url: need('CA_URL'),

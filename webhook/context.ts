@@ -21,6 +21,8 @@ export interface Context {
   inspector?: Inspector;
   /** EMQX's own dashboard; null where there is none (the stand-in). */
   dashboardUrl?: string | null;
+  /** Where devices connect, `mqtts://host:port`; absent where the webhook was not told. */
+  mqttUrl?: string | undefined;
   authority: RevokingAuthority;
   /** Null where manifests are signed elsewhere and brought in (`npm run firmware -- sign`). */
   signer: FirmwareSigner | null;

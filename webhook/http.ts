@@ -44,10 +44,11 @@ export function createRouter() {
   return new OpenAPIHono<AppEnv>({
     defaultHook: (result) => {
       if (result.success) return;
-      const errors = result.error.issues.map((issue) => ({
-        path: issue.path.join('.'),
-        message: issue.message,
-      }));
+      const errors = result.error.issues.flatMap((issue) =>
+        issue.code === 'unrecognized_keys'
+          ? issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message: 'is not known' }))
+          : [{ path: issue.path.join('.'), message: issue.message }],
+      );
       throw new AppError(
         'invalid_request',
         errors.map((e) => `${e.path || 'body'}: ${e.message}`).join('; '),
@@ -59,8 +60,10 @@ export function createRouter() {
   });
 }
 
+/** A field that is not known is refused by name: whoever misspells one is told, instead of being ignored. */
 export function jsonBody<S extends z.ZodType>(schema: S) {
-  return { body: { content: { 'application/json': { schema } }, required: true } };
+  const closed = schema instanceof z.ZodObject ? (schema.strict() as unknown as S) : schema;
+  return { body: { content: { 'application/json': { schema: closed } }, required: true } };
 }
 
 export function answer<S extends z.ZodType>(description: string, schema: S) {

@@ -32,6 +32,7 @@ async function serve(): Promise<void> {
       broker: createEmqxApi(config.emqx),
       inspector: createInspector(config.emqx),
       dashboardUrl: config.dashboardUrl,
+      mqttUrl: config.mqttUrl,
       authority: connectAuthority(config.ca),
       signer: null,
       trustedKeys: config.trustedKeys,

@@ -37,6 +37,7 @@ describe.each([
   ['a CRL', '/crl/crl.pem', 200],
   ['a CRL that is not there', '/crl/x.pem', 404],
   ['a page of the console', '/devices/one', 200],
+  ['its first page', '/', 200],
   ['an asset', '/assets/main-1a2b.js', 200],
   ['an asset that is not there', '/assets/other.js', 404],
   ['a probe', '/healthz', 200],
@@ -68,6 +69,7 @@ describe.each([
       'connect-src': "'self' https://store.test",
     });
     if (path.startsWith('/api/')) expect(header('cache-control')).toBe('no-store');
+    if (path === '/' || path === '/devices/one') expect(header('cache-control')).toBe('no-cache');
   });
 });
 

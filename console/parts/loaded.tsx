@@ -1,20 +1,24 @@
 import { type Accessor, type JSX, Show } from 'solid-js';
+import { ApiError } from '../http.ts';
 import type { Load } from '../load.ts';
+import { Missing } from './missing.tsx';
 import { Loading, Problem } from './notes.tsx';
 import { Pager } from './pager.tsx';
 
-/** What a load has come to: its error with a retry, a sign of waiting, or its data. */
+const isMissing = (load: Load<unknown>) => load.error instanceof ApiError && load.error.code === 'not_found';
+
+/** What a load has come to: that there is no such thing, its error with a retry, a sign of waiting, or its data. */
 export function Loaded<T>(props: {
   load: Load<T>;
   children: (data: Accessor<T>) => JSX.Element;
 }): JSX.Element {
   return (
-    <>
+    <Show when={!isMissing(props.load)} fallback={<Missing />}>
       <Problem error={props.load.error} retry={props.load.refetch} />
       <Show when={props.load.data} fallback={<Show when={!props.load.error}>{<Loading />}</Show>}>
         {(data) => props.children(data as Accessor<T>)}
       </Show>
-    </>
+    </Show>
   );
 }
 

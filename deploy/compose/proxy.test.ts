@@ -84,6 +84,20 @@ describe('the proxy file of compose', () => {
     expect((await fetch(`${system.url}/proxy/healthz`)).status).toBe(204);
     expect((await fetch(`${system.internalUrl}/metrics`)).status).toBe(404);
     expect(await statuses(20)).toEqual([204]);
+    // Packed by the proxy; a stream of events is not, or each would wait for the next.
+    const document = await fetch(`${system.url}/api/openapi.json`);
+    expect([document.headers.get('content-encoding'), document.headers.get('vary')]).toEqual([
+      'gzip',
+      'Accept-Encoding',
+    ]);
+    expect(((await document.json()) as { openapi: string }).openapi).toBe('3.1.0');
+    const abort = new AbortController();
+    const live = await fetch(`${system.url}/api/live`, {
+      headers: { authorization: `Bearer ${system.apiToken}` },
+      signal: abort.signal,
+    });
+    expect([live.status, live.headers.get('content-encoding')]).toEqual([200, null]);
+    abort.abort();
     // Once, whoever answers: a copy, the store, or nginx itself.
     for (const [url, status] of [
       [`${system.url}/healthz`, 200],

@@ -93,13 +93,18 @@ export async function sendEvent(
   await answer.body?.cancel();
 }
 
+const first = { version: '1.0.0', securityVersion: 0 };
+const unregistered = { component: 'main', hardware, sha256: 'a'.repeat(64), ...first };
+
 /** A first report of a device with an Arduino on its serial port. */
-export function reportChild(stack: Ways, device: string, child: { component: string; hardware: string }) {
-  const image = { version: '1.0.0', securityVersion: 0 };
-  const running = [
-    { component: 'main', hardware, sha256: 'a'.repeat(64), ...image },
-    { ...child, sha256: 'b'.repeat(64), ...image },
-  ];
+export const reportChild = (stack: Ways, device: string, child: { component: string; hardware: string }) =>
+  reportFirst(stack, device, [unregistered, { ...child, sha256: 'b'.repeat(64), ...first }]);
+
+/** A first report of a device that runs that image. */
+export const reportRunning = (stack: Ways, device: string, sha256: string) =>
+  reportFirst(stack, device, [{ ...unregistered, sha256 }]);
+
+function reportFirst(stack: Ways, device: string, running: object[]) {
   const boot = { count: 1, reason: 'power_on' };
   const report = { id: 'first', at: null, seq: [1, 0], state: 'ok', running, boot };
   return sendEvent(stack, {

@@ -1,4 +1,6 @@
 /** The console in a real browser against a whole Flota: one system and one browser for all. */
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildImage } from '#firmware/virtual/image.ts';
@@ -10,7 +12,16 @@ import { openBrowser, startTestSystem, type TestSystem } from '../lab/testing.ts
 import { findViolations } from './browser-axe.ts';
 import { buildConsole } from './browser-build.ts';
 import { type Line, openLine } from './browser-proxy.ts';
-import { addFirmware, addUser, logIn, reportChild, sendEvent, submitLogin } from './browser-scene.ts';
+import {
+  addFirmware,
+  addUser,
+  logIn,
+  reportChild,
+  reportRunning,
+  sendEvent,
+  submitLogin,
+} from './browser-scene.ts';
+import { openShell } from './browser-shell.ts';
 
 let system: TestSystem;
 let browser: Browser;
@@ -111,6 +122,10 @@ describe('registering', () => {
       return route.continue();
     });
     await page.goto(at('/firmware/new'));
+    await page.getByRole('button', { name: 'Upload and register' }).click();
+    // What is missing first comes first, and is where the keyboard is.
+    await page.getByText('Choose a file first.').waitFor();
+    expect(await page.getByTestId('file').evaluate((input) => input === document.activeElement)).toBe(true);
     await page.getByTestId('file').setInputFiles(fileOf('thermostat.bin', Buffer.from('again')));
     await page.getByLabel('Version', { exact: true }).fill('3.0.0');
     await page.getByText('Version 3.0.0 of thermostat.bin is registered already', { exact: false }).waitFor();
@@ -177,6 +192,7 @@ describe('deploying', () => {
     await page.getByTestId('plan-policy').locator('summary').click();
     await page.getByLabel('Halt over failed').fill('120');
     await page.getByText('From 0 to 100').waitFor();
+    await page.getByTestId('forecast-presence').waitFor({ state: 'detached' });
     await page.getByText('Mend what is marked', { exact: false }).waitFor();
     expect(await page.getByTestId('request').isDisabled()).toBe(true);
     await page.getByLabel('Halt over failed').fill('20');
@@ -301,6 +317,47 @@ describe('deploying', () => {
     await unwrap(system.rest.api.deployments[':id'].cancel.$post({ param: { id } })).catch(() => {});
   });
 
+  it('is put back, where it ran, to what was there before: that is what a halt offers first', async () => {
+    await importDevices(system.stack, [`pump-1,${hardware},,,,`]);
+    const firmwareId = await addFirmware(system.rest, {
+      version: '3.1.2',
+      sizeBytes: 50_000,
+      selfTest: 'fail',
+    });
+    const { sha256 } = await unwrap(system.rest.api.firmware[':id'].$get({ param: { id: firmwareId } }));
+    const json = {
+      firmwareId,
+      // One that has not just been restarted: who can be reached comes first.
+      devices: ['device-003', 'pump-1'],
+      policy: { waves: [{ count: 1 }, { percent: 100 }], maxAttempts: 1, failurePercent: 0 },
+    };
+    const { id } = await unwrap(system.rest.api.deployments.$post({ json }));
+    await page.goto(at(`/deployments/${id}`));
+    await page.getByTestId('halt').waitFor();
+    // Nobody runs it, so nothing is to be put back.
+    expect(await page.locator('.head .button.primary').count()).toBe(0);
+    await reportRunning(system.stack, 'pump-1', sha256);
+    await page.reload();
+    const primary = page.locator('.head .button.primary');
+    expect(await primary.innerText()).toMatch(/^Put \S+ back$/);
+    await primary.click();
+    await page.getByTestId('instead').getByText('on 1 device that runs 3.1.2', { exact: false }).waitFor();
+    await page.getByTestId('forecast').getByText('0 online, 1 sleeping, 0 never seen').waitFor();
+    expect(await findViolations(page)).toEqual([]);
+    await page.locator('[data-testid="request"]:enabled').click();
+    await page.waitForURL(
+      (url) => /\/deployments\/[0-9a-f-]{36}$/.test(url.pathname) && !url.href.endsWith(id),
+    );
+    await page.getByTestId('target').getByText('pump-1').waitFor();
+    await page.goto(at(`/deployments/${id}`));
+    await page.locator('.head [data-state="cancelled"]').waitFor();
+    await page.goBack();
+    await page.getByRole('button', { name: 'Cancel deployment' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel deployment' }).click();
+    await page.locator('.head [data-state="cancelled"]').waitFor();
+    await system.rest.api.devices[':id'].$delete({ param: { id: 'pump-1' } });
+  });
+
   it('waits for its time when it is scheduled, and can be paused and resumed before that', async () => {
     const firmwareId = await addFirmware(system.rest, { version: '3.2.0', sizeBytes: 100_000 });
     await page.goto(at(`/firmware/${firmwareId}/deploy`));
@@ -343,6 +400,8 @@ describe('deploying', () => {
     for (const name of names.filter((name) => name !== day))
       await window.getByRole('button', { name }).click();
     await page.getByTestId('forecast-window').first().waitFor();
+    await page.getByTestId('forecast').getByText('Starts when the window opens').waitFor();
+    await page.getByTestId('forecast').getByText('3 online, 0 sleeping, 0 never seen').waitFor();
     await page.getByTestId('plan-limits').locator('summary').click();
     await page.getByLabel('Late joiners').fill('7');
     await page.getByTestId('summary-plan').getByText('Join for 7d').waitFor();
@@ -415,7 +474,9 @@ describe('a device', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
     await page.waitForURL(/\/devices$/);
     await page.goto(at('/devices/short-lived'));
-    await page.getByRole('alert').getByText('does not exist', { exact: false }).waitFor();
+    await page.getByTestId('missing').getByText('There is nothing here').waitFor();
+    await page.getByTestId('missing').getByRole('link', { name: 'Devices' }).click();
+    await page.waitForURL(/\/devices$/);
     faults.splice(0);
   });
 });
@@ -466,6 +527,35 @@ describe('a device at work', () => {
 });
 
 describe('devices', () => {
+  it('of one’s own come in by the commands of the page, as they are shown, and are ticked as they do', async () => {
+    const dir = mkdtempSync(join(system.dataDir, 'own-'));
+    const shell = openShell(dir);
+    await page.goto(at('/devices'));
+    await page.getByRole('link', { name: 'Connect a device' }).click();
+    await page.getByLabel('Id of the device').fill('bench-1');
+    await page.getByRole('button', { name: 'Register and make a token' }).click();
+    const done = (step: string) => page.locator(`[data-testid="step-${step}"][data-done="true"]`).waitFor();
+    const shown = (block: string) => page.getByTestId(`block-${block}`).innerText();
+    for (const block of ['files', 'key', 'certificate']) await shell.paste(await shown(block));
+    await done('certificate');
+    expect(await page.locator('[data-done="true"]').count()).toBe(1);
+    expect(await findViolations(page)).toEqual([]);
+    // It ends when a request comes.
+    const received = shell.paste(await shown('hello'));
+    await done('connected');
+    await done('subscribed');
+    await done('message');
+    await page.getByRole('button', { name: 'Deploy a test image' }).click();
+    await page.getByRole('link', { name: 'Follow the deployment' }).waitFor();
+    await received;
+    expect(await shell.paste(await shown('update'))).toContain('image.bin: OK');
+    await done('update');
+    shell.close();
+    await page.getByRole('link', { name: 'Follow the deployment' }).click();
+    await page.locator('[data-testid="target"][data-state="succeeded"]').waitFor();
+    await system.rest.api.devices[':id'].$delete({ param: { id: 'bench-1' } });
+  });
+
   it('come from a CSV, line by line, wrong lines told and nothing written before that', async () => {
     await page.goto(at('/devices'));
     await page.getByRole('button', { name: 'Import CSV' }).click();
@@ -484,6 +574,28 @@ describe('devices', () => {
     await report.getByText('1,997 are new, 0 changed, 1 refused.').waitFor();
     await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
     await page.getByTestId('device-count').getByText('2,000 devices').waitFor();
+    await page.goto(at('/'));
+    await page
+      .getByTestId('figure-online')
+      .getByText('of 2,000 devices: 0 sleeping, 1,997 never seen')
+      .waitFor();
+    await page.locator('.versions').getByText('Not reported').waitFor();
+  });
+
+  it('come from a CSV that names regions which are not there: the reason is told once, and they can be added', async () => {
+    await page.goto(at('/devices'));
+    await page.getByRole('button', { name: 'Import CSV' }).click();
+    const lines = Array.from({ length: 600 }, (_, i) => `island-${i},${hardware},Ulleung`);
+    const csv = ['id,hardware,region', ...lines].join('\n');
+    await page.getByTestId('csv').setInputFiles(fileOf('islands.csv', Buffer.from(csv)));
+    const refusals = page.getByTestId('import-refusals');
+    await refusals
+      .getByText('600 lines, the first of them line 2: region: there is none named Ulleung')
+      .waitFor();
+    expect(await refusals.getByRole('listitem').count()).toBe(1);
+    await page.getByLabel('Add what is missing: Ulleung').check();
+    await page.getByTestId('import-report').getByText('600 would be new, 0 changed, 0 refused.').waitFor();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
   });
 
   it('are scrolled through as one list of which only what is on screen is there', async () => {

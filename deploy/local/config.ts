@@ -22,16 +22,16 @@ const localSchema = environmentSchema.extend({
   BROKER_API_PORT: port.default(18_083),
   S3_PORT: port.default(9000),
   S3_TLS_PORT: port.default(9443),
-  BROKER_MQTT_URL: z.url({ protocol: /^mqtts$/ }).optional(),
 });
 
 export const help = `Usage: npm start -- [options]
 
 Starts all of Flota on this machine, with virtual devices, and deploys a demo firmware to them.
 
-  --devices N   how many virtual devices (default 10, at most 500)
+  --devices N   how many virtual devices (default 10, at most 500; 0: an empty playground for devices of one's own)
   --host-devices N  and how many that run the agent in C (default 0, at most 20; needs clang-19, libmosquitto-dev,
                 libcurl4-openssl-dev and libssl-dev to build it)
+  --open        open the console in the browser
   --no-demo     start the system and the devices, deploy nothing
   --exit        stop after the demo deployment: status 0 when every device succeeded, else 1
   --help        this text
@@ -55,6 +55,7 @@ export interface LocalConfig extends SystemOptions {
   /** Processes of the agent in C. */
   hostDevices: number;
   demo: boolean;
+  open: boolean;
   exit: boolean;
 }
 
@@ -76,10 +77,10 @@ export function toLocalConfig(
   const devices = z.coerce
     .number()
     .int()
-    .min(1)
+    .min(0)
     .max(500)
     .safeParse(options?.devices ?? '10');
-  if (!devices.success) problems.push('--devices: must be a whole number from 1 to 500');
+  if (!devices.success) problems.push('--devices: must be a whole number from 0 to 500');
   const hostDevices = z.coerce
     .number()
     .int()
@@ -88,6 +89,8 @@ export function toLocalConfig(
     .safeParse(options?.['host-devices'] ?? '0');
   if (!hostDevices.success) problems.push('--host-devices: must be a whole number from 0 to 20');
   if (options?.exit && options['no-demo']) problems.push('--exit: goes with the demo, so not with --no-demo');
+  if (options?.exit && devices.data === 0 && hostDevices.data === 0)
+    problems.push('--exit: goes with the demo, which needs a device');
   if (env) problems.push(...findPortClashes(env));
   const real = env && readRealParts(env, problems);
   if (problems.length > 0 || !env || !real) throw new ConfigError(problems);
@@ -97,7 +100,8 @@ export function toLocalConfig(
     dataDir: resolve(env.FLOTA_DATA),
     devices: devices.data!,
     hostDevices: hostDevices.data!,
-    demo: !options?.['no-demo'],
+    demo: !options?.['no-demo'] && devices.data! + hostDevices.data! > 0,
+    open: options?.open ?? false,
     exit: options?.exit ?? false,
     host: env.HOST,
     ports: {
@@ -127,6 +131,7 @@ function readOptions(args: string[], problems: string[]) {
         devices: { type: 'string' },
         'host-devices': { type: 'string' },
         'no-demo': { type: 'boolean' },
+        open: { type: 'boolean' },
         exit: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },

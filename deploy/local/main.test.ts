@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { until } from '../lab/primitives/until.ts';
 import { killAll, start } from './npm-start.ts';
 
 let root: string;
+type Surroundings = { root: string; keys: object; mqttUrl: string };
 
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), 'flota-start-'));
@@ -48,8 +50,31 @@ describe('npm start', () => {
 
   it('stops cleanly on Ctrl-C', async () => {
     const FLOTA_DATA = join(root, 'interrupted');
-    const run = start(['--devices', '1', '--no-demo'], { FLOTA_DATA });
+    // A browser that only says what it was asked to open.
+    const bin = join(root, 'bin');
+    mkdirSync(bin);
+    writeFileSync(join(bin, 'xdg-open'), `#!/bin/sh\necho "$1" > ${root}/opened\n`);
+    chmodSync(join(bin, 'xdg-open'), 0o755);
+    const PATH = `${bin}:${process.env.PATH}`;
+    const run = start(['--devices', '0', '--open'], { FLOTA_DATA, PATH });
     await until(run.output, (text) => text.includes('Running.'), 60_000);
+    const url = /^Console: +(\S+)$/m.exec(run.output())![1]!;
+    expect(run.output()).toContain(`none yet; connect one of your own: ${url}/connect`);
+    expect(readFileSync(join(root, 'opened'), 'utf8').trim()).toBe(url);
+    const handout = (name: string) => {
+      const path = join(FLOTA_DATA, name);
+      expect(run.output()).toContain(`${path}  `);
+      expect(statSync(path).mode & 0o077).toBe(0);
+      return readFileSync(path, 'utf8').trim();
+    };
+    const authorization = `Bearer ${handout('api-token')}`;
+    const ask = async (path: string) => (await fetch(url + path, { headers: { authorization } })).json();
+    expect(await ask('/api/devices')).toEqual([]);
+    const { root: pem, keys, mqttUrl } = (await ask('/api/surroundings')) as Surroundings;
+    expect(handout('root.pem')).toBe(pem.trim());
+    expect(new X509Certificate(pem).ca).toBe(true);
+    expect(JSON.parse(handout('firmware-keys.json'))).toEqual(keys);
+    expect(run.output()).toContain(mqttUrl);
     run.child.kill('SIGINT');
     expect(await run.exit).toBe(0);
     expect(run.errors()).toBe('');

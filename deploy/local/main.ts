@@ -11,7 +11,9 @@ import { startSystem } from '../lab/system/system.ts';
 import { help, type LocalConfig, toLocalConfig } from './config.ts';
 import { deployDemo, watch } from './demo.ts';
 import { explain } from './explain.ts';
+import { writeHandouts } from './handouts.ts';
 import { type HostDevices, startHostDevices } from './host-devices.ts';
+import { openInBrowser } from './open.ts';
 import { createProgress, summarize } from './progress.ts';
 
 /** A link as slow as a busy Wi-Fi, so that there is something to watch. */
@@ -40,12 +42,20 @@ async function run(config: LocalConfig): Promise<number> {
     say(
       `Login:    ${system.admin.email}  ${config.adminPassword ? '(FLOTA_ADMIN_PASSWORD)' : system.admin.password}`,
     );
+    say(`MQTT:     ${system.mqttUrl}`);
+    for (const { path, what } of await writeHandouts(config.dataDir, system))
+      say(`          ${path}  ${what}`);
+    if (config.open) openInBrowser(system.url, (why) => say(`The browser was not opened: ${why}`));
     fleet = await startFleet(system, config.dataDir, config.devices, {
       bytesPerSecond: demoBytesPerSecond,
       timing: showTiming,
     });
     show.attach(fleet, rest);
-    say(`Devices:  ${config.devices} virtual devices are on`);
+    say(
+      config.devices > 0
+        ? `Devices:  ${config.devices} virtual devices are on`
+        : `Devices:  none yet; connect one of your own: ${system.url}/connect`,
+    );
     hosts = await startHostDevices(system, config.dataDir, config.hostDevices);
     if (hosts.ids.length > 0)
       say(`          ${hosts.ids.length} devices of the agent in C: ${hosts.ids.join(' ')}`);

@@ -204,6 +204,18 @@ it('a viewer looks, is told what is not for that role, and finds nothing to pres
     await open(path, look);
     await look.getByText('This is not for your role').waitFor();
   }
+  await look.getByRole('button', { name: account.email }).click();
+  const dialog = look.getByRole('dialog');
+  await dialog.getByLabel('Present password').fill('not that one');
+  await dialog.getByLabel('New password').fill('looking around again');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog.getByText('This email and password do not match.').waitFor();
+  expect(await findViolations(look)).toEqual([]);
+  await dialog.getByLabel('Present password').fill(account.password);
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await open('/', look);
+  await look.getByTestId('figure-success').waitFor();
   await look.context().close();
 });
 
@@ -253,6 +265,7 @@ async function findRoutes(): Promise<Record<string, string>> {
     '/firmware/:id/deploy': `${firmware}/deploy`,
     '/deployments': '/deployments',
     '/deployments/:id': `/deployments/${deployments.items[0]!.id}`,
+    '/connect': '/connect',
     '/devices': '/devices',
     '/devices/:id': '/devices/device-001',
     '/certificates': '/certificates',
@@ -309,6 +322,11 @@ it('no page keeps anybody out, in the light and in the dark, on a phone and in K
     for (const path of Object.values(routes)) {
       await open(path, at);
       await at.waitForFunction(() => !document.querySelector('.loading'));
+      // To its commands, which are wide.
+      if (path === '/connect') {
+        await at.locator('form.register .primary').click();
+        await at.getByTestId('block-certificate').waitFor();
+      }
       await at.emulateMedia({ colorScheme: 'light' });
       expect(await findViolations(at), `${path} ${view.locale}, light`).toEqual([]);
       await at.emulateMedia({ colorScheme: 'dark' });

@@ -79,6 +79,13 @@ const pictures: Record<string, Picture> = {
     },
   },
   devices: { path: () => '/devices' },
+  connect: {
+    path: () => '/connect',
+    prepare: async (page) => {
+      await page.locator('form.register .primary').click();
+      await page.getByTestId('block-certificate').waitFor();
+    },
+  },
   device: {
     path: ({ device }) => `/devices/${device}`,
     prepare: (page) => page.locator('.plot canvas').first().waitFor(),
@@ -95,7 +102,7 @@ const pictures: Record<string, Picture> = {
   import: {
     path: () => '/devices',
     prepare: async (page) => {
-      await page.locator('.head .button').click();
+      await page.locator('.head button.button').click();
       const csv =
         'id,hardware,name,region\nsensor-1,esp32-s3,Roof,Seoul\nbad id!,esp32-s3,,\nsensor-2,esp32-s3,,Mars\n';
       const file = { name: 'devices.csv', mimeType: 'text/csv', buffer: Buffer.from(csv) };

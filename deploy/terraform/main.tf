@@ -152,6 +152,7 @@ module "webhook" {
     CDN_KEY_PAIR_ID = module.storage.cdn_key_pair_id
     BROKER_API_URL  = "http://emqx-0.${local.domain}:18083"
     BROKER_API_KEY  = "flota"
+    BROKER_MQTT_URL = "mqtts://${var.mqtt_domain}:8883"
     CA_URL          = "https://${local.ca_name}:8443"
   }
   secrets = {

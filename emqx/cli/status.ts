@@ -12,7 +12,7 @@ export const status: Command = {
   summary:
     'counts of each rule and action over all nodes; exit 1 when something is being lost or the dashboard is open',
   help: `Each count is the sum over the nodes, and a loss names those on which it happened. Lost is what a rule failed on (failed.exception) or had no action for, and what an action failed, dropped or heard of too
-late (late_reply). The counts are EMQX's, since its start or the last reset: deal with a loss, then \`status --reset\`. It also tries the
+late (late_reply). What the webhook refuses and keeps as a dead letter is no loss: it counts as a success. The counts are EMQX's, since its start or the last reset: deal with a loss, then \`status --reset\`. It also tries the
 dashboard's passwords that everybody knows (two failed logins of admin each time).`,
   options: { reset: { type: 'boolean', about: 'set all counts to zero after showing them' } },
   needs: 'broker',

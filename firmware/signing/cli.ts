@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { manifestSchema } from '#emqx/protocol.ts';
 import { packComponent, packLibrary } from '../esp-idf/pack.ts';
 import { makeKey, openKey } from './key.ts';
+import { maxKeys, readPublicKeys, toPem } from './public-keys.ts';
 
 const help = `Usage: npm run firmware -- <command> [options]
 
@@ -16,6 +17,8 @@ const help = `Usage: npm run firmware -- <command> [options]
                         prints the signed manifest of an image: bring it in with
                         PUT /api/firmware/<id>/manifest {"manifest": "…"}. Give what the firmware was registered with; FILENAME
                         is the image's own name unless given.
+  keys FILE… [--pem]    prints the public keys of PEM files (private or public keys, certificates) and JSON Web Key Sets as one set, for
+                        FIRMWARE_KEYS and devices; with --pem as PEM. Give the present key and the next one to rotate.
   pack --out DIR        writes flota-<version>.tgz, the ESP-IDF component with the agent in it, to unpack into components/ of any
                         project, and flota-arduino-<version>.tgz, the same for Arduino-ESP32 and PlatformIO
 `;
@@ -33,6 +36,7 @@ async function run(args: string[]): Promise<void> {
       hardware: { type: 'string' },
       component: { type: 'string', default: 'main' },
       'security-version': { type: 'string', default: '0' },
+      pem: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -43,6 +47,8 @@ async function run(args: string[]): Promise<void> {
   };
   if (values.help || positionals.length === 0) process.stdout.write(help);
   else if (positionals[0] === 'keygen') await keygen(need('out'));
+  else if (positionals[0] === 'keys')
+    process.stdout.write(await convertKeys(positionals.slice(1), values.pem ?? false));
   else if (positionals[0] === 'pack')
     process.stdout.write(`${packComponent(need('out'))}\n${packLibrary(need('out'))}\n`);
   else if (positionals[0] === 'sign') {
@@ -71,6 +77,18 @@ async function keygen(dir: string): Promise<void> {
   writeFileSync(join(dir, 'firmware-signing-key.pem'), pem, { mode: 0o600, flag: 'wx' });
   writeFileSync(join(dir, 'firmware-keys.json'), `${JSON.stringify(publicKeys, null, 2)}\n`, { flag: 'wx' });
   process.stdout.write(`kid ${kid}\n`);
+}
+
+async function convertKeys(files: string[], pem: boolean): Promise<string> {
+  if (files.length === 0) throw new Error('keys needs a file; see --help');
+  const read = async (file: string) =>
+    readPublicKeys(readFileSync(file, 'utf8')).catch((error: Error) => {
+      throw new Error(`${file}: ${error.message.split('\n')[0]}`);
+    });
+  const keys = new Map((await Promise.all(files.map(read))).flat().map((key) => [key.kid, key]));
+  if (keys.size > maxKeys) throw new Error(`these are ${keys.size} keys, and devices keep ${maxKeys}`);
+  if (pem) return [...keys.values()].map(toPem).join('');
+  return `${JSON.stringify({ keys: [...keys.values()] }, null, 2)}\n`;
 }
 
 async function digest(file: string): Promise<string> {

@@ -1,11 +1,12 @@
-import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { execFile, execFileSync } from 'node:child_process';
+import { createHash, createPrivateKey } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { compactVerify, createLocalJWKSet } from 'jose';
+import { compactVerify, createLocalJWKSet, exportJWK } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readPublicKeys, toPem } from './public-keys.ts';
 
 let dir: string;
 beforeAll(() => {
@@ -52,6 +53,32 @@ describe('npm run firmware', () => {
       size: 8,
       sha256: createHash('sha256').update('an image').digest('hex'),
     });
+  });
+
+  it('converts keys between PEM and JWKS, several into one set, and never lets a private half through', async () => {
+    const key = join(dir, 'firmware-signing-key.pem');
+    const known = JSON.parse(readFileSync(join(dir, 'firmware-keys.json'), 'utf8'));
+    const text = readFileSync(key, 'utf8');
+    expect(await readPublicKeys(text)).toEqual(known.keys);
+    expect(await readPublicKeys(JSON.stringify(known))).toEqual(known.keys);
+    const publicPem = execFileSync('openssl', ['pkey', '-in', key, '-pubout']).toString();
+    expect(toPem(known.keys[0])).toBe(publicPem);
+    expect(await readPublicKeys(publicPem)).toEqual(known.keys);
+    const withPrivate = await exportJWK(createPrivateKey(text));
+    expect(withPrivate.d).toBeDefined();
+    expect(await readPublicKeys(JSON.stringify({ keys: [withPrivate] }))).toEqual(known.keys);
+    await expect(readPublicKeys('neither')).rejects.toThrow('neither PEM nor a JSON Web Key Set');
+    const edwards = execFileSync('openssl', ['genpkey', '-algorithm', 'ED25519']).toString();
+    await expect(readPublicKeys(edwards)).rejects.toThrow('not an ECDSA P-256 key');
+
+    const make = (name: string) => {
+      execFileSync('openssl', ['ecparam', '-name', 'prime256v1', '-genkey', '-out', join(dir, name)]);
+      return join(dir, name);
+    };
+    const both = await firmware('keys', key, make('next.pem'), join(dir, 'firmware-keys.json'));
+    expect(JSON.parse(both.out).keys).toEqual([known.keys[0], expect.objectContaining({ alg: 'ES256' })]);
+    const three = await firmware('keys', key, join(dir, 'next.pem'), make('third.pem'), '--pem');
+    expect(three).toMatchObject({ status: 1, err: 'firmware: these are 3 keys, and devices keep 2\n' });
   });
 
   it('never writes over a key, and says in one line what is missing or wrong', async () => {

@@ -13,7 +13,7 @@ import { identify } from './session.ts';
 export type AccessTable = Map<string, Access>;
 
 /** Served beside the documented routes, to anyone: what the routes are is no secret. */
-const undocumented = ['GET /api/openapi.json', 'GET /api/docs'];
+const undocumented = ['GET /api/openapi.json', 'GET /api/asyncapi.json', 'GET /api/docs'];
 
 export function createGuard(context: Context, table: () => AccessTable): MiddlewareHandler<AppEnv> {
   return async (c, next) => {

@@ -34,7 +34,11 @@ describe('issue_cert', () => {
     const [token, csr] = [await tokenFor(name), csrFor(name)];
     const first = await redeem(token, csr);
     expect(first.status).toBe(200);
-    expect(first.body).toMatchObject({ chain: 'issuing', serial: expect.stringMatching(/^[0-9A-F]{32}$/) });
+    expect(first.body).toMatchObject({
+      chain: 'issuing',
+      root: 'root',
+      serial: expect.stringMatching(/^[0-9A-F]{32}$/),
+    });
     expect((await redeem(token, csr)).body).toEqual(first.body);
     expect(await issuedTo(name)).toHaveLength(1);
   });

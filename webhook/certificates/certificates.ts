@@ -64,7 +64,7 @@ function checkNames({ profile, commonName, names }: NewToken): void {
   try {
     for (const name of names) parseSubjectName(name);
   } catch (error) {
-    throw error instanceof CaError ? toAppError(error) : error;
+    throw toAppError(error);
   }
 }
 
@@ -155,7 +155,7 @@ export async function issue(
   request: { profile: Profile; commonName: string; names?: string[]; csr: string; sameKeyAs?: string },
 ): Promise<IssuedView> {
   const issued = await context.authority.issue(request).catch((error: unknown) => {
-    throw error instanceof CaError ? toAppError(error) : error;
+    throw toAppError(error);
   });
   await context.db
     .insert(certificates)
@@ -174,6 +174,21 @@ export async function issue(
   return { serial, certificate, chain, notAfter };
 }
 
+/** PEM. It stays the same for as long as the CA does, so a copy asks once. */
+export async function readRoot({ authority }: Pick<Context, 'authority'>): Promise<string> {
+  let root = roots.get(authority);
+  if (!root) {
+    root = (
+      await authority.trust().catch((error: unknown) => {
+        throw toAppError(error);
+      })
+    ).root;
+    roots.set(authority, root);
+  }
+  return root;
+}
+const roots = new WeakMap<Context['authority'], string>();
+
 async function readPem(db: Db, serial: string): Promise<string> {
   const [row] = await db
     .select({ pem: certificates.certificate })
@@ -183,7 +198,9 @@ async function readPem(db: Db, serial: string): Promise<string> {
   return row.pem;
 }
 
-function toAppError(error: CaError): AppError {
+/** The CA's faults by our codes; any other stays what it is. */
+export function toAppError(error: unknown): unknown {
+  if (!(error instanceof CaError)) return error;
   switch (error.code) {
     case 'csr_malformed':
     case 'csr_signature_invalid':

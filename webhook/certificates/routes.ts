@@ -6,7 +6,7 @@ import { AppError } from '../errors.ts';
 import { access, alwaysPaging, answer, createRouter, jsonBody, problems, wholeNumber } from '../http.ts';
 import * as bans from './blocked-ban.ts';
 import { renewBroker } from './broker-renewal.ts';
-import { createGrant, createToken, redeemToken } from './certificates.ts';
+import { createGrant, createToken, readRoot, redeemToken } from './certificates.ts';
 import { crlName, readCrl } from './crl.ts';
 import * as inventory from './inventory.ts';
 import { register } from './registration.ts';
@@ -30,8 +30,14 @@ const issueCert = createRoute({
   ),
   responses: {
     200: answer(
-      'PEM: the leaf, and the chain up to (without) the root',
-      z.object({ serial: z.string(), certificate: z.string(), chain: z.string(), notAfter: z.string() }),
+      'PEM: the leaf, the chain up to (without) the root, and the root that broker and store are verified against',
+      z.object({
+        serial: z.string(),
+        certificate: z.string(),
+        chain: z.string(),
+        root: z.string(),
+        notAfter: z.string(),
+      }),
     ),
     ...problems,
   },
@@ -221,11 +227,12 @@ export function certificateRoutes(context: Context) {
   return router
     .openapi(issueCert, async (c) => {
       const { csr, renews } = c.req.valid('json');
-      if (renews) return c.json(await renewBroker(context, renews, csr), 200);
+      const root = await readRoot(context);
+      if (renews) return c.json({ ...(await renewBroker(context, renews, csr)), root }, 200);
       const token = /^Bearer (.+)$/.exec(c.req.header('authorization') ?? '')?.[1];
       if (!token)
         throw new AppError('token_invalid', 'A one-time token is needed (Authorization: Bearer …).');
-      return c.json(await redeemToken(context, token, csr), 200);
+      return c.json({ ...(await redeemToken(context, token, csr)), root }, 200);
     })
     .openapi(newToken, async (c) => {
       const { token, expiresAt } = await createToken(context.db, c.req.valid('json'), c.get('caller').name);

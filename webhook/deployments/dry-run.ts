@@ -1,6 +1,7 @@
 /** What a deployment would do, before anything is written or sent. */
 import { type SQL, sql } from 'drizzle-orm';
 import { type Db, query, sqlList } from '../db/query.ts';
+import { type PresenceCounts, presenceCounts } from '../devices/presence.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';
 import * as firmware from '../firmware/firmware.ts';
 import { cutWaves } from './policy.ts';
@@ -44,6 +45,11 @@ export async function dryRun(db: Db, request: StartRequest): Promise<DryRun> {
         where t.component = ${image.component} and t.state in ${sqlList(activeStates)}
         order by 1 limit ${shown}`,
   );
+  const [presence] = await query<PresenceCounts>(
+    db,
+    sql`select ${presenceCounts(sql`d`)} from devices d
+        join (${resolved(image, selection)}) r on r.id = d.id and r.reason is null`,
+  );
   const measuredBytesPerSecond = await measure(db, image.hardware);
   const downloadMs =
     measuredBytesPerSecond === null ? null : (image.sizeBytes / measuredBytesPerSecond) * 1000;
@@ -51,6 +57,7 @@ export async function dryRun(db: Db, request: StartRequest): Promise<DryRun> {
     policy.ratePerMinute ? Math.floor((n - 1) / policy.ratePerMinute) * 60_000 : 0;
   return {
     targets: total,
+    presence: presence!,
     excluded,
     excludedCounts: Object.fromEntries(reasons.map((r) => [r, counts.get(r) ?? 0])) as Record<Reason, number>,
     underWay,

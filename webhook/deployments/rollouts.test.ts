@@ -256,6 +256,34 @@ test('devices that run it, or something no firmware may replace, are skipped as 
   expect(again.body.underWay).toEqual([{ device: due.id, deployment: body.id }]);
 });
 
+test('the dry run says how many of the devices are online, sleeping or never seen', async () => {
+  const [awake, asleep] = (await online(2)) as [TestDevice, TestDevice];
+  await asleep.disconnect();
+  const unseen = await webhook.device();
+  const { id: firmwareId } = await webhook.firmware();
+  const devices = [awake.id, asleep.id, unseen.id];
+  const dry = await webhook.api('POST', '/api/deployments/dry_run', { firmwareId, devices });
+  expect(dry.body.presence).toEqual({ online: 1, sleeping: 1, neverSeen: 1 });
+});
+
+test('the way back from a bad image is what its devices had before, for those that run it', async () => {
+  const devices = (await online(3)) as [TestDevice, TestDevice, TestDevice];
+  const [good, bad] = [await webhook.firmware(), await webhook.firmware()];
+  const back = async (id: string) => (await webhook.api('GET', `/api/deployments/${id}/previous`)).body;
+  const { id: first } = await webhook.deploy(good.id, ...devices);
+  expect(await back(first)).toEqual({ firmware: null, devices: [], total: 0 });
+  for (const [i, device] of devices.entries()) {
+    await device.accept(first);
+    await device.result(first, good.sha256);
+    await device.boot(good.sha256, [2, i]);
+  }
+  const { id: second } = await webhook.deploy(bad.id, ...devices);
+  const firmware = expect.objectContaining({ id: good.id, version: good.version });
+  expect(await back(second)).toEqual({ firmware, devices: [], total: 0 });
+  await devices[1].boot(bad.sha256, [3, 0]);
+  expect(await back(second)).toEqual({ firmware, devices: [devices[1].id], total: 1 });
+});
+
 test('when all devices are up to date, the deployment completes with all of them skipped', async () => {
   const devices = await online(1);
   const firmware = await webhook.firmware();
@@ -288,11 +316,11 @@ test.each([
   ['a wave of neither count nor percent', { waves: [{}, { percent: 100 }] }, 'waves.0'],
   ['a rate of nothing', { ratePerMinute: 0 }, 'ratePerMinute'],
   ['more than everybody', { failurePercent: 101 }, 'failurePercent'],
-  ['a word that it does not know', { wave: [] }, ''],
+  ['a word that it does not know', { wave: [] }, 'wave'],
 ])('a policy with %s is refused', async (_, policy, path) => {
   const firmware = await webhook.firmware();
   const { status, body } = await webhook.api('POST', '/api/deployments', { firmwareId: firmware.id, policy });
   expect([status, body.code]).toEqual([400, 'invalid_request']);
-  expect(body.errors.map((e: Json) => e.path)).toContain(path ? `policy.${path}` : 'policy');
+  expect(body.errors.map((e: Json) => e.path)).toContain(`policy.${path}`);
   expect(await database.db.$count(targets, eq(targets.deploymentId, firmware.id))).toBe(0);
 });

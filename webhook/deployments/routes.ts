@@ -4,6 +4,7 @@ import type { Context } from '../context.ts';
 import { access, answer, createRouter, jsonBody, page, paging, problems } from '../http.ts';
 import * as deployments from './deployments.ts';
 import { dryRun as runDry } from './dry-run.ts';
+import { findPrevious } from './previous.ts';
 import { deploymentSchema, dryRunSchema, startSchema, targetSchema } from './schema.ts';
 import { targetStates } from './states.ts';
 import * as targetList from './target-list.ts';
@@ -67,6 +68,24 @@ const listEvents = createRoute({
     ...problems,
   },
 });
+const previous = createRoute({
+  method: 'get',
+  path: '/api/deployments/{id}/previous',
+  ...access('viewer'),
+  summary: 'What its devices had before, and which of them run its image now: what to put back where',
+  request: { params: id },
+  responses: {
+    200: answer(
+      'The firmware, null when none is known; at most 10,000 devices are named',
+      z.object({
+        firmware: z.object({ id: z.uuid(), name: z.string(), version: z.string() }).nullable(),
+        devices: z.array(z.string()),
+        total: z.int(),
+      }),
+    ),
+    ...problems,
+  },
+});
 const operation = <P extends string>(path: P, summary: string) =>
   createRoute({
     method: 'post',
@@ -106,6 +125,7 @@ export function deploymentRoutes(context: Context) {
       return c.json({ items: items.map(views.present), total }, 200);
     })
     .openapi(get, async (c) => c.json(views.present(await views.get(db, c.req.valid('param').id)), 200))
+    .openapi(previous, async (c) => c.json(await findPrevious(db, c.req.valid('param').id), 200))
     .openapi(listTargets, async (c) =>
       c.json(await targetList.list(db, c.req.valid('param').id, c.req.valid('query')), 200),
     )

@@ -228,6 +228,8 @@ export const targetSchema = z
   })
   .openapi('Target');
 
+export const maxDevices = 10_000;
+
 /**
  * A device is chosen when it is in any of the regions or divisions, or is named itself; with `all`, also every other one that has
  * the firmware's hardware (of a firmware for a child component: every one that reports such a component).
@@ -238,7 +240,7 @@ export const selectionSchema = z
     all: z.boolean().default(false),
     regions: z.array(z.uuid()).max(1000).default([]),
     divisions: z.array(z.uuid()).max(1000).default([]),
-    devices: z.array(z.string().max(64)).max(10_000).default([]),
+    devices: z.array(z.string().max(64)).max(maxDevices).default([]),
   })
   .openapi('Selection');
 export type Selection = z.infer<typeof selectionSchema>;
@@ -263,6 +265,8 @@ export type Reason = (typeof reasons)[number];
 export const dryRunSchema = z
   .object({
     targets: z.int(),
+    /** Of the targets, as they are now; `sleeping` were seen before, and get it when they are back. */
+    presence: z.object({ online: z.int(), sleeping: z.int(), neverSeen: z.int() }),
     /** `no_component`: the firmware is for a child component, and the device has reported none of that name. */
     excluded: z.array(z.object({ device: z.string(), reason: z.enum(reasons) })),
     /** How many are excluded for each reason; `excluded` names at most a thousand. */

@@ -1,4 +1,5 @@
 /** Registers devices from CSV. What is wrong with a line is told beside it; the other lines go in, all in one transaction. */
+import { randomUUID } from 'node:crypto';
 import { inArray, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { deviceIdSchema } from '#emqx/protocol.ts';
@@ -29,6 +30,8 @@ export interface ImportReport {
   created: number;
   updated: number;
   refused: number;
+  /** Regions and divisions that lines name and that are not there, with how many lines name each; with `makePlaces` they are (or would be) made. */
+  missing: Record<places.Place, { name: string; lines: number }[]>;
   lines: { line: number; id: string; outcome: 'created' | 'updated' | 'refused'; message: string | null }[];
 }
 
@@ -38,11 +41,14 @@ type Row = Omit<z.infer<typeof lineSchema>, 'region' | 'division'> & {
   division: string | null;
 };
 
-/** Regions and divisions go by name and must be there. A registered device is refused unless `update` says to overwrite it. */
+/**
+ * Regions and divisions go by name; one that is not there is made with `makePlaces`, or its lines are refused. A registered device is refused unless `update` says to
+ * overwrite it.
+ */
 export async function importCsv(
   db: Db,
   csv: string,
-  options: { update: boolean; dryRun: boolean },
+  options: { update: boolean; dryRun: boolean; makePlaces: boolean },
   actor: string,
 ): Promise<ImportReport> {
   const [header, ...lines] = parseCsv(csv);
@@ -50,13 +56,20 @@ export async function importCsv(
   if (lines.length > maxLines) {
     throw new AppError('invalid_request', `The file has more than ${maxLines} lines: split it.`);
   }
-  const report: ImportReport = { dryRun: options.dryRun, created: 0, updated: 0, refused: 0, lines: [] };
+  const report: ImportReport = {
+    dryRun: options.dryRun,
+    created: 0,
+    updated: 0,
+    refused: 0,
+    missing: { regions: [], divisions: [] },
+    lines: [],
+  };
   const note = (line: number, id: string, outcome: 'created' | 'updated' | 'refused', message?: string) => {
     report[outcome] += 1;
     report.lines.push({ line, id, outcome, message: message ?? null });
   };
-  const regionIds = await idsByName(db, 'regions');
-  const divisionIds = await idsByName(db, 'divisions');
+  const regions = await openPlaces(db, 'regions', options.makePlaces);
+  const divisions = await openPlaces(db, 'divisions', options.makePlaces);
 
   const rows = new Map<string, { line: number; row: Row }>();
   for (const { line, fields } of lines) {
@@ -65,8 +78,8 @@ export async function importCsv(
     const parsed = lineSchema.safeParse({ ...given, tags: given.tags?.split(/[;\s]+/).filter(Boolean) });
     const problems = parsed.error?.issues.map((i) => `${i.path.join('.')}: ${i.message}`) ?? [];
     if (fields.length > names.length) problems.push(`${fields.length} fields under ${names.length} columns`);
-    const region = lookUp(regionIds, given.region, 'region', problems);
-    const division = lookUp(divisionIds, given.division, 'division', problems);
+    const region = regions.find(given.region, problems);
+    const division = divisions.find(given.division, problems);
     const earlier = rows.get(id);
     if (earlier) problems.push(`id: is on line ${earlier.line} already`);
     if (problems.length || !parsed.data) note(line, id, 'refused', problems.join('; '));
@@ -75,6 +88,10 @@ export async function importCsv(
 
   await db
     .transaction(async (tx) => {
+      if (!options.dryRun) {
+        const used = new Set([...rows.values()].flatMap(({ row }) => [row.region, row.division]));
+        for (const place of [regions, divisions]) await place.make(tx, used, actor);
+      }
       const all = [...rows.values()].sort((a, b) => (a.row.id < b.row.id ? -1 : 1));
       for (let i = 0; i < all.length; i += rowsAtOnce) {
         const some = all.slice(i, i + rowsAtOnce);
@@ -100,6 +117,7 @@ export async function importCsv(
         cause: error,
       });
     });
+  report.missing = { regions: regions.missing(), divisions: divisions.missing() };
   report.lines.sort((a, b) => a.line - b.line);
   return report;
 }
@@ -121,15 +139,30 @@ function readHeader(fields: string[]): string[] {
   return names;
 }
 
-async function idsByName(db: Db, place: places.Place): Promise<Map<string, string>> {
-  return new Map((await places.list(db, place)).map(({ id, name }) => [name, id]));
-}
-
-function lookUp(ids: Map<string, string>, name: string | undefined, what: string, problems: string[]) {
-  if (name === undefined) return null;
-  const id = ids.get(name);
-  if (!id) problems.push(`${what}: there is none named ${name}`);
-  return id ?? null;
+/** The places of a kind by name, and those that lines miss. A place to be made has its id at once, and its row with `make`. */
+async function openPlaces(db: Db, place: places.Place, make: boolean) {
+  const ids = new Map((await places.list(db, place)).map(({ id, name }) => [name, id]));
+  const missing = new Map<string, number>();
+  const toMake = new Map<string, string>();
+  return {
+    find(name: string | undefined, problems: string[]): string | null {
+      if (name === undefined) return null;
+      const id = ids.get(name);
+      if (id) return id;
+      missing.set(name, (missing.get(name) ?? 0) + 1);
+      const good = nameSchema.safeParse(name).success;
+      if (!make || !good) {
+        problems.push(`${place.slice(0, -1)}: there is none named ${name}`);
+        return null;
+      }
+      if (!toMake.has(name)) toMake.set(name, randomUUID());
+      return toMake.get(name)!;
+    },
+    missing: () => [...missing].map(([name, lines]) => ({ name, lines })),
+    async make(tx: Db, used: Set<string | null>, actor: string): Promise<void> {
+      for (const [name, id] of toMake) if (used.has(id)) await places.create(tx, place, { id, name }, actor);
+    },
+  };
 }
 
 type Outcomes = Map<string, 'created' | 'updated'>;

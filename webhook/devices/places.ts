@@ -33,7 +33,7 @@ export async function list<P extends Place>(db: Db, place: P): Promise<View<P>[]
 export async function create<P extends Place>(
   db: Db,
   place: P,
-  input: PlaceChange<P> & { name: string },
+  input: PlaceChange<P> & { name: string; id?: string },
   actor: string,
 ): Promise<View<P>> {
   const { table } = places[place];

@@ -1,5 +1,5 @@
 /** What events say of devices, applied set-based: one statement a kind and commit group, newest value wins. */
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { at } from '../db/clock.ts';
 import { type Db, query } from '../db/query.ts';
 
@@ -45,6 +45,14 @@ export async function markReachable(db: Db, deviceIds: string[]): Promise<void> 
   await db.execute(sql`
     update devices set online = true, reachable = true, last_seen_at = now()
     where id in (select value from jsonb_array_elements_text(${JSON.stringify(deviceIds)}::jsonb))`);
+}
+
+/** They sent something. Other copies note it too, so what is fresh enough stays as it is. */
+export async function markHeard(db: Db, deviceIds: string[], everyMs: number): Promise<void> {
+  await db.execute(sql`
+    update devices set last_seen_at = now()
+    where id in (select value from jsonb_array_elements_text(${JSON.stringify(deviceIds)}::jsonb))
+      and (last_seen_at is null or last_seen_at < now() - make_interval(secs => ${everyMs / 1000}))`);
 }
 
 /**
@@ -180,6 +188,13 @@ export async function recordHealth(db: Db, rows: { deviceId: string; health: unk
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as v("deviceId" text, health jsonb)
     where d.id = v."deviceId"`);
 }
+
+/** Columns that count devices by how they can be reached: each is in one of the three. `sleeping`: seen before, and offline now. */
+export const presenceCounts = (devices: SQL): SQL => sql`
+  count(*) filter (where ${devices}.online)::int as "online",
+  count(*) filter (where not ${devices}.online and ${devices}.last_seen_at is not null)::int as "sleeping",
+  count(*) filter (where not ${devices}.online and ${devices}.last_seen_at is null)::int as "neverSeen"`;
+export type PresenceCounts = { online: number; sleeping: number; neverSeen: number };
 
 /** Locks the rows that the functions above will write, in id order: groups of two copies then never wait in a circle. */
 export async function lock(db: Db, ids: string[]): Promise<void> {

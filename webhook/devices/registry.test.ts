@@ -51,7 +51,7 @@ describe('a device', () => {
     await webhook.api('POST', `/api/deployments/${deployment.id}/cancel`);
     expect((await remove()).status).toBe(204);
     expect((await remove()).status).toBe(404);
-    expect((await device.send('log', { level: 'info', message: 'hello?' })).status).toBe(400);
+    expect((await device.send('log', { level: 'info', message: 'hello?' })).status).toBe(202);
     await webhook.api('POST', '/api/devices', { id: device.id, hardware: 'esp32-s3' });
     for (const what of ['logs', 'commands', 'firmware_history'])
       expect((await webhook.api('GET', `/api/devices/${device.id}/${what}`)).body.total).toBe(0);
@@ -173,6 +173,33 @@ describe('CSV import', () => {
       tags: ['pump', 'wet'],
     });
     expect(await get(`${m}-2`)).toMatchObject({ name: `${m}-2`, region: null, tags: [] });
+  });
+
+  test('tells which regions and divisions are missing, and makes those that lines need when told so', async () => {
+    const m = mark();
+    const lines = [`${m}-1,uno,North ${m},Pumps ${m}`, `${m}-2,uno,North ${m},`, `bad id,uno,South ${m},`];
+    const csv = ['id,hardware,region,division', ...lines].join('\n');
+    const missing = {
+      regions: [
+        { name: `North ${m}`, lines: 2 },
+        { name: `South ${m}`, lines: 1 },
+      ],
+      divisions: [{ name: `Pumps ${m}`, lines: 1 }],
+    };
+    expect((await send(csv, '?dryRun=true')).body).toMatchObject({ created: 0, refused: 3, missing });
+    const would = await send(csv, '?dryRun=true&makePlaces=true');
+    expect(would.body).toMatchObject({ created: 2, refused: 1, missing });
+    const names = async () =>
+      (await webhook.api('GET', '/api/regions')).body
+        .map((r: Json) => r.name)
+        .filter((n: string) => n.includes(m));
+    expect(await names()).toEqual([]);
+    expect((await send(csv, '?makePlaces=true')).body.created).toBe(2);
+    expect(await names()).toEqual([`North ${m}`]);
+    expect(await get(`${m}-1`)).toMatchObject({
+      region: { name: `North ${m}` },
+      division: { name: `Pumps ${m}` },
+    });
   });
 
   test('overwrites what is registered only when told so', async () => {

@@ -83,14 +83,15 @@ const flag = z
   .enum(['true', 'false'])
   .default('false')
   .transform((value) => value === 'true');
+const missing = z.object({ name: z.string(), lines: z.int() });
 const importDevices = createRoute({
   method: 'post',
   path: '/api/devices/import',
   ...access('admin'),
   summary:
-    'Register devices from CSV (id, hardware, name, region, division, tags); wrong lines are told, the others go in',
+    'Register devices from CSV (id, hardware, name, region, division, tags); wrong lines are told, the others go in. `makePlaces` adds regions and divisions that are not there',
   request: {
-    query: z.object({ update: flag, dryRun: flag }),
+    query: z.object({ update: flag, dryRun: flag, makePlaces: flag }),
     body: { content: { 'text/csv': { schema: z.string() } }, required: true },
   },
   responses: {
@@ -101,6 +102,7 @@ const importDevices = createRoute({
         created: z.int(),
         updated: z.int(),
         refused: z.int(),
+        missing: z.object({ regions: z.array(missing), divisions: z.array(missing) }),
         lines: z.array(
           z.object({
             line: z.int(),
@@ -152,6 +154,9 @@ export function deviceRoutes(context: Context) {
     .openapi(listHardware, async (c) => c.json(await devices.listHardware(db), 200))
     .openapi(importDevices, async (c) => {
       const report = await importCsv(db, await c.req.text(), c.req.valid('query'), c.get('caller').name);
+      // One hint of one device: lists ask for all that is on screen anyway.
+      const written = report.dryRun ? undefined : report.lines.find(({ outcome }) => outcome !== 'refused');
+      if (written) context.live.changed('device', written.id);
       return c.json(report, 200);
     });
 }

@@ -36,7 +36,7 @@ export function writeDocs(document: Document): string {
 <title>${escapeHtml(title)}</title><style>${style}</style><h1>${escapeHtml(title)}</h1>
 <p>Log in with <code>POST /api/login</code> (a cookie), or send <code>Authorization: Bearer &lt;API token&gt;</code>. Each role may do
 what the ones before it may: viewer, operator, admin. Errors are <code>application/problem+json</code> with a stable <code>code</code>.
-The same as data: <a href="/api/openapi.json">openapi.json</a>.</p>
+The same as data: <a href="/api/openapi.json">openapi.json</a>; what devices say and hear: <a href="/api/asyncapi.json">asyncapi.json</a>.</p>
 ${operations.join('\n')}<h2>Schemas</h2>${schemas.join('\n')}</html>`;
 }
 

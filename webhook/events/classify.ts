@@ -36,6 +36,10 @@ export interface Reject {
   clientId: string | null;
   topic: string | null;
 }
+/** `kept`: as a dead letter; of a flood, what comes above the allowance is only counted. */
+export interface Refusal extends Reject {
+  kept: boolean;
+}
 
 /** One message of one topic; `critical` has what acknowledging and ordering it needs. */
 export type DeviceMessage = {

@@ -36,7 +36,7 @@ test('a replay is handled once its cause is gone, and acknowledged like any othe
     running: [device.running('a'.repeat(64))],
     boot: { count: 1, reason: 'power_on' },
   };
-  expect((await device.send('status/health', boot)).status).toBe(400);
+  expect((await device.send('status/health', boot)).status).toBe(202);
   const [letter] = await letters(id);
   const again = await replay(letter.id);
   expect([again.status, again.body]).toEqual([

@@ -28,17 +28,28 @@ const maxLineChars = 300;
 const perDevice: Amount = { letters: 100, bytes: 1024 * 1024 };
 const shared: Amount = { letters: 1_000, bytes: 8 * 1024 * 1024 };
 
-/** Writes those for which there is an allowance, drops what then is too old for its owner's quota, and counts all that was dropped. */
-export async function bury(db: Db, letters: DeadLetter[], allowance: Allowance, now: number): Promise<void> {
+/**
+ * Writes those for which there is an allowance, drops what then is too old for its owner's quota, and counts all that was dropped.
+ * Positional: whether it was written.
+ */
+export async function bury(
+  db: Db,
+  letters: DeadLetter[],
+  allowance: Allowance,
+  now: number,
+): Promise<boolean[]> {
   const dropped = new Map<string, Amount>();
   const drop = (owner: string, letters: number, bytes: number) => {
     const before = dropped.get(owner) ?? { letters: 0, bytes: 0 };
     dropped.set(owner, { letters: before.letters + letters, bytes: before.bytes + bytes });
   };
+  const written: boolean[] = [];
   const rows = letters.flatMap((letter) => {
     const body = clean(letter.body, maxBodyChars);
     const bytes = Buffer.byteLength(body);
-    if (!allowance.take(letter.owner, bytes, now)) {
+    const taken = allowance.take(letter.owner, bytes, now);
+    written.push(taken);
+    if (!taken) {
       drop(letter.owner, 1, bytes);
       return [];
     }
@@ -62,6 +73,7 @@ export async function bury(db: Db, letters: DeadLetter[], allowance: Allowance, 
   }
   if (dropped.size > 0) await count(db, dropped);
   await announce(db, 'dead_letter', 'new');
+  return written;
 }
 
 /** Two copies may drop at the same time; what the other is at is left to it. */

@@ -140,7 +140,7 @@ test(`${events} events of all kinds, spoilt in every field, are taken, refused f
     const answers = await Promise.all(seeds.map((seed) => post(make(seed))));
     answers.forEach((status, i) => {
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
-      if (![204, 400].includes(status))
+      if (![202, 204, 400].includes(status))
         wrong.push(`seed ${seeds[i]}: ${status} ${make(seeds[i]!).subarray(0, 300)}`);
     });
   }
@@ -149,12 +149,13 @@ test(`${events} events of all kinds, spoilt in every field, are taken, refused f
   expect(faults).toEqual([]);
   // A fuzzer that only makes nonsense tries little.
   expect(statuses.get(204)).toBeGreaterThan(events / 20);
-  expect(statuses.get(400)).toBeGreaterThan(events / 4);
+  // As dead letters, and what is above their allowance.
+  expect((statuses.get(202) ?? 0) + (statuses.get(400) ?? 0)).toBeGreaterThan(events / 4);
   expect((await device.send('log', { level: 'info', message: 'still here' })).status).toBe(204);
 }, 120_000);
 
 test('a body of two megabytes, and one that breaks off, end their own request only', async () => {
-  expect(await post(Buffer.alloc(2 * 1024 * 1024, '['))).toBe(400);
+  expect([202, 400]).toContain(await post(Buffer.alloc(2 * 1024 * 1024, '[')));
   await new Promise<void>((resolve) => {
     const { internalPort: port } = webhook.copy;
     const headers = { authorization: `Bearer ${webhookToken}`, 'content-length': 1000 };

@@ -9,15 +9,23 @@ import { markJoinable } from '../deployments/store.ts';
 import * as presence from '../devices/presence.ts';
 import { recordLogs, recordResponses, recordTelemetry } from '../telemetry/telemetry.ts';
 import type { Allowance } from './allowance.ts';
-import { type DeviceMessage, type Input, isDeviceId, type MessageOn, type Reject } from './classify.ts';
+import {
+  type DeviceMessage,
+  type Input,
+  isDeviceId,
+  type MessageOn,
+  type Refusal,
+  type Reject,
+} from './classify.ts';
 import { bury } from './dead-letters.ts';
+import { type Heard, heardEveryMs } from './heard.ts';
 import { applyPresence } from './presence.ts';
 import { remember } from './received.ts';
 import { applyToTargets, type Orders, withoutOutdatedBoots } from './targets.ts';
 
 export interface Outcome {
   /** Positional: why an input was refused, or null. */
-  rejects: (Reject | null)[];
+  rejects: (Refusal | null)[];
   /** Ids to acknowledge, by device. */
   acks: Map<string, string[]>;
   changedDeployments: string[];
@@ -27,13 +35,19 @@ export interface Outcome {
   kicks: string[];
 }
 
+/** What a copy keeps from group to group. */
+export interface Memory {
+  allowance: Allowance;
+  heard: Heard;
+}
+
 /** `raws` are the rows as they came, for dead letters: one that is kept whole can be replayed. */
 export async function handle(
   tx: Db,
   inputs: Input[],
   raws: string[],
   now: number,
-  allowance: Allowance,
+  { allowance, heard }: Memory,
 ): Promise<Outcome> {
   const rejects: (Reject | null)[] = inputs.map((input) => (input.kind === 'reject' ? input : null));
   const refuse = (i: number, code: Reject['code'], detail: string) => {
@@ -70,13 +84,19 @@ export async function handle(
   const of = <T extends DeviceMessage['topic']>(...topics: T[]) =>
     messages.filter((m) => (topics as string[]).includes(m.topic)) as MessageOn<T>[];
 
+  const due = heard.take(
+    messages.map((m) => m.deviceId),
+    now,
+  );
   await presence.lock(tx, [
-    ...new Set(
-      accepted.flatMap((a) =>
+    ...new Set([
+      ...due,
+      ...accepted.flatMap((a) =>
         'deviceId' in a && (a.kind !== 'message' || a.topic === 'status/health') ? [a.deviceId] : [],
       ),
-    ),
+    ]),
   ]);
+  if (due.length > 0) await presence.markHeard(tx, due, heardEveryMs);
   const { subscribed, kicks } = await applyPresence(tx, accepted);
   const saved = await applyToTargets(tx, await withoutOutdatedBoots(tx, messages, orders), subscribed);
   await applyRunning(tx, messages, orders);
@@ -87,14 +107,15 @@ export async function handle(
     tx,
     [...ids].filter((id) => !registered.has(id)),
   );
-  const buried = rejects.flatMap((r, i) => {
+  const letters = rejects.flatMap((r, i) => {
     if (!r) return [];
     const owner = r.clientId && registered.has(r.clientId) ? r.clientId : '';
     return [{ ...r, owner, body: raws[i]! }];
   });
-  if (buried.length) await bury(tx, buried, allowance, now);
+  const written = letters.length > 0 ? await bury(tx, letters, allowance, now) : [];
+  let nth = 0;
   return {
-    rejects,
+    rejects: rejects.map((r) => r && { ...r, kept: written[nth++]! }),
     acks: acks.byDevice,
     changedDeployments: saved.deploymentIds,
     changedDevices: [

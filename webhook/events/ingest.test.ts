@@ -60,23 +60,23 @@ describe('who may post', () => {
   });
 });
 
-describe('what can never succeed is answered 400 and kept as a dead letter', () => {
+describe('what can never succeed is answered 202 and kept as a dead letter', () => {
   test('an outer body that is not JSON', async () => {
     const body = `{"broken ${randomUUID()}`;
     const answer = await webhook.event(body);
-    expect([answer.status, answer.body.code]).toEqual([400, 'event_rejected']);
+    expect([answer.status, answer.body.code]).toEqual([202, 'event_rejected']);
     expect(await letterOf(body)).toMatchObject([{ code: 'event_malformed', detail: 'not JSON' }]);
   });
 
   test('a row that no rule sends', async () => {
     const body = JSON.stringify({ event: 'exploded', nonce: randomUUID() });
-    expect((await webhook.event(body)).status).toBe(400);
+    expect((await webhook.event(body)).status).toBe(202);
     expect(await letterOf(body)).toMatchObject([{ code: 'event_malformed' }]);
   });
 
   test('a body larger than any row, of which the beginning is kept', async () => {
     const start = randomUUID();
-    expect((await webhook.event(start + 'x'.repeat(200_000))).status).toBe(400);
+    expect((await webhook.event(start + 'x'.repeat(200_000))).status).toBe(202);
     const [letter] = await query<{ n: number }>(
       database.db,
       sql`select length(body) as n from dead_letters where body like ${`${start}%`}`,
@@ -111,7 +111,7 @@ describe('what can never succeed is answered 400 and kept as a dead letter', () 
     const device = await webhook.device();
     const row = { ...device.row('log', { level: 'info', message: 'x' }), ...change(device) };
     const answer = await webhook.event(row);
-    expect(answer.status).toBe(400);
+    expect(answer.status).toBe(202);
     expect(answer.body).toMatchObject({ code: 'event_rejected', errors: [{ message: code }] });
     expect(await letters(device.id)).toMatchObject([{ code, topic: row.topic, body: JSON.stringify(row) }]);
     expect(await database.db.select().from(deviceLogs).where(eq(deviceLogs.deviceId, device.id))).toEqual([]);
@@ -125,7 +125,7 @@ describe('what can never succeed is answered 400 and kept as a dead letter', () 
       clientid: stranger,
       topic: `devices/${stranger}/log`,
     };
-    expect((await webhook.event(row)).status).toBe(400);
+    expect((await webhook.event(row)).status).toBe(202);
     expect(await letters(stranger)).toMatchObject([{ code: 'device_unknown' }]);
   });
 
@@ -164,10 +164,10 @@ describe('critical messages', () => {
       webhook.event(health(device, id)),
       webhook.event(health(device, id, 'd'.repeat(64))),
     ]);
-    expect(answers.map((a) => a.status).sort()).toEqual([204, 400]);
+    expect(answers.map((a) => a.status).sort()).toEqual([202, 204]);
     expect(await letters(device.id)).toMatchObject([{ code: 'id_reused' }]);
     await until('the ack', () => acksTo(device).length === 1);
-    expect((await webhook.event(health(device, id, 'e'.repeat(64)))).status).toBe(400);
+    expect((await webhook.event(health(device, id, 'e'.repeat(64)))).status).toBe(202);
     expect(await letters(device.id)).toHaveLength(2);
   });
 
@@ -278,7 +278,7 @@ describe('groups', () => {
       ),
     );
     expect(answers.map((a) => a.status).filter((s) => s === 204)).toHaveLength(12);
-    expect(answers[6]!.status).toBe(400);
+    expect(answers[6]!.status).toBe(202);
     expect(await letters(poisoned.id)).toMatchObject([
       { code: 'payload_invalid', detail: 'this is poison', topic: `devices/${poisoned.id}/log` },
     ]);
@@ -384,4 +384,16 @@ describe('presence', () => {
     expect((await webhook.event(row)).status).toBe(204);
     expect((await deviceRow(device)).reachable).toBe(false);
   });
+});
+
+test('any message says that a device was seen, once in a while and not each time', async () => {
+  const device = await webhook.device();
+  const seen = async () => (await deviceRow(device)).lastSeenAt?.getTime() ?? 0;
+  const log = (message: string) => device.send('log', { level: 'info', message });
+  expect(await seen()).toBe(0);
+  await log('first');
+  const first = await seen();
+  expect(Date.now() - first).toBeLessThan(60_000);
+  await log('second');
+  expect(await seen()).toBe(first);
 });

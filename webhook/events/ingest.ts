@@ -7,14 +7,15 @@ import { kick } from '../certificates/blocked-kick.ts';
 import type { Context } from '../context.ts';
 import { isCollision, isPermanent } from '../db/query.ts';
 import { AppError } from '../errors.ts';
-import { type Allowance, createAllowance } from './allowance.ts';
-import type { Input, Reject } from './classify.ts';
+import { createAllowance } from './allowance.ts';
+import type { Input, Refusal, Reject } from './classify.ts';
 import { createFairQueue } from './fair-queue.ts';
-import { handle, type Outcome } from './handle.ts';
+import { handle, type Memory, type Outcome } from './handle.ts';
+import { createHeard } from './heard.ts';
 
 export interface Ingest {
-  /** Resolves after the commit: null, or why the event was refused (and kept as a dead letter). Throws 503 codes. */
-  submit(input: Input, raw: string): Promise<Reject | null>;
+  /** Resolves after the commit: null, or why the event was refused. Throws 503 codes. */
+  submit(input: Input, raw: string): Promise<Refusal | null>;
   /** Refuses what comes from now on, and waits for what was taken. */
   stop(): Promise<void>;
 }
@@ -22,7 +23,7 @@ export interface Ingest {
 interface Waiting {
   input: Input;
   raw: string;
-  resolve(reject: Reject | null): void;
+  resolve(refusal: Refusal | null): void;
   reject(error: unknown): void;
 }
 
@@ -41,7 +42,7 @@ export function createIngest(
   onGroup: (events: number, ms: number) => void = () => {},
 ): Ingest {
   const queue = createFairQueue<Waiting>(maxWaiting);
-  const allowance = createAllowance();
+  const memory: Memory = { allowance: createAllowance(), heard: createHeard() };
   let stopping = false;
   let lanes = 0;
   const draining = new Set<Promise<void>>();
@@ -58,7 +59,7 @@ export function createIngest(
     while (queue.length > 0) {
       const group = queue.take(groupSize);
       const start = performance.now();
-      await commitGroup(context(), allowance, group);
+      await commitGroup(context(), memory, group);
       onGroup(group.length, performance.now() - start);
     }
     // At once, or what is submitted before anybody hears of the end would be left lying.
@@ -90,7 +91,7 @@ function senderOf(input: Input): string {
 
 async function commitGroup(
   context: Context,
-  allowance: Allowance,
+  memory: Memory,
   group: Waiting[],
   collisions = 0,
 ): Promise<void> {
@@ -102,20 +103,20 @@ async function commitGroup(
         group.map((w) => w.input),
         group.map((w) => w.raw),
         Date.now(),
-        allowance,
+        memory,
       ),
     );
   } catch (error) {
     if (isCollision(error) && collisions < maxCollisions) {
-      return commitGroup(context, allowance, group, collisions + 1);
+      return commitGroup(context, memory, group, collisions + 1);
     }
     if (group.length > 1 && isPermanent(error)) {
       const half = group.length >> 1;
-      await commitGroup(context, allowance, group.slice(0, half));
-      await commitGroup(context, allowance, group.slice(half));
+      await commitGroup(context, memory, group.slice(0, half));
+      await commitGroup(context, memory, group.slice(half));
     } else if (isPermanent(error) && group[0]!.input.kind !== 'reject') {
       context.log('error', 'event cannot be handled', { error });
-      await commitGroup(context, allowance, [{ ...group[0]!, input: poisonous(group[0]!.input, error) }]);
+      await commitGroup(context, memory, [{ ...group[0]!, input: poisonous(group[0]!.input, error) }]);
     } else {
       context.log('warn', 'events not committed', { events: group.length, error });
       for (const w of group) w.reject(new AppError('database_unavailable', 'The database does not answer.'));

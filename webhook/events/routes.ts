@@ -12,7 +12,8 @@ const maxBodyBytes = 128 * 1024;
 
 /**
  * `POST /emqx/events`, on the internal port: what the rules send. 204 only after the commit; 503 for what may pass (the broker sends
- * it again); 400 for what can never succeed, which is kept as a dead letter.
+ * it again). What can never succeed is 202 where a dead letter keeps it, and 400 where a flood made it one too many: EMQX counts all
+ * but 2xx as failed, so its count of failed is of what nobody has.
  */
 export function eventRoutes(context: Context, ingest: Ingest) {
   return createRouter().post('/emqx/events', async (c) => {
@@ -24,13 +25,12 @@ export function eventRoutes(context: Context, ingest: Ingest) {
     // Of what is too large to be a row, the beginning shows what it was.
     const kept = bytes > maxBodyBytes ? text.slice(0, 1024) : text;
     const input = bytes > maxBodyBytes ? malformed('body too large') : read(text);
-    const reject = await ingest.submit(input, kept);
-    if (reject) {
-      throw new AppError('event_rejected', `${reject.code}: ${reject.detail}`, {
-        errors: [{ path: 'event', message: reject.code }],
-      });
-    }
-    return c.body(null, 204);
+    const refusal = await ingest.submit(input, kept);
+    if (!refusal) return c.body(null, 204);
+    const detail = `${refusal.code}: ${refusal.detail}`;
+    const errors = [{ path: 'event', message: refusal.code }];
+    if (!refusal.kept) throw new AppError('event_rejected', detail, { errors });
+    return c.json({ code: 'event_rejected', detail, errors }, 202);
   });
 }
 

@@ -13,10 +13,12 @@ const version = z
 /** One path segment of printable characters: it becomes part of an object key and of a device's file name. */
 const fileName = z
   .string()
-  .regex(
-    /^[\p{L}\p{N}_][\p{L}\p{N} ._()+@-]{0,99}$/u,
+  .refine(
+    (name) => /^[\p{L}\p{N}_][\p{L}\p{N} ._()+@-]{0,99}$/u.test(name),
     'must be a plain file name: 1 to 100 letters, digits, spaces and . _ ( ) + @ -',
-  );
+  )
+  // Letters of all languages are no pattern that all languages read.
+  .openapi({ pattern: '^[^/\\\\]{1,100}$' });
 const hardware = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
 const component = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,31}$/);
 

@@ -34,7 +34,15 @@ async function busy(deploy: (...devices: TestDevice[]) => Promise<{ id: string }
 
 test('an empty fleet has zeros, and no rate where nothing has been measured', async () => {
   const { body } = await webhook.api('GET', '/api/overview');
-  expect(body.devices).toEqual({ total: 0, online: 0, failing: 0, degraded: 0, drifted: 0 });
+  expect(body.devices).toEqual({
+    total: 0,
+    online: 0,
+    sleeping: 0,
+    neverSeen: 0,
+    failing: 0,
+    degraded: 0,
+    drifted: 0,
+  });
   expect(body.updates).toMatchObject({ ended: 0, succeeded: 0, meanDownloadMs: null, interrupted: 0 });
   expect([body.versions.items, body.halted, body.failing, body.deadLetters.total]).toEqual([[], [], [], 0]);
 });
@@ -94,6 +102,22 @@ test('a dead letter and an unwell device are called to attention', async () => {
   });
   const body = await overviewWhere('the unwell device', (now) => now.devices.failing === 1);
   expect(body.deadLetters).toEqual({ total: 1, latestAt: expect.stringMatching(/Z$/) });
+});
+
+test('each device is online, sleeping or never seen; what says nothing of what it runs is counted', async () => {
+  const before = (await webhook.api('GET', '/api/overview')).body;
+  const [awake, asleep] = [await webhook.device(), await webhook.device(), await webhook.device()];
+  await awake.connect();
+  await asleep.connect();
+  await asleep.disconnect();
+  const { devices, versions } = await overviewWhere(
+    'the devices',
+    (now) => now.devices.total === before.devices.total + 3,
+  );
+  expect(devices.sleeping).toBe(before.devices.sleeping + 1);
+  expect(devices.neverSeen).toBe(before.devices.neverSeen + 1);
+  expect(devices.online + devices.sleeping + devices.neverSeen).toBe(devices.total);
+  expect(versions.unreported).toBe(before.versions.unreported + 3);
 });
 
 test('a broker that is away is told with its reason, and never as an error of ours', async () => {

@@ -4,6 +4,7 @@ import { countExpiring, type ExpiryCounts } from '../certificates/inventory.ts';
 import { type Db, query, sqlList } from '../db/query.ts';
 import type { HaltReason } from '../deployments/rollout.ts';
 import { failedStates, type TargetState } from '../deployments/states.ts';
+import { presenceCounts } from '../devices/presence.ts';
 
 /** Updates of deployments made within these days make the figures; what failed longer ago no longer needs attention. */
 export const figureDays = 30;
@@ -14,11 +15,21 @@ const deploymentsShown = 8;
 const bad = sqlList(failedStates);
 
 export interface Overview {
-  devices: { total: number; online: number; failing: number; degraded: number; drifted: number };
-  /** By image (two builds may bear one version), the most frequent first; `others` counts the devices of versions that are not listed. */
+  /** `sleeping`: seen before, and offline now. */
+  devices: {
+    total: number;
+    online: number;
+    sleeping: number;
+    neverSeen: number;
+    failing: number;
+    degraded: number;
+    drifted: number;
+  };
+  /** By image (two builds may bear one version), the most frequent first; `others` counts the devices of versions that are not listed, `unreported` those that have not said what they run. */
   versions: {
     items: { component: string; version: string; sha256: string; devices: number; firmware: string | null }[];
     others: number;
+    unreported: number;
   };
   updates: Updates;
   certificates: ExpiryCounts;
@@ -74,9 +85,9 @@ export async function read(db: Db): Promise<Overview> {
 }
 
 async function readDevices(db: Db) {
-  const [row] = await query<{ total: number; online: number; failing: number; degraded: number }>(
+  const [row] = await query<Omit<Overview['devices'], 'drifted'>>(
     db,
-    sql`select count(*)::int as total, count(*) filter (where online)::int as online,
+    sql`select count(*)::int as total, ${presenceCounts(sql`devices`)},
           count(*) filter (where health->>'state' = 'failing')::int as failing,
           count(*) filter (where health->>'state' = 'degraded')::int as degraded from devices`,
   );
@@ -114,8 +125,16 @@ async function readVersions(db: Db): Promise<Overview['versions']> {
           (select id from firmwares f where f.sha256 = counted.sha256 order by created_at desc limit 1) as firmware
         from counted order by devices desc, component, version, sha256 limit ${versionsShown}`,
   );
+  const [silent] = await query<{ n: number }>(
+    db,
+    sql`select count(*)::int as n from devices d where not exists (select from components c where c.device_id = d.id)`,
+  );
   const listed = rows.reduce((sum, row) => sum + row.devices, 0);
-  return { items: rows.map(({ all, ...row }) => row), others: (rows[0]?.all ?? 0) - listed };
+  return {
+    items: rows.map(({ all, ...row }) => row),
+    others: (rows[0]?.all ?? 0) - listed,
+    unreported: silent!.n,
+  };
 }
 
 async function readUpdates(db: Db): Promise<Updates> {

@@ -9,7 +9,15 @@ const deployment = { id: z.uuid(), firmware: z.string(), version: z.string() };
 const overviewSchema = z
   .object({
     days: z.object({ figures: n, attention: n }),
-    devices: z.object({ total: n, online: n, failing: n, degraded: n, drifted: n }),
+    devices: z.object({
+      total: n,
+      online: n,
+      sleeping: n,
+      neverSeen: n,
+      failing: n,
+      degraded: n,
+      drifted: n,
+    }),
     versions: z.object({
       items: z.array(
         z.object({
@@ -21,6 +29,7 @@ const overviewSchema = z
         }),
       ),
       others: n,
+      unreported: n,
     }),
     updates: z.object({
       ended: n,

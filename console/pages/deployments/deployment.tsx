@@ -11,6 +11,7 @@ import { Head } from '../../parts/page.tsx';
 import { textOf } from '../../parts/params.ts';
 import { countsInWords, StateBar, StateMark } from '../../parts/state.tsx';
 import { Ago } from '../../parts/time.tsx';
+import { Who } from '../../parts/who.tsx';
 import { Announcement } from './announcement.tsx';
 import { Figures } from './figures.tsx';
 import { HaltNote } from './halt.tsx';
@@ -29,7 +30,9 @@ function Lead(props: { deployment: Deployment }): JSX.Element {
     <span>
       <StateMark state={props.deployment.state} />
       {' · '}
-      {t('deployment.requestedBy', { who: props.deployment.createdBy })}
+      <Who name={props.deployment.createdBy}>
+        {t('deployment.requestedBy', { who: props.deployment.createdBy })}
+      </Who>
       {' · '}
       <Ago at={props.deployment.createdAt} />
       <Show when={props.deployment.state === 'scheduled' && props.deployment.startAt}>

@@ -1,13 +1,32 @@
+import { A } from '@solidjs/router';
 import { createSignal, type JSX, Match, Show, Switch } from 'solid-js';
 import { failedStates } from '#webhook/deployments/states.ts';
 import { createAct } from '../../act.ts';
 import { api, type Deployment } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
+import { createLoad } from '../../load.ts';
 import { Allowed } from '../../parts/allowed.tsx';
 import { Confirm } from '../../parts/confirm.tsx';
 import { sumOf } from '../../parts/state-tone.ts';
 import { CancelDialog } from './cancel-dialog.tsx';
 import { haltWords } from './halt.tsx';
+
+/** The way back from a bad image, where one is known: the deploy page of what the devices had before. */
+function PutBack(props: { deployment: Deployment }): JSX.Element {
+  const previous = createLoad(
+    () => props.deployment.id,
+    (id, signal) => api.getPrevious(id, signal),
+  );
+  return (
+    <Show when={previous.data?.total ? previous.data.firmware : null}>
+      {(firmware) => (
+        <A class="button primary" href={`/firmware/${firmware().id}/deploy?instead=${props.deployment.id}`}>
+          {t('deployment.putBack', { version: firmware().version })}
+        </A>
+      )}
+    </Show>
+  );
+}
 
 /** Pauses, and goes on after that, at a press; what cannot be taken back asks first. `onError` gets what a press met. */
 export function Operations(props: {
@@ -56,14 +75,17 @@ export function Operations(props: {
           </button>
         </Match>
         <Match when={state() === 'halted'}>
-          <button type="button" class="button primary" onClick={() => setAsking('resume')}>
-            {t('deployment.resume')}
-          </button>
+          <PutBack deployment={props.deployment} />
         </Match>
       </Switch>
       <Show when={unfinished()}>
         <button type="button" class="button danger" onClick={() => setAsking('cancel')}>
           {t('deployment.cancel')}
+        </button>
+      </Show>
+      <Show when={state() === 'halted'}>
+        <button type="button" class="button" onClick={() => setAsking('resume')}>
+          {t('deployment.resume')}
         </button>
       </Show>
       <Show when={asking() === 'cancel'}>

@@ -45,6 +45,14 @@ it('goes by what has ended lately, and says nothing before there is something to
   ).toEqual({ perMinute: 0, leftMs: null });
 });
 
+it('tells no time left when all have ended', () => {
+  const samples = [
+    { atMs: 0, ended: 0 },
+    { atMs: 60_000, ended: 100 },
+  ];
+  expect(paceOf(running(100), samples)).toEqual({ perMinute: 100, leftMs: null });
+});
+
 it('adds the soaks that are still to come, and the rest of the one under way', () => {
   const samples = [
     { atMs: 0, ended: 0 },

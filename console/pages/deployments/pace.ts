@@ -43,5 +43,7 @@ export function paceOf(
       if (wave.soakUntil) return sum + Math.max(0, Date.parse(wave.soakUntil) - last.atMs);
       return sum + wave.soakMs;
     }, 0);
-  return { perMinute, leftMs: (left / perMinute) * 60_000 + soaksMs };
+  // All have ended, and the server is about to say so: no time is left to tell.
+  const leftMs = (left / perMinute) * 60_000 + soaksMs;
+  return { perMinute, leftMs: leftMs > 0 ? leftMs : null };
 }

@@ -11,6 +11,7 @@ import { Problem } from '../../parts/notes.tsx';
 import { Sign } from '../../parts/state.tsx';
 import { TextField } from '../../parts/text-field.tsx';
 import { Ago } from '../../parts/time.tsx';
+import { Who } from '../../parts/who.tsx';
 
 /** What every device of ours understands; others may be typed. */
 const known = ['ping', 'identify', 'report', 'reboot'];
@@ -47,7 +48,8 @@ function Answer(props: { command: Command }): JSX.Element {
         {t(`command.${outcome()}`)}
       </Sign>
       <span class="soft small">
-        <Ago at={props.command.createdAt} /> · {props.command.createdBy}
+        <Ago at={props.command.createdAt} /> ·{' '}
+        <Who name={props.command.createdBy}>{props.command.createdBy}</Who>
       </span>
       <Show when={detail()}>
         <span class="answer code">{detail()}</span>

@@ -1,6 +1,6 @@
 import { A } from '@solidjs/router';
 import { createSignal, For, type JSX, Show } from 'solid-js';
-import { api, type Device, type Grant } from '../../api.ts';
+import { api, type Device, type Grant, type Token } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
@@ -16,23 +16,29 @@ import { StatusMark } from '../certificates/status.tsx';
 /** From so long before its end a device renews its certificate by itself. */
 const soonMs = 30 * 24 * 3600 * 1000;
 
-function GrantDialog(props: { device: string; onClose: () => void }): JSX.Element {
-  const [grant, setGrant] = createSignal<Grant>();
+/** For a device that had certificates, a grant to renew; for one that never had any, the token for its first. */
+function TokenDialog(props: { device: string; first: boolean; onClose: () => void }): JSX.Element {
+  const [grant, setGrant] = createSignal<Grant | Token>();
+  const kind = () => (props.first ? 'firstToken' : 'grant');
+  const make = () =>
+    props.first
+      ? api.createToken({ profile: 'device', commonName: props.device, names: [] })
+      : api.createGrant(props.device);
   return (
     <Show
       when={grant()}
       fallback={
         <FormDialog
-          title={t('grant.title')}
-          lead={t('grant.lead')}
-          act={async () => setGrant(await api.createGrant(props.device))}
+          title={t(`${kind()}.title`)}
+          lead={t(`${kind()}.lead`)}
+          act={async () => setGrant(await make())}
           actLabel={t('grant.create')}
           onClose={() => grant() || props.onClose()}
         />
       }
     >
       {(issued) => (
-        <Dialog title={t('grant.title')} onClose={props.onClose}>
+        <Dialog title={t(`${kind()}.title`)} onClose={props.onClose}>
           {(close) => <OnceToken {...issued()} onClose={close} />}
         </Dialog>
       )}
@@ -42,7 +48,7 @@ function GrantDialog(props: { device: string; onClose: () => void }): JSX.Elemen
 
 /** All certificates of a device, the one in use first named with what is left of it; renewal and revocation. */
 export function DeviceCertificates(props: { device: Device }): JSX.Element {
-  const [asking, setAsking] = createSignal<'grant' | { revoke: string }>();
+  const [asking, setAsking] = createSignal<'token' | { revoke: string }>();
   const load = createLoad(
     () => props.device.id,
     (commonName, signal) => api.listCertificates({ commonName, limit: 20 }, signal),
@@ -50,6 +56,7 @@ export function DeviceCertificates(props: { device: Device }): JSX.Element {
   );
   useLive('device', () => props.device.id, load.refetch);
   const leftMs = () => Date.parse(props.device.certificate!.notAfter) - nowMs();
+  const first = () => load.data?.total === 0;
   const close = () => {
     setAsking(undefined);
     load.refetch();
@@ -102,13 +109,15 @@ export function DeviceCertificates(props: { device: Device }): JSX.Element {
         )}
       </Loaded>
       <Allowed to="admin">
-        <button type="button" class="plain link" onClick={() => setAsking('grant')}>
-          {t('grant.open')}
+        <button type="button" class="plain link" disabled={!load.data} onClick={() => setAsking('token')}>
+          {t(first() ? 'firstToken.open' : 'grant.open')}
         </button>
       </Allowed>
-      <p class="hint">{t('device.renewsItself')}</p>
-      <Show when={asking() === 'grant'}>
-        <GrantDialog device={props.device.id} onClose={close} />
+      <Show when={!first()}>
+        <p class="hint">{t('device.renewsItself')}</p>
+      </Show>
+      <Show when={asking() === 'token'}>
+        <TokenDialog device={props.device.id} first={first()} onClose={close} />
       </Show>
       <Show when={(asking() as { revoke: string } | undefined)?.revoke}>
         {(serial) => <RevokeDialog serial={serial()} onClose={close} />}

@@ -1,4 +1,5 @@
 /** What is known of a device, shown and changed. */
+import { A } from '@solidjs/router';
 import { type JSX, Show } from 'solid-js';
 import { api, type Device } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
@@ -11,6 +12,15 @@ import { createPlaces } from '../../places.ts';
 import { groupOptions } from './filters.tsx';
 import { HealthMark } from './health.tsx';
 
+/** To the devices that are there too. */
+function PlaceLink(props: { filter: 'region' | 'division'; place: Device['region'] }): JSX.Element {
+  return (
+    <Show when={props.place} fallback={t('common.none')}>
+      {(place) => <A href={`/devices?${props.filter}=${place().id}`}>{place().name}</A>}
+    </Show>
+  );
+}
+
 export function Identity(props: { device: Device }): JSX.Element {
   return (
     <Facts>
@@ -18,8 +28,12 @@ export function Identity(props: { device: Device }): JSX.Element {
         <code>{props.device.id}</code>
       </Fact>
       <Fact name={t('devices.hardware')}>{props.device.hardware}</Fact>
-      <Fact name={t('devices.region')}>{props.device.region?.name ?? t('common.none')}</Fact>
-      <Fact name={t('devices.division')}>{props.device.division?.name ?? t('common.none')}</Fact>
+      <Fact name={t('devices.region')}>
+        <PlaceLink filter="region" place={props.device.region} />
+      </Fact>
+      <Fact name={t('devices.division')}>
+        <PlaceLink filter="division" place={props.device.division} />
+      </Fact>
       <Fact name={t('devices.tags')}>{props.device.tags.join(', ') || t('common.none')}</Fact>
       <Fact name={t('device.health')}>
         <HealthMark health={props.device.health} />

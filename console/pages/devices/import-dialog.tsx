@@ -8,11 +8,27 @@ import { Problem } from '../../parts/notes.tsx';
 import { Sign } from '../../parts/state.tsx';
 
 const shownLines = 500;
+const shownRefusals = 10;
+const shownPlaces = 20;
 const looks = {
   created: { tone: 'good', glyph: 'M6 2v8M2 6h8' },
   updated: { tone: 'good', glyph: 'M1.5 6h8M6.5 3l3 3-3 3' },
   refused: { tone: 'bad', glyph: glyphs.cross },
 } as const;
+
+type Refusal = { message: string; count: number; first: number };
+
+/** What is wrong with many lines is told once, with how many it is; the commonest first. */
+function refusalsOf(report: ImportReport): Refusal[] {
+  const found = new Map<string, Refusal>();
+  for (const { outcome, message, line } of report.lines) {
+    if (outcome !== 'refused') continue;
+    const known = found.get(message ?? '');
+    if (known) known.count += 1;
+    else found.set(message ?? '', { message: message ?? '', count: 1, first: line });
+  }
+  return [...found.values()].filter(({ count }) => count > 1).sort((a, b) => b.count - a.count);
+}
 
 /** Line by line what became, or would become, of a file; what was refused comes first. */
 function Report(props: { report: ImportReport }): JSX.Element {
@@ -27,6 +43,17 @@ function Report(props: { report: ImportReport }): JSX.Element {
           refused: props.report.refused,
         })}
       </p>
+      <Show when={refusalsOf(props.report).length > 0}>
+        <ul data-testid="import-refusals">
+          <For each={refusalsOf(props.report).slice(0, shownRefusals)}>
+            {(refusal) => (
+              <li>
+                {t('import.alike', { n: refusal.count, message: refusal.message, line: refusal.first })}
+              </li>
+            )}
+          </For>
+        </ul>
+      </Show>
       <section class="report" tabindex="0" aria-label={t('import.report')}>
         <table>
           <tbody>
@@ -58,13 +85,31 @@ function Report(props: { report: ImportReport }): JSX.Element {
   );
 }
 
+type Missing = ImportReport['missing'];
+
+/** "North, South" or "North, South and 12 more"; empty when none is missing. */
+function missingInWords({ regions, divisions }: Missing): string {
+  const names = [...regions, ...divisions].map(({ name }) => name);
+  const shown = names.slice(0, shownPlaces).join(', ');
+  return names.length > shownPlaces
+    ? `${shown} ${t('deploy.others', { n: names.length - shownPlaces })}`
+    : shown;
+}
+
 /** A CSV file is first tried without writing anything; only then is it brought in. */
 export function ImportDialog(props: { onClose: () => void }): JSX.Element {
   const [csv, setCsv] = createSignal('');
   const [update, setUpdate] = createSignal(false);
+  const [makePlaces, setMakePlaces] = createSignal(false);
   const [report, setReport] = createSignal<ImportReport>();
   const run = async (dryRun: boolean) =>
-    setReport(await api.importDevices(csv(), { update: String(update()), dryRun: String(dryRun) }));
+    setReport(
+      await api.importDevices(csv(), {
+        update: String(update()),
+        dryRun: String(dryRun),
+        makePlaces: String(makePlaces()),
+      }),
+    );
   const attempt = createAct(() => run(true));
   const bringIn = createAct(() => run(false));
   const good = () => (report() ? report()!.created + report()!.updated : 0);
@@ -98,6 +143,21 @@ export function ImportDialog(props: { onClose: () => void }): JSX.Element {
               />
               {t('import.update')}
             </label>
+            <Show when={report() && missingInWords(report()!.missing)}>
+              {(names) => (
+                <label class="check" data-testid="make-places">
+                  <input
+                    type="checkbox"
+                    checked={makePlaces()}
+                    onChange={(event) => {
+                      setMakePlaces(event.currentTarget.checked);
+                      void attempt.run();
+                    }}
+                  />
+                  {t('import.makePlaces', { names: names() })}
+                </label>
+              )}
+            </Show>
             <p>
               <label class="link">
                 {report() ? t('import.other') : t('import.choose')}

@@ -1,3 +1,4 @@
+import { A } from '@solidjs/router';
 import { createEffect, createMemo, createSignal, type JSX, on, Show } from 'solid-js';
 import { api } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
@@ -43,6 +44,9 @@ export default function DevicesPage(): JSX.Element {
             <button type="button" class="button" onClick={() => setImporting(true)}>
               {t('import.open')}
             </button>
+            <A class="button primary" href="/connect">
+              {t('connect.title')}
+            </A>
           </Allowed>
         }
       />

@@ -1,3 +1,4 @@
+import { A } from '@solidjs/router';
 import { createMemo, type JSX, Show } from 'solid-js';
 import type { Device } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
@@ -13,7 +14,10 @@ const describeColumns = (): Column<Device['running'][number]>[] => [
       </>
     ),
   },
-  { head: t('firmware.version'), cell: (one) => one.version },
+  {
+    head: t('firmware.version'),
+    cell: (one) => <A href={`/firmware?search=${encodeURIComponent(one.version)}`}>{one.version}</A>,
+  },
   { head: t('firmware.securityVersion'), class: 'num', cell: (one) => one.securityVersion },
   { head: 'SHA-256', class: 'mid', cell: (one) => <Digest sha256={one.sha256} /> },
 ];

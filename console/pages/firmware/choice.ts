@@ -24,6 +24,7 @@ export function createChoices() {
           : [...all[kind], { id: choice.id, name: choice.name }];
       }),
     );
+  const choose = (kind: ChoiceKind, all: Choice[]) => setChoices(kind, all);
   const isEmpty = () =>
     !every() && !choices.regions.length && !choices.divisions.length && !choices.devices.length;
   const toSelection = (firmwareId: string): Selection => ({
@@ -34,6 +35,6 @@ export function createChoices() {
     devices: choices.devices.map((one) => one.id),
   });
 
-  return { choices, every, setEvery, has, toggle, isEmpty, toSelection };
+  return { choices, every, setEvery, has, toggle, choose, isEmpty, toSelection };
 }
 export type Choices = ReturnType<typeof createChoices>;

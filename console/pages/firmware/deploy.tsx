@@ -1,7 +1,8 @@
-import { useNavigate, useParams } from '@solidjs/router';
-import { createEffect, createMemo, createSignal, type JSX, onCleanup } from 'solid-js';
+import { useNavigate, useParams, useSearchParams } from '@solidjs/router';
+import { createEffect, createMemo, createSignal, type JSX, onCleanup, Show } from 'solid-js';
 import { createAct } from '../../act.ts';
 import { api, type FirmwareDetails, type Selection } from '../../api.ts';
+import { ApiError } from '../../http.ts';
 import { t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
@@ -9,6 +10,7 @@ import { Allowed } from '../../parts/allowed.tsx';
 import { isChild } from '../../parts/hardware-words.ts';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Head } from '../../parts/page.tsx';
+import { textOf } from '../../parts/params.ts';
 import { createPlaces } from '../../places.ts';
 import { createChoices } from './choice.ts';
 import { DeploySummary } from './deploy-summary.tsx';
@@ -30,10 +32,47 @@ function createSettled<T>(source: () => T): () => T {
   return settled;
 }
 
+/**
+ * What is put back in place of a deployment that went wrong (`?instead=`): the devices that run its image, in one wave. It is cancelled
+ * when this one is asked for.
+ */
+function useInstead(choices: ReturnType<typeof createChoices>, plan: ReturnType<typeof createPlan>) {
+  const [search] = useSearchParams();
+  const load = createLoad(
+    () => textOf(search.instead) || null,
+    async (id, signal) => {
+      const [deployment, previous] = await Promise.all([
+        api.getDeployment(id, signal),
+        api.getPrevious(id, signal),
+      ]);
+      return { deployment, ...previous };
+    },
+  );
+  createEffect(() => {
+    const found = load.data?.devices;
+    if (!found) return;
+    choices.choose(
+      'devices',
+      found.map((id) => ({ id, name: id })),
+    );
+    plan.choose('all');
+  });
+  return {
+    data: () => load.data,
+    async cancel() {
+      if (!load.data) return;
+      await api.operateDeployment(load.data.deployment.id, 'cancel').catch((error: unknown) => {
+        if (!(error instanceof ApiError) || error.code !== 'deployment_finished') throw error;
+      });
+    },
+  };
+}
+
 function DeployForm(props: { firmware: FirmwareDetails }): JSX.Element {
   const navigate = useNavigate();
   const choices = createChoices();
   const plan = createPlan();
+  const instead = useInstead(choices, plan);
   const { regions, divisions } = createPlaces();
   /** Null while it cannot be asked for. */
   const wanted = createMemo(() =>
@@ -44,6 +83,7 @@ function DeployForm(props: { firmware: FirmwareDetails }): JSX.Element {
   const settled = createSettled(wanted);
   const dryRun = createLoad(settled, (selection, signal) => api.dryRun(selection, signal), 'device');
   const request = createAct(async (selection: Selection) => {
+    await instead.cancel();
     const deployment = await api.createDeployment(selection);
     navigate(`/deployments/${deployment.id}`);
   });
@@ -51,6 +91,17 @@ function DeployForm(props: { firmware: FirmwareDetails }): JSX.Element {
   return (
     <div class="deploy">
       <div>
+        <Show when={instead.data()}>
+          {(bad) => (
+            <p class="note" data-testid="instead">
+              {t('deploy.instead', {
+                version: props.firmware.version,
+                bad: bad().deployment.firmware.version,
+                n: bad().devices.length,
+              })}
+            </p>
+          )}
+        </Show>
         <EveryPicker firmware={props.firmware} choices={choices} />
         <GroupPicker
           kind="regions"

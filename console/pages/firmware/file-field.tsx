@@ -108,6 +108,7 @@ export function FileField(props: {
           type="file"
           class="unseen"
           disabled={props.disabled}
+          aria-invalid={props.problem ? 'true' : undefined}
           aria-describedby="file-problem"
           data-testid="file"
           onChange={(event) => {

@@ -30,19 +30,27 @@ export function Forecast(props: { run: DryRun; startAt: string | undefined }): J
       DryRun['excluded'][number]['reason'],
       number,
     ][];
+  const allOnline = () => props.run.presence.online === props.run.targets;
   return (
     <>
       <p class="big">{t('deploy.wouldGet', { n: props.run.targets })}</p>
       <p class="soft">
         {t('deploy.egress', { bytes: formatBytes(language(), props.run.egressBytes) })} ·{' '}
         <Show when={props.run.expectedMs !== null} fallback={t('deploy.noMeasure')}>
-          {t('deploy.expected', { duration: formatDuration(language(), props.run.expectedMs!) })}
+          {t(allOnline() ? 'deploy.expected' : 'deploy.expectedOnline', {
+            duration: formatDuration(language(), props.run.expectedMs!),
+          })}
         </Show>
+      </p>
+      <p class="soft" data-testid="forecast-presence">
+        {t('deploy.presence', props.run.presence)}
       </p>
       <p class="soft">
         {props.startAt
           ? t('deploy.startsAt', { at: formatDateTime(language(), props.startAt) })
-          : t('deploy.startsNow')}
+          : t(
+              props.run.windows.some(({ opensAt }) => opensAt) ? 'deploy.startsInWindow' : 'deploy.startsNow',
+            )}
       </p>
       <For each={props.run.windows}>
         {({ timeZone: zone, devices, opensAt }) => (

@@ -79,7 +79,8 @@ function RegisterForm(): JSX.Element {
     const form = event.currentTarget as HTMLFormElement;
     const fields = readFields(new FormData(form));
     setProblems(checkFields(fields));
-    if (Object.keys(problems()).length > 0 || duplicate() || imageProblems().length > 0) {
+    const hasFile = registration.requireFile();
+    if (!hasFile || Object.keys(problems()).length > 0 || duplicate() || imageProblems().length > 0) {
       form.querySelector<HTMLElement>('[aria-invalid]')?.focus();
       return;
     }

@@ -121,7 +121,13 @@ export function PlanFields(props: { state: PlanState }): JSX.Element {
       </Picker>
       <Picker
         title={t('plan.schedule')}
-        note={props.state.plan.startAt ? t('plan.later') : t('plan.now')}
+        note={t(
+          props.state.plan.startAt
+            ? 'plan.later'
+            : windowOf(props.state.plan)
+              ? 'deploy.startsInWindow'
+              : 'plan.now',
+        )}
         testId="plan-schedule"
       >
         <div class="numbers">

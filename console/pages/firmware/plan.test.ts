@@ -59,6 +59,12 @@ it('names each field that the server would refuse', () => {
   });
 });
 
+it('does not say that a wave may be of 0 %', () => {
+  const none = { size: '0', unit: 'percent' as const, soakMinutes: '0' };
+  expect(checkPlan({ ...defaultPlan(), waves: [none, ...wavesOf('all')] }, now)).toEqual({ wave0: 'share' });
+  expect(checkPlan({ ...defaultPlan(), failurePercent: '0' }, now)).toEqual({});
+});
+
 it('knows a preset from waves of somebody’s own', () => {
   expect(presetOf(wavesOf('all'))).toBe('all');
   expect(presetOf([{ size: '2', unit: 'count', soakMinutes: '0' }, ...wavesOf('all')])).toBeNull();

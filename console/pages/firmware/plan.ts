@@ -66,7 +66,16 @@ export const defaultPlan = (): Plan => ({
   atDeadline: 'give_up',
 });
 
-export type PlanProblem = 'whole' | 'percent' | 'number' | 'minutes' | 'grows' | 'past' | 'both' | 'days';
+export type PlanProblem =
+  | 'whole'
+  | 'percent'
+  | 'share'
+  | 'number'
+  | 'minutes'
+  | 'grows'
+  | 'past'
+  | 'both'
+  | 'days';
 export type PlanProblems = Partial<Record<string, PlanProblem>>;
 
 const isWhole = (text: string, from: number, to: number) =>
@@ -78,7 +87,7 @@ function checkWaves(waves: WaveDraft[]): PlanProblems {
   const problems: PlanProblems = {};
   waves.forEach(({ size, unit, soakMinutes }, i) => {
     const good = unit === 'count' ? isWhole(size, 1, 1e9) : isNumber(size, 0.001, 100);
-    if (!good) problems[`wave${i}`] = unit === 'count' ? 'whole' : 'percent';
+    if (!good) problems[`wave${i}`] = unit === 'count' ? 'whole' : 'share';
     if (!isNumber(soakMinutes, 0, 43_200)) problems[`soak${i}`] = 'minutes';
     const before = waves[i - 1];
     if (!problems[`wave${i}`] && before?.unit === unit && Number(size) <= Number(before.size)) {

@@ -41,6 +41,14 @@ it('fills in what an image says: version, hardware and security version, and the
   expect(fieldsOf({ format: 'plain' })).toEqual({});
 });
 
+it('says that the file is missing, with the other problems and not after them', async () => {
+  const registration = createRegistration();
+  expect(registration.requireFile()).toBe(false);
+  expect(registration.fileProblem()).toBe('none');
+  registration.choose(new File(['a plain binary'], 'b.bin'), null);
+  expect([registration.requireFile(), registration.fileProblem()]).toEqual([true, null]);
+});
+
 it('refuses a file of another kind before it is hashed, and takes the next one', async () => {
   const registration = createRegistration();
   const png = new Uint8Array(5_000_000);

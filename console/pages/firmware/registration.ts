@@ -102,13 +102,16 @@ export function createRegistration() {
     return digestFile(chosen, { onProgress: setHashed, signal });
   };
 
+  /** Whether there is a file; says that one is missing otherwise. */
+  const requireFile = (): boolean => {
+    if (!file()) setFileProblem((problem) => problem ?? 'none');
+    return file() !== null;
+  };
+
   /** Resolves with the firmware, or null when it was cancelled or failed (then `error` says why). */
   const send = async (fields: UploadFields): Promise<Firmware | null> => {
     const chosen = file();
-    if (!chosen || !digest) {
-      setFileProblem((problem) => problem ?? 'none');
-      return null;
-    }
+    if (!requireFile() || !chosen || !digest) return null;
     setError(undefined);
     setCancelled(false);
     sending = new AbortController();
@@ -130,5 +133,18 @@ export function createRegistration() {
 
   const cancel = () => sending?.abort();
 
-  return { file, fileProblem, image, sha256, hashed, choose, send, cancel, progress, error, cancelled };
+  return {
+    file,
+    fileProblem,
+    image,
+    sha256,
+    hashed,
+    choose,
+    requireFile,
+    send,
+    cancel,
+    progress,
+    error,
+    cancelled,
+  };
 }

@@ -26,6 +26,12 @@ function mishapsInWords({ interrupted, resumed, rolledBack, lost }: Overview['up
   return notes.join(', ') || t('overview.noMishaps');
 }
 
+/** Who is not online, and why that need not be a fault. */
+function presenceInWords({ total, sleeping, neverSeen }: Overview['devices']): string {
+  const of = t('overview.ofDevices', { n: total });
+  return sleeping + neverSeen ? `${of}: ${t('overview.notOnline', { sleeping, never: neverSeen })}` : of;
+}
+
 /** The four numbers by which one knows how the fleet is doing, each with what it is made of. */
 export function OverviewFigures(props: { overview: Overview }): JSX.Element {
   const updates = () => props.overview.updates;
@@ -33,7 +39,7 @@ export function OverviewFigures(props: { overview: Overview }): JSX.Element {
     <dl class="figures noted" aria-label={t('overview.figures')}>
       <Figure
         name={t('overview.online')}
-        note={t('overview.ofDevices', { n: props.overview.devices.total })}
+        note={presenceInWords(props.overview.devices)}
         testid="figure-online"
       >
         {formatNumber(language(), props.overview.devices.online)}

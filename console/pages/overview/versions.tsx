@@ -22,8 +22,11 @@ function Bar(props: { name: JSX.Element; devices: number; total: number; most: n
 /** What runs in the fleet, by the digests that devices attest. */
 export function Versions(props: { overview: Overview }): JSX.Element {
   const items = () => props.overview.versions.items;
-  const total = () => items().reduce((sum, one) => sum + one.devices, props.overview.versions.others);
-  const most = () => Math.max(props.overview.versions.others, ...items().map((one) => one.devices));
+  const unreported = () => props.overview.versions.unreported;
+  /** A share is of the whole fleet, also of those that never said what they run. */
+  const total = () => props.overview.devices.total;
+  const most = () =>
+    Math.max(props.overview.versions.others, unreported(), ...items().map((one) => one.devices));
   /** Two builds of one version can only be told apart by their digests. */
   const nameOf = (version: Version) => {
     const twins = items().filter(
@@ -53,6 +56,14 @@ export function Versions(props: { overview: Overview }): JSX.Element {
           <Bar
             name={t('overview.otherVersions')}
             devices={props.overview.versions.others}
+            total={total()}
+            most={most()}
+          />
+        </Show>
+        <Show when={unreported() > 0}>
+          <Bar
+            name={<span class="soft">{t('overview.unreported')}</span>}
+            devices={unreported()}
             total={total()}
             most={most()}
           />

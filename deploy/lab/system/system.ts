@@ -233,6 +233,7 @@ async function startParts(options: SystemOptions, closers: Closers): Promise<Omi
       objects,
       broker: api,
       inspector: createInspector(emqx),
+      mqttUrl: emqx.mqttUrl,
       dashboardUrl: options.emqx ? (options.dashboardUrl ?? undefined) : undefined,
       authority,
       signer: signing,
