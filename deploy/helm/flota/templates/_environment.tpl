@@ -26,6 +26,9 @@ CDN_PRIVATE_KEY: {{ $files }}/cdn_private_key
 BROKER_API_URL: {{ .Values.broker.apiUrl }}
 BROKER_API_KEY: {{ .Values.broker.apiKey }}
 BROKER_API_SECRET_FILE: {{ $files }}/emqx_api_secret
+{{- with .Values.broker.mqttUrl }}
+BROKER_MQTT_URL: {{ . }}
+{{- end }}
 {{- with .Values.broker.dashboardUrl }}
 BROKER_DASHBOARD_URL: {{ . }}
 {{- end }}
