@@ -79,7 +79,9 @@ bool ota_is_time(const char *text) {
   if (*c == 'Z') return c[1] == '\0';
   if (*c != '+' && *c != '-') return false;
   c++;
-  return two_digits(&c, 23, &ignored) && *c++ == ':' && two_digits(&c, 59, &ignored) && *c == '\0';
+  if (!two_digits(&c, 23, &ignored) || *c != ':') return false;
+  c++;
+  return two_digits(&c, 59, &ignored) && *c == '\0';
 }
 
 bool ota_is_https_url(const char *text) {
