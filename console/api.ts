@@ -104,6 +104,7 @@ const post = <T>(path: string, body?: unknown, signal?: AbortSignal) =>
 
 export type Paging = { limit: number; offset?: number };
 export type DeviceFilter = {
+  q?: string;
   search?: string;
   region?: string;
   division?: string;

@@ -433,6 +433,11 @@ export const en = {
 
   'devices.title': 'Devices',
   'devices.search': 'Search by name or id',
+  'devices.query': 'Query',
+  'devices.queryHelp':
+    'Such as version < 2.1 and tag = pilot and last_seen > 7d. Fields: id, name, hardware, region, division, tag, version, sha256, online, blocked, health, last_seen, created, metric.NAME. Joined by and, or, not.',
+  'devices.queryProblem': 'Cannot be read from character {at} on.',
+  'devices.queryExpected': 'Expected: {words}.',
   'devices.filters': 'Filters',
   'devices.allRegions': 'All regions',
   'devices.allDivisions': 'All divisions',

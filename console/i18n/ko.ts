@@ -433,6 +433,11 @@ export const ko: Record<keyof typeof en, string> = {
 
   'devices.title': '디바이스',
   'devices.search': '이름 또는 ID 검색',
+  'devices.query': '조건식',
+  'devices.queryHelp':
+    '예: version < 2.1 and tag = pilot and last_seen > 7d. 필드: id, name, hardware, region, division, tag, version, sha256, online, blocked, health, last_seen, created, metric.NAME. and, or, not으로 잇습니다.',
+  'devices.queryProblem': '{at}번째 글자부터 읽을 수 없습니다.',
+  'devices.queryExpected': '올 수 있는 것: {words}.',
   'devices.filters': '필터',
   'devices.allRegions': '모든 지역',
   'devices.allDivisions': '모든 부서',

@@ -655,6 +655,28 @@ describe('devices', () => {
     await page.getByTestId('device-count').getByText('2,000 devices').waitFor();
     expect(await findViolations(page)).toEqual([]);
   });
+
+  it('are found by a query, which tells where it cannot be read and keeps what was found until it can', async () => {
+    const query = page.getByLabel('Query', { exact: true });
+    await query.fill('region = seoul and id ~ "sensor-000"');
+    await query.press('Enter');
+    await page.getByTestId('device-count').getByText('5 devices').waitFor();
+    expect(new URL(page.url()).searchParams.get('q')).toContain('sensor-000');
+    await query.fill('region = seoul and hardwear = x');
+    await query.press('Enter');
+    await page.getByText('Cannot be read from character 20 on.', { exact: false }).waitFor();
+    await page.getByTestId('device-count').getByText('5 devices').waitFor();
+    expect(await findViolations(page)).toEqual([]);
+    await query.fill('region = seoul and hard');
+    expect(
+      await page
+        .locator('datalist option')
+        .evaluateAll((all) => all.map((one) => (one as HTMLOptionElement).value)),
+    ).toEqual(['region = seoul and hardware']);
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await page.getByTestId('device-count').getByText('2,000 devices').waitFor();
+    expect(await query.inputValue()).toBe('');
+  });
 });
 
 describe('certificates', () => {

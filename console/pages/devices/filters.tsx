@@ -6,7 +6,16 @@ import { createLoad } from '../../load.ts';
 import { Select } from '../../parts/select.tsx';
 import { createPlaces } from '../../places.ts';
 
-export const filterNames = ['search', 'region', 'division', 'hardware', 'online', 'tag', 'sort'] as const;
+export const filterNames = [
+  'q',
+  'search',
+  'region',
+  'division',
+  'hardware',
+  'online',
+  'tag',
+  'sort',
+] as const;
 export type DeviceFilters = Filters<(typeof filterNames)[number]>;
 
 export const groupOptions = (groups: Group[] | undefined) =>

@@ -13,6 +13,7 @@ import { createRows } from '../../rows.ts';
 import { describeColumns } from './columns.tsx';
 import { DeviceFilterFields, filterNames } from './filters.tsx';
 import { ImportDialog } from './import-dialog.tsx';
+import { QueryField } from './query-field.tsx';
 
 const defaultSort = 'id';
 
@@ -60,6 +61,7 @@ export default function DevicesPage(): JSX.Element {
           )}
         </Show>
       </Tools>
+      <QueryField value={filters.value('q')} onQuery={(q) => filters.set({ q })} />
       <Problem error={rows.error()} retry={rows.refetch} />
       <Show when={rows.total() !== undefined} fallback={<Show when={!rows.error()}>{<Loading />}</Show>}>
         <Show
