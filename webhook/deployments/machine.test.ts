@@ -3,35 +3,13 @@ import { randomOf } from '#deploy/lab/primitives/random.ts';
 import { type Step, step, type Target, type TargetCommand, type TargetEvent } from './machine.ts';
 import { defaultPolicy, isTransient, retryDelay } from './policy.ts';
 import { isOpen, type TargetState, targetStates } from './states.ts';
+import { newTarget } from './testing-target.ts';
 
 const good = 'a'.repeat(64);
 const other = 'b'.repeat(64);
 const stats = { downloadMs: 5, resumes: 1, receivedBytes: 100, redownloadedBytes: 0 };
 
-function target(over: Partial<Target> = {}): Target {
-  return {
-    deploymentId: 'd',
-    deviceId: 'dev',
-    component: 'main',
-    sha256: good,
-    version: '1',
-    policy: defaultPolicy,
-    totalBytes: 100,
-    state: 'pending',
-    attempt: 0,
-    attemptsForgiven: 0,
-    cancelRequested: false,
-    receivedBytes: 0,
-    bytesPerSecond: null,
-    error: null,
-    stats: null,
-    nextAttemptAt: null,
-    deadlineAt: null,
-    deferred: null,
-    deferralEndsAt: null,
-    ...over,
-  };
-}
+const target = (over: Partial<Target> = {}) => newTarget({ sha256: good, ...over });
 const at = (state: TargetState, over: Partial<Target> = {}) =>
   target({ state, attempt: state === 'pending' ? 0 : 1, deadlineAt: isOpen(state) ? 1_000 : null, ...over });
 const ack = (accepted: boolean, code?: string) =>

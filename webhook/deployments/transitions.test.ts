@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { step, type Target, type TargetEvent } from './machine.ts';
 import { defaultPolicy } from './policy.ts';
 import { isActive, isOpen, type TargetState, targetStates } from './states.ts';
+import { newTarget } from './testing-target.ts';
 import { type Cause, drawDiagram, transitions } from './transitions.ts';
 
 const [image, other] = ['a'.repeat(64), 'b'.repeat(64)];
@@ -58,22 +59,10 @@ function* targets(): Generator<Target> {
                 if (state === 'cancelling' && !cancelRequested) continue;
                 if (isActive(state) && attempt === 0) continue;
                 if (deadlineAt !== null && (!isOpen(state) || state === 'pending')) continue;
-                yield {
-                  ...{ deploymentId: 'd', deviceId: 'e', component: 'main', version: '1', sha256: image },
-                  ...{ policy: defaultPolicy, totalBytes: 9, receivedBytes: 0, bytesPerSecond: null },
-                  ...{
-                    state,
-                    attempt,
-                    attemptsForgiven: 0,
-                    cancelRequested,
-                    error,
-                    stats,
-                    deadlineAt,
-                    nextAttemptAt,
-                    deferred: null,
-                    deferralEndsAt: null,
-                  },
-                };
+                yield newTarget({
+                  ...{ deviceId: 'e', sha256: image, totalBytes: 9 },
+                  ...{ state, attempt, cancelRequested, error, stats, deadlineAt, nextAttemptAt },
+                });
               }
 }
 

@@ -2,32 +2,13 @@
 import { mainComponent } from '#emqx/protocol.ts';
 import type { Target } from '#webhook/deployments/machine.ts';
 import { defaultRollout, type RolloutPolicy } from '#webhook/deployments/policy.ts';
+import { newTarget } from '#webhook/deployments/testing-target.ts';
 import type { Random } from '../primitives/random.ts';
 
 export const image = { sha256: 'new', component: mainComponent };
 
-export function newTarget(deviceId: string, policy: RolloutPolicy): Target {
-  return {
-    deploymentId: 'd',
-    deviceId,
-    ...image,
-    version: '2',
-    policy,
-    totalBytes: 200,
-    state: 'pending',
-    attempt: 0,
-    attemptsForgiven: 0,
-    cancelRequested: false,
-    receivedBytes: 0,
-    bytesPerSecond: null,
-    error: null,
-    stats: null,
-    nextAttemptAt: null,
-    deadlineAt: null,
-    deferred: null,
-    deferralEndsAt: null,
-  };
-}
+export const targetOf = (deviceId: string, policy: RolloutPolicy): Target =>
+  newTarget({ ...image, deviceId, policy, version: '2', totalBytes: 200 });
 
 export function policyOf(r: Random): RolloutPolicy {
   const gate = () => ({

@@ -14,7 +14,7 @@ import {
 import { toTallies } from '#webhook/deployments/rollouts.ts';
 import { isOpen } from '#webhook/deployments/states.ts';
 import { Random } from '../primitives/random.ts';
-import { image, newTarget, policyOf } from './machine-subjects.ts';
+import { image, policyOf, targetOf } from './machine-subjects.ts';
 import { type Change, type DeploymentRow, isSilent, type TargetRow } from './promises/changes.ts';
 import { Violation } from './promises/committed.ts';
 import { Invariants } from './promises/invariants.ts';
@@ -194,7 +194,7 @@ class Fuzz {
     const ids = [...this.#runs.keys()];
     const cut = cutWaves(this.#rollout.policy.waves, ids.length);
     this.#waves = ids.map((_, i) => cut.findIndex(({ end }) => i < end));
-    this.#targets = ids.map((deviceId) => newTarget(deviceId, this.#rollout.policy));
+    this.#targets = ids.map((deviceId) => targetOf(deviceId, this.#rollout.policy));
     this.#targets.forEach((t, i) => void this.#changes.push(this.#change(i, null, t)));
     const gates = cut.map((c) => c.gate);
     this.#rollout = this.#machines.stepRollout(
