@@ -1,33 +1,11 @@
-import { createUniqueId, type JSX } from 'solid-js';
+import type { JSX } from 'solid-js';
 import { type Account, adminApi } from '../../admin-api.ts';
 import { t } from '../../i18n/i18n.ts';
 import { FormDialog } from '../../parts/form-dialog.tsx';
+import { PasswordField } from '../../parts/password-field.tsx';
 import { TextField } from '../../parts/text-field.tsx';
 import { type Role, user } from '../../session.ts';
 import { RoleField } from './role-field.tsx';
-
-function PasswordField(props: { label: string; hint: string; required?: boolean }): JSX.Element {
-  const id = createUniqueId();
-  return (
-    <div class="field">
-      <label for={id}>{props.label}</label>
-      <input
-        id={id}
-        name="password"
-        class="input"
-        type="password"
-        autocomplete="new-password"
-        minLength={8}
-        maxLength={1024}
-        required={props.required}
-        aria-describedby={`${id}-hint`}
-      />
-      <p class="hint" id={`${id}-hint`}>
-        {props.hint}
-      </p>
-    </div>
-  );
-}
 
 export function AddUser(props: { onClose: () => void }): JSX.Element {
   const add = (fields: FormData) =>
