@@ -104,16 +104,16 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', onboardingRoutes(context))
     .route('/', brokerRoutes(context));
   // Made once: they cost more than any other answer, and take no login.
-  let made: { document: object; page: string } | null = null;
+  let made: { document: object; page: string; asyncApi: object } | null = null;
   const describe = () => {
     if (!made) {
       const document = nameOperations(app.getOpenAPI31Document(documentInfo));
-      made = { document, page: writeDocs(document) };
+      made = { document, page: writeDocs(document), asyncApi: createAsyncApi() };
     }
     return made;
   };
   app.get('/api/openapi.json', (c) => c.json(describe().document));
-  app.get('/api/asyncapi.json', (c) => c.json(createAsyncApi()));
+  app.get('/api/asyncapi.json', (c) => c.json(describe().asyncApi));
   app.get('/api/docs', (c) => c.html(describe().page));
   if (context.localRoutes) app.route('/', context.localRoutes(context));
   table = readAccess(app);

@@ -3,7 +3,16 @@ interface Operation {
   operationId?: string;
   tags?: string[];
 }
-const methods = ['get', 'post', 'put', 'patch', 'delete'] as const;
+const methods = ['get', 'post', 'put', 'patch', 'delete'];
+
+/** Every operation of a document, in its order. */
+export function operationsOf<O extends object>({ paths = {} }: { paths?: Record<string, object> }) {
+  return Object.entries(paths).flatMap(([path, item]) =>
+    methods
+      .filter((method) => method in item)
+      .map((method) => ({ method, path, operation: (item as Record<string, O>)[method]! })),
+  );
+}
 
 /** By the first step of the path; what is not named here is a part of its own. */
 const parts: Record<string, string> = {
@@ -38,16 +47,12 @@ export function nameOperations<D extends { paths?: Record<string, object> }>(
   document: D,
 ): D & { tags: object[] } {
   const tags = new Set<string>();
-  for (const [path, item] of Object.entries(document.paths ?? {})) {
+  for (const { method, path, operation } of operationsOf<Operation>(document)) {
     const first = path.split('/')[2]!;
     const tag = parts[first] ?? first;
-    for (const method of methods) {
-      const operation = (item as Partial<Record<string, Operation>>)[method];
-      if (!operation) continue;
-      operation.operationId = operationIdOf(method, path);
-      operation.tags = [tag];
-      tags.add(tag);
-    }
+    operation.operationId = operationIdOf(method, path);
+    operation.tags = [tag];
+    tags.add(tag);
   }
   return { ...document, tags: [...tags].sort().map((name) => ({ name })) };
 }

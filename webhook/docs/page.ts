@@ -1,4 +1,6 @@
 /** The docs page: the OpenAPI document as plain HTML, without any script, so nothing of it comes from elsewhere. */
+import { operationsOf } from './operations.ts';
+
 interface Schema {
   [key: string]: unknown;
 }
@@ -15,17 +17,14 @@ export interface Document {
   components?: { schemas?: Record<string, unknown> };
 }
 
-const methods = ['get', 'post', 'put', 'patch', 'delete'];
 const style = `body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}
 code,pre{font:13px/1.45 ui-monospace,monospace}pre{overflow:auto;padding:.6rem;border:1px solid #8884;border-radius:4px}
 details{border-bottom:1px solid #8884;padding:.4rem 0}summary{cursor:pointer}b{display:inline-block;min-width:4rem}
 small{opacity:.75}h2{margin-top:2.5rem}table{border-collapse:collapse}td{padding:.1rem 1rem .1rem 0;vertical-align:top}`;
 
 export function writeDocs(document: Document): string {
-  const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
-    methods
-      .filter((method) => method in item)
-      .map((method) => writeOperation(method, path, (item as Record<string, Operation>)[method]!)),
+  const operations = operationsOf<Operation>(document).map(({ method, path, operation }) =>
+    writeOperation(method, path, operation),
   );
   const schemas = Object.entries(document.components?.schemas ?? {}).map(
     ([name, schema]) =>
