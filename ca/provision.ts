@@ -1,5 +1,6 @@
 /** Certificates for a whole production run, and the devices registered on the way. */
 import { createHash, createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CaError, type CertificateAuthority } from './client.ts';
@@ -112,11 +113,13 @@ async function keepRequest(home: string, id: string): Promise<{ key: string; csr
 
 async function isFinished(out: string, device: PlannedDevice, extra?: ExtraFile): Promise<boolean> {
   const home = join(out, device.id);
-  const [chain, key, added] = await Promise.all(
-    ['cert.pem', 'key.pem', extra?.name ?? 'cert.pem'].map((file) => readIfThere(join(home, file))),
+  // A device with a key of its own gets no extra file.
+  if (extra && device.csr === '' && !existsSync(join(home, extra.name))) return false;
+  const [chain, key] = await Promise.all(
+    ['cert.pem', 'key.pem'].map((file) => readIfThere(join(home, file))),
   );
   const [leaf] = splitPem(chain ?? '');
-  if (!leaf || (device.csr === '' && added === undefined)) return false;
+  if (!leaf) return false;
   try {
     const certificate = new X509Certificate(leaf);
     if (Date.parse(certificate.validTo) <= Date.now()) return false;

@@ -4,7 +4,7 @@ import { t } from '../../i18n/i18n.ts';
 import { TextField } from '../../parts/text-field.tsx';
 
 /** What is wrong with it, in words; null when it can be asked. */
-export function describeQueryProblem(text: string): string | null {
+function describeQueryProblem(text: string): string | null {
   if (text.trim() === '') return null;
   try {
     parseQuery(text);
