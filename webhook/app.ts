@@ -22,6 +22,7 @@ import { certificateRoutes } from './certificates/routes.ts';
 import type { Context } from './context.ts';
 import { isUnavailable, isUnstorable } from './db/query.ts';
 import { deploymentRoutes } from './deployments/routes.ts';
+import { groupRoutes } from './devices/group-routes.ts';
 import { moveRoutes } from './devices/move-routes.ts';
 import { placeRoutes } from './devices/place-routes.ts';
 import { deviceRoutes } from './devices/routes.ts';
@@ -34,6 +35,7 @@ import type { Ingest } from './events/ingest.ts';
 import { eventRoutes } from './events/routes.ts';
 import { firmwareRoutes } from './firmware/routes.ts';
 import { type AppEnv, createRouter } from './http.ts';
+import { jobRoutes } from './jobs/routes.ts';
 import { liveRoutes } from './live/routes.ts';
 import { type Log, requestScope } from './log.ts';
 import { metricsRoutes } from './metrics/routes.ts';
@@ -93,9 +95,11 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', firmwareRoutes(context))
     .route('/', deviceRoutes(context))
     .route('/', placeRoutes(context))
+    .route('/', groupRoutes(context))
     .route('/', deviceDataRoutes(context))
     .route('/', deadLetterRoutes(context, ingest))
     .route('/', deploymentRoutes(context))
+    .route('/', jobRoutes(context))
     .route('/', certificateRoutes(context))
     .route('/', auditRoutes(context))
     .route('/', liveRoutes(context))

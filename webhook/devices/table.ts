@@ -23,6 +23,16 @@ export const divisions = pgTable('divisions', {
   name: text().notNull().unique(),
 });
 
+/** Queries that somebody has named (`query/grammar.ts`). */
+export const deviceGroups = pgTable('device_groups', {
+  id: uuid().primaryKey().defaultRandom(),
+  name: text().notNull().unique(),
+  query: text().notNull(),
+  createdBy: text('created_by').notNull(),
+  createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+  updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
+});
+
 /** `id` is the common name of the device's certificate. */
 export const devices = pgTable(
   'devices',
