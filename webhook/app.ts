@@ -41,6 +41,7 @@ import { type Log, requestScope } from './log.ts';
 import { metricsRoutes } from './metrics/routes.ts';
 import { onboardingRoutes } from './onboarding/routes.ts';
 import { overviewRoutes } from './overview/routes.ts';
+import { searchRoutes } from './search/routes.ts';
 import { securityHeaders } from './security-headers.ts';
 import { deviceDataRoutes } from './telemetry/routes.ts';
 
@@ -100,6 +101,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', deadLetterRoutes(context, ingest))
     .route('/', deploymentRoutes(context))
     .route('/', jobRoutes(context))
+    .route('/', searchRoutes(context))
     .route('/', certificateRoutes(context))
     .route('/', auditRoutes(context))
     .route('/', liveRoutes(context))

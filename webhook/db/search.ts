@@ -25,3 +25,8 @@ export async function prepareSearch(db: Db): Promise<void> {
     sql`create index if not exists devices_search on devices using gin (id gin_trgm_ops, name gin_trgm_ops)`,
   );
 }
+
+const literal = (text: string) => text.replace(/[\\%_]/g, '\\$&');
+/** For `like`: the text anywhere, and the text at the beginning. */
+export const containing = (text: string) => `%${literal(text)}%`;
+export const startingWith = (text: string) => `${literal(text)}%`;

@@ -3,6 +3,7 @@ import { record } from '../audit/audit.ts';
 import { findCurrent } from '../certificates/certificates.ts';
 import { revokeAll } from '../certificates/revocation.ts';
 import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/query.ts';
+import { containing } from '../db/search.ts';
 import * as history from '../deployments/history.ts';
 import { markJoinable } from '../deployments/store.ts';
 import { AppError } from '../errors.ts';
@@ -66,7 +67,7 @@ export async function listAfter(
 }
 
 function matching(filter: DeviceFilter): SQL | undefined {
-  const pattern = filter.search ? `%${filter.search.replace(/[\\%_]/g, '\\$&')}%` : null;
+  const pattern = filter.search ? containing(filter.search) : null;
   return and(
     pattern ? or(ilike(devices.id, pattern), ilike(devices.name, pattern)) : undefined,
     filter.region ? eq(devices.regionId, filter.region) : undefined,

@@ -61,6 +61,9 @@ export const devices = pgTable(
     index('devices_hardware').on(t.hardware),
     index('devices_blocked').on(t.id).where(sql`blocked`),
     index('devices_tags').using('gin', t.tags),
+    // For the beginning of one; a part of one has trigrams (`db/search.ts`).
+    index('devices_id_begins').on(sql`lower(id) text_pattern_ops`),
+    index('devices_name_begins').on(sql`lower(name) text_pattern_ops`),
   ],
 );
 

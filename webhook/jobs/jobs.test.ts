@@ -140,7 +140,7 @@ test('a query that matches nothing or does not parse, no choice, nothing to chan
 
 test('an operator may send commands, and neither tag, move nor ban', async () => {
   const made = await webhook.api('POST', '/api/tokens', { name: mark(), role: 'operator' });
-  const headers = { authorization: `Bearer ${made.body.token}` };
+  const headers = { authorization: `Bearer ${made.body.secret}` };
   const as = async (act: string, body: object) =>
     (await webhook.api('POST', `/api/jobs/${act}`, { query: 'tag = nobody', ...body }, headers)).status;
   expect(await as('command', { command: 'reboot' })).toBe(422);

@@ -1,7 +1,7 @@
-import { useNavigate, useParams, useSearchParams } from '@solidjs/router';
+import { useLocation, useNavigate, useParams, useSearchParams } from '@solidjs/router';
 import { createEffect, createMemo, createSignal, type JSX, onCleanup, Show } from 'solid-js';
 import { createAct } from '../../act.ts';
-import { api, type FirmwareDetails, type Selection } from '../../api.ts';
+import { api, type Chosen, type FirmwareDetails, type Selection } from '../../api.ts';
 import { ApiError } from '../../http.ts';
 import { t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
@@ -18,6 +18,7 @@ import { EveryPicker } from './every-picker.tsx';
 import { DevicePicker, GroupPicker } from './pickers.tsx';
 import { toPolicy } from './plan.ts';
 import { createPlan, PlanFields } from './plan-fields.tsx';
+import { QueryPicker } from './query-picker.tsx';
 
 const settleMs = 200;
 
@@ -71,6 +72,8 @@ function useInstead(choices: ReturnType<typeof createChoices>, plan: ReturnType<
 function DeployForm(props: { firmware: FirmwareDetails }): JSX.Element {
   const navigate = useNavigate();
   const choices = createChoices();
+  const { state: brought } = useLocation<{ chosen: Chosen }>();
+  if (brought?.chosen) choices.take(brought.chosen);
   const plan = createPlan();
   const instead = useInstead(choices, plan);
   const { regions, divisions } = createPlaces();
@@ -125,6 +128,7 @@ function DeployForm(props: { firmware: FirmwareDetails }): JSX.Element {
           divisions={divisions.data}
           choices={choices}
         />
+        <QueryPicker choices={choices} />
         <PlanFields state={plan} />
       </div>
       <DeploySummary

@@ -32,4 +32,7 @@ CREATE TABLE "jobs" (
 ALTER TABLE "job_devices" ADD CONSTRAINT "job_devices_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "job_devices_left" ON "job_devices" USING btree ("job_id","device_id") WHERE error is null;--> statement-breakpoint
 CREATE INDEX "jobs_created" ON "jobs" USING btree ("created_at");--> statement-breakpoint
-CREATE INDEX "jobs_running" ON "jobs" USING btree ("id") WHERE state = 'running';
+CREATE INDEX "jobs_running" ON "jobs" USING btree ("id") WHERE state = 'running';--> statement-breakpoint
+CREATE INDEX "certificates_serial_begins" ON "certificates" USING btree ("serial" text_pattern_ops);--> statement-breakpoint
+CREATE INDEX "devices_id_begins" ON "devices" USING btree (lower(id) text_pattern_ops);--> statement-breakpoint
+CREATE INDEX "devices_name_begins" ON "devices" USING btree (lower(name) text_pattern_ops);

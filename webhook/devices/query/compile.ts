@@ -1,6 +1,7 @@
 /** A query as a condition on `devices`, with every value a parameter. */
 import { and, eq, gt, gte, ilike, inArray, isNull, lt, lte, ne, not, or, type SQL, sql } from 'drizzle-orm';
 import { mainComponent } from '#emqx/protocol.ts';
+import { containing } from '../../db/search.ts';
 import { newestValue } from '../../telemetry/measurements.ts';
 import { devices, divisions, regions } from '../table.ts';
 import { ageMs, type Operator, type Query } from './grammar.ts';
@@ -64,7 +65,6 @@ function comparison(query: Comparison): SQL {
 }
 
 const compared = { '=': eq, '!=': ne, '<': lt, '<=': lte, '>': gt, '>=': gte } as const;
-const like = (value: string) => `%${value.replace(/[\\%_]/g, '\\$&')}%`;
 const array = (values: string[]) =>
   sql`array[${sql.join(
     values.map((value) => sql`${value}`),
@@ -72,7 +72,7 @@ const array = (values: string[]) =>
   )}]::text[]`;
 
 function text(column: SQL, operator: Operator, values: string[]): SQL {
-  if (operator === '~') return ilike(column, like(values[0]!));
+  if (operator === '~') return ilike(column, containing(values[0]!));
   return operator === '!=' ? ne(column, values[0]!) : inArray(column, values);
 }
 
