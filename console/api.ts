@@ -19,6 +19,7 @@ export type NewFirmware = Body<Routes['firmwares']['metadata']['$post']>;
 export type Presigned = InferResponseType<Routes['s3']['presigned_upload']['$post'], 200>;
 export type Group = InferResponseType<Routes['divisions']['$get'], 200>[number];
 export type DeviceGroup = InferResponseType<Routes['groups']['$get'], 200>[number];
+export type Search = InferResponseType<Routes['search']['$get'], 200>;
 export type Job = InferResponseType<Routes['jobs'][':id']['$get'], 200>;
 export type JobFailure = InferResponseType<Routes['jobs'][':id']['failures']['$get'], 200>['items'][number];
 export type Device = InferResponseType<Routes['devices'][':id']['$get'], 200>;
@@ -151,6 +152,7 @@ export const api = {
   listDivisions: (signal?: AbortSignal) => get<Group[]>('/api/divisions', undefined, signal),
   listDevices: (query: Paging & DeviceFilter, signal?: AbortSignal) =>
     get<Page<Device>>('/api/devices', query, signal),
+  search: (q: string, signal?: AbortSignal) => get<Search>('/api/search', { q }, signal),
   devicesCsv: ({ sort: _, ...filter }: DeviceFilter) => pathWith('/api/devices.csv', filter),
   listGroups: (signal?: AbortSignal) => get<DeviceGroup[]>('/api/groups', undefined, signal),
   createGroup: (body: { name: string; query: string }) => post<DeviceGroup>('/api/groups', body),

@@ -75,4 +75,14 @@ export const manyEn = {
   'deploy.query': 'By a query',
   'deploy.queryHint':
     'Only those that match, of all that is chosen above. Alone it chooses among all devices.',
+  'search.open': 'Search',
+  'search.keys': 'Search everything (Ctrl+K)',
+  'search.title': 'Search everything',
+  'search.hint': 'Device, serial, firmware, digest, deployment or page',
+  'search.help': 'Arrows choose, Enter opens, Escape closes.',
+  'search.results': 'Found',
+  'search.count': '{n} {n|result|results}',
+  'search.pages': 'Pages',
+  'search.acts': 'Acts',
+  'search.allDevices': 'Show all devices with “{text}”',
 } as const;

@@ -77,4 +77,14 @@ export const manyKo: Record<keyof typeof manyEn, string> = {
   'deploy.query': '조건식으로',
   'deploy.queryHint':
     '위에서 선택한 대상 중 조건에 맞는 디바이스만 받습니다. 조건식만 있으면 전체 디바이스에서 고릅니다.',
+  'search.open': '검색',
+  'search.keys': '전체 검색 (Ctrl+K)',
+  'search.title': '전체 검색',
+  'search.hint': '디바이스, 일련번호, 펌웨어, 다이제스트, 배포, 화면',
+  'search.help': '화살표로 고르고 Enter로 열고 Esc로 닫습니다.',
+  'search.results': '검색 결과',
+  'search.count': '결과 {n}건',
+  'search.pages': '화면',
+  'search.acts': '동작',
+  'search.allDevices': '“{text}”이(가) 들어간 디바이스 모두 보기',
 };

@@ -1,5 +1,5 @@
 import { useLocation, useNavigate, useParams, useSearchParams } from '@solidjs/router';
-import { createEffect, createMemo, createSignal, type JSX, onCleanup, Show } from 'solid-js';
+import { createEffect, createMemo, type JSX, Show } from 'solid-js';
 import { createAct } from '../../act.ts';
 import { api, type Chosen, type FirmwareDetails, type Selection } from '../../api.ts';
 import { ApiError } from '../../http.ts';
@@ -12,6 +12,7 @@ import { Loaded } from '../../parts/loaded.tsx';
 import { Head } from '../../parts/page.tsx';
 import { textOf } from '../../parts/params.ts';
 import { createPlaces } from '../../places.ts';
+import { createSettled } from '../../settled.ts';
 import { createChoices } from './choice.ts';
 import { DeploySummary } from './deploy-summary.tsx';
 import { EveryPicker } from './every-picker.tsx';
@@ -19,19 +20,6 @@ import { DevicePicker, GroupPicker } from './pickers.tsx';
 import { toPolicy } from './plan.ts';
 import { createPlan, PlanFields } from './plan-fields.tsx';
 import { QueryPicker } from './query-picker.tsx';
-
-const settleMs = 200;
-
-/** A value that follows another once that has rested, so that not every key press asks the server. */
-function createSettled<T>(source: () => T): () => T {
-  const [settled, setSettled] = createSignal(source());
-  createEffect(() => {
-    const value = source();
-    const timer = setTimeout(() => setSettled(() => value), settleMs);
-    onCleanup(() => clearTimeout(timer));
-  });
-  return settled;
-}
 
 /**
  * What is put back in place of a deployment that went wrong (`?instead=`): the devices that run its image, in one wave. It is cancelled
