@@ -95,8 +95,7 @@ async function runBatch(tx: Db, job: Job) {
       .values([...failures].map(([deviceId, error]) => ({ jobId: job.id, deviceId, error })));
   const counts = { done: job.done + taken.length - failures.size, failed: job.failed + failures.size };
   await tx.update(jobs).set(counts).where(eq(jobs.id, job.id));
-  if (counts.done + counts.failed >= job.total)
-    await finish(tx, { ...job, ...counts }, 'done', job.createdBy);
+  if (taken.length < batch) await finish(tx, { ...job, ...counts }, 'done', job.createdBy);
   return { job, taken, failures };
 }
 
