@@ -60,6 +60,7 @@ export const manyEn = {
   'jobs.failed': '{n} failed',
   'jobs.details': 'Details',
   'jobs.query': 'Chosen by',
+  'jobs.args': 'With',
   'jobs.finished': 'Ended',
   'jobs.cancel': 'Cancel job',
   'jobs.cancelTitle': 'Cancel this job?',

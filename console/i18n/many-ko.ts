@@ -62,6 +62,7 @@ export const manyKo: Record<keyof typeof manyEn, string> = {
   'jobs.failed': '실패 {n}대',
   'jobs.details': '상세 내용',
   'jobs.query': '선택 조건',
+  'jobs.args': '설정값',
   'jobs.finished': '종료',
   'jobs.cancel': '작업 취소',
   'jobs.cancelTitle': '이 작업을 취소할까요?',

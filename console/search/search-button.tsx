@@ -7,6 +7,8 @@ const SearchDialog = lazy(() => import('./search-dialog.tsx'));
 export function SearchButton(): JSX.Element {
   const [open, setOpen] = createSignal(false);
   const onKey = (event: KeyboardEvent) => {
+    // What is typed right after the shortcut must not be lost while the dialog's file is still on its way.
+    if (event.key === 'Control' || event.key === 'Meta') void SearchDialog.preload();
     if (
       event.key.toLowerCase() !== 'k' ||
       !(event.ctrlKey || event.metaKey) ||
@@ -27,6 +29,7 @@ export function SearchButton(): JSX.Element {
         type="button"
         aria-keyshortcuts="Control+K"
         title={t('search.keys')}
+        onPointerEnter={() => void SearchDialog.preload()}
         onClick={() => setOpen(true)}
       >
         {t('search.open')}

@@ -104,5 +104,9 @@ export const components = pgTable(
     seqNumber: integer('seq_number').notNull(),
     reportedAt: timestamp('reported_at', { withTimezone: true }).notNull(),
   },
-  (t) => [primaryKey({ columns: [t.deviceId, t.component] }), index('components_sha256').on(t.sha256)],
+  (t) => [
+    primaryKey({ columns: [t.deviceId, t.component] }),
+    index('components_sha256').on(t.sha256),
+    index('components_version').on(t.component, t.version, t.deviceId),
+  ],
 );

@@ -87,7 +87,7 @@ export default function JobPage(): JSX.Element {
             label={t('jobs.progress')}
             quiet={job().state !== 'running'}
           />
-          <section aria-labelledby="details">
+          <section aria-labelledby="details" class="block">
             <h2 id="details">{t('jobs.details')}</h2>
             <Facts>
               <Fact name={t('jobs.by')}>
@@ -110,7 +110,7 @@ export default function JobPage(): JSX.Element {
                   </Fact>
                 )}
               </Show>
-              <Fact name={t('jobs.act')}>
+              <Fact name={t('jobs.args')}>
                 <code>{JSON.stringify(job().args)}</code>
               </Fact>
             </Facts>

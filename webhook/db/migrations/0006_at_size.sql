@@ -34,5 +34,6 @@ CREATE INDEX "job_devices_left" ON "job_devices" USING btree ("job_id","device_i
 CREATE INDEX "jobs_created" ON "jobs" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "jobs_running" ON "jobs" USING btree ("id") WHERE state = 'running';--> statement-breakpoint
 CREATE INDEX "certificates_serial_begins" ON "certificates" USING btree ("serial" text_pattern_ops);--> statement-breakpoint
+CREATE INDEX "components_version" ON "components" USING btree ("component","version","device_id");--> statement-breakpoint
 CREATE INDEX "devices_id_begins" ON "devices" USING btree (lower(id) text_pattern_ops);--> statement-breakpoint
 CREATE INDEX "devices_name_begins" ON "devices" USING btree (lower(name) text_pattern_ops);

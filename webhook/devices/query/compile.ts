@@ -101,9 +101,13 @@ function versions(part: string, operator: Operator, values: string[]): SQL {
   const key = (version: SQL) => sql`(case when ${version} ~ '^[vV]?[0-9]{1,18}([.][0-9]{1,18})*' then
     (string_to_array(substring(${version} from '^[vV]?([0-9]{1,18}(?:[.][0-9]{1,18})*)'), '.')::bigint[] || '{0,0,0,0}'::bigint[])[1:4]
       || (case when position('-' in ${version}) > 0 then 0 else 1 end)::bigint end)`;
-  // Materialized, or the planner would compare every device's before it makes them distinct.
+  // From each version to the next one by the index, or every device's would be read to make them distinct.
+  const next = (after: SQL) => sql`select version from components
+    where component = ${part || mainComponent} ${after} order by version limit 1`;
   return sql`c.version = any(array(
-    with v as materialized (select distinct version from components where component = ${part || mainComponent})
+    with recursive v as (
+      (${next(sql``)})
+      union all select (${next(sql`and version > v.version`)}) from v where v.version is not null)
     select v.version from v where ${compared[operator as '<'](key(sql`v.version`), key(sql`${values[0]}::text`))}))`;
 }
 
