@@ -60,7 +60,7 @@ export const manyEn = {
   'jobs.failed': '{n} failed',
   'jobs.details': 'Details',
   'jobs.query': 'Chosen by',
-  'jobs.args': 'With',
+  'jobs.args': 'Values',
   'jobs.finished': 'Ended',
   'jobs.cancel': 'Cancel job',
   'jobs.cancelTitle': 'Cancel this job?',
@@ -84,6 +84,6 @@ export const manyEn = {
   'search.results': 'Found',
   'search.count': '{n} {n|result|results}',
   'search.pages': 'Pages',
-  'search.acts': 'Acts',
+  'search.acts': 'Actions',
   'search.allDevices': 'Show all devices with “{text}”',
 } as const;
