@@ -1,15 +1,15 @@
 /** Events committed a second through HTTP, acks included, against the same server without the work, and with one INSERT an event. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
 import { sql } from 'drizzle-orm';
 import { createEmqxApi, type EmqxApi } from '#emqx/api.ts';
 import { createInternalApp } from '#webhook/app.ts';
 import type { Context } from '#webhook/context.ts';
 import { connect, type Database } from '#webhook/db/connect.ts';
 import type { Ingest } from '#webhook/events/ingest.ts';
+import { createReceiver } from '#webhook/events/receiver.ts';
+import { openListener } from '#webhook/listener.ts';
 import { createMetrics } from '#webhook/metrics/metrics.ts';
 import { forkGuarded } from '../primitives/guard.ts';
 import type { Order, Report } from './event-client.ts';
@@ -165,10 +165,11 @@ async function serve(database: Database, broker: EmqxApi, submit: Ingest['submit
     closing: new AbortController().signal,
     publicUrl: 'http://localhost',
   };
-  const app = createInternalApp(context, { submit, stop: async () => {} });
-  const server = createAdaptorServer({ fetch: app.fetch as never }) as Server;
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const server = await openListener(createInternalApp(context), context.log, {
+    host: '127.0.0.1',
+    port: 0,
+    receiver: createReceiver(context, { submit, stop: async () => {} }),
+  });
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>
