@@ -8,7 +8,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { brokerEventSchema } from '#emqx/protocol.ts';
 import { answerError, type ErrorAnswer } from '../answer-error.ts';
-import { sameSecret } from '../auth/auth.ts';
+import { secretCheck } from '../auth/secrets.ts';
 import type { Context } from '../context.ts';
 import { refuseSecondHost } from '../edge.ts';
 import { AppError } from '../errors.ts';
@@ -25,6 +25,7 @@ export type Receiver = (request: IncomingMessage, response: ServerResponse) => b
 
 export function createReceiver(context: Context, ingest: Ingest): Receiver {
   const { log, metrics } = context;
+  const isOurs = secretCheck(context.webhookToken);
   const answered = new Map<number, Record<string, string>>();
   const note = (status: number, start: number) => {
     let labels = answered.get(status);
@@ -38,7 +39,7 @@ export function createReceiver(context: Context, ingest: Ingest): Receiver {
   return (request, response) => {
     if (request.method !== 'POST' || request.url?.split('?', 1)[0] !== eventPath) return false;
     const start = performance.now();
-    void receive(context, ingest, request)
+    void receive(isOurs, ingest, request)
       .catch((error) => answerError(error, log, { method: 'POST', path: eventPath }))
       .then(({ status, headers, body }) => {
         response.statusCode = status;
@@ -53,10 +54,14 @@ export function createReceiver(context: Context, ingest: Ingest): Receiver {
 
 const committed: ErrorAnswer = { status: 204, headers: {}, body: '' };
 
-async function receive(context: Context, ingest: Ingest, request: IncomingMessage): Promise<ErrorAnswer> {
+async function receive(
+  isOurs: (token: string) => boolean,
+  ingest: Ingest,
+  request: IncomingMessage,
+): Promise<ErrorAnswer> {
   refuseSecondHost(request);
   const bearer = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
-  if (!bearer || !sameSecret(bearer, context.webhookToken)) {
+  if (!bearer || !isOurs(bearer)) {
     throw new AppError('token_invalid', 'The event came without the webhook token.');
   }
   const { text, bytes } = await readText(request);
