@@ -1,7 +1,7 @@
 /** Certificates as an admin sees them. */
-import { and, asc, desc, eq, ilike, like, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, ilike, or, type SQL, sql } from 'drizzle-orm';
 import { type Db, query } from '../db/query.ts';
-import { containing, startingWith } from '../db/search.ts';
+import { beginsWith, containing } from '../db/search.ts';
 import { AppError } from '../errors.ts';
 import { renewableFrom } from './renewal-rules.ts';
 import { certificates } from './table.ts';
@@ -94,7 +94,7 @@ export async function findBySerial(db: Db, text: string, limit: number) {
   return db
     .select({ serial: certificates.serial, commonName: certificates.commonName })
     .from(certificates)
-    .where(like(certificates.serial, startingWith(digits)))
+    .where(beginsWith(certificates.serial, sql`${digits}::text`))
     .orderBy(asc(certificates.serial))
     .limit(limit);
 }

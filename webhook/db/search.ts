@@ -2,7 +2,8 @@
  * A part of a name is found by trigrams, which PostgreSQL has in an extension (`pg_trgm`, trusted: the database's owner may create it).
  * PGlite, for a small fleet on one machine, reads every device instead; so does a server that refuses the extension.
  */
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import { type Db, query, sqlState } from './query.ts';
 
 /** No such privilege; no such extension on that server. */
@@ -26,7 +27,10 @@ export async function prepareSearch(db: Db): Promise<void> {
   );
 }
 
-const literal = (text: string) => text.replace(/[\\%_]/g, '\\$&');
-/** For `like`: the text anywhere, and the text at the beginning. */
-export const containing = (text: string) => `%${literal(text)}%`;
-export const startingWith = (text: string) => `${literal(text)}%`;
+/** For `ilike`: the text anywhere. */
+export const containing = (text: string) => `%${text.replace(/[\\%_]/g, '\\$&')}%`;
+
+/** By an index with text_pattern_ops, in a prepared statement too: of a pattern that is a parameter the planner knows no beginning. */
+export function beginsWith(column: SQL | PgColumn, text: SQL): SQL {
+  return sql`(${column} ~>=~ ${text} and ${column} ~<=~ (${text} || ${'\u{10ffff}'}::text))`;
+}

@@ -1,7 +1,7 @@
 /** The few devices that somebody who types a word may mean, without reading the others. */
 import { type SQL, sql } from 'drizzle-orm';
 import { type Db, query } from '../db/query.ts';
-import { containing, startingWith } from '../db/search.ts';
+import { beginsWith, containing } from '../db/search.ts';
 
 export interface FoundDevice extends Record<string, unknown> {
   id: string;
@@ -15,9 +15,8 @@ const shortest = 3;
 /** Those whose id or name begins with it come before those that have it anywhere. */
 export async function find(db: Db, text: string, limit: number): Promise<FoundDevice[]> {
   return db.transaction(async (tx) => {
-    const begins = startingWith(text.toLowerCase());
     const by = (column: SQL) => sql`
-      (select id, name, online from devices where lower(${column}) like ${begins} order by lower(${column}) using ~<~ limit ${limit})`;
+      (select id, name, online from devices where ${beginsWith(sql`lower(${column})`, sql`lower(${text}::text)`)} order by lower(${column}) using ~<~ limit ${limit})`;
     const first = await query<FoundDevice>(
       tx,
       sql`select distinct id, name, online from (${by(sql`id`)} union all ${by(sql`name`)}) found order by id limit ${limit}`,

@@ -1,10 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { and, count, desc, eq, ilike, like, or } from 'drizzle-orm';
+import { and, count, desc, eq, ilike, or, sql } from 'drizzle-orm';
 import type { Manifest } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
-import { containing, startingWith } from '../db/search.ts';
+import { beginsWith, containing } from '../db/search.ts';
 import { AppError } from '../errors.ts';
 import {
   findImageProblems,
@@ -190,7 +190,7 @@ export async function find(db: Db, text: string, limit: number): Promise<Firmwar
         ilike(firmwares.name, part),
         ilike(firmwares.version, part),
         ilike(firmwares.fileName, part),
-        like(firmwares.sha256, startingWith(text.toLowerCase())),
+        beginsWith(firmwares.sha256, sql`${text.toLowerCase()}::text`),
       ),
     )
     .orderBy(desc(firmwares.createdAt), firmwares.id)
