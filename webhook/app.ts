@@ -33,6 +33,7 @@ import { deadLetterRoutes } from './events/dead-letter-routes.ts';
 import type { Ingest } from './events/ingest.ts';
 import { eventPath } from './events/receiver.ts';
 import { firmwareRoutes } from './firmware/routes.ts';
+import { freezeRoutes } from './freezes/routes.ts';
 import { type AppEnv, createRouter } from './http.ts';
 import { jobRoutes } from './jobs/routes.ts';
 import { liveRoutes } from './live/routes.ts';
@@ -99,6 +100,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', deviceDataRoutes(context))
     .route('/', deadLetterRoutes(context, ingest))
     .route('/', deploymentRoutes(context))
+    .route('/', freezeRoutes(context))
     .route('/', jobRoutes(context))
     .route('/', searchRoutes(context))
     .route('/', certificateRoutes(context))

@@ -1,6 +1,6 @@
 /** What operators do with deployments; `rollouts.ts` moves them on afterwards. */
 import { randomUUID } from 'node:crypto';
-import { sql } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { mainComponent } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
@@ -9,14 +9,14 @@ import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
 import { createRollout, type RolloutState } from './rollout.ts';
 import * as rollouts from './rollouts.ts';
-import { type StartRequest, toPolicy } from './schema.ts';
+import { type Reason, type StartRequest, toPolicy } from './schema.ts';
 import { countByReason, refuseNoMatch } from './selection.ts';
 import { deployments } from './table.ts';
 import { type Deployment, get, noDeployment } from './views.ts';
 
 /** Resolves the selection (at its start time, if it has one) and starts: commands follow as waves open and devices can be reached. */
 export async function start(context: Context, request: StartRequest, actor: string): Promise<Deployment> {
-  const { firmwareId, policy: asked, startAt, ...chosen } = request;
+  const { firmwareId, policy: asked, startAt, overrideFreeze, ...chosen } = request;
   const id = randomUUID();
   await context.db.transaction(async (tx) => {
     const image = await firmware.get(tx, firmwareId);
@@ -27,11 +27,16 @@ export async function start(context: Context, request: StartRequest, actor: stri
     const policy = toPolicy(asked);
     const counts = await countByReason(tx, image, selection);
     refuseNoMatch(selection, counts, policy);
-    counts.delete('other_hardware');
-    counts.delete('no_component');
-    const total = [...counts.values()].reduce((sum, n) => sum + n, 0);
+    const sum = (...of: (Reason | null)[]) => of.reduce((all, reason) => all + (counts.get(reason) ?? 0), 0);
+    const total = sum(null, 'up_to_date', 'downgrade');
     if (total === 0 && policy.lateJoinersMs === null) {
-      throw new AppError('no_targets', `The selection holds no device with a ${describe(image)}.`);
+      const left = sum('pinned', 'other_channel');
+      throw new AppError(
+        'no_targets',
+        left > 0
+          ? `All ${left} devices that it could be for are pinned to another version or follow another channel.`
+          : `The selection holds no device with a ${describe(image)}.`,
+      );
     }
     const starts = startAt === undefined ? null : new Date(startAt);
     await tx.insert(deployments).values({
@@ -40,6 +45,7 @@ export async function start(context: Context, request: StartRequest, actor: stri
       selection,
       policy,
       startAt: starts,
+      freezeOverride: overrideFreeze ?? null,
       createdBy: actor,
       // The newer one wins, also when the clock has gone back since the last.
       createdAt: sql`greatest(now(), (select max(created_at) + interval '1 microsecond' from deployments))`,
@@ -50,7 +56,7 @@ export async function start(context: Context, request: StartRequest, actor: stri
       actor,
       action: 'deployment.start',
       subject: id,
-      detail: { firmware: firmwareId, ...selection, targets: total },
+      detail: { firmware: firmwareId, ...selection, targets: total, overrideFreeze },
     });
   });
   context.wake();
@@ -89,6 +95,30 @@ export async function operate(
       throw new AppError('deployment_finished', `The deployment is ${before.state} already.`);
     }
     await record(tx, { actor, action: `deployment.${event}`, subject: id });
+  });
+  context.wake();
+  context.live.changed('deployment', id);
+  return get(context.db, id);
+}
+
+/** From now on it starts devices in freezes, too. Errors: not_found, deployment_finished. */
+export async function overrideFreeze(
+  context: Context,
+  id: string,
+  reason: string,
+  actor: string,
+): Promise<Deployment> {
+  await context.db.transaction(async (tx) => {
+    const [row] = await tx
+      .select({ state: deployments.state, finishedAt: deployments.finishedAt })
+      .from(deployments)
+      .where(eq(deployments.id, id))
+      .for('no key update');
+    if (!row) throw noDeployment();
+    if (row.finishedAt) throw new AppError('deployment_finished', `The deployment is ${row.state} already.`);
+    await tx.update(deployments).set({ freezeOverride: reason }).where(eq(deployments.id, id));
+    await rollouts.apply(tx, id, { type: 'tick' });
+    await record(tx, { actor, action: 'deployment.override_freeze', subject: id, detail: { reason } });
   });
   context.wake();
   context.live.changed('deployment', id);

@@ -5,6 +5,8 @@ import * as groups from '../devices/groups.ts';
 import { type PresenceCounts, presenceCounts } from '../devices/presence.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';
 import * as firmware from '../firmware/firmware.ts';
+import * as freezes from '../freezes/freezes.ts';
+import { presentFreeze } from '../freezes/schema.ts';
 import { cutWaves } from './policy.ts';
 import { type DryRun, type Reason, reasons, type StartRequest, toPolicy } from './schema.ts';
 import { countByReason, numbered, refuseNoMatch, resolved } from './selection.ts';
@@ -13,11 +15,13 @@ import { type MaintenanceWindow, nextOpening } from './window.ts';
 
 /** At most this many devices are named one by one, in each list. */
 const shown = 1_000;
+const foreseenMs = 30 * 86_400_000;
 /** So many of the latest downloads make the measured rate. */
 const measured = 1_000;
 
 export async function dryRun(db: Db, request: StartRequest): Promise<DryRun> {
-  const { firmwareId, policy: asked, startAt, ...chosen } = request;
+  const { firmwareId, policy: asked, startAt, overrideFreeze, ...chosen } = request;
+  const startsAt = startAt === undefined ? Date.now() : Date.parse(startAt);
   const image = await firmware.get(db, firmwareId);
   const selection = await groups.pin(db, chosen);
   const policy = toPolicy(asked);
@@ -66,13 +70,9 @@ export async function dryRun(db: Db, request: StartRequest): Promise<DryRun> {
     underWay,
     waves,
     windows: policy.window
-      ? await foreseeWindow(
-          db,
-          policy.window,
-          sql`${resolved(image, selection)}`,
-          startAt === undefined ? Date.now() : Date.parse(startAt),
-        )
+      ? await foreseeWindow(db, policy.window, sql`${resolved(image, selection)}`, startsAt)
       : [],
+    ...(await foreseeFreezes(db, startsAt, overrideFreeze !== undefined)),
     deferralMs: policy.deferralMs,
     atDeadline: policy.atDeadline,
     egressBytes: total * image.sizeBytes,
@@ -84,6 +84,15 @@ export async function dryRun(db: Db, request: StartRequest): Promise<DryRun> {
             const soakMs = i < waves.length - 1 ? cut[i]!.gate.soakMs : 0;
             return sum + startsMs(wave.total) + downloadMs + soakMs;
           }, 0),
+  };
+}
+
+async function foreseeFreezes(db: Db, now: number, overrides: boolean) {
+  const until = overrides ? null : await freezes.frozenUntil(db, now);
+  const ahead = await freezes.list(db, now, now + foreseenMs);
+  return {
+    frozenUntil: until === null ? null : new Date(until).toISOString(),
+    freezes: ahead.map(presentFreeze),
   };
 }
 

@@ -106,7 +106,12 @@ async function run(tx: Db, row: Row, asked: RolloutEvent): Promise<void> {
   const { tallies, nextAttemptAt } = await tally(tx, before, row.id, now);
   const step = stepRollout(before, tallies, event, now);
   let { rollout } = step;
-  const look: Look = { soonAt: isTick ? null : now, opensAt: null, sweptAt: isTick ? row.sweptAt : null };
+  const look: Look = {
+    soonAt: isTick ? null : now,
+    opensAt: null,
+    frozenUntil: null,
+    sweptAt: isTick ? row.sweptAt : null,
+  };
   for (const action of step.actions) {
     const done = await act(tx, row, action, look, now);
     if (done) rollout = stepRollout(rollout, tallies, done, now).rollout;
@@ -118,11 +123,12 @@ function nextLook(
   rollout: Rollout,
   tallies: Tally[],
   nextAttemptAt: number | null,
-  { opensAt }: Look,
+  { opensAt, frozenUntil }: Look,
   now: number,
 ): number | null {
   const times = [wakesAt(rollout, tallies, now)];
-  if (rollout.state === 'running' && opensAt !== null) times.push(Math.min(opensAt, now + closedMs));
+  const closedUntil = frozenUntil ?? opensAt;
+  if (rollout.state === 'running' && closedUntil !== null) times.push(Math.min(closedUntil, now + closedMs));
   else if (rollout.state === 'running') {
     times.push(nextAttemptAt);
     if (tallies.some((t) => t.pending > 0)) times.push(now + fallbackMs);
@@ -249,7 +255,7 @@ async function save(
   tx: Db,
   id: string,
   rollout: Rollout,
-  { opensAt, sweptAt }: Look,
+  { opensAt, frozenUntil, sweptAt }: Look,
   nextLookAt: number | null,
 ): Promise<void> {
   const finished = rollout.finishedAt !== null;
@@ -259,6 +265,7 @@ async function save(
       ...toRow(rollout),
       sweptAt,
       windowOpensAt: opensAt === null ? null : new Date(opensAt),
+      frozenUntil: frozenUntil === null ? null : new Date(frozenUntil),
       nextLookAt: nextLookAt === null || finished ? null : new Date(nextLookAt),
     })
     .where(eq(deployments.id, id));

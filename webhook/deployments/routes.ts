@@ -5,7 +5,7 @@ import { access, answer, createRouter, jsonBody, page, paging, problems } from '
 import * as deployments from './deployments.ts';
 import { dryRun as runDry } from './dry-run.ts';
 import { findPrevious } from './previous.ts';
-import { deploymentSchema, dryRunSchema, startSchema, targetSchema } from './schema.ts';
+import { deploymentSchema, dryRunSchema, overrideReason, startSchema, targetSchema } from './schema.ts';
 import { targetStates } from './states.ts';
 import * as targetList from './target-list.ts';
 import * as views from './views.ts';
@@ -109,6 +109,15 @@ const retryFailed = operation(
   'New attempts for what failed, timed out or rolled back; a completed deployment runs again',
 );
 
+const overrideFreeze = createRoute({
+  method: 'post',
+  path: '/api/deployments/{id}/override_freeze',
+  ...access('operator'),
+  summary: 'Start devices in freezes, too; the audit log keeps the reason',
+  request: { params: id, ...jsonBody(z.object({ reason: overrideReason })) },
+  responses: { 202: answer('The deployment', deploymentSchema), ...problems },
+});
+
 export function deploymentRoutes(context: Context) {
   const router = createRouter();
   const { db } = context;
@@ -142,6 +151,12 @@ export function deploymentRoutes(context: Context) {
     .openapi(resume, async (c) =>
       c.json(await operate('resume', c.req.valid('param').id, c.get('caller').name), 202),
     )
+    .openapi(overrideFreeze, async (c) => {
+      const { id } = c.req.valid('param');
+      const { reason } = c.req.valid('json');
+      const deployment = await deployments.overrideFreeze(context, id, reason, c.get('caller').name);
+      return c.json(views.present(deployment), 202);
+    })
     .openapi(retryFailed, async (c) =>
       c.json(await operate('retry_failed', c.req.valid('param').id, c.get('caller').name), 202),
     );

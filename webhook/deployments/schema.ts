@@ -1,6 +1,9 @@
 import { z } from '@hono/zod-openapi';
 import { deadlineActions } from '#emqx/protocol.ts';
 import { chosenFields } from '../devices/chosen.ts';
+import { channelSchema } from '../devices/fields.ts';
+import { defaultChannel } from '../devices/table.ts';
+import { freezeSchema } from '../freezes/schema.ts';
 import { type FailureReason, failureReasons } from './failures.ts';
 import { defaultGate, defaultRollout, type RolloutPolicy } from './policy.ts';
 import { rolloutStates } from './rollout.ts';
@@ -176,11 +179,16 @@ export const deploymentSchema = z
       query: z.string().optional(),
       /** Whose query it was when the deployment was made. */
       group: z.string().optional(),
+      channels: z.array(z.string()).optional(),
     }),
     /** Until when devices that come to match the selection join; null: none does (or it has not started). */
     joinersUntil: z.string().nullable(),
     /** Of those not sent because of the maintenance window: when it opens for the first of them; null: it is open, or there is none. */
     windowOpensAt: z.string().nullable(),
+    /** A freeze holds, and nothing is started until then. */
+    frozenUntil: z.string().nullable(),
+    /** Why it does not heed freezes; null: it does. */
+    freezeOverride: z.string().nullable(),
     /** Empty until a scheduled deployment starts. */
     waves: z.array(waveViewSchema),
     /** Why it halted (or last did, when it ended halted). */
@@ -241,23 +249,31 @@ export const selectionSchema = z
   .object({
     firmwareId: z.uuid(),
     ...chosenFields,
+    /** Devices that follow another are left out, unless they are named one by one. */
+    channels: z.array(channelSchema).min(1).max(20).default([defaultChannel]),
   })
   .openapi('Selection');
 export type Selection = z.infer<typeof selectionSchema>;
+
+export const overrideReason = z.string().trim().min(3).max(500);
 
 export const startSchema = selectionSchema
   .extend({
     policy: policySchema.optional(),
     /** Not before this; the selection is resolved then. */
     startAt: z.iso.datetime({ offset: true }).optional(),
+    /** Why it does not heed freezes of the fleet; the audit log keeps it. */
+    overrideFreeze: overrideReason.optional(),
   })
   .openapi('NewDeployment');
 export type StartRequest = z.infer<typeof startSchema>;
 
-/** Why a chosen device does not get it. Of the first two there is no target; the others' targets are skipped, for a reason of `failures.ts`. */
+/** Why a chosen device does not get it. Of the first four there is no target; the others' targets are skipped, for a reason of `failures.ts`. */
 export const reasons = [
   'no_component',
   'other_hardware',
+  'pinned',
+  'other_channel',
   ...(['up_to_date', 'downgrade'] as const satisfies FailureReason[]),
 ] as const;
 export type Reason = (typeof reasons)[number];
@@ -267,7 +283,10 @@ export const dryRunSchema = z
     targets: z.int(),
     /** Of the targets, as they are now; `sleeping` were seen before, and get it when they are back. */
     presence: z.object({ online: z.int(), sleeping: z.int(), neverSeen: z.int() }),
-    /** `no_component`: the firmware is for a child component, and the device has reported none of that name. */
+    /**
+     * `no_component`: the firmware is for a child component, and the device has reported none of that name. `pinned`: to another version.
+     * `other_channel`: it follows another.
+     */
     excluded: z.array(z.object({ device: z.string(), reason: z.enum(reasons) })),
     /** How many are excluded for each reason; `excluded` names at most a thousand. */
     excludedCounts: z.record(z.enum(reasons), z.int()),
@@ -277,6 +296,10 @@ export const dryRunSchema = z
     waves: z.array(z.object({ total: z.int(), devices: z.array(z.string()) })),
     /** For each time zone of the devices that get it (with a maintenance window): when it opens next, or that it is open (`null`). */
     windows: z.array(z.object({ timeZone: z.string(), devices: z.int(), opensAt: z.string().nullable() })),
+    /** Of the moment that it would start: a freeze holds until then. Null: none does, or it overrides them. */
+    frozenUntil: z.string().nullable(),
+    /** Those that hold then or come within 30 days. */
+    freezes: z.array(freezeSchema),
     /** How long applications may put it off, and what devices do then: from the policy. */
     deferralMs: z.int(),
     atDeadline: z.enum(deadlineActions),

@@ -6,6 +6,7 @@ import { type Chosen, chosen } from '../devices/chosen.ts';
 import { devices } from '../devices/table.ts';
 import { AppError } from '../errors.ts';
 import type { Firmware } from '../firmware/firmware.ts';
+import { leftOut, type Selected } from './left-out.ts';
 import { cutWaves, defaultGate, type Gate, type RolloutPolicy, type Wave } from './policy.ts';
 import type { Reason } from './schema.ts';
 
@@ -13,7 +14,7 @@ import type { Reason } from './schema.ts';
  * Chosen devices as (id, reachable, region_id, reason); a reason of null is a device that gets the update. The main component's
  * hardware is the device's as registered, a child's (an Arduino on its serial port) is what the device reports.
  */
-export function resolved(image: Firmware, selection: Chosen): SQL {
+export function resolved(image: Firmware, selection: Selected): SQL {
   const isChild = image.component !== mainComponent;
   const fits = isChild
     ? sql`(c.hardware is not null and c.hardware = ${image.hardware})`
@@ -23,6 +24,7 @@ export function resolved(image: Firmware, selection: Chosen): SQL {
     select ${devices.id} as id, ${devices.reachable} as reachable, ${devices.regionId} as region_id,
       case ${absent}
            when not ${fits} then 'other_hardware'
+           ${leftOut(image, selection)}
            when c.sha256 = ${image.sha256} then 'up_to_date'
            when c.security_version > ${image.securityVersion}::int then 'downgrade' end as reason
     from ${devices} left join components c on c.device_id = ${devices.id} and c.component = ${image.component}
@@ -33,7 +35,7 @@ export function resolved(image: Firmware, selection: Chosen): SQL {
  * Those that get it, numbered in the order of the waves: devices that can be reached come first, or a first wave of one could
  * wait for good; among them the order is arbitrary but fixed for a firmware.
  */
-export function numbered(image: Firmware, selection: Chosen): SQL {
+export function numbered(image: Firmware, selection: Selected): SQL {
   return sql`
     select id, row_number() over (order by reachable desc, md5(id || ${image.id}::text), id) as n
     from (${resolved(image, selection)}) r where reason is null`;
@@ -42,7 +44,7 @@ export function numbered(image: Firmware, selection: Chosen): SQL {
 export async function countByReason(
   db: Db,
   image: Firmware,
-  selection: Chosen,
+  selection: Selected,
 ): Promise<Map<Reason | null, number>> {
   const rows = await query<{ reason: Reason | null; n: number }>(
     db,
@@ -72,7 +74,7 @@ export async function insertTargets(
   db: Db,
   deploymentId: string,
   image: Firmware,
-  selection: Chosen,
+  selection: Selected,
   waves: Wave[],
 ): Promise<{ gates: Gate[]; total: number }> {
   const counts = await countByReason(db, image, selection);
@@ -106,7 +108,7 @@ export async function joinTargets(
   db: Db,
   deploymentId: string,
   image: Firmware,
-  selection: Chosen,
+  selection: Selected,
   wave: number,
 ): Promise<number> {
   const [row] = await query<{ n: number }>(

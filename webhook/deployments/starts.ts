@@ -3,6 +3,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import { type Db, query, sqlList } from '../db/query.ts';
 import { listTimeZones } from '../devices/places.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';
+import { frozenUntil } from '../freezes/freezes.ts';
 import type { RolloutEvent } from './rollout.ts';
 import { activeStates } from './states.ts';
 import { applyToDue } from './store.ts';
@@ -14,7 +15,7 @@ const batch = 500;
 /** Started by one look: its tally is shared by so many, and an operator's word waits for no more. */
 const perLook = 4_000;
 const soonMs = 500;
-/** Looks while a maintenance window is closed, should the rules of a time zone be other than computed. */
+/** Looks while a maintenance window is closed or a freeze holds, should the rules of a time zone be other than computed. */
 export const closedMs = 15 * 60_000;
 /** Between two searches for what newer deployments have overtaken; until then it is only not started. */
 const sweepEveryMs = 10_000;
@@ -25,6 +26,8 @@ export interface Look {
   soonAt: number | null;
   /** The maintenance window is closed in every time zone, until then. */
   opensAt: number | null;
+  /** A freeze holds, until then. */
+  frozenUntil: number | null;
   sweptAt: Date | null;
 }
 
@@ -36,6 +39,8 @@ export async function startTargets(
   look: Look,
   now: number,
 ): Promise<RolloutEvent | null> {
+  look.frozenUntil = row.freezeOverride === null ? await frozenUntil(tx, now) : null;
+  if (look.frozenUntil !== null) return null;
   const zones = action.window && (await findOpenZones(tx, action.window, now));
   if (zones && zones.open.length === 0) {
     look.opensAt = zones.opensAt;

@@ -3,6 +3,7 @@ import { and, asc, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
 import type { ClockJump } from '../clock-jumps.ts';
 import { at, readClock } from '../db/clock.ts';
 import { type Db, query } from '../db/query.ts';
+import { expect } from '../devices/expected.ts';
 import { firmwares } from '../firmware/table.ts';
 import { enqueueForAttempts } from '../outbox/outbox.ts';
 import { type Deferral, step, type Target, type TargetCommand, type TargetEvent } from './machine.ts';
@@ -152,6 +153,10 @@ export class Fold {
   async save(db: Db): Promise<{ deploymentIds: string[]; commands: number }> {
     const changed = [...this.#targets].filter(([k, t]) => this.#before.get(k) !== t).map(([, t]) => t);
     if (changed.length) await updateTargets(db, changed, this.#now);
+    const succeeded = changed.filter(
+      (t) => t.state === 'succeeded' && this.#before.get(key(t))!.state !== 'succeeded',
+    );
+    if (succeeded.length) await expect(db, succeeded, this.#now);
     if (this.#timeline.length) await this.#record(db);
     if (this.#commands.length) {
       const commands = this.#commands.map(({ target, command }) => ({
@@ -207,6 +212,14 @@ export async function markJoinable(db: Db): Promise<void> {
     insert into rollout_marks (deployment_id, joins)
     select id, true from deployments
     where finished_at is null and jsonb_typeof(policy -> 'lateJoinersMs') = 'number'`);
+}
+
+/** A freeze comes or goes: once it is committed, whoever looks at a rollout sees it. */
+export async function markUnfinished(db: Db): Promise<void> {
+  await db.execute(sql`
+    select from deployments where finished_at is null order by id for no key update`);
+  await db.execute(sql`
+    insert into rollout_marks (deployment_id) select id from deployments where finished_at is null`);
 }
 
 /** Those of the devices' other deployments that waited for the one that has ended. */

@@ -16,10 +16,10 @@ import {
 } from 'drizzle-orm/pg-core';
 import type { DownloadStats } from '#emqx/protocol.ts';
 import { sqlList } from '../db/query.ts';
-import type { Chosen } from '../devices/chosen.ts';
 import { devices } from '../devices/table.ts';
 import { firmwares } from '../firmware/table.ts';
 import { failureReasons } from './failures.ts';
+import type { Selected } from './left-out.ts';
 import type { Deferral } from './machine.ts';
 import type { RolloutPolicy } from './policy.ts';
 import { type Rollout, rolloutStates } from './rollout.ts';
@@ -36,7 +36,7 @@ export const deployments = pgTable(
       .notNull()
       .references(() => firmwares.id),
     state: text({ enum: rolloutStates }).notNull(),
-    selection: jsonb().$type<Chosen>().notNull(),
+    selection: jsonb().$type<Selected>().notNull(),
     policy: jsonb().$type<RolloutPolicy>().notNull(),
     startAt: timestamp('start_at', { withTimezone: true }),
     memory: jsonb().$type<RolloutMemory>().notNull(),
@@ -46,6 +46,10 @@ export const deployments = pgTable(
     sweptAt: timestamp('swept_at', { withTimezone: true }),
     /** The maintenance window is closed in every time zone, until then. */
     windowOpensAt: timestamp('window_opens_at', { withTimezone: true }),
+    /** A freeze holds, until then. */
+    frozenUntil: timestamp('frozen_until', { withTimezone: true }),
+    /** Why it does not heed freezes; null: it does. */
+    freezeOverride: text('freeze_override'),
     createdBy: text('created_by').notNull(),
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
     finishedAt: timestamp('finished_at', { withTimezone: true }),

@@ -26,6 +26,8 @@ const summaryColumns = {
   memory: deployments.memory,
   selection: deployments.selection,
   windowOpensAt: deployments.windowOpensAt,
+  frozenUntil: deployments.frozenUntil,
+  freezeOverride: deployments.freezeOverride,
   firmware: {
     id: firmwares.id,
     name: firmwares.name,
@@ -122,13 +124,14 @@ async function summarize(db: Db, rows: Awaited<ReturnType<typeof summaries>>) {
     const timed = sum(done, (t) => t.timed);
     const { succeeded } = counts;
     const ended = succeeded + counts.failed + counts.rolled_back + counts.timed_out;
-    const { memory, windowOpensAt, ...rest } = row;
+    const { memory, windowOpensAt, frozenUntil, ...rest } = row;
     const until = joinersUntil({ policy: row.policy, resolvedAt: memory.resolvedAt });
     return {
       ...rest,
       policy: { ...defaultRollout, ...row.policy },
       joinersUntil: until === null ? null : new Date(until).toISOString(),
       windowOpensAt: row.state === 'running' ? (windowOpensAt?.toISOString() ?? null) : null,
+      frozenUntil: row.state === 'running' ? (frozenUntil?.toISOString() ?? null) : null,
       waves: describeWaves({ ...memory, state: row.state }, rollouts.toTallies(mine)),
       halted: memory.halted && { ...memory.halted, at: new Date(memory.halted.at).toISOString() },
       total: sum(mine, (t) => t.n),

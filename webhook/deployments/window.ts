@@ -32,14 +32,25 @@ export function nextOpening(window: MaintenanceWindow, timeZone: string, now: nu
   const midnight = Math.floor(toLocal(timeZone, now) / dayMs) * dayMs;
   for (let day = 0; day <= 9; day++) {
     const opens = midnight + day * dayMs + minuteOf(window.from) * minuteMs;
-    // Where the clocks change in between, one of the two offsets is right; in an hour that there is not, the earlier one.
-    const moments = [opens - dayMs, opens + dayMs].map((at) => opens - (toLocal(timeZone, at) - at));
-    const first = moments
-      .sort((a, b) => a - b)
-      .find((moment) => moment > now && isOpen(window, timeZone, moment));
+    const first = momentsOf(timeZone, opens).find(
+      (moment) => moment > now && isOpen(window, timeZone, moment),
+    );
     if (first !== undefined) return first;
   }
   return null;
+}
+
+/** When the wall clock first shows this (a moment as if it were UTC), or, in an hour that there is not, what comes after it. */
+export function momentOf(timeZone: string, local: number): number {
+  const moments = momentsOf(timeZone, local);
+  return moments.find((moment) => toLocal(timeZone, moment) === local) ?? moments.at(-1)!;
+}
+
+/** Where the clocks change around it, one of the two offsets is right; in an hour that there is not, both lead out of it. */
+function momentsOf(timeZone: string, local: number): number[] {
+  return [local - dayMs, local + dayMs]
+    .map((at) => local - (toLocal(timeZone, at) - at))
+    .sort((a, b) => a - b);
 }
 
 function minuteOf(time: string): number {

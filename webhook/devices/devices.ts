@@ -8,6 +8,7 @@ import * as history from '../deployments/history.ts';
 import { markJoinable } from '../deployments/store.ts';
 import { AppError } from '../errors.ts';
 import { forgetDevice } from '../telemetry/telemetry.ts';
+import { toExpected } from './expected.ts';
 import { type DeviceChange, type DeviceView, type NewDevice, toldFields } from './fields.ts';
 import { compile } from './query/compile.ts';
 import type { Query } from './query/grammar.ts';
@@ -243,6 +244,7 @@ async function viewSome(db: Db, rows: Row[]): Promise<DeviceView[]> {
       version: c.version,
       sha256: c.sha256,
       securityVersion: c.securityVersion,
+      expected: toExpected(c),
     })),
     certificate: certificates.get(device.id) ?? null,
     createdAt: device.createdAt.toISOString(),

@@ -1,5 +1,5 @@
 /** What is done to many devices in one statement, in the caller's transaction. Each returns those with which it was not done. */
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { type Db, query } from '../db/query.ts';
 import { markJoinable } from '../deployments/store.ts';
 import { maxTags } from './fields.ts';
@@ -30,16 +30,25 @@ export async function tagMany(
   return new Map([...missing(ids, rows), ...full]);
 }
 
+/** Null: to no version any more. */
+export function pinMany(tx: Db, ids: string[], version: string | null) {
+  return setMany(tx, ids, sql`pinned = ${version}::text`);
+}
+
+export function followMany(tx: Db, ids: string[], channel: string) {
+  return setMany(tx, ids, sql`channel = ${channel}`);
+}
+
 /** Null: out of their region. A region that is not there is a foreign key's violation. */
-export async function moveMany(
-  tx: Db,
-  ids: string[],
-  region: string | null,
-): Promise<Map<string, 'not_found'>> {
+export function moveMany(tx: Db, ids: string[], region: string | null) {
+  return setMany(tx, ids, sql`region_id = ${region}::uuid`);
+}
+
+async function setMany(tx: Db, ids: string[], what: SQL): Promise<Map<string, 'not_found'>> {
   await lock(tx, ids);
   const rows = await query<{ id: string }>(
     tx,
-    sql`update devices set region_id = ${region}::uuid
+    sql`update devices set ${what}
         where id in (select value from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)) returning id`,
   );
   await markJoinable(tx);

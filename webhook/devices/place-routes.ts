@@ -2,14 +2,13 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
 import { access, answer, createRouter, jsonBody, problems } from '../http.ts';
 import * as places from './places.ts';
-import { isTimeZone } from './time-zone.ts';
+import { timeZoneSchema } from './time-zone.ts';
 
 const id = z.object({ id: z.uuid() });
 const place = z.object({ id: z.uuid(), name: z.string(), devices: z.int() }).openapi('Place');
 const name = z.string().trim().min(1).max(100);
 const naming = jsonBody(z.object({ name }));
 
-const timeZone = z.string().max(64).refine(isTimeZone, 'is no IANA time zone, such as Europe/Madrid');
 /** Maintenance windows go by the region's wall clock; devices without a region go by UTC. */
 const region = place.extend({ timeZone: z.string() }).openapi('Region');
 
@@ -25,7 +24,7 @@ const createRegion = createRoute({
   path: '/api/regions',
   ...access('admin'),
   summary: 'Add a region',
-  request: jsonBody(z.object({ name, timeZone: timeZone.default('UTC') })),
+  request: jsonBody(z.object({ name, timeZone: timeZoneSchema.default('UTC') })),
   responses: { 201: answer('The region', region), ...problems },
 });
 const changeRegion = createRoute({
@@ -37,7 +36,7 @@ const changeRegion = createRoute({
     params: id,
     ...jsonBody(
       z
-        .object({ name: name.optional(), timeZone: timeZone.optional() })
+        .object({ name: name.optional(), timeZone: timeZoneSchema.optional() })
         .refine((input) => Object.values(input).some((v) => v !== undefined), 'must change something'),
     ),
   },

@@ -33,6 +33,9 @@ export const deviceGroups = pgTable('device_groups', {
   updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
 });
 
+/** Of devices, and deployments, of which nothing else was said. */
+export const defaultChannel = 'stable';
+
 /** `id` is the common name of the device's certificate. */
 export const devices = pgTable(
   'devices',
@@ -43,6 +46,10 @@ export const devices = pgTable(
     divisionId: uuid('division_id').references(() => divisions.id),
     hardware: text().notNull(),
     tags: text().array().notNull().default(sql`'{}'::text[]`),
+    /** The version of its main component that it is to stay at. */
+    pinned: text(),
+    /** Whose deployments it takes. */
+    channel: text().notNull().default(defaultChannel),
     online: boolean().notNull().default(false),
     /** Subscribed to its request topic since it connected: from then on commands reach it. */
     reachable: boolean().notNull().default(false),
@@ -60,6 +67,8 @@ export const devices = pgTable(
     index('devices_division').on(t.divisionId),
     index('devices_hardware').on(t.hardware),
     index('devices_blocked').on(t.id).where(sql`blocked`),
+    index('devices_pinned').on(t.pinned).where(sql`pinned is not null`),
+    index('devices_channel').on(t.channel),
     index('devices_tags').using('gin', t.tags),
     // For the beginning of one; a part of one has trigrams (`db/search.ts`).
     index('devices_id_begins').on(sql`lower(id) text_pattern_ops`),
@@ -83,6 +92,9 @@ export const deviceEpochs = pgTable(
   (t) => [primaryKey({ columns: [t.deviceId, t.epoch] })],
 );
 
+/** Of a row of `components`: it attests another image than its last update left there. */
+export const hasDrifted = sql`sha256 <> expected_sha256`;
+
 /**
  * What each component of a device runs, by its last attested report; `epochNumber`, `bootSeq` and `seqNumber`, in this order, keep
  * older reports out.
@@ -99,6 +111,10 @@ export const components = pgTable(
     version: text().notNull(),
     sha256: text().notNull(),
     securityVersion: integer('security_version').notNull(),
+    /** What its last successful update left there, and when; null: none has. */
+    expectedSha256: text('expected_sha256'),
+    expectedVersion: text('expected_version'),
+    expectedAt: timestamp('expected_at', { withTimezone: true }),
     epochNumber: integer('epoch_number').notNull().default(0),
     bootSeq: integer('boot_seq').notNull(),
     seqNumber: integer('seq_number').notNull(),
@@ -108,5 +124,6 @@ export const components = pgTable(
     primaryKey({ columns: [t.deviceId, t.component] }),
     index('components_sha256').on(t.sha256),
     index('components_version').on(t.component, t.version, t.deviceId),
+    index('components_drifted').on(t.deviceId).where(hasDrifted),
   ],
 );

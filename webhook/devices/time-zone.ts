@@ -1,3 +1,5 @@
+import { z } from '@hono/zod-openapi';
+
 /** Of devices without a region. */
 export const defaultTimeZone = 'UTC';
 
@@ -11,3 +13,8 @@ export function isTimeZone(name: string): boolean {
     return false;
   }
 }
+
+export const timeZoneSchema = z
+  .string()
+  .max(64)
+  .refine(isTimeZone, 'is no IANA time zone, such as Europe/Madrid');

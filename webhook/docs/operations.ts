@@ -23,6 +23,8 @@ const parts: Record<string, string> = {
   groups: 'devices',
   'devices.csv': 'devices',
   hardware: 'devices',
+  freezes: 'deployments',
+  calendar: 'deployments',
   bans: 'devices',
   issue_cert: 'certificates',
   login: 'accounts',

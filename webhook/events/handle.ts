@@ -98,8 +98,10 @@ export async function handle(
   ]);
   if (due.length > 0) await presence.markHeard(tx, due, heardEveryMs);
   const { subscribed, kicks } = await applyPresence(tx, accepted);
-  const saved = await applyToTargets(tx, await withoutOutdatedBoots(tx, messages, orders), subscribed);
+  const current = await withoutOutdatedBoots(tx, messages, orders);
+  // Before the targets: a success is noted beside what runs.
   await applyRunning(tx, messages, orders);
+  const saved = await applyToTargets(tx, current, subscribed);
   await store(tx, of);
 
   // A deleted device that the broker could not be told to drop, or that came back before its CRL did.

@@ -4,8 +4,8 @@ import { banMany } from '../certificates/blocked-ban.ts';
 import { kick } from '../certificates/blocked-kick.ts';
 import type { Context } from '../context.ts';
 import type { Db } from '../db/query.ts';
-import { maxTags, tagSchema } from '../devices/fields.ts';
-import { moveMany, tagMany } from '../devices/many.ts';
+import { channelSchema, maxTags, tagSchema, versionSchema } from '../devices/fields.ts';
+import { followMany, moveMany, pinMany, tagMany } from '../devices/many.ts';
 import type { Role } from '../http.ts';
 import type { LiveKind } from '../live/live.ts';
 import { commandFields, sendMany } from '../telemetry/commands.ts';
@@ -45,6 +45,29 @@ export const acts = {
     fields: { region: z.uuid().nullable() },
     tells: 'device',
     apply: (tx, devices, { region }) => moveMany(tx, devices, region),
+  }),
+  pin: act({
+    role: 'admin',
+    summary:
+      'Pin devices to a version: deployments of another leave them out, unless they are named one by one',
+    fields: { version: versionSchema },
+    tells: 'device',
+    apply: (tx, devices, { version }) => pinMany(tx, devices, version),
+  }),
+  unpin: act({
+    role: 'admin',
+    summary: 'Let devices take any version again',
+    fields: {},
+    tells: 'device',
+    apply: (tx, devices) => pinMany(tx, devices, null),
+  }),
+  channel: act({
+    role: 'admin',
+    summary:
+      'Let devices follow a channel: deployments of others leave them out, unless they are named one by one',
+    fields: { channel: channelSchema },
+    tells: 'device',
+    apply: (tx, devices, { channel }) => followMany(tx, devices, channel),
   }),
   command: act({
     role: 'operator',

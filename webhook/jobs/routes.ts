@@ -92,6 +92,15 @@ export function jobRoutes(context: Context) {
     .openapi(starting('move'), async (c) =>
       c.json(await start('move', c.req.valid('json'), c.get('caller').name), 202),
     )
+    .openapi(starting('pin'), async (c) =>
+      c.json(await start('pin', c.req.valid('json'), c.get('caller').name), 202),
+    )
+    .openapi(starting('unpin'), async (c) =>
+      c.json(await start('unpin', c.req.valid('json'), c.get('caller').name), 202),
+    )
+    .openapi(starting('channel'), async (c) =>
+      c.json(await start('channel', c.req.valid('json'), c.get('caller').name), 202),
+    )
     .openapi(starting('command'), async (c) =>
       c.json(await start('command', c.req.valid('json'), c.get('caller').name), 202),
     )

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { index, integer, jsonb, pgTable, primaryKey, text, timestamp, uuid } from 'drizzle-orm/pg-core';
 import type { Chosen } from '../devices/chosen.ts';
 
-export const actNames = ['tag', 'move', 'command', 'ban'] as const;
+export const actNames = ['tag', 'move', 'pin', 'unpin', 'channel', 'command', 'ban'] as const;
 export const jobStates = ['running', 'done', 'cancelled'] as const;
 /** Why it was not done to one device. */
 export const jobFailures = [

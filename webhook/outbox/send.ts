@@ -46,6 +46,7 @@ interface Row {
   state: TargetState | null;
   window: MaintenanceWindow | null;
   timeZone: string | null;
+  frozen: boolean | null;
   deferralEndsAt: Date | null;
   atDeadline: DownloadRequest['atDeadline'] | null;
 }
@@ -138,6 +139,8 @@ async function claim(db: Db): Promise<Row[]> {
       state: targets.state,
       window: sql<MaintenanceWindow | null>`${deployments.policy} -> 'window'`,
       timeZone: regions.timeZone,
+      frozen: sql<boolean | null>`${deployments.freezeOverride} is null and exists (
+        select from freezes where starts_at <= now() and now() < ends_at)`,
       deferralEndsAt: targets.deferralEndsAt,
       atDeadline: sql<DownloadRequest['atDeadline'] | null>`${deployments.policy} ->> 'atDeadline'`,
     })
@@ -162,12 +165,12 @@ async function claim(db: Db): Promise<Row[]> {
 
 /**
  * A request whose attempt was cancelled, replaced or has ended must not be sent any more; nor one that would start an update while the
- * maintenance window is closed (it was late, or the device came back late): its attempt times out.
+ * maintenance window is closed or a freeze holds (it was late, or the device came back late): its attempt times out.
  */
 function split(rows: Row[]): { live: Row[]; stale: Row[] } {
   const now = Date.now();
-  const isLate = ({ state, window, timeZone }: Row) =>
-    state === 'sent' && window !== null && !isOpen(window, timeZone ?? defaultTimeZone, now);
+  const isLate = ({ state, window, timeZone, frozen }: Row) =>
+    state === 'sent' && (frozen || (window !== null && !isOpen(window, timeZone ?? defaultTimeZone, now)));
   const isStale = (row: Row) => isRequest(row) && (row.s3Path === null || isLate(row));
   return { live: rows.filter((row) => !isStale(row)), stale: rows.filter(isStale) };
 }

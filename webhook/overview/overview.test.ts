@@ -88,8 +88,16 @@ test('a device that attests another image than its last update left there has dr
   await overviewWhere('the update', (now) => now.updates.succeeded === 3 && now.devices.drifted === 0);
   await device.boot(sha256Of('somebody flashed this by hand'), [2, 0]);
   await overviewWhere('the drift', (now) => now.devices.drifted === 1);
+  const drifted = async () => (await webhook.api('GET', '/api/devices?q=drifted%20%3D%20yes')).body;
+  expect(await drifted()).toMatchObject([
+    {
+      id: device.id,
+      running: [{ expected: { version: firmware.version, sha256: firmware.sha256 } }],
+    },
+  ]);
   await device.boot(firmware.sha256, [3, 0]);
   await overviewWhere('its end', (now) => now.devices.drifted === 0);
+  expect(await drifted()).toEqual([]);
 });
 
 test('a dead letter and an unwell device are called to attention', async () => {

@@ -4,6 +4,7 @@ import { countExpiring, type ExpiryCounts } from '../certificates/inventory.ts';
 import { type Db, query, sqlList } from '../db/query.ts';
 import type { HaltReason } from '../deployments/rollout.ts';
 import { failedStates, type TargetState } from '../deployments/states.ts';
+import { countDrifted } from '../devices/expected.ts';
 import { presenceCounts } from '../devices/presence.ts';
 
 /** Updates of deployments made within these days make the figures; what failed longer ago no longer needs attention. */
@@ -92,21 +93,6 @@ async function readDevices(db: Db) {
           count(*) filter (where health->>'state' = 'degraded')::int as degraded from devices`,
   );
   return row!;
-}
-
-/** Devices that attest another image than the one their last successful update has left there. */
-async function countDrifted(db: Db): Promise<number> {
-  const [row] = await query<{ n: number }>(
-    db,
-    sql`with newest as (
-          select distinct on (t.device_id, t.component) t.device_id, t.component, t.updated_at, f.sha256
-          from targets t join deployments d on d.id = t.deployment_id join firmwares f on f.id = d.firmware_id
-          where t.state = 'succeeded' order by t.device_id, t.component, t.updated_at desc)
-        select count(distinct c.device_id)::int as n from components c
-        join newest n on n.device_id = c.device_id and n.component = c.component
-        where c.sha256 <> n.sha256 and c.reported_at > n.updated_at`,
-  );
-  return row!.n;
 }
 
 async function readVersions(db: Db): Promise<Overview['versions']> {

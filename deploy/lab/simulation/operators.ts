@@ -2,6 +2,7 @@
 import * as deployments from '#webhook/deployments/deployments.ts';
 import { policySchema, type StartRequest } from '#webhook/deployments/schema.ts';
 import * as devices from '#webhook/devices/devices.ts';
+import { defaultChannel } from '#webhook/devices/table.ts';
 import { AppError } from '#webhook/errors.ts';
 import type { Firmware } from '#webhook/firmware/firmware.ts';
 import type { Copies } from './copies.ts';
@@ -39,6 +40,7 @@ export class Operators {
       divisions: [],
       all: false,
       devices: byPlace ? [] : named,
+      channels: [defaultChannel],
       policy: policySchema.parse(policy),
     };
     const [placed, homeless] = byPlace ? await this.#byHome() : [named, []];

@@ -1,10 +1,26 @@
 /** A query as a condition on `devices`, with every value a parameter. */
-import { and, eq, gt, gte, ilike, inArray, isNull, lt, lte, ne, not, or, type SQL, sql } from 'drizzle-orm';
+import {
+  and,
+  eq,
+  gt,
+  gte,
+  ilike,
+  inArray,
+  isNotNull,
+  isNull,
+  lt,
+  lte,
+  ne,
+  not,
+  or,
+  type SQL,
+  sql,
+} from 'drizzle-orm';
 import { mainComponent } from '#emqx/protocol.ts';
 import { containing } from '../../db/search.ts';
 import { newestValue } from '../../telemetry/measurements.ts';
-import { devices, divisions, regions } from '../table.ts';
-import { ageMs, type Operator, type Query } from './grammar.ts';
+import { devices, divisions, hasDrifted, regions } from '../table.ts';
+import { ageMs, type Operator, type Query, unpinned } from './grammar.ts';
 
 type Comparison = Extract<Query, { is: 'comparison' }>;
 
@@ -46,6 +62,16 @@ function comparison(query: Comparison): SQL {
           operator,
           values.map((value) => value.toLowerCase()),
         ),
+      );
+    case 'pinned':
+      return pin(operator, values);
+    case 'channel':
+      return text(sql`${devices.channel}`, operator, values);
+    case 'drifted':
+      return flag(
+        sql`${devices.id} in (select c.device_id from components c where ${hasDrifted})`,
+        operator,
+        values,
       );
     case 'online':
       return flag(sql`${devices.online}`, operator, values);
@@ -111,8 +137,16 @@ function versions(part: string, operator: Operator, values: string[]): SQL {
     select v.version from v where ${compared[operator as '<'](key(sql`v.version`), key(sql`${values[0]}::text`))}))`;
 }
 
+/** One that is pinned to nothing is pinned to no other version either. */
+function pin(operator: Operator, values: string[]): SQL {
+  if (operator === '!=' && values[0] === unpinned) return isNotNull(devices.pinned);
+  const named = values.filter((value) => value !== unpinned);
+  const is = named.length > 0 ? text(sql`${devices.pinned}`, operator, named) : undefined;
+  return or(is, values.includes(unpinned) ? isNull(devices.pinned) : undefined)!;
+}
+
 function flag(column: SQL, operator: Operator, [value]: string[]): SQL {
-  return (value === 'yes') === (operator === '=') ? column : sql`not ${column}`;
+  return (value === 'yes') === (operator === '=') ? column : sql`not (${column})`;
 }
 
 function health(operator: Operator, value: string): SQL {

@@ -21,7 +21,7 @@ export type Query =
   | { is: 'comparison'; field: Field; part: string; operator: Operator; values: string[] };
 
 /** What a field's values are: which operators it takes, and how they are read. */
-export type Kind = 'text' | 'name' | 'tag' | 'choice' | 'version' | 'age' | 'number';
+export type Kind = 'text' | 'name' | 'tag' | 'pin' | 'choice' | 'version' | 'age' | 'number';
 export interface Field {
   name: string;
   kind: Kind;
@@ -40,6 +40,9 @@ export const fields: readonly Field[] = [
   { name: 'tag', kind: 'tag' },
   { name: 'version', kind: 'version', part: 'optional' },
   { name: 'sha256', kind: 'text', part: 'optional' },
+  { name: 'pinned', kind: 'pin' },
+  { name: 'channel', kind: 'name' },
+  { name: 'drifted', kind: 'choice', choices: ['yes', 'no'] },
   { name: 'online', kind: 'choice', choices: ['yes', 'no'] },
   { name: 'blocked', kind: 'choice', choices: ['yes', 'no'] },
   { name: 'health', kind: 'choice', choices: ['ok', 'degraded', 'failing', 'none'] },
@@ -52,11 +55,15 @@ const operatorsOf: Record<Kind, readonly (Operator | 'in')[]> = {
   text: ['=', '!=', '~', 'in'],
   name: ['=', '!=', 'in'],
   tag: ['=', '!=', 'in'],
+  pin: ['=', '!=', 'in'],
   choice: ['=', '!='],
   version: ['=', '!=', '<', '<=', '>', '>=', 'in'],
   age: ['<', '>', '='],
   number: ['=', '!=', '<', '<=', '>', '>='],
 };
+
+/** `pinned = none`: devices that are pinned to no version. */
+export const unpinned = 'none';
 
 export const maxLength = 1_000;
 const maxComparisons = 50;
@@ -210,7 +217,7 @@ class Parser {
 const written = ({ name, part }: Field) => (part === 'needed' ? `${name}.NAME` : name);
 
 const exampleOf: Record<Kind, string> = {
-  ...{ text: 'a word', name: 'a name', tag: 'a tag', choice: 'yes' },
+  ...{ text: 'a word', name: 'a name', tag: 'a tag', pin: unpinned, choice: 'yes' },
   ...{ version: '2.1', age: '7d', number: '30' },
 };
 
