@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { deviceIdSchema } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
 import { access, answer, createRouter, jsonBody, page, paging, problems } from '../http.ts';
+import { calendarSchema, readCalendar, spanSchema } from './calendar.ts';
 import * as deployments from './deployments.ts';
 import { dryRun as runDry } from './dry-run.ts';
 import { findPrevious } from './previous.ts';
@@ -109,6 +110,14 @@ const retryFailed = operation(
   'New attempts for what failed, timed out or rolled back; a completed deployment runs again',
 );
 
+const calendar = createRoute({
+  method: 'get',
+  path: '/api/calendar',
+  ...access('viewer'),
+  summary: 'Deployments and freezes of up to 62 days',
+  request: { query: spanSchema },
+  responses: { 200: answer('What has a moment in common with them', calendarSchema), ...problems },
+});
 const overrideFreeze = createRoute({
   method: 'post',
   path: '/api/deployments/{id}/override_freeze',
@@ -151,6 +160,7 @@ export function deploymentRoutes(context: Context) {
     .openapi(resume, async (c) =>
       c.json(await operate('resume', c.req.valid('param').id, c.get('caller').name), 202),
     )
+    .openapi(calendar, async (c) => c.json(await readCalendar(db, c.req.valid('query')), 200))
     .openapi(overrideFreeze, async (c) => {
       const { id } = c.req.valid('param');
       const { reason } = c.req.valid('json');

@@ -28,17 +28,14 @@ test('a success that is heard late does not overrule the newer one', async () =>
   const device = await webhook.device();
   await device.subscribe();
   const first = await begun(device);
-  // Its result is under way while an operator gives it up and deploys again.
-  await webhook.api('POST', `/api/deployments/${first.id}/cancel`);
-  await device.critical('firmware/download/cancel/ack', {
-    deployment: first.id,
-    attempt: 1,
-    cancelled: true,
-  });
+  const refused = { error: { code: 'boot_failed' } };
+  await device.result(first.id, sha256Of('what was there before'), 'failed', { seq: [1, 30], ...refused });
+  await until('the failure', async () => (await webhook.target(first.id, device)).state === 'failed');
   const second = await begun(device);
   await device.result(second.id, second.sha256, 'succeeded', { seq: [1, 50] });
   await succeeded(second.id, device);
   await device.result(first.id, first.sha256, 'succeeded', { seq: [1, 40] });
+  await succeeded(first.id, device);
   expect(await expected(device)).toMatchObject({ sha256: second.sha256, version: second.version });
   expect(await countDrifted(db)).toBe(0);
 });

@@ -126,6 +126,30 @@ test('the dry run tells what holds when it would start, and what comes soon', as
   expect(await dry({ startAt })).toMatchObject({ frozenUntil: null, freezes: [] });
 });
 
+test('the calendar has what touches its days, and no more than two months', async () => {
+  const [inside, { id: outside }] = [await freeze(3, 4), await freeze(40, 41)];
+  const device = await webhook.device();
+  const { id: firmwareId, version } = await webhook.firmware();
+  const startAt = new Date(Date.now() + 5 * dayMs).toISOString();
+  const { id } = await post('/api/deployments', { firmwareId, devices: [device.id], startAt });
+  const at = (days: number) => new Date(Date.now() + days * dayMs).toISOString();
+  const calendar = (from: string, to: string) => webhook.api('GET', `/api/calendar?from=${from}&to=${to}`);
+  const { body } = await calendar(at(2), at(30));
+  expect(body.deployments).toContainEqual({
+    ...{ id, version, firmware: 'firmware.bin', state: 'scheduled' },
+    ...{ startsAt: startAt, endsAt: null },
+  });
+  expect(body.freezes.map((one: Json) => one.id)).toEqual([inside.id]);
+  expect((await calendar(at(6), at(45))).body.freezes.map((one: Json) => one.id)).toEqual([outside]);
+  expect((await calendar(at(2), at(5 - 0.01))).body.deployments.map((one: Json) => one.id)).not.toContain(id);
+  for (const [from, to] of [
+    [at(2), at(1)],
+    [at(0), at(63)],
+    ['yesterday', at(1)],
+  ] as const)
+    expect((await calendar(from, to)).body.code).toBe('invalid_request');
+});
+
 test('it holds until the last of those that touch, and not before the first', async () => {
   const first = await freeze(1, 2);
   const last = await freeze(2, 4);
