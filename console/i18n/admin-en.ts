@@ -30,6 +30,7 @@ export const adminEn = {
   'matter.halted': '{name} has halted',
   'matter.halt.failures': 'too many failures',
   'matter.halt.silence': 'too many devices silent',
+  'matter.halt.health_worse': 'worse than the control group',
   'matter.halt.gate_missed': 'too few successes',
   'matter.waiting': '{n} {n|device waits|devices wait}',
   'matter.failed': '{n} {n|device|devices} failed with {name}',

@@ -31,6 +31,7 @@ export const adminKo: Record<keyof typeof adminEn, string> = {
   'matter.halted': '{name} 배포가 자동으로 멈췄습니다',
   'matter.halt.failures': '실패가 너무 많음',
   'matter.halt.silence': '응답 없는 디바이스가 너무 많음',
+  'matter.halt.health_worse': '대조군보다 나쁨',
   'matter.halt.gate_missed': '성공이 너무 적음',
   'matter.waiting': '{n}대 대기 중',
   'matter.failed': '{name}: {n}대 실패',

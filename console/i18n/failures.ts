@@ -99,6 +99,10 @@ const failures: Record<FailureReason, Record<Language, string>> = {
     en: 'The request is larger than a device takes',
     ko: '요청이 디바이스가 받을 수 있는 크기를 넘습니다',
   },
+  control_group: {
+    en: 'Kept without it, as the control group',
+    ko: '대조군이므로 배포하지 않고 유지했습니다',
+  },
   superseded: {
     en: 'A newer deployment replaces it',
     ko: '더 새로운 배포로 대체되었습니다',

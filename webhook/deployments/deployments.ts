@@ -6,10 +6,11 @@ import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
+import { foreseeHealth } from './dry-run.ts';
 import { createRollout, type RolloutState } from './rollout.ts';
 import * as rollouts from './rollouts.ts';
 import { type StartRequest, toPolicy } from './schema.ts';
-import { countByReason } from './selection.ts';
+import { countByReason, eligible } from './selection.ts';
 import { deployments } from './table.ts';
 import { type Deployment, get, noDeployment } from './views.ts';
 
@@ -23,6 +24,7 @@ export async function start(context: Context, request: StartRequest, actor: stri
       throw new AppError('firmware_unsigned', 'The firmware has no signed manifest yet: sign it first.');
     }
     const counts = await countByReason(tx, image, selection);
+    const ready = counts.get(null) ?? 0;
     counts.delete('other_hardware');
     counts.delete('no_component');
     const total = [...counts.values()].reduce((sum, n) => sum + n, 0);
@@ -30,6 +32,7 @@ export async function start(context: Context, request: StartRequest, actor: stri
     if (total === 0 && policy.lateJoinersMs === null) {
       throw new AppError('no_targets', `The selection holds no device with a ${describe(image)}.`);
     }
+    await foreseeHealth(tx, policy, eligible(image, selection), ready);
     const starts = startAt === undefined ? null : new Date(startAt);
     await tx.insert(deployments).values({
       id,
@@ -47,7 +50,10 @@ export async function start(context: Context, request: StartRequest, actor: stri
       actor,
       action: 'deployment.start',
       subject: id,
-      detail: { firmware: firmwareId, ...selection, targets: total },
+      detail: {
+        ...{ firmware: firmwareId, ...selection, targets: total },
+        ...(policy.health && { health: policy.health }),
+      },
     });
   });
   context.wake();

@@ -11,6 +11,7 @@ import {
   cutWaves,
   defaultGate,
   defaultRollout,
+  type HealthPolicy,
   type RolloutPolicy,
 } from '#webhook/deployments/policy.ts';
 import {
@@ -31,11 +32,11 @@ const hourMs = 3_600_000;
 const startMs = Date.UTC(2026, 0, 1);
 const timesAsOften = 3;
 
-const health = {
+const health: HealthPolicy = {
   control: { percent: 5 },
   ...{ afterwards: 'release', seed: '', minDevices: 30 },
   ...{ minObservedMs: 24 * hourMs, windowMs: hourMs, signals: gateSignals },
-} as const;
+};
 const policy: RolloutPolicy = {
   ...defaultRollout,
   health,

@@ -26,6 +26,7 @@ export interface Judgement {
   high: number;
   /** How much worse is still no worse. */
   margin: number;
+  better: 'high' | 'low';
   /** Of the first look, for all that follow. */
   mixture: number;
 }
@@ -49,6 +50,7 @@ export function judge(
   const width = halfWidth(found.variance, used, alpha);
   const margin = (signal.marginPercent / 100) * Math.abs(found.control.level);
   const [low, high] = [found.difference - width, found.difference + width];
+  const better = isBetterHigh(signal) ? 'high' : 'low';
   const [least, most] = isBetterHigh(signal) ? [-high, -low] : [low, high];
   return {
     signal: signalKey(signal),
@@ -61,6 +63,7 @@ export function judge(
     low,
     high,
     margin,
+    better,
     mixture: used,
   };
 }
