@@ -110,7 +110,7 @@ export interface RolloutStep {
 const minuteMs = 60_000;
 /** Joiners are looked for when the registry changes, and so often in case nobody said so. */
 const joinersEveryMs = 60_000;
-/** What happened in a window may be told so much later. */
+/** What happened in a window may be told so much later, or a window later if they are shorter. */
 const belatedMs = 10_000;
 /** From so many answers on, their share counts, and not only the share of the whole wave. */
 const telling = 20;
@@ -244,7 +244,7 @@ function owesJoiners(rollout: Rollout, now: number): boolean {
 /** When the window that is to be compared next has ended, and what happened in it has been told; null: none is. */
 export function windowDueAt({ policy, health, state, gates, wave }: Rollout): number | null {
   if (!policy.health || !health || state !== 'running' || !gates || gates[wave]?.control) return null;
-  return health.until + policy.health.windowMs + belatedMs;
+  return health.until + policy.health.windowMs + Math.min(belatedMs, policy.health.windowMs);
 }
 
 /** When the successes of the open wave have stood, and been watched, for long enough. */
