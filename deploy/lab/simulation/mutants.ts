@@ -69,6 +69,14 @@ export const mutants: Mutant[] = [
     seed: 1,
   },
   {
+    name: 'the control group gets the image at the end, also where it is to be kept without it',
+    file: 'webhook/deployments/rollout.ts',
+    text: "if (isKept) return { rollout: gated, actions: [{ type: 'hold_back', wave: gated.wave }] };",
+    becomes: 'void isKept;',
+    says: /is of the control group/,
+    seed: 1,
+  },
+  {
     name: 'the first to be reached are all that there are',
     file: 'webhook/deployments/selection.ts',
     text: 'from (${resolved(image, selection)}) r where reason is null`;',
