@@ -39,6 +39,7 @@ export type Weekday = MaintenanceWindow['days'][number];
 export type DryRun = InferResponseType<Routes['deployments']['dry_run']['$post'], 200>;
 export type Deployment = InferResponseType<Routes['deployments'][':id']['$get'], 200>;
 export type Previous = InferResponseType<Routes['deployments'][':id']['previous']['$get'], 200>;
+export type HealthJudgement = InferResponseType<Routes['deployments'][':id']['health']['$get'], 200>[number];
 export type DeploymentState = Deployment['state'];
 export type Deferral = NonNullable<Target['deferred']>;
 export type Target = InferResponseType<Routes['deployments'][':id']['targets']['$get'], 200>['items'][number];
@@ -195,6 +196,8 @@ export const api = {
   banDevice: (device: string, reason: string) => post<Ban>('/api/bans', { device, reason }),
   liftBan: (device: string) => send<void>('DELETE', `/api/bans/${part(device)}`),
 
+  listJudgements: (id: string, signal?: AbortSignal) =>
+    get<HealthJudgement[]>(`/api/deployments/${part(id)}/health`, undefined, signal),
   getPrevious: (id: string, signal?: AbortSignal) =>
     get<Previous>(`/api/deployments/${part(id)}/previous`, undefined, signal),
   changePassword: (currentPassword: string, newPassword: string) =>

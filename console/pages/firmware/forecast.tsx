@@ -3,6 +3,7 @@ import { For, type JSX, Show } from 'solid-js';
 import type { DryRun } from '../../api.ts';
 import { formatBytes, formatDateTime, formatDuration } from '../../format.ts';
 import { language, t, tMaybe } from '../../i18n/i18n.ts';
+import { signalInWords } from '../deployments/health-words.ts';
 
 /** At most so many names of each list are drawn; the dry run itself names a thousand. */
 const shownNames = 200;
@@ -65,10 +66,34 @@ export function Forecast(props: { run: DryRun; startAt: string | undefined }): J
           </p>
         )}
       </For>
+      <Show when={props.run.health}>
+        {(gate) => (
+          <div data-testid="forecast-health">
+            <p class="soft">{t('deploy.control', { devices: t('common.devices', { n: gate().control }) })}</p>
+            <For each={gate().needs}>
+              {({ signal, hours, devices }) => (
+                <p class="soft">
+                  {hours === null
+                    ? t('deploy.needUnknown', { signal: signalInWords(signal) })
+                    : t('deploy.need', {
+                        signal: signalInWords(signal),
+                        wave: gate().judgedFromWave + 1,
+                        duration: formatDuration(language(), hours * 3_600_000),
+                      })}
+                  <Show when={devices}>{(n) => <> {t('deploy.needDevices', { n: n() })}</>}</Show>
+                </p>
+              )}
+            </For>
+          </div>
+        )}
+      </Show>
       <For each={props.run.waves}>
         {(wave, i) => (
           <Names
-            title={t('deploy.wave', { n: i() + 1, devices: t('common.devices', { n: wave.total }) })}
+            title={t(
+              props.run.health && i() === props.run.waves.length - 1 ? 'deploy.controlWave' : 'deploy.wave',
+              { n: i() + 1, devices: t('common.devices', { n: wave.total }) },
+            )}
             total={wave.total}
             names={wave.devices}
             testId="forecast-wave"

@@ -4,6 +4,7 @@ import { t } from '../../i18n/i18n.ts';
 import { NumberField } from '../../parts/number-field.tsx';
 import { Picker } from '../../parts/picker.tsx';
 import { windowInWords } from '../../parts/window-words.ts';
+import { HealthFields } from './health-fields.tsx';
 import {
   checkPlan,
   deadlineActions,
@@ -158,6 +159,7 @@ export function PlanFields(props: { state: PlanState }): JSX.Element {
       <Picker title={t('plan.window')} note={windowInWords(windowOf(props.state.plan))} testId="plan-window">
         <WindowFields state={props.state} />
       </Picker>
+      <HealthFields state={props.state} />
       <Picker title={t('plan.limits')} testId="plan-limits">
         <Numbers state={props.state} names={limits}>
           <AtDeadline state={props.state} />
