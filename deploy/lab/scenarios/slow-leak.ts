@@ -39,7 +39,11 @@ async function run({ createDisplay, name, seed }: Lab): Promise<Outcome> {
     for (const id of fleet.ids) await until(`a report of ${id}`, () => measured(id), patienceMs);
     const image = { version: '2.0.0', sizeBytes: 64 * 1024, selfTest: 'pass', leakBytesPerS: 2_048 } as const;
     const bytes = buildImage({ ...image, seed: seed ?? 1 });
-    const firmware = await registerFirmware(rest, bytes, { ...image, fileName: 'leak.bin', hardware });
+    const firmware = await registerFirmware(rest, bytes, {
+      version: image.version,
+      fileName: 'leak.bin',
+      hardware,
+    });
     display.phase('deploying');
     const { id } = await deploy(rest, { firmwareId: firmware.id, devices: fleet.ids, policy });
     const isOver = ({ state }: { state: string }) => state === 'halted' || state === 'completed';
