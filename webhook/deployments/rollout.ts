@@ -3,6 +3,7 @@
  * says how many targets may be started; `machine.ts` says what happens to each of them.
  */
 import type { Judgement } from './health/verdict.ts';
+import { findWorse, isObserved, observe, observeFrom, soakEndsAt, windowDueAt } from './health/windows.ts';
 import type { Gate, RolloutPolicy } from './policy.ts';
 
 export const rolloutStates = ['scheduled', 'running', 'paused', 'halted', 'completed', 'cancelled'] as const;
@@ -110,8 +111,6 @@ export interface RolloutStep {
 const minuteMs = 60_000;
 /** Joiners are looked for when the registry changes, and so often in case nobody said so. */
 const joinersEveryMs = 60_000;
-/** What happened in a window may be told so much later, or a window later if they are shorter. */
-const belatedMs = 10_000;
 /** From so many answers on, their share counts, and not only the share of the whole wave. */
 const telling = 20;
 
@@ -241,42 +240,6 @@ function owesJoiners(rollout: Rollout, now: number): boolean {
   return rollout.state === 'running' && until !== null && until <= now && soughtAt(rollout, now) < until;
 }
 
-/** When the window that is to be compared next has ended, and what happened in it has been told; null: none is. */
-export function windowDueAt({ policy, health, state, gates, wave }: Rollout): number | null {
-  if (!policy.health || !health || state !== 'running' || !gates || gates[wave]?.control) return null;
-  return health.until + policy.health.windowMs + Math.min(belatedMs, policy.health.windowMs);
-}
-
-/** When the successes of the open wave have stood, and been watched, for long enough. */
-export function soakEndsAt({ policy, gates, wave, soakSince }: Omit<Rollout, 'state'>): number | null {
-  const gate = gates?.[wave];
-  if (soakSince === null || !gate) return null;
-  return soakSince + Math.max(gate.soakMs, policy.health?.minObservedMs ?? 0);
-}
-
-function isObserved({ policy, health, soakSince }: Rollout): boolean {
-  return !policy.health || !health || health.until >= (soakSince ?? 0) + policy.health.minObservedMs;
-}
-
-/** From the next whole window on; what went by unobserved (paused, or the clock jumped) is left out. */
-function observeFrom(rollout: Rollout, now: number): Rollout {
-  const { policy, health } = rollout;
-  if (!policy.health || !rollout.gates) return rollout;
-  const until = Math.ceil(now / policy.health.windowMs) * policy.health.windowMs;
-  return { ...rollout, health: { mixtures: {}, forgiven: [], ...health, until } };
-}
-
-function observe(rollout: Rollout, observed: Observed | undefined): Rollout {
-  if (!observed || !rollout.health) return rollout;
-  const mixtures = Object.fromEntries(observed.judgements.map((j) => [j.signal, j.mixture]));
-  const health = {
-    ...rollout.health,
-    until: observed.until,
-    mixtures: { ...rollout.health.mixtures, ...mixtures },
-  };
-  return { ...rollout, health };
-}
-
 type Tick = Extract<RolloutEvent, { type: 'tick' }>;
 
 function tick(rollout: Rollout, tallies: Tally[], event: Tick, now: number): RolloutStep {
@@ -328,26 +291,6 @@ function passGate(rollout: Rollout, tallies: Tally[], now: number): Rollout {
   }
   const soaking = { ...rollout, soakSince: rollout.soakSince ?? now };
   return now >= soakEndsAt(soaking)! && isObserved(soaking) ? opened : soaking;
-}
-
-/** What an operator has resumed in spite of stays forgiven: more of the same is no news. */
-function findWorse(rollout: Rollout, observed: Observed | undefined, now: number): Halt | null {
-  const worse = (observed?.judgements ?? []).filter(
-    (j) => j.verdict === 'worse' && !rollout.health?.forgiven.includes(j.signal),
-  );
-  if (worse.length === 0) return null;
-  const { wave } = rollout;
-  return {
-    ...{ reason: 'health_worse', wave, at: now, signals: worse.map((j) => j.signal) },
-    message: worse.map(describe).join('; '),
-  };
-}
-
-function describe(j: Judgement): string {
-  const [treated, control, low, high] = [j.treatedLevel, j.controlLevel, j.low, j.high].map((n) =>
-    Number(n.toPrecision(4)),
-  );
-  return `${j.signal}: ${treated} on ${j.treatedDevices} devices with it, ${control} on ${j.controlDevices} without; the change differs by ${low} to ${high}`;
 }
 
 /** Every wave that was opened is watched: a late rollback in the first one counts as much. */

@@ -9,6 +9,7 @@ import { readClock } from '../db/clock.ts';
 import { type Db, query, sqlList, sqlState, uniqueViolation } from '../db/query.ts';
 import * as firmware from '../firmware/firmware.ts';
 import { observe } from './health/observe.ts';
+import { windowDueAt } from './health/windows.ts';
 import type { TargetEvent } from './machine.ts';
 import { defaultRollout } from './policy.ts';
 import {
@@ -21,7 +22,6 @@ import {
   stepRollout,
   type Tally,
   wakesAt,
-  windowDueAt,
 } from './rollout.ts';
 import { insertTargets, joinTargets } from './selection.ts';
 import { closedMs, type Look, startTargets } from './starts.ts';

@@ -5,8 +5,9 @@ import { access, answer, createRouter, jsonBody, page, paging, problems } from '
 import * as deployments from './deployments.ts';
 import { dryRun as runDry } from './dry-run.ts';
 import { listJudgements } from './health/judgements.ts';
+import { judgementSchema } from './health/schema.ts';
 import { findPrevious } from './previous.ts';
-import { deploymentSchema, dryRunSchema, judgementSchema, startSchema, targetSchema } from './schema.ts';
+import { deploymentSchema, dryRunSchema, startSchema, targetSchema } from './schema.ts';
 import { targetStates } from './states.ts';
 import * as targetList from './target-list.ts';
 import * as views from './views.ts';

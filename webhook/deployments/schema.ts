@@ -1,10 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
 import { deadlineActions } from '#emqx/protocol.ts';
 import { type FailureReason, failureReasons } from './failures.ts';
-import { builtInSignals, signalKey } from './health/signals.ts';
-import { verdicts } from './health/verdict.ts';
-import { defaultGate, defaultRollout, type HealthPolicy, type RolloutPolicy } from './policy.ts';
+import { foreseenSchema, healthSchema, toHealth } from './health/schema.ts';
+import { defaultGate, defaultRollout, type RolloutPolicy } from './policy.ts';
 import { haltReasons, rolloutStates } from './rollout.ts';
 import { deferrableSteps, targetStates } from './states.ts';
 import { weekdays } from './window.ts';
@@ -47,46 +45,6 @@ const windowSchema = z
       .default([...weekdays]),
   })
   .openapi('MaintenanceWindow');
-
-const marginPercent = z.number().min(0).max(1000).default(10);
-/** `marginPercent`: by how much of the control group's level it may be worse and still pass. */
-const signalSchema = z
-  .discriminatedUnion('kind', [
-    z.strictObject({ kind: z.enum(builtInSignals), marginPercent }),
-    z.strictObject({
-      kind: z.literal('metric'),
-      name: z.string().min(1).max(64),
-      better: z.enum(['high', 'low']),
-      marginPercent,
-    }),
-  ])
-  .openapi('HealthSignal');
-
-/**
- * Holds a control group back, `count` devices or `percent` of them, and halts when the others come to be worse than it. Windows are how
- * often is looked, and what a device has restarted in or not.
- */
-const healthSchema = z
-  .strictObject({
-    control: z
-      .strictObject({
-        count: z.int().min(1).max(1_000_000).optional(),
-        percent: z.number().gt(0).max(50).optional(),
-      })
-      .refine((c) => (c.count === undefined) !== (c.percent === undefined), 'give either count or percent'),
-    afterwards: z.enum(['release', 'keep']).default('release'),
-    seed: z.string().min(1).max(64).optional(),
-    minDevices: z.int().min(5).max(1_000).default(30),
-    minObservedMs: durationMs.default(dayMs),
-    windowMs: z.int().min(1_000).max(dayMs).default(3_600_000),
-    signals: z
-      .array(signalSchema)
-      .min(1)
-      .max(16)
-      .refine((all) => new Set(all.map(signalKey)).size === all.length, 'names a signal twice')
-      .default([...builtInSignals].map((kind) => ({ kind, marginPercent: 10 }))),
-  })
-  .openapi('HealthPolicy');
 
 export const policySchema = z
   .strictObject({
@@ -166,11 +124,6 @@ export function toPolicy(asked: AskedPolicy = {}): RolloutPolicy {
   };
 }
 
-function toHealth({ control, seed = randomUUID(), ...rest }: z.infer<typeof healthSchema>): HealthPolicy {
-  const { count, percent } = control;
-  return { ...rest, seed, control: count === undefined ? { percent: percent! } : { count } };
-}
-
 function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(values).filter(([, v]) => v !== undefined)) as never;
 }
@@ -192,26 +145,6 @@ const waveViewSchema = z.object({
   soakUntil: z.string().nullable(),
 });
 export type WaveView = z.infer<typeof waveViewSchema>;
-
-/** In the signal's unit (shares of windows or of time, bytes, dBm); the interval holds at all windows together. */
-export const judgementSchema = z
-  .object({
-    signal: z.string(),
-    at: z.string(),
-    verdict: z.enum(verdicts),
-    treatedDevices: z.int(),
-    controlDevices: z.int(),
-    treatedLevel: z.number(),
-    controlLevel: z.number(),
-    /** Of the changes since before: with the image less without it. */
-    difference: z.number(),
-    low: z.number(),
-    high: z.number(),
-    /** How much worse is still no worse. */
-    margin: z.number(),
-    better: z.enum(['high', 'low']),
-  })
-  .openapi('HealthJudgement');
 
 export const deploymentSchema = z
   .object({
@@ -356,27 +289,8 @@ export const dryRunSchema = z
     /** How long applications may put it off, and what devices do then: from the policy. */
     deferralMs: z.int(),
     atDeadline: z.enum(deadlineActions),
-    /** With a gate: `needs` says from when on a signal that has doubled (or is twice its margin worse) is found with 95 %. */
-    health: z
-      .object({
-        /** Of the control group that `waves` names: give it with the deployment to have the same one. */
-        seed: z.string(),
-        control: z.int(),
-        /** The first wave (from 0) with which there are enough devices to judge. */
-        judgedFromWave: z.int(),
-        needs: z.array(
-          z.object({
-            signal: z.string(),
-            /** What it is now; null: nothing is known. Of `restarts` and `disconnects` the share of the windows. */
-            level: z.number().nullable(),
-            /** With the devices of that wave; null: cannot be told, or would never be. */
-            hours: z.number().nullable(),
-            /** Within the time that each wave is watched at least. */
-            devices: z.number().nullable(),
-          }),
-        ),
-      })
-      .nullable(),
+    /** Null without a gate. */
+    health: foreseenSchema.nullable(),
     /** Every image once. */
     egressBytes: z.int(),
     /** From the policy and `measuredBytesPerSecond`, if every device can be reached, puts nothing off and succeeds at once; null without a measurement. */

@@ -6,6 +6,7 @@
 import type { Observation } from '#webhook/deployments/health/comparison.ts';
 import { judge } from '#webhook/deployments/health/verdict.ts';
 import { watchedAtMost } from '#webhook/deployments/health/watched.ts';
+import { windowDueAt } from '#webhook/deployments/health/windows.ts';
 import {
   controlSize,
   cutWaves,
@@ -21,7 +22,6 @@ import {
   type Rollout,
   stepRollout,
   type Tally,
-  windowDueAt,
 } from '#webhook/deployments/rollout.ts';
 import type { Figures } from './figures.ts';
 import { GateFleet, gateSignals, type ModelledDevice } from './gate-fleet.ts';

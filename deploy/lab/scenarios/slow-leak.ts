@@ -8,8 +8,7 @@ import { until } from '../primitives/until.ts';
 import { deploy, listTargets, readDeployment, registerFirmware, unwrap } from '../rest.ts';
 import type { Lab, Outcome, Scenario } from '../scenario.ts';
 
-const devices = 40;
-const patienceMs = 300_000;
+const [devices, patienceMs] = [40, 300_000];
 const policy = {
   waves: [{ percent: 40 }, { percent: 100 }],
   health: {
@@ -33,7 +32,6 @@ async function run({ createDisplay, name, seed }: Lab): Promise<Outcome> {
   const fleet = await startFleet(system, dir, devices, { fsync: false, timing: { telemetryMs: 1_000 } });
   try {
     const { rest } = system;
-    display.phase('measuring what is before');
     const measured = async (id: string) =>
       (await unwrap(rest.api.devices[':id'].status.$get({ param: { id } }))).latest.length > 0;
     for (const id of fleet.ids) await until(`a report of ${id}`, () => measured(id), patienceMs);

@@ -2,6 +2,7 @@
  * The two pure machines against chance: one deployment of a few targets, any event at any time in any order, true or not. No database,
  * no device; a schedule takes microseconds, so a hundred thousand are played. What must hold is `invariants.ts`'s.
  */
+import { windowDueAt } from '#webhook/deployments/health/windows.ts';
 import { step, type Target, type TargetEvent } from '#webhook/deployments/machine.ts';
 import { controlSize, cutWaves } from '#webhook/deployments/policy.ts';
 import {
@@ -11,7 +12,6 @@ import {
   type RolloutEvent,
   stepRollout,
   wakesAt,
-  windowDueAt,
 } from '#webhook/deployments/rollout.ts';
 import { toTallies } from '#webhook/deployments/rollouts.ts';
 import { isOpen } from '#webhook/deployments/states.ts';

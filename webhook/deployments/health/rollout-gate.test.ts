@@ -9,9 +9,9 @@ import {
   stepRollout,
   type Tally,
   wakesAt,
-  windowDueAt,
 } from '../rollout.ts';
 import type { Judgement } from './verdict.ts';
+import { windowDueAt } from './windows.ts';
 
 const windowMs = 60_000;
 const health: HealthPolicy = {
