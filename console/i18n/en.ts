@@ -408,7 +408,7 @@ export const en = {
   'health.perDay': '{n} a day',
   'health.numbers': '{treated} on {devices} with it, {control} on {others} without',
   'health.interval': 'The difference lies between {low} and {high}; up to {margin} worse is no worse',
-  'health.controlGroup': 'Control group',
+  'health.controlGroup': 'Control',
   'health.control.release': 'Control group of {size}, updated last',
   'health.control.keep': 'Control group of {size}, kept without it',
   'plan.health': 'Health gate',

@@ -42,7 +42,6 @@ async function run({ createDisplay, name, seed }: Lab): Promise<Outcome> {
       fileName: 'leak.bin',
       hardware,
     });
-    display.phase('deploying');
     const { id } = await deploy(rest, { firmwareId: firmware.id, devices: fleet.ids, policy });
     const isOver = ({ state }: { state: string }) => state === 'halted' || state === 'completed';
     const { state, halted, waves } = await until(() => readDeployment(rest, id), isOver, patienceMs);
