@@ -1,13 +1,14 @@
 /** What a deployment would do, before anything is written or sent. */
 import { type SQL, sql } from 'drizzle-orm';
 import { type Db, query, sqlList } from '../db/query.ts';
+import * as groups from '../devices/groups.ts';
 import { type PresenceCounts, presenceCounts } from '../devices/presence.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';
 import * as firmware from '../firmware/firmware.ts';
 import { foreseeNeeds } from './health/needs.ts';
 import { controlSize, cutWaves, type RolloutPolicy } from './policy.ts';
 import { type DryRun, type Reason, reasons, type StartRequest, toPolicy } from './schema.ts';
-import { countByReason, eligible, numberedWithControl, resolved } from './selection.ts';
+import { countByReason, eligible, numberedWithControl, refuseNoMatch, resolved } from './selection.ts';
 import { activeStates } from './states.ts';
 import { type MaintenanceWindow, nextOpening } from './window.ts';
 
@@ -17,10 +18,12 @@ const shown = 1_000;
 const measured = 1_000;
 
 export async function dryRun(db: Db, request: StartRequest): Promise<DryRun> {
-  const { firmwareId, policy: asked, startAt, ...selection } = request;
+  const { firmwareId, policy: asked, startAt, ...chosen } = request;
   const image = await firmware.get(db, firmwareId);
+  const selection = await groups.pin(db, chosen);
   const policy = toPolicy(asked);
   const counts = await countByReason(db, image, selection);
+  refuseNoMatch(selection, counts, policy);
   const total = counts.get(null) ?? 0;
   const health = await foreseeHealth(db, policy, eligible(image, selection), total);
   const control = controlSize(policy.health, total);

@@ -4,6 +4,7 @@ import { mainComponent } from '#emqx/protocol.ts';
 import { type Db, query } from '../db/query.ts';
 import { type Chosen, chosen } from '../devices/chosen.ts';
 import { devices } from '../devices/table.ts';
+import { AppError } from '../errors.ts';
 import type { Firmware } from '../firmware/firmware.ts';
 import { controlSize, cutWaves, defaultGate, type Gate, type RolloutPolicy } from './policy.ts';
 import type { Reason } from './schema.ts';
@@ -74,6 +75,16 @@ export async function countByReason(
 /** Ids of those that get it. */
 export function eligible(image: Firmware, selection: Chosen): SQL {
   return sql`select id from (${resolved(image, selection)}) r where r.reason is null`;
+}
+
+/** A query that matches no device at all is a slip, unless devices may come to match it. Throws `no_match`. */
+export function refuseNoMatch(
+  { query }: Chosen,
+  counts: Map<Reason | null, number>,
+  { lateJoinersMs }: Pick<RolloutPolicy, 'lateJoinersMs'>,
+): void {
+  if (query !== undefined && counts.size === 0 && lateJoinersMs === null)
+    throw new AppError('no_match', 'The query matches none of the chosen devices.');
 }
 
 /** SQL for the wave of the device numbered `n`. */
