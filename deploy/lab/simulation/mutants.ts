@@ -69,11 +69,11 @@ export const mutants: Mutant[] = [
     seed: 1,
   },
   {
-    name: 'the control group gets the image at the end, also where it is to be kept without it',
-    file: 'webhook/deployments/rollout.ts',
-    text: "if (isKept) return { rollout: gated, actions: [{ type: 'hold_back', wave: gated.wave }] };",
-    becomes: 'void isKept;',
-    says: /is of the control group/,
+    name: 'no control group is held back',
+    file: 'webhook/deployments/selection.ts',
+    text: 'const control = controlSize(health, counts.get(null) ?? 0);',
+    becomes: 'const control = 0 * controlSize(health, 0);',
+    says: /has no control group/,
     seed: 1,
   },
   {

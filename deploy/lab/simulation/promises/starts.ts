@@ -29,6 +29,7 @@ export class Starts {
           `${id}: ${deviceId} of wave ${wave} was started before wave ${wave - 1} had passed its gate`,
         );
     }
+    if (policy.health && !this.#hasControl(deployment)) throw new Violation(`${id} has no control group`);
     const held = started.find((t) => deployment.gates![t.wave]!.control);
     if (held && policy.health?.afterwards === 'keep')
       throw new Violation(`${id}: ${held.deviceId} is of the control group, which was to be kept without it`);
@@ -43,6 +44,12 @@ export class Starts {
           throw new Violation(`${id}: ${deviceId} was started although ${newer.id} has updated it since`);
       }
     }
+  }
+
+  /** One device alone has nobody to be compared with. */
+  #hasControl({ id, gates }: Watched): boolean {
+    const mine = [...this.#committed.targets.values()].filter((t) => t.deploymentId === id && t.wave >= 0);
+    return mine.length === 1 || mine.some((t) => gates![t.wave]!.control);
   }
 
   /** A device does one thing at a time. */
