@@ -1,8 +1,8 @@
 # The agent as the firmware of an emulated board: an MPS2 with a Cortex-M3 (AN385), lwIP and Mbed TLS from Debian's source packages,
-# which ../.ci/setup.ts puts there. Included by Makefile, after processors.mk.
+# which ../.ci/board-sources.ts puts there. Included by Makefile, after processors.mk.
 LWIP_VERSION = 2.1.3+dfsg1-2
 MBEDTLS_VERSION = 2.28.3-1
-SOURCES = /usr/src/flota
+SOURCES = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flota-tests
 LWIP = $(SOURCES)/lwip-$(LWIP_VERSION)/src
 MBEDTLS = $(SOURCES)/mbedtls-$(MBEDTLS_VERSION)
 
