@@ -7,7 +7,7 @@
 
 #include "connection.h"
 
-enum { out_bytes = 32 * 1024, in_bytes = 64 * 1024, inflight_max = 16, topic_max = 64 };
+enum { out_bytes = 32 * 1024, in_bytes = 12 * 1024, inflight_max = 16, topic_max = 64 };
 /** 2.2.1 and 2.2.2: type and flags. */
 enum packet {
   CONNECT = 0x10,
@@ -35,6 +35,8 @@ struct host_mqtt {
   size_t out_end;
   uint8_t in[in_bytes];
   size_t in_end;
+  /** Bytes of a packet that is larger than any of the protocol's: they are passed over. */
+  size_t unwanted;
 };
 
 static void put_u16(uint8_t **at, size_t value) {
@@ -117,7 +119,7 @@ static void take_publish(struct host_mqtt *mqtt, uint8_t flags, const uint8_t *r
   unsigned qos = flags >> 1 & 3;
   size_t topic = bytes >= 2 ? (size_t)(rest[0] << 8 | rest[1]) : 0;
   size_t head = 2 + topic + (qos > 0 ? 2 : 0);
-  if (bytes < head || qos > 1) {
+  if (bytes < head || head > in_bytes / 2 || qos > 1) {
     mqtt->broken = true;
     return;
   }
@@ -160,15 +162,27 @@ static bool parse(struct host_mqtt *mqtt, struct ota_mqtt_event *event, char *in
     uint8_t digit = mqtt->in[head++];
     rest |= (size_t)(digit & 127) << shift;
     if (digit < 128) break;
-    if (shift == 21) mqtt->broken = true;
+    if (shift < 21) continue;
+    mqtt->broken = true;
+    return false;
     if (mqtt->broken) return false;
   }
-  if (head + rest > in_bytes) mqtt->broken = true;
-  if (head + rest > mqtt->in_end) return false;
+  size_t here = head + rest < in_bytes ? head + rest : in_bytes;
+  if (here > mqtt->in_end) return false;
+  // Of one that is too large, topic and id are here, and its payload is larger than the inbox.
   take_packet(mqtt, mqtt->in[0], mqtt->in + head, rest, event, inbox, capacity);
-  mqtt->in_end -= head + rest;
-  memmove(mqtt->in, mqtt->in + head + rest, mqtt->in_end);
+  mqtt->unwanted = head + rest - here;
+  mqtt->in_end -= here;
+  memmove(mqtt->in, mqtt->in + here, mqtt->in_end);
   return true;
+}
+
+static void take_bytes(struct host_mqtt *mqtt, size_t bytes) {
+  size_t unwanted = mqtt->unwanted < bytes ? mqtt->unwanted : bytes;
+  uint8_t *at = mqtt->in + mqtt->in_end;
+  memmove(at, at + unwanted, bytes - unwanted);
+  mqtt->unwanted -= unwanted;
+  mqtt->in_end += bytes - unwanted;
 }
 
 static void keep_alive(struct host *host) {
@@ -196,10 +210,8 @@ static int mqtt_poll(void *ctx, struct ota_mqtt_event *event, char *inbox, size_
     }
     if (event->type == OTA_MQTT_NONE && mqtt->in_end < in_bytes) {
       int bytes = connection_read(&mqtt->connection, mqtt->in + mqtt->in_end, in_bytes - mqtt->in_end);
-      if (bytes > 0) {
-        mqtt->in_end += (size_t)bytes;
-        (void)parse(mqtt, event, inbox, capacity);
-      }
+      if (bytes > 0) take_bytes(mqtt, (size_t)bytes);
+      if (bytes > 0) (void)parse(mqtt, event, inbox, capacity);
       if (bytes < 0) mqtt->broken = true;
     }
     keep_alive(host);
