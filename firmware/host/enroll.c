@@ -39,10 +39,10 @@ int host_enroll(struct host *host) {
   long status = host_post(host, url, body, answer, sizeof answer, &problem);
   if (status == 0) host_fail("cannot enroll at %s: %s", host->options.enroll_url, problem);
   bool read = ota_json_object(&json, answer, strlen(answer)) == OTA_OK;
-  const char *detail = read ? ota_json_string(&json, ota_json_member(&json, 0, "detail")) : NULL;
+  const char *detail = read ? ota_json_text(&json, 0, "detail") : NULL;
   if (status < 200 || status > 299) host_fail("enrolment refused: %s", detail ? detail : "no reason given");
-  const char *issued = read ? ota_json_string(&json, ota_json_member(&json, 0, "certificate")) : NULL;
-  const char *chain = read ? ota_json_string(&json, ota_json_member(&json, 0, "chain")) : NULL;
+  const char *issued = read ? ota_json_text(&json, 0, "certificate") : NULL;
+  const char *chain = read ? ota_json_text(&json, 0, "chain") : NULL;
   if (!issued || !chain) host_fail("the answer holds no certificate and chain");
   return host_enrolment_store(host, issued, chain);
 }

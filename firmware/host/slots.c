@@ -146,7 +146,7 @@ static int self_test(void *ctx) {
   char *line = header + magic_bytes;
   char *end = strchr(line, '\n');
   if (!end || ota_json_object(&json, line, (size_t)(end - line)) != OTA_OK) return OTA_OK;
-  const char *verdict = ota_json_string(&json, ota_json_member(&json, 0, "selfTest"));
+  const char *verdict = ota_json_text(&json, 0, "selfTest");
   return verdict && strcmp(verdict, "fail") == 0 ? OTA_ERR_INSTALL : OTA_OK;
 }
 
