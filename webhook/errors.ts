@@ -31,6 +31,7 @@ export const statusByCode = {
   image_not_firmware: 422,
   image_version_differs: 422,
   image_chip_differs: 422,
+  image_is_hex: 422,
   manifest_invalid: 422,
   firmware_unsigned: 422,
   no_targets: 422,
