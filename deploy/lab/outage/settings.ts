@@ -2,7 +2,7 @@
 
 import type { BrokerConfig } from '#emqx/rules.ts';
 import type { Timing } from '#firmware/virtual/options.ts';
-import type { EmqxAccess } from '../system/broker.ts';
+import type { EmqxUnderTest } from '../broker/under-test.ts';
 
 export interface Settings {
   devices: number;
@@ -16,10 +16,8 @@ export interface Settings {
   actionHangMs?: number;
   /** Of the action `telemetry`: all workers together. */
   telemetryBufferBytes: number;
-  /** Where the broker reaches this machine. */
-  host: string;
   /** A running EMQX in place of the stand-in. */
-  emqx: { emqx: EmqxAccess; ca: { dir: string; passphrase?: string }; restartCommand: string | null } | null;
+  emqx: EmqxUnderTest | null;
   keep: boolean;
 }
 
@@ -40,7 +38,6 @@ export const short: Settings = {
   },
   actionHangMs: 300,
   telemetryBufferBytes: 2 * 64 * 1024,
-  host: '127.0.0.1',
   emqx: null,
   keep: false,
 };
@@ -55,7 +52,6 @@ export const long: Settings = {
     tuneTelemetry(config, { max_buffer_bytes: '1MB', worker_pool_size: 2 });
   },
   telemetryBufferBytes: 2 * 1024 * 1024,
-  host: '127.0.0.1',
   emqx: null,
   keep: false,
 };
