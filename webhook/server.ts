@@ -4,10 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { createInternalApp, createPublicApp } from './app.ts';
 import { publishHead } from './audit/heads.ts';
 import { ensureAdmin } from './auth/auth.ts';
+import { createPasswords, type Passwords } from './auth/password.ts';
 import { type Pauses, startBackground } from './background.ts';
 import type { Context } from './context.ts';
 import { noticeReturn, type ReconcileTimes, startReconciler } from './devices/reconcile.ts';
 import { createIngest } from './events/ingest.ts';
+import { createReceiver, type Receiver } from './events/receiver.ts';
 import { closeListener, openListener } from './listener.ts';
 import { openLive } from './live/live.ts';
 import type { Loop } from './loop.ts';
@@ -15,7 +17,12 @@ import { createMetrics } from './metrics/metrics.ts';
 import { observeBroker, observeGroup, observeIngest } from './metrics/observed.ts';
 import { defaultRetention, type Retention, startSweeper } from './retention/retention.ts';
 
-export type WebhookParts = Omit<Context, 'db' | 'live' | 'metrics' | 'wake' | 'closing' | 'publicUrl'> & {
+export type WebhookParts = Omit<
+  Context,
+  'db' | 'live' | 'metrics' | 'passwords' | 'wake' | 'closing' | 'publicUrl'
+> & {
+  /** Default: OWASP's setting of scrypt. */
+  passwords?: Passwords;
   /** Default: where this copy itself listens. */
   publicUrl: string | null;
 };
@@ -43,7 +50,8 @@ export interface Webhook {
 
 /** Rejects with EADDRINUSE when a port is taken; then nothing is left running. The caller owns `parts` and closes them after. */
 export async function startWebhook(parts: WebhookParts, options: WebhookOptions): Promise<Webhook> {
-  if (options.admin) await ensureAdmin(parts.database.db, options.admin.email, options.admin.password);
+  const passwords = parts.passwords ?? createPasswords();
+  if (options.admin) await ensureAdmin(parts.database.db, passwords, options.admin);
   const live = await openLive(parts.database, parts.log);
   const metrics = createMetrics();
   const closing = new AbortController();
@@ -53,6 +61,7 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
     broker: noticeReturn(observeBroker(parts.broker, metrics), () => reconciler?.wake()),
     live,
     metrics,
+    passwords,
     closing: closing.signal,
     publicUrl: parts.publicUrl ?? `http://localhost:${options.port}`,
     wake: () => background?.wake(),
@@ -65,8 +74,8 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
     metrics,
   );
   const servers: Server[] = [];
-  const listen = async (app: { fetch: unknown }, port: number): Promise<number> => {
-    const server = await openListener(app, parts.log, { ...options, port });
+  const listen = async (app: { fetch: unknown }, port: number, receiver?: Receiver): Promise<number> => {
+    const server = await openListener(app, parts.log, { ...options, port, ...(receiver && { receiver }) });
     servers.push(server);
     return (server.address() as AddressInfo).port;
   };
@@ -84,7 +93,11 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
   try {
     const port = await listen(createPublicApp(context, ingest), options.port);
     context.publicUrl = parts.publicUrl ?? `http://localhost:${port}`;
-    const internalPort = await listen(createInternalApp(context, ingest), options.internalPort);
+    const internalPort = await listen(
+      createInternalApp(context),
+      options.internalPort,
+      createReceiver(context, ingest),
+    );
     background = startBackground(() => context, options.pauses);
     reconciler = startReconciler(() => context, options.reconcile);
     sweeper = startSweeper(context, options.retention ?? defaultRetention);
