@@ -5,7 +5,7 @@ import { type Bed, openBed } from './bed.ts';
 
 let bed: Bed;
 beforeAll(async () => {
-  // Certificates whose last third begins soon.
+  // Certificates that are due as soon as they are issued.
   bed = await openBed({ deviceCertificateSeconds: 20 });
 });
 afterAll(() => bed?.close());
