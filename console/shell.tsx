@@ -25,6 +25,7 @@ import { Mark } from './parts/mark.tsx';
 import { Loading, Problem } from './parts/notes.tsx';
 import { Glyph } from './parts/state.tsx';
 import { useScrollMemory } from './scroll.ts';
+import { SearchButton } from './search/search-button.tsx';
 import { loginWanted, may, setUser, user } from './session.ts';
 import { reloadOnReturn, reloadWhenReachable, useReloadWhenStale } from './stale.ts';
 
@@ -68,6 +69,7 @@ function TopEnd(): JSX.Element {
     <div class="top-end">
       <Show when={user()}>
         <LiveMark />
+        <SearchButton />
       </Show>
       <select
         aria-label={t('shell.language')}

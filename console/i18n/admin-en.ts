@@ -276,5 +276,6 @@ export const adminEn = {
   'letter.certificate_mismatch': 'Certificate of somebody else',
   'letter.certificate_revoked': 'Certificate revoked',
   'letter.device_banned': 'Device banned',
+  'letter.deployment_unknown': 'Unknown deployment',
   'error.not_replayable': 'It never was an event of the broker, so it can only be read and deleted.',
 } as const satisfies Record<string, string>;

@@ -276,5 +276,6 @@ export const adminKo: Record<keyof typeof adminEn, string> = {
   'letter.certificate_mismatch': '다른 디바이스의 인증서',
   'letter.certificate_revoked': '폐기된 인증서',
   'letter.device_banned': '차단된 디바이스',
+  'letter.deployment_unknown': '알 수 없는 배포',
   'error.not_replayable': '브로커의 이벤트가 아니어서 읽고 삭제할 수만 있습니다.',
 };

@@ -1,5 +1,6 @@
 import { adminEn } from './admin-en.ts';
 import { failuresIn } from './failures.ts';
+import { manyEn } from './many-en.ts';
 import { showEn } from './show-en.ts';
 
 export const en = {
@@ -78,6 +79,7 @@ export const en = {
   'error.image_not_firmware.kind': 'This is a {kind} file, not a firmware image.',
   'error.image_version_differs': 'The image says that it is another version than the one entered.',
   'error.image_chip_differs': 'The image is for another chip than this hardware has.',
+  'error.image_is_hex': 'This hardware takes a binary, not Intel HEX.',
   'error.internal': 'Something went wrong on the server.',
   'error.shutting_down': 'The server is restarting. Try again in a moment.',
   'error.database_unavailable': 'The database does not answer. Try again in a moment.',
@@ -159,10 +161,11 @@ export const en = {
   'register.image.mcuboot': 'MCUboot image',
   'register.image.avr': 'AVR program',
   'register.image.intel-hex': 'Intel HEX file',
-  'register.image.hexNote':
-    'Devices get the file as it is. Flota’s installer for the Arduino Uno needs the binary (.bin) instead.',
+  'register.image.hexNote': 'Devices get the file as it is.',
   'register.image_version_differs': 'The image says that it is version {image}, not {version}.',
   'register.image_chip_differs': 'The image is for {image}; hardware {hardware} has another chip.',
+  'register.image_is_hex':
+    'Hardware {hardware} takes the binary, not Intel HEX. avr-objcopy -I ihex -O binary sketch.hex sketch.bin makes it.',
   'register.problem.folder': 'That is a folder. Drop one file.',
   'register.problem.many': 'Drop one file at a time.',
   'register.problem.none': 'Choose a file first.',
@@ -198,7 +201,7 @@ export const en = {
   'deploy.target': 'Target version',
   'deploy.nothing': 'None chosen',
   'deploy.remove': 'Remove {name}',
-  'deploy.chooseFirst': 'Choose all of a hardware, or at least one region, division or device.',
+  'deploy.chooseFirst': 'Choose all of a hardware, at least one region, division or device, or a query.',
   'deploy.wouldGet': '{n} {n|device gets it|devices get it}',
   'deploy.egress': '{bytes} to send',
   'deploy.counting': 'Counting…',
@@ -666,6 +669,7 @@ export const en = {
   'error.already_revoked': 'This certificate has been revoked already.',
   ...failuresIn('en'),
   ...adminEn,
+  ...manyEn,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showEn) : showEn),
 } as const;

@@ -1,6 +1,7 @@
 import { adminKo } from './admin-ko.ts';
 import type { en } from './en.ts';
 import { failuresIn } from './failures.ts';
+import { manyKo } from './many-ko.ts';
 import { showKo } from './show-ko.ts';
 
 export const ko: Record<keyof typeof en, string> = {
@@ -79,6 +80,7 @@ export const ko: Record<keyof typeof en, string> = {
   'error.image_not_firmware.kind': '{kind} 파일입니다. 펌웨어 이미지를 선택하세요.',
   'error.image_version_differs': '이미지에 기록된 버전이 입력한 버전과 다릅니다.',
   'error.image_chip_differs': '이 하드웨어의 칩과 다른 칩용 이미지입니다.',
+  'error.image_is_hex': '이 하드웨어에는 Intel HEX가 아니라 바이너리가 필요합니다.',
   'error.internal': '서버에서 문제가 발생했습니다.',
   'error.shutting_down': '서버가 다시 시작하는 중입니다. 잠시 후 다시 시도하세요.',
   'error.database_unavailable': '데이터베이스가 응답하지 않습니다. 잠시 후 다시 시도하세요.',
@@ -158,11 +160,12 @@ export const ko: Record<keyof typeof en, string> = {
   'register.image.mcuboot': 'MCUboot 이미지',
   'register.image.avr': 'AVR 프로그램',
   'register.image.intel-hex': 'Intel HEX 파일',
-  'register.image.hexNote':
-    '디바이스는 이 파일을 그대로 받습니다. Arduino Uno용 Flota 설치 프로그램에는 바이너리(.bin)가 필요합니다.',
+  'register.image.hexNote': '디바이스는 이 파일을 그대로 받습니다.',
   'register.image_version_differs':
     '이미지에 기록된 버전은 {image}입니다. 입력한 버전({version})과 다릅니다.',
   'register.image_chip_differs': '{image}용 이미지입니다. {hardware} 하드웨어의 칩과 다릅니다.',
+  'register.image_is_hex':
+    '{hardware} 하드웨어에는 Intel HEX가 아니라 바이너리가 필요합니다. avr-objcopy -I ihex -O binary sketch.hex sketch.bin 명령으로 만드세요.',
   'register.problem.folder': '폴더입니다. 파일 하나를 놓으세요.',
   'register.problem.many': '파일은 한 번에 하나만 놓으세요.',
   'register.problem.none': '먼저 파일을 선택하세요.',
@@ -198,7 +201,7 @@ export const ko: Record<keyof typeof en, string> = {
   'deploy.target': '대상 버전',
   'deploy.nothing': '선택 안 함',
   'deploy.remove': '{name} 제거',
-  'deploy.chooseFirst': '하드웨어 전체 또는 지역, 부서, 디바이스 중 하나 이상을 선택하세요.',
+  'deploy.chooseFirst': '하드웨어 전체, 지역, 부서, 디바이스 중 하나 이상을 선택하거나 조건식을 입력하세요.',
   'deploy.wouldGet': '{n}대가 받습니다',
   'deploy.egress': '전송량 {bytes}',
   'deploy.counting': '계산 중…',
@@ -664,6 +667,7 @@ export const ko: Record<keyof typeof en, string> = {
   'error.already_revoked': '이 인증서는 이미 폐기되었습니다.',
   ...failuresIn('ko'),
   ...adminKo,
+  ...manyKo,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showKo) : showKo),
 };

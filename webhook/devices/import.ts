@@ -8,7 +8,7 @@ import { type Db, foreignKeyViolation, query, sqlState } from '../db/query.ts';
 import { markJoinable } from '../deployments/store.ts';
 import { AppError } from '../errors.ts';
 import { parseCsv } from './csv.ts';
-import { hardwareSchema, nameSchema, tagSchema } from './fields.ts';
+import { hardwareSchema, maxTags, nameSchema, tagSchema } from './fields.ts';
 import * as places from './places.ts';
 import { devices } from './table.ts';
 
@@ -22,7 +22,7 @@ const lineSchema = z.object({
   name: nameSchema.optional(),
   region: z.string().optional(),
   division: z.string().optional(),
-  tags: z.array(tagSchema).max(32).default([]),
+  tags: z.array(tagSchema).max(maxTags).default([]),
 });
 
 export interface ImportReport {

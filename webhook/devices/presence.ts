@@ -124,6 +124,26 @@ export async function numberEpochs(
   return told.map((t) => byKey.get(`${t.deviceId}/${t.epoch}`)!);
 }
 
+/** A device's newest epochs that are remembered: no message is under way for as long as its storage is lost so often. */
+const epochsKept = 16;
+
+/** Forgets at most `most` epochs that were left long ago; returns how many. Their number, and so the order of those that stay, remains. */
+export async function forgetEpochs(db: Db, most: number): Promise<number> {
+  const [row] = await query<{ n: number }>(
+    db,
+    sql`with gone as (
+          delete from device_epochs where ctid = any(array(
+            select old.ctid from (
+                select device_id, max(number) as newest from device_epochs
+                where number > ${epochsKept}::int group by device_id
+              ) d join device_epochs old on old.device_id = d.device_id and old.number <= d.newest - ${epochsKept}::int
+            limit ${most} for update of old skip locked))
+          returning 1)
+        select count(*)::int as n from gone`,
+  );
+  return row!.n;
+}
+
 /** Of reports a (device, component, order), positionally: whether a newer one is stored already. */
 export async function findOutdated(
   db: Db,

@@ -99,6 +99,13 @@ export async function handle(
   if (due.length > 0) await presence.markHeard(tx, due, heardEveryMs);
   const { subscribed, kicks } = await applyPresence(tx, accepted);
   const saved = await applyToTargets(tx, await withoutOutdatedBoots(tx, messages, orders), subscribed);
+  for (const message of saved.astray) {
+    refuse(
+      inputs.indexOf(message),
+      'deployment_unknown',
+      'no such update of this device; it was told to stop',
+    );
+  }
   await applyRunning(tx, messages, orders);
   await store(tx, of);
 

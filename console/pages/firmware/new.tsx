@@ -48,7 +48,7 @@ function RegisterForm(): JSX.Element {
     return image ? findImageProblems(image, { version: version(), hardware: hardware() || undefined }) : [];
   };
   /** Of an image that is not what the fields say, in words; an empty version is told as such. */
-  const differs = (code: 'image_version_differs' | 'image_chip_differs') => {
+  const differs = (code: 'image_version_differs' | 'image_chip_differs' | 'image_is_hex') => {
     const problem = imageProblems().find((one) => one.code === code);
     if (!problem || (code === 'image_version_differs' && !version())) return undefined;
     return t(`register.${code}`, problem.values);
@@ -132,7 +132,7 @@ function RegisterForm(): JSX.Element {
             name="hardware"
             label={t('firmware.hardware')}
             hint={t('register.hardwareHint')}
-            wrong={differs('image_chip_differs') ?? wrong('hardware')}
+            wrong={differs('image_chip_differs') ?? differs('image_is_hex') ?? wrong('hardware')}
             value={hardware()}
             onInput={(text) => setHardware(text.trim())}
             maxLength={64}
