@@ -10,6 +10,7 @@ import './styles/rollout.css';
 import { askEarly } from './early.ts';
 import { ready } from './i18n/i18n.ts';
 import { Shell } from './shell.tsx';
+import { speakOfFields } from './validity.ts';
 
 // Each page is fetched when it is gone to, so that the first one is there soon.
 const CertificatePage = lazy(() => import('./pages/certificates/certificate.tsx'));
@@ -47,6 +48,7 @@ if (location.pathname === '/') {
   void OverviewPage.preload();
 }
 await ready;
+speakOfFields();
 render(
   () => (
     <Router root={Shell}>

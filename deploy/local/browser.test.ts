@@ -102,9 +102,9 @@ describe('registering', () => {
     expect([await version.inputValue(), await hardware.inputValue()]).toEqual(['7.1.0', 'esp32-c3']);
     expect(await security.inputValue()).toBe('2');
     await version.fill('7.2.0');
-    await page.getByText('The image says that it is version 7.1.0, not 7.2.0.').waitFor();
+    await page.getByText('The image contains version 7.1.0, not 7.2.0.').waitFor();
     await hardware.fill('esp32-s3');
-    await page.getByText('The image is for esp32-c3; hardware esp32-s3 has another chip.').waitFor();
+    await page.getByText('The image is for esp32-c3; hardware esp32-s3 has a different chip.').waitFor();
     await page.getByRole('button', { name: 'Upload and register' }).click();
     expect(await version.evaluate((field) => field === document.activeElement)).toBe(true);
     // What somebody has typed stays; what the image has filled in follows the next one.
@@ -190,12 +190,12 @@ describe('deploying', () => {
 
   it('marks a plan that cannot be, and asks nothing of the server until it is mended', async () => {
     await page.getByTestId('plan-policy').locator('summary').click();
-    await page.getByLabel('Halt over failed').fill('120');
-    await page.getByText('From 0 to 100').waitFor();
+    await page.getByLabel('Failure limit').fill('120');
+    await page.getByText('Enter a number from 0 to 100').waitFor();
     await page.getByTestId('forecast-presence').waitFor({ state: 'detached' });
     await page.getByText('Mend what is marked', { exact: false }).waitFor();
     expect(await page.getByTestId('request').isDisabled()).toBe(true);
-    await page.getByLabel('Halt over failed').fill('20');
+    await page.getByLabel('Failure limit').fill('20');
   });
 
   it('is followed to the end, live, with every step of a device', async () => {
@@ -364,7 +364,7 @@ describe('deploying', () => {
     await page.getByTestId('pick-regions').getByLabel(/Busan/).check();
     await page.getByTestId('plan-schedule').locator('summary').click();
     await page.getByLabel('Start', { exact: true }).fill('2020-01-01T09:00');
-    await page.getByText('This has passed already').waitFor();
+    await page.getByText('This time is in the past').waitFor();
     await page.getByLabel('Start', { exact: true }).fill('2099-01-01T09:00');
     await page.getByText('Starts Jan 1, 2099', { exact: false }).waitFor();
     await page.getByTestId('request').click();
@@ -392,7 +392,7 @@ describe('deploying', () => {
     const window = page.getByTestId('plan-window');
     await window.locator('summary').click();
     await window.getByLabel('From').fill('22:00');
-    await window.getByText('Give both times, or none').waitFor();
+    await window.getByText('Enter both times or neither').waitFor();
     await window.getByLabel('To', { exact: true }).fill('05:00');
     // Open on one day only, three days ahead: now it is open in no time zone.
     const names = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
@@ -411,7 +411,7 @@ describe('deploying', () => {
     await page.getByTestId('request').click();
     await page.waitForURL(/\/deployments\/[0-9a-f-]{36}$/);
     const plan = page.getByRole('region', { name: 'Plan' });
-    await plan.getByText(`22:00–05:00, ${day}, by the clock of each region · opens`).waitFor();
+    await plan.getByText(`22:00–05:00, ${day}, in the time zone of each region · opens`).waitFor();
     await plan.getByText('Join for 7d · until').waitFor();
     await plan.getByText(`Every device of hardware ${hardware}`).waitFor();
     expect(await targets('pending').count()).toBe(3);
@@ -460,8 +460,8 @@ describe('a device', () => {
     await dialog.getByRole('button', { name: 'Ban' }).click();
     await page.getByText(`Banned by ${system.stack.admin.email}`).waitFor();
     await page.getByText('Offline').first().waitFor();
-    await page.getByRole('button', { name: 'Let back' }).click();
-    await dialog.getByRole('button', { name: 'Let back' }).click();
+    await page.getByRole('button', { name: 'Lift ban' }).click();
+    await dialog.getByRole('button', { name: 'Lift ban' }).click();
     await page.getByText('Online').first().waitFor();
   });
 
@@ -501,10 +501,10 @@ describe('a device at work', () => {
   });
 
   it('is let to renew with a token that is shown once', async () => {
-    await page.getByRole('button', { name: 'Let it renew an expired certificate' }).click();
+    await page.getByRole('button', { name: 'Allow renewal of its expired certificate' }).click();
     const dialog = page.getByRole('dialog');
     expect(await findViolations(page)).toEqual([]);
-    await dialog.getByRole('button', { name: 'Make the token' }).click();
+    await dialog.getByRole('button', { name: 'Create the token' }).click();
     expect((await page.getByTestId('token').innerText()).length).toBeGreaterThan(20);
     await dialog.getByRole('button', { name: 'Close' }).click();
     await page.getByTestId('token').waitFor({ state: 'detached' });
@@ -532,8 +532,8 @@ describe('devices', () => {
     const shell = openShell(dir);
     await page.goto(at('/devices'));
     await page.getByRole('link', { name: 'Connect a device' }).click();
-    await page.getByLabel('Id of the device').fill('bench-1');
-    await page.getByRole('button', { name: 'Register and make a token' }).click();
+    await page.getByLabel('Device ID').fill('bench-1');
+    await page.getByRole('button', { name: 'Register and create a token' }).click();
     const done = (step: string) => page.locator(`[data-testid="step-${step}"][data-done="true"]`).waitFor();
     const shown = (block: string) => page.getByTestId(`block-${block}`).innerText();
     for (const block of ['files', 'key', 'certificate']) await shell.paste(await shown(block));
@@ -567,11 +567,11 @@ describe('devices', () => {
     const csv = ['id,hardware,name,region,division,tags', ...lines, 'bad id!,esp32-s3,,,,', ''].join('\n');
     await page.getByTestId('csv').setInputFiles(fileOf('devices.csv', Buffer.from(csv)));
     const report = page.getByTestId('import-report');
-    await report.getByText('1,997 would be new, 0 changed, 1 refused.').waitFor();
+    await report.getByText('1,997 would be created, 0 changed, 1 refused.').waitFor();
     expect(await report.locator('tbody tr').first().innerText()).toContain('bad id!');
     expect(await findViolations(page)).toEqual([]);
     await page.getByRole('button', { name: 'Import 1,997' }).click();
-    await report.getByText('1,997 are new, 0 changed, 1 refused.').waitFor();
+    await report.getByText('1,997 created, 0 changed, 1 refused.').waitFor();
     await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
     await page.getByTestId('device-count').getByText('2,000 devices').waitFor();
     await page.goto(at('/'));
@@ -590,11 +590,11 @@ describe('devices', () => {
     await page.getByTestId('csv').setInputFiles(fileOf('islands.csv', Buffer.from(csv)));
     const refusals = page.getByTestId('import-refusals');
     await refusals
-      .getByText('600 lines, the first of them line 2: region: there is none named Ulleung')
+      .getByText('600 lines, first on line 2: region: there is none named Ulleung')
       .waitFor();
     expect(await refusals.getByRole('listitem').count()).toBe(1);
     await page.getByLabel('Add what is missing: Ulleung').check();
-    await page.getByTestId('import-report').getByText('600 would be new, 0 changed, 0 refused.').waitFor();
+    await page.getByTestId('import-report').getByText('600 would be created, 0 changed, 0 refused.').waitFor();
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
   });
 
@@ -621,7 +621,7 @@ describe('devices', () => {
         (y) => y === 24_000,
       );
       await link.waitFor();
-      expect(await page.getByLabel('Search by name or id').inputValue()).toBe('sensor');
+      expect(await page.getByLabel('Search by name or ID').inputValue()).toBe('sensor');
     };
     await back();
     await page.reload();
@@ -664,7 +664,7 @@ describe('devices', () => {
     expect(new URL(page.url()).searchParams.get('q')).toContain('sensor-000');
     await query.fill('region = seoul and hardwear = x');
     await query.press('Enter');
-    await page.getByText('Cannot be read from character 20 on.', { exact: false }).waitFor();
+    await page.getByText('Not understood from character 20 on.', { exact: false }).waitFor();
     await page.getByTestId('device-count').getByText('5 devices').waitFor();
     expect(await findViolations(page)).toEqual([]);
     await query.fill('region = seoul and hard');

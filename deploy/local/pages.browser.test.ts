@@ -95,8 +95,8 @@ it('a dead letter is looked at, replayed, refused again, and deleted after one q
   await page.getByRole('button', { name: 'Close' }).click();
   await page.getByRole('button', { name: 'Message is not JSON' }).click();
   await page.getByRole('button', { name: 'Delete' }).click();
-  await page.getByText('What the device said is then gone').waitFor();
-  await page.getByRole('button', { name: 'Delete for good' }).click();
+  await page.getByText('The message is gone and can no longer be handled').waitFor();
+  await page.getByRole('button', { name: 'Delete permanently' }).click();
   await page.getByText('No dead letters').waitFor();
 });
 
@@ -110,7 +110,7 @@ it('the broker shows what its rules count, what it loses, and that it differs fr
     actions: ['http:gone'],
   });
   await askBroker(system.stack, 'POST', '/publish', { topic: 'test', payload: '{}' });
-  await page.getByText('1 row lost').waitFor();
+  await page.getByText('1 message lost').waitFor();
   await page.getByTestId('drift').getByText('Rule by_hand').waitFor();
   expect(await page.getByText('was made on the broker and is in no file').count()).toBe(1);
   await page.getByText('firmware', { exact: true }).click();
@@ -184,9 +184,9 @@ it('the audit log tells all of that, filtered, and that its chain holds', async 
   await open('/system/audit');
   await page
     .getByTestId('chain')
-    .getByText(/The chain holds over \d+ entries/)
+    .getByText(/The chain is intact over \d+ entries/)
     .waitFor();
-  await page.getByLabel('What', { exact: true }).selectOption('token.revoke');
+  await page.getByLabel('Action', { exact: true }).selectOption('token.revoke');
   await expect.poll(() => page.locator('tbody tr').count()).toBe(1);
   await page.getByRole('cell', { name: 'revoked an API token' }).waitFor();
   expect(new URL(page.url()).searchParams.get('action')).toBe('token.revoke');
@@ -202,16 +202,16 @@ it('a viewer looks, is told what is not for that role, and finds nothing to pres
   expect(await look.getByRole('button', { name: /Add|Delete|Change/ }).count()).toBe(0);
   for (const path of ['/system/users', '/system/tokens', '/system/audit', '/show']) {
     await open(path, look);
-    await look.getByText('This is not for your role').waitFor();
+    await look.getByText('Your role does not allow this').waitFor();
   }
   await look.getByRole('button', { name: account.email }).click();
   const dialog = look.getByRole('dialog');
-  await dialog.getByLabel('Present password').fill('not that one');
+  await dialog.getByLabel('Current password').fill('not that one');
   await dialog.getByLabel('New password').fill('looking around again');
   await dialog.getByRole('button', { name: 'Save' }).click();
   await dialog.getByText('This email and password do not match.').waitFor();
   expect(await findViolations(look)).toEqual([]);
-  await dialog.getByLabel('Present password').fill(account.password);
+  await dialog.getByLabel('Current password').fill(account.password);
   await dialog.getByRole('button', { name: 'Save' }).click();
   await dialog.waitFor({ state: 'detached' });
   await open('/', look);
@@ -293,11 +293,11 @@ it('an update that the application puts off says why wherever it is looked at, a
   );
   await open(`/deployments/${id}`);
   const target = page.locator('[data-device="device-001"]');
-  await target.getByText('The application puts off installing: the oven is hot').waitFor();
+  await target.getByText('The application postpones installing: the oven is hot').waitFor();
   await target.getByText(/^deadline /).waitFor();
   await page.getByText('For 24h, then the update goes ahead').waitFor();
   await target.getByRole('button').click();
-  await page.getByText('Installing put off by the application · the oven is hot').waitFor();
+  await page.getByText('Installing postponed by the application · the oven is hot').waitFor();
   await open('/devices/device-001');
   await page.getByTestId('deferred').getByText('the oven is hot').waitFor();
   application = 'now';
