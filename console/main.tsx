@@ -9,6 +9,7 @@ import './styles/devices.css';
 import './styles/rollout.css';
 import { askEarly } from './early.ts';
 import { ready } from './i18n/i18n.ts';
+import { applyTheme } from './settings.ts';
 import { Shell } from './shell.tsx';
 import { speakOfFields } from './validity.ts';
 
@@ -42,6 +43,7 @@ const serial = { serial: /^[0-9A-F]{2,40}$/i };
 const deviceId = { id: /^[A-Za-z0-9_-]{1,64}$/ };
 
 // Who it is, the words, the page and what is on it are fetched at the same time.
+applyTheme();
 askEarly('/api/me');
 if (location.pathname === '/') {
   askEarly('/api/overview');

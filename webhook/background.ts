@@ -21,6 +21,7 @@ import { forgetOldMessages } from './events/received.ts';
 import { type Loop, type Pause, startLoop } from './loop.ts';
 import { send } from './outbox/send.ts';
 import { paced } from './paced.ts';
+import { createRecordHour, createRecordMoments } from './trends/record.ts';
 
 const housekeepingMs = 60_000;
 const batch = 500;
@@ -49,6 +50,8 @@ export function startBackground(
     createPublishHeads(),
     createVerifyWhole(),
     createWatchPassword(),
+    createRecordMoments(),
+    createRecordHour(),
   ];
 
   /** Each step on its own: one that fails (the broker is away) must not keep the others from their work. */

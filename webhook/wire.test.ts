@@ -93,7 +93,18 @@ describe('a body with a field that is not known', () => {
   ])('%s %s names it', async (method, path, body, name) => {
     const answer = await webhook.api(method, path, body);
     expect([answer.status, answer.body.code]).toEqual([400, 'invalid_request']);
-    expect(answer.body.errors).toEqual([{ path: name, message: 'is not known' }]);
+    expect(answer.body.errors).toEqual([{ path: name, message: 'is not known', rule: 'unrecognized_keys' }]);
+  });
+
+  test.each([
+    [{ name: 'x'.repeat(101) }, { path: 'name', rule: 'too_big.string', values: { limit: 100 } }],
+    [
+      { name: 'x', timeZone: 'Mars/Olympus' },
+      { path: 'timeZone', rule: 'time_zone' },
+    ],
+    [{}, { path: 'name', rule: 'invalid_type' }],
+  ])('tells by rule what is wrong, so that a client can say it in any language: %j', async (body, fault) => {
+    expect((await webhook.api('POST', '/api/regions', body)).body.errors).toMatchObject([fault]);
   });
 
   test('is described as closed', () => {

@@ -72,11 +72,13 @@ it('a tab that is older than the console it comes from loads the new one, where 
 });
 
 describe('registering', () => {
-  it('hashes in the browser, sends the file in three steps and registers it', async () => {
+  it('hashes beside the page, sends the file in three steps and registers it', async () => {
     await page.goto(at('/firmware'));
     await page.getByRole('link', { name: 'Register firmware' }).first().click();
     const image = buildImage({ version: '3.0.0', sizeBytes: 1024 * 1024, selfTest: 'pass', seed: 8 });
+    const worker = page.waitForEvent('worker');
     await page.getByTestId('file').setInputFiles(fileOf('thermostat.bin', Buffer.from(image)));
+    expect((await worker).url()).toContain('digest-worker');
     await page.getByLabel('Name', { exact: true }).fill('Thermostat');
     await page.getByLabel('Version', { exact: true }).fill('3.0.0');
     await page.getByLabel('Release note').fill('Warmer.');
@@ -589,12 +591,13 @@ describe('devices', () => {
     const csv = ['id,hardware,region', ...lines].join('\n');
     await page.getByTestId('csv').setInputFiles(fileOf('islands.csv', Buffer.from(csv)));
     const refusals = page.getByTestId('import-refusals');
-    await refusals
-      .getByText('600 lines, first on line 2: region: there is none named Ulleung')
-      .waitFor();
+    await refusals.getByText('600 lines, first on line 2: region: there is none named Ulleung').waitFor();
     expect(await refusals.getByRole('listitem').count()).toBe(1);
     await page.getByLabel('Add what is missing: Ulleung').check();
-    await page.getByTestId('import-report').getByText('600 would be created, 0 changed, 0 refused.').waitFor();
+    await page
+      .getByTestId('import-report')
+      .getByText('600 would be created, 0 changed, 0 refused.')
+      .waitFor();
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
   });
 

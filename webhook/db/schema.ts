@@ -8,3 +8,4 @@ export * from '../events/table.ts';
 export * from '../firmware/table.ts';
 export * from '../outbox/table.ts';
 export * from '../telemetry/table.ts';
+export * from '../trends/table.ts';
