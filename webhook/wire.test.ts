@@ -77,6 +77,27 @@ describe('the OpenAPI document', () => {
     }
   });
 
+  test('has an example of each JSON body, which the server finds well formed', async () => {
+    const bodies = operations().filter(({ operation }) => operation.requestBody?.content['application/json']);
+    expect(bodies.length).toBeGreaterThan(20);
+    for (const { name, operation } of bodies) {
+      const [method, path] = name.split(' ') as [string, string];
+      const { example } = operation.requestBody.content['application/json'];
+      expect([name, typeof example]).toEqual([name, 'object']);
+      const somewhere = path
+        .replace('{serial}', 'ABCDEF')
+        .replace(/\{\w+\}/, /devices\//.test(path) ? 'pump-99' : crypto.randomUUID());
+      const { status, body } = await webhook.api(method.toUpperCase(), somewhere, example);
+      // What it names need not be there.
+      expect([name, status, body?.code, body?.detail]).not.toEqual([
+        name,
+        400,
+        expect.anything(),
+        expect.anything(),
+      ]);
+    }
+  });
+
   test('requires what the server requires', () => {
     const { requestBody } = document.paths['/api/firmwares/metadata'].post;
     const { required } = requestBody.content['application/json'].schema;

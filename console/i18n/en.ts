@@ -380,6 +380,8 @@ export const en = {
   'deployment.successRate': 'Success rate',
   'deployment.meanDownload': 'Mean download time',
   'deployment.resumed': 'Resumed downloads',
+  'deployment.overTime': 'States over time',
+  'deployment.overTimeLabel': 'Share of devices in each state over time; now {states}',
   'deployment.filter': 'Filter by state',
   'deployment.all': 'All',
   'deployment.device': 'Device',

@@ -381,6 +381,8 @@ export const ko: Record<keyof typeof en, string> = {
   'deployment.successRate': '성공률',
   'deployment.meanDownload': '평균 다운로드 시간',
   'deployment.resumed': '재개된 다운로드',
+  'deployment.overTime': '시간에 따른 상태',
+  'deployment.overTimeLabel': '시간에 따른 상태별 디바이스 비율. 현재 {states}',
   'deployment.filter': '상태별 필터',
   'deployment.all': '전체',
   'deployment.device': '디바이스',

@@ -1,5 +1,5 @@
 import { A, useParams, useSearchParams } from '@solidjs/router';
-import { createSignal, type JSX, Show } from 'solid-js';
+import { createSignal, type JSX, lazy, Show, Suspense } from 'solid-js';
 import { api, type Deployment } from '../../api.ts';
 import { formatDateTime, formatDuration } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
@@ -20,6 +20,8 @@ import { PlanFacts } from './plan-facts.tsx';
 import { StateFilter } from './state-filter.tsx';
 import { Targets } from './targets.tsx';
 import { Waves } from './waves.tsx';
+
+const StatesOverTime = lazy(() => import('./states-over-time.tsx'));
 
 function Lead(props: { deployment: Deployment }): JSX.Element {
   const tookMs = () => {
@@ -91,6 +93,9 @@ export default function DeploymentPage(): JSX.Element {
             state={state()}
             onState={(next) => setSearch({ state: next, page: undefined }, { replace: true })}
           />
+          <Suspense>
+            <StatesOverTime deployment={deployment()} />
+          </Suspense>
           <Show when={deployment().waves.length > 1}>
             <Waves deployment={deployment()} />
           </Show>
