@@ -268,6 +268,7 @@ export const en = {
 
   'plan.title': 'Plan',
   'plan.waves': 'Waves',
+  'plan.editWaves': 'Set the waves: {waves}',
   'plan.preset.careful': 'Careful',
   'plan.preset.canary': 'One first',
   'plan.preset.all': 'All at once',

@@ -269,6 +269,7 @@ export const ko: Record<keyof typeof en, string> = {
 
   'plan.title': '계획',
   'plan.waves': '단계',
+  'plan.editWaves': '단계 설정: {waves}',
   'plan.preset.careful': '신중하게',
   'plan.preset.canary': '한 대 먼저',
   'plan.preset.all': '한꺼번에',

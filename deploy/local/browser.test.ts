@@ -173,10 +173,9 @@ describe('deploying', () => {
     await page.getByRole('link', { name: 'Deploy', exact: true }).click();
     await page.getByTestId('pick-regions').getByLabel(/Busan/).check();
     await page.getByText('2 devices get it').waitFor();
-    await page
-      .getByTestId('pick-devices')
-      .getByLabel(/device-002/)
-      .check();
+    const devices = page.getByTestId('pick-devices');
+    await devices.locator('summary').click();
+    await devices.getByLabel(/device-002/).check();
     await page.getByText('3 devices get it').waitFor();
     expect(await page.getByTestId('summary-regions').innerText()).toContain('Busan');
     expect(await page.getByTestId('summary-devices').innerText()).toContain('device-002');
@@ -190,12 +189,31 @@ describe('deploying', () => {
     expect(await findViolations(page)).toEqual([]);
   });
 
+  it('goes by keyboard from the first region to the request in few stops, and by arrows within a list', async () => {
+    const own = await logIn(browser, system.stack.url, system.stack.admin, { locale: 'en-US' });
+    await own.page.goto(page.url());
+    const regions = own.page.getByTestId('pick-regions').getByRole('checkbox');
+    await regions.first().focus();
+    await own.page.keyboard.press('ArrowDown');
+    expect(await regions.nth(1).evaluate((box) => box === document.activeElement)).toBe(true);
+    await own.page.keyboard.press('Home');
+    await own.page.keyboard.press('Space');
+    await own.page.getByText(/gets? it$/).waitFor();
+    await own.page.waitForFunction("!document.querySelector('[data-testid=request]').disabled");
+    let stops = 0;
+    const atRequest = "document.activeElement.dataset.testid === 'request'";
+    for (; stops < 30 && !(await own.page.evaluate(atRequest)); stops += 1)
+      await own.page.keyboard.press('Tab');
+    expect(stops).toBeLessThanOrEqual(15);
+    await own.page.context().close();
+  });
+
   it('marks a plan that cannot be, and asks nothing of the server until it is mended', async () => {
     await page.getByTestId('plan-policy').locator('summary').click();
     await page.getByLabel('Failure limit').fill('120');
     await page.getByText('Enter a number from 0 to 100').waitFor();
     await page.getByTestId('forecast-presence').waitFor({ state: 'detached' });
-    await page.getByText('Mend what is marked', { exact: false }).waitFor();
+    await page.getByText('Fix the marked fields', { exact: false }).waitFor();
     expect(await page.getByTestId('request').isDisabled()).toBe(true);
     await page.getByLabel('Failure limit').fill('20');
   });
@@ -240,6 +258,7 @@ describe('deploying', () => {
       .getByText('Only devices that report a component uno of hardware arduino-uno', { exact: false })
       .waitFor();
     const devices = page.getByTestId('pick-devices');
+    await devices.locator('summary').click();
     await devices.getByLabel('gateway-1').waitFor();
     expect(await devices.getByRole('checkbox').count()).toBe(1);
     await devices.getByText('4 devices that do not report it are left out').waitFor();

@@ -206,6 +206,7 @@ it('a viewer looks, is told what is not for that role, and finds nothing to pres
   }
   await look.getByRole('button', { name: account.email }).click();
   const dialog = look.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Change your password' }).click();
   await dialog.getByLabel('Current password').fill('not that one');
   await dialog.getByLabel('New password').fill('looking around again');
   await dialog.getByRole('button', { name: 'Save' }).click();
