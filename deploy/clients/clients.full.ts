@@ -67,12 +67,14 @@ test('openapi-python-client: it generates all but the upload of a CSV file, and 
   await run('python3', ['-m', 'venv', join(dir, 'venv')]);
   await run(bin('pip'), ['install', '--quiet', pythonGenerator]);
   const from = ['--url', `${system.stack.url}/api/openapi.json`];
-  const { stdout: said } = await run(
+  const said = await run(
     bin('openapi-python-client'),
     ['generate', ...from, '--meta', 'none', '--output-path', 'python/flota_client'],
     { cwd: dir },
   );
-  const left = said.split('\n').filter((line) => /^(WARNING|ERROR|Unable to process)/.test(line));
+  const left = (said.stdout + said.stderr)
+    .split('\n')
+    .filter((line) => /^(WARNING|ERROR|Unable to process)/.test(line));
   expect(left).toEqual([expect.stringContaining('POST /api/devices/import')]);
   const args = await argumentsFor('7.0.2');
   const { stdout } = await run(bin('python'), [join(dir, 'python/deploy.py'), ...args]);
