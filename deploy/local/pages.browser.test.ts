@@ -164,6 +164,9 @@ it('users and tokens are made, changed and taken back; a secret is shown once', 
   await page.getByText('All sessions of this user end at once').waitFor();
   await page.getByRole('dialog').getByRole('button', { name: 'Disable' }).click();
   await page.getByRole('row', { name: /ana@example.com.*Disabled/i }).waitFor();
+  await page.getByText('ana@example.com disabled').waitFor();
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByRole('row', { name: /ana@example.com.*Active/i }).waitFor();
 
   await page.getByRole('link', { name: 'API tokens' }).click();
   await page.getByRole('button', { name: 'Create a token' }).click();
