@@ -151,7 +151,7 @@ describe('registering', () => {
     await own.getByRole('button', { name: 'Upload and register' }).click();
     await halfway();
     line.cut();
-    await own.getByText('The connection broke off', { exact: false }).waitFor();
+    await own.getByText('The connection was lost during the upload', { exact: false }).waitFor();
 
     line.mend();
     await own.getByRole('button', { name: 'Try again' }).first().click();
@@ -303,7 +303,7 @@ describe('deploying', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Leave it halted' }).click();
     await page.getByRole('button', { name: 'Cancel deployment' }).click();
     const dialog = page.getByRole('dialog');
-    await dialog.getByText('2 devices have not been sent it', { exact: false }).waitFor();
+    await dialog.getByText('2 devices are still waiting', { exact: false }).waitFor();
     await dialog.getByRole('button', { name: 'Cancel deployment' }).click();
     await page.locator('.head [data-state="cancelled"]').waitFor();
     await until(
@@ -512,7 +512,7 @@ describe('a device at work', () => {
     await page.getByRole('button', { name: 'Delete' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByRole('button', { name: 'Delete' }).click();
-    await dialog.getByRole('alert').getByText('An update of this device has not ended').waitFor();
+    await dialog.getByRole('alert').getByText('An update of this device has not finished').waitFor();
     await dialog.getByRole('button', { name: 'Keep it' }).click();
     // Who looks after a dialog goes on where it was opened.
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Delete');
@@ -779,7 +779,7 @@ describe('whatever happens', () => {
     await viewer.page.getByRole('button', { name: 'Download' }).waitFor();
     expect(await viewer.page.getByRole('link', { name: 'Deploy', exact: true }).count()).toBe(0);
     await viewer.page.goto(`${viewer.page.url()}/deploy`);
-    await viewer.page.getByText('It takes the role operator; yours is viewer', { exact: false }).waitFor();
+    await viewer.page.getByText('This needs the role operator; yours is viewer', { exact: false }).waitFor();
     await viewer.page.goto(at('/devices/device-002'));
     await viewer.page.getByRole('heading', { name: 'device-002' }).waitFor();
     await viewer.page.getByTestId('command').first().waitFor();
