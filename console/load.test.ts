@@ -1,9 +1,6 @@
 import { createRoot, createSignal } from 'solid-js';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { createLoad } from './load.ts';
-
-// What runs in browsers: under Node, Solid is the one that renders on servers, where no effect ever runs.
-vi.mock('solid-js', () => vi.importActual('../node_modules/solid-js/dist/solid.js'));
 
 const tick = () => new Promise((resolve) => setTimeout(resolve));
 

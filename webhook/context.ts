@@ -2,6 +2,7 @@ import type { JSONWebKeySet } from 'jose';
 import type { RevokingAuthority } from '#ca/client.ts';
 import type { EmqxApi } from '#emqx/api.ts';
 import type { Inspector } from '#emqx/inspect.ts';
+import type { Passwords } from './auth/password.ts';
 import type { Database } from './db/connect.ts';
 import type { Db } from './db/query.ts';
 import type { ObjectStore } from './firmware/objects.ts';
@@ -30,6 +31,7 @@ export interface Context {
   trustedKeys: JSONWebKeySet;
   live: Live;
   metrics: Metrics;
+  passwords: Passwords;
   log: Log;
   /** Tells this copy's background work that there is work. */
   wake: () => void;

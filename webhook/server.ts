@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createInternalApp, createPublicApp } from './app.ts';
 import { publishHead } from './audit/heads.ts';
 import { ensureAdmin } from './auth/auth.ts';
+import { createPasswords, type Passwords } from './auth/password.ts';
 import { type Pauses, startBackground } from './background.ts';
 import type { Context } from './context.ts';
 import { noticeReturn, type ReconcileTimes, startReconciler } from './devices/reconcile.ts';
@@ -15,7 +16,12 @@ import { createMetrics } from './metrics/metrics.ts';
 import { observeBroker, observeGroup, observeIngest } from './metrics/observed.ts';
 import { defaultRetention, type Retention, startSweeper } from './retention/retention.ts';
 
-export type WebhookParts = Omit<Context, 'db' | 'live' | 'metrics' | 'wake' | 'closing' | 'publicUrl'> & {
+export type WebhookParts = Omit<
+  Context,
+  'db' | 'live' | 'metrics' | 'passwords' | 'wake' | 'closing' | 'publicUrl'
+> & {
+  /** Default: OWASP's setting of scrypt. */
+  passwords?: Passwords;
   /** Default: where this copy itself listens. */
   publicUrl: string | null;
 };
@@ -43,7 +49,8 @@ export interface Webhook {
 
 /** Rejects with EADDRINUSE when a port is taken; then nothing is left running. The caller owns `parts` and closes them after. */
 export async function startWebhook(parts: WebhookParts, options: WebhookOptions): Promise<Webhook> {
-  if (options.admin) await ensureAdmin(parts.database.db, options.admin.email, options.admin.password);
+  const passwords = parts.passwords ?? createPasswords();
+  if (options.admin) await ensureAdmin(parts.database.db, passwords, options.admin);
   const live = await openLive(parts.database, parts.log);
   const metrics = createMetrics();
   const closing = new AbortController();
@@ -53,6 +60,7 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
     broker: noticeReturn(observeBroker(parts.broker, metrics), () => reconciler?.wake()),
     live,
     metrics,
+    passwords,
     closing: closing.signal,
     publicUrl: parts.publicUrl ?? `http://localhost:${options.port}`,
     wake: () => background?.wake(),

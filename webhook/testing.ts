@@ -8,6 +8,7 @@ import postgres from 'postgres';
 import { CaError, type PublishedCrl, type RevokingAuthority } from '#ca/client.ts';
 import type { EmqxApi, PublishMessage, PublishOutcome } from '#emqx/api.ts';
 import { mountedTopic, type UplinkTopic } from '#emqx/protocol.ts';
+import { createPasswords } from './auth/password.ts';
 import { connect, type Database } from './db/connect.ts';
 import type { Db } from './db/query.ts';
 import type { ReconcileTimes } from './devices/reconcile.ts';
@@ -282,6 +283,9 @@ export interface TestWebhook {
   close(): Promise<void>;
 }
 
+/** The same scrypt at the lowest cost: `password.test.ts` holds the real one. */
+export const cheapPasswords = () => createPasswords({ N: 2, r: 1, p: 1, maxmem: 1024 * 1024 });
+
 export async function startTestWebhook(
   database: Database,
   parts: Partial<WebhookParts> & {
@@ -307,6 +311,7 @@ export async function startTestWebhook(
       apiToken,
       publicUrl: null,
       consoleDir: null,
+      passwords: cheapPasswords(),
       ...parts,
     },
     {

@@ -107,15 +107,15 @@ const revokeToken = createRoute({
 });
 
 export function accountRoutes(context: Context) {
-  const { db } = context;
+  const { db, passwords } = context;
   return createRouter()
     .openapi(listUsers, async (c) => c.json((await users.list(db)).map(presentUser), 200))
     .openapi(createUser, async (c) =>
-      c.json(presentUser(await users.create(db, c.req.valid('json'), c.get('caller').name)), 201),
+      c.json(presentUser(await users.create(db, passwords, c.req.valid('json'), c.get('caller').name)), 201),
     )
     .openapi(changeUser, async (c) => {
       const actor = c.get('caller').name;
-      const user = await users.change(db, c.req.valid('param').id, c.req.valid('json'), actor);
+      const user = await users.change(db, passwords, c.req.valid('param').id, c.req.valid('json'), actor);
       return c.json(presentUser(user), 200);
     })
     .openapi(changePassword, async (c) => {
@@ -124,8 +124,11 @@ export function accountRoutes(context: Context) {
       const { currentPassword, newPassword } = c.req.valid('json');
       const address = clientAddress(c, context.proxies ?? 0);
       const credentials = { email: name, address, password: currentPassword };
-      const { user } = await checkPassword(db, { ...credentials, deviceTokens: readDeviceTokens(c) });
-      const made = await users.changeOwnPassword(db, user, newPassword);
+      const { user } = await checkPassword(db, passwords, {
+        ...credentials,
+        deviceTokens: readDeviceTokens(c),
+      });
+      const made = await users.changeOwnPassword(db, passwords, user, newPassword);
       setSessionCookie(c, context.publicUrl, made.token);
       setDeviceCookie(c, context.publicUrl, userId, made.device);
       return c.body(null, 204);

@@ -2,24 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { query } from '../db/query.ts';
-import { type Answer, type Json, startTestWebhook } from '../testing.ts';
+import { type Answer, cheapPasswords, type Json, startTestWebhook } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { countAttempt, limits, networkOf } from './attempts.ts';
 import { logIn } from './auth.ts';
 import { maxDevices, rememberDevice } from './known-devices.ts';
-import { verifyPassword } from './password.ts';
 
-// The same scrypt at the lowest cost, and counted: `password.test.ts` holds the real one.
-vi.mock(import('./password.ts'), async (original) => {
-  const real = await original();
-  const { hashPassword, verifyPassword } = real.createHashing({ N: 2, r: 1, p: 1, maxmem: 1024 * 1024 });
-  return { ...real, hashPassword, verifyPassword: vi.fn(verifyPassword) };
-});
-
+const passwords = cheapPasswords();
+const verify = vi.spyOn(passwords, 'verify');
 const password = 'correct horse';
 const { database, webhook } = await startSuite({
   admin: { email: 'Root@Example.com', password },
   proxies: 1,
+  passwords,
 });
 beforeEach(() => database.db.execute(sql`delete from login_attempts`));
 
@@ -124,9 +119,12 @@ describe('users', () => {
 
   test('a session that starts while the password changes does not outlive the change', async () => {
     const { id, email } = await user();
-    const racing = logIn(database.db, { email, password, address: '192.0.2.9', deviceTokens: [] }).catch(
-      () => null,
-    );
+    const racing = logIn(database.db, passwords, {
+      email,
+      password,
+      address: '192.0.2.9',
+      deviceTokens: [],
+    }).catch(() => null);
     await change(id, { password: 'another secret' });
     const session = await racing;
     if (session) expect(await me({ cookie: `flota_session=${session.token}` })).toBe(401);
@@ -230,14 +228,14 @@ describe('guessing passwords', () => {
   const wrongOf = (count: number, address: string, email: string) =>
     Promise.all(Array.from({ length: count }, () => from(address, email, 'wrong')));
   const heard = (answers: Answer[]) => answers.filter((a) => a.status === 401).length;
-  const hashed = () => vi.mocked(verifyPassword).mock.calls.length;
+  const hashed = () => verify.mock.calls.length;
 
   // Time passes only where a test says so, however slow the machine is.
   const start = Date.now();
   const waitUntil = (ms: number) => vi.setSystemTime(start + ms);
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['Date'], now: start });
-    vi.mocked(verifyPassword).mockClear();
+    verify.mockClear();
   });
   afterAll(() => vi.useRealTimers());
 
@@ -258,7 +256,7 @@ describe('guessing passwords', () => {
   test('a stranger’s guesses of a whole hour keep the owner out neither from a known browser nor from another network', async () => {
     const { email } = await user();
     const cookie = known(await login(email));
-    vi.mocked(verifyPassword).mockClear();
+    verify.mockClear();
     const times: number[] = [];
     for (let s = 0; s < 3600; s += 30) {
       waitUntil(s * 1000);

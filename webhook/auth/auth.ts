@@ -1,5 +1,4 @@
 /** Logging in and out, and the sessions that come of it. */
-import { randomBytes } from 'node:crypto';
 import { and, eq, gt, isNull, lt, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import type { Db } from '../db/query.ts';
@@ -7,7 +6,7 @@ import { AppError } from '../errors.ts';
 import type { Caller } from '../http.ts';
 import { type Attempt, countAttempt, forgiveAttempt, networkOf } from './attempts.ts';
 import { findDevice, rememberDevice } from './known-devices.ts';
-import { hashPassword, verifyPassword } from './password.ts';
+import type { Passwords } from './password.ts';
 import { makeSecret, sha256 } from './secrets.ts';
 import { failedLogins, knownDevices, sessions, users } from './table.ts';
 
@@ -16,11 +15,15 @@ export { sameSecret, sha256 } from './secrets.ts';
 export const sessionLifetimeMs = 7 * 24 * 3600_000;
 
 /** Creates the first admin, or gives an existing one this password: what the configuration says is true after each start. */
-export async function ensureAdmin(db: Db, email: string, password: string): Promise<void> {
+export async function ensureAdmin(
+  db: Db,
+  passwords: Passwords,
+  { email, password }: { email: string; password: string },
+): Promise<void> {
   const existing = await findByEmail(db, email);
-  const matches = existing !== null && (await verifyPassword(password, existing.passwordHash));
+  const matches = existing !== null && (await passwords.verify(password, existing.passwordHash));
   if (matches && existing.role === 'admin' && !existing.disabledAt) return;
-  const passwordHash = matches ? existing.passwordHash : await hashPassword(password);
+  const passwordHash = matches ? existing.passwordHash : await passwords.hash(password);
   if (!existing) {
     const values = { email: email.toLowerCase(), passwordHash, role: 'admin' as const };
     // Another copy may be starting too.
@@ -49,9 +52,10 @@ async function findByEmail(db: Db, email: string): Promise<User | null> {
 /** Answers a new session's token, or refuses with `login_failed` whichever was wrong, or with `too_many_attempts`. */
 export async function logIn(
   db: Db,
+  passwords: Passwords,
   attempt: Credentials,
 ): Promise<{ token: string; device: string; caller: Caller; failed: FailedLogins }> {
-  const { user, device: known } = await checkPassword(db, attempt);
+  const { user, device: known } = await checkPassword(db, passwords, attempt);
   const made = await db.transaction(async (tx) => {
     const token = await startSession(tx, user);
     const device = await rememberDevice(tx, user.id, known);
@@ -82,13 +86,13 @@ export interface Credentials {
 /** The user whose e-mail and password these are. */
 export async function checkPassword(
   db: Db,
+  passwords: Passwords,
   { deviceTokens, password, ...from }: Credentials,
 ): Promise<{ user: User; device: string | null }> {
   const attempt: Attempt = { ...from, device: await findDevice(db, from.email, deviceTokens) };
   const counted = await countAttempt(db, attempt);
   const user = await findByEmail(db, attempt.email);
-  // The same work for an unknown address, so that the time taken tells nothing.
-  const valid = await verifyPassword(password, user?.passwordHash ?? (await decoyHash));
+  const valid = await passwords.verify(password, user?.passwordHash ?? null);
   if (!user || !valid || user.disabledAt) {
     await noteFailure(db, attempt);
     throw wrong();
@@ -108,8 +112,6 @@ async function noteFailure(db: Db, { email, address }: Attempt): Promise<void> {
 function wrong(): AppError {
   return new AppError('login_failed', 'The e-mail address or the password is wrong.');
 }
-
-const decoyHash = hashPassword(randomBytes(16).toString('hex'));
 
 /** Refuses when the user was disabled, or got another password, since the given state was read. */
 export async function startSession(tx: Db, user: User): Promise<string> {

@@ -12,15 +12,22 @@ const derive = promisify<string, Buffer, number, Cost, Buffer>(scrypt);
 /** OWASP's scrypt setting of 2^15, 8, 3. */
 const owasp: Cost = { N: 2 ** 15, r: 8, p: 3, maxmem: 64 * 1024 * 1024 };
 
+export interface Passwords {
+  hash(password: string): Promise<string>;
+  /** Null, where there is no such user, takes the same work, so that the time taken tells nothing. */
+  verify(password: string, hash: string | null): Promise<boolean>;
+}
+
 /** Hashes as `scrypt$<salt>$<key>`, base64; the cost is not in it. */
-export function createHashing(cost: Cost) {
-  return {
-    async hashPassword(password: string): Promise<string> {
+export function createPasswords(cost: Cost = owasp): Passwords {
+  const passwords: Passwords = {
+    async hash(password) {
       const salt = randomBytes(16);
       const key = await derive(password, salt, 32, cost);
       return `scrypt$${salt.toString('base64')}$${key.toString('base64')}`;
     },
-    async verifyPassword(password: string, hash: string): Promise<boolean> {
+    async verify(password, given) {
+      const hash = given ?? (await decoy);
       const [kind, salt, key] = hash.split('$');
       if (kind !== 'scrypt' || !salt || !key) return false;
       const expected = Buffer.from(key, 'base64');
@@ -28,6 +35,6 @@ export function createHashing(cost: Cost) {
       return timingSafeEqual(actual, expected);
     },
   };
+  const decoy = passwords.hash(randomBytes(16).toString('hex'));
+  return passwords;
 }
-
-export const { hashPassword, verifyPassword } = createHashing(owasp);

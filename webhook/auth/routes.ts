@@ -59,7 +59,7 @@ export function authRoutes(context: Context) {
       const { email, password } = c.req.valid('json');
       const address = clientAddress(c, context.proxies ?? 0);
       const deviceTokens = readDeviceTokens(c);
-      const made = await logIn(context.db, { email, password, address, deviceTokens });
+      const made = await logIn(context.db, context.passwords, { email, password, address, deviceTokens });
       setSessionCookie(c, context.publicUrl, made.token);
       setDeviceCookie(c, context.publicUrl, made.caller.userId!, made.device);
       return c.json(

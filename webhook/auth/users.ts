@@ -6,7 +6,7 @@ import { AppError } from '../errors.ts';
 import type { Role } from '../http.ts';
 import { endSessions, startSession, type User } from './auth.ts';
 import { rememberDevice } from './known-devices.ts';
-import { hashPassword } from './password.ts';
+import type { Passwords } from './password.ts';
 import { users } from './table.ts';
 
 export async function list(db: Db): Promise<User[]> {
@@ -15,10 +15,11 @@ export async function list(db: Db): Promise<User[]> {
 
 export async function create(
   db: Db,
+  passwords: Passwords,
   input: { email: string; password: string; role: Role },
   actor: string,
 ): Promise<User> {
-  const passwordHash = await hashPassword(input.password);
+  const passwordHash = await passwords.hash(input.password);
   const email = input.email.toLowerCase();
   try {
     return await db.transaction(async (tx) => {
@@ -46,8 +47,14 @@ export interface UserChange {
 }
 
 /** Throws `last_admin` when nobody would be left to undo it. */
-export async function change(db: Db, id: string, input: UserChange, actor: string): Promise<User> {
-  const passwordHash = input.password === undefined ? undefined : await hashPassword(input.password);
+export async function change(
+  db: Db,
+  passwords: Passwords,
+  id: string,
+  input: UserChange,
+  actor: string,
+): Promise<User> {
+  const passwordHash = input.password === undefined ? undefined : await passwords.hash(input.password);
   return db.transaction(async (tx) => {
     const isAdmin = and(eq(users.role, 'admin'), isNull(users.disabledAt));
     // Locked in order, so that two admins who disable each other at once cannot both succeed.
@@ -75,10 +82,11 @@ export async function change(db: Db, id: string, input: UserChange, actor: strin
 /** Changes the password of `user`, as just checked; the new session and the browser that it is from are the only ones left. */
 export async function changeOwnPassword(
   db: Db,
+  passwords: Passwords,
   user: User,
   password: string,
 ): Promise<{ token: string; device: string }> {
-  const passwordHash = await hashPassword(password);
+  const passwordHash = await passwords.hash(password);
   return db.transaction(async (tx) => {
     const [row] = await tx
       .update(users)

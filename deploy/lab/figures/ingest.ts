@@ -145,6 +145,7 @@ async function serve(database: Database, broker: EmqxApi, submit: Ingest['submit
     ...parts(database, broker),
     db: database.db,
     live: {} as never,
+    passwords: {} as never,
     metrics: createMetrics(),
     wake: () => {},
     closing: new AbortController().signal,

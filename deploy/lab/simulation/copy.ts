@@ -46,6 +46,8 @@ export class Copy {
       trustedKeys,
       live: { changed() {}, subscribe: () => () => {}, close: async () => {} },
       metrics: createMetrics(),
+      // Nobody logs in.
+      passwords: {} as never,
       log: (level, message, fields) => {
         if (level !== 'info') log(`${level}: ${message} ${JSON.stringify(fields ?? {}, replaceError)}`);
       },
