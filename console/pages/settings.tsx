@@ -16,7 +16,7 @@ export default function Settings(props: { onClose: () => void }): JSX.Element {
         {(close) => (
           <>
             <p class="soft">{user()?.email}</p>
-            <div class="settings">
+            <div data-testid="settings">
               <SelectField
                 name="language"
                 label={t('shell.language')}

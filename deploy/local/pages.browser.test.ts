@@ -196,6 +196,37 @@ it('the audit log tells all of that, filtered, and that its chain holds', async 
   expect(new URL(page.url()).searchParams.get('action')).toBe('token.revoke');
 });
 
+it('theme, time zone and language are chosen in the settings, hold at once, and are kept', async () => {
+  const options = { locale: 'en-US', timezoneId: 'UTC', colorScheme: 'light' } as const;
+  const { page: own } = await logIn(browser, system.stack.url, system.stack.admin, options);
+  await open('/certificates', own);
+  const paper = () => own.evaluate<string>('getComputedStyle(document.documentElement).backgroundColor');
+  const light = await paper();
+  await own.getByRole('button', { name: /^Settings/ }).click();
+  const dialog = own.getByRole('dialog');
+  await dialog.getByLabel('Theme').selectOption('dark');
+  expect(await paper()).not.toBe(light);
+  await dialog.getByLabel('Time zone').selectOption('Pacific/Kiritimati');
+  await dialog.getByLabel('Language').selectOption('ko');
+  await dialog.getByRole('heading', { name: '설정' }).waitFor();
+  await own.reload();
+  await own.getByRole('heading', { name: '인증서', level: 1 }).waitFor();
+  expect(await paper()).not.toBe(light);
+  const time = own.locator('td time[title]').first();
+  const at = new Date((await time.getAttribute('datetime'))!);
+  const there = { dateStyle: 'medium', timeStyle: 'short', timeZone: 'Pacific/Kiritimati' } as const;
+  expect(await time.getAttribute('title')).toBe(new Intl.DateTimeFormat('ko', there).format(at));
+  // The browser speaks English; the field does not.
+  await open('/system/users', own);
+  await own.getByRole('button', { name: '사용자 추가' }).click();
+  await dialog.getByRole('button', { name: '추가' }).click();
+  const email = dialog.getByLabel('이메일');
+  await expect
+    .poll(() => email.evaluate((field) => (field as HTMLInputElement).validationMessage))
+    .toBe('이 항목을 입력하세요.');
+  await own.context().close();
+});
+
 it('a viewer looks, is told what is not for that role, and finds nothing to press', async () => {
   const account = await addUser(system.rest, 'viewer');
   const { page: look } = await logIn(browser, system.stack.url, account, { locale: 'en-US' });
