@@ -295,7 +295,7 @@ export const en = {
   'plan.now': 'Starts immediately',
   'plan.later': 'Starts later',
   'plan.startAt': 'Start',
-  'plan.startAtHint': 'Your local time. Empty: immediately',
+  'plan.startAtHint': 'In the time zone of your settings. Empty: immediately',
   'plan.ratePerMinute': 'Devices per minute',
   'plan.ratePerMinuteHint': 'Empty: no limit',
   'plan.unlimited': 'No limit',

@@ -296,7 +296,7 @@ export const ko: Record<keyof typeof en, string> = {
   'plan.now': '즉시 시작',
   'plan.later': '나중에 시작',
   'plan.startAt': '시작 시각',
-  'plan.startAtHint': '현지 시각. 비워 두면 즉시 시작',
+  'plan.startAtHint': '설정의 시간대 기준. 비워 두면 즉시 시작',
   'plan.ratePerMinute': '분당 디바이스 수',
   'plan.ratePerMinuteHint': '비워 두면 제한 없음',
   'plan.unlimited': '제한 없음',
