@@ -36,7 +36,7 @@ firmware = insist(
     post_firmwares_metadata.sync(
         client=flota,
         body=PostFirmwaresMetadataBody(
-            version=version, file_name=file_name, s3_path=upload.s3_path, release_note="From Python"
+            version=version, file_name=file_name, s_3_path=upload.s_3_path, release_note="From Python"
         ),
     )
 )
