@@ -9,9 +9,9 @@ import { sql } from 'drizzle-orm';
 import type { ErrorHandler, Hono, Context as HonoContext } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { compress } from 'hono/compress';
-import { HTTPException } from 'hono/http-exception';
 import { matchedRoutes } from 'hono/route';
 import { createAsyncApi } from '#emqx/asyncapi.ts';
+import { answerError } from './answer-error.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { accountRoutes } from './auth/account-routes.ts';
 import { type AccessTable, createGuard, readAccess } from './auth/guard.ts';
@@ -20,7 +20,6 @@ import { sessionCookie } from './auth/session.ts';
 import { brokerRoutes } from './broker/routes.ts';
 import { certificateRoutes } from './certificates/routes.ts';
 import type { Context } from './context.ts';
-import { isUnavailable, isUnstorable } from './db/query.ts';
 import { deploymentRoutes } from './deployments/routes.ts';
 import { moveRoutes } from './devices/move-routes.ts';
 import { placeRoutes } from './devices/place-routes.ts';
@@ -28,10 +27,10 @@ import { deviceRoutes } from './devices/routes.ts';
 import { nameOperations } from './docs/operations.ts';
 import { writeDocs } from './docs/page.ts';
 import { type BodyTypes, checkBody, readBodyTypes, refuseSecondHost, refuseUnrouted } from './edge.ts';
-import { AppError, toProblem } from './errors.ts';
+import { AppError } from './errors.ts';
 import { deadLetterRoutes } from './events/dead-letter-routes.ts';
 import type { Ingest } from './events/ingest.ts';
-import { eventRoutes } from './events/routes.ts';
+import { eventPath } from './events/receiver.ts';
 import { firmwareRoutes } from './firmware/routes.ts';
 import { type AppEnv, createRouter } from './http.ts';
 import { liveRoutes } from './live/routes.ts';
@@ -130,7 +129,8 @@ export function createPublicApp(context: Context, ingest: Ingest) {
 /** Its type is all that the console imports. */
 export type App = ReturnType<typeof createPublicApp>;
 
-export function createInternalApp(context: Context, ingest: Ingest) {
+/** What is on the internal port beside the events. */
+export function createInternalApp(context: Context) {
   const app = createRouter();
   prepare(app, context, 'internal');
   app.use((c, next) => {
@@ -138,7 +138,11 @@ export function createInternalApp(context: Context, ingest: Ingest) {
     return next();
   });
   app.get('/healthz', (c) => c.text('ok'));
-  return app.route('/', eventRoutes(context, ingest)).route('/', metricsRoutes(context));
+  app.all(eventPath, (c) => {
+    c.header('Allow', 'POST');
+    throw new AppError('method_not_allowed', `${eventPath} takes POST.`);
+  });
+  return app.route('/', metricsRoutes(context));
 }
 
 function limitBody(maxBytes: number) {
@@ -178,29 +182,26 @@ function prepare(app: ReturnType<typeof createRouter>, context: Context, listene
       log('info', 'request', { method, path, status, ms: Math.round(ms), caller }),
     );
   });
-  app.use(refuseSecondHost);
-  app.onError(answerError(log));
-  app.notFound((c) => answerError(log)(refuseUnrouted(app, c), c));
+  app.use((c, next) => {
+    refuseSecondHost((c.env as unknown as HttpBindings).incoming);
+    return next();
+  });
+  app.onError(onError(log));
+  app.notFound((c) => onError(log)(refuseUnrouted(app, c), c));
 }
 
-function answerError(log: Log): ErrorHandler<AppEnv> {
+function onError(log: Log): ErrorHandler<AppEnv> {
   return (error, c) => {
-    const known = hasBrokenOff(c, error)
+    const cause = hasBrokenOff(c, error)
       ? new AppError('invalid_request', 'The body broke off.', { cause: error })
-      : toAppError(error);
-    const problem = toProblem(known);
-    if (problem.status >= 500) {
-      log(problem.status === 500 ? 'error' : 'warn', `${c.req.method} ${c.req.path} failed`, {
-        requestId: c.get('requestId'),
-        error,
-      });
-    }
-    // The rest of the body is not read, so nothing else can come over this connection.
-    if (problem.status === 413) c.header('Connection', 'close');
-    if (known.retryAfterS) c.header('Retry-After', String(known.retryAfterS));
-    if (problem.status === 401) c.header('WWW-Authenticate', 'Bearer');
-    c.header('Content-Type', 'application/problem+json');
-    return c.body(JSON.stringify(problem), problem.status as 400);
+      : error;
+    const { method, path } = c.req;
+    const { status, headers, body } = answerError(cause, log, {
+      method,
+      path,
+      requestId: c.get('requestId'),
+    });
+    return c.body(body, status as 400, headers);
   };
 }
 
@@ -209,20 +210,6 @@ function hasBrokenOff(c: HonoContext<AppEnv>, error: unknown): boolean {
   const { incoming } = c.env as unknown as HttpBindings;
   const code = (error as { code?: unknown } | null)?.code;
   return code === 'ECONNRESET' && incoming.destroyed && !incoming.complete;
-}
-
-function toAppError(error: unknown): AppError {
-  if (error instanceof AppError) return error;
-  if (error instanceof HTTPException && error.status === 400) {
-    return new AppError('malformed_json', error.message || 'The body is not JSON.', { cause: error });
-  }
-  if (isUnstorable(error)) {
-    return new AppError('invalid_request', 'A value is one that no column can hold.', { cause: error });
-  }
-  if (isUnavailable(error)) {
-    return new AppError('database_unavailable', 'The database does not answer.', { cause: error });
-  }
-  return new AppError('internal', 'Something went wrong on our side.', { cause: error });
 }
 
 /** Built files by name (hashed ones for good), and index.html for every page of the console. */

@@ -2,6 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import { AppError, toProblem } from './errors.ts';
+import type { Receiver } from './events/receiver.ts';
 import type { Log } from './log.ts';
 
 /** Longer than the proxy (60 s) and the load balancer (300 s) in front keep theirs: were this the first to close, a request could meet the end. */
@@ -13,13 +14,15 @@ export interface ListenOptions {
   host: string;
   port: number;
   receiveMs?: number | undefined;
+  /** Asked first; what it does not take is the app's. */
+  receiver?: Receiver;
 }
 
 /** Rejects with EADDRINUSE when the port is taken. */
 export async function openListener(
   app: { fetch: unknown },
   log: Log,
-  { host, port, receiveMs: limitMs = receiveMs }: ListenOptions,
+  { host, port, receiveMs: limitMs = receiveMs, receiver }: ListenOptions,
 ): Promise<Server> {
   const times = {
     requestTimeout: limitMs,
@@ -27,10 +30,12 @@ export async function openListener(
     connectionsCheckingInterval: Math.min(5_000, limitMs / 4),
     keepAliveTimeout: keepAliveMs,
   };
-  const server = createServer(
-    times,
-    getRequestListener(app.fetch as never, { errorHandler: (error) => answerUnreadable(error, log) }),
-  );
+  const rest = getRequestListener(app.fetch as never, {
+    errorHandler: (error) => answerUnreadable(error, log),
+  });
+  const server = createServer(times, (request, response) => {
+    if (!receiver?.(request, response)) void rest(request, response);
+  });
   // Nothing tunnels through here; without a listener Node closes the connection and says nothing.
   server.on('connect', (_, socket) => {
     socket.on('error', () => {});

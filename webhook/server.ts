@@ -9,6 +9,7 @@ import { type Pauses, startBackground } from './background.ts';
 import type { Context } from './context.ts';
 import { noticeReturn, type ReconcileTimes, startReconciler } from './devices/reconcile.ts';
 import { createIngest } from './events/ingest.ts';
+import { createReceiver, type Receiver } from './events/receiver.ts';
 import { closeListener, openListener } from './listener.ts';
 import { openLive } from './live/live.ts';
 import type { Loop } from './loop.ts';
@@ -73,8 +74,8 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
     metrics,
   );
   const servers: Server[] = [];
-  const listen = async (app: { fetch: unknown }, port: number): Promise<number> => {
-    const server = await openListener(app, parts.log, { ...options, port });
+  const listen = async (app: { fetch: unknown }, port: number, receiver?: Receiver): Promise<number> => {
+    const server = await openListener(app, parts.log, { ...options, port, ...(receiver && { receiver }) });
     servers.push(server);
     return (server.address() as AddressInfo).port;
   };
@@ -92,7 +93,11 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
   try {
     const port = await listen(createPublicApp(context, ingest), options.port);
     context.publicUrl = parts.publicUrl ?? `http://localhost:${port}`;
-    const internalPort = await listen(createInternalApp(context, ingest), options.internalPort);
+    const internalPort = await listen(
+      createInternalApp(context),
+      options.internalPort,
+      createReceiver(context, ingest),
+    );
     background = startBackground(() => context, options.pauses);
     reconciler = startReconciler(() => context, options.reconcile);
     sweeper = startSweeper(context, options.retention ?? defaultRetention);

@@ -1,6 +1,6 @@
 /** `npm run build`: console, webhook and CA into dist/. */
 import '#deploy/lab/primitives/closed-pipe.ts';
-import { cp, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'vite';
 import { buildPrograms, finishBuild, root } from './build.ts';
@@ -8,13 +8,13 @@ import { collectPackages } from './sbom.ts';
 
 const dist = join(root, 'dist');
 const packages = new Set<string>();
+await buildPrograms(dist, undefined, packages);
 await build({
   configFile: join(root, 'console/vite.config.ts'),
+  build: { outDir: join(dist, 'console/dist') },
   logLevel: 'warn',
   plugins: [collectPackages(packages)],
 });
-await buildPrograms(dist, undefined, packages);
-await cp(join(root, 'console/dist'), join(dist, 'console/dist'), { recursive: true });
 await finishBuild(dist, packages);
 let bytes = 0;
 for (const entry of await readdir(dist, { recursive: true, withFileTypes: true }))

@@ -10,7 +10,6 @@ import { until } from '../lab/primitives/until.ts';
 import { importDevices, unwrap } from '../lab/rest.ts';
 import { openBrowser, startTestSystem, type TestSystem } from '../lab/testing.ts';
 import { findViolations } from './browser-axe.ts';
-import { buildConsole } from './browser-build.ts';
 import { type Line, openLine } from './browser-proxy.ts';
 import {
   addFirmware,
@@ -22,6 +21,7 @@ import {
   submitLogin,
 } from './browser-scene.ts';
 import { openShell } from './browser-shell.ts';
+import { buildConsole } from './console-build.ts';
 
 let system: TestSystem;
 let browser: Browser;

@@ -9,6 +9,7 @@ import { createShowRoutes } from '../lab/show/routes.ts';
 import { createShow } from '../lab/show/show.ts';
 import { startSystem } from '../lab/system/system.ts';
 import { help, type LocalConfig, toLocalConfig } from './config.ts';
+import { buildConsole } from './console-build.ts';
 import { deployDemo, watch } from './demo.ts';
 import { explain } from './explain.ts';
 import { writeHandouts } from './handouts.ts';
@@ -33,6 +34,13 @@ async function run(config: LocalConfig): Promise<number> {
   logFile.on('error', (error) => process.stderr.write(`flota: flota.log: ${error.message}\n`));
   const log = createLog('info', (line) => logFile.write(line));
   const show = createShow();
+  try {
+    await buildConsole(() => say('Building the console …'));
+  } catch (error) {
+    // Ctrl-C reaches the build, too.
+    if (interrupted.aborted) return 130;
+    throw error;
+  }
   const system = await startSystem({ ...config, log, localRoutes: createShowRoutes(show) });
   let fleet: Fleet | null = null;
   let hosts: HostDevices | null = null;

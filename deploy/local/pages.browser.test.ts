@@ -5,9 +5,9 @@ import type { Consent } from '#firmware/virtual/options.ts';
 import { unwrap } from '../lab/rest.ts';
 import { openBrowser, startTestSystem, type TestSystem } from '../lab/testing.ts';
 import { findViolations } from './browser-axe.ts';
-import { buildConsole } from './browser-build.ts';
 import { findLayoutFaults } from './browser-layout.ts';
 import { addFirmware, addUser, askBroker, logIn, sendEvent } from './browser-scene.ts';
+import { buildConsole } from './console-build.ts';
 
 let system: TestSystem;
 let browser: Browser;

@@ -11,6 +11,7 @@ import { until } from '../lab/primitives/until.ts';
 import { importDevices, type Rest, unwrap } from '../lab/rest.ts';
 import { openBrowser, startTestSystem, type TestSystem } from '../lab/testing.ts';
 import { addFirmware, addUser, askBroker, logIn, sendEvent } from './browser-scene.ts';
+import { buildConsole } from './console-build.ts';
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 const folder = fileURLToPath(new URL('../../console/screenshots/', import.meta.url));
@@ -149,6 +150,7 @@ const views = [
   { name: 'korean', colorScheme: 'light', width: 1200, height: 800, locale: 'ko-KR' },
 ] as const;
 
+await buildConsole();
 const system = await startTestSystem();
 const browser = await openBrowser();
 try {

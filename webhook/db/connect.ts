@@ -11,6 +11,7 @@ import { migrate as migratePostgres } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
 import { preparePartitions } from './partitions.ts';
 import { createPatientSockets } from './patient-socket.ts';
+import { prepareOften } from './prepared.ts';
 import type { Db } from './query.ts';
 import * as schema from './schema.ts';
 import { prepareSearch } from './search.ts';
@@ -47,6 +48,7 @@ async function connectPostgres(url: string, connections: number): Promise<Databa
     // The driver has this option; its types do not.
     ...({ socket: createPatientSockets() } as object),
   });
+  prepareOften(client);
   try {
     const single = postgres(url, { max: 1, onnotice: () => {} });
     try {

@@ -529,3 +529,36 @@ describe('two copies on one database', () => {
     return { db: database.db, objects: webhook.objects, broker: { publishBulk }, log() {} };
   }
 });
+
+// PGlite keeps no statistics.
+if (database.kind === 'postgresql')
+  test('the reports of a download touch no index', async () => {
+    const counts = async () => {
+      const [row] = await query<{ all: number; hot: number }>(
+        database.db,
+        sql`select n_tup_upd::int as all, n_tup_hot_upd::int as hot from pg_stat_user_tables where relname = 'targets'`,
+      );
+      return row!;
+    };
+    const updates = await Promise.all(Array.from({ length: 10 }, requested));
+    await Promise.all(updates.map(({ device, id }) => device.accept(id)));
+    const before = await counts();
+    const reports = 35;
+    for (let n = 1; n <= reports; n++) {
+      const progress = {
+        attempt: 1,
+        stage: 'downloading',
+        receivedBytes: n,
+        totalBytes: 36,
+        bytesPerSecond: 1,
+      };
+      await Promise.all(
+        updates.map(({ device, id }) =>
+          device.send('firmware/download/progress', { deployment: id, ...progress }),
+        ),
+      );
+    }
+    await until('the statistics', async () => (await counts()).all >= before.all + reports * updates.length);
+    const after = await counts();
+    expect((after.hot - before.hot) / (after.all - before.all)).toBeGreaterThan(0.75);
+  });

@@ -384,6 +384,19 @@ test('a device that repeats its progress without getting on times out all the sa
   expect(again.deadlineAt).toBe(target.deadlineAt);
 });
 
+test('reports of a download move its deadline in steps: never sooner than the policy says, nor much later', () => {
+  const { downloadTimeoutMs } = at('downloading').policy;
+  let target = at('accepted', { totalBytes: 1_000_000, receivedBytes: 0 });
+  const deadlines = new Set<number>();
+  for (let now = 0; now < downloadTimeoutMs; now += downloadTimeoutMs / 100) {
+    target = step(target, progress('downloading', { receivedBytes: target.receivedBytes + 1 }), now).target;
+    expect(target.deadlineAt).toBeGreaterThanOrEqual(now + downloadTimeoutMs);
+    expect(target.deadlineAt).toBeLessThanOrEqual(now + downloadTimeoutMs * 1.125);
+    deadlines.add(target.deadlineAt!);
+  }
+  expect(deadlines.size).toBeLessThan(12);
+});
+
 describe('over a network that loses, repeats, delays and reorders', () => {
   test('ten thousand updates end, and every promise holds', () => {
     const first = 1;

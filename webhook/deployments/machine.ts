@@ -256,12 +256,23 @@ function progress(target: Target, event: Extract<TargetEvent, { type: 'progress'
     // is over. One that was never told of an end has as long as it says so again.
     deadlineAt: deferred
       ? (target.deferralEndsAt ?? now) + timeoutMs
-      : advanced || target.deferred
+      : target.deferred || state !== target.state
         ? now + timeoutMs
-        : target.deadlineAt,
+        : advanced
+          ? prolong(target.deadlineAt, timeoutMs, now)
+          : target.deadlineAt,
   };
   const wantsUrl = event.urlExpired && !installing && !target.cancelRequested;
   return { target: next, commands: wantsUrl ? [{ type: 'request', attempt: target.attempt }] : [] };
+}
+
+/**
+ * In steps of an eighth, up: each move of a deadline is one in an index too, and a download moves it with every report. Nobody is given up
+ * sooner than the policy says.
+ */
+function prolong(deadlineAt: number | null, timeoutMs: number, now: number): number {
+  const leastAt = now + timeoutMs;
+  return deadlineAt !== null && deadlineAt >= leastAt ? deadlineAt : leastAt + Math.round(timeoutMs / 8);
 }
 
 /** Reports overtake each other: one that does not speak of it ends only what stood before its stage. */

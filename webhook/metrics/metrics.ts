@@ -35,6 +35,8 @@ export type HistogramName = Exclude<keyof typeof help, CounterName | GaugeName>;
 const secondsBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const groupBounds = [1, 2, 5, 10, 25, 50, 100, 200, 300];
 
+const unlabelled: Labels = {};
+
 interface Histogram {
   labels: Labels;
   buckets: number[];
@@ -56,21 +58,19 @@ export function createMetrics(): Metrics {
   }
 
   return {
-    count: (name, labels = {}, by = 1) => bump(name, labels, by),
-    add: (name, by) => bump(name, {}, by),
+    count: (name, labels = unlabelled, by = 1) => bump(name, labels, by),
+    add: (name, by) => bump(name, unlabelled, by),
     set(name, value) {
       values.delete(name);
-      bump(name, {}, value);
+      bump(name, unlabelled, value);
     },
-    observe(name, value, labels = {}) {
+    observe(name, value, labels = unlabelled) {
       const series = histograms.get(name) ?? new Map<string, Histogram>();
       histograms.set(name, series);
       const key = formatLabels(labels);
       const bounds = boundsOf(name);
       const one = series.get(key) ?? { labels, buckets: bounds.map(() => 0), sum: 0, count: 0 };
-      bounds.forEach((bound, i) => {
-        if (value <= bound) one.buckets[i]! += 1;
-      });
+      for (let i = bounds.length - 1; i >= 0 && value <= bounds[i]!; i--) one.buckets[i]! += 1;
       one.sum += value;
       one.count += 1;
       series.set(key, one);
@@ -108,10 +108,17 @@ export function sample(name: string, labels: Labels, value: number): string {
   return `${name}${formatLabels(labels)} ${value}`;
 }
 
+/** Whoever counts often gives the same object each time. */
+const formatted = new WeakMap<Labels, string>();
+
 function formatLabels(labels: Labels): string {
+  const before = formatted.get(labels);
+  if (before !== undefined) return before;
   const pairs = Object.entries(labels).map(
     ([key, value]) =>
       `${key}="${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`,
   );
-  return pairs.length ? `{${pairs.join(',')}}` : '';
+  const text = pairs.length ? `{${pairs.join(',')}}` : '';
+  formatted.set(labels, text);
+  return text;
 }

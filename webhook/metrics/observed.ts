@@ -2,9 +2,15 @@
 import type { EmqxApi } from '#emqx/api.ts';
 import { parseMountedTopic } from '#emqx/protocol.ts';
 import type { Ingest } from '../events/ingest.ts';
-import type { Metrics } from './metrics.ts';
+import type { Labels, Metrics } from './metrics.ts';
 
 export function observeIngest(ingest: Ingest, metrics: Metrics): Ingest {
+  const known = new Map<string, Labels>();
+  const labelsOf = (kind: string, outcome: string): Labels => {
+    const labels = known.get(kind + outcome) ?? { kind, outcome };
+    known.set(kind + outcome, labels);
+    return labels;
+  };
   return {
     ...ingest,
     async submit(input, raw) {
@@ -17,7 +23,7 @@ export function observeIngest(ingest: Ingest, metrics: Metrics): Ingest {
         return reject;
       } finally {
         metrics.add('flota_ingest_waiting', -1);
-        metrics.count('flota_ingest_events_total', { kind: input.kind, outcome });
+        metrics.count('flota_ingest_events_total', labelsOf(input.kind, outcome));
         metrics.observe('flota_ingest_seconds', (performance.now() - start) / 1000);
       }
     },

@@ -1,15 +1,15 @@
 /** Events committed a second through HTTP, acks included, against the same server without the work, and with one INSERT an event. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
 import { sql } from 'drizzle-orm';
 import { createEmqxApi, type EmqxApi } from '#emqx/api.ts';
 import { createInternalApp } from '#webhook/app.ts';
 import type { Context } from '#webhook/context.ts';
 import { connect, type Database } from '#webhook/db/connect.ts';
 import type { Ingest } from '#webhook/events/ingest.ts';
+import { createReceiver } from '#webhook/events/receiver.ts';
+import { openListener } from '#webhook/listener.ts';
 import { createMetrics } from '#webhook/metrics/metrics.ts';
 import { forkGuarded } from '../primitives/guard.ts';
 import type { Order, Report } from './event-client.ts';
@@ -30,6 +30,7 @@ const devices = 40_000;
 const events = 15_000;
 const warmUp = 5_000;
 const rounds = 5;
+const aimProcessorUs = 90;
 
 export async function measureIngest(): Promise<Figures> {
   return withPostgresql(async (server) => {
@@ -69,14 +70,17 @@ async function compare(server: string, client: ChildProcess): Promise<Figures> {
         ...{ port, token: webhookToken, events: count, first, devices, deployment },
         sha256: firmware.sha256,
       };
+      const before = process.cpuUsage();
       client.send(order);
       first += count;
       const [report] = (await once(client, 'message')) as [Report];
       if ('error' in report) throw new Error(report.error);
       if (!('perSecond' in report)) throw new Error('an unexpected report');
-      return report;
+      const { user, system } = process.cpuUsage(before);
+      return { ...report, processorUs: (user + system) / count };
     };
     const found = { ingest: [] as number[], bare: [] as number[], single: [] as number[] };
+    const processor = { ingest: [] as number[], bare: [] as number[] };
     let acks = 0;
     for (let i = -1; i < rounds; i++) {
       const count = i < 0 ? warmUp : events;
@@ -87,6 +91,8 @@ async function compare(server: string, client: ChildProcess): Promise<Figures> {
       found.ingest.push(committed.perSecond);
       found.bare.push(none.perSecond);
       found.single.push(one.perSecond);
+      processor.ingest.push(committed.processorUs);
+      processor.bare.push(none.processorUs);
       tell(
         `round ${i + 1} of ${rounds}: ${[committed, none, one].map((r) => Math.round(r.perSecond)).join(', ')} a second`,
       );
@@ -104,7 +110,15 @@ async function compare(server: string, client: ChildProcess): Promise<Figures> {
         aim,
       };
     };
+    const [work, parsing] = [median(processor.ingest), median(processor.bare)];
     return {
+      'ingest.processor': {
+        value: Math.round(work),
+        unit: 'µs of processor time an event, of the webhook alone; baseline: the same listener without the work',
+        baseline: Math.round(parsing),
+        ratio: Number((aimProcessorUs / work).toFixed(3)),
+        aim: 1,
+      },
       'ingest.against_parsing': figure(found.bare, 0.5),
       'ingest.against_single_inserts': figure(found.single, 5),
     };
@@ -151,10 +165,11 @@ async function serve(database: Database, broker: EmqxApi, submit: Ingest['submit
     closing: new AbortController().signal,
     publicUrl: 'http://localhost',
   };
-  const app = createInternalApp(context, { submit, stop: async () => {} });
-  const server = createAdaptorServer({ fetch: app.fetch as never }) as Server;
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const server = await openListener(createInternalApp(context), context.log, {
+    host: '127.0.0.1',
+    port: 0,
+    receiver: createReceiver(context, { submit, stop: async () => {} }),
+  });
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>
