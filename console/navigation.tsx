@@ -38,7 +38,8 @@ export function Navigation(): JSX.Element {
       <div class="others" classList={{ open: open() }}>
         <A href="/certificates">{t('nav.certificates')}</A>
         <A href="/system">{t('nav.system')}</A>
-        <Show when={user()?.show && may('admin')}>
+        {/* What is built for production has neither the page nor its words, whoever serves it. */}
+        <Show when={import.meta.env.MODE !== 'production' && user()?.show && may('admin')}>
           <A href="/show">{t('nav.show')}</A>
         </Show>
       </div>
