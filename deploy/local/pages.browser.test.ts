@@ -213,9 +213,12 @@ it('theme, time zone and language are chosen in the settings, hold at once, and 
   await own.getByRole('heading', { name: '인증서', level: 1 }).waitFor();
   expect(await paper()).not.toBe(light);
   const time = own.locator('td time[title]').first();
-  const at = new Date((await time.getAttribute('datetime'))!);
-  const there = { dateStyle: 'medium', timeStyle: 'short', timeZone: 'Pacific/Kiritimati' } as const;
-  expect(await time.getAttribute('title')).toBe(new Intl.DateTimeFormat('ko', there).format(at));
+  // Written by the browser, whose Korean is not Node's.
+  const there = await time.evaluate((element) => {
+    const options = { dateStyle: 'medium', timeStyle: 'short', timeZone: 'Pacific/Kiritimati' } as const;
+    return new Intl.DateTimeFormat('ko', options).format(new Date(element.getAttribute('datetime')!));
+  });
+  expect(await time.getAttribute('title')).toBe(there);
   // The browser speaks English; the field does not.
   await open('/system/users', own);
   await own.getByRole('button', { name: '사용자 추가' }).click();
