@@ -60,9 +60,12 @@ export default function OverviewPage(): JSX.Element {
           </>
         )}
       </Loaded>
-      <Suspense>
-        <Trends />
-      </Suspense>
+      {/* A month can wait for today. */}
+      <Show when={load.data && deployments.data}>
+        <Suspense>
+          <Trends />
+        </Suspense>
+      </Show>
       <section aria-labelledby="latest">
         <h2 id="latest">{t('overview.latest')}</h2>
         <Loaded load={deployments}>
