@@ -45,7 +45,7 @@ export function TimePlot(props: {
         </svg>
         <For each={parts}>
           {(part) => (
-            <span class="x-tick" style={{ '--part': part }}>
+            <span class="x-tick" classList={{ minor: part % 0.5 !== 0 }} style={{ '--part': part }}>
               {formatAxis(language(), at(part), props.toMs - props.fromMs)}
             </span>
           )}
