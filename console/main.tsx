@@ -26,6 +26,8 @@ const FirmwarePage = lazy(() => import('./pages/firmware/firmware.tsx'));
 const FirmwaresPage = lazy(() => import('./pages/firmware/index.tsx'));
 const RegisterPage = lazy(() => import('./pages/firmware/new.tsx'));
 const NotFoundPage = lazy(() => import('./pages/not-found.tsx'));
+const JobPage = lazy(() => import('./pages/jobs/job.tsx'));
+const JobsPage = lazy(() => import('./pages/jobs/index.tsx'));
 const OverviewPage = lazy(() => import('./pages/overview/index.tsx'));
 const SystemFrame = lazy(() => import('./pages/system.tsx'));
 const BrokerPage = lazy(() => import('./pages/broker/index.tsx'));
@@ -89,6 +91,8 @@ render(
       <Route path="/connect" component={ConnectPage} />
       <Route path="/devices" component={DevicesPage} />
       <Route path="/devices/:id" matchFilters={deviceId} component={DevicePage} />
+      <Route path="/jobs" component={JobsPage} />
+      <Route path="/jobs/:id" matchFilters={uuid} component={JobPage} />
       <Route path="/certificates" component={CertificatesPage} />
       <Route path="/certificates/:serial" matchFilters={serial} component={CertificatePage} />
       <Route path="/system" component={SystemFrame}>

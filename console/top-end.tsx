@@ -5,6 +5,7 @@ import { language, t } from './i18n/i18n.ts';
 import { heardAtMs, liveStatus } from './live.ts';
 import { glyphs } from './parts/glyphs.ts';
 import { Glyph } from './parts/state.tsx';
+import { SearchButton } from './search/search-button.tsx';
 import { user } from './session.ts';
 
 const statusGlyphs = {
@@ -49,6 +50,7 @@ export function TopEnd(): JSX.Element {
         {(who) => (
           <>
             <LiveMark />
+            <SearchButton />
             <button
               type="button"
               class="who"

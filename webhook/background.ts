@@ -18,6 +18,7 @@ import { at } from './db/clock.ts';
 import { advance, forgetOldMarks } from './deployments/rollouts.ts';
 import { applyToDue } from './deployments/store.ts';
 import { forgetOldMessages } from './events/received.ts';
+import { forgetOld as forgetOldJobs, workJobs } from './jobs/jobs.ts';
 import { type Loop, type Pause, startLoop } from './loop.ts';
 import { send } from './outbox/send.ts';
 import { paced } from './paced.ts';
@@ -41,6 +42,7 @@ export function startBackground(
     createTimeOut(),
     advance,
     workRenewals,
+    workJobs,
     send,
     createKickBlocked(),
     createTellBans(),
@@ -78,6 +80,7 @@ const createKeepHouse = () =>
     await forgetOldTokens(db);
     await forgetOldMessages(db);
     await forgetOldMarks(db);
+    await forgetOldJobs(db);
     return 'done';
   });
 

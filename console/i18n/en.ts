@@ -1,5 +1,6 @@
 import { adminEn } from './admin-en.ts';
 import { failuresIn } from './failures.ts';
+import { manyEn } from './many-en.ts';
 import { showEn } from './show-en.ts';
 
 export const en = {
@@ -230,7 +231,8 @@ export const en = {
   'deploy.target': 'Target version',
   'deploy.nothing': 'None chosen',
   'deploy.remove': 'Remove {name}',
-  'deploy.chooseFirst': 'Choose all devices of a hardware, or at least one region, division or device.',
+  'deploy.chooseFirst':
+    'Choose all devices of a hardware, at least one region, division or device, or a query.',
   'deploy.wouldGet': '{n} {n|device gets it|devices get it}',
   'deploy.egress': '{bytes} to send',
   'deploy.counting': 'Counting…',
@@ -700,6 +702,7 @@ export const en = {
   'error.already_revoked': 'This certificate has been revoked already.',
   ...failuresIn('en'),
   ...adminEn,
+  ...manyEn,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showEn) : showEn),
 } as const;

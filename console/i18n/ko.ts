@@ -1,6 +1,7 @@
 import { adminKo } from './admin-ko.ts';
 import type { en } from './en.ts';
 import { failuresIn } from './failures.ts';
+import { manyKo } from './many-ko.ts';
 import { showKo } from './show-ko.ts';
 
 export const ko: Record<keyof typeof en, string> = {
@@ -230,7 +231,7 @@ export const ko: Record<keyof typeof en, string> = {
   'deploy.target': '대상 버전',
   'deploy.nothing': '선택 안 함',
   'deploy.remove': '{name} 제거',
-  'deploy.chooseFirst': '하드웨어 전체 또는 지역, 부서, 디바이스 중 하나 이상을 선택하세요.',
+  'deploy.chooseFirst': '하드웨어 전체, 지역, 부서, 디바이스 중 하나 이상을 선택하거나 조건식을 입력하세요.',
   'deploy.wouldGet': '{n}대가 받습니다',
   'deploy.egress': '전송량 {bytes}',
   'deploy.counting': '계산 중…',
@@ -699,6 +700,7 @@ export const ko: Record<keyof typeof en, string> = {
   'error.already_revoked': '이 인증서는 이미 폐기되었습니다.',
   ...failuresIn('ko'),
   ...adminKo,
+  ...manyKo,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showKo) : showKo),
 };

@@ -1,5 +1,5 @@
 /** The console in a real browser against a whole Flota: one system and one browser for all. */
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -698,6 +698,137 @@ describe('devices', () => {
     await page.getByRole('button', { name: 'Clear' }).click();
     await page.getByTestId('device-count').getByText('2,000 devices').waitFor();
     expect(await query.inputValue()).toBe('');
+  });
+});
+
+describe('several devices at once', () => {
+  const ids = Array.from({ length: 120 }, (_, i) => `many-${i + 1}`);
+
+  it('all that match are tagged by a job, after their number was typed; its page is there after a reload', async () => {
+    await importDevices(
+      system.stack,
+      ids.map((id) => `${id},other-board,,,,many`),
+    );
+    await page.goto(at('/devices?q=tag+%3D+many'));
+    await page.getByLabel('All 120 that match').check();
+    await page.getByTestId('bulk-count').getByText('120 chosen').waitFor();
+    await page.getByRole('button', { name: 'Tag', exact: true }).click();
+    const dialog = page.getByRole('dialog', { name: 'Tag 120 devices' });
+    const go = dialog.getByRole('button', { name: 'Tag', exact: true });
+    await dialog.getByLabel('Tags to add').fill('checked winter');
+    expect(await go.isDisabled()).toBe(true);
+    await dialog.getByLabel('Type 120 to confirm').fill('120');
+    expect(await findViolations(page)).toEqual([]);
+    await go.click();
+    await page.waitForURL(/\/jobs\/[0-9a-f-]{36}$/);
+    await page.getByTestId('job-state').getByText('Completed').waitFor();
+    await page.reload();
+    await page.getByTestId('job-state').getByText('120 of 120').waitFor();
+    expect(await findViolations(page)).toEqual([]);
+    await page.goto(at('/devices?q=tag+%3D+winter'));
+    await page.getByTestId('device-count').getByText('120 devices').waitFor();
+  });
+
+  it('those that are checked go to the form of a deployment, which their hardware does not fit', async () => {
+    const firmwareId = await addFirmware(system.rest, { version: '8.0.0', name: 'Bulk' });
+    await page.goto(at('/devices?q=id+in+(many-1,+many-2)'));
+    await page.getByLabel('Choose many-1', { exact: true }).check();
+    await page.getByLabel('Choose many-2', { exact: true }).check();
+    await page.getByRole('button', { name: 'Deploy', exact: true }).click();
+    const dialog = page.getByRole('dialog', { name: 'Deploy to 2 devices' });
+    await dialog.getByLabel('Firmware').selectOption(firmwareId);
+    await dialog.getByRole('button', { name: 'Continue' }).click();
+    await page.waitForURL(new RegExp(`/firmware/${firmwareId}/deploy$`));
+    await page.getByTestId('summary-devices').getByText('many-2').waitFor();
+    await page.getByTestId('forecast').getByText('2 excluded', { exact: false }).waitFor();
+  });
+
+  it('a query is saved as a group, deployed to by its name, renamed and deleted', async () => {
+    await page.goto(
+      at(`/devices?q=${encodeURIComponent(`id = many-1 or hardware = "${hardware}"`)}&tag=many`),
+    );
+    await page.getByRole('button', { name: 'Save as a group' }).click();
+    await page.getByLabel('Name of the group').fill('Pilots');
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByRole('button', { name: 'Delete group' }).waitFor();
+    const firmwareId = await addFirmware(system.rest, { version: '8.0.1', name: 'Bulk' });
+    await page.goto(at(`/firmware/${firmwareId}/deploy`));
+    const picker = page.getByTestId('pick-query');
+    await picker.locator('summary').click();
+    await picker.getByLabel('Group').selectOption('Pilots');
+    await page.getByTestId('summary-query').getByText('Pilots').waitFor();
+    await page.getByTestId('forecast').getByText('1 excluded', { exact: false }).waitFor();
+    await picker.getByLabel('Query', { exact: true }).fill('id = nobody-at-all');
+    await picker.getByLabel('Query', { exact: true }).press('Enter');
+    await page.getByTestId('forecast').getByText('The query matches no device.').waitFor();
+    expect(await findViolations(page)).toEqual([]);
+    // Of what the server has refused.
+    faults.length = 0;
+    await page.goto(at('/devices'));
+    await page.getByLabel('Group', { exact: true }).selectOption('Pilots');
+    await page.getByTestId('device-count').getByText('1 device').waitFor();
+    await page.getByRole('button', { name: 'Delete group' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete group' }).click();
+    await page.getByRole('button', { name: 'Save as a group' }).waitFor();
+  });
+
+  it('what is seen leaves as CSV', async () => {
+    await page.goto(at('/devices?q=id+in+(many-1,+many-2)'));
+    await page.getByTestId('device-count').getByText('2 devices').waitFor();
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: 'Export CSV' }).click(),
+    ]);
+    const lines = readFileSync(await download.path(), 'utf8').split('\r\n');
+    expect(lines.map((line) => line.split(',')[0])).toEqual(['id', 'many-1', 'many-2', '']);
+  });
+});
+
+describe('the search over everything', () => {
+  it('opens with Ctrl-K, finds by keys alone, and gives the focus back', async () => {
+    await page.goto(at('/certificates'));
+    const link = page.getByRole('link', { name: 'Firmware', exact: true });
+    await link.focus();
+    await page.keyboard.press('Control+k');
+    const field = page.getByRole('combobox', { name: 'Search everything' });
+    await field.waitFor();
+    expect(await field.evaluate((element) => element === document.activeElement)).toBe(true);
+    await page.keyboard.press('Escape');
+    await field.waitFor({ state: 'detached' });
+    expect(await link.evaluate((element) => element === document.activeElement)).toBe(true);
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('MANY-11');
+    await page.getByRole('option', { name: 'many-11', exact: true }).waitFor();
+    expect(await findViolations(page)).toEqual([]);
+    const chosen = () => page.locator('[role="option"][aria-selected="true"]').innerText();
+    expect(await chosen()).toBe('many-11');
+    await page.keyboard.press('ArrowDown');
+    expect(await chosen()).toBe('many-110');
+    expect(await field.getAttribute('aria-activedescendant')).toBe(
+      await page.locator('[role="option"][aria-selected="true"]').getAttribute('id'),
+    );
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/devices\/many-110$/);
+    await page.getByRole('heading', { name: 'many-110' }).waitFor();
+  });
+
+  it('finds firmware by its digest, pages and acts, by the button too', async () => {
+    const firmwareId = await addFirmware(system.rest, { version: '8.0.2', name: 'Found' });
+    const { sha256 } = await unwrap(system.rest.api.firmware[':id'].$get({ param: { id: firmwareId } }));
+    await page.getByRole('button', { name: 'Search', exact: true }).click();
+    const field = page.getByRole('combobox', { name: 'Search everything' });
+    await field.fill(sha256.slice(0, 16));
+    await page.getByRole('option', { name: /^Found 8\.0\.2/ }).click();
+    await page.waitForURL(new RegExp(`/firmware/${firmwareId}$`));
+    await page.keyboard.press('Control+k');
+    await field.fill('audit');
+    await page.getByRole('option', { name: 'Audit', exact: true }).click();
+    await page.waitForURL(/\/system\/audit$/);
+    await page.keyboard.press('Control+k');
+    await field.fill('register firm');
+    await page.getByRole('option', { name: 'Register firmware' }).click();
+    await page.waitForURL(/\/firmware\/new$/);
+    expect(faults).toEqual([]);
   });
 });
 

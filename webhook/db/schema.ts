@@ -6,6 +6,7 @@ export * from '../deployments/table.ts';
 export * from '../devices/table.ts';
 export * from '../events/table.ts';
 export * from '../firmware/table.ts';
+export * from '../jobs/table.ts';
 export * from '../outbox/table.ts';
 export * from '../telemetry/table.ts';
 export * from '../trends/table.ts';

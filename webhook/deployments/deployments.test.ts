@@ -5,7 +5,7 @@ import { until } from '#deploy/lab/primitives/until.ts';
 import { query } from '../db/query.ts';
 import { send } from '../outbox/send.ts';
 import { outbox } from '../outbox/table.ts';
-import { sendCommand } from '../telemetry/telemetry.ts';
+import { sendCommand } from '../telemetry/commands.ts';
 import {
   createDevice,
   type Json,

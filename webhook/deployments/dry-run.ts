@@ -1,12 +1,13 @@
 /** What a deployment would do, before anything is written or sent. */
 import { type SQL, sql } from 'drizzle-orm';
 import { type Db, query, sqlList } from '../db/query.ts';
+import * as groups from '../devices/groups.ts';
 import { type PresenceCounts, presenceCounts } from '../devices/presence.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';
 import * as firmware from '../firmware/firmware.ts';
 import { cutWaves } from './policy.ts';
 import { type DryRun, type Reason, reasons, type StartRequest, toPolicy } from './schema.ts';
-import { countByReason, numbered, resolved } from './selection.ts';
+import { countByReason, numbered, refuseNoMatch, resolved } from './selection.ts';
 import { activeStates } from './states.ts';
 import { type MaintenanceWindow, nextOpening } from './window.ts';
 
@@ -16,10 +17,12 @@ const shown = 1_000;
 const measured = 1_000;
 
 export async function dryRun(db: Db, request: StartRequest): Promise<DryRun> {
-  const { firmwareId, policy: asked, startAt, ...selection } = request;
+  const { firmwareId, policy: asked, startAt, ...chosen } = request;
   const image = await firmware.get(db, firmwareId);
+  const selection = await groups.pin(db, chosen);
   const policy = toPolicy(asked);
   const counts = await countByReason(db, image, selection);
+  refuseNoMatch(selection, counts, policy);
   const total = counts.get(null) ?? 0;
   const cut = cutWaves(policy.waves, total);
   const waves: DryRun['waves'] = [];

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { deadlineActions } from '#emqx/protocol.ts';
+import { chosenFields } from '../devices/chosen.ts';
 import { type FailureReason, failureReasons } from './failures.ts';
 import { defaultGate, defaultRollout, type RolloutPolicy } from './policy.ts';
 import { rolloutStates } from './rollout.ts';
@@ -172,6 +173,9 @@ export const deploymentSchema = z
       regions: z.array(z.string()),
       divisions: z.array(z.string()),
       devices: z.array(z.string()),
+      query: z.string().optional(),
+      /** Whose query it was when the deployment was made. */
+      group: z.string().optional(),
     }),
     /** Until when devices that come to match the selection join; null: none does (or it has not started). */
     joinersUntil: z.string().nullable(),
@@ -228,19 +232,15 @@ export const targetSchema = z
   })
   .openapi('Target');
 
-export const maxDevices = 10_000;
-
 /**
  * A device is chosen when it is in any of the regions or divisions, or is named itself; with `all`, also every other one that has
- * the firmware's hardware (of a firmware for a child component: every one that reports such a component).
+ * the firmware's hardware (of a firmware for a child component: every one that reports such a component). A `query`, or a `group` by
+ * its name, leaves of these only those that match; alone it chooses among all devices.
  */
 export const selectionSchema = z
   .object({
     firmwareId: z.uuid(),
-    all: z.boolean().default(false),
-    regions: z.array(z.uuid()).max(1000).default([]),
-    divisions: z.array(z.uuid()).max(1000).default([]),
-    devices: z.array(z.string().max(64)).max(maxDevices).default([]),
+    ...chosenFields,
   })
   .openapi('Selection');
 export type Selection = z.infer<typeof selectionSchema>;

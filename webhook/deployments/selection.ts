@@ -4,8 +4,9 @@ import { mainComponent } from '#emqx/protocol.ts';
 import { type Db, query } from '../db/query.ts';
 import { type Chosen, chosen } from '../devices/chosen.ts';
 import { devices } from '../devices/table.ts';
+import { AppError } from '../errors.ts';
 import type { Firmware } from '../firmware/firmware.ts';
-import { cutWaves, defaultGate, type Gate, type Wave } from './policy.ts';
+import { cutWaves, defaultGate, type Gate, type RolloutPolicy, type Wave } from './policy.ts';
 import type { Reason } from './schema.ts';
 
 /**
@@ -48,6 +49,16 @@ export async function countByReason(
     sql`select reason, count(*)::int as n from (${resolved(image, selection)}) r group by reason`,
   );
   return new Map(rows.map((row) => [row.reason, row.n]));
+}
+
+/** A query that matches no device at all is a slip, unless devices may come to match it. Throws `no_match`. */
+export function refuseNoMatch(
+  { query }: Chosen,
+  counts: Map<Reason | null, number>,
+  { lateJoinersMs }: Pick<RolloutPolicy, 'lateJoinersMs'>,
+): void {
+  if (query !== undefined && counts.size === 0 && lateJoinersMs === null)
+    throw new AppError('no_match', 'The query matches none of the chosen devices.');
 }
 
 /** SQL for the wave of the device numbered `n`. */

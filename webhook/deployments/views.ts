@@ -1,10 +1,10 @@
 /** Deployments as pages and scripts see them: what the machine remembers beside what has become of the targets. */
-import { count, desc, eq } from 'drizzle-orm';
+import { between, count, desc, eq, inArray, or } from 'drizzle-orm';
 import type { Db } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import { firmwares } from '../firmware/table.ts';
 import { defaultRollout } from './policy.ts';
-import { joinersUntil, nothing, type Rollout, type Tally } from './rollout.ts';
+import { joinersUntil, nothing, type Rollout, type RolloutState, type Tally } from './rollout.ts';
 import * as rollouts from './rollouts.ts';
 import type { WaveView } from './schema.ts';
 import { type TargetState, targetStates } from './states.ts';
@@ -55,6 +55,41 @@ export async function list(
     .offset(paging.offset);
   const [total] = await db.select({ value: count() }).from(deployments);
   return { items: await summarize(db, rows), total: total!.value };
+}
+
+export interface FoundDeployment {
+  id: string;
+  state: RolloutState;
+  createdAt: Date;
+  firmware: { name: string; version: string };
+}
+
+/** By the beginning of the id, or of these firmwares; newest first. */
+export async function find(
+  db: Db,
+  text: string,
+  firmwareIds: string[],
+  limit: number,
+): Promise<FoundDeployment[]> {
+  return db
+    .select({
+      id: deployments.id,
+      state: deployments.state,
+      createdAt: deployments.createdAt,
+      firmware: { name: firmwares.name, version: firmwares.version },
+    })
+    .from(deployments)
+    .innerJoin(firmwares, eq(firmwares.id, deployments.firmwareId))
+    .where(or(inArray(deployments.firmwareId, firmwareIds), idBegins(text)))
+    .orderBy(desc(deployments.createdAt))
+    .limit(limit);
+}
+
+/** A UUID that begins so lies between the least and the greatest that do. */
+function idBegins(text: string) {
+  const digits = text.replaceAll('-', '').toLowerCase();
+  if (!/^[0-9a-f]{4,32}$/.test(digits)) return undefined;
+  return between(deployments.id, digits.padEnd(32, '0'), digits.padEnd(32, 'f'));
 }
 
 export async function listForFirmware(db: Db, firmwareId: string): Promise<Deployment[]> {

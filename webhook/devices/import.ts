@@ -9,7 +9,7 @@ import { markJoinable } from '../deployments/store.ts';
 import { AppError, type FieldError } from '../errors.ts';
 import { inOneLine, toFieldErrors } from '../field-errors.ts';
 import { parseCsv } from './csv.ts';
-import { hardwareSchema, nameSchema, tagSchema } from './fields.ts';
+import { hardwareSchema, maxTags, nameSchema, tagSchema } from './fields.ts';
 import * as places from './places.ts';
 import { devices } from './table.ts';
 
@@ -23,7 +23,7 @@ const lineSchema = z.object({
   name: nameSchema.optional(),
   region: z.string().optional(),
   division: z.string().optional(),
-  tags: z.array(tagSchema).max(32).default([]),
+  tags: z.array(tagSchema).max(maxTags).default([]),
 });
 
 export interface ImportReport {

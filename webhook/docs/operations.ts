@@ -23,6 +23,8 @@ const parts: Record<string, string> = {
   s3: 'firmware',
   regions: 'places',
   divisions: 'places',
+  groups: 'devices',
+  'devices.csv': 'devices',
   hardware: 'devices',
   bans: 'devices',
   issue_cert: 'certificates',

@@ -25,6 +25,13 @@ export function PlanFacts(props: { deployment: Deployment }): JSX.Element {
         <Show when={props.deployment.selection.all}>
           <Fact name={t('plan.chosen')}>{everyInWords(props.deployment.firmware)}</Fact>
         </Show>
+        <Show when={props.deployment.selection.query}>
+          {(query) => (
+            <Fact name={t('deploy.query')}>
+              {props.deployment.selection.group} <code>{query()}</code>
+            </Fact>
+          )}
+        </Show>
         <Show when={props.deployment.startAt}>
           {(at) => <Fact name={t('plan.startAt')}>{formatDateTime(language(), at())}</Fact>}
         </Show>

@@ -95,6 +95,14 @@ export function DeploySummary(props: {
       <Picks title={t('deploy.regions')} kind="regions" choices={props.choices} />
       <Picks title={t('deploy.divisions')} kind="divisions" choices={props.choices} />
       <Picks title={t('deploy.devices')} kind="devices" choices={props.choices} />
+      <Show when={props.choices.query().text}>
+        {(text) => (
+          <section aria-label={t('deploy.query')} data-testid="summary-query">
+            <h3>{t('deploy.query')}</h3>
+            <p>{props.choices.query().group ?? <code>{text()}</code>}</p>
+          </section>
+        )}
+      </Show>
       <Show when={props.wanted?.policy}>{(policy) => <Limits policy={policy()} />}</Show>
       <div class="forecast" aria-live="polite" data-testid="forecast">
         <Show
