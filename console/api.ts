@@ -44,6 +44,7 @@ export type DryRun = InferResponseType<Routes['deployments']['dry_run']['$post']
 export type Deployment = InferResponseType<Routes['deployments'][':id']['$get'], 200>;
 export type Previous = InferResponseType<Routes['deployments'][':id']['previous']['$get'], 200>;
 export type HealthJudgement = InferResponseType<Routes['deployments'][':id']['health']['$get'], 200>[number];
+export type Moment = InferResponseType<Routes['deployments'][':id']['moments']['$get'], 200>[number];
 export type DeploymentState = Deployment['state'];
 export type Deferral = NonNullable<Target['deferred']>;
 export type Target = InferResponseType<Routes['deployments'][':id']['targets']['$get'], 200>['items'][number];
@@ -199,6 +200,8 @@ export const api = {
     get<Page<Deployment>>('/api/deployments', query, signal),
   getDeployment: (id: string, signal?: AbortSignal) =>
     get<Deployment>(`/api/deployments/${part(id)}`, undefined, signal),
+  listMoments: (id: string, signal?: AbortSignal) =>
+    get<Moment[]>(`/api/deployments/${part(id)}/moments`, undefined, signal),
   listTargets: (id: string, query: Paging & { state?: string }, signal?: AbortSignal) =>
     get<Page<Target>>(`/api/deployments/${part(id)}/targets`, query, signal),
   listTargetEvents: (id: string, device: string, signal?: AbortSignal) =>

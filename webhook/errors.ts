@@ -65,9 +65,12 @@ export const statusByCode = {
 
 export type ErrorCode = keyof typeof statusByCode;
 
+/** `rule` and `values` are what a client needs to say it in the words of its user; without a rule there is only `message`. */
 export interface FieldError {
   path: string;
   message: string;
+  rule?: string;
+  values?: Record<string, string | number>;
 }
 
 /** Thrown anywhere below the routes; `message` is shown to the caller, `cause` only logged. */

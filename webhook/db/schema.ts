@@ -10,3 +10,4 @@ export * from '../firmware/table.ts';
 export * from '../jobs/table.ts';
 export * from '../outbox/table.ts';
 export * from '../telemetry/table.ts';
+export * from '../trends/table.ts';

@@ -23,6 +23,7 @@ import { Waves } from './waves.tsx';
 
 /** Its plots need a library that other deployments do not. */
 const Health = lazy(() => import('./health.tsx'));
+const StatesOverTime = lazy(() => import('./states-over-time.tsx'));
 
 function Lead(props: { deployment: Deployment }): JSX.Element {
   const tookMs = () => {
@@ -94,6 +95,9 @@ export default function DeploymentPage(): JSX.Element {
             state={state()}
             onState={(next) => setSearch({ state: next, page: undefined }, { replace: true })}
           />
+          <Suspense>
+            <StatesOverTime deployment={deployment()} />
+          </Suspense>
           <Show when={deployment().waves.length > 1}>
             <Waves deployment={deployment()} />
           </Show>

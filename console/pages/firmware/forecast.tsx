@@ -26,11 +26,6 @@ function Names(props: { title: string; total: number; names: readonly JSX.Elemen
 
 /** The server's dry run of exactly this deployment: who gets it and when, who does not and why, how much and how long. */
 export function Forecast(props: { run: DryRun; startAt: string | undefined }): JSX.Element {
-  const reasons = () =>
-    Object.entries(props.run.excludedCounts).filter(([, n]) => n > 0) as [
-      DryRun['excluded'][number]['reason'],
-      number,
-    ][];
   const allOnline = () => props.run.presence.online === props.run.targets;
   return (
     <>
@@ -87,6 +82,19 @@ export function Forecast(props: { run: DryRun; startAt: string | undefined }): J
           </div>
         )}
       </Show>
+    </>
+  );
+}
+
+/** Who is in which wave, who comes later, and who is left out. */
+export function ForecastDetails(props: { run: DryRun }): JSX.Element {
+  const reasons = () =>
+    Object.entries(props.run.excludedCounts).filter(([, n]) => n > 0) as [
+      DryRun['excluded'][number]['reason'],
+      number,
+    ][];
+  return (
+    <>
       <For each={props.run.waves}>
         {(wave, i) => (
           <Names

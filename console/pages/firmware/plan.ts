@@ -1,5 +1,6 @@
 import type { MaintenanceWindow, Policy, Weekday } from '../../api.ts';
 import { weekdays } from '../../format.ts';
+import { wallTimeMs } from '../../wall-time.ts';
 import { checkHealth, defaultHealth, type HealthDraft, toHealth } from './health-draft.ts';
 
 /** A wave as it is typed: up to so many devices, or so many percent, of all. */
@@ -116,7 +117,7 @@ export function checkPlan(plan: Plan, nowMs: number): PlanProblems {
   if (!isNumber(plan.downloadTimeoutMinutes, 1, 1_440)) problems.downloadTimeoutMinutes = 'minutes';
   if (plan.ratePerMinute !== '' && !isWhole(plan.ratePerMinute, 1, 1_000_000))
     problems.ratePerMinute = 'whole';
-  if (plan.startAt !== '' && !(Date.parse(plan.startAt) > nowMs)) problems.startAt = 'past';
+  if (plan.startAt !== '' && !(wallTimeMs(plan.startAt) > nowMs)) problems.startAt = 'past';
   if ((plan.windowFrom === '') !== (plan.windowTo === '')) problems.window = 'both';
   if (windowOf(plan) && plan.windowDays.length === 0) problems.windowDays = 'days';
   if (plan.lateJoinersDays !== '' && !isNumber(plan.lateJoinersDays, 0.01, 365))
@@ -150,5 +151,5 @@ export function toPolicy(plan: Plan): { policy: Policy; startAt?: string } {
     health: toHealth(plan.health),
   };
   // A local time without a zone: the server gets the moment.
-  return { policy, ...(plan.startAt && { startAt: new Date(plan.startAt).toISOString() }) };
+  return { policy, ...(plan.startAt && { startAt: new Date(wallTimeMs(plan.startAt)).toISOString() }) };
 }
