@@ -740,7 +740,7 @@ describe('several devices at once', () => {
     await dialog.getByRole('button', { name: 'Continue' }).click();
     await page.waitForURL(new RegExp(`/firmware/${firmwareId}/deploy$`));
     await page.getByTestId('summary-devices').getByText('many-2').waitFor();
-    await page.getByTestId('forecast').getByText('2 excluded', { exact: false }).waitFor();
+    await page.getByTestId('forecast-excluded').getByText('2 excluded', { exact: false }).waitFor();
   });
 
   it('a query is saved as a group, deployed to by its name, renamed and deleted', async () => {
@@ -757,7 +757,7 @@ describe('several devices at once', () => {
     await picker.locator('summary').click();
     await picker.getByLabel('Group').selectOption('Pilots');
     await page.getByTestId('summary-query').getByText('Pilots').waitFor();
-    await page.getByTestId('forecast').getByText('1 excluded', { exact: false }).waitFor();
+    await page.getByTestId('forecast-excluded').getByText('1 excluded', { exact: false }).waitFor();
     await picker.getByLabel('Query', { exact: true }).fill('id = nobody-at-all');
     await picker.getByLabel('Query', { exact: true }).press('Enter');
     await page.getByTestId('forecast').getByText('The query matches no device.').waitFor();
