@@ -176,6 +176,25 @@ describe('waiting and trying again', () => {
     expect(new Set(bodies.map((b) => b.id)).size).toBe(3);
   });
 
+  test('a device that waits for the URL of a deployment that is gone is told to stop, and an admin sees it', async () => {
+    const device = await online();
+    const update = { deployment: randomUUID(), attempt: 3 };
+    const progress = { ...update, stage: 'downloading', receivedBytes: 1, totalBytes: 36 };
+    await device.send('firmware/download/progress', progress);
+    const wish = await device.send('firmware/download/progress', { ...progress, urlExpired: true });
+    expect(wish.body.errors).toMatchObject([{ message: 'deployment_unknown' }]);
+    const cancels = () => webhook.broker.to(device.id, 'firmware/download/cancel').map((c) => c.body);
+    await until('the cancel', () => cancels().length === 1);
+    expect(cancels()).toMatchObject([update]);
+    const letters = await webhook.api('GET', `/api/dead_letters?clientId=${device.id}`);
+    expect(letters.body.items).toMatchObject([{ code: 'deployment_unknown' }]);
+    // Its answer is acknowledged, and another update reaches it.
+    const ack = await device.critical('firmware/download/cancel/ack', { ...update, cancelled: true });
+    expect(ack.status).toBe(204);
+    await webhook.deploy((await webhook.firmware()).id, device);
+    await until('the next request', () => device.requests().length === 1);
+  });
+
   test('a transient failure is tried again after its back-off, and no more often than allowed', async () => {
     const { device, id } = await requested();
     for (const attempt of [1, 2, 3]) {

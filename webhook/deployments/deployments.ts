@@ -7,10 +7,11 @@ import type { Context } from '../context.ts';
 import * as groups from '../devices/groups.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
+import { foreseeHealth } from './dry-run.ts';
 import { createRollout, type RolloutState } from './rollout.ts';
 import * as rollouts from './rollouts.ts';
 import { type Reason, type StartRequest, toPolicy } from './schema.ts';
-import { countByReason, refuseNoMatch } from './selection.ts';
+import { countByReason, eligible, refuseNoMatch } from './selection.ts';
 import { deployments } from './table.ts';
 import { type Deployment, get, noDeployment } from './views.ts';
 
@@ -26,6 +27,7 @@ export async function start(context: Context, request: StartRequest, actor: stri
     const selection = await groups.pin(tx, chosen);
     const policy = toPolicy(asked);
     const counts = await countByReason(tx, image, selection);
+    const ready = counts.get(null) ?? 0;
     refuseNoMatch(selection, counts, policy);
     const sum = (...of: (Reason | null)[]) => of.reduce((all, reason) => all + (counts.get(reason) ?? 0), 0);
     const total = sum(null, 'up_to_date', 'downgrade');
@@ -38,6 +40,7 @@ export async function start(context: Context, request: StartRequest, actor: stri
           : `The selection holds no device with a ${describe(image)}.`,
       );
     }
+    await foreseeHealth(tx, policy, eligible(image, selection), ready);
     const starts = startAt === undefined ? null : new Date(startAt);
     await tx.insert(deployments).values({
       id,
@@ -56,7 +59,10 @@ export async function start(context: Context, request: StartRequest, actor: stri
       actor,
       action: 'deployment.start',
       subject: id,
-      detail: { firmware: firmwareId, ...selection, targets: total, overrideFreeze },
+      detail: {
+        ...{ firmware: firmwareId, ...selection, targets: total, overrideFreeze },
+        ...(policy.health && { health: policy.health }),
+      },
     });
   });
   context.wake();

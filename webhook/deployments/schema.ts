@@ -5,8 +5,9 @@ import { channelSchema } from '../devices/fields.ts';
 import { defaultChannel } from '../devices/table.ts';
 import { freezeSchema } from '../freezes/schema.ts';
 import { type FailureReason, failureReasons } from './failures.ts';
+import { foreseenSchema, healthSchema, toHealth } from './health/schema.ts';
 import { defaultGate, defaultRollout, type RolloutPolicy } from './policy.ts';
-import { rolloutStates } from './rollout.ts';
+import { haltReasons, rolloutStates } from './rollout.ts';
 import { deferrableSteps, targetStates } from './states.ts';
 import { weekdays } from './window.ts';
 
@@ -75,6 +76,7 @@ export const policySchema = z
     retryDelayMs: timeoutMs.optional(),
     deferralMs: durationMs.optional(),
     atDeadline: z.enum(deadlineActions).optional(),
+    health: healthSchema.nullable().optional(),
   })
   .superRefine(({ waves = [] }, context) => {
     const grows = (i: number) => {
@@ -109,12 +111,14 @@ export function toPolicy(asked: AskedPolicy = {}): RolloutPolicy {
     failurePercent,
     silencePercent,
     soakMs,
+    health,
     ...rest
   } = asked;
   const common = defined({ successPercent, failurePercent, silencePercent, soakMs });
   return {
     ...defaultRollout,
     ...defined(rest),
+    health: health ? toHealth(health) : null,
     waves: waves.map(({ count, percent, ...own }) => ({
       ...defaultGate(waves.length),
       ...common,
@@ -140,6 +144,8 @@ const waveViewSchema = z.object({
   silent: z.int(),
   skipped: z.int(),
   ...gate,
+  /** The group that the others are compared with: it comes last, or never. */
+  control: z.boolean(),
   soakUntil: z.string().nullable(),
 });
 export type WaveView = z.infer<typeof waveViewSchema>;
@@ -169,6 +175,7 @@ export const deploymentSchema = z
       lateJoinersMs: z.int().nullable(),
       deferralMs: z.int(),
       atDeadline: z.enum(deadlineActions),
+      health: healthSchema.nullable(),
     }),
     /** The hardware is the firmware's. */
     selection: z.object({
@@ -194,10 +201,12 @@ export const deploymentSchema = z
     /** Why it halted (or last did, when it ended halted). */
     halted: z
       .object({
-        reason: z.enum(['failures', 'silence', 'gate_missed']),
+        reason: z.enum(haltReasons),
         wave: z.int(),
         message: z.string(),
         at: z.string(),
+        /** Of `health_worse`: which of the policy's signals. */
+        signals: z.array(z.string()).optional(),
       })
       .nullable(),
     total: z.int(),
@@ -303,6 +312,8 @@ export const dryRunSchema = z
     /** How long applications may put it off, and what devices do then: from the policy. */
     deferralMs: z.int(),
     atDeadline: z.enum(deadlineActions),
+    /** Null without a gate. */
+    health: foreseenSchema.nullable(),
     /** Every image once. */
     egressBytes: z.int(),
     /** From the policy and `measuredBytesPerSecond`, if every device can be reached, puts nothing off and succeeds at once; null without a measurement. */

@@ -17,4 +17,7 @@ export function isTimeZone(name: string): boolean {
 export const timeZoneSchema = z
   .string()
   .max(64)
-  .refine(isTimeZone, 'is no IANA time zone, such as Europe/Madrid');
+  .refine(isTimeZone, {
+    error: 'is no IANA time zone, such as Europe/Madrid',
+    params: { rule: 'time_zone' },
+  });

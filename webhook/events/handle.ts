@@ -6,6 +6,7 @@ import { findDismissed, findStanding } from '../certificates/blocked.ts';
 import { type RenewalRequest, storeRequests } from '../certificates/renewals.ts';
 import type { Db } from '../db/query.ts';
 import { markJoinable } from '../deployments/store.ts';
+import { recordBoots } from '../devices/incidents.ts';
 import * as presence from '../devices/presence.ts';
 import { recordLogs, recordResponses, recordTelemetry } from '../telemetry/telemetry.ts';
 import type { Allowance } from './allowance.ts';
@@ -102,6 +103,13 @@ export async function handle(
   // Before the targets: a success is noted beside what runs.
   await applyRunning(tx, messages, orders);
   const saved = await applyToTargets(tx, current, subscribed);
+  for (const message of saved.astray) {
+    refuse(
+      inputs.indexOf(message),
+      'deployment_unknown',
+      'no such update of this device; it was told to stop',
+    );
+  }
   await store(tx, of);
 
   // A deleted device that the broker could not be told to drop, or that came back before its CRL did.
@@ -206,6 +214,12 @@ async function store(
   of: <T extends DeviceMessage['topic']>(...topics: T[]) => MessageOn<T>[],
 ): Promise<void> {
   const health = of('status/health');
+  await recordBoots(
+    tx,
+    health.flatMap(({ deviceId, receivedAt, message: { boot } }) =>
+      boot ? [{ deviceId, at: new Date(receivedAt), boot }] : [],
+    ),
+  );
   if (health.length) {
     const latest = new Map(health.map((m) => [m.deviceId, m.message]));
     await presence.recordHealth(

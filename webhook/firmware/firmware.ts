@@ -125,6 +125,8 @@ function tell({ code, values }: ImageProblem): string {
       return `The image says that it is version ${values.image}, not ${values.version}.`;
     case 'image_chip_differs':
       return `The image is for ${values.image}; hardware ${values.hardware} has another chip.`;
+    case 'image_is_hex':
+      return `Hardware ${values.hardware} takes a binary, not Intel HEX: avr-objcopy -I ihex -O binary sketch.hex sketch.bin makes it.`;
   }
 }
 
