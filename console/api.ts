@@ -43,6 +43,9 @@ export type Weekday = MaintenanceWindow['days'][number];
 export type DryRun = InferResponseType<Routes['deployments']['dry_run']['$post'], 200>;
 export type Deployment = InferResponseType<Routes['deployments'][':id']['$get'], 200>;
 export type Previous = InferResponseType<Routes['deployments'][':id']['previous']['$get'], 200>;
+export type Calendar = InferResponseType<Routes['calendar']['$get'], 200>;
+export type Freeze = InferResponseType<Routes['freezes']['$get'], 200>[number];
+export type NewFreeze = Body<Routes['freezes']['$post']>;
 export type HealthJudgement = InferResponseType<Routes['deployments'][':id']['health']['$get'], 200>[number];
 export type Moment = InferResponseType<Routes['deployments'][':id']['moments']['$get'], 200>[number];
 export type DeploymentState = Deployment['state'];
@@ -224,6 +227,13 @@ export const api = {
     get<Previous>(`/api/deployments/${part(id)}/previous`, undefined, signal),
   changePassword: (currentPassword: string, newPassword: string) =>
     post<void>('/api/me/password', { currentPassword, newPassword }),
+  getCalendar: (span: { from: string; to: string }, signal?: AbortSignal) =>
+    get<Calendar>('/api/calendar', span, signal),
+  listFreezes: (signal?: AbortSignal) => get<Freeze[]>('/api/freezes', undefined, signal),
+  createFreeze: (freeze: NewFreeze) => post<Freeze>('/api/freezes', freeze),
+  deleteFreeze: (id: string) => send<void>('DELETE', `/api/freezes/${part(id)}`),
+  overrideFreeze: (id: string, reason: string) =>
+    post<Deployment>(`/api/deployments/${part(id)}/override_freeze`, { reason }),
   operateDeployment: (id: string, operation: 'cancel' | 'pause' | 'resume' | 'retry_failed') =>
     post<Deployment>(`/api/deployments/${part(id)}/${operation}`),
 };

@@ -94,6 +94,19 @@ export function formatDate(language: string, at: string): string {
   return formatIn(language, { dateStyle: 'medium' }, at);
 }
 
+/** `2026-12` → "December 2026". */
+export function formatMonth(language: string, month: string): string {
+  const options = { year: 'numeric', month: 'long', timeZone: 'UTC' } as const;
+  return cached(Intl.DateTimeFormat, language, options).format(Date.parse(`${month}-01`));
+}
+
+/** `2026-12-24` → "Dec 24, 2026", whatever the zone. */
+export function formatDay(language: string, day: string): string {
+  return cached(Intl.DateTimeFormat, language, { dateStyle: 'medium', timeZone: 'UTC' }).format(
+    Date.parse(day),
+  );
+}
+
 /** A tick of a time axis: time of day, with the day where the axis is longer than one. */
 export function formatAxis(language: string, atMs: number, spanMs: number): string {
   const day = { month: 'numeric', day: 'numeric' } as const;

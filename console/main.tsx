@@ -17,6 +17,7 @@ import { speakOfFields } from './validity.ts';
 const CertificatePage = lazy(() => import('./pages/certificates/certificate.tsx'));
 const CertificatesPage = lazy(() => import('./pages/certificates/index.tsx'));
 const DeploymentPage = lazy(() => import('./pages/deployments/deployment.tsx'));
+const CalendarPage = lazy(() => import('./pages/calendar/index.tsx'));
 const DeploymentsPage = lazy(() => import('./pages/deployments/index.tsx'));
 const DevicePage = lazy(() => import('./pages/devices/device.tsx'));
 const DevicesPage = lazy(() => import('./pages/devices/index.tsx'));
@@ -87,6 +88,7 @@ render(
       <Route path="/firmware/:id" matchFilters={uuid} component={FirmwarePage} />
       <Route path="/firmware/:id/deploy" matchFilters={uuid} component={DeployPage} />
       <Route path="/deployments" component={DeploymentsPage} />
+      <Route path="/deployments/calendar" component={CalendarPage} />
       <Route path="/deployments/:id" matchFilters={uuid} component={DeploymentPage} />
       <Route path="/connect" component={ConnectPage} />
       <Route path="/devices" component={DevicesPage} />

@@ -1,6 +1,7 @@
 import { adminEn } from './admin-en.ts';
 import { failuresIn } from './failures.ts';
 import { manyEn } from './many-en.ts';
+import { releaseEn } from './release-en.ts';
 import { showEn } from './show-en.ts';
 
 export const en = {
@@ -761,6 +762,7 @@ export const en = {
   ...failuresIn('en'),
   ...adminEn,
   ...manyEn,
+  ...releaseEn,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showEn) : showEn),
 } as const;

@@ -2,6 +2,7 @@ import { adminKo } from './admin-ko.ts';
 import type { en } from './en.ts';
 import { failuresIn } from './failures.ts';
 import { manyKo } from './many-ko.ts';
+import { releaseKo } from './release-ko.ts';
 import { showKo } from './show-ko.ts';
 
 export const ko: Record<keyof typeof en, string> = {
@@ -758,6 +759,7 @@ export const ko: Record<keyof typeof en, string> = {
   ...failuresIn('ko'),
   ...adminKo,
   ...manyKo,
+  ...releaseKo,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showKo) : showKo),
 };

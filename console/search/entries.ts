@@ -14,6 +14,7 @@ const pages: Place[] = [
   { href: '/', key: 'nav.overview' },
   { href: '/firmware', key: 'nav.firmware' },
   { href: '/deployments', key: 'nav.deployments' },
+  { href: '/deployments/calendar', key: 'calendar.title' },
   { href: '/devices', key: 'nav.devices' },
   { href: '/jobs', key: 'jobs.title' },
   { href: '/certificates', key: 'nav.certificates' },

@@ -14,6 +14,7 @@ import { Ago } from '../../parts/time.tsx';
 import { Who } from '../../parts/who.tsx';
 import { Announcement } from './announcement.tsx';
 import { Figures } from './figures.tsx';
+import { FreezeNote } from './freeze-note.tsx';
 import { HaltNote } from './halt.tsx';
 import { Operations } from './operations.tsx';
 import { PlanFacts } from './plan-facts.tsx';
@@ -84,6 +85,7 @@ export default function DeploymentPage(): JSX.Element {
           />
           <Problem error={refused()} />
           <HaltNote deployment={deployment()} />
+          <FreezeNote deployment={deployment()} onDone={load.refetch} />
           <Figures deployment={deployment()} />
           <StateBar
             counts={deployment().counts}

@@ -13,6 +13,11 @@ export default function DeploymentsPage(): JSX.Element {
   return (
     <ListPage
       title={t('deployments.title')}
+      actions={
+        <A class="button" href="/deployments/calendar">
+          {t('calendar.title')}
+        </A>
+      }
       list={list}
       columns={columns()}
       empty={

@@ -33,6 +33,12 @@ export function PlanFacts(props: { deployment: Deployment }): JSX.Element {
             </Fact>
           )}
         </Show>
+        <Show when={props.deployment.selection.channels}>
+          {(channels) => <Fact name={t('plan.channels')}>{channels().join(', ')}</Fact>}
+        </Show>
+        <Show when={props.deployment.freezeOverride}>
+          {(reason) => <Fact name={t('deployment.overrides')}>{reason()}</Fact>}
+        </Show>
         <Show when={props.deployment.startAt}>
           {(at) => <Fact name={t('plan.startAt')}>{formatDateTime(language(), at())}</Fact>}
         </Show>

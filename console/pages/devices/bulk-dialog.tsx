@@ -60,6 +60,12 @@ export function BulkDialog(props: {
         return start({ add: words('add'), remove: words('remove') });
       case 'move':
         return start({ region: text('region') || null });
+      case 'pin':
+        return start({ version: text('version') });
+      case 'unpin':
+        return start({});
+      case 'channel':
+        return start({ channel: text('channel') });
       case 'command': {
         const given = readArgs(args());
         return start({ command: command(), ...(given && { args: given }) });
@@ -104,6 +110,18 @@ export function BulkDialog(props: {
             all={t('bulk.noRegion')}
             options={groupOptions(regions.data)}
             value=""
+          />
+        </Match>
+        <Match when={act === 'pin'}>
+          <TextField name="version" label={t('firmware.version')} maxLength={64} required />
+        </Match>
+        <Match when={act === 'channel'}>
+          <TextField
+            name="channel"
+            label={t('device.channel')}
+            hint={t('device.channelHint')}
+            maxLength={32}
+            required
           />
         </Match>
         <Match when={act === 'command'}>

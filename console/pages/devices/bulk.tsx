@@ -30,6 +30,9 @@ const acts: { act: BulkAct; to: Role }[] = [
   { act: 'command', to: 'operator' },
   { act: 'tag', to: 'admin' },
   { act: 'move', to: 'admin' },
+  { act: 'channel', to: 'admin' },
+  { act: 'pin', to: 'admin' },
+  { act: 'unpin', to: 'admin' },
   { act: 'ban', to: 'admin' },
 ];
 

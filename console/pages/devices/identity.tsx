@@ -36,6 +36,12 @@ export function Identity(props: { device: Device }): JSX.Element {
         <PlaceLink filter="division" place={props.device.division} />
       </Fact>
       <Fact name={t('devices.tags')}>{props.device.tags.join(', ') || t('common.none')}</Fact>
+      <Fact name={t('device.channel')}>
+        <A href={`/devices?q=${encodeURIComponent(`channel = ${props.device.channel}`)}`}>
+          {props.device.channel}
+        </A>
+      </Fact>
+      <Fact name={t('device.pinned')}>{props.device.pinned ?? t('device.unpinned')}</Fact>
       <Fact name={t('device.health')}>
         <HealthMark health={props.device.health} />
       </Fact>
@@ -63,13 +69,15 @@ export function EditDialog(props: { device: Device; onClose: () => void }): JSX.
   const { regions, divisions } = createPlaces();
   const change = async (fields: FormData) => {
     const text = (name: string) => String(fields.get(name) ?? '').trim();
-    const { id, name, hardware, region, division, tags } = props.device;
+    const { id, name, hardware, region, division, tags, channel, pinned } = props.device;
     const before = {
       name,
       hardware,
       region: region?.id ?? null,
       division: division?.id ?? null,
       tags: [...tags],
+      channel,
+      pinned,
     };
     await api.changeDevice(id, {
       name: text('name') || props.device.id,
@@ -79,6 +87,8 @@ export function EditDialog(props: { device: Device; onClose: () => void }): JSX.
       tags: text('tags')
         .split(/[\s,;]+/)
         .filter(Boolean),
+      channel: text('channel'),
+      pinned: text('pinned') || null,
     });
     void told(t('toast.saved', { name }), () => api.changeDevice(id, before));
   };
@@ -115,6 +125,21 @@ export function EditDialog(props: { device: Device; onClose: () => void }): JSX.
         hint={t('device.tagsHint')}
         value={props.device.tags.join(' ')}
         maxLength={2000}
+      />
+      <TextField
+        name="channel"
+        label={t('device.channel')}
+        hint={t('device.channelHint')}
+        value={props.device.channel}
+        maxLength={32}
+        required
+      />
+      <TextField
+        name="pinned"
+        label={t('device.pinned')}
+        hint={t('device.pinnedHint')}
+        value={props.device.pinned ?? ''}
+        maxLength={64}
       />
     </FormDialog>
   );

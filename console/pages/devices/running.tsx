@@ -19,10 +19,24 @@ const describeColumns = (): Column<Device['running'][number]>[] => [
     cell: (one) => <A href={`/firmware?search=${encodeURIComponent(one.version)}`}>{one.version}</A>,
   },
   { head: t('firmware.securityVersion'), class: 'num', cell: (one) => one.securityVersion },
+  {
+    head: t('device.expected'),
+    cell: ({ expected, sha256 }) => (
+      <Show when={expected} fallback={<span class="soft">–</span>}>
+        {(left) => (
+          <Show when={left().sha256 !== sha256} fallback={<span class="soft">{t('device.asExpected')}</span>}>
+            <span class="wrong" title={left().sha256} data-testid="drifted">
+              {t('device.drifted', { version: left().version })}
+            </span>
+          </Show>
+        )}
+      </Show>
+    ),
+  },
   { head: 'SHA-256', class: 'mid', cell: (one) => <Digest sha256={one.sha256} /> },
 ];
 
-/** What each component of the device runs, by its last report. */
+/** What each component of the device runs, by its last report, and whether its last update left that there. */
 export function Running(props: { device: Device }): JSX.Element {
   const columns = createMemo(describeColumns);
   return (

@@ -13,6 +13,7 @@ import {
 } from '../../parts/window-words.ts';
 import type { ChoiceKind, Choices } from './choice.ts';
 import { Forecast, ForecastDetails } from './forecast.tsx';
+import { listOfLeftOut } from './left-out.ts';
 
 function Picks(props: { title: string; kind: ChoiceKind; choices: Choices }): JSX.Element {
   return (
@@ -138,7 +139,10 @@ export function DeploySummary(props: {
       <Show when={props.wanted && props.dryRun.data}>
         {(run) => (
           <div class="forecast-details" classList={{ counting: props.counting }}>
-            <ForecastDetails run={run()} />
+            <ForecastDetails
+              run={run()}
+              listOf={(reason) => listOfLeftOut(reason, props.firmware, props.wanted!)}
+            />
           </div>
         )}
       </Show>

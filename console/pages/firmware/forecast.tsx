@@ -8,7 +8,15 @@ import { signalInWords } from '../deployments/health-words.ts';
 /** At most so many names of each list are drawn; the dry run itself names a thousand. */
 const shownNames = 200;
 
-function Names(props: { title: string; total: number; names: readonly JSX.Element[]; testId?: string }) {
+type Reason = DryRun['excluded'][number]['reason'];
+
+function Names(props: {
+  title: string;
+  total: number;
+  names: readonly JSX.Element[];
+  all?: string | null;
+  testId?: string;
+}) {
   return (
     <details data-testid={props.testId}>
       <summary>{props.title}</summary>
@@ -18,6 +26,13 @@ function Names(props: { title: string; total: number; names: readonly JSX.Elemen
           <li class="soft">
             {t('deploy.others', { n: props.total - Math.min(props.names.length, shownNames) })}
           </li>
+        </Show>
+        <Show when={props.all}>
+          {(href) => (
+            <li>
+              <A href={href()}>{t('deploy.excludedList')}</A>
+            </li>
+          )}
         </Show>
       </ul>
     </details>
@@ -48,6 +63,24 @@ export function Forecast(props: { run: DryRun; startAt: string | undefined }): J
               props.run.windows.some(({ opensAt }) => opensAt) ? 'deploy.startsInWindow' : 'deploy.startsNow',
             )}
       </p>
+      <Show when={props.run.frozenUntil}>
+        {(at) => (
+          <p class="wrong" data-testid="forecast-frozen">
+            {t('deploy.frozen', { at: formatDateTime(language(), at()) })}
+          </p>
+        )}
+      </Show>
+      <For each={props.run.freezes}>
+        {({ name, startsAt, endsAt }) => (
+          <p class="soft" data-testid="forecast-freeze">
+            {t('deploy.freezeAhead', {
+              name,
+              from: formatDateTime(language(), startsAt),
+              to: formatDateTime(language(), endsAt),
+            })}
+          </p>
+        )}
+      </For>
       <For each={props.run.windows}>
         {({ timeZone: zone, devices, opensAt }) => (
           <p class="soft" data-testid="forecast-window">
@@ -87,12 +120,13 @@ export function Forecast(props: { run: DryRun; startAt: string | undefined }): J
 }
 
 /** Who is in which wave, who comes later, and who is left out. */
-export function ForecastDetails(props: { run: DryRun }): JSX.Element {
+export function ForecastDetails(props: {
+  run: DryRun;
+  /** The page of all that are left out for a reason, where a query names them. */
+  listOf: (reason: Reason) => string | null;
+}): JSX.Element {
   const reasons = () =>
-    Object.entries(props.run.excludedCounts).filter(([, n]) => n > 0) as [
-      DryRun['excluded'][number]['reason'],
-      number,
-    ][];
+    Object.entries(props.run.excludedCounts).filter(([, n]) => n > 0) as [Reason, number][];
   return (
     <>
       <For each={props.run.waves}>
@@ -121,6 +155,7 @@ export function ForecastDetails(props: { run: DryRun }): JSX.Element {
             title={t('deploy.excludedBecause', { n, reason: tMaybe(`excluded.${reason}`) ?? reason })}
             total={n}
             names={props.run.excluded.filter((one) => one.reason === reason).map((one) => one.device)}
+            all={props.listOf(reason)}
             testId="forecast-excluded"
           />
         )}

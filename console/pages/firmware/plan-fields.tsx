@@ -4,9 +4,11 @@ import { t } from '../../i18n/i18n.ts';
 import { NumberField } from '../../parts/number-field.tsx';
 import { Picker } from '../../parts/picker.tsx';
 import { useRoving } from '../../parts/roving.ts';
+import { TextField } from '../../parts/text-field.tsx';
 import { windowInWords } from '../../parts/window-words.ts';
 import { HealthFields } from './health-fields.tsx';
 import {
+  channelsOf,
   checkPlan,
   deadlineActions,
   defaultPlan,
@@ -134,6 +136,21 @@ export function PlanFields(props: { state: PlanState }): JSX.Element {
         </details>
       </Picker>
       <Picker
+        title={t('plan.channels')}
+        note={channelsOf(props.state.plan).join(', ')}
+        testId="plan-channels"
+      >
+        <TextField
+          name="channels"
+          label={t('plan.channels')}
+          hint={t('plan.channelsHint')}
+          wrong={problem('channels')}
+          value={props.state.plan.channels}
+          maxLength={700}
+          onInput={(value) => props.state.setPlan('channels', value)}
+        />
+      </Picker>
+      <Picker
         title={t('plan.schedule')}
         note={t(
           props.state.plan.startAt
@@ -168,6 +185,15 @@ export function PlanFields(props: { state: PlanState }): JSX.Element {
             onInput={(value) => props.state.setPlan('ratePerMinute', value)}
           />
         </div>
+        <TextField
+          name="override-freeze"
+          label={t('plan.overrideFreeze')}
+          hint={t('plan.overrideFreezeHint')}
+          wrong={problem('overrideFreeze')}
+          value={props.state.plan.overrideFreeze}
+          maxLength={500}
+          onInput={(value) => props.state.setPlan('overrideFreeze', value)}
+        />
       </Picker>
       <Picker title={t('plan.window')} note={windowInWords(windowOf(props.state.plan))} testId="plan-window">
         <WindowFields state={props.state} />

@@ -20,6 +20,9 @@ export type Plan = {
   downloadTimeoutMinutes: string;
   ratePerMinute: string;
   startAt: string;
+  /** With blanks between them. */
+  channels: string;
+  overrideFreeze: string;
   windowFrom: string;
   windowTo: string;
   windowDays: Weekday[];
@@ -60,6 +63,8 @@ export const defaultPlan = (): Plan => ({
   downloadTimeoutMinutes: '10',
   ratePerMinute: '',
   startAt: '',
+  channels: 'stable',
+  overrideFreeze: '',
   windowFrom: '',
   windowTo: '',
   windowDays: [...weekdays],
@@ -79,7 +84,9 @@ export type PlanProblem =
   | 'grows'
   | 'past'
   | 'both'
-  | 'days';
+  | 'days'
+  | 'channels'
+  | 'reason';
 export type PlanProblems = Partial<Record<string, PlanProblem>>;
 
 const isWhole = (text: string, from: number, to: number) =>
@@ -106,6 +113,10 @@ export const windowOf = ({ windowFrom: from, windowTo: to, windowDays }: Plan): 
   from !== '' && to !== '' ? { from, to, days: [...windowDays] } : null;
 const msOf = (text: string, unitMs: number) => (text === '' ? null : Math.round(Number(text) * unitMs));
 
+export const channelsOf = ({ channels }: Pick<Plan, 'channels'>): string[] =>
+  channels.split(/[\s,]+/).filter(Boolean);
+const isChannel = (name: string) => /^[a-z][a-z0-9-]{0,31}$/.test(name);
+
 /** What keeps a plan from being asked for, by field; waves are `wave0`, `soak0` and so on. */
 export function checkPlan(plan: Plan, nowMs: number): PlanProblems {
   const problems = checkWaves(plan.waves);
@@ -124,13 +135,22 @@ export function checkPlan(plan: Plan, nowMs: number): PlanProblems {
     problems.lateJoinersDays = 'number';
   if (plan.gateTimeoutHours !== '' && !isNumber(plan.gateTimeoutHours, 0.1, 2_160))
     problems.gateTimeoutHours = 'number';
+  const channels = channelsOf(plan);
+  if (channels.length < 1 || channels.length > 20 || !channels.every(isChannel))
+    problems.channels = 'channels';
+  if (plan.overrideFreeze !== '' && plan.overrideFreeze.trim().length < 3) problems.overrideFreeze = 'reason';
   if (!isNumber(plan.deferralHours, 0, 720)) problems.deferralHours = 'number';
   if (Object.keys(checkHealth(plan.health)).length > 0) problems.health = 'number';
   return problems;
 }
 
 /** A plan without problems as the API takes it. The last wave is always all. */
-export function toPolicy(plan: Plan): { policy: Policy; startAt?: string } {
+export function toPolicy(plan: Plan): {
+  policy: Policy;
+  channels: string[];
+  startAt?: string;
+  overrideFreeze?: string;
+} {
   const policy: Policy = {
     waves: plan.waves.map(({ size, unit, soakMinutes }) => ({
       ...(unit === 'count' ? { count: Number(size) } : { percent: Number(size) }),
@@ -151,5 +171,10 @@ export function toPolicy(plan: Plan): { policy: Policy; startAt?: string } {
     health: toHealth(plan.health),
   };
   // A local time without a zone: the server gets the moment.
-  return { policy, ...(plan.startAt && { startAt: new Date(wallTimeMs(plan.startAt)).toISOString() }) };
+  return {
+    policy,
+    channels: channelsOf(plan),
+    ...(plan.startAt && { startAt: new Date(wallTimeMs(plan.startAt)).toISOString() }),
+    ...(plan.overrideFreeze && { overrideFreeze: plan.overrideFreeze.trim() }),
+  };
 }

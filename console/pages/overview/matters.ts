@@ -82,7 +82,7 @@ function deviceMatters({ devices, certificates, deadLetters }: Overview): Matter
       tone: 'soon',
       text: t('matter.drifted', { n: devices.drifted }),
       why: t('matter.driftedWhy'),
-      href: '/devices',
+      href: `/devices?q=${encodeURIComponent('drifted = yes')}`,
     },
     deadLetters.total > 0 && {
       key: 'letters',
