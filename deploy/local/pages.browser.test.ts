@@ -304,6 +304,7 @@ async function findRoutes(): Promise<Record<string, string>> {
     '/firmware/:id': firmware,
     '/firmware/:id/deploy': `${firmware}/deploy`,
     '/deployments': '/deployments',
+    '/deployments/calendar': '/deployments/calendar',
     '/deployments/:id': `/deployments/${deployments.items[0]!.id}`,
     '/connect': '/connect',
     '/devices': '/devices',
@@ -346,6 +347,48 @@ it('an update that the application puts off says why wherever it is looked at, a
   await open(`/deployments/${id}`);
   await expect.poll(() => target.getAttribute('data-state'), { timeout: 20_000 }).toBe('succeeded');
   expect(await page.getByTestId('deferred').count()).toBe(0);
+});
+
+it('a freeze is told wherever it matters and is overridden with a reason; who is pinned is left out', async () => {
+  await open('/deployments');
+  await page.getByRole('link', { name: 'Calendar' }).click();
+  await page.getByRole('button', { name: 'Add a freeze' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('Audit week');
+  await dialog.getByRole('button', { name: 'Add a freeze' }).click();
+  const today = page.locator('.day[aria-current="date"]');
+  await today.getByText('Audit week').waitFor();
+  expect(await findViolations(page)).toEqual([]);
+
+  const pinned = { id: 'device-003' };
+  await unwrap(system.rest.api.devices[':id'].$patch({ param: pinned, json: { pinned: '0.1' } }));
+  const firmware = await addFirmware(system.rest, { version: '6.0.0' });
+  await open(`/firmware/${firmware}/deploy`);
+  await page.getByLabel(/^Every device of hardware/).check();
+  await page.getByTestId('forecast-frozen').waitFor();
+  const excluded = page.getByTestId('forecast-excluded').filter({ hasText: 'pinned to another version' });
+  await excluded.locator('summary').click();
+  const list = await excluded.getByRole('link', { name: 'Show these devices' }).getAttribute('href');
+  await page.getByTestId('request').click();
+  await page.getByTestId('frozen').waitFor();
+  expect(await findViolations(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Override the freeze' }).click();
+  await dialog.getByLabel('Reason').fill('A door stays locked');
+  await dialog.getByRole('button', { name: 'Override the freeze' }).click();
+  await page.getByTestId('frozen').waitFor({ state: 'detached' });
+  await page.getByText('A door stays locked').waitFor();
+
+  await open(list!);
+  await expect.poll(() => page.locator('tbody tr').count()).toBe(1);
+  await page.getByRole('link', { name: /device-003/ }).click();
+  await page.locator('.facts').getByText('0.1', { exact: true }).waitFor();
+  await unwrap(system.rest.api.devices[':id'].$patch({ param: pinned, json: { pinned: null } }));
+
+  await open('/deployments/calendar');
+  await page.getByRole('button', { name: 'Delete Audit week' }).click();
+  await dialog.getByRole('button', { name: 'Delete' }).click();
+  await page.getByText('No freezes ahead').waitFor();
+  await expect.poll(() => today.getByText('Audit week').count()).toBe(0);
 });
 
 it('no page keeps anybody out, in the light and in the dark, on a phone and in Korean', async () => {

@@ -72,6 +72,10 @@ const pictures: Record<string, Picture> = {
     },
   },
   deployments: { path: () => '/deployments' },
+  calendar: {
+    path: () => '/deployments/calendar',
+    prepare: (page) => page.locator('.day.frozen').first().waitFor(),
+  },
   halted: {
     path: ({ halted }) => `/deployments/${halted}`,
     prepare: async (page) => {
@@ -238,6 +242,10 @@ async function setUp(system: TestSystem): Promise<Scene> {
     devices: ['device-020', 'device-021'],
     startAt: new Date(Date.now() + 86_400_000).toISOString(),
   });
+  const dayIn = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
+  await unwrap(
+    rest.api.freezes.$post({ json: { name: 'Stocktaking', firstDay: dayIn(2), lastDay: dayIn(5) } }),
+  );
   await rest.api.devices[':id'].commands.$post({ param: { id: ids[0]! }, json: { command: 'identify' } });
   await rest.api.devices[':id'].commands.$post({ param: { id: ids[0]! }, json: { command: 'dance' } });
 

@@ -247,14 +247,14 @@ describe('a child component', () => {
     const dry = await post('/api/deployments/dry_run', { firmwareId: firmware.id, devices });
     expect([dry.targets, dry.excludedCounts]).toEqual([
       1,
-      { no_component: 1, other_hardware: 2, up_to_date: 0, downgrade: 0 },
+      { no_component: 1, other_hardware: 2, pinned: 0, other_channel: 0, up_to_date: 0, downgrade: 0 },
     ]);
     expect(dry.excluded).toContainEqual({ device: none.id, reason: 'no_component' });
     expect(
       (await post('/api/deployments', { firmwareId: firmware.id, devices: [none.id, other.id] })).code,
     ).toBe('no_targets');
     const shown = (await webhook.api('GET', `/api/devices/${has.id}`)).body.running;
-    expect(shown).toContainEqual({ ...uno(old, '1') });
+    expect(shown).toContainEqual({ ...uno(old, '1'), expected: null });
   });
 
   test('succeeds by what its parent has read back and the version that its program says', async () => {

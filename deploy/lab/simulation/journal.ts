@@ -4,6 +4,7 @@ import type { Change, DeploymentRow, TargetRow } from './promises/changes.ts';
 const tables: Record<string, { on: ('insert' | 'update' | 'delete')[]; key: string }> = {
   targets: { on: ['insert', 'update'], key: '(deployment_id, device_id)' },
   deployments: { on: ['insert', 'update'], key: '(id)' },
+  freezes: { on: ['insert', 'delete'], key: '' },
   outbox: { on: ['delete'], key: '' },
   received_messages: { on: ['insert'], key: '' },
 };
@@ -11,7 +12,7 @@ const tables: Record<string, { on: ('insert' | 'update' | 'delete')[]; key: stri
 /** One for each statement, however many rows it has. */
 function trigger(table: string, event: 'insert' | 'update' | 'delete', key: string): string {
   const name = `sim_${event}_${table}`;
-  const columns = `${event === 'update' ? 'to_jsonb(o)' : 'null::jsonb'}, to_jsonb(${event === 'delete' ? 'o' : 'n'})`;
+  const columns = `${event === 'insert' ? 'null::jsonb' : 'to_jsonb(o)'}, to_jsonb(${event === 'delete' ? 'o' : 'n'})`;
   const rows = { insert: 'n', delete: 'o', update: `n join o using ${key}` }[event];
   const news = event === 'delete' ? '' : 'new table as n';
   const olds = event === 'insert' ? '' : 'old table as o';
@@ -78,6 +79,10 @@ function toChange({ tx, at, kind, before, after }: JournalRow): Change {
         before: before && toDeployment(before),
         after: toDeployment(after),
       };
+    case 'freezes': {
+      const [startsAt, endsAt] = [Date.parse(after.starts_at), Date.parse(after.ends_at)];
+      return { tx, at, kind: 'freeze', id: after.id, startsAt, endsAt, gone: before !== null };
+    }
     case 'outbox':
       return {
         tx,
@@ -118,5 +123,6 @@ function toDeployment(row: Row): DeploymentRow {
     gates: row.memory.gates,
     wave: row.memory.wave,
     resolvedAt: row.memory.resolvedAt,
+    overridesFreezes: row.freeze_override !== null,
   };
 }

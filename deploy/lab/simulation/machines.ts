@@ -269,7 +269,18 @@ class Fuzz {
 
   #note(before: Rollout | null, after: Rollout): void {
     const toRow = ({ state, policy, gates, wave, resolvedAt }: Rollout): DeploymentRow => {
-      return { id: 'd', order: 'd', firmwareId: 'f', state, policy, gates, wave, resolvedAt };
+      const overridesFreezes = false;
+      return {
+        id: 'd',
+        order: 'd',
+        firmwareId: 'f',
+        state,
+        policy,
+        gates,
+        wave,
+        resolvedAt,
+        overridesFreezes,
+      };
     };
     const change = { kind: 'deployment' as const, before: before && toRow(before), after: toRow(after) };
     this.#changes.push({ ...change, tx: String(this.#turn), at: this.#now });

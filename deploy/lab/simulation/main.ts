@@ -116,12 +116,22 @@ async function simulate({ deployments, seed: first, ...options }: Options): Prom
     );
     return 1;
   }
-  const { devices, copiesDied, powerCuts, brokerRestarts, halts, joined, rolledBack, succeeded, otherwise } =
-    sum;
+  const {
+    devices,
+    copiesDied,
+    powerCuts,
+    brokerRestarts,
+    halts,
+    joined,
+    freezes,
+    rolledBack,
+    succeeded,
+    otherwise,
+  } = sum;
   process.stdout.write(
     `${deployments} schedules of whole deployments from seed ${first}: every promise held\n` +
       `${sum.deployments} deployments, ${devices} devices, ${copiesDied} deaths of copies, ${powerCuts} power cuts, ` +
-      `${brokerRestarts} broker restarts, ${halts} halted, ${joined} late joiners, ${succeeded} updates succeeded, ` +
+      `${brokerRestarts} broker restarts, ${halts} halted, ${joined} late joiners, ${freezes} freezes, ${succeeded} updates succeeded, ` +
       `${rolledBack} rolled back, ${otherwise} ended otherwise\n`,
   );
   return 0;

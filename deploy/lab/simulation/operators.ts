@@ -5,6 +5,8 @@ import * as devices from '#webhook/devices/devices.ts';
 import { defaultChannel } from '#webhook/devices/table.ts';
 import { AppError } from '#webhook/errors.ts';
 import type { Firmware } from '#webhook/firmware/firmware.ts';
+import * as freezes from '#webhook/freezes/freezes.ts';
+import type { Random } from '../primitives/random.ts';
 import type { Copies } from './copies.ts';
 import type { Copy } from './copy.ts';
 import type { SimulatedDatabase } from './database.ts';
@@ -20,6 +22,7 @@ export class Operators {
   readonly #invariants: Invariants;
   /** What follows when it is committed that there is a deployment of this firmware, whether or not its operator was told. */
   readonly #onDeployed = new Map<string, (deploymentId: string) => void>();
+  #override: string | undefined;
   readonly #movedAt = new Map<string, number>();
 
   constructor(stage: Stage, copies: Copies, database: SimulatedDatabase, invariants: Invariants) {
@@ -27,6 +30,24 @@ export class Operators {
     this.#copies = copies;
     this.#database = database;
     this.#invariants = invariants;
+  }
+
+  /** At times all rollouts are frozen for a while; a deployment or two may override it. */
+  freezeAt(random: Random): void {
+    if (!random.chance(0.2)) return;
+    this.#override = random.chance(0.3) ? 'Simulated recall' : undefined;
+    this.#stage.after(random.int(20_000, hostileMs), async () => {
+      const day = new Date(this.#stage.time.now).toISOString().slice(0, 10);
+      const days = { firstDay: day, lastDay: day, timeZone: 'UTC' };
+      const freeze = await this.#operate('freezes all', (copy) =>
+        freezes.create(copy.context.db, { name: 'Simulated', ...days }, actor),
+      );
+      if (!freeze) return;
+      this.#stage.seen.freezes++;
+      this.#stage.after(random.int(10_000, 120_000), () =>
+        this.#operate('thaws', (copy) => freezes.remove(copy.context.db, freeze.id, actor)),
+      );
+    });
   }
 
   async deploy(image: Firmware, ids: string[], regions: Regions): Promise<void> {
@@ -41,6 +62,7 @@ export class Operators {
       all: false,
       devices: byPlace ? [] : named,
       channels: [defaultChannel],
+      overrideFreeze: this.#override,
       policy: policySchema.parse(policy),
     };
     const [placed, homeless] = byPlace ? await this.#byHome() : [named, []];

@@ -44,7 +44,7 @@ export async function play(
 ): Promise<Played> {
   const random = new Random(seed);
   const time = new VirtualTime(simulationStart, random);
-  const schedule = new Schedule(database, keys, new Stage(time, random, trace));
+  const schedule = new Schedule(database, keys, seed, new Stage(time, random, trace));
   try {
     await database.begin(time, seed);
     return await schedule.play();
@@ -58,6 +58,7 @@ class Schedule {
   readonly #stage: Stage;
   readonly #database: SimulatedDatabase;
   readonly #keys: Keys;
+  readonly #seed: number;
   readonly #invariants: Invariants;
   readonly #rest = new Rest();
   readonly #broker: ModelledBroker;
@@ -68,7 +69,8 @@ class Schedule {
   readonly #images = new Map<string, Image>();
   #isClosing = false;
 
-  constructor(database: SimulatedDatabase, keys: Keys, stage: Stage) {
+  constructor(database: SimulatedDatabase, keys: Keys, seed: number, stage: Stage) {
+    this.#seed = seed;
     const { time, random } = stage;
     this.#stage = stage;
     this.#database = database;
@@ -162,6 +164,7 @@ class Schedule {
         this.#broker.restart(r.int(1_000, 20_000));
       });
     }
+    this.#operators.freezeAt(new Random(this.#seed, 'freezes'));
     this.#copies.startMortal();
   }
 
@@ -177,7 +180,7 @@ class Schedule {
   }
 
   #note(change: Change): void {
-    if (change.kind === 'received' || change.kind === 'removed') return;
+    if (change.kind !== 'target' && change.kind !== 'deployment') return;
     if (change.before?.state === change.after.state) return;
     const was = change.before?.state ?? 'new';
     if (change.kind === 'target') {

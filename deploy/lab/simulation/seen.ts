@@ -10,6 +10,7 @@ export interface Seen {
   rolledBack: number;
   halts: number;
   joined: number;
+  freezes: number;
 }
 
 export const nothingSeen = (): Seen => ({
@@ -23,4 +24,5 @@ export const nothingSeen = (): Seen => ({
   rolledBack: 0,
   halts: 0,
   joined: 0,
+  freezes: 0,
 });

@@ -7,6 +7,8 @@ import { isActive as isActiveState, type TargetState } from '#webhook/deployment
 export type Change = { tx: string; at: number } & (
   | { kind: 'target'; before: TargetRow | null; after: TargetRow }
   | { kind: 'deployment'; before: DeploymentRow | null; after: DeploymentRow }
+  /** One was made, or deleted. */
+  | { kind: 'freeze'; id: string; startsAt: number; endsAt: number; gone: boolean }
   /** A critical message was remembered. */
   | { kind: 'received'; deviceId: string; messageId: string }
   /** A command is done with. */
@@ -38,6 +40,7 @@ export interface DeploymentRow {
   gates: Gate[] | null;
   wave: number;
   resolvedAt: number | null;
+  overridesFreezes: boolean;
 }
 
 export const nameOf = (t: TargetRow) => `${t.deploymentId}/${t.deviceId}`;

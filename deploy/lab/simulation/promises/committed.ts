@@ -39,9 +39,17 @@ export class Committed {
   /** By deployment and device. */
   readonly targets = new Map<string, TargetRow>();
   readonly deployments = new Map<string, Watched>();
+  /** By id: from when until when each held, by its days and by when it was made and deleted. */
+  readonly freezes = new Map<string, { from: number; until: number }>();
 
   constructor(world: World) {
     this.world = world;
+  }
+
+  /** A freeze held at all of the moments, and the deployment heeds it. */
+  isFrozen({ overridesFreezes }: DeploymentRow, moments: number[]): boolean {
+    const held = [...this.freezes.values()];
+    return !overridesFreezes && moments.every((at) => held.some((f) => f.from < at && at < f.until));
   }
 
   imageOf(deploymentId: string): Image {

@@ -54,6 +54,7 @@ export class Invariants {
     const targets = changes.filter((c) => c.kind === 'target');
     const deployments = changes.filter((c) => c.kind === 'deployment');
     for (const c of changes) if (c.kind === 'received') this.messages.received(c.deviceId, c.messageId);
+    for (const c of changes) if (c.kind === 'freeze') this.#froze(c);
     for (const c of deployments.filter((d) => d.before === null)) this.#keep(c.before, c.after, at);
     const resolved = new Set(
       deployments.filter((c) => c.after.resolvedAt !== null && !c.before?.resolvedAt).map((c) => c.after.id),
@@ -100,6 +101,12 @@ export class Invariants {
 
   #deployment(id: string): Watched {
     return this.#committed.deployments.get(id)!;
+  }
+
+  #froze({ id, startsAt, endsAt, gone, at }: Change & { kind: 'freeze' }): void {
+    const known = this.#committed.freezes.get(id);
+    if (gone && known) known.until = Math.min(known.until, at);
+    else this.#committed.freezes.set(id, { from: Math.max(startsAt, at), until: endsAt });
   }
 
   #changed(before: TargetRow, after: TargetRow, made: TargetRow[], at: number): void {

@@ -37,8 +37,11 @@ export class Requests {
       throw new Violation(
         `${name}: attempt ${attempt} was sent although it has been ${target.state} for long`,
       );
-    const { policy } = this.#committed.deployments.get(deploymentId)!;
-    if (target.state === 'sent') this.inWindow(deploymentId, policy, deviceId, [now, now - lagMs]);
+    if (target.state !== 'sent') return;
+    const deployment = this.#committed.deployments.get(deploymentId)!;
+    this.inWindow(deploymentId, deployment.policy, deviceId, [now, now - lagMs]);
+    if (this.#committed.isFrozen(deployment, [now, now - lagMs]))
+      throw new Violation(`${name}: attempt ${attempt} was sent within a freeze`);
   }
 
   /** The maintenance window was open at one of the moments. */
@@ -60,9 +63,12 @@ export class Requests {
   removed(name: string, attempt: number, at: number): void {
     const { targets, deployments, world } = this.#committed;
     const target = targets.get(name)!;
-    const { policy } = deployments.get(target.deploymentId)!;
+    const deployment = deployments.get(target.deploymentId)!;
+    const { policy } = deployment;
     if (this.#offered.has(`${name}/${attempt}`) || target.attempt !== attempt || !isWorking(target)) return;
     if (policy.window && !isWindowOpen(policy.window, world.timeZone(target.deviceId), at)) return;
+    // One that was deleted meanwhile held when the request was looked at.
+    if ([at, at - lagMs].some((moment) => this.#committed.isFrozen(deployment, [moment]))) return;
     throw new Violation(`${name}: the request of attempt ${attempt} was forgotten unsent`);
   }
 }

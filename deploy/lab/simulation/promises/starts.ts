@@ -20,6 +20,8 @@ export class Starts {
     const { id, state, policy } = deployment;
     const first = started[0]!.deviceId;
     if (state !== 'running') throw new Violation(`${id} is ${state} and ${first} was started`);
+    if (this.#committed.isFrozen(deployment, [at]))
+      throw new Violation(`${id}: ${first} was started within a freeze`);
     for (const t of started) this.#requests.inWindow(id, policy, t.deviceId, [at]);
     this.#gates.note(deployment, at);
     this.#gates.holdUpTo(Math.max(...started.map((t) => t.wave)), deployment);
