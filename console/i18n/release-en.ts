@@ -1,6 +1,8 @@
 /** Who takes which releases, and when none goes out: pins, channels, freezes, the calendar. */
 export const releaseEn = {
   'error.freezes_full': 'There are too many freezes ahead. Delete one first.',
+  'rule.day_order': 'must not be before the first day',
+  'rule.day_span': 'must be within {limit} days',
   'device.channel': 'Channel',
   'device.channelHint': 'Lower-case letters, digits and hyphens, for example stable or beta.',
   'device.pinned': 'Pinned to version',

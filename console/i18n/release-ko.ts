@@ -2,6 +2,8 @@ import type { releaseEn } from './release-en.ts';
 
 export const releaseKo: Record<keyof typeof releaseEn, string> = {
   'error.freezes_full': '예정된 배포 중지 기간이 너무 많습니다. 먼저 하나를 삭제하세요.',
+  'rule.day_order': '시작일보다 빠를 수 없습니다',
+  'rule.day_span': '{limit}일 이내여야 합니다',
   'device.channel': '채널',
   'device.channelHint': '영문 소문자, 숫자, 하이픈만 사용합니다. 예: stable, beta',
   'device.pinned': '고정 버전',

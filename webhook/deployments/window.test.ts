@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isOpen, type MaintenanceWindow, nextOpening, weekdays } from './window.ts';
+import { isOpen, type MaintenanceWindow, momentOf, nextOpening, weekdays } from './window.ts';
 
 const daily = (from: string, to: string): MaintenanceWindow => ({ from, to, days: [...weekdays] });
 const at = (text: string) => Date.parse(text);
@@ -122,4 +122,14 @@ describe('the next opening', () => {
       }
     }
   });
+});
+
+test('a day begins when the wall clock first shows it, or when the clocks have been put over its midnight', () => {
+  const begins = (zone: string, local: string) =>
+    new Date(momentOf(zone, Date.parse(`${local}Z`))).toISOString();
+  expect(begins('Asia/Seoul', '2026-12-24T00:00')).toBe('2026-12-23T15:00:00.000Z');
+  // From midnight to one: there is no 00:00 that day.
+  expect(begins('Asia/Beirut', '2021-03-28T00:00')).toBe('2021-03-27T22:00:00.000Z');
+  // 02:30 comes twice.
+  expect(begins('Europe/Madrid', '2026-10-25T02:30')).toBe('2026-10-25T00:30:00.000Z');
 });

@@ -31,10 +31,12 @@ const create = createRoute({
       .refine((body) => body.firstDay <= body.lastDay, {
         path: ['lastDay'],
         message: 'must not be before the first day',
+        params: { rule: 'day_order' },
       })
       .refine((body) => Date.parse(body.lastDay) - Date.parse(body.firstDay) < maxDays * 86_400_000, {
         path: ['lastDay'],
         message: `must be within ${maxDays} days`,
+        params: { rule: 'day_span', values: { limit: maxDays } },
       }),
   ),
   responses: { 201: answer('The freeze', freezeSchema), ...problems },

@@ -34,7 +34,7 @@ export const mutants: Mutant[] = [
     text: 'if (look.frozenUntil !== null) return null;',
     becomes: '',
     says: /within a freeze/,
-    seed: 1,
+    seed: 2,
   },
   {
     name: 'newer and older deployments are confused',
