@@ -191,7 +191,7 @@ it('the audit log tells all of that, filtered, and that its chain holds', async 
     .getByText(/The chain is intact over \d+ entries/)
     .waitFor();
   await page.getByLabel('Action', { exact: true }).selectOption('token.revoke');
-  await expect.poll(() => page.locator('tbody tr').count()).toBe(1);
+  await expect.poll(() => page.locator('tbody .row-link').count()).toBe(1);
   await page.getByRole('cell', { name: 'revoked an API token' }).waitFor();
   expect(new URL(page.url()).searchParams.get('action')).toBe('token.revoke');
 });

@@ -1,6 +1,6 @@
 import { createMemo, createSignal, For, type JSX, Show } from 'solid-js';
 import { api, type Freeze } from '../../api.ts';
-import { formatDateTime } from '../../format.ts';
+import { formatDay } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
 import type { Load } from '../../load.ts';
 import { Allowed } from '../../parts/allowed.tsx';
@@ -57,8 +57,8 @@ function AddFreeze(props: { onClose: () => void }): JSX.Element {
 
 const describe = (remove: (freeze: Freeze) => void): Column<Freeze>[] => [
   { head: t('freezes.name'), cell: (freeze) => freeze.name },
-  { head: t('freezes.firstDay'), cell: (freeze) => formatDateTime(language(), freeze.startsAt) },
-  { head: t('freezes.lastDay'), cell: (freeze) => formatDateTime(language(), freeze.endsAt) },
+  { head: t('freezes.firstDay'), cell: (freeze) => formatDay(language(), freeze.firstDay) },
+  { head: t('freezes.lastDay'), cell: (freeze) => formatDay(language(), freeze.lastDay) },
   { head: t('freezes.timeZone'), class: 'mid soft', cell: (freeze) => freeze.timeZone },
   ...(may('admin')
     ? [

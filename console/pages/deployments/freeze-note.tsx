@@ -18,7 +18,7 @@ export function FreezeNote(props: { deployment: Deployment; onDone: () => void }
   return (
     <Show when={props.deployment.frozenUntil}>
       {(at) => (
-        <div class="note" role="status" data-testid="frozen">
+        <div class="tools" role="status" data-testid="frozen">
           <p>{t('deployment.frozen', { at: formatDateTime(language(), at()) })}</p>
           <Allowed to="operator">
             <button type="button" class="button" onClick={() => setAsking(true)}>

@@ -56,13 +56,17 @@ export function Forecast(props: { run: DryRun; startAt: string | undefined }): J
       <p class="soft" data-testid="forecast-presence">
         {t('deploy.presence', props.run.presence)}
       </p>
-      <p class="soft">
-        {props.startAt
-          ? t('deploy.startsAt', { at: formatDateTime(language(), props.startAt) })
-          : t(
-              props.run.windows.some(({ opensAt }) => opensAt) ? 'deploy.startsInWindow' : 'deploy.startsNow',
-            )}
-      </p>
+      <Show when={props.startAt || !props.run.frozenUntil}>
+        <p class="soft">
+          {props.startAt
+            ? t('deploy.startsAt', { at: formatDateTime(language(), props.startAt) })
+            : t(
+                props.run.windows.some(({ opensAt }) => opensAt)
+                  ? 'deploy.startsInWindow'
+                  : 'deploy.startsNow',
+              )}
+        </p>
+      </Show>
       <Show when={props.run.frozenUntil}>
         {(at) => (
           <p class="wrong" data-testid="forecast-frozen">
