@@ -29,14 +29,6 @@ export const mutants: Mutant[] = [
     seed: 2,
   },
   {
-    name: 'freezes are not heeded',
-    file: 'webhook/deployments/starts.ts',
-    text: 'if (look.frozenUntil !== null) return null;',
-    becomes: '',
-    says: /within a freeze/,
-    seed: 2,
-  },
-  {
     name: 'newer and older deployments are confused',
     file: 'webhook/deployments/starts.ts',
     text: '(${deployment}.created_at, ${deployment}.id) > (select',
