@@ -168,3 +168,15 @@ export function findImageProblems(image: Image, { version, hardware }: Registrat
   }
   return problems;
 }
+
+/** For the API and the command line; the console has words of its own. */
+export function tellImageProblem({ code, values }: ImageProblem): string {
+  switch (code) {
+    case 'image_not_firmware':
+      return `The file is not a firmware image: it is ${values.kind}.`;
+    case 'image_version_differs':
+      return `The image says that it is version ${values.image}, not ${values.version}.`;
+    case 'image_chip_differs':
+      return `The image is for ${values.image}; hardware ${values.hardware} has another chip.`;
+  }
+}
