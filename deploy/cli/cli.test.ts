@@ -10,15 +10,19 @@ import type { Fleet } from '../lab/fleet/devices.ts';
 import { until } from '../lab/primitives/until.ts';
 import { deploy, findFirmware, readDeployment, unwrap } from '../lab/rest.ts';
 import { startTestSystem, type TestSystem } from '../lab/testing.ts';
+import { packageCli } from './package.ts';
 import { type Ended, startFlota } from './testing.ts';
 
 let system: TestSystem;
 let fleet: Fleet;
 let env: Record<string, string>;
+let program: string;
 const adminPassword = 'correct horse battery';
 
 beforeAll(async () => {
   system = await startTestSystem({ adminPassword });
+  await packageCli(join(system.dataDir, 'package'));
+  program = join(system.dataDir, 'package/flota.js');
   fleet = await system.start(3, { timing: { reconnectMinMs: 100, retryMinMs: 50 } });
   const { tokens } = system.rest.api;
   const { secret } = await unwrap(tokens.$post({ json: { name: 'cli tests', role: 'operator' } }));
@@ -26,7 +30,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => system?.close());
 
-const flota = (...args: string[]): Promise<Ended> => startFlota(args, { env }).ended;
+const flota = (...args: string[]): Promise<Ended> => startFlota(program, args, { env }).ended;
 const lines = (out: string) =>
   out
     .trim()
@@ -77,27 +81,31 @@ describe('in CI, with FLOTA_URL and FLOTA_TOKEN alone,', () => {
 });
 
 describe('watch', () => {
-  test('ends with 130 on Ctrl-C, and the deployment goes on without it', async () => {
+  test('ends with 130 on Ctrl-C and leaves the deployment alone, with 1 when the time is over', async () => {
+    // So that it lasts.
+    await fleet.switchOff('device-003');
     const { id } = await deployNew('9.9.11');
-    const running = startFlota(['watch', id, '--json'], { env });
+    const running = startFlota(program, ['watch', id], { env });
     await new Promise((resolve) => running.child.stdout!.once('data', resolve));
     running.child.kill('SIGINT');
-    expect(await running.ended).toMatchObject({ status: 130, err: '' });
-    const ended = await until(
-      () => readDeployment(system.rest, id),
-      ({ state }) => state === 'completed',
-    );
-    expect(ended.counts.succeeded).toBe(1);
-  }, 60_000);
-
-  test('ends with 1 when the time is over, and when somebody cancels; cancel ends with 0', async () => {
-    await fleet.switchOff('device-003');
-    const { id } = await deployNew('9.9.12', 'device-003');
+    expect(await running.ended).toMatchObject({
+      status: 130,
+      err: expect.stringContaining(`flota cancel ${id}`),
+    });
     expect(await flota('watch', id, '--timeout', '1s')).toMatchObject({
       status: 1,
       err: expect.stringContaining('Not ended in time'),
     });
-    const watching = startFlota(['watch', id, '--json'], { env });
+    fleet.switchOn('device-003');
+    const ended = await flota('watch', id, '--json');
+    expect(ended.status).toBe(0);
+    expect(lines(ended.out).at(-1)).toMatchObject({ state: 'completed', counts: { succeeded: 1 } });
+  }, 60_000);
+
+  test('ends with 1 when somebody cancels; cancel ends with 0', async () => {
+    await fleet.switchOff('device-003');
+    const { id } = await deployNew('9.9.12');
+    const watching = startFlota(program, ['watch', id, '--json'], { env });
     await new Promise((resolve) => watching.child.stdout!.once('data', resolve));
     expect(await flota('cancel', id)).toMatchObject({ status: 0 });
     fleet.switchOn('device-003');
@@ -108,11 +116,11 @@ describe('watch', () => {
     });
   }, 60_000);
 
-  async function deployNew(version: string, device = 'device-002') {
-    const path = file(`${version}.bin`, image(version, 'pass', 300_000));
+  async function deployNew(version: string) {
+    const path = file(`${version}.bin`, image(version));
     expect((await flota('firmware', 'upload', path, '--version', version)).status).toBe(0);
     const { id: firmwareId } = (await findFirmware(system.rest, version))!;
-    return deploy(system.rest, { firmwareId, devices: [device] });
+    return deploy(system.rest, { firmwareId, devices: ['device-003'] });
   }
 });
 
@@ -151,7 +159,8 @@ describe('firmware upload', () => {
     // Nobody is asked: there is nobody at this address.
     const nobody = { FLOTA_URL: 'http://127.0.0.1:1', FLOTA_TOKEN: 'any' };
     for (const [args, code] of cases) {
-      const ended = await startFlota(['firmware', 'upload', ...args, '--json'], { env: nobody }).ended;
+      const ended = await startFlota(program, ['firmware', 'upload', ...args, '--json'], { env: nobody })
+        .ended;
       expect(failure(ended)).toMatchObject({ status: 2, code, exit: 2 });
     }
   }, 60_000);
@@ -245,18 +254,18 @@ describe('devices, logs and certs', () => {
 
   test('logs -f shows each line once, as it comes, until Ctrl-C', async () => {
     const args = ['logs', 'device-001', '-f', '--lines', '1000', '--json'];
-    const following = startFlota(args, { env });
+    const following = startFlota(program, args, { env });
     let said = '';
     following.child.stdout!.on('data', (chunk) => (said += chunk));
     await until(
       () => said,
       (text) => text.includes('\n'),
     );
-    const before = said.split('\n').length;
-    fleet.devices.find(({ id }) => id === 'device-001')!.powerCut();
+    const { id: firmwareId } = (await findFirmware(system.rest, '9.9.11'))!;
+    await deploy(system.rest, { firmwareId, devices: ['device-001'] });
     await until(
-      () => said.split('\n').length,
-      (count) => count > before,
+      () => said,
+      (text) => text.split('the new image is confirmed').length > 2,
     );
     following.child.kill('SIGINT');
     const { status, out } = await following.ended;
@@ -272,7 +281,7 @@ describe('devices, logs and certs', () => {
 describe('login', () => {
   const at = () => ({ XDG_CONFIG_HOME: join(system.dataDir, 'config') });
   const login = (args: string[], stdin = '') =>
-    startFlota(['login', '--url', system.stack.url, ...args], { env: at(), stdin }).ended;
+    startFlota(program, ['login', '--url', system.stack.url, ...args], { env: at(), stdin }).ended;
   const kept = () => join(system.dataDir, 'config/flota/login.json');
 
   test('keeps a token from stdin for the commands that follow, readable by nobody else, until logout', async () => {
@@ -281,14 +290,16 @@ describe('login', () => {
       out: expect.stringContaining('(operator)'),
     });
     expect(statSync(kept()).mode & 0o777).toBe(0o600);
-    expect((await startFlota(['devices', 'list'], { env: at() }).ended).status).toBe(0);
+    expect((await startFlota(program, ['devices', 'list'], { env: at() }).ended).status).toBe(0);
     // Not for another server.
     const elsewhere = ['devices', 'list', '--url', 'http://127.0.0.1:9', '--json'];
-    expect(failure(await startFlota(elsewhere, { env: at() }).ended)).toMatchObject({
+    expect(failure(await startFlota(program, elsewhere, { env: at() }).ended)).toMatchObject({
       code: 'login_missing',
     });
-    expect((await startFlota(['logout'], { env: at() }).ended).status).toBe(0);
-    expect(failure(await startFlota(['devices', 'list', '--json'], { env: at() }).ended)).toMatchObject({
+    expect((await startFlota(program, ['logout'], { env: at() }).ended).status).toBe(0);
+    expect(
+      failure(await startFlota(program, ['devices', 'list', '--json'], { env: at() }).ended),
+    ).toMatchObject({
       status: 2,
       code: 'url_missing',
     });
@@ -314,7 +325,7 @@ describe('login', () => {
     });
     expect(failure(await login(['--json'], ''))).toMatchObject({ status: 2, code: 'usage' });
     writeFileSync(kept(), '{"url":');
-    const ended = await startFlota(['devices', 'list', '--json'], { env: at() }).ended;
+    const ended = await startFlota(program, ['devices', 'list', '--json'], { env: at() }).ended;
     expect(failure(ended)).toMatchObject({ status: 2, code: 'login_file_invalid' });
     rmSync(kept());
   });
@@ -322,7 +333,7 @@ describe('login', () => {
 
 describe('a server', () => {
   const ask = (more: Record<string, string>) =>
-    startFlota(['devices', 'list', '--json'], { env: { ...env, ...more } }).ended.then(failure);
+    startFlota(program, ['devices', 'list', '--json'], { env: { ...env, ...more } }).ended.then(failure);
 
   test('that is not there, or that speaks another language, is told from one that refuses', async () => {
     const { port } = new URL(system.stack.url);

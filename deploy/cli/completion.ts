@@ -40,7 +40,7 @@ function writeScript(commands: Command[], shell: 'bash' | 'zsh'): string {
   const firsts = [...groups].filter(([, seconds]) => seconds.length > 0);
   return `${shell === 'zsh' ? 'autoload -U +X bashcompinit && bashcompinit\n' : ''}# Made by \`flota completion ${shell}\`
 _flota() {
-  local current previous word words first second
+  local current previous word words first="" second=""
   current="\${COMP_WORDS[COMP_CWORD]}"
   previous="\${COMP_WORDS[COMP_CWORD-1]}"
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do

@@ -2,9 +2,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
-
-export const source = fileURLToPath(new URL('flota.js', import.meta.url));
 
 export interface Ended {
   status: number | null;
@@ -18,12 +15,9 @@ export interface Running {
 }
 
 export function startFlota(
+  program: string,
   args: string[],
-  {
-    env = {},
-    stdin = '',
-    program = source,
-  }: { env?: Record<string, string>; stdin?: string; program?: string } = {},
+  { env = {}, stdin = '' }: { env?: Record<string, string>; stdin?: string } = {},
 ): Running {
   const child = spawn(process.execPath, [program, ...args], {
     env: { PATH: process.env.PATH, HOME: '/nonexistent', ...env },
