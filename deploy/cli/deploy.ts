@@ -4,7 +4,6 @@ import { parseDuration, parseShare, parseWaves, parseWhole } from '#deploy/lab/f
 import { formatBytes } from '#deploy/local/progress.ts';
 import { type Flota, insist, type NewDeployment, type Schemas } from './client.ts';
 import type { Command, Input } from './command.ts';
-import { findDevices, maxDevices } from './devices.ts';
 import { CliError, type Exit, exits } from './errors.ts';
 import { findFirmwares } from './firmware.ts';
 import { table } from './output.ts';
@@ -22,14 +21,11 @@ export const deploy: Command = {
     component: { hint: 'C', help: 'the same' },
     firmware: { hint: 'ID', help: 'the firmware, by its id' },
     all: { help: 'to all devices with its hardware' },
-    region: { hint: 'NAME', multiple: true, help: 'to this region; may be given again, as the next three' },
+    region: { hint: 'NAME', multiple: true, help: 'to this region; may be given again, as the next two' },
     division: { hint: 'NAME', multiple: true, help: 'to this division' },
     device: { hint: 'ID', multiple: true, help: 'to this device' },
-    query: {
-      hint: 'QUERY',
-      multiple: true,
-      help: `to the devices that this query finds now, at most ${maxDevices}`,
-    },
+    query: { hint: 'QUERY', help: 'only to those of them that match; alone, to all that match' },
+    group: { hint: 'NAME', help: 'the same, by a saved group of the console' },
     waves: { hint: 'LIST', help: 'how far each wave reaches: 1,5%,25%,100%' },
     success: { hint: 'P', help: 'of a wave must succeed before the next one: 95%' },
     failure: { hint: 'P', help: 'of a wave that fail halt the deployment: 5%' },
@@ -66,18 +62,23 @@ export const deploy: Command = {
 async function readOrder(flota: Flota, input: Input): Promise<NewDeployment> {
   const { waves, ...gate } = readPolicy(input);
   const startAt = input.text('start-at');
-  const chosen = ['region', 'division', 'device', 'query'] as const;
-  if (!input.has('all') && chosen.every((name) => input.all(name).length === 0))
-    throw CliError.of('usage', 'To which devices?', 'Give --all, --region, --division, --device or --query.');
+  const [query, group] = [input.text('query'), input.text('group')];
+  const named = ['region', 'division', 'device'].some((name) => input.all(name).length > 0);
+  if (!input.has('all') && !named && query === undefined && group === undefined)
+    throw CliError.of(
+      'usage',
+      'To which devices?',
+      'Give --all, --region, --division, --device, --query or --group.',
+    );
   const firmwareId = await chooseFirmware(flota, input);
-  const devices = [...input.all('device')];
-  for (const q of input.all('query')) devices.push(...(await query(flota, q)));
   return {
     firmwareId,
     all: input.has('all'),
     regions: await findPlaces(flota, '/api/regions', input.all('region')),
     divisions: await findPlaces(flota, '/api/divisions', input.all('division')),
-    devices: [...new Set(devices)],
+    devices: input.all('device'),
+    query,
+    group,
     policy: { ...(waves && { waves }), ...gate },
     ...(startAt !== undefined && { startAt }),
   };
@@ -120,13 +121,6 @@ async function chooseFirmware(flota: Flota, input: Input): Promise<string> {
     `${found.length} firmwares have the version ${version}: ${which}`,
     'Give --firmware ID, or --hardware and --component.',
   );
-}
-
-async function query(flota: Flota, q: string): Promise<string[]> {
-  const found = await findDevices(flota, { q }, maxDevices);
-  if (found.length === 0)
-    throw CliError.of('no_devices', `No device matches ${q}`, 'Try it with flota devices query.');
-  return found.map(({ id }) => id);
 }
 
 function showDryRun(input: Input, run: Schemas['DryRun']): Exit {

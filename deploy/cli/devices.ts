@@ -8,11 +8,9 @@ import { findPlaces } from './places.ts';
 
 type Device = Schemas['Device'];
 type Filter = NonNullable<Parameters<typeof findDevices>[1]>;
-/** As many as a deployment takes by name (`webhook/deployments/schema.ts`). */
-export const maxDevices = 10_000;
 const shownByDefault = 100;
 
-export function findDevices(
+function findDevices(
   flota: Flota,
   filter: {
     q?: string;

@@ -34,7 +34,8 @@ export interface Registration {
 export type ImageProblem =
   | { code: 'image_not_firmware'; values: { kind: string } }
   | { code: 'image_version_differs'; values: { image: string; version: string } }
-  | { code: 'image_chip_differs'; values: { image: string; hardware: string } };
+  | { code: 'image_chip_differs'; values: { image: string; hardware: string } }
+  | { code: 'image_is_hex'; values: { hardware: string } };
 
 const magics: [string, number[]][] = [
   ['PNG', [0x89, 0x50, 0x4e, 0x47]],
@@ -138,9 +139,12 @@ function viewOf(bytes: Uint8Array): DataView {
 
 const espChipNames = [...espChips.values()];
 
-/** The hardware that an image is for, as far as it says; `arduino-uno` is what an ESP32 reports of its Uno. */
+/** What an ESP32 reports of its Uno. Its installer writes binaries: devices compare the digest of the file with that of the flash. */
+const uno = 'arduino-uno';
+
+/** The hardware that an image is for, as far as it says. */
 export function hardwareOf(image: Image): string | undefined {
-  if (image.chip === 'avr') return 'arduino-uno';
+  if (image.chip === 'avr') return uno;
   return espChipNames.find((chip) => chip === image.chip);
 }
 
@@ -166,6 +170,9 @@ export function findImageProblems(image: Image, { version, hardware }: Registrat
   if (chip && image.chip && chip !== image.chip) {
     problems.push({ code: 'image_chip_differs', values: { image: image.chip, hardware: hardware! } });
   }
+  if (image.format === 'intel-hex' && (hardware ?? hardwareOf(image)) === uno) {
+    problems.push({ code: 'image_is_hex', values: { hardware: uno } });
+  }
   return problems;
 }
 
@@ -178,5 +185,7 @@ export function tellImageProblem({ code, values }: ImageProblem): string {
       return `The image says that it is version ${values.image}, not ${values.version}.`;
     case 'image_chip_differs':
       return `The image is for ${values.image}; hardware ${values.hardware} has another chip.`;
+    case 'image_is_hex':
+      return `Hardware ${values.hardware} takes a binary, not Intel HEX: avr-objcopy -I ihex -O binary sketch.hex sketch.bin makes it.`;
   }
 }
