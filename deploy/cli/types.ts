@@ -14,7 +14,8 @@ try {
   const document = await readDocument();
   const [from, to] = [join(dir, 'openapi.json'), join(dir, 'api.ts')];
   writeFileSync(from, JSON.stringify(document));
-  for (const name of ['package.json', 'package-lock.json']) copyFileSync(join(generator, name), join(dir, name));
+  for (const name of ['package.json', 'package-lock.json'])
+    copyFileSync(join(generator, name), join(dir, name));
   const run = (command: string, ...args: string[]) =>
     execFileSync(command, args, { cwd: dir, stdio: ['ignore', 'ignore', 'inherit'] });
   run('npm', 'ci', '--no-audit', '--no-fund');
