@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeKey } from '#firmware/signing/key.ts';
 import { buildImage } from '#firmware/virtual/image.ts';
@@ -11,6 +12,7 @@ import { holdPort } from '../lab/primitives/listen.ts';
 import { until } from '../lab/primitives/until.ts';
 import { deploy, findFirmware, unwrap } from '../lab/rest.ts';
 import { startTestSystem, type TestSystem } from '../lab/testing.ts';
+import { runAction } from './action-steps.ts';
 import { packageCli } from './package.ts';
 import { type Ended, startFlota } from './testing.ts';
 
@@ -84,6 +86,27 @@ describe('in CI, with FLOTA_URL and FLOTA_TOKEN alone,', () => {
     expect(done.status).toBe(1);
     expect(done.out).toContain('device-001  rolled_back (self_test_failed)');
   }, 120_000);
+});
+
+describe('the GitHub action', () => {
+  const action = fileURLToPath(new URL('../../.github/actions/deploy/action.yml', import.meta.url));
+
+  test('registers, signs and deploys by its own steps, and fails when a device does', async () => {
+    const key = readFileSync(join(system.dataDir, 'firmware-signing-key.pem'), 'utf8');
+    const from = { url: env.FLOTA_URL!, token: env.FLOTA_TOKEN!, hardware: 'esp32-s3', timeout: '2min' };
+    const good = { file: file('good app.bin', image('9.9.5')), version: '9.9.5', 'signing-key': key };
+    const made = await runAction(action, { ...from, ...good, waves: '1,100%' }, system.dataDir);
+    const found = await findFirmware(system.rest, '9.9.5');
+    expect(made['steps.upload.outputs.firmware']).toBe(found!.id);
+    for (const device of fleet.devices) expect(device.snapshot().running?.version).toBe('9.9.5');
+
+    // Nothing that is given is a command.
+    const query = 'id = device-001 and not tag = "$(exit 7)"';
+    const bad = { file: file('bad app.bin', image('9.9.6', 'fail')), version: '9.9.6', query };
+    await expect(runAction(action, { ...from, ...bad }, system.dataDir)).rejects.toThrow(
+      /^status 1: .*device-001 {2}rolled_back/s,
+    );
+  }, 240_000);
 });
 
 describe('watch', () => {
