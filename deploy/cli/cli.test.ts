@@ -245,7 +245,7 @@ describe('deploy', () => {
       [['--version', '9.9.9'], 2, 'usage'],
       [['--all'], 2, 'usage'],
       [['--version', '9.9.9', '--hardware', 'esp32-s3', '--region', 'Atlantis'], 3, 'place_unknown'],
-      [['--version', '9.9.9', '--hardware', 'esp32-s3', '--query', 'tag = none'], 3, 'no_targets'],
+      [['--version', '9.9.9', '--hardware', 'esp32-s3', '--query', 'tag = none'], 3, 'no_match'],
       [['--version', '9.9.9', '--hardware', 'esp32-s3', '--group', 'none'], 3, 'unknown_reference'],
       [['--version', '9.9.9', '--hardware', 'esp32-s3', '--query', 'tag ='], 3, 'invalid_request'],
       [['--version', '9.9.9', '--hardware', 'esp32-s3', '--all', '--start-at', 'soon'], 3, 'invalid_request'],

@@ -67,6 +67,7 @@ const advice: Record<string, string> = {
   firmware_exists: 'Raise the version, or give the file another name with --file-name.',
   firmware_unsigned: 'Sign it: upload the same file again with --key, or `npm run firmware -- sign`.',
   manifest_invalid: 'The server does not trust this key: its FIRMWARE_KEYS must have the public half.',
+  no_match: 'Try the query alone: flota devices query QUERY.',
   no_targets: 'See who has what: flota devices list --hardware NAME.',
   deployment_finished: 'There is nothing left to stop: flota watch ID shows how it ended.',
   name_taken: 'Try once more.',
