@@ -18,31 +18,39 @@ export async function buildPrograms(
   packages = new Set<string>(),
 ): Promise<void> {
   await rm(dist, { recursive: true, force: true });
-  for (const name of names) {
-    await build({
-      configFile: false,
-      root,
-      logLevel: 'warn',
-      publicDir: false,
-      plugins: [collectPackages(packages)],
-      ssr: { noExternal: true, target: 'node' },
-      build: {
-        ssr: join(root, `${name}.ts`),
-        outDir: dist,
-        emptyOutDir: false,
-        target: 'node20',
-        minify: false,
-        sourcemap: true,
-        rollupOptions: {
-          output: { entryFileNames: `${name}.js`, codeSplitting: false },
-          // PGlite's, in what a container never calls.
-          checks: { eval: false },
-        },
-      },
-    });
-  }
+  for (const name of names) await bundle(name, dist, `${name}.js`, packages);
   await cp(join(root, 'webhook/db/migrations'), join(dist, 'webhook/migrations'), { recursive: true });
   await writeFile(join(dist, 'package.json'), JSON.stringify({ type: 'module' }));
+}
+
+/** One program as one file; it needs Node and nothing else. */
+export async function bundle(
+  name: string,
+  dir: string,
+  fileName: string,
+  packages = new Set<string>(),
+): Promise<void> {
+  await build({
+    configFile: false,
+    root,
+    logLevel: 'warn',
+    publicDir: false,
+    plugins: [collectPackages(packages)],
+    ssr: { noExternal: true, target: 'node' },
+    build: {
+      ssr: join(root, `${name}.ts`),
+      outDir: dir,
+      emptyOutDir: false,
+      target: 'node20',
+      minify: false,
+      sourcemap: true,
+      rollupOptions: {
+        output: { entryFileNames: fileName, codeSplitting: false },
+        // PGlite's, in what a container never calls.
+        checks: { eval: false },
+      },
+    },
+  });
 }
 
 /**

@@ -1,14 +1,16 @@
-/** `npm run build`: console, webhook and CA into dist/. */
+/** `npm run build`: console, webhook, CA and command line into dist/. */
 import '#deploy/lab/primitives/closed-pipe.ts';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'vite';
+import { packageCli } from '../cli/package.ts';
 import { buildPrograms, finishBuild, root } from './build.ts';
 import { collectPackages } from './sbom.ts';
 
 const dist = join(root, 'dist');
 const packages = new Set<string>();
 await buildPrograms(dist, undefined, packages);
+await packageCli(join(dist, 'cli'), packages);
 await build({
   configFile: join(root, 'console/vite.config.ts'),
   build: { outDir: join(dist, 'console/dist') },

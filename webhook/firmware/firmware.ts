@@ -11,9 +11,9 @@ import {
   hardwareOf,
   headBytes,
   type Image,
-  type ImageProblem,
   maxFirmwareBytes,
   readImage,
+  tellImageProblem,
 } from './image.ts';
 import type { PresignedUrl } from './objects.ts';
 import { verifyManifest } from './signer.ts';
@@ -61,7 +61,7 @@ export async function register(context: Context, input: NewFirmware, actor: stri
   if (await findByFile(context.db, input.version, input.fileName)) throw exists(input);
   const { sizeBytes, sha256, image } = await readObject(context, input.s3Path);
   const [problem] = findImageProblems(image, input);
-  if (problem) throw new AppError(problem.code, tell(problem));
+  if (problem) throw new AppError(problem.code, tellImageProblem(problem));
   const values = {
     ...input,
     hardware: input.hardware ?? hardwareOf(image) ?? 'esp32-s3',
@@ -115,19 +115,6 @@ async function readObject(
   }
   if (read !== sizeBytes) throw new AppError('storage_unavailable', 'The file store sent a truncated file.');
   return { sizeBytes, sha256: hash.digest('hex'), image: readImage(head) };
-}
-
-function tell({ code, values }: ImageProblem): string {
-  switch (code) {
-    case 'image_not_firmware':
-      return `The file is not a firmware image: it is ${values.kind}.`;
-    case 'image_version_differs':
-      return `The image says that it is version ${values.image}, not ${values.version}.`;
-    case 'image_chip_differs':
-      return `The image is for ${values.image}; hardware ${values.hardware} has another chip.`;
-    case 'image_is_hex':
-      return `Hardware ${values.hardware} takes a binary, not Intel HEX: avr-objcopy -I ihex -O binary sketch.hex sketch.bin makes it.`;
-  }
 }
 
 /** Brings in a manifest that was signed elsewhere. */

@@ -175,3 +175,17 @@ export function findImageProblems(image: Image, { version, hardware }: Registrat
   }
   return problems;
 }
+
+/** For the API and the command line; the console has words of its own. */
+export function tellImageProblem({ code, values }: ImageProblem): string {
+  switch (code) {
+    case 'image_not_firmware':
+      return `The file is not a firmware image: it is ${values.kind}.`;
+    case 'image_version_differs':
+      return `The image says that it is version ${values.image}, not ${values.version}.`;
+    case 'image_chip_differs':
+      return `The image is for ${values.image}; hardware ${values.hardware} has another chip.`;
+    case 'image_is_hex':
+      return `Hardware ${values.hardware} takes a binary, not Intel HEX: avr-objcopy -I ihex -O binary sketch.hex sketch.bin makes it.`;
+  }
+}

@@ -1,0 +1,432 @@
+/** The command line against a whole Flota with virtual devices: what CI types, and what people type. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { makeKey } from '#firmware/signing/key.ts';
+import { buildImage } from '#firmware/virtual/image.ts';
+import { espImage } from '#webhook/firmware/testing-images.ts';
+import type { Fleet } from '../lab/fleet/devices.ts';
+import { holdPort } from '../lab/primitives/listen.ts';
+import { until } from '../lab/primitives/until.ts';
+import { deploy, findFirmware, unwrap } from '../lab/rest.ts';
+import { startTestSystem, type TestSystem } from '../lab/testing.ts';
+import { runAction } from './action-steps.ts';
+import { packageCli } from './package.ts';
+import { type Ended, startFlota } from './testing.ts';
+
+let system: TestSystem;
+let fleet: Fleet;
+let env: Record<string, string>;
+let program: string;
+/** Nobody listens there. */
+const closed = holdPort();
+const adminPassword = 'correct horse battery';
+
+beforeAll(async () => {
+  system = await startTestSystem({ adminPassword });
+  await packageCli(join(system.dataDir, 'package'));
+  program = join(system.dataDir, 'package/flota.js');
+  fleet = await system.start(3, { timing: { reconnectMinMs: 100, retryMinMs: 50 } });
+  const { tokens } = system.rest.api;
+  const { secret } = await unwrap(tokens.$post({ json: { name: 'cli tests', role: 'operator' } }));
+  env = { FLOTA_URL: system.stack.url, FLOTA_TOKEN: secret };
+}, 120_000);
+afterAll(() => {
+  closed.release();
+  return system?.close();
+});
+
+const flota = (...args: string[]): Promise<Ended> => startFlota(program, args, { env }).ended;
+const lines = (out: string) =>
+  out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+const failure = (ended: Ended) => ({ status: ended.status, ...JSON.parse(ended.err).error });
+
+function file(name: string, content: Uint8Array | string): string {
+  const path = join(system.dataDir, name);
+  writeFileSync(path, content);
+  return path;
+}
+function image(version: string, selfTest: 'pass' | 'fail' = 'pass', sizeBytes = 60_000): Buffer {
+  return buildImage({ version, sizeBytes, selfTest, seed: 7 });
+}
+
+describe('in CI, with FLOTA_URL and FLOTA_TOKEN alone,', () => {
+  test('an upload and a deployment end with 0 when every device runs it; both may be repeated', async () => {
+    const app = file('app.bin', image('9.9.9'));
+    const upload = ['firmware', 'upload', app, '--version', '9.9.9', '--hardware', 'esp32-s3'];
+    expect(await flota(...upload)).toMatchObject({
+      status: 0,
+      err: '',
+      out: expect.stringMatching(/^Registered: app\.bin 9\.9\.9 for esp32-s3, [0-9a-f-]{36}\n$/),
+    });
+    const rollOut = ['deploy', '--version', '9.9.9', '--all', '--watch', '--timeout', '5min'];
+    const done = await flota(...rollOut);
+    expect(done).toMatchObject({
+      status: 0,
+      err: expect.stringContaining('completed: 3 devices, 3 succeeded'),
+    });
+    expect(done.out).toMatch(/^Deployment [0-9a-f-]{36}: app\.bin 9\.9\.9 to 3 devices\n/);
+    for (const device of fleet.devices) expect(device.snapshot().running?.version).toBe('9.9.9');
+
+    expect((await flota(...upload)).out).toMatch(/^There already: app\.bin/);
+    const again = await flota(...rollOut, '--json');
+    expect(again.status).toBe(0);
+    expect(lines(again.out).at(-1)).toMatchObject({ state: 'completed', counts: { skipped: 3 } });
+  }, 120_000);
+
+  test('a deployment of which one fails ends with 1, and says which and why', async () => {
+    const bad = file('bad.bin', image('9.9.10', 'fail'));
+    expect((await flota('firmware', 'upload', bad, '--version', '9.9.10')).status).toBe(0);
+    const done = await flota('deploy', '--version', '9.9.10', '--device', 'device-001', '--watch');
+    expect(done.status).toBe(1);
+    expect(done.out).toContain('device-001  rolled_back (self_test_failed)');
+  }, 120_000);
+});
+
+describe('the GitHub action', () => {
+  const action = fileURLToPath(new URL('../../.github/actions/deploy/action.yml', import.meta.url));
+
+  test('registers, signs and deploys by its own steps, and fails when a device does', async () => {
+    const key = readFileSync(join(system.dataDir, 'firmware-signing-key.pem'), 'utf8');
+    const from = { url: env.FLOTA_URL!, token: env.FLOTA_TOKEN!, hardware: 'esp32-s3', timeout: '2min' };
+    const good = { file: file('good app.bin', image('9.9.5')), version: '9.9.5', 'signing-key': key };
+    const made = await runAction(action, { ...from, ...good, waves: '1,100%' }, system.dataDir);
+    const found = await findFirmware(system.rest, '9.9.5');
+    expect(made['steps.upload.outputs.firmware']).toBe(found!.id);
+    for (const device of fleet.devices) expect(device.snapshot().running?.version).toBe('9.9.5');
+
+    // Nothing that is given is a command.
+    const query = 'id = device-001 and not tag = "$(exit 7)"';
+    const bad = { file: file('bad app.bin', image('9.9.6', 'fail')), version: '9.9.6', query };
+    await expect(runAction(action, { ...from, ...bad }, system.dataDir)).rejects.toThrow(
+      /^status 1: .*device-001 {2}rolled_back/s,
+    );
+  }, 240_000);
+});
+
+describe('watch', () => {
+  test('ends with 130 on Ctrl-C and leaves the deployment alone, with 1 when the time is over', async () => {
+    // So that it lasts.
+    await fleet.switchOff('device-003');
+    const { id } = await deployNew('9.9.11');
+    const running = startFlota(program, ['watch', id], { env });
+    await new Promise((resolve) => running.child.stdout!.once('data', resolve));
+    running.child.kill('SIGINT');
+    expect(await running.ended).toMatchObject({
+      status: 130,
+      err: expect.stringContaining(`flota cancel ${id}`),
+    });
+    expect(await flota('watch', id, '--timeout', '1s')).toMatchObject({
+      status: 1,
+      err: expect.stringContaining('Not ended in time'),
+    });
+    fleet.switchOn('device-003');
+    const ended = await flota('watch', id, '--json');
+    expect(ended.status).toBe(0);
+    expect(lines(ended.out).at(-1)).toMatchObject({ state: 'completed', counts: { succeeded: 1 } });
+  }, 120_000);
+
+  test('ends with 1 when somebody cancels; cancel ends with 0', async () => {
+    await fleet.switchOff('device-003');
+    const { id } = await deployNew('9.9.12');
+    const watching = startFlota(program, ['watch', id, '--json'], { env });
+    await new Promise((resolve) => watching.child.stdout!.once('data', resolve));
+    expect(await flota('cancel', id)).toMatchObject({ status: 0 });
+    fleet.switchOn('device-003');
+    expect((await watching.ended).status).toBe(1);
+    expect(failure(await flota('cancel', id, '--json'))).toMatchObject({
+      status: 3,
+      code: 'deployment_finished',
+    });
+  }, 120_000);
+
+  async function deployNew(version: string) {
+    const path = file(`${version}.bin`, image(version));
+    expect((await flota('firmware', 'upload', path, '--version', version)).status).toBe(0);
+    const { id: firmwareId } = (await findFirmware(system.rest, version))!;
+    return deploy(system.rest, { firmwareId, devices: ['device-003'] });
+  }
+});
+
+describe('firmware upload', () => {
+  test('takes version, hardware and security version from the image, and signs them with the key that it is given', async () => {
+    const path = file('c3.bin', espImage(0x0005, { version: '3.1.4', securityVersion: 2 }));
+    const key = join(system.dataDir, 'firmware-signing-key.pem');
+    const uploaded = await flota('firmware', 'upload', path, '--key', key, '--notes', 'Brighter', '--json');
+    expect(uploaded).toMatchObject({ status: 0, err: '' });
+    expect(JSON.parse(uploaded.out)).toMatchObject({
+      version: '3.1.4',
+      hardware: 'esp32-c3',
+      securityVersion: 2,
+      releaseNote: 'Brighter',
+      signed: true,
+    });
+    const listed = JSON.parse((await flota('firmware', 'list', '--search', '3.1.4', '--json')).out);
+    expect(listed).toEqual([JSON.parse(uploaded.out)]);
+  }, 120_000);
+
+  test('refuses, before anything is sent, what is no firmware, another version or chip, empty, or not there', async () => {
+    const png = file('photo.png', Buffer.from('89504e470d0a1a0a', 'hex'));
+    const esp = file('esp.bin', espImage(0x0009, { version: '1.2.3' }));
+    const plain = file('plain.bin', 'no header');
+    const cases: [string[], string][] = [
+      [[png, '--version', '1'], 'image_not_firmware'],
+      [[esp, '--version', '1.2.4'], 'image_version_differs'],
+      [[esp, '--hardware', 'esp32-c3'], 'image_chip_differs'],
+      [[plain], 'image_version_unknown'],
+      [[file('empty.bin', ''), '--version', '1'], 'object_empty'],
+      [[join(system.dataDir, 'nowhere.bin')], 'file_unreadable'],
+      [[system.dataDir], 'file_unreadable'],
+      [[plain, '--version', '1', '--key', plain], 'key_invalid'],
+      [[plain, '--version', '1', '--security-version', '-1'], 'usage'],
+    ];
+    // Nobody is asked: there is nobody at this address.
+    const nobody = { FLOTA_URL: `http://127.0.0.1:${closed.port}`, FLOTA_TOKEN: 'any' };
+    for (const [args, code] of cases) {
+      const ended = await startFlota(program, ['firmware', 'upload', ...args, '--json'], { env: nobody })
+        .ended;
+      expect(failure(ended)).toMatchObject({ status: 2, code, exit: 2 });
+    }
+  }, 120_000);
+
+  test('says what the server refuses: a version that has other bytes already, a key that it does not trust', async () => {
+    const path = file('twice.bin', image('4.0.0'));
+    expect((await flota('firmware', 'upload', path, '--version', '4.0.0')).status).toBe(0);
+    file('twice.bin', image('4.0.0', 'pass', 70_000));
+    expect(failure(await flota('firmware', 'upload', path, '--version', '4.0.0', '--json'))).toMatchObject({
+      status: 3,
+      code: 'firmware_exists',
+      next: expect.stringContaining('--file-name'),
+    });
+    const ours = ['--version', '4.0.1', '--key', file('other.pem', makeKey())];
+    expect(failure(await flota('firmware', 'upload', path, ...ours, '--json'))).toMatchObject({
+      status: 3,
+      code: 'manifest_invalid',
+    });
+  }, 120_000);
+});
+
+describe('deploy', () => {
+  test('tries without sending anything, to regions, divisions, devices and what a query finds', async () => {
+    const chosen = ['--region', 'Busan', '--division', 'Retail', '--query', 'id = device-001'];
+    const how = [
+      '--waves',
+      '1,50%,100%',
+      '--soak',
+      '1min',
+      '--failure',
+      '5%',
+      '--success',
+      '90%',
+      '--rate',
+      '60',
+    ];
+    const tried = await flota('deploy', '--version', '9.9.9', ...chosen, ...how, '--dry-run', '--json');
+    expect(tried).toMatchObject({ status: 0, err: '' });
+    const before = JSON.parse((await flota('deployments', '--json')).out);
+    expect(JSON.parse(tried.out).targets + JSON.parse(tried.out).excludedCounts.up_to_date).toBe(1);
+    expect(JSON.parse((await flota('deployments', '--json')).out)).toEqual(before);
+  }, 120_000);
+
+  test('names what is not known, not clear or not there', async () => {
+    const twin = file('twin.bin', image('9.9.9'));
+    expect(
+      (await flota('firmware', 'upload', twin, '--version', '9.9.9', '--hardware', 'esp32-c3')).status,
+    ).toBe(0);
+    const cases: [string[], number, string][] = [
+      [['--version', '0.0.404', '--all'], 3, 'firmware_unknown'],
+      [['--version', '9.9.9', '--all'], 2, 'firmware_ambiguous'],
+      [['--version', '9.9.9', '--hardware', 'esp32-c3', '--all'], 3, 'no_targets'],
+      [['--version', '9.9.9'], 2, 'usage'],
+      [['--all'], 2, 'usage'],
+      [['--version', '9.9.9', '--hardware', 'esp32-s3', '--region', 'Atlantis'], 3, 'place_unknown'],
+      [['--version', '9.9.9', '--hardware', 'esp32-s3', '--query', 'tag = none'], 3, 'no_match'],
+      [['--version', '9.9.9', '--hardware', 'esp32-s3', '--group', 'none'], 3, 'unknown_reference'],
+      [['--version', '9.9.9', '--hardware', 'esp32-s3', '--query', 'tag ='], 3, 'invalid_request'],
+      [['--version', '9.9.9', '--hardware', 'esp32-s3', '--all', '--start-at', 'soon'], 3, 'invalid_request'],
+      [['--version', '9.9.9', '--all', '--waves', '1,5'], 2, 'usage'],
+      [['--version', '9.9.9', '--all', '--timeout', '5min'], 2, 'usage'],
+      [['--version', '9.9.9', '--all', '--wave', '1'], 2, 'usage'],
+      [['--firmware', 'x', '--all'], 3, 'invalid_request'],
+      [['--firmware', '0b1f6f6e-2f0c-4c59-9a50-0d6c5ce0f4a1', '--all'], 3, 'not_found'],
+    ];
+    for (const [args, status, code] of cases)
+      expect([args, failure(await flota('deploy', ...args, '--json'))]).toMatchObject([
+        args,
+        { status, code },
+      ]);
+  }, 120_000);
+});
+
+describe('devices, logs and certs', () => {
+  test('list what filters and queries find, and show one', async () => {
+    const ids = async (...args: string[]) =>
+      JSON.parse((await flota(...args, '--json')).out).map((device: { id: string }) => device.id);
+    expect(await ids('devices', 'list')).toEqual(['device-001', 'device-002', 'device-003']);
+    expect(await ids('devices', 'list', '--limit', '2')).toEqual(['device-001', 'device-002']);
+    expect(await ids('devices', 'list', '--region', 'Seoul')).toEqual(['device-002']);
+    expect(await ids('devices', 'query', 'id = device-003')).toEqual(['device-003']);
+    const shown = await flota('devices', 'show', 'device-001');
+    expect(shown.out).toMatch(/^ID +device-001\n/);
+    expect(shown.out).toContain('self_test_failed');
+    expect(failure(await flota('devices', 'show', 'nobody', '--json'))).toMatchObject({
+      status: 3,
+      code: 'not_found',
+    });
+    const [first] = JSON.parse((await flota('certs', '--device', 'device-001', '--json')).out);
+    expect(first).toMatchObject({ commonName: 'device-001', profile: 'device' });
+  }, 120_000);
+
+  test('logs -f shows each line once, as it comes, until Ctrl-C', async () => {
+    const args = ['logs', 'device-001', '-f', '--lines', '1000', '--json'];
+    const following = startFlota(program, args, { env });
+    let said = '';
+    following.child.stdout!.on('data', (chunk) => (said += chunk));
+    await until(
+      () => said,
+      (text) => text.includes('\n'),
+    );
+    const { id: firmwareId } = (await findFirmware(system.rest, '9.9.11'))!;
+    await deploy(system.rest, { firmwareId, devices: ['device-001'] });
+    await until(
+      () => said,
+      (text) => text.split('the new image is confirmed').length > 2,
+    );
+    following.child.kill('SIGINT');
+    const { status, out } = await following.ended;
+    expect(status).toBe(0);
+    const { items } = await unwrap(
+      system.rest.api.devices[':id'].logs.$get({ param: { id: 'device-001' }, query: { limit: '1000' } }),
+    );
+    const followed = lines(out);
+    expect(followed).toEqual(items.reverse().slice(0, followed.length));
+  }, 120_000);
+});
+
+describe('login', () => {
+  const at = () => ({ XDG_CONFIG_HOME: join(system.dataDir, 'config') });
+  const login = (args: string[], stdin = '') =>
+    startFlota(program, ['login', '--url', system.stack.url, ...args], { env: at(), stdin }).ended;
+  const kept = () => join(system.dataDir, 'config/flota/login.json');
+
+  test('keeps a token from stdin for the commands that follow, readable by nobody else, until logout', async () => {
+    expect(await login([], `${env.FLOTA_TOKEN}\n`)).toMatchObject({
+      status: 0,
+      out: expect.stringContaining('(operator)'),
+    });
+    expect(statSync(kept()).mode & 0o777).toBe(0o600);
+    expect((await startFlota(program, ['devices', 'list'], { env: at() }).ended).status).toBe(0);
+    // Not for another server.
+    const elsewhere = ['devices', 'list', '--url', 'http://127.0.0.1:9', '--json'];
+    expect(failure(await startFlota(program, elsewhere, { env: at() }).ended)).toMatchObject({
+      code: 'login_missing',
+    });
+    expect((await startFlota(program, ['logout'], { env: at() }).ended).status).toBe(0);
+    expect(
+      failure(await startFlota(program, ['devices', 'list', '--json'], { env: at() }).ended),
+    ).toMatchObject({
+      status: 2,
+      code: 'url_missing',
+    });
+  }, 120_000);
+
+  test('makes a token of an operator from an admin’s password', async () => {
+    expect(await login(['--email', 'admin@flota.local'], `${adminPassword}\n`)).toMatchObject({
+      status: 0,
+      out: expect.stringContaining('(operator)'),
+    });
+    const { token } = JSON.parse(readFileSync(kept(), 'utf8'));
+    expect(token).toMatch(/^flota_/);
+    expect(failure(await login(['--email', 'admin@flota.local', '--json'], 'wrong\n'))).toMatchObject({
+      status: 3,
+      code: 'login_failed',
+    });
+  }, 120_000);
+
+  test('refuses what is no token and a file that is no login', async () => {
+    expect(failure(await login(['--json'], 'flota_wrong\n'))).toMatchObject({
+      status: 3,
+      code: 'token_invalid',
+    });
+    expect(failure(await login(['--json'], ''))).toMatchObject({ status: 2, code: 'usage' });
+    writeFileSync(kept(), '{"url":');
+    const ended = await startFlota(program, ['devices', 'list', '--json'], { env: at() }).ended;
+    expect(failure(ended)).toMatchObject({ status: 2, code: 'login_file_invalid' });
+    rmSync(kept());
+  }, 120_000);
+});
+
+describe('a server', () => {
+  const ask = (more: Record<string, string>) =>
+    startFlota(program, ['devices', 'list', '--json'], { env: { ...env, ...more } }).ended.then(failure);
+
+  test('that is not there, or that speaks another language, is told from one that refuses', async () => {
+    const { port } = new URL(system.stack.url);
+    const found = [
+      await ask({ FLOTA_URL: `http://127.0.0.1:${closed.port}` }),
+      await ask({ FLOTA_URL: `https://127.0.0.1:${port}` }),
+      await ask({ FLOTA_URL: system.stack.storeUrl! }),
+      await ask({ FLOTA_URL: 'flota.example' }),
+      await ask({ FLOTA_TOKEN: 'flota_wrong' }),
+      await ask({ FLOTA_TOKEN: 'two\nlines' }),
+    ];
+    expect(found.map(({ status, code }) => [status, code])).toEqual([
+      [4, 'unreachable'],
+      [4, 'unreachable'],
+      [4, 'not_flota'],
+      [2, 'url_invalid'],
+      [3, 'token_invalid'],
+      [2, 'usage'],
+    ]);
+    expect(found[1].next).toContain('http://');
+  }, 120_000);
+
+  test('with a certificate of a private CA is not trusted, unless Node is told the root', async () => {
+    const url = system.stack.deviceStoreUrl!;
+    expect(await ask({ FLOTA_URL: url })).toMatchObject({
+      status: 4,
+      code: 'tls_untrusted',
+      next: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
+    });
+    const root = file('root.pem', system.stack.trust);
+    expect(await ask({ FLOTA_URL: url, NODE_EXTRA_CA_CERTS: root })).toMatchObject({ code: 'not_flota' });
+  }, 120_000);
+});
+
+describe('help and completion', () => {
+  test('each command has help with an example, and what is misspelt says where to look', async () => {
+    const all = await flota('--help');
+    const names = [...all.out.matchAll(/^ {2}([a-z]+(?: [a-z]+)*)(?: [A-Z]+)? {2,}/gm)].map(
+      ([, name]) => name!,
+    );
+    expect(names).toContain('firmware upload');
+    for (const name of names) {
+      const { status, out } = await flota(...name.split(' '), '--help');
+      expect([name, status, out]).toEqual([name, 0, expect.stringContaining(`Examples\n  flota ${name}`)]);
+    }
+    expect(await flota('firmware')).toMatchObject({
+      status: 2,
+      err: expect.stringContaining('firmware upload'),
+    });
+    expect(await flota('deplay')).toMatchObject({ status: 2, err: expect.stringContaining('flota --help') });
+  }, 120_000);
+
+  test('bash completes commands, words of a group, options and their values', async () => {
+    const script = file('completion.bash', (await flota('completion', 'bash')).out);
+    const complete = (...words: string[]) => {
+      const set = `COMP_WORDS=(flota ${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length}`;
+      const line = `source '${script}'; ${set}; _flota; printf '%s\n' "\${COMPREPLY[@]}"`;
+      return execFileSync('bash', ['--norc', '-euc', line], { encoding: 'utf8' }).trim().split('\n');
+    };
+    expect(complete('de')).toEqual(['deploy', 'deployments', 'devices']);
+    expect(complete('firmware', '')).toEqual(['upload', 'list']);
+    expect(complete('firmware', 'upload', '--sec')).toEqual(['--security-version']);
+    expect(complete('deploy', '--all', '--wa')).toEqual(['--waves', '--watch']);
+    expect(complete('devices', 'list', '--online', '')).toEqual(['yes', 'no']);
+  }, 120_000);
+});

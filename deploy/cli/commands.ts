@@ -1,0 +1,27 @@
+/** Every command, in the order of the help. */
+import { certs } from './certs.ts';
+import type { Command } from './command.ts';
+import { completion } from './completion.ts';
+import * as deployments from './deploy.ts';
+import * as devices from './devices.ts';
+import * as firmware from './firmware.ts';
+import { login, logout } from './login.ts';
+import { logs } from './logs.ts';
+import { watch } from './watch.ts';
+
+export const commands: Command[] = [
+  login,
+  logout,
+  firmware.upload,
+  firmware.list,
+  deployments.deploy,
+  watch,
+  deployments.cancel,
+  deployments.list,
+  devices.list,
+  devices.show,
+  devices.query,
+  logs,
+  certs,
+];
+commands.push(completion(commands));

@@ -1,0 +1,73 @@
+/**
+ * What of the API's OpenAPI document the command line uses, without the words for people: its client's types are made from this, so a
+ * change elsewhere in the API leaves them alone. Nothing is started for it.
+ */
+import { createHash } from 'node:crypto';
+import { createPublicApp } from '#webhook/app.ts';
+import { createMetrics } from '#webhook/metrics/metrics.ts';
+
+const used = [
+  '/api/login',
+  '/api/logout',
+  '/api/me',
+  '/api/tokens',
+  '/api/s3/presigned_upload',
+  '/api/firmwares/metadata',
+  '/api/firmware/{id}/manifest',
+  '/api/regions',
+  '/api/divisions',
+  '/api/devices',
+  '/api/devices/{id}',
+  '/api/devices/{id}/logs',
+  '/api/devices/{id}/firmware_history',
+  '/api/deployments',
+  '/api/deployments/dry_run',
+  '/api/deployments/{id}',
+  '/api/deployments/{id}/targets',
+  '/api/deployments/{id}/cancel',
+  '/api/certificates',
+  '/api/live',
+];
+const words = new Set(['summary', 'description', 'example', 'pattern', 'tags', 'security', 'x-access']);
+
+type Parts = Parameters<typeof createPublicApp>;
+type Document = { paths: Record<string, object>; components: { schemas: Record<string, object> } };
+
+export async function readDocument(): Promise<object> {
+  const context = {
+    publicUrl: 'http://localhost',
+    objects: { browserOrigin: '' },
+    metrics: createMetrics(),
+    log: () => {},
+  };
+  const app = createPublicApp(context as unknown as Parts[0], {} as Parts[1]);
+  const response = await app.request('/api/openapi.json', {}, { incoming: { rawHeaders: [] } });
+  const { paths, components, ...rest } = withoutWords(await response.json()) as Document;
+  const kept = Object.fromEntries(used.map((path) => [path, paths[path]!]));
+  return { ...rest, paths: kept, components: { schemas: referred(kept, components.schemas) } };
+}
+
+function withoutWords(value: unknown, within = ''): unknown {
+  if (Array.isArray(value)) return value.map((item) => withoutWords(item));
+  if (typeof value !== 'object' || value === null) return value;
+  // A property may have the name of one of the words.
+  const entries = Object.entries(value).filter(([name]) => within === 'properties' || !words.has(name));
+  return Object.fromEntries(entries.map(([name, inner]) => [name, withoutWords(inner, name)]));
+}
+
+function referred(paths: object, schemas: Record<string, object>): Record<string, object> {
+  const found = new Map<string, object>();
+  const seek = (text: string) => {
+    for (const [, name] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g)) {
+      if (found.has(name!)) continue;
+      found.set(name!, schemas[name!]!);
+      seek(JSON.stringify(schemas[name!]));
+    }
+  };
+  seek(JSON.stringify(paths));
+  return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+export function digestOf(document: object): string {
+  return createHash('sha256').update(JSON.stringify(document)).digest('hex');
+}

@@ -1,0 +1,98 @@
+/** `flota login`: keeps a token for later commands, one that is there or one made for this machine. */
+import { hostname } from 'node:os';
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import { createFlota, type Flota, insist } from './client.ts';
+import type { Command } from './command.ts';
+import { CliError } from './errors.ts';
+import { forgetLogin, readUrl, writeLogin } from './settings.ts';
+
+const roles = ['viewer', 'operator', 'admin'] as const;
+const tokenDays = 90;
+
+export const login: Command = {
+  name: 'login',
+  summary: 'keep a token for the commands that follow, in the XDG configuration folder',
+  options: {
+    email: {
+      hint: 'E-MAIL',
+      help: `log in with a password and make a token for ${tokenDays} days (admins only)`,
+    },
+    role: {
+      hint: 'ROLE',
+      values: roles,
+      help: 'of the token that is made: viewer, operator (default), admin',
+    },
+  },
+  examples: [
+    '--url https://flota.example',
+    '--url https://flota.example < token-file',
+    '--url https://flota.example --email admin@example.com',
+  ],
+  async run(input) {
+    const url = readUrl(input.text('url'));
+    const email = input.text('email');
+    const role = input.text('role') as (typeof roles)[number] | undefined;
+    if (role && email === undefined) throw CliError.of('usage', '--role goes with --email');
+    const token =
+      email === undefined
+        ? process.env.FLOTA_TOKEN || (await readSecret('Token: '))
+        : await makeToken(url, email, await readSecret('Password: '), role ?? 'operator');
+    if (!/^[\x21-\x7e]+$/.test(token))
+      throw CliError.of('usage', 'That is no token.', 'Tokens are made in the console: Users and tokens.');
+    const me = await insist(createFlota(url, { authorization: `Bearer ${token}` }).GET('/api/me'));
+    const file = writeLogin({ url, token });
+    input.out.show({ url, ...me, file }, `Logged in at ${url} as ${me.email} (${me.role}). Kept in ${file}`);
+  },
+};
+
+export const logout: Command = {
+  name: 'logout',
+  summary: 'forget the token; it stays valid until it expires or is revoked in the console',
+  examples: [''],
+  async run(input) {
+    forgetLogin();
+    input.out.show({}, 'Logged out.');
+  },
+};
+
+/** The session by which it is made ends at once. */
+async function makeToken(
+  url: string,
+  email: string,
+  password: string,
+  role: (typeof roles)[number],
+): Promise<string> {
+  const anyone = createFlota(url, {});
+  const asked = anyone.POST('/api/login', { body: { email, password } });
+  await insist(asked);
+  const cookie = (await asked).response.headers
+    .getSetCookie()
+    .map((line) => line.split(';')[0])
+    .join('; ');
+  const session: Flota = createFlota(url, { cookie });
+  try {
+    const at = new Date();
+    const name = `flota on ${hostname().slice(0, 60)}, ${at.toISOString()}`;
+    const expiresAt = new Date(at.getTime() + tokenDays * 86_400_000).toISOString();
+    return (await insist(session.POST('/api/tokens', { body: { name, role, expiresAt } }))).secret;
+  } finally {
+    await session.POST('/api/logout').catch(() => {});
+  }
+}
+
+/** The first line of stdin, without showing what is typed. */
+async function readSecret(prompt: string): Promise<string> {
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const isTerminal = process.stdin.isTTY === true;
+  const lines = createInterface({ input: process.stdin, output: silent, terminal: isTerminal });
+  lines.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+  if (isTerminal) process.stderr.write(prompt);
+  try {
+    for await (const line of lines) return line.trim();
+    throw CliError.of('usage', 'Nothing was given on stdin.');
+  } finally {
+    lines.close();
+    if (isTerminal) process.stderr.write('\n');
+  }
+}
