@@ -36,6 +36,7 @@ import { type AppEnv, createRouter } from './http.ts';
 import { liveRoutes } from './live/routes.ts';
 import { type Log, requestScope } from './log.ts';
 import { metricsRoutes } from './metrics/routes.ts';
+import { notificationRoutes } from './notifications/routes.ts';
 import { onboardingRoutes } from './onboarding/routes.ts';
 import { overviewRoutes } from './overview/routes.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -101,7 +102,8 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', moveRoutes(context))
     .route('/', overviewRoutes(context))
     .route('/', onboardingRoutes(context))
-    .route('/', brokerRoutes(context));
+    .route('/', brokerRoutes(context))
+    .route('/', notificationRoutes(context));
   // Made once: they cost more than any other answer, and take no login.
   let made: { document: object; page: string; asyncApi: object } | null = null;
   const describe = () => {

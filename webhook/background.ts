@@ -4,11 +4,13 @@
  */
 import { sql } from 'drizzle-orm';
 import { createPublishHeads, createVerifyWhole } from './audit/heads.ts';
+import { createTellLosses } from './broker/losses.ts';
 import { createWatchPassword } from './broker/watch.ts';
 import { createTellBans } from './certificates/blocked-ban.ts';
 import { createKickBlocked } from './certificates/blocked-kick.ts';
 import { forgetOldTokens } from './certificates/certificates.ts';
 import { createRefreshCrls } from './certificates/crl.ts';
+import { createTellExpiring } from './certificates/expiry.ts';
 import { work as workRenewals } from './certificates/renewals.ts';
 import { createConfirmRevocations } from './certificates/revocation.ts';
 import { createSupersede } from './certificates/superseding.ts';
@@ -17,6 +19,7 @@ import type { Context } from './context.ts';
 import { at } from './db/clock.ts';
 import { advance, forgetOldMarks } from './deployments/rollouts.ts';
 import { applyToDue } from './deployments/store.ts';
+import { createTellSilent } from './devices/silence.ts';
 import { forgetOldMessages } from './events/received.ts';
 import { type Loop, type Pause, startLoop } from './loop.ts';
 import { send } from './outbox/send.ts';
@@ -49,6 +52,9 @@ export function startBackground(
     createPublishHeads(),
     createVerifyWhole(),
     createWatchPassword(),
+    createTellLosses(),
+    createTellExpiring(),
+    createTellSilent(),
   ];
 
   /** Each step on its own: one that fails (the broker is away) must not keep the others from their work. */

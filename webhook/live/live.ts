@@ -11,7 +11,15 @@ import type { Log } from '../log.ts';
  * `audit`: somebody did something; its id is what to, as the action's first word (`user`, `regions`). `command`: one was sent to
  * this device, or answered by it; `log`: it has logged something.
  */
-export type LiveKind = 'deployment' | 'device' | 'firmware' | 'audit' | 'dead_letter' | 'command' | 'log';
+export type LiveKind =
+  | 'deployment'
+  | 'device'
+  | 'firmware'
+  | 'audit'
+  | 'dead_letter'
+  | 'notification'
+  | 'command'
+  | 'log';
 export interface Change {
   kind: LiveKind;
   id: string;
