@@ -33,7 +33,7 @@ describe('a deployment', () => {
     const { body } = await webhook.api('POST', '/api/deployments', {
       firmwareId: firmware.id,
       devices: devices.map((one) => one.id),
-      policy: { maxAttempts: 1, waves: [{ upTo: { devices: 1 } }, { upTo: { percent: 100 } }] },
+      policy: { maxAttempts: 1, waves: [{ count: 1 }, { percent: 100 }] },
     });
     return { id: body.id as string, firmware, devices };
   };
