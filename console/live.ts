@@ -2,7 +2,15 @@ import { createEffect, createSignal, onCleanup } from 'solid-js';
 import { api } from './api.ts';
 import { createSource, type LiveStatus, type SourceOptions, whileVisible } from './source.ts';
 
-export type ChangedKind = 'deployment' | 'device' | 'firmware' | 'audit' | 'dead_letter' | 'command' | 'log';
+export type ChangedKind =
+  | 'deployment'
+  | 'device'
+  | 'firmware'
+  | 'audit'
+  | 'dead_letter'
+  | 'notification'
+  | 'command'
+  | 'log';
 type Watch = { kind: ChangedKind; id: string | undefined; refetch: () => void };
 /**
  * One event stream for all who watch. Events are hints to fetch a thing again; whatever happened while the stream was

@@ -1,5 +1,6 @@
 import { adminEn } from './admin-en.ts';
 import { failuresIn } from './failures.ts';
+import { notifyEn } from './notify-en.ts';
 import { showEn } from './show-en.ts';
 
 export const en = {
@@ -91,7 +92,7 @@ export const en = {
   'error.device_banned': 'The device is banned.',
   'error.device_exists': 'A device with this id is registered already.',
   'error.name_taken': 'This name is taken.',
-  'error.in_use': 'It is still in use: devices belong to it.',
+  'error.in_use': 'It is still in use: devices or rules belong to it.',
   'error.device_updating':
     'An update of this device has not ended. Wait for its end, or cancel it in its deployment, and delete the device then.',
   'error.already_banned': 'The device is banned already.',
@@ -666,6 +667,7 @@ export const en = {
   'error.already_revoked': 'This certificate has been revoked already.',
   ...failuresIn('en'),
   ...adminEn,
+  ...notifyEn,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showEn) : showEn),
 } as const;
