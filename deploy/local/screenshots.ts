@@ -132,6 +132,7 @@ const pictures: Record<string, Picture> = {
     prepare: (page) => page.locator('.head .button').click(),
   },
   tokens: { path: () => '/system/tokens' },
+  notifications: { path: () => '/system/notifications' },
   audit: { path: () => '/system/audit' },
   'not-found': { path: () => '/nothing/here' },
   login: {
