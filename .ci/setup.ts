@@ -1,9 +1,10 @@
 /**
  * Finds what the tests need from the system, or installs it (root on Debian or Ubuntu), or names it in one line and fails. Nothing is
- * skipped for want of a tool, but what judges the infrastructure (terraform, helm), whose tests say so.
+ * skipped for want of a tool, but what judges the infrastructure (terraform, helm) and the emulated board, whose tests say so.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
+import { fetchBoardSources } from './board-sources.ts';
 import { fetchKubernetesTools } from './kubernetes.ts';
 
 interface Need {
@@ -93,6 +94,7 @@ const needs: Need[] = [
     debianPackage: 'libcurl4-openssl-dev',
     found: () => onPath('curl-config')() || fileAt('/usr/include/curl/curl.h')(),
   },
+  { what: 'dpkg-source', debianPackage: 'dpkg-dev', found: onPath('dpkg-source') },
   { what: 'doxygen', debianPackage: 'doxygen', found: onPath('doxygen') },
   { what: 'avr-gcc', debianPackage: 'gcc-avr', found: onPath('avr-gcc') },
   { what: 'avr-libc', debianPackage: 'avr-libc', found: fileAt('/usr/lib/avr/include/avr/io.h') },
@@ -127,4 +129,5 @@ if (left.length > 0) {
   process.stderr.write(`the tests need ${names}: install it, then run npm test again\n`);
   process.exit(1);
 }
+fetchBoardSources();
 fetchKubernetesTools();

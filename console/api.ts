@@ -18,6 +18,10 @@ export type Firmware = PageOf<Routes['firmwares']['metadata']['$get']>['items'][
 export type NewFirmware = Body<Routes['firmwares']['metadata']['$post']>;
 export type Presigned = InferResponseType<Routes['s3']['presigned_upload']['$post'], 200>;
 export type Group = InferResponseType<Routes['divisions']['$get'], 200>[number];
+export type DeviceGroup = InferResponseType<Routes['groups']['$get'], 200>[number];
+export type Search = InferResponseType<Routes['search']['$get'], 200>;
+export type Job = InferResponseType<Routes['jobs'][':id']['$get'], 200>;
+export type JobFailure = InferResponseType<Routes['jobs'][':id']['failures']['$get'], 200>['items'][number];
 export type Device = InferResponseType<Routes['devices'][':id']['$get'], 200>;
 export type Hardware = InferResponseType<Routes['hardware']['$get'], 200>[number];
 type OfDevice = Routes['devices'][':id'];
@@ -39,6 +43,8 @@ export type Weekday = MaintenanceWindow['days'][number];
 export type DryRun = InferResponseType<Routes['deployments']['dry_run']['$post'], 200>;
 export type Deployment = InferResponseType<Routes['deployments'][':id']['$get'], 200>;
 export type Previous = InferResponseType<Routes['deployments'][':id']['previous']['$get'], 200>;
+export type HealthJudgement = InferResponseType<Routes['deployments'][':id']['health']['$get'], 200>[number];
+export type Moment = InferResponseType<Routes['deployments'][':id']['moments']['$get'], 200>[number];
 export type DeploymentState = Deployment['state'];
 export type Deferral = NonNullable<Target['deferred']>;
 export type Target = InferResponseType<Routes['deployments'][':id']['targets']['$get'], 200>['items'][number];
@@ -103,6 +109,8 @@ const post = <T>(path: string, body?: unknown, signal?: AbortSignal) =>
   send<T>('POST', path, body, { signal });
 
 export type Paging = { limit: number; offset?: number };
+/** Devices that somebody has chosen on their page. */
+export type Chosen = { devices: string[] } | { query: string } | { all: true };
 export type DeviceFilter = {
   q?: string;
   search?: string;
@@ -146,6 +154,19 @@ export const api = {
   listDivisions: (signal?: AbortSignal) => get<Group[]>('/api/divisions', undefined, signal),
   listDevices: (query: Paging & DeviceFilter, signal?: AbortSignal) =>
     get<Page<Device>>('/api/devices', query, signal),
+  search: (q: string, signal?: AbortSignal) => get<Search>('/api/search', { q }, signal),
+  devicesCsv: ({ sort: _, ...filter }: DeviceFilter) => pathWith('/api/devices.csv', filter),
+  listGroups: (signal?: AbortSignal) => get<DeviceGroup[]>('/api/groups', undefined, signal),
+  createGroup: (body: { name: string; query: string }) => post<DeviceGroup>('/api/groups', body),
+  changeGroup: (id: string, change: { name?: string; query?: string }) =>
+    send<DeviceGroup>('PATCH', `/api/groups/${part(id)}`, change),
+  deleteGroup: (id: string) => send<void>('DELETE', `/api/groups/${part(id)}`),
+  startJob: (act: Job['act'], body: Chosen & Record<string, unknown>) => post<Job>(`/api/jobs/${act}`, body),
+  listJobs: (query: Paging, signal?: AbortSignal) => get<Page<Job>>('/api/jobs', query, signal),
+  getJob: (id: string, signal?: AbortSignal) => get<Job>(`/api/jobs/${part(id)}`, undefined, signal),
+  listJobFailures: (id: string, query: Paging, signal?: AbortSignal) =>
+    get<Page<JobFailure>>(`/api/jobs/${part(id)}/failures`, query, signal),
+  cancelJob: (id: string) => post<Job>(`/api/jobs/${part(id)}/cancel`),
   listHardware: (signal?: AbortSignal) => get<Hardware[]>('/api/hardware', undefined, signal),
   getDevice: (id: string, signal?: AbortSignal) => get<Device>(`/api/devices/${part(id)}`, undefined, signal),
   createDevice: (device: Body<Routes['devices']['$post']>) => post<Device>('/api/devices', device),
@@ -179,6 +200,8 @@ export const api = {
     get<Page<Deployment>>('/api/deployments', query, signal),
   getDeployment: (id: string, signal?: AbortSignal) =>
     get<Deployment>(`/api/deployments/${part(id)}`, undefined, signal),
+  listMoments: (id: string, signal?: AbortSignal) =>
+    get<Moment[]>(`/api/deployments/${part(id)}/moments`, undefined, signal),
   listTargets: (id: string, query: Paging & { state?: string }, signal?: AbortSignal) =>
     get<Page<Target>>(`/api/deployments/${part(id)}/targets`, query, signal),
   listTargetEvents: (id: string, device: string, signal?: AbortSignal) =>
@@ -195,6 +218,8 @@ export const api = {
   banDevice: (device: string, reason: string) => post<Ban>('/api/bans', { device, reason }),
   liftBan: (device: string) => send<void>('DELETE', `/api/bans/${part(device)}`),
 
+  listJudgements: (id: string, signal?: AbortSignal) =>
+    get<HealthJudgement[]>(`/api/deployments/${part(id)}/health`, undefined, signal),
   getPrevious: (id: string, signal?: AbortSignal) =>
     get<Previous>(`/api/deployments/${part(id)}/previous`, undefined, signal),
   changePassword: (currentPassword: string, newPassword: string) =>

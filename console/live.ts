@@ -10,7 +10,8 @@ export type ChangedKind =
   | 'dead_letter'
   | 'notification'
   | 'command'
-  | 'log';
+  | 'log'
+  | 'job';
 type Watch = { kind: ChangedKind; id: string | undefined; refetch: () => void };
 /**
  * One event stream for all who watch. Events are hints to fetch a thing again; whatever happened while the stream was

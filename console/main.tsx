@@ -9,7 +9,9 @@ import './styles/devices.css';
 import './styles/rollout.css';
 import { askEarly } from './early.ts';
 import { ready } from './i18n/i18n.ts';
+import { applyTheme } from './settings.ts';
 import { Shell } from './shell.tsx';
+import { speakOfFields } from './validity.ts';
 
 // Each page is fetched when it is gone to, so that the first one is there soon.
 const CertificatePage = lazy(() => import('./pages/certificates/certificate.tsx'));
@@ -24,6 +26,8 @@ const FirmwarePage = lazy(() => import('./pages/firmware/firmware.tsx'));
 const FirmwaresPage = lazy(() => import('./pages/firmware/index.tsx'));
 const RegisterPage = lazy(() => import('./pages/firmware/new.tsx'));
 const NotFoundPage = lazy(() => import('./pages/not-found.tsx'));
+const JobPage = lazy(() => import('./pages/jobs/job.tsx'));
+const JobsPage = lazy(() => import('./pages/jobs/index.tsx'));
 const OverviewPage = lazy(() => import('./pages/overview/index.tsx'));
 const SystemFrame = lazy(() => import('./pages/system.tsx'));
 const BrokerPage = lazy(() => import('./pages/broker/index.tsx'));
@@ -41,13 +45,40 @@ const uuid = { id: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i };
 const serial = { serial: /^[0-9A-F]{2,40}$/i };
 const deviceId = { id: /^[A-Za-z0-9_-]{1,64}$/ };
 
+/** What each page asks for first, as it asks for it; of one with filters only without any. */
+const beginnings: [path: RegExp, page: { preload(): Promise<unknown> }, ...asks: string[]][] = [
+  [/^\/$/, OverviewPage, '/api/overview', '/api/deployments?limit=5'],
+  [/^\/firmware$/, FirmwaresPage],
+  [/^\/firmware\/new$/, RegisterPage],
+  [/^\/firmware\/[^/]+$/, FirmwarePage],
+  [/^\/firmware\/[^/]+\/deploy$/, DeployPage],
+  [/^\/deployments$/, DeploymentsPage],
+  [/^\/deployments\//, DeploymentPage],
+  [/^\/connect$/, ConnectPage],
+  [
+    /^\/devices$/,
+    DevicesPage,
+    '/api/devices?limit=100&offset=0',
+    '/api/regions',
+    '/api/divisions',
+    '/api/hardware',
+  ],
+  [/^\/devices\//, DevicePage],
+  [/^\/certificates$/, CertificatesPage],
+  [/^\/certificates\//, CertificatePage],
+  [/^\/system/, SystemFrame],
+];
+
 // Who it is, the words, the page and what is on it are fetched at the same time.
+applyTheme();
 askEarly('/api/me');
-if (location.pathname === '/') {
-  askEarly('/api/overview');
-  void OverviewPage.preload();
+for (const [path, page, ...asks] of beginnings) {
+  if (!path.test(location.pathname)) continue;
+  void page.preload();
+  if (!location.search) for (const ask of asks) askEarly(ask);
 }
 await ready;
+speakOfFields();
 render(
   () => (
     <Router root={Shell}>
@@ -61,6 +92,8 @@ render(
       <Route path="/connect" component={ConnectPage} />
       <Route path="/devices" component={DevicesPage} />
       <Route path="/devices/:id" matchFilters={deviceId} component={DevicePage} />
+      <Route path="/jobs" component={JobsPage} />
+      <Route path="/jobs/:id" matchFilters={uuid} component={JobPage} />
       <Route path="/certificates" component={CertificatesPage} />
       <Route path="/certificates/:serial" matchFilters={serial} component={CertificatePage} />
       <Route path="/system" component={SystemFrame}>

@@ -187,7 +187,7 @@ export type DownloadRequestAck = z.infer<typeof downloadRequestAckSchema>;
 export const deferredSchema = z.object({ until: at, reason: shortText });
 export type Deferred = z.infer<typeof deferredSchema>;
 
-/** `urlExpired: true` asks for a fresh URL and is repeated until one arrives. */
+/** `urlExpired: true` asks for a fresh URL and is repeated until one arrives, or a cancel: the server knows no such update (any more). */
 export const downloadProgressSchema = z.object({
   ...base,
   ...attemptOf,

@@ -21,6 +21,7 @@ import { brokerRoutes } from './broker/routes.ts';
 import { certificateRoutes } from './certificates/routes.ts';
 import type { Context } from './context.ts';
 import { deploymentRoutes } from './deployments/routes.ts';
+import { groupRoutes } from './devices/group-routes.ts';
 import { moveRoutes } from './devices/move-routes.ts';
 import { placeRoutes } from './devices/place-routes.ts';
 import { deviceRoutes } from './devices/routes.ts';
@@ -33,14 +34,17 @@ import type { Ingest } from './events/ingest.ts';
 import { eventPath } from './events/receiver.ts';
 import { firmwareRoutes } from './firmware/routes.ts';
 import { type AppEnv, createRouter } from './http.ts';
+import { jobRoutes } from './jobs/routes.ts';
 import { liveRoutes } from './live/routes.ts';
 import { type Log, requestScope } from './log.ts';
 import { metricsRoutes } from './metrics/routes.ts';
 import { notificationRoutes } from './notifications/routes.ts';
 import { onboardingRoutes } from './onboarding/routes.ts';
 import { overviewRoutes } from './overview/routes.ts';
+import { searchRoutes } from './search/routes.ts';
 import { securityHeaders } from './security-headers.ts';
 import { deviceDataRoutes } from './telemetry/routes.ts';
+import { trendRoutes } from './trends/routes.ts';
 
 /** API bodies are small; files go to the store and not through here. */
 const maxApiBodyBytes = 1024 * 1024;
@@ -93,14 +97,18 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', firmwareRoutes(context))
     .route('/', deviceRoutes(context))
     .route('/', placeRoutes(context))
+    .route('/', groupRoutes(context))
     .route('/', deviceDataRoutes(context))
     .route('/', deadLetterRoutes(context, ingest))
     .route('/', deploymentRoutes(context))
+    .route('/', jobRoutes(context))
+    .route('/', searchRoutes(context))
     .route('/', certificateRoutes(context))
     .route('/', auditRoutes(context))
     .route('/', liveRoutes(context))
     .route('/', moveRoutes(context))
     .route('/', overviewRoutes(context))
+    .route('/', trendRoutes(context))
     .route('/', onboardingRoutes(context))
     .route('/', brokerRoutes(context))
     .route('/', notificationRoutes(context));

@@ -21,9 +21,11 @@ import { advance, forgetOldMarks } from './deployments/rollouts.ts';
 import { applyToDue } from './deployments/store.ts';
 import { createTellSilent } from './devices/silence.ts';
 import { forgetOldMessages } from './events/received.ts';
+import { forgetOld as forgetOldJobs, workJobs } from './jobs/jobs.ts';
 import { type Loop, type Pause, startLoop } from './loop.ts';
 import { send } from './outbox/send.ts';
 import { paced } from './paced.ts';
+import { createRecordHour, createRecordMoments } from './trends/record.ts';
 
 const housekeepingMs = 60_000;
 const batch = 500;
@@ -43,6 +45,7 @@ export function startBackground(
     createTimeOut(),
     advance,
     workRenewals,
+    workJobs,
     send,
     createKickBlocked(),
     createTellBans(),
@@ -55,6 +58,8 @@ export function startBackground(
     createTellLosses(),
     createTellExpiring(),
     createTellSilent(),
+    createRecordMoments(),
+    createRecordHour(),
   ];
 
   /** Each step on its own: one that fails (the broker is away) must not keep the others from their work. */
@@ -81,6 +86,7 @@ const createKeepHouse = () =>
     await forgetOldTokens(db);
     await forgetOldMessages(db);
     await forgetOldMarks(db);
+    await forgetOldJobs(db);
     return 'done';
   });
 

@@ -19,6 +19,7 @@ export const statusByCode = {
   last_admin: 409,
   in_use: 409,
   deployment_finished: 409,
+  job_finished: 409,
   already_revoked: 409,
   already_banned: 409,
   not_due: 409,
@@ -30,9 +31,14 @@ export const statusByCode = {
   image_not_firmware: 422,
   image_version_differs: 422,
   image_chip_differs: 422,
+  image_is_hex: 422,
   manifest_invalid: 422,
   firmware_unsigned: 422,
   no_targets: 422,
+  control_too_large: 422,
+  too_few_devices: 422,
+  signal_unreported: 422,
+  no_match: 422,
   unknown_reference: 422,
   csr_malformed: 422,
   csr_signature_invalid: 422,
@@ -61,9 +67,12 @@ export const statusByCode = {
 
 export type ErrorCode = keyof typeof statusByCode;
 
+/** `rule` and `values` are what a client needs to say it in the words of its user; without a rule there is only `message`. */
 export interface FieldError {
   path: string;
   message: string;
+  rule?: string;
+  values?: Record<string, string | number>;
 }
 
 /** Thrown anywhere below the routes; `message` is shown to the caller, `cause` only logged. */

@@ -32,6 +32,8 @@ Starts all of Flota on this machine, with virtual devices, and deploys a demo fi
   --devices N   how many virtual devices (default 10, at most 500; 0: an empty playground for devices of one's own)
   --host-devices N  and how many that run the agent in C (default 0, at most 20; needs clang-19, libmosquitto-dev,
                 libcurl4-openssl-dev and libssl-dev to build it)
+  --qemu-devices N  and how many as a bare board with a Cortex-M3 that qemu emulates (default 0, at most 4; needs qemu-system-arm,
+                gcc-arm-none-eabi, picolibc-arm-none-eabi, and the sources of lwIP and Mbed TLS that "npm test" fetches)
   --open        open the console in the browser
   --no-demo     start the system and the devices, deploy nothing
   --exit        stop after the demo deployment: status 0 when every device succeeded, else 1
@@ -55,6 +57,8 @@ export interface LocalConfig extends SystemOptions {
   devices: number;
   /** Processes of the agent in C. */
   hostDevices: number;
+  /** The same on an emulated board. */
+  qemuDevices: number;
   demo: boolean;
   open: boolean;
   exit: boolean;
@@ -89,8 +93,15 @@ export function toLocalConfig(
     .max(20)
     .safeParse(options?.['host-devices'] ?? '0');
   if (!hostDevices.success) problems.push('--host-devices: must be a whole number from 0 to 20');
+  const qemuDevices = z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(4)
+    .safeParse(options?.['qemu-devices'] ?? '0');
+  if (!qemuDevices.success) problems.push('--qemu-devices: must be a whole number from 0 to 4');
   if (options?.exit && options['no-demo']) problems.push('--exit: goes with the demo, so not with --no-demo');
-  if (options?.exit && devices.data === 0 && hostDevices.data === 0)
+  if (options?.exit && devices.data === 0 && hostDevices.data === 0 && qemuDevices.data === 0)
     problems.push('--exit: goes with the demo, which needs a device');
   if (env) problems.push(...findPortClashes(env));
   const real = env && readRealParts(env, problems);
@@ -102,7 +113,8 @@ export function toLocalConfig(
     dataDir: resolve(env.FLOTA_DATA),
     devices: devices.data!,
     hostDevices: hostDevices.data!,
-    demo: !options?.['no-demo'] && devices.data! + hostDevices.data! > 0,
+    qemuDevices: qemuDevices.data!,
+    demo: !options?.['no-demo'] && devices.data! + hostDevices.data! + qemuDevices.data! > 0,
     open: options?.open ?? false,
     exit: options?.exit ?? false,
     host: env.HOST,
@@ -134,6 +146,7 @@ function readOptions(args: string[], problems: string[]) {
       options: {
         devices: { type: 'string' },
         'host-devices': { type: 'string' },
+        'qemu-devices': { type: 'string' },
         'no-demo': { type: 'boolean' },
         open: { type: 'boolean' },
         exit: { type: 'boolean' },

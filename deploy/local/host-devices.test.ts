@@ -1,8 +1,9 @@
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { commandsFor } from '#console/pages/connect/commands.ts';
+import { whyNoBoard } from '../../.ci/board-sources.ts';
 import { until } from '../lab/primitives/until.ts';
 import { createToken, listTargets, unwrap } from '../lab/rest.ts';
 import { startTestSystem, type TestSystem } from '../lab/testing.ts';
@@ -23,12 +24,37 @@ afterAll(async () => {
 it('a device that runs the agent in C enrols, updates itself and reports its success', {
   timeout: 120_000,
 }, async () => {
-  hosts = await startHostDevices(system.stack, system.dataDir, 1);
+  hosts = await startHostDevices(system.stack, system.dataDir, { host: 1, board: 0 });
   const [deployment] = await deployDemo(system.rest, hosts.ids);
   await watch(system.rest, [deployment!.id], () => {}, AbortSignal.timeout(60_000));
   const targets = await listTargets(system.rest, deployment!.id);
   expect(targets.map(({ device, state }) => [device, state])).toEqual([['host-001', 'succeeded']]);
 });
+
+const noBoard = whyNoBoard();
+if (noBoard) process.stderr.write(`the agent is NOT run on an emulated board: ${noBoard}\n`);
+it.skipIf(noBoard)(
+  'so does one on a bare Cortex-M3 that qemu emulates, over its Ethernet',
+  {
+    timeout: 300_000,
+  },
+  async () => {
+    const boards = await startHostDevices(system.stack, system.dataDir, { host: 0, board: 1 });
+    try {
+      const [deployment] = await deployDemo(system.rest, boards.ids);
+      await watch(system.rest, [deployment!.id], () => {}, AbortSignal.timeout(120_000));
+      const targets = await listTargets(system.rest, deployment!.id);
+      expect(targets.map(({ device, state }) => [device, state])).toEqual([['board-001', 'succeeded']]);
+      // The machine was reset, and what it measured then is what counts.
+      const { running } = await unwrap(system.rest.api.devices[':id'].$get({ param: { id: 'board-001' } }));
+      expect(running).toMatchObject([{ component: 'main', version: deployment!.firmware.version }]);
+      const log = readFileSync(join(system.dataDir, 'devices/board-001/device.log'), 'utf8');
+      expect(log.match(/"message":"boot"/g)).toHaveLength(2);
+    } finally {
+      await boards.close();
+    }
+  },
+);
 
 it('so does one that the commands of the page bring in, as they are shown there', {
   timeout: 120_000,

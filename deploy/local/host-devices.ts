@@ -1,24 +1,41 @@
-/** The devices of `npm start -- --host-devices N`: processes of their own that run the agent in C. */
+/** The devices of `npm start -- --host-devices N --qemu-devices N`: processes of their own that run the agent in C, here or on an emulated board. */
 import type { ChildProcess } from 'node:child_process';
 import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { built, make } from '#firmware/make.ts';
 import { divisionNames, hardware, regionNames } from '../lab/fleet/devices.ts';
 import { end, spawnGuarded } from '../lab/primitives/guard.ts';
 import { createToken, ensureDevice, ensurePlaces } from '../lab/rest.ts';
 import type { System } from '../lab/system/system.ts';
 
+const kinds = {
+  host: { target: 'build/flota-device', program: built('flota-device') },
+  board: { target: 'board', program: fileURLToPath(import.meta.resolve('#firmware/board/flota-board')) },
+};
+type Counts = Record<keyof typeof kinds, number>;
+
 export interface HostDevices {
   ids: string[];
   close(): Promise<void>;
 }
 
-/** Builds the program when needed; rejects with what the compiler says. `dataDir` keeps each device's flash and log. */
-export async function startHostDevices(system: System, dataDir: string, count: number): Promise<HostDevices> {
+/** Builds the programs when needed; rejects with what the compiler says. `dataDir` keeps each device's flash and log. */
+export async function startHostDevices(
+  system: System,
+  dataDir: string,
+  counts: Counts,
+): Promise<HostDevices> {
   const { rest } = system;
-  const ids = Array.from({ length: count }, (_, i) => `host-${String(i + 1).padStart(3, '0')}`);
-  if (count === 0) return { ids, close: async () => {} };
-  await make('build/flota-device');
+  const wanted = Object.entries(kinds).flatMap(([name, kind]) =>
+    Array.from({ length: counts[name as keyof Counts] }, (_, i) => ({
+      id: `${name}-${String(i + 1).padStart(3, '0')}`,
+      ...kind,
+    })),
+  );
+  const ids = wanted.map(({ id }) => id);
+  if (ids.length === 0) return { ids, close: async () => {} };
+  await make(...new Set(wanted.map(({ target }) => target)));
   const [region] = await ensurePlaces(rest.api.regions, regionNames);
   const [division] = await ensurePlaces(rest.api.divisions, divisionNames);
   const trust = join(dataDir, 'device-trust.pem');
@@ -26,12 +43,12 @@ export async function startHostDevices(system: System, dataDir: string, count: n
   writeFileSync(trust, system.trust);
   writeFileSync(keys, JSON.stringify(system.signing.publicKeys));
   const children: ChildProcess[] = [];
-  for (const id of ids) {
+  for (const { id, program } of wanted) {
     const dir = join(dataDir, 'devices', id);
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     await ensureDevice(rest, { id, hardware, region: region!, division: division! });
     const child = spawnGuarded(
-      built('flota-device'),
+      program,
       [
         ...['--id', id, '--dir', dir, '--hardware', hardware, '--mqtt-url', system.mqttUrl],
         ...['--trust', trust, '--signing-keys', keys],

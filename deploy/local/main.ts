@@ -64,7 +64,10 @@ async function run(config: LocalConfig): Promise<number> {
         ? `Devices:  ${config.devices} virtual devices are on`
         : `Devices:  none yet; connect one of your own: ${system.url}/connect`,
     );
-    hosts = await startHostDevices(system, config.dataDir, config.hostDevices);
+    hosts = await startHostDevices(system, config.dataDir, {
+      host: config.hostDevices,
+      board: config.qemuDevices,
+    });
     if (hosts.ids.length > 0)
       say(`          ${hosts.ids.length} devices of the agent in C: ${hosts.ids.join(' ')}`);
     if (config.demo && !interrupted.aborted) {

@@ -35,7 +35,8 @@ static void write_program_answer(struct ota_agent *agent, const struct ota_contr
     return;
   }
   enum ota_failure_code code = done == OTA_ERR_ABSENT ? OTA_FAILURE_UNKNOWN_COMMAND : OTA_FAILURE_COMMAND_FAILED;
-  struct ota_failure failure = ota_failure_of(code, control->command);
+  struct ota_failure failure;
+  ota_failure_set(&failure, code, control->command);
   ota_text_raw(text, ",\"ok\":false");
   ota_failure_write(text, &failure);
 }

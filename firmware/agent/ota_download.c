@@ -31,6 +31,12 @@ int ota_download_checkpoint(struct ota_agent *agent) {
   return error == OTA_OK ? port->store_write(port->ctx, OTA_STORE_CHECKPOINT, data, (size_t)bytes) : error;
 }
 
+/** Bytes that came and are no progress. */
+OTA_ONE_COPY static void count_wasted(struct ota_download *it, uint64_t bytes) {
+  it->stats.received_bytes += bytes;
+  it->stats.redownloaded_bytes += bytes;
+}
+
 /** Where an earlier life or attempt got to with these very bytes. */
 static void resume(struct ota_agent *agent, bool after_restart) {
   const struct ota_port *port = agent->port;
@@ -48,8 +54,7 @@ static void resume(struct ota_agent *agent, bool after_restart) {
   }
   if (after_restart && staged > it->received_bytes) {
     // Bytes that came after the last checkpoint are fetched again.
-    it->stats.received_bytes += staged - it->received_bytes;
-    it->stats.redownloaded_bytes += staged - it->received_bytes;
+    count_wasted(it, staged - it->received_bytes);
   }
 }
 
@@ -123,8 +128,7 @@ static void ended(struct ota_agent *agent, enum ota_range_problem problem, bool 
     it->stats.redownloaded_bytes += it->wrote;
     it->wrote = 0;
   }
-  it->stats.redownloaded_bytes += it->skipped;
-  it->stats.received_bytes += it->skipped;
+  count_wasted(it, it->skipped);
   if (it->wrote > 0) {
     it->unsaved_chunks++;
     it->broken = 0;

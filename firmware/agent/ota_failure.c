@@ -6,10 +6,9 @@ static const char *const names[OTA_FAILURE_CODES] = {
 #undef X
 };
 
-struct ota_failure ota_failure_of(enum ota_failure_code code, const char *message) {
-  struct ota_failure failure = {.code = code};
-  ota_text_copy(failure.message, sizeof failure.message, message);
-  return failure;
+void ota_failure_set(struct ota_failure *failure, enum ota_failure_code code, const char *message) {
+  failure->code = code;
+  ota_text_copy(failure->message, sizeof failure->message, message);
 }
 
 void ota_failure_write(struct ota_text *text, const struct ota_failure *failure) {

@@ -44,7 +44,7 @@ struct ota_failure {
   char message[OTA_FAILURE_MESSAGE_MAX + 1];
 };
 
-struct ota_failure ota_failure_of(enum ota_failure_code code, const char *message);
+void ota_failure_set(struct ota_failure *failure, enum ota_failure_code code, const char *message);
 
 /** `,"error":{…}`; nothing when there is none. */
 void ota_failure_write(struct ota_text *text, const struct ota_failure *failure);

@@ -6,13 +6,15 @@ static bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 static bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-bool ota_is_id(const char *text) {
+/** 1 to `most` lower-case letters, digits and what `more` holds; "A" in it stands for upper-case letters. */
+OTA_ONE_COPY static bool consists_of(const char *text, size_t most, const char *more) {
   size_t length = strlen(text);
-  if (length < 1 || length > OTA_ID_MAX) return false;
   for (const char *c = text; *c != '\0'; c++)
-    if (!is_lower(*c) && !is_upper(*c) && !is_digit(*c) && *c != '_' && *c != '-') return false;
-  return true;
+    if (!is_lower(*c) && !is_digit(*c) && !strchr(more, is_upper(*c) ? 'A' : *c)) return false;
+  return length >= 1 && length <= most;
 }
+
+bool ota_is_id(const char *text) { return consists_of(text, OTA_ID_MAX, "A_-"); }
 
 static int hex_value(char c) {
   if (is_digit(c)) return c - '0';
@@ -97,19 +99,10 @@ bool ota_is_https_url(const char *text) {
 }
 
 bool ota_is_component(const char *text) {
-  size_t length = strlen(text);
-  if (length < 1 || length > OTA_COMPONENT_MAX || *text == '_' || *text == '-') return false;
-  for (const char *c = text; *c != '\0'; c++)
-    if (!is_lower(*c) && !is_digit(*c) && *c != '_' && *c != '-') return false;
-  return true;
+  return *text != '_' && *text != '-' && consists_of(text, OTA_COMPONENT_MAX, "_-");
 }
 
-bool ota_is_command(const char *text) {
-  if (strlen(text) > 64 || !is_lower(*text)) return false;
-  for (const char *c = text; *c != '\0'; c++)
-    if (!is_lower(*c) && !is_digit(*c) && *c != '_' && *c != '-' && *c != '.') return false;
-  return true;
-}
+bool ota_is_command(const char *text) { return is_lower(*text) && consists_of(text, 64, "_-."); }
 
 bool ota_read_sha256(const char *text, uint8_t digest[OTA_SHA256_BYTES]) {
   if (strlen(text) != (size_t)2 * OTA_SHA256_BYTES) return false;

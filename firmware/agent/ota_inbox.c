@@ -10,12 +10,12 @@ static bool is_time_or_null(struct ota_json *json, int value) {
 
 /** The `id` of a message whose `id` and `at` are as they should be, else null. */
 static const char *read_base(struct ota_json *json) {
-  const char *id = ota_json_string(json, ota_json_member(json, 0, "id"));
+  const char *id = ota_json_text(json, 0, "id");
   return id && ota_is_id(id) && is_time_or_null(json, ota_json_member(json, 0, "at")) ? id : NULL;
 }
 
 static int read_attempt(struct ota_json *json, struct ota_attempt *attempt) {
-  const char *deployment = ota_json_string(json, ota_json_member(json, 0, "deployment"));
+  const char *deployment = ota_json_text(json, 0, "deployment");
   if (!deployment || !ota_is_uuid(deployment)) return OTA_ERR_SCHEMA;
   ota_text_copy(attempt->deployment, sizeof attempt->deployment, deployment);
   int error = ota_json_whole(json, ota_json_member(json, 0, "attempt"), &attempt->number);
@@ -43,11 +43,11 @@ static bool read_deadline(struct ota_json *json, struct ota_deadline *deadline) 
 int ota_read_request(struct ota_json *json, struct ota_request *request) {
   request->named = read_attempt(json, &request->attempt) == OTA_OK;
   if (!request->named) return OTA_ERR_SCHEMA;
-  request->url = ota_json_string(json, ota_json_member(json, 0, "url"));
+  request->url = ota_json_text(json, 0, "url");
   if (!request->url || !ota_is_https_url(request->url)) return OTA_ERR_URL;
-  request->manifest = ota_json_string(json, ota_json_member(json, 0, "manifest"));
+  request->manifest = ota_json_text(json, 0, "manifest");
   size_t manifest = request->manifest ? strlen(request->manifest) : 0;
-  const char *expires = ota_json_string(json, ota_json_member(json, 0, "urlExpiresAt"));
+  const char *expires = ota_json_text(json, 0, "urlExpiresAt");
   bool good = manifest >= 1 && manifest <= 2048 && expires && ota_is_time(expires) && read_base(json) &&
               read_deadline(json, &request->deadline);
   return good ? OTA_OK : OTA_ERR_SCHEMA;
@@ -59,7 +59,7 @@ int ota_read_cancel(struct ota_json *json, struct ota_attempt *attempt) {
 
 int ota_read_control(struct ota_json *json, struct ota_control *control) {
   control->id = read_base(json);
-  control->command = ota_json_string(json, ota_json_member(json, 0, "command"));
+  control->command = ota_json_text(json, 0, "command");
   if (!control->id || !control->command || !ota_is_command(control->command)) return OTA_ERR_SCHEMA;
   int args = ota_json_member(json, 0, "args");
   control->args = "";
@@ -82,7 +82,7 @@ static bool is_certificate_error(const char *code) {
 }
 
 int ota_read_certificate(struct ota_json *json, struct ota_certificate *certificate) {
-  certificate->request = ota_json_string(json, ota_json_member(json, 0, "request"));
+  certificate->request = ota_json_text(json, 0, "request");
   certificate->error = NULL;
   if (!read_base(json) || !certificate->request || !ota_is_id(certificate->request) ||
       !read_optional(json, 0, "certificate", &certificate->certificate) ||
@@ -91,7 +91,7 @@ int ota_read_certificate(struct ota_json *json, struct ota_certificate *certific
   int error = ota_json_member(json, 0, "error");
   if (error < 0) return OTA_OK;
   const char *message = NULL;
-  certificate->error = ota_json_string(json, ota_json_member(json, error, "code"));
+  certificate->error = ota_json_text(json, error, "code");
   if (!certificate->error || !is_certificate_error(certificate->error) ||
       !read_optional(json, error, "message", &message) || (message && ota_json_units(message) > 256))
     return OTA_ERR_SCHEMA;

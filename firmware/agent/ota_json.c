@@ -67,21 +67,10 @@ static uint32_t read_hex4(const char *digits) {
 }
 
 static char *put_utf8(char *to, uint32_t point) {
-  if (point < 0x80) {
-    *to++ = (char)point;
-  } else if (point < 0x800) {
-    *to++ = (char)(0xc0 | point >> 6);
-    *to++ = (char)(0x80 | (point & 0x3f));
-  } else if (point < 0x10000) {
-    *to++ = (char)(0xe0 | point >> 12);
-    *to++ = (char)(0x80 | (point >> 6 & 0x3f));
-    *to++ = (char)(0x80 | (point & 0x3f));
-  } else {
-    *to++ = (char)(0xf0 | point >> 18);
-    *to++ = (char)(0x80 | (point >> 12 & 0x3f));
-    *to++ = (char)(0x80 | (point >> 6 & 0x3f));
-    *to++ = (char)(0x80 | (point & 0x3f));
-  }
+  static const uint8_t leads[] = {0, 0xc0, 0xe0, 0xf0};
+  unsigned more = (point >= 0x80) + (point >= 0x800) + (point >= 0x10000);
+  *to++ = (char)(leads[more] | point >> 6 * more);
+  while (more-- > 0) *to++ = (char)(0x80 | (point >> 6 * more & 0x3f));
   return to;
 }
 
@@ -118,6 +107,10 @@ char *ota_json_string(struct ota_json *json, int value) {
   }
   *to = '\0';
   return start;
+}
+
+char *ota_json_text(struct ota_json *json, int object, const char *name) {
+  return ota_json_string(json, ota_json_member(json, object, name));
 }
 
 size_t ota_json_units(const char *utf8) {

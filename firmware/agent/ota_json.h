@@ -52,6 +52,9 @@ int ota_json_bool(const struct ota_json *json, int value, bool *flag);
 /** The string, unescaped, NUL-terminated; null when it is none, or holds a NUL or half a surrogate pair. */
 char *ota_json_string(struct ota_json *json, int value);
 
+/** The member of that name, if it is a string. */
+char *ota_json_text(struct ota_json *json, int object, const char *name);
+
 /** Length as JavaScript counts it: in UTF-16 code units. */
 size_t ota_json_units(const char *utf8);
 

@@ -36,8 +36,8 @@ static int find_key(const struct ota_signing_key *keys, size_t key_count, struct
   if (ota_json_object(json, header, bytes) != OTA_OK) return OTA_ERR_JWS;
   // RFC 7515 §4.1.11: what must be understood is not understood here.
   if (ota_json_member(json, 0, "crit") >= 0) return OTA_ERR_SIGNATURE;
-  const char *alg = ota_json_string(json, ota_json_member(json, 0, "alg"));
-  const char *kid = ota_json_string(json, ota_json_member(json, 0, "kid"));
+  const char *alg = ota_json_text(json, 0, "alg");
+  const char *kid = ota_json_text(json, 0, "kid");
   if (!alg) return OTA_ERR_JWS;
   if (!kid || strcmp(alg, "ES256") != 0) return OTA_ERR_SIGNATURE;
   for (size_t i = 0; i < key_count; i++) {

@@ -124,15 +124,15 @@ static void conclude_child(struct ota_agent *agent) {
   const struct ota_installer *child = agent->config.child;
   struct ota_event event = {.type = OTA_EVENT_BOOTED};
   if (!child) {
-    event.failure = ota_failure_of(OTA_FAILURE_COMPONENT_UNKNOWN, "the component is gone");
+    ota_failure_set(&event.failure, OTA_FAILURE_COMPONENT_UNKNOWN, "the component is gone");
   } else {
     int tested = child->self_test ? child->self_test(child->ctx) : OTA_OK;
     if (tested == OTA_ERR_BUSY) return;
     struct ota_image *running = &agent->running[OTA_CHILD];
     if (child->running(child->ctx, running) != OTA_OK ||
         memcmp(running->sha256, agent->journal.state.job.image.sha256, OTA_SHA256_BYTES) != 0)
-      event.failure = ota_failure_of(OTA_FAILURE_INSTALL_FAILED, "the component does not run the new image");
-    else if (tested != OTA_OK) event.failure = ota_failure_of(OTA_FAILURE_SELF_TEST_FAILED, "");
+      ota_failure_set(&event.failure, OTA_FAILURE_INSTALL_FAILED, "the component does not run the new image");
+    else if (tested != OTA_OK) ota_failure_set(&event.failure, OTA_FAILURE_SELF_TEST_FAILED, "");
     else if (raise_floors(agent) != OTA_OK) return;
   }
   ota_apply(agent, &event);
@@ -145,11 +145,11 @@ static bool act(struct ota_agent *agent, unsigned effects, struct ota_failure *f
   if (effects & OTA_DO_DOWNLOAD) error = ota_download_start(agent, false);
   if (effects & OTA_DO_VERIFY) error = ota_verify_start(agent);
   if (error != OTA_OK) {
-    *failure = ota_failure_of(OTA_FAILURE_STORAGE_FAILED, "storage failed");
+    ota_failure_set(failure, OTA_FAILURE_STORAGE_FAILED, "storage failed");
     return false;
   }
   if ((effects & OTA_DO_INSTALL) && ota_install_start(agent) != OTA_OK) {
-    *failure = ota_failure_of(OTA_FAILURE_INSTALL_FAILED, "the slot cannot be prepared");
+    ota_failure_set(failure, OTA_FAILURE_INSTALL_FAILED, "the slot cannot be prepared");
     return false;
   }
   if (effects & OTA_DO_REBOOT) {
@@ -205,14 +205,15 @@ void ota_apply_simple(struct ota_agent *agent, enum ota_event_type type) {
 }
 
 void ota_apply_failed(struct ota_agent *agent, enum ota_failure_code code, const char *message) {
-  struct ota_failure failure = ota_failure_of(code, message);
+  struct ota_failure failure;
+  ota_failure_set(&failure, code, message);
   apply_failure(agent, &failure);
 }
 
 static void roll_back(struct ota_agent *agent, const char *why) {
   const struct ota_installer *main = agent->config.main;
   struct ota_state *state = &agent->journal.state;
-  state->job.rollback = ota_failure_of(OTA_FAILURE_SELF_TEST_FAILED, why);
+  ota_failure_set(&state->job.rollback, OTA_FAILURE_SELF_TEST_FAILED, why);
   state->next_reason = OTA_BOOT_ROLLBACK;
   if (ota_store(agent) != OTA_OK) return;
   if (main->revert(main->ctx) != OTA_OK) {
@@ -254,7 +255,7 @@ static int settle(struct ota_agent *agent) {
     if (memcmp(agent->running[OTA_MAIN].sha256, job->image.sha256, OTA_SHA256_BYTES) != 0) {
       event.failure = job->rollback;
       if (event.failure.code == OTA_FAILURE_NONE)
-        event.failure = ota_failure_of(OTA_FAILURE_BOOT_FAILED, "the new image did not prove itself");
+        ota_failure_set(&event.failure, OTA_FAILURE_BOOT_FAILED, "the new image did not prove itself");
     }
     // One write with the health report.
     ota_apply(agent, &event);

@@ -91,9 +91,9 @@ static struct ota_message *say(struct context *it, enum ota_message_kind kind, c
   return message;
 }
 
-static void refuse(struct context *it, struct ota_failure failure) {
+static void refuse(struct context *it, const struct ota_failure *failure) {
   remember(it->state, &it->event->attempt, OTA_REFUSED);
-  say(it, OTA_REQUEST_ACK, &it->event->attempt)->failure = failure;
+  say(it, OTA_REQUEST_ACK, &it->event->attempt)->failure = *failure;
 }
 
 static void forget_staged(struct ota_state *state) {
@@ -106,7 +106,7 @@ static void begin(struct context *it) {
   const struct ota_event *event = it->event;
   if (find_finished(state, &event->attempt)) return;
   if (event->failure.code != OTA_FAILURE_NONE) {
-    refuse(it, event->failure);
+    refuse(it, &event->failure);
     return;
   }
   it->step->component = event->component;
@@ -148,7 +148,7 @@ static void interrupt(struct context *it) {
   if (find_finished(it->state, &event->attempt)) return;
   // A newer attempt that proves nothing must not stop one that has proved itself.
   if (event->failure.code != OTA_FAILURE_NONE) {
-    refuse(it, event->failure);
+    refuse(it, &event->failure);
     return;
   }
   it->state->job.stage = OTA_IDLE;
@@ -162,10 +162,11 @@ static void hold(struct context *it) {
   const struct ota_attempt *current = &it->state->job.attempt;
   if (same_deployment(&event->attempt, current) && event->attempt.number <= current->number) return;
   if (find_finished(it->state, &event->attempt)) return;
-  struct ota_failure busy = ota_failure_of(OTA_FAILURE_BUSY, "busy with ");
+  struct ota_failure busy;
+  ota_failure_set(&busy, OTA_FAILURE_BUSY, "busy with ");
   size_t said = strlen(busy.message);
   ota_text_copy(busy.message + said, sizeof busy.message - said, current->deployment);
-  refuse(it, busy);
+  refuse(it, &busy);
 }
 
 static void go_to(struct context *it, enum ota_stage stage, unsigned effect) {
@@ -240,8 +241,8 @@ static void refuse_cancel(struct context *it) {
     cancel_nothing(it);
     return;
   }
-  say(it, OTA_CANCEL_ACK, &it->event->attempt)->failure =
-      ota_failure_of(OTA_FAILURE_TOO_LATE, "the new image is in place");
+  struct ota_message *message = say(it, OTA_CANCEL_ACK, &it->event->attempt);
+  ota_failure_set(&message->failure, OTA_FAILURE_TOO_LATE, "the new image is in place");
 }
 
 /**
@@ -254,8 +255,8 @@ static void cancel_nothing(struct context *it) {
   bool booted = over && (over->how == OTA_SUCCEEDED || over->how == OTA_ROLLED_BACK);
   struct ota_message *message = say(it, OTA_CANCEL_ACK, attempt);
   if (booted && over->attempt.number == attempt->number) {
-    message->failure = ota_failure_of(
-        OTA_FAILURE_TOO_LATE, over->how == OTA_SUCCEEDED ? "it has succeeded" : "it has been rolled back");
+    ota_failure_set(&message->failure, OTA_FAILURE_TOO_LATE,
+                    over->how == OTA_SUCCEEDED ? "it has succeeded" : "it has been rolled back");
     return;
   }
   message->flag = true;

@@ -21,9 +21,9 @@ int ota_manifest_read(struct ota_json *json, char *payload, size_t bytes, struct
       read_text(json, "version", 64, image->version, sizeof image->version) != OTA_OK ||
       !ota_is_component(manifest->component))
     return OTA_ERR_SCHEMA;
-  const char *file_name = ota_json_string(json, ota_json_member(json, 0, "fileName"));
+  const char *file_name = ota_json_text(json, 0, "fileName");
   if (!file_name || *file_name == '\0' || ota_json_units(file_name) > 128) return OTA_ERR_SCHEMA;
-  const char *sha256 = ota_json_string(json, ota_json_member(json, 0, "sha256"));
+  const char *sha256 = ota_json_text(json, 0, "sha256");
   if (!sha256 || !ota_read_sha256(sha256, image->sha256)) return OTA_ERR_SCHEMA;
   uint64_t size = 0;
   if (ota_json_whole(json, ota_json_member(json, 0, "size"), &size) != OTA_OK || size == 0) return OTA_ERR_SCHEMA;
@@ -32,14 +32,22 @@ int ota_manifest_read(struct ota_json *json, char *payload, size_t bytes, struct
   return ota_json_whole(json, ota_json_member(json, 0, "securityVersion"), &image->security_version);
 }
 
-struct ota_failure ota_manifest_check(const struct ota_manifest *manifest, const struct ota_installer *installer,
-                                      uint64_t floor) {
-  if (!installer) return ota_failure_of(OTA_FAILURE_COMPONENT_UNKNOWN, manifest->component);
-  if (strcmp(manifest->hardware, installer->hardware) != 0)
-    return ota_failure_of(OTA_FAILURE_HARDWARE_MISMATCH, manifest->hardware);
-  if (manifest->image.security_version < floor)
-    return ota_failure_of(OTA_FAILURE_DOWNGRADE_REFUSED, "its securityVersion is lower than one that ran");
-  if (manifest->image.size > installer->slot_bytes)
-    return ota_failure_of(OTA_FAILURE_SIZE_MISMATCH, "larger than a slot");
-  return ota_failure_of(OTA_FAILURE_NONE, "");
+void ota_manifest_check(const struct ota_manifest *manifest, const struct ota_installer *installer, uint64_t floor,
+                        struct ota_failure *failure) {
+  enum ota_failure_code code = OTA_FAILURE_NONE;
+  const char *message = "";
+  if (!installer) {
+    code = OTA_FAILURE_COMPONENT_UNKNOWN;
+    message = manifest->component;
+  } else if (strcmp(manifest->hardware, installer->hardware) != 0) {
+    code = OTA_FAILURE_HARDWARE_MISMATCH;
+    message = manifest->hardware;
+  } else if (manifest->image.security_version < floor) {
+    code = OTA_FAILURE_DOWNGRADE_REFUSED;
+    message = "its securityVersion is lower than one that ran";
+  } else if (manifest->image.size > installer->slot_bytes) {
+    code = OTA_FAILURE_SIZE_MISMATCH;
+    message = "larger than a slot";
+  }
+  ota_failure_set(failure, code, message);
 }

@@ -15,10 +15,10 @@ struct ota_manifest {
 int ota_manifest_read(struct ota_json *json, char *payload, size_t bytes, struct ota_manifest *manifest);
 
 /**
- * Why a manifest is not for an installer whose images must have at least the security version `floor`; OTA_FAILURE_NONE when it
- * is. `installer` is null when the device has none for its component.
+ * Why a manifest is not for an installer whose images must have at least the security version `floor`: `failure`, of
+ * OTA_FAILURE_NONE when it is. `installer` is null when the device has none for its component.
  */
-struct ota_failure ota_manifest_check(const struct ota_manifest *manifest, const struct ota_installer *installer,
-                                      uint64_t floor);
+void ota_manifest_check(const struct ota_manifest *manifest, const struct ota_installer *installer, uint64_t floor,
+                        struct ota_failure *failure);
 
 #endif

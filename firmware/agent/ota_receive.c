@@ -4,10 +4,6 @@
 #include "ota_life.h"
 #include "ota_manifest.h"
 
-static void refused(struct ota_event *event, enum ota_failure_code code, const char *message) {
-  event->failure = ota_failure_of(code, message);
-}
-
 /** Signature first, then the schema, then whether it is for this device. */
 static void verify_manifest(struct ota_agent *agent, char *jws, struct ota_event *event) {
   const struct ota_config *config = &agent->config;
@@ -16,18 +12,18 @@ static void verify_manifest(struct ota_agent *agent, char *jws, struct ota_event
   int bytes = ota_jws_open(agent->port, config->keys, config->key_count, &agent->json, jws, config->buffers.work,
                            config->buffers.work_bytes);
   if (bytes == OTA_ERR_SIGNATURE) {
-    refused(event, OTA_FAILURE_SIGNATURE_INVALID, "");
+    ota_failure_set(&event->failure, OTA_FAILURE_SIGNATURE_INVALID, "");
     return;
   }
   if (bytes < 0 || ota_manifest_read(&agent->json, payload, (size_t)bytes, &manifest) != OTA_OK) {
-    refused(event, OTA_FAILURE_MANIFEST_INVALID, bytes < 0 ? "not a signed manifest" : "not the schema of a manifest");
+    ota_failure_set(&event->failure, OTA_FAILURE_MANIFEST_INVALID, bytes < 0 ? "not a signed manifest" : "not the schema of a manifest");
     return;
   }
   bool child = config->child && strcmp(manifest.component, config->child->component) == 0;
   bool known = child || strcmp(manifest.component, config->main->component) == 0;
   event->component = child ? OTA_CHILD : OTA_MAIN;
   const struct ota_installer *installer = known ? ota_installer_of(agent, event->component) : NULL;
-  event->failure = ota_manifest_check(&manifest, installer, ota_security_floor(agent, event->component));
+  ota_manifest_check(&manifest, installer, ota_security_floor(agent, event->component), &event->failure);
   event->image = manifest.image;
 }
 
@@ -42,8 +38,8 @@ static void receive_request(struct ota_agent *agent) {
   event.attempt = request.attempt;
   event.has_url = problem == OTA_OK;
   event.deadline = request.deadline;
-  if (problem == OTA_ERR_URL) refused(&event, OTA_FAILURE_URL_REFUSED, "url: not an https URL");
-  else if (problem != OTA_OK) refused(&event, OTA_FAILURE_BAD_REQUEST, "not the schema of a request");
+  if (problem == OTA_ERR_URL) ota_failure_set(&event.failure, OTA_FAILURE_URL_REFUSED, "url: not an https URL");
+  else if (problem != OTA_OK) ota_failure_set(&event.failure, OTA_FAILURE_BAD_REQUEST, "not the schema of a request");
   else verify_manifest(agent, request.manifest, &event);
   ota_apply_request(agent, &event, event.has_url ? request.url : "");
 }

@@ -187,8 +187,8 @@ static int load_page(const struct stk500_image *image, uint32_t address, uint8_t
   return image->read(image->context, address, page, size) < 0 ? STK500_ERR_SOURCE : STK500_OK;
 }
 
-/* An AVR image begins with the reset vector: `jmp` (940C) or `rjmp` (Cxxx), little-endian. */
-static bool begins_with_reset_vector(const uint8_t page[STK500_PAGE_BYTES]) {
+/* `jmp` (940C) or `rjmp` (Cxxx), little-endian. */
+bool stk500_begins_with_reset_vector(const uint8_t page[2]) {
   return (page[0] == 0x0C && page[1] == 0x94) || (page[1] & 0xF0) == 0xC0;
 }
 
@@ -234,7 +234,7 @@ static int write_image(const struct stk500_line *line, const struct stk500_image
   }
   error = load_page(image, 0, page);
   if (error) return error;
-  if (!begins_with_reset_vector(page)) return STK500_ERR_SOURCE;
+  if (!stk500_begins_with_reset_vector(page)) return STK500_ERR_SOURCE;
   error = write_page_verified(line, 0, page, report);
   if (!error) tell(image, STK500_STAGE_WRITE, image->size_bytes);
   return error;
@@ -273,7 +273,7 @@ int stk500_flash(const struct stk500_line *line, const struct stk500_image *imag
   uint8_t first[STK500_PAGE_BYTES];
   int error = load_page(image, 0, first);
   if (error) return error;
-  if (!begins_with_reset_vector(first)) return STK500_ERR_IMAGE;
+  if (!stk500_begins_with_reset_vector(first)) return STK500_ERR_IMAGE;
 
   do {
     report->attempts++;

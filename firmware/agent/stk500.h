@@ -9,6 +9,7 @@
 #ifndef FLOTA_STK500_H
 #define FLOTA_STK500_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,9 @@ enum stk500_error {
 
 /* A stable English name of the error for logs, such as "no_sync"; "unknown" for any other number. */
 const char *stk500_error_name(int error);
+
+/* Whether it may be an AVR image, by its first two bytes: a .hex file or another chip's image is not. */
+bool stk500_begins_with_reset_vector(const uint8_t page[2]);
 
 /* The serial line: 115,200 baud, 8N1, and the Uno's reset pin. */
 struct stk500_line {

@@ -84,6 +84,8 @@ static void tell_progress(void *context, enum stk500_stage stage, uint32_t done_
 static int finish(void *ctx) {
   struct uno_installer *uno = ctx;
   struct uno_record record = {.whole = false};
+  /* What cannot be a sketch leaves the Uno, and what is known of it, as they are. */
+  if (uno->size < 2 || !stk500_begins_with_reset_vector(uno->image)) return OTA_ERR_INSTALL;
   /* Said before the Uno is touched: after a power cut it is not believed to run what it ran. */
   if (uno->save(uno->context, &record) != OTA_OK) return OTA_ERR_STORAGE;
   const struct stk500_image image = {.context = uno,

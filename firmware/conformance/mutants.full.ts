@@ -16,7 +16,7 @@ beforeAll(() => make('build/lossy.so'), 600_000);
 
 /** Builds flota-device from a copy of the sources, patched or as they are; returns the program. */
 function build(dir: string, patch?: string): string {
-  for (const name of ['agent', 'host', 'Makefile', 'processors.mk'])
+  for (const name of ['agent', 'host', 'Makefile', 'processors.mk', 'board.mk'])
     fs.cpSync(join(firmware, name), join(dir, name), { recursive: true });
   if (patch) execFileSync('patch', ['-p1', '-s', '-d', dir, '-i', patch]);
   execFileSync('make', ['-s', '-C', dir, 'build/flota-device'], { stdio: 'pipe' });

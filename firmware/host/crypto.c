@@ -7,18 +7,21 @@
 
 #include "host.h"
 
-static int sha256_start(void *ctx) {
-  struct host *host = ctx;
-  if (!host->hash) host->hash = EVP_MD_CTX_new();
-  return host->hash && EVP_DigestInit_ex(host->hash, EVP_sha256(), NULL) == 1 ? OTA_OK : OTA_ERR_STORAGE;
+void *host_hash_new(void) {
+  EVP_MD_CTX *hash = EVP_MD_CTX_new();
+  if (hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1) return hash;
+  EVP_MD_CTX_free(hash);
+  return NULL;
 }
 
-static int sha256_update(void *ctx, const uint8_t *data, size_t bytes) {
-  return EVP_DigestUpdate(((struct host *)ctx)->hash, data, bytes) == 1 ? OTA_OK : OTA_ERR_STORAGE;
+int host_hash_update(void *hash, const uint8_t *data, size_t bytes) {
+  return EVP_DigestUpdate(hash, data, bytes) == 1 ? OTA_OK : OTA_ERR_STORAGE;
 }
 
-static int sha256_finish(void *ctx, uint8_t digest[OTA_SHA256_BYTES]) {
-  return EVP_DigestFinal_ex(((struct host *)ctx)->hash, digest, NULL) == 1 ? OTA_OK : OTA_ERR_STORAGE;
+int host_hash_end(void *hash, uint8_t digest[OTA_SHA256_BYTES]) {
+  int error = EVP_DigestFinal_ex(hash, digest, NULL) == 1 ? OTA_OK : OTA_ERR_STORAGE;
+  EVP_MD_CTX_free(hash);
+  return error;
 }
 
 static EVP_PKEY *import_key(const uint8_t *xy) {
@@ -66,9 +69,6 @@ static int make_random(void *ctx, uint8_t *data, size_t bytes) {
 }
 
 void host_fill_crypto(struct ota_port *port) {
-  port->sha256_start = sha256_start;
-  port->sha256_update = sha256_update;
-  port->sha256_finish = sha256_finish;
   port->es256_verify = es256_verify;
   port->random = make_random;
 }

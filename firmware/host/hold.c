@@ -8,7 +8,8 @@ static uint32_t ask(const char *path, char *reason, size_t capacity) {
   char line[256] = "";
   FILE *file = path ? fopen(path, "rb") : NULL;
   if (!file) return OTA_NOW;
-  if (!fgets(line, sizeof line, file)) line[0] = '\0';
+  // Not fgets: picolibc's drops a line that has no end.
+  line[fread(line, 1, sizeof line - 1, file)] = '\0';
   (void)fclose(file);
   line[strcspn(line, "\n")] = '\0';
   char *why = line;

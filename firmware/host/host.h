@@ -2,6 +2,7 @@
 #ifndef HOST_H
 #define HOST_H
 
+#include <signal.h>
 #include <stdio.h>
 
 #include "../agent/ota_agent.h"
@@ -26,6 +27,7 @@ struct host_options {
 
 struct host_mqtt;
 struct host_http;
+struct host_memory;
 
 struct host {
   struct host_options options;
@@ -33,8 +35,10 @@ struct host {
   struct host_http *http;
   struct ota_port port;
   struct ota_installer main;
+  struct host_memory *memory;
   /** Monotonic time of the boot, in ms. */
   uint64_t booted_at;
+  /** The agent's, while one is under way. */
   void *hash;
   unsigned reconnects;
 };
@@ -42,6 +46,19 @@ struct host {
 /** options.c: prints what is wrong in one line and exits with 1. */
 void host_read_options(struct host_options *options, int count, char **arguments);
 void host_fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+/* main.c and http.c: the machine. */
+uint64_t host_monotonic_ms(void);
+int64_t host_unix_ms(void);
+/** Waits until a connection brings something, at most so long. */
+void host_wait(struct host *host, uint32_t most_ms);
+
+/* life.c */
+void host_fill_life(struct host *host);
+/** From power-on to reboot, or until `*stopping`. False when storage could not be read. */
+bool host_live(struct host *host, const volatile sig_atomic_t *stopping);
+/** One JSON object a line on stdout. */
+void host_log(const struct host *host, enum ota_log_level level, const char *text);
 
 /* files.c: the flash. Every change is counted, and is the last when options.kill_at_write says so. */
 void host_path(const struct host *host, const char *name, char path[host_path_max]);
@@ -67,28 +84,40 @@ void host_fill_slots(struct host *host);
 /* hold.c: an application that says no while a file is there. */
 void host_fill_hold(struct host *host);
 
-/* identity.c: keys and certificates. */
+/* enroll.c: gets a certificate unless there is one that is valid. Ends the program when it is refused. */
 int host_enroll(struct host *host);
+
+/* identity.c: keys and certificates. */
 void host_fill_identity(struct ota_port *port);
 extern const char *const host_identity_file;
 extern const char *const host_renewal_file;
+extern const char *const host_enrolment_file;
+/** Whether there is a key with a certificate of this device; `valid`: for some time yet. */
+bool host_identity(struct host *host, bool *valid);
+/** Stores a CSR (PEM) and after it its key, a new one or that of the identity. */
+int host_enrolment_request(struct host *host, bool with_known_key);
+/** What came for that request becomes the identity. */
+int host_enrolment_store(struct host *host, const char *certificate, const char *chain);
 
-/* crypto.c */
+/* digest.c */
+void host_fill_digest(struct ota_port *port);
+/** SHA-256 of the first `size` bytes of a file. */
+int host_measure(struct host *host, const char *name, uint32_t size, uint8_t digest[OTA_SHA256_BYTES]);
+
+/* crypto.c: es256_verify and random; one SHA-256, null when out of memory, which `host_hash_end` frees. */
 void host_fill_crypto(struct ota_port *port);
+void *host_hash_new(void);
+int host_hash_update(void *hash, const uint8_t *data, size_t bytes);
+int host_hash_end(void *hash, uint8_t digest[OTA_SHA256_BYTES]);
 
 /* mqtt.c, http.c */
 int host_mqtt_open(struct host *host);
 void host_mqtt_close(struct host *host);
-/** Socket to wait for, or -1, and whether it has something to write. */
-int host_mqtt_socket(const struct host *host, bool *wants_write);
 void host_fill_mqtt(struct ota_port *port);
 int host_http_open(struct host *host);
 void host_http_close(struct host *host);
-/** Waits for any socket at most so long. */
-void host_http_wait(struct host *host, uint32_t most_ms);
 void host_fill_http(struct ota_port *port);
-
-/** One JSON object a line on stdout. */
-void host_log(const struct host *host, enum ota_log_level level, const char *text);
+/** With the one-time token. The status, and the body as text; 0 when there was none: `problem` says why. Blocks. */
+long host_post(struct host *host, const char *url, const char *body, char *answer, size_t capacity, const char **problem);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "../agent/ota_http.h"
 #include "host.h"
+#include "mqtt.h"
 
 enum { buffer_bytes = 256 * 1024 };
 
@@ -146,7 +147,7 @@ void host_http_close(struct host *host) {
   host->http = NULL;
 }
 
-void host_http_wait(struct host *host, uint32_t most_ms) {
+void host_wait(struct host *host, uint32_t most_ms) {
   bool wants_write = false;
   struct curl_waitfd broker = {.fd = host_mqtt_socket(host, &wants_write)};
   broker.events = (short)(CURL_WAIT_POLLIN | (wants_write ? CURL_WAIT_POLLOUT : 0));
@@ -158,4 +159,42 @@ void host_fill_http(struct ota_port *port) {
   port->http_head = http_head;
   port->http_read = http_read;
   port->http_end = http_end;
+}
+
+struct answer {
+  char *text;
+  size_t capacity, bytes;
+};
+
+static size_t collect(char *data, size_t size, size_t count, void *ctx) {
+  struct answer *answer = ctx;
+  if (size * count >= answer->capacity - answer->bytes) return 0;
+  memcpy(answer->text + answer->bytes, data, size * count);
+  answer->bytes += size * count;
+  answer->text[answer->bytes] = '\0';
+  return size * count;
+}
+
+long host_post(struct host *host, const char *url, const char *body, char *answer, size_t capacity, const char **problem) {
+  static char why[CURL_ERROR_SIZE];
+  struct answer into = {.text = answer, .capacity = capacity};
+  char token[1024];
+  long status = 0;
+  answer[0] = '\0';
+  *problem = why;
+  (void)snprintf(token, sizeof token, "Authorization: Bearer %s", host->options.token);
+  CURL *curl = curl_easy_init();
+  struct curl_slist *headers = curl_slist_append(curl_slist_append(NULL, token), "Content-Type: application/json");
+  curl_easy_setopt(curl, CURLOPT_URL, url);
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+  curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &into);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT, 30L);
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
+  if (host->options.enroll_trust) curl_easy_setopt(curl, CURLOPT_CAINFO, host->options.enroll_trust);
+  if (curl_easy_perform(curl) == CURLE_OK) curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  curl_slist_free_all(headers);
+  curl_easy_cleanup(curl);
+  return status;
 }

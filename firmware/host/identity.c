@@ -2,19 +2,17 @@
  * One PEM file holds certificate, chain and key, so that they can only change together. A renewal is a second file of the
  * same kind: first only with a key, then with the certificate too, and at last renamed over the first.
  */
-#include <curl/curl.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "../agent/ota_json.h"
 #include "host.h"
 
 const char *const host_identity_file = "identity.pem";
 const char *const host_renewal_file = "renewal.pem";
-static const char enrolment_file[] = "enrolment.pem";
+const char *const host_enrolment_file = "enrolment.pem";
 
 enum { pem_max = 32768 };
 
@@ -152,96 +150,30 @@ void host_fill_identity(struct ota_port *port) {
   port->cert_drop = cert_drop;
 }
 
-struct answer {
-  char text[pem_max];
-  size_t bytes;
-};
-
-static size_t collect(char *data, size_t size, size_t count, void *ctx) {
-  struct answer *answer = ctx;
-  if (size * count >= sizeof answer->text - answer->bytes) return 0;
-  memcpy(answer->text + answer->bytes, data, size * count);
-  answer->bytes += size * count;
-  return size * count;
-}
-
-static long post(const struct host *host, const char *body, struct answer *answer, char *problem) {
-  const struct host_options *options = &host->options;
-  char url[1024];
-  char token[1024];
-  long status = 0;
-  (void)snprintf(url, sizeof url, "%s/api/issue_cert", options->enroll_url);
-  (void)snprintf(token, sizeof token, "Authorization: Bearer %s", options->token);
-  CURL *curl = curl_easy_init();
-  struct curl_slist *headers = curl_slist_append(curl_slist_append(NULL, token), "Content-Type: application/json");
-  curl_easy_setopt(curl, CURLOPT_URL, url);
-  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-  curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT, 30L);
-  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, problem);
-  if (options->enroll_trust) curl_easy_setopt(curl, CURLOPT_CAINFO, options->enroll_trust);
-  if (curl_easy_perform(curl) == CURLE_OK) curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-  curl_slist_free_all(headers);
-  curl_easy_cleanup(curl);
-  return status;
-}
-
-/** The stored request, or a new one. Kept until its answer is: a one-time token can only be used again with the very same CSR. */
-static EVP_PKEY *prepare(struct host *host, EVP_PKEY *known, char *csr, size_t capacity) {
-  EVP_PKEY *key = read_key(host, enrolment_file);
-  if (!key) {
-    if (known) EVP_PKEY_up_ref(known);
-    key = known ? known : EVP_EC_gen("P-256");
-    BIO *bio = BIO_new(BIO_s_mem());
-    write_csr(bio, host->options.id, key);
-    write_key(bio, key);
-    int error = replace_with(host, enrolment_file, bio);
-    BIO_free(bio);
-    if (error != OTA_OK) host_fail("cannot write to %s", host->options.dir);
-  }
-  int bytes = host_read_file(host, enrolment_file, csr, capacity - 1);
-  csr[bytes > 0 ? bytes : 0] = '\0';
-  char *end = strstr(csr, "-----BEGIN PRIVATE KEY-----");
-  if (!end) host_fail("%s/%s is damaged", host->options.dir, enrolment_file);
-  *end = '\0';
-  return key;
-}
-
-int host_enroll(struct host *host) {
-  static struct ota_json json;
-  static struct answer answer;
-  char csr[pem_max];
-  char body[pem_max];
-  char problem[CURL_ERROR_SIZE] = "";
+bool host_identity(struct host *host, bool *valid) {
   X509 *certificate = read_certificate(host, host_identity_file);
-  EVP_PKEY *known = read_key(host, host_identity_file);
-  bool usable = belongs(host, certificate, known);
-  bool valid = usable && X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
+  EVP_PKEY *key = read_key(host, host_identity_file);
+  bool usable = belongs(host, certificate, key);
+  *valid = usable && X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
   X509_free(certificate);
-  if (valid || !host->options.enroll_url) {
-    EVP_PKEY_free(known);
-    return usable ? OTA_OK : OTA_ERR_CERTIFICATE;
-  }
-  EVP_PKEY *key = prepare(host, usable ? known : NULL, csr, sizeof csr);
-  struct ota_text text;
-  ota_text_begin(&text, body, sizeof body);
-  ota_text_raw(&text, "{\"csr\":");
-  ota_text_string(&text, csr);
-  ota_text_raw(&text, "}");
-  (void)ota_text_end(&text);
-  long status = post(host, body, &answer, problem);
-  if (status == 0) host_fail("cannot enroll at %s: %s", host->options.enroll_url, problem);
-  bool read = ota_json_object(&json, answer.text, answer.bytes) == OTA_OK;
-  const char *detail = read ? ota_json_string(&json, ota_json_member(&json, 0, "detail")) : NULL;
-  if (status < 200 || status > 299) host_fail("enrolment refused: %s", detail ? detail : "no reason given");
-  const char *issued = read ? ota_json_string(&json, ota_json_member(&json, 0, "certificate")) : NULL;
-  const char *chain = read ? ota_json_string(&json, ota_json_member(&json, 0, "chain")) : NULL;
-  if (!issued || !chain) host_fail("the answer holds no certificate and chain");
-  int error = store_pair(host, host_identity_file, issued, chain, key);
-  if (error == OTA_OK) error = host_remove_file(host, enrolment_file);
-  EVP_PKEY_free(known);
+  EVP_PKEY_free(key);
+  return usable;
+}
+
+int host_enrolment_request(struct host *host, bool with_known_key) {
+  EVP_PKEY *key = with_known_key ? read_key(host, host_identity_file) : EVP_EC_gen("P-256");
+  BIO *bio = BIO_new(BIO_s_mem());
+  write_csr(bio, host->options.id, key);
+  write_key(bio, key);
+  int error = replace_with(host, host_enrolment_file, bio);
+  BIO_free(bio);
   EVP_PKEY_free(key);
   return error;
+}
+
+int host_enrolment_store(struct host *host, const char *certificate, const char *chain) {
+  EVP_PKEY *key = read_key(host, host_enrolment_file);
+  int error = store_pair(host, host_identity_file, certificate, chain, key);
+  EVP_PKEY_free(key);
+  return error == OTA_OK ? host_remove_file(host, host_enrolment_file) : error;
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host.h"
+#include "mqtt.h"
 
 enum { topics_max = 8, inflight_max = 64, topic_max = 64 };
 

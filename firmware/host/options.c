@@ -114,9 +114,9 @@ static void read_keys(struct host_options *options, const char *path) {
   for (int it = ota_json_element(&json, keys, keys); it >= 0; it = ota_json_element(&json, keys, it)) {
     if (options->key_count == host_keys_max) host_fail("--signing-keys: at most %d keys", host_keys_max);
     struct ota_signing_key *key = &options->keys[options->key_count++];
-    const char *kid = ota_json_string(&json, ota_json_member(&json, it, "kid"));
-    const char *x = ota_json_string(&json, ota_json_member(&json, it, "x"));
-    const char *y = ota_json_string(&json, ota_json_member(&json, it, "y"));
+    const char *kid = ota_json_text(&json, it, "kid");
+    const char *x = ota_json_text(&json, it, "x");
+    const char *y = ota_json_text(&json, it, "y");
     if (!kid || strlen(kid) > OTA_KID_MAX || !x || ota_base64url(x, strlen(x), key->xy, 32) != 32 || !y ||
         ota_base64url(y, strlen(y), key->xy + 32, 32) != 32)
       host_fail("--signing-keys: a key is not an ES256 key with a kid");

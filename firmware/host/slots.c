@@ -1,5 +1,4 @@
 /** What a bootloader keeps and does. An image is on trial while `active` is not `confirmed`. */
-#include <openssl/evp.h>
 #include <string.h>
 
 #include "../agent/ota_json.h"
@@ -15,7 +14,7 @@ static const char record_file[] = "boot.bin";
 static const char magic[8] = "flota 1";
 static const char *const slot_files[] = {"slot-a.img", "slot-b.img"};
 
-enum { image_header_max = 512, block_bytes = 65536 };
+enum { image_header_max = 512 };
 /** The demo firmware format of the virtual device (firmware/virtual/image.ts). */
 static const char image_magic[] = "FLOTA-IMAGE 1\n";
 
@@ -36,21 +35,6 @@ static const char *inactive_file(struct host *host, struct boot_record *record) 
   return load(host, record) == OTA_OK ? slot_files[1 - record->confirmed] : NULL;
 }
 
-static int measure(struct host *host, const char *file, uint32_t size, uint8_t *digest) {
-  static uint8_t block[block_bytes];
-  EVP_MD_CTX *hash = EVP_MD_CTX_new();
-  int error = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 ? OTA_OK : OTA_ERR_STORAGE;
-  for (uint32_t offset = 0; error == OTA_OK && offset < size;) {
-    uint32_t bytes = size - offset < block_bytes ? size - offset : block_bytes;
-    error = host_read_at(host, file, offset, block, bytes);
-    if (error == OTA_OK && EVP_DigestUpdate(hash, block, bytes) != 1) error = OTA_ERR_STORAGE;
-    offset += bytes;
-  }
-  if (error == OTA_OK && EVP_DigestFinal_ex(hash, digest, NULL) != 1) error = OTA_ERR_STORAGE;
-  EVP_MD_CTX_free(hash);
-  return error;
-}
-
 /** A device leaves the factory with an image in slot A, so that there is always a digest to report. */
 static int install_factory_image(struct host *host, struct boot_record *record) {
   uint8_t image[1024];
@@ -63,7 +47,7 @@ static int install_factory_image(struct host *host, struct boot_record *record) 
   memset(record, 0, sizeof *record);
   memcpy(record->magic, magic, sizeof magic);
   record->images[0] = (struct ota_image){.version = "0.0.0", .size = sizeof image};
-  if (error == OTA_OK) error = measure(host, slot_files[0], sizeof image, record->images[0].sha256);
+  if (error == OTA_OK) error = host_measure(host, slot_files[0], sizeof image, record->images[0].sha256);
   return error == OTA_OK ? store(host, record) : error;
 }
 
@@ -74,7 +58,7 @@ int host_slots_boot(struct host *host) {
   if (error == OTA_ERR_ABSENT) return install_factory_image(host, &record);
   if (error != OTA_OK || record.active == record.confirmed) return error;
   const struct ota_image *image = &record.images[record.active];
-  bool intact = measure(host, slot_files[record.active], image->size, digest) == OTA_OK &&
+  bool intact = host_measure(host, slot_files[record.active], image->size, digest) == OTA_OK &&
                 memcmp(digest, image->sha256, sizeof digest) == 0;
   // It had its chances, or is not what was written.
   if (++record.trial_boots > host->options.trial_boots || !intact) record.active = record.confirmed;
@@ -87,7 +71,7 @@ static int running(void *ctx, struct ota_image *image) {
   int error = load(host, &record);
   if (error != OTA_OK) return error;
   *image = record.images[record.active];
-  return measure(host, slot_files[record.active], image->size, image->sha256);
+  return host_measure(host, slot_files[record.active], image->size, image->sha256);
 }
 
 static int begin(void *ctx, const struct ota_image *image) {
@@ -162,7 +146,7 @@ static int self_test(void *ctx) {
   char *line = header + magic_bytes;
   char *end = strchr(line, '\n');
   if (!end || ota_json_object(&json, line, (size_t)(end - line)) != OTA_OK) return OTA_OK;
-  const char *verdict = ota_json_string(&json, ota_json_member(&json, 0, "selfTest"));
+  const char *verdict = ota_json_text(&json, 0, "selfTest");
   return verdict && strcmp(verdict, "fail") == 0 ? OTA_ERR_INSTALL : OTA_OK;
 }
 

@@ -4,7 +4,8 @@ import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import { at } from '../db/clock.ts';
 import { type Db, query } from '../db/query.ts';
-import { ensureKnown } from '../devices/known.ts';
+import { ensureKnown, findKnown } from '../devices/known.ts';
+import { missing } from '../devices/many.ts';
 import * as presence from '../devices/presence.ts';
 import { AppError } from '../errors.ts';
 import { paced } from '../paced.ts';
@@ -22,26 +23,44 @@ export interface BanView {
 export async function ban(context: Context, device: string, reason: string, actor: string): Promise<BanView> {
   const row = await context.db.transaction(async (tx) => {
     await ensureKnown(tx, device);
-    await presence.lock(tx, [device]);
-    const [added] = await tx
-      .insert(deviceBans)
-      .values({ deviceId: device, reason, bannedBy: actor })
-      // One that was lifted a moment ago may still be there.
-      .onConflictDoUpdate({
-        target: deviceBans.deviceId,
-        set: { reason, bannedBy: actor, bannedAt: sql`now()`, liftedAt: null, tellAt: sql`now()` },
-        setWhere: isNotNull(deviceBans.liftedAt),
-      })
-      .returning();
+    const [added] = await insertBans(tx, [device], reason, actor);
     if (!added) throw new AppError('already_banned', 'This device is banned already.');
     await record(tx, { actor, action: 'device.ban', subject: device, detail: { reason } });
-    await updateBlocked(tx, [device]);
     return added;
   });
   await kick(context, [device]);
   context.wake();
   context.live.changed('device', device);
   return view(row);
+}
+
+/** In the caller's transaction, who kicks them after it; returns those that are not there or banned already. */
+export async function banMany(tx: Db, ids: string[], reason: string, actor: string) {
+  const known = await findKnown(tx, ids);
+  const to = known.map(({ id }) => id);
+  const added = to.length > 0 ? await insertBans(tx, to, reason, actor) : [];
+  const banned = new Set(added.map(({ deviceId }) => deviceId));
+  const old = to.filter((id) => !banned.has(id)).map((id) => [id, 'already_banned'] as const);
+  return new Map([...missing(ids, known), ...old]);
+}
+
+async function insertBans(tx: Db, ids: string[], reason: string, actor: string) {
+  await presence.lock(tx, ids);
+  const added = await tx
+    .insert(deviceBans)
+    .values(ids.map((deviceId) => ({ deviceId, reason, bannedBy: actor })))
+    // One that was lifted a moment ago may still be there.
+    .onConflictDoUpdate({
+      target: deviceBans.deviceId,
+      set: { reason, bannedBy: actor, bannedAt: sql`now()`, liftedAt: null, tellAt: sql`now()` },
+      setWhere: isNotNull(deviceBans.liftedAt),
+    })
+    .returning();
+  await updateBlocked(
+    tx,
+    added.map(({ deviceId }) => deviceId),
+  );
+  return added;
 }
 
 export async function lift(context: Context, device: string, actor: string): Promise<void> {

@@ -1,6 +1,7 @@
 /** Certificates as an admin sees them. */
 import { and, asc, desc, eq, ilike, or, type SQL, sql } from 'drizzle-orm';
 import { type Db, query } from '../db/query.ts';
+import { beginsWith, containing } from '../db/search.ts';
 import { AppError } from '../errors.ts';
 import { renewableFrom } from './renewal-rules.ts';
 import { certificates } from './table.ts';
@@ -53,7 +54,7 @@ const status = sql<Status>`case
   else 'valid' end`;
 
 export async function list(db: Db, filter: Filter): Promise<{ items: CertificateView[]; total: number }> {
-  const pattern = filter.search ? `%${filter.search.replace(/[\\%_]/g, '\\$&')}%` : null;
+  const pattern = filter.search ? containing(filter.search) : null;
   const where = and(
     pattern ? or(ilike(certificates.commonName, pattern), ilike(certificates.serial, pattern)) : undefined,
     filter.commonName ? eq(certificates.commonName, filter.commonName) : undefined,
@@ -84,6 +85,18 @@ export async function get(
     .where(eq(certificates.serial, serial));
   if (!row) throw new AppError('not_found', 'There is no certificate with this serial.');
   return { ...view(row), certificate: row.certificate.certificate, chain: row.certificate.chain };
+}
+
+/** Whose serial begins so, as hexadecimal digits with or without colons. */
+export async function findBySerial(db: Db, text: string, limit: number) {
+  const digits = text.replaceAll(':', '').toUpperCase();
+  if (!/^[0-9A-F]{4,40}$/.test(digits)) return [];
+  return db
+    .select({ serial: certificates.serial, commonName: certificates.commonName })
+    .from(certificates)
+    .where(beginsWith(certificates.serial, sql`${digits}::text`))
+    .orderBy(asc(certificates.serial))
+    .limit(limit);
 }
 
 /** How many devices, by the end of the certificate that each is using (or else of the newest that it was given). */

@@ -39,6 +39,7 @@ export const certificates = pgTable(
   (t) => [
     index('certificates_name').on(t.commonName, t.notAfter),
     index('certificates_expiry').on(t.notAfter),
+    index('certificates_serial_begins').on(t.serial.op('text_pattern_ops')),
     index('certificates_unconfirmed')
       .on(t.revokedAt)
       .where(sql`revoked_at is not null and revocation_confirmed_at is null`),

@@ -5,7 +5,7 @@ import { until } from '#deploy/lab/primitives/until.ts';
 import { query } from '../db/query.ts';
 import { send } from '../outbox/send.ts';
 import { outbox } from '../outbox/table.ts';
-import { sendCommand } from '../telemetry/telemetry.ts';
+import { sendCommand } from '../telemetry/commands.ts';
 import {
   createDevice,
   type Json,
@@ -174,6 +174,25 @@ describe('waiting and trying again', () => {
     expect(bodies.map((b) => b.attempt)).toEqual([1, 1, 1]);
     expect(new Set(bodies.map((b) => b.url)).size).toBe(3);
     expect(new Set(bodies.map((b) => b.id)).size).toBe(3);
+  });
+
+  test('a device that waits for the URL of a deployment that is gone is told to stop, and an admin sees it', async () => {
+    const device = await online();
+    const update = { deployment: randomUUID(), attempt: 3 };
+    const progress = { ...update, stage: 'downloading', receivedBytes: 1, totalBytes: 36 };
+    await device.send('firmware/download/progress', progress);
+    const wish = await device.send('firmware/download/progress', { ...progress, urlExpired: true });
+    expect(wish.body.errors).toMatchObject([{ message: 'deployment_unknown' }]);
+    const cancels = () => webhook.broker.to(device.id, 'firmware/download/cancel').map((c) => c.body);
+    await until('the cancel', () => cancels().length === 1);
+    expect(cancels()).toMatchObject([update]);
+    const letters = await webhook.api('GET', `/api/dead_letters?clientId=${device.id}`);
+    expect(letters.body.items).toMatchObject([{ code: 'deployment_unknown' }]);
+    // Its answer is acknowledged, and another update reaches it.
+    const ack = await device.critical('firmware/download/cancel/ack', { ...update, cancelled: true });
+    expect(ack.status).toBe(204);
+    await webhook.deploy((await webhook.firmware()).id, device);
+    await until('the next request', () => device.requests().length === 1);
   });
 
   test('a transient failure is tried again after its back-off, and no more often than allowed', async () => {

@@ -4,32 +4,38 @@ import { sql } from 'drizzle-orm';
 import { mainComponent } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
+import * as groups from '../devices/groups.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
+import { foreseeHealth } from './dry-run.ts';
 import { createRollout, type RolloutState } from './rollout.ts';
 import * as rollouts from './rollouts.ts';
 import { type StartRequest, toPolicy } from './schema.ts';
-import { countByReason } from './selection.ts';
+import { countByReason, eligible, refuseNoMatch } from './selection.ts';
 import { deployments } from './table.ts';
 import { type Deployment, get, noDeployment } from './views.ts';
 
 /** Resolves the selection (at its start time, if it has one) and starts: commands follow as waves open and devices can be reached. */
 export async function start(context: Context, request: StartRequest, actor: string): Promise<Deployment> {
-  const { firmwareId, policy: asked, startAt, ...selection } = request;
+  const { firmwareId, policy: asked, startAt, ...chosen } = request;
   const id = randomUUID();
   await context.db.transaction(async (tx) => {
     const image = await firmware.get(tx, firmwareId);
     if (!image.manifest) {
       throw new AppError('firmware_unsigned', 'The firmware has no signed manifest yet: sign it first.');
     }
+    const selection = await groups.pin(tx, chosen);
+    const policy = toPolicy(asked);
     const counts = await countByReason(tx, image, selection);
+    const ready = counts.get(null) ?? 0;
+    refuseNoMatch(selection, counts, policy);
     counts.delete('other_hardware');
     counts.delete('no_component');
     const total = [...counts.values()].reduce((sum, n) => sum + n, 0);
-    const policy = toPolicy(asked);
     if (total === 0 && policy.lateJoinersMs === null) {
       throw new AppError('no_targets', `The selection holds no device with a ${describe(image)}.`);
     }
+    await foreseeHealth(tx, policy, eligible(image, selection), ready);
     const starts = startAt === undefined ? null : new Date(startAt);
     await tx.insert(deployments).values({
       id,
@@ -47,7 +53,10 @@ export async function start(context: Context, request: StartRequest, actor: stri
       actor,
       action: 'deployment.start',
       subject: id,
-      detail: { firmware: firmwareId, ...selection, targets: total },
+      detail: {
+        ...{ firmware: firmwareId, ...selection, targets: total },
+        ...(policy.health && { health: policy.health }),
+      },
     });
   });
   context.wake();

@@ -1,7 +1,7 @@
 /** The way back from a bad image: which devices run it, and what they had before. */
 import { sql } from 'drizzle-orm';
 import { type Db, query } from '../db/query.ts';
-import { maxDevices } from './schema.ts';
+import { maxDevices } from '../devices/chosen.ts';
 import { get } from './views.ts';
 
 export interface Previous {

@@ -1,8 +1,10 @@
 import { z } from '@hono/zod-openapi';
 import { deadlineActions } from '#emqx/protocol.ts';
+import { chosenFields } from '../devices/chosen.ts';
 import { type FailureReason, failureReasons } from './failures.ts';
+import { foreseenSchema, healthSchema, toHealth } from './health/schema.ts';
 import { defaultGate, defaultRollout, type RolloutPolicy } from './policy.ts';
-import { rolloutStates } from './rollout.ts';
+import { haltReasons, rolloutStates } from './rollout.ts';
 import { deferrableSteps, targetStates } from './states.ts';
 import { weekdays } from './window.ts';
 
@@ -71,6 +73,7 @@ export const policySchema = z
     retryDelayMs: timeoutMs.optional(),
     deferralMs: durationMs.optional(),
     atDeadline: z.enum(deadlineActions).optional(),
+    health: healthSchema.nullable().optional(),
   })
   .superRefine(({ waves = [] }, context) => {
     const grows = (i: number) => {
@@ -105,12 +108,14 @@ export function toPolicy(asked: AskedPolicy = {}): RolloutPolicy {
     failurePercent,
     silencePercent,
     soakMs,
+    health,
     ...rest
   } = asked;
   const common = defined({ successPercent, failurePercent, silencePercent, soakMs });
   return {
     ...defaultRollout,
     ...defined(rest),
+    health: health ? toHealth(health) : null,
     waves: waves.map(({ count, percent, ...own }) => ({
       ...defaultGate(waves.length),
       ...common,
@@ -136,6 +141,8 @@ const waveViewSchema = z.object({
   silent: z.int(),
   skipped: z.int(),
   ...gate,
+  /** The group that the others are compared with: it comes last, or never. */
+  control: z.boolean(),
   soakUntil: z.string().nullable(),
 });
 export type WaveView = z.infer<typeof waveViewSchema>;
@@ -165,6 +172,7 @@ export const deploymentSchema = z
       lateJoinersMs: z.int().nullable(),
       deferralMs: z.int(),
       atDeadline: z.enum(deadlineActions),
+      health: healthSchema.nullable(),
     }),
     /** The hardware is the firmware's. */
     selection: z.object({
@@ -172,6 +180,9 @@ export const deploymentSchema = z
       regions: z.array(z.string()),
       divisions: z.array(z.string()),
       devices: z.array(z.string()),
+      query: z.string().optional(),
+      /** Whose query it was when the deployment was made. */
+      group: z.string().optional(),
     }),
     /** Until when devices that come to match the selection join; null: none does (or it has not started). */
     joinersUntil: z.string().nullable(),
@@ -182,10 +193,12 @@ export const deploymentSchema = z
     /** Why it halted (or last did, when it ended halted). */
     halted: z
       .object({
-        reason: z.enum(['failures', 'silence', 'gate_missed']),
+        reason: z.enum(haltReasons),
         wave: z.int(),
         message: z.string(),
         at: z.string(),
+        /** Of `health_worse`: which of the policy's signals. */
+        signals: z.array(z.string()).optional(),
       })
       .nullable(),
     total: z.int(),
@@ -228,19 +241,15 @@ export const targetSchema = z
   })
   .openapi('Target');
 
-export const maxDevices = 10_000;
-
 /**
  * A device is chosen when it is in any of the regions or divisions, or is named itself; with `all`, also every other one that has
- * the firmware's hardware (of a firmware for a child component: every one that reports such a component).
+ * the firmware's hardware (of a firmware for a child component: every one that reports such a component). A `query`, or a `group` by
+ * its name, leaves of these only those that match; alone it chooses among all devices.
  */
 export const selectionSchema = z
   .object({
     firmwareId: z.uuid(),
-    all: z.boolean().default(false),
-    regions: z.array(z.uuid()).max(1000).default([]),
-    divisions: z.array(z.uuid()).max(1000).default([]),
-    devices: z.array(z.string().max(64)).max(maxDevices).default([]),
+    ...chosenFields,
   })
   .openapi('Selection');
 export type Selection = z.infer<typeof selectionSchema>;
@@ -280,6 +289,8 @@ export const dryRunSchema = z
     /** How long applications may put it off, and what devices do then: from the policy. */
     deferralMs: z.int(),
     atDeadline: z.enum(deadlineActions),
+    /** Null without a gate. */
+    health: foreseenSchema.nullable(),
     /** Every image once. */
     egressBytes: z.int(),
     /** From the policy and `measuredBytesPerSecond`, if every device can be reached, puts nothing off and succeeds at once; null without a measurement. */

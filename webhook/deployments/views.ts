@@ -1,10 +1,11 @@
 /** Deployments as pages and scripts see them: what the machine remembers beside what has become of the targets. */
-import { count, desc, eq } from 'drizzle-orm';
+import { between, count, desc, eq, inArray, or } from 'drizzle-orm';
 import type { Db } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import { firmwares } from '../firmware/table.ts';
+import { soakEndsAt } from './health/windows.ts';
 import { defaultRollout } from './policy.ts';
-import { joinersUntil, nothing, type Rollout, type Tally } from './rollout.ts';
+import { joinersUntil, nothing, type Rollout, type RolloutState, type Tally } from './rollout.ts';
 import * as rollouts from './rollouts.ts';
 import type { WaveView } from './schema.ts';
 import { type TargetState, targetStates } from './states.ts';
@@ -57,6 +58,41 @@ export async function list(
   return { items: await summarize(db, rows), total: total!.value };
 }
 
+export interface FoundDeployment {
+  id: string;
+  state: RolloutState;
+  createdAt: Date;
+  firmware: { name: string; version: string };
+}
+
+/** By the beginning of the id, or of these firmwares; newest first. */
+export async function find(
+  db: Db,
+  text: string,
+  firmwareIds: string[],
+  limit: number,
+): Promise<FoundDeployment[]> {
+  return db
+    .select({
+      id: deployments.id,
+      state: deployments.state,
+      createdAt: deployments.createdAt,
+      firmware: { name: firmwares.name, version: firmwares.version },
+    })
+    .from(deployments)
+    .innerJoin(firmwares, eq(firmwares.id, deployments.firmwareId))
+    .where(or(inArray(deployments.firmwareId, firmwareIds), idBegins(text)))
+    .orderBy(desc(deployments.createdAt))
+    .limit(limit);
+}
+
+/** A UUID that begins so lies between the least and the greatest that do. */
+function idBegins(text: string) {
+  const digits = text.replaceAll('-', '').toLowerCase();
+  if (!/^[0-9a-f]{4,32}$/.test(digits)) return undefined;
+  return between(deployments.id, digits.padEnd(32, '0'), digits.padEnd(32, 'f'));
+}
+
 export async function listForFirmware(db: Db, firmwareId: string): Promise<Deployment[]> {
   const rows = await summaries(db)
     .where(eq(deployments.firmwareId, firmwareId))
@@ -94,7 +130,7 @@ async function summarize(db: Db, rows: Awaited<ReturnType<typeof summaries>>) {
       policy: { ...defaultRollout, ...row.policy },
       joinersUntil: until === null ? null : new Date(until).toISOString(),
       windowOpensAt: row.state === 'running' ? (windowOpensAt?.toISOString() ?? null) : null,
-      waves: describeWaves({ ...memory, state: row.state }, rollouts.toTallies(mine)),
+      waves: describeWaves(rollouts.toRollout(row), rollouts.toTallies(mine)),
       halted: memory.halted && { ...memory.halted, at: new Date(memory.halted.at).toISOString() },
       total: sum(mine, (t) => t.n),
       counts,
@@ -120,22 +156,20 @@ export function present(d: Deployment) {
   };
 }
 
-function describeWaves(
-  rollout: Pick<Rollout, 'state' | 'gates' | 'wave' | 'soakSince'>,
-  tallies: Tally[],
-): WaveView[] {
-  return (rollout.gates ?? []).map((gate, wave) => {
+function describeWaves(rollout: Rollout, tallies: Tally[]): WaveView[] {
+  return (rollout.gates ?? []).map(({ control = false, ...gate }, wave) => {
     const { left, timedOut, unreached: _, ...tally } = tallies[wave] ?? nothing;
     const soaks = wave === rollout.wave && rollout.soakSince !== null;
     const passed = wave < rollout.wave || rollout.state === 'completed';
     return {
       ...gate,
+      control,
       ...tally,
       timedOut,
       skipped: left,
       total: tally.pending + tally.active + tally.succeeded + tally.failed + timedOut + left,
       state: passed ? 'passed' : soaks ? 'soaking' : wave === rollout.wave ? 'open' : 'waiting',
-      soakUntil: soaks ? new Date(rollout.soakSince! + gate.soakMs).toISOString() : null,
+      soakUntil: soaks ? new Date(soakEndsAt(rollout)!).toISOString() : null,
     };
   });
 }

@@ -38,3 +38,14 @@ export function parseCsv(text: string): CsvLine[] {
   endLine();
   return lines;
 }
+
+/**
+ * One line, ended. A field that a spreadsheet would take for a formula gets an apostrophe before it, by which spreadsheets know text.
+ */
+export function formatCsvLine(fields: readonly string[]): string {
+  const written = fields.map((field) => {
+    const safe = /^[=+\-@\t\r]/.test(field) ? `'${field}` : field;
+    return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  });
+  return `${written.join(',')}\r\n`;
+}

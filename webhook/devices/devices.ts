@@ -1,13 +1,15 @@
-import { and, arrayContains, asc, count, desc, eq, ilike, inArray, or, type SQL, sql } from 'drizzle-orm';
+import { and, arrayContains, asc, count, desc, eq, gt, ilike, inArray, or, type SQL, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { findCurrent } from '../certificates/certificates.ts';
 import { revokeAll } from '../certificates/revocation.ts';
 import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/query.ts';
+import { containing } from '../db/search.ts';
 import * as history from '../deployments/history.ts';
 import { markJoinable } from '../deployments/store.ts';
 import { AppError } from '../errors.ts';
-import { forgetDevice } from '../telemetry/telemetry.ts';
+import * as telemetry from '../telemetry/telemetry.ts';
 import { type DeviceChange, type DeviceView, type NewDevice, toldFields } from './fields.ts';
+import * as incidents from './incidents.ts';
 import { compile } from './query/compile.ts';
 import type { Query } from './query/grammar.ts';
 import { components, devices, divisions, regions } from './table.ts';
@@ -33,14 +35,41 @@ export interface DeviceFilter {
   tag?: string | undefined;
   online?: boolean | undefined;
   query?: Query | undefined;
+}
+export type DevicePage = DeviceFilter & {
   sort?: Sort | undefined;
   limit?: number | undefined;
   offset: number;
+};
+
+export async function list(db: Db, filter: DevicePage): Promise<{ items: DeviceView[]; total: number }> {
+  const where = matching(filter);
+  const rows = select(db)
+    .where(where)
+    .orderBy(...order(filter.sort ?? 'id'));
+  const items = await (filter.limit ? rows.limit(filter.limit).offset(filter.offset) : rows);
+  const [total] = await db.select({ value: count() }).from(devices).where(where);
+  return { items: await view(db, items), total: total!.value };
 }
 
-export async function list(db: Db, filter: DeviceFilter): Promise<{ items: DeviceView[]; total: number }> {
-  const pattern = filter.search ? `%${filter.search.replace(/[\\%_]/g, '\\$&')}%` : null;
-  const where = and(
+/** By id, behind this one. */
+export async function listAfter(
+  db: Db,
+  filter: DeviceFilter,
+  after: string | null,
+  limit: number,
+): Promise<DeviceView[]> {
+  const behind = after === null ? undefined : gt(devices.id, after);
+  const rows = await select(db)
+    .where(and(matching(filter), behind))
+    .orderBy(asc(devices.id))
+    .limit(limit);
+  return view(db, rows);
+}
+
+function matching(filter: DeviceFilter): SQL | undefined {
+  const pattern = filter.search ? containing(filter.search) : null;
+  return and(
     pattern ? or(ilike(devices.id, pattern), ilike(devices.name, pattern)) : undefined,
     filter.region ? eq(devices.regionId, filter.region) : undefined,
     filter.division ? eq(devices.divisionId, filter.division) : undefined,
@@ -49,12 +78,6 @@ export async function list(db: Db, filter: DeviceFilter): Promise<{ items: Devic
     filter.online === undefined ? undefined : eq(devices.online, filter.online),
     filter.query && compile(filter.query),
   );
-  const rows = select(db)
-    .where(where)
-    .orderBy(...order(filter.sort ?? 'id'));
-  const items = await (filter.limit ? rows.limit(filter.limit).offset(filter.offset) : rows);
-  const [total] = await db.select({ value: count() }).from(devices).where(where);
-  return { items: await view(db, items), total: total!.value };
 }
 
 function order(sort: Sort): SQL[] {
@@ -143,7 +166,8 @@ export async function remove(db: Db, id: string, actor: string): Promise<void> {
       throw new AppError('in_use', 'An update of this device has not ended: cancel it first.');
     }
     await history.forgetDevice(tx, id);
-    await forgetDevice(tx, id);
+    await telemetry.forgetDevice(tx, id);
+    await incidents.forgetDevice(tx, id);
     await revokeAll(tx, { device: id }, 'cessationOfOperation', actor);
     await tx.delete(devices).where(eq(devices.id, id));
     await record(tx, { actor, action: 'device.delete', subject: id });

@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { deviceIdSchema } from '#emqx/protocol.ts';
 
 export const hardwareSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
+export const maxTags = 32;
 export const nameSchema = z.string().trim().min(1).max(100);
 export const tagSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/);
 
@@ -10,7 +11,7 @@ export const tagSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/);
 const told = z.object({
   name: nameSchema,
   hardware: hardwareSchema,
-  tags: z.array(tagSchema).max(32),
+  tags: z.array(tagSchema).max(maxTags),
 });
 export const toldFields = told.keyof().options;
 

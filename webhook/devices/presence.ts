@@ -2,6 +2,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { at } from '../db/clock.ts';
 import { type Db, query } from '../db/query.ts';
+import { outagesOf } from './incidents.ts';
 
 export interface Connected {
   deviceId: string;
@@ -28,6 +29,9 @@ export interface RunningReport {
  * device without commands until it connects again). Any other is reachable only once it has subscribed.
  */
 export async function markConnected(db: Db, rows: Connected[]): Promise<void> {
+  const given = sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+    as v("deviceId" text, "connectedAt" double precision, "certificateSerial" text)`;
+  await db.execute(outagesOf(given));
   await db.execute(sql`
     update devices d
     set online = true,
@@ -35,8 +39,7 @@ export async function markConnected(db: Db, rows: Connected[]): Promise<void> {
         connected_at = to_timestamp(v."connectedAt" / 1000.0),
         last_seen_at = greatest(d.last_seen_at, to_timestamp(v."connectedAt" / 1000.0)),
         certificate_serial = v."certificateSerial"
-    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-      as v("deviceId" text, "connectedAt" double precision, "certificateSerial" text)
+    from ${given}
     where d.id = v."deviceId"
       and (d.connected_at is null or d.connected_at < to_timestamp(v."connectedAt" / 1000.0))`);
 }
@@ -122,6 +125,26 @@ export async function numberEpochs(
   const numbers = new Map(found.map(({ i, number }) => [i, number ?? 0]));
   const byKey = new Map([...distinct.keys()].map((key, i) => [key, numbers.get(i)!]));
   return told.map((t) => byKey.get(`${t.deviceId}/${t.epoch}`)!);
+}
+
+/** A device's newest epochs that are remembered: no message is under way for as long as its storage is lost so often. */
+const epochsKept = 16;
+
+/** Forgets at most `most` epochs that were left long ago; returns how many. Their number, and so the order of those that stay, remains. */
+export async function forgetEpochs(db: Db, most: number): Promise<number> {
+  const [row] = await query<{ n: number }>(
+    db,
+    sql`with gone as (
+          delete from device_epochs where ctid = any(array(
+            select old.ctid from (
+                select device_id, max(number) as newest from device_epochs
+                where number > ${epochsKept}::int group by device_id
+              ) d join device_epochs old on old.device_id = d.device_id and old.number <= d.newest - ${epochsKept}::int
+            limit ${most} for update of old skip locked))
+          returning 1)
+        select count(*)::int as n from gone`,
+  );
+  return row!.n;
 }
 
 /** Of reports a (device, component, order), positionally: whether a newer one is stored already. */

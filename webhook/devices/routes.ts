@@ -2,11 +2,26 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { deviceIdSchema } from '#emqx/protocol.ts';
 import { kick } from '../certificates/blocked-kick.ts';
 import type { Context } from '../context.ts';
+import { fieldErrorSchema } from '../field-errors.ts';
 import { access, answer, createRouter, jsonBody, listOrPage, paging, problems } from '../http.ts';
 import * as devices from './devices.ts';
+import { exportCsv } from './export.ts';
 import { deviceChangeSchema, deviceSchema, newDeviceSchema } from './fields.ts';
 import { importCsv } from './import.ts';
 import { querySchema } from './query/schema.ts';
+
+const filter = {
+  search: z.string().max(100).optional(),
+  region: z.uuid().optional(),
+  division: z.uuid().optional(),
+  hardware: z.string().max(64).optional(),
+  tag: z.string().max(64).optional(),
+  q: querySchema.optional(),
+  online: z
+    .enum(['true', 'false'])
+    .transform((value) => value === 'true')
+    .optional(),
+};
 
 const list = createRoute({
   method: 'get',
@@ -14,22 +29,22 @@ const list = createRoute({
   ...access('viewer'),
   summary: 'Devices, by id unless `sort` says otherwise',
   request: {
-    query: paging.extend({
-      search: z.string().max(100).optional(),
-      region: z.uuid().optional(),
-      division: z.uuid().optional(),
-      hardware: z.string().max(64).optional(),
-      tag: z.string().max(64).optional(),
-      q: querySchema.optional(),
-      online: z
-        .enum(['true', 'false'])
-        .transform((value) => value === 'true')
-        .optional(),
-      sort: z.enum(devices.sorts).optional(),
-    }),
+    query: paging.extend({ ...filter, sort: z.enum(devices.sorts).optional() }),
   },
   responses: {
     200: answer('All, or a page with its total when `limit` is given', listOrPage(deviceSchema)),
+    ...problems,
+  },
+});
+const listCsv = createRoute({
+  method: 'get',
+  path: '/api/devices.csv',
+  ...access('viewer'),
+  summary:
+    'The same devices as CSV, by id; a field that a spreadsheet would take for a formula has an apostrophe before it',
+  request: { query: z.object(filter) },
+  responses: {
+    200: { description: 'All of them', content: { 'text/csv': { schema: z.string() } } },
     ...problems,
   },
 });
@@ -109,6 +124,7 @@ const importDevices = createRoute({
             id: z.string(),
             outcome: z.enum(['created', 'updated', 'refused']),
             message: z.string().nullable(),
+            problems: z.array(fieldErrorSchema).optional(),
           }),
         ),
       }),
@@ -125,6 +141,13 @@ export function deviceRoutes(context: Context) {
       const query = c.req.valid('query');
       const { items, total } = await devices.list(db, { ...query, query: query.q });
       return c.json(query.limit ? { items, total } : items, 200);
+    })
+    .openapi(listCsv, async (c) => {
+      const { q, ...rest } = c.req.valid('query');
+      return c.body(await exportCsv(db, { ...rest, query: q }), 200, {
+        'Content-Type': 'text/csv; charset=utf-8',
+        'Content-Disposition': 'attachment; filename="devices.csv"',
+      }) as never;
     })
     .openapi(get, async (c) => c.json(await devices.get(db, c.req.valid('param').id), 200))
     .openapi(create, async (c) => {

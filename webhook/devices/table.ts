@@ -1,5 +1,7 @@
 import { sql } from 'drizzle-orm';
 import {
+  bigint,
+  bigserial,
   boolean,
   index,
   integer,
@@ -21,6 +23,16 @@ export const regions = pgTable('regions', {
 export const divisions = pgTable('divisions', {
   id: uuid().primaryKey().defaultRandom(),
   name: text().notNull().unique(),
+});
+
+/** Queries that somebody has named (`query/grammar.ts`). */
+export const deviceGroups = pgTable('device_groups', {
+  id: uuid().primaryKey().defaultRandom(),
+  name: text().notNull().unique(),
+  query: text().notNull(),
+  createdBy: text('created_by').notNull(),
+  createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+  updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
 });
 
 /** `id` is the common name of the device's certificate. */
@@ -53,6 +65,9 @@ export const devices = pgTable(
     index('devices_hardware').on(t.hardware),
     index('devices_blocked').on(t.id).where(sql`blocked`),
     index('devices_tags').using('gin', t.tags),
+    // For the beginning of one; a part of one has trigrams (`db/search.ts`).
+    index('devices_id_begins').on(sql`lower(id) text_pattern_ops`),
+    index('devices_name_begins').on(sql`lower(name) text_pattern_ops`),
   ],
 );
 
@@ -93,5 +108,24 @@ export const components = pgTable(
     seqNumber: integer('seq_number').notNull(),
     reportedAt: timestamp('reported_at', { withTimezone: true }).notNull(),
   },
-  (t) => [primaryKey({ columns: [t.deviceId, t.component] }), index('components_sha256').on(t.sha256)],
+  (t) => [
+    primaryKey({ columns: [t.deviceId, t.component] }),
+    index('components_sha256').on(t.sha256),
+    index('components_version').on(t.component, t.version, t.deviceId),
+  ],
+);
+
+/** What a device went through unasked. Partitioned by day (`db/partitions.ts`), and so without a key. */
+export const deviceIncidents = pgTable(
+  'device_incidents',
+  {
+    id: bigserial({ mode: 'number' }),
+    deviceId: text('device_id').notNull(),
+    /** Broker's clock; of an outage, its end. */
+    at: timestamp({ withTimezone: true }).notNull(),
+    kind: text({ enum: ['restart', 'outage'] }).notNull(),
+    /** How many restarts (those that could not be told included), or for how many ms it was away. */
+    amount: bigint({ mode: 'number' }).notNull(),
+  },
+  (t) => [index('device_incidents_device').on(t.deviceId, t.at)],
 );

@@ -26,6 +26,7 @@ export type RejectCode =
   | 'certificate_revoked'
   | 'device_unknown'
   | 'device_banned'
+  | 'deployment_unknown'
   | 'id_reused';
 
 export interface Reject {

@@ -6,6 +6,7 @@ import { findDismissed, findStanding } from '../certificates/blocked.ts';
 import { type RenewalRequest, storeRequests } from '../certificates/renewals.ts';
 import type { Db } from '../db/query.ts';
 import { markJoinable } from '../deployments/store.ts';
+import { recordBoots } from '../devices/incidents.ts';
 import * as presence from '../devices/presence.ts';
 import { recordLogs, recordResponses, recordTelemetry } from '../telemetry/telemetry.ts';
 import type { Allowance } from './allowance.ts';
@@ -99,6 +100,13 @@ export async function handle(
   if (due.length > 0) await presence.markHeard(tx, due, heardEveryMs);
   const { subscribed, kicks } = await applyPresence(tx, accepted);
   const saved = await applyToTargets(tx, await withoutOutdatedBoots(tx, messages, orders), subscribed);
+  for (const message of saved.astray) {
+    refuse(
+      inputs.indexOf(message),
+      'deployment_unknown',
+      'no such update of this device; it was told to stop',
+    );
+  }
   await applyRunning(tx, messages, orders);
   await store(tx, of);
 
@@ -204,6 +212,12 @@ async function store(
   of: <T extends DeviceMessage['topic']>(...topics: T[]) => MessageOn<T>[],
 ): Promise<void> {
   const health = of('status/health');
+  await recordBoots(
+    tx,
+    health.flatMap(({ deviceId, receivedAt, message: { boot } }) =>
+      boot ? [{ deviceId, at: new Date(receivedAt), boot }] : [],
+    ),
+  );
   if (health.length) {
     const latest = new Map(health.map((m) => [m.deviceId, m.message]));
     await presence.recordHealth(

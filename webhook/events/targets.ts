@@ -4,27 +4,39 @@ import type { Db } from '../db/query.ts';
 import type { Target, TargetEvent } from '../deployments/machine.ts';
 import { concerning, Fold } from '../deployments/store.ts';
 import * as presence from '../devices/presence.ts';
-import { unpark } from '../outbox/outbox.ts';
+import { type AttemptCommand, enqueueForAttempts, unpark } from '../outbox/outbox.ts';
 import type { DeviceMessage, MessageOn } from './classify.ts';
 
-/** Answers the deployments whose targets changed, and how many commands there are to send. Targets are locked until the transaction ends. */
+/**
+ * Returns the deployments whose targets changed, how many commands there are to send, and the messages of devices that wait for a URL
+ * of an update that is not theirs. Targets are locked until the transaction ends.
+ */
 export async function applyToTargets(tx: Db, messages: DeviceMessage[], subscribed: string[]) {
   const relevant = messages.flatMap((m) => {
     const event = toTargetEvent(m);
     return event ? [{ message: m, event }] : [];
   });
   const deviceIds = [...new Set([...relevant.map((r) => r.message.deviceId), ...subscribed])];
-  if (deviceIds.length === 0) return { deploymentIds: [], commands: 0 };
+  if (deviceIds.length === 0) return { deploymentIds: [], commands: 0, astray: [] };
   const named = relevant.flatMap(({ message }) =>
     'deployment' in message.message
       ? [{ deploymentId: message.message.deployment, deviceId: message.deviceId }]
       : [],
   );
   const fold = await Fold.open(tx, concerning(deviceIds, named));
+  const astray: DeviceMessage[] = [];
+  const cancels: AttemptCommand[] = [];
   for (const { message, event } of relevant) {
     if ('deployment' in message.message) {
-      const target = fold.find(message.message.deployment, message.deviceId);
-      if (target) fold.apply(target, event.type === 'result' ? judge(event, target, message) : event);
+      const { deployment: deploymentId, attempt } = message.message;
+      const target = fold.find(deploymentId, message.deviceId);
+      if (target) {
+        fold.apply(target, event.type === 'result' ? judge(event, target, message) : event);
+      } else if (event.type === 'progress' && event.urlExpired) {
+        // The deployment was deleted or lost: no URL will ever come, and the device would refuse every other update as busy.
+        astray.push(message);
+        cancels.push({ deviceId: message.deviceId, deploymentId, attempt, type: 'cancel' });
+      }
     } else {
       for (const target of fold.ofDevice(message.deviceId)) applyBoot(fold, target, message);
     }
@@ -33,7 +45,9 @@ export async function applyToTargets(tx: Db, messages: DeviceMessage[], subscrib
     for (const target of fold.ofDevice(deviceId)) fold.apply(target, { type: 'subscribed' });
   }
   if (subscribed.length) await unpark(tx, subscribed);
-  return fold.save(tx);
+  if (cancels.length) await enqueueForAttempts(tx, cancels);
+  const { deploymentIds, commands } = await fold.save(tx);
+  return { deploymentIds, commands: commands + cancels.length, astray };
 }
 
 /** Of the messages that have a seq. */

@@ -162,6 +162,7 @@ describe('registering', () => {
         'image_chip_differs',
         /for esp32-c3; hardware esp32-s3-box/,
       ],
+      [Buffer.from(':00000001FF\n'), { hardware: 'arduino-uno' }, 'image_is_hex', /takes a binary/],
     ];
     for (const [content, more, code, said] of tries) {
       const { status, body } = await register({ ...file, ...more, s3Path: await upload(file, content) });

@@ -1,9 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { and, count, desc, eq, ilike, or } from 'drizzle-orm';
+import { and, count, desc, eq, ilike, or, sql } from 'drizzle-orm';
 import type { Manifest } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
+import { beginsWith, containing } from '../db/search.ts';
 import { AppError } from '../errors.ts';
 import {
   findImageProblems,
@@ -124,6 +125,8 @@ function tell({ code, values }: ImageProblem): string {
       return `The image says that it is version ${values.image}, not ${values.version}.`;
     case 'image_chip_differs':
       return `The image is for ${values.image}; hardware ${values.hardware} has another chip.`;
+    case 'image_is_hex':
+      return `Hardware ${values.hardware} takes a binary, not Intel HEX: avr-objcopy -I ihex -O binary sketch.hex sketch.bin makes it.`;
   }
 }
 
@@ -170,12 +173,30 @@ export async function list(
   db: Db,
   filter: { search?: string | undefined; limit?: number | undefined; offset: number },
 ): Promise<{ items: Firmware[]; total: number }> {
-  const pattern = filter.search ? `%${filter.search.replace(/[\\%_]/g, '\\$&')}%` : null;
+  const pattern = filter.search ? containing(filter.search) : null;
   const where = pattern ? or(ilike(firmwares.name, pattern), ilike(firmwares.version, pattern)) : undefined;
   const rows = db.select().from(firmwares).where(where).orderBy(desc(firmwares.createdAt), firmwares.id);
   const items = await (filter.limit ? rows.limit(filter.limit).offset(filter.offset) : rows);
   const [total] = await db.select({ value: count() }).from(firmwares).where(where);
   return { items, total: total!.value };
+}
+
+/** By name, version, file name, or the beginning of the digest; newest first. */
+export async function find(db: Db, text: string, limit: number): Promise<Firmware[]> {
+  const part = containing(text);
+  return db
+    .select()
+    .from(firmwares)
+    .where(
+      or(
+        ilike(firmwares.name, part),
+        ilike(firmwares.version, part),
+        ilike(firmwares.fileName, part),
+        beginsWith(firmwares.sha256, sql`${text.toLowerCase()}::text`),
+      ),
+    )
+    .orderBy(desc(firmwares.createdAt), firmwares.id)
+    .limit(limit);
 }
 
 export async function get(db: Db, id: string): Promise<Firmware> {

@@ -136,6 +136,15 @@ describe('registering an image', () => {
     expect(problem(unknown, '1', 'esp32-s3')).toBe('image_chip_differs');
   });
 
+  test('as Intel HEX is refused for an Uno, whose installer takes binaries, and stored as it is for anything else', () => {
+    const sketch = readImage(fixture('flota_uno-1.4.2.hex'));
+    expect(problem(sketch, '1.4.2')).toBe('image_is_hex');
+    expect(problem(sketch, '1.4.2', 'arduino-uno')).toBe('image_is_hex');
+    expect(problem({ format: 'intel-hex' }, '1', 'arduino-uno')).toBe('image_is_hex');
+    expect(problem(sketch, '1.4.2', 'my-own-uno')).toBe(null);
+    expect(problem({ format: 'intel-hex' }, '1', 'stm32f4')).toBe(null);
+  });
+
   test('says what it is for', () => {
     const uno = readImage(fixture('flota_uno-1.4.2.bin'));
     expect([c3, uno, readImage(espImage(0x0020)), readImage(mcubootImage(1, 2, 3))].map(hardwareOf)).toEqual([

@@ -34,7 +34,8 @@ export interface Registration {
 export type ImageProblem =
   | { code: 'image_not_firmware'; values: { kind: string } }
   | { code: 'image_version_differs'; values: { image: string; version: string } }
-  | { code: 'image_chip_differs'; values: { image: string; hardware: string } };
+  | { code: 'image_chip_differs'; values: { image: string; hardware: string } }
+  | { code: 'image_is_hex'; values: { hardware: string } };
 
 const magics: [string, number[]][] = [
   ['PNG', [0x89, 0x50, 0x4e, 0x47]],
@@ -138,9 +139,12 @@ function viewOf(bytes: Uint8Array): DataView {
 
 const espChipNames = [...espChips.values()];
 
-/** The hardware that an image is for, as far as it says; `arduino-uno` is what an ESP32 reports of its Uno. */
+/** What an ESP32 reports of its Uno. Its installer writes binaries: devices compare the digest of the file with that of the flash. */
+const uno = 'arduino-uno';
+
+/** The hardware that an image is for, as far as it says. */
 export function hardwareOf(image: Image): string | undefined {
-  if (image.chip === 'avr') return 'arduino-uno';
+  if (image.chip === 'avr') return uno;
   return espChipNames.find((chip) => chip === image.chip);
 }
 
@@ -165,6 +169,9 @@ export function findImageProblems(image: Image, { version, hardware }: Registrat
   const chip = hardware === undefined ? undefined : chipOf(hardware);
   if (chip && image.chip && chip !== image.chip) {
     problems.push({ code: 'image_chip_differs', values: { image: image.chip, hardware: hardware! } });
+  }
+  if (image.format === 'intel-hex' && (hardware ?? hardwareOf(image)) === uno) {
+    problems.push({ code: 'image_is_hex', values: { hardware: uno } });
   }
   return problems;
 }

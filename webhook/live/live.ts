@@ -19,7 +19,8 @@ export type LiveKind =
   | 'dead_letter'
   | 'notification'
   | 'command'
-  | 'log';
+  | 'log'
+  | 'job';
 export interface Change {
   kind: LiveKind;
   id: string;

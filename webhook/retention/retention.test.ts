@@ -5,6 +5,7 @@ import { until } from '#deploy/lab/primitives/until.ts';
 import { createPartitions, partitioned, preparePartitions } from '../db/partitions.ts';
 import { query } from '../db/query.ts';
 import { timelineOf } from '../deployments/target-list.ts';
+import { forgetEpochs } from '../devices/presence.ts';
 import { bucketsOf, latestOf } from '../telemetry/measurements.ts';
 import { startTestWebhook } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
@@ -55,6 +56,30 @@ test('what is older than its days goes, in batches and from several copies at on
   await Promise.all([sweepAll(), sweepAll()]);
   await sweepAll();
   expect(await left(device.id)).toEqual({ telemetry: 1, logs: 1, letters: 1, events: 2 });
+});
+
+test('of the epochs in which a device has counted its boots, the newest 16 stay and keep their order', async () => {
+  const device = await webhook.device();
+  const other = await webhook.device();
+  const image = (n: number) => n.toString(16).padStart(64, '0');
+  const boot = (n: number, count: number) => device.boot(image(n), [count, 0], 'power_on', `epoch-${n}`);
+  for (let n = 1; n <= 40; n++) await boot(n, 1);
+  await other.boot(image(1), [1, 0], 'power_on', 'its-only-one');
+  expect(await Promise.all([forgetEpochs(database.db, 5), forgetEpochs(database.db, 5)])).toContain(5);
+  while ((await sweepOnce(database.db, defaultRetention)) > 0);
+  const kept = (id: string) =>
+    query(
+      database.db,
+      sql`select count(*)::int as n, min(number) as first, max(number) as last from device_epochs where device_id = ${id}`,
+    );
+  expect(await kept(device.id)).toEqual([{ n: 16, first: 25, last: 40 }]);
+  expect(await kept(other.id)).toEqual([{ n: 1, first: 1, last: 1 }]);
+  const runs = async () => (await webhook.api('GET', `/api/devices/${device.id}`)).body.running[0].sha256;
+  // Late, of one that is still known; then of one that is new.
+  await boot(25, 900);
+  expect(await runs()).toBe(image(40));
+  await boot(41, 1);
+  expect(await runs()).toBe(image(41));
 });
 
 test('a copy sweeps when it starts', async () => {

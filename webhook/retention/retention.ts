@@ -1,11 +1,13 @@
 /**
  * What grows with the fleet goes by its age: whole days at once where tables are partitioned (`db/partitions.ts`), the rest (what came
- * for a day that has no partition, dead letters and notifications) row by row, a batch at a time, so that no statement holds many locks.
+ * for a day that has no partition, dead letters and notifications) row by row, a batch at a time, so that no statement holds many locks. What a
+ * device has counted its boots in goes by its number.
  */
 import { sql } from 'drizzle-orm';
 import type { Context } from '../context.ts';
 import { createPartitions, defaultOf, dropPartitions, partitioned } from '../db/partitions.ts';
 import { type Db, query } from '../db/query.ts';
+import { forgetEpochs } from '../devices/presence.ts';
 import { type Loop, startLoop } from '../loop.ts';
 
 /** Days. */
@@ -25,7 +27,12 @@ export const defaultRetention: Retention = {
   notifications: 90,
 };
 
-const days = { telemetry: 'telemetry', device_logs: 'logs', target_events: 'targetEvents' } as const;
+const days = {
+  telemetry: 'telemetry',
+  device_logs: 'logs',
+  device_incidents: 'telemetry',
+  target_events: 'targetEvents',
+} as const;
 const rows = [
   ...partitioned.map((table) => ({ table: defaultOf(table), column: 'at', days: days[table] })),
   { table: 'dead_letters', column: 'received_at', days: 'deadLetters' as const },
@@ -49,7 +56,7 @@ export async function turnDays(db: Db, retention: Retention, now: number): Promi
 
 /** Deletes one batch of each table; answers how many rows of all. Safe in any number of copies at the same time. */
 export async function sweepOnce(db: Db, retention: Retention): Promise<number> {
-  let deleted = 0;
+  let deleted = await forgetEpochs(db, batch);
   for (const { table, column, days } of rows) {
     const [name, at] = [sql.identifier(table), sql.identifier(column)];
     const [row] = await query<{ n: number }>(

@@ -35,10 +35,10 @@ export function latestOf(deviceId: string, topics: readonly MeasuredTopic[], fro
 
 /** Of the device with that id: the newest number of that name within a day, of data/metrics, or else of data/sensors; null where there is none. */
 export function newestValue(deviceId: SQL, name: string): SQL {
-  // One walk down the index each.
+  // One walk down the index each; the partitions of days to come are left out.
   const of = (topic: MeasuredTopic) => sql`(
     select (t.body->'values'->>${name})::float8 from telemetry t where t.device_id = ${deviceId} and t.topic = ${topic}
-      and t.at > now() - interval '1 day' and jsonb_typeof(t.body->'values'->${name}) = 'number' order by t.at desc limit 1)`;
+      and t.at > now() - interval '1 day' and t.at < now() + interval '1 hour' and jsonb_typeof(t.body->'values'->${name}) = 'number' order by t.at desc limit 1)`;
   return sql`coalesce(${of('data/metrics')}, ${of('data/sensors')})`;
 }
 

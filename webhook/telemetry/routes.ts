@@ -1,6 +1,6 @@
 /** What belongs to one device: commands and their answers, logs, measurements, status, past updates. */
 import { createRoute, z } from '@hono/zod-openapi';
-import { controlCommandSchema, deviceIdSchema, isWithinJsonLimits, jsonTooComplex } from '#emqx/protocol.ts';
+import { deviceIdSchema } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
 import { failureReasons } from '../deployments/failures.ts';
 import { listForDevice } from '../deployments/history.ts';
@@ -21,11 +21,9 @@ import {
   problems,
   wholeNumber,
 } from '../http.ts';
+import { type Command, commandFields, listCommands as list, sendCommand as sendTo } from './commands.ts';
 import * as measurements from './measurements.ts';
-import * as telemetry from './telemetry.ts';
 
-/** A command may take 4 KiB on its way; this leaves room for what is added to it. */
-const maxArgsBytes = 3_500;
 const maxBuckets = 2_000;
 
 const device = z.object({ id: deviceIdSchema });
@@ -53,15 +51,7 @@ const sendCommand = createRoute({
   summary: 'Send a command; it waits for a device that is away',
   request: {
     params: device,
-    ...jsonBody(
-      z.object({
-        command: controlCommandSchema.shape.command,
-        args: json
-          .refine(isWithinJsonLimits, { message: jsonTooComplex, abort: true })
-          .refine((args) => Buffer.byteLength(JSON.stringify(args)) <= maxArgsBytes, 'is too large')
-          .optional(),
-      }),
-    ),
+    ...jsonBody(z.object(commandFields)),
   },
   responses: { 202: answer('The command', commandSchema), ...problems },
 });
@@ -172,14 +162,14 @@ export function deviceDataRoutes(context: Context) {
     .openapi(sendCommand, async (c) => {
       const { command, args } = c.req.valid('json');
       const { id } = c.req.valid('param');
-      const sent = await telemetry.sendCommand(context, id, command, args, c.get('caller').name);
+      const sent = await sendTo(context, id, command, args, c.get('caller').name);
       context.live.changed('command', id);
       return c.json(presentCommand(sent), 202);
     })
     .openapi(listCommands, async (c) => {
       const { id } = c.req.valid('param');
       await ensureKnown(db, id);
-      const { items, total } = await telemetry.listCommands(db, id, c.req.valid('query'));
+      const { items, total } = await list(db, id, c.req.valid('query'));
       return c.json({ items: items.map(presentCommand), total }, 200);
     })
     .openapi(listLogs, async (c) => {
@@ -230,7 +220,7 @@ export function deviceDataRoutes(context: Context) {
     });
 }
 
-function presentCommand({ deviceId: _, response, createdAt, answeredAt, ...rest }: telemetry.Command) {
+function presentCommand({ deviceId: _, response, createdAt, answeredAt, ...rest }: Command) {
   const answered = response as { ok: boolean; result?: unknown; error?: { code: string } } | null;
   return {
     ...rest,

@@ -4,13 +4,31 @@ import type { Device } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
 import type { LongColumn } from '../../parts/long-table.tsx';
 import { Online } from '../../parts/online.tsx';
+import type { Picks } from './bulk.tsx';
 
 const runningText = (device: Device): string =>
   device.running
     .map((one) => (one.component === 'main' ? one.version : `${one.component} ${one.version}`))
     .join(', ') || '–';
 
-export const describeColumns = (): LongColumn<Device>[] => [
+const pickColumn = (picks: Picks): LongColumn<Device> => ({
+  head: t('bulk.pick'),
+  class: 'pick mid',
+  width: '72px',
+  cell: (device) => (
+    <input
+      type="checkbox"
+      aria-label={t('bulk.pickOne', { name: device.name || device.id })}
+      checked={picks.has(device.id)}
+      disabled={picks.every()}
+      onChange={() => picks.toggle(device.id)}
+    />
+  ),
+});
+
+/** Without `picks` nobody chooses any. */
+export const describeColumns = (picks: Picks | null): LongColumn<Device>[] => [
+  ...(picks ? [pickColumn(picks)] : []),
   {
     head: t('devices.name'),
     sort: 'name',

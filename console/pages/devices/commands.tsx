@@ -15,7 +15,7 @@ import { Who } from '../../parts/who.tsx';
 
 /** What every device of ours understands; others may be typed. */
 const known = ['ping', 'identify', 'report', 'reboot'];
-const namePattern = /^[a-z][a-z0-9_.-]{0,63}$/;
+export const namePattern = /^[a-z][a-z0-9_.-]{0,63}$/;
 
 /** Nothing typed is no arguments; null when it is not a JSON object. */
 export function readArgs(text: string): NewCommand['args'] | null {

@@ -9,13 +9,19 @@ import { Tools } from '../../parts/list-page.tsx';
 import { LongTable } from '../../parts/long-table.tsx';
 import { Empty, Loading, Problem } from '../../parts/notes.tsx';
 import { Head } from '../../parts/page.tsx';
+import { QueryField } from '../../parts/query-field.tsx';
+import { createPlaces } from '../../places.ts';
 import { createRows } from '../../rows.ts';
+import { may } from '../../session.ts';
+import { asQuery } from './as-query.ts';
+import { BulkBar, createPicks } from './bulk.tsx';
 import { describeColumns } from './columns.tsx';
 import { DeviceFilterFields, filterNames } from './filters.tsx';
+import { Groups } from './groups.tsx';
 import { ImportDialog } from './import-dialog.tsx';
-import { QueryField } from './query-field.tsx';
 
 const defaultSort = 'id';
+const cleared = Object.fromEntries(filterNames.filter((name) => name !== 'sort').map((name) => [name, '']));
 
 export default function DevicesPage(): JSX.Element {
   const [importing, setImporting] = createSignal(false);
@@ -25,9 +31,27 @@ export default function DevicesPage(): JSX.Element {
   });
   const rows = createRows({ query, fetch: api.listDevices, pageSize: 100 });
   useLive('device', undefined, rows.refetch);
-  const columns = createMemo(describeColumns);
+  const { regions, divisions } = createPlaces();
+  const nameIn = (places: { id: string; name: string }[] | undefined, id: string) =>
+    places?.find((place) => place.id === id)?.name;
+  const asked = () =>
+    asQuery(query(), {
+      region: nameIn(regions.data, query().region),
+      division: nameIn(divisions.data, query().division),
+    });
+  const picks = createPicks({ query: asked, total: rows.total });
+  const columns = createMemo(() => describeColumns(may('operator') ? picks : null));
   const narrowed = () => filterNames.some((name) => name !== 'sort' && filters.value(name) !== '');
-  createEffect(on(query, () => window.scrollTo({ top: 0 }), { defer: true }));
+  createEffect(
+    on(
+      query,
+      () => {
+        window.scrollTo({ top: 0 });
+        picks.clear();
+      },
+      { defer: true },
+    ),
+  );
 
   return (
     <>
@@ -41,14 +65,22 @@ export default function DevicesPage(): JSX.Element {
           </Show>
         }
         actions={
-          <Allowed to="admin">
-            <button type="button" class="button" onClick={() => setImporting(true)}>
-              {t('import.open')}
-            </button>
-            <A class="button primary" href="/connect">
-              {t('connect.title')}
+          <>
+            <a class="button" href={api.devicesCsv(query())} download="devices.csv">
+              {t('devices.export')}
+            </a>
+            <A class="button" href="/jobs">
+              {t('devices.jobs')}
             </A>
-          </Allowed>
+            <Allowed to="admin">
+              <button type="button" class="button" onClick={() => setImporting(true)}>
+                {t('import.open')}
+              </button>
+              <A class="button primary" href="/connect">
+                {t('connect.title')}
+              </A>
+            </Allowed>
+          </>
         }
       />
       <Tools list={{ ...filters, narrowed }} searchLabel={t('devices.search')}>
@@ -62,6 +94,7 @@ export default function DevicesPage(): JSX.Element {
         </Show>
       </Tools>
       <QueryField value={filters.value('q')} onQuery={(q) => filters.set({ q })} />
+      <Groups query={asked()} onQuery={(q) => filters.set({ ...cleared, q })} />
       <Problem error={rows.error()} retry={rows.refetch} />
       <Show when={rows.total() !== undefined} fallback={<Show when={!rows.error()}>{<Loading />}</Show>}>
         <Show
@@ -75,6 +108,9 @@ export default function DevicesPage(): JSX.Element {
             </Show>
           }
         >
+          <Allowed to="operator">
+            <BulkBar picks={picks} total={rows.total()!} />
+          </Allowed>
           <LongTable
             caption={t('devices.title')}
             columns={columns()}

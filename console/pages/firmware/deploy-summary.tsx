@@ -12,7 +12,7 @@ import {
   windowInWords,
 } from '../../parts/window-words.ts';
 import type { ChoiceKind, Choices } from './choice.ts';
-import { Forecast } from './forecast.tsx';
+import { Forecast, ForecastDetails } from './forecast.tsx';
 
 function Picks(props: { title: string; kind: ChoiceKind; choices: Choices }): JSX.Element {
   return (
@@ -95,6 +95,14 @@ export function DeploySummary(props: {
       <Picks title={t('deploy.regions')} kind="regions" choices={props.choices} />
       <Picks title={t('deploy.divisions')} kind="divisions" choices={props.choices} />
       <Picks title={t('deploy.devices')} kind="devices" choices={props.choices} />
+      <Show when={props.choices.query().text}>
+        {(text) => (
+          <section aria-label={t('deploy.query')} data-testid="summary-query">
+            <h3>{t('deploy.query')}</h3>
+            <p>{props.choices.query().group ?? <code>{text()}</code>}</p>
+          </section>
+        )}
+      </Show>
       <Show when={props.wanted?.policy}>{(policy) => <Limits policy={policy()} />}</Show>
       <div class="forecast" aria-live="polite" data-testid="forecast">
         <Show
@@ -126,6 +134,14 @@ export function DeploySummary(props: {
       >
         {targets() > 0 ? t('deploy.requestN', { n: targets() }) : t('deploy.request')}
       </button>
+      {/* After the button: many stops of the keyboard for who only wants to send it. */}
+      <Show when={props.wanted && props.dryRun.data}>
+        {(run) => (
+          <div class="forecast-details" classList={{ counting: props.counting }}>
+            <ForecastDetails run={run()} />
+          </div>
+        )}
+      </Show>
     </aside>
   );
 }

@@ -1,7 +1,7 @@
-import { useNavigate, useParams, useSearchParams } from '@solidjs/router';
-import { createEffect, createMemo, createSignal, type JSX, onCleanup, Show } from 'solid-js';
+import { useLocation, useNavigate, useParams, useSearchParams } from '@solidjs/router';
+import { createEffect, createMemo, type JSX, Show } from 'solid-js';
 import { createAct } from '../../act.ts';
-import { api, type FirmwareDetails, type Selection } from '../../api.ts';
+import { api, type Chosen, type FirmwareDetails, type Selection } from '../../api.ts';
 import { ApiError } from '../../http.ts';
 import { t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
@@ -12,25 +12,14 @@ import { Loaded } from '../../parts/loaded.tsx';
 import { Head } from '../../parts/page.tsx';
 import { textOf } from '../../parts/params.ts';
 import { createPlaces } from '../../places.ts';
+import { createSettled } from '../../settled.ts';
 import { createChoices } from './choice.ts';
 import { DeploySummary } from './deploy-summary.tsx';
 import { EveryPicker } from './every-picker.tsx';
 import { DevicePicker, GroupPicker } from './pickers.tsx';
 import { toPolicy } from './plan.ts';
 import { createPlan, PlanFields } from './plan-fields.tsx';
-
-const settleMs = 200;
-
-/** A value that follows another once that has rested, so that not every key press asks the server. */
-function createSettled<T>(source: () => T): () => T {
-  const [settled, setSettled] = createSignal(source());
-  createEffect(() => {
-    const value = source();
-    const timer = setTimeout(() => setSettled(() => value), settleMs);
-    onCleanup(() => clearTimeout(timer));
-  });
-  return settled;
-}
+import { QueryPicker } from './query-picker.tsx';
 
 /**
  * What is put back in place of a deployment that went wrong (`?instead=`): the devices that run its image, in one wave. It is cancelled
@@ -71,6 +60,8 @@ function useInstead(choices: ReturnType<typeof createChoices>, plan: ReturnType<
 function DeployForm(props: { firmware: FirmwareDetails }): JSX.Element {
   const navigate = useNavigate();
   const choices = createChoices();
+  const { state: brought } = useLocation<{ chosen: Chosen }>();
+  if (brought?.chosen) choices.take(brought.chosen);
   const plan = createPlan();
   const instead = useInstead(choices, plan);
   const { regions, divisions } = createPlaces();
@@ -125,6 +116,7 @@ function DeployForm(props: { firmware: FirmwareDetails }): JSX.Element {
           divisions={divisions.data}
           choices={choices}
         />
+        <QueryPicker choices={choices} />
         <PlanFields state={plan} />
       </div>
       <DeploySummary

@@ -6,6 +6,7 @@ import { ApiError } from '../../http.ts';
 import { t } from '../../i18n/i18n.ts';
 import { createLoad } from '../../load.ts';
 import { Allowed } from '../../parts/allowed.tsx';
+import { describeField } from '../../parts/error-text.ts';
 import { Problem } from '../../parts/notes.tsx';
 import { Head } from '../../parts/page.tsx';
 import { TextField } from '../../parts/text-field.tsx';
@@ -48,7 +49,7 @@ function RegisterForm(): JSX.Element {
     return image ? findImageProblems(image, { version: version(), hardware: hardware() || undefined }) : [];
   };
   /** Of an image that is not what the fields say, in words; an empty version is told as such. */
-  const differs = (code: 'image_version_differs' | 'image_chip_differs') => {
+  const differs = (code: 'image_version_differs' | 'image_chip_differs' | 'image_is_hex') => {
     const problem = imageProblems().find((one) => one.code === code);
     if (!problem || (code === 'image_version_differs' && !version())) return undefined;
     return t(`register.${code}`, problem.values);
@@ -62,7 +63,8 @@ function RegisterForm(): JSX.Element {
   const stopped = () => registration.error() !== undefined || registration.cancelled();
   const serverSays = (path: string) => {
     const error = registration.error();
-    return error instanceof ApiError ? error.errors.find((e) => e.path === path)?.message : undefined;
+    const fault = error instanceof ApiError ? error.errors.find((e) => e.path === path) : undefined;
+    return fault && describeField(fault);
   };
 
   useBeforeLeave((event) => {
@@ -132,7 +134,7 @@ function RegisterForm(): JSX.Element {
             name="hardware"
             label={t('firmware.hardware')}
             hint={t('register.hardwareHint')}
-            wrong={differs('image_chip_differs') ?? wrong('hardware')}
+            wrong={differs('image_chip_differs') ?? differs('image_is_hex') ?? wrong('hardware')}
             value={hardware()}
             onInput={(text) => setHardware(text.trim())}
             maxLength={64}

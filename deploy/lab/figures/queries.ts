@@ -67,6 +67,8 @@ const pages: Record<string, Page> = {
   query_place: (_, __, n) => found(`region = everywhere and name ~ "Device ${n}" and online = yes`),
   query_seen: (_, __, n) => found(`last_seen > ${1 + (n % 9)}d or last_seen = never`),
   query_metric: (_, __, n) => found(`tag = line:${n % 50} and metric.temperature > ${n % 30}`),
+  search: (devices, _, n) => `/api/search?q=${n % 2 ? 'dev-' : 'evice '}${1 + ((n * 37) % (devices - 1))}`,
+  search_nothing: (_, __, n) => `/api/search?q=nowhere${n}`,
 };
 
 const found = (query: string) => `/api/devices?limit=50&q=${encodeURIComponent(query)}`;

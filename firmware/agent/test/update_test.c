@@ -260,6 +260,29 @@ static void cancels_in_each_stage(void) {
   }
 }
 
+static bool has_asked(struct fake *fake) { return fake_said(fake, "firmware/download/progress", "\"urlExpired\":true") >= 4; }
+
+static void waits_for_a_url_until_it_is_told_to_stop(void) {
+  struct fake *fake = fake_new();
+  fake->always = (struct fake_answer){SERVE_STATUS, 403};
+  fake_request(fake, DEPLOYMENT, 1, "");
+  fake_run(fake, has_asked, 1);
+  uint64_t began = fake->uptime;
+  fake_pass(fake, 3600000);
+  // With back-off: an hour of it is not a message a second.
+  CHECK(fake->uptime - began >= 3600000 && fake_said(fake, "firmware/download/progress", "urlExpired") < 40);
+  fake_request(fake, OTHER_DEPLOYMENT, 1, "");
+  fake_pass(fake, 1000);
+  CHECK(fake_said(fake, ACK, "\"code\":\"busy\"") == 1);
+  fake_cancel(fake, DEPLOYMENT, 1);
+  fake_pass(fake, 1000);
+  CHECK(fake_said(fake, CANCEL_ACK, "\"cancelled\":true") == 1 && fake->agent.work == OTA_WORK_NONE);
+  fake->always.how = SERVE_HONEST;
+  fake_request(fake, OTHER_DEPLOYMENT, 2, "");
+  fake_run(fake, has_result, 20);
+  check_succeeded(fake);
+}
+
 static void remembers_an_early_cancel(void) {
   struct fake *fake = fake_new();
   fake_cancel(fake, DEPLOYMENT, 1);
@@ -374,6 +397,7 @@ static const struct test tests[] = {
     {"a newer attempt replaces the older one only with a good manifest, and keeps the staged bytes", goes_on_with_a_newer_attempt},
     {"a newer attempt with another image begins at its first byte", begins_anew_with_another_image},
     {"a cancel stops an update in every stage before the switch", cancels_in_each_stage},
+    {"a device that gets no URL asks again, less and less often, and a cancel frees it", waits_for_a_url_until_it_is_told_to_stop},
     {"a cancel that overtook its request is remembered", remembers_an_early_cancel},
     {"a cancel after the boot is too late", is_too_late_to_cancel},
     {"an image that fails its self-test is rolled back", rolls_back_a_failed_self_test},

@@ -78,6 +78,13 @@ int main(int argc, char **argv) {
   CHECK(owner.temperature_tenths >= 205 && owner.temperature_tenths <= 215);
   (void)puts("ok - an_uno_is_a_component_that_is_installed_tested_and_read");
 
+  memcpy(file, ":100000000C945C", 15);
+  image.size = 15;
+  CHECK_EQUAL(install(&child, &image), OTA_ERR_INSTALL);
+  CHECK_EQUAL(child.running(child.ctx, &now), OTA_OK);
+  CHECK_EQUAL(strcmp(now.version, "1.0.0"), 0);
+  (void)puts("ok - a_hex_file_is_refused_and_the_uno_is_still_known_to_run_what_it_ran");
+
   char reason[80] = "";
   CHECK_EQUAL(child.may_install(child.ctx, reason, sizeof reason), OTA_NOW);
   CHECK_EQUAL(owner.line.write(owner.line.context, (const uint8_t *)"servo 90\n", 9), 0);

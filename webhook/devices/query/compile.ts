@@ -1,6 +1,7 @@
 /** A query as a condition on `devices`, with every value a parameter. */
 import { and, eq, gt, gte, ilike, inArray, isNull, lt, lte, ne, not, or, type SQL, sql } from 'drizzle-orm';
 import { mainComponent } from '#emqx/protocol.ts';
+import { containing } from '../../db/search.ts';
 import { newestValue } from '../../telemetry/measurements.ts';
 import { devices, divisions, regions } from '../table.ts';
 import { ageMs, type Operator, type Query } from './grammar.ts';
@@ -64,7 +65,6 @@ function comparison(query: Comparison): SQL {
 }
 
 const compared = { '=': eq, '!=': ne, '<': lt, '<=': lte, '>': gt, '>=': gte } as const;
-const like = (value: string) => `%${value.replace(/[\\%_]/g, '\\$&')}%`;
 const array = (values: string[]) =>
   sql`array[${sql.join(
     values.map((value) => sql`${value}`),
@@ -72,7 +72,7 @@ const array = (values: string[]) =>
   )}]::text[]`;
 
 function text(column: SQL, operator: Operator, values: string[]): SQL {
-  if (operator === '~') return ilike(column, like(values[0]!));
+  if (operator === '~') return ilike(column, containing(values[0]!));
   return operator === '!=' ? ne(column, values[0]!) : inArray(column, values);
 }
 
@@ -101,9 +101,13 @@ function versions(part: string, operator: Operator, values: string[]): SQL {
   const key = (version: SQL) => sql`(case when ${version} ~ '^[vV]?[0-9]{1,18}([.][0-9]{1,18})*' then
     (string_to_array(substring(${version} from '^[vV]?([0-9]{1,18}(?:[.][0-9]{1,18})*)'), '.')::bigint[] || '{0,0,0,0}'::bigint[])[1:4]
       || (case when position('-' in ${version}) > 0 then 0 else 1 end)::bigint end)`;
-  // Materialized, or the planner would compare every device's before it makes them distinct.
+  // From each version to the next one by the index, or every device's would be read to make them distinct.
+  const next = (after: SQL) => sql`select version from components
+    where component = ${part || mainComponent} ${after} order by version limit 1`;
   return sql`c.version = any(array(
-    with v as materialized (select distinct version from components where component = ${part || mainComponent})
+    with recursive v as (
+      (${next(sql``)})
+      union all select (${next(sql`and version > v.version`)}) from v where v.version is not null)
     select v.version from v where ${compared[operator as '<'](key(sql`v.version`), key(sql`${values[0]}::text`))}))`;
 }
 

@@ -1,7 +1,7 @@
 import { createEffect, createSignal, createUniqueId, For, type JSX, on } from 'solid-js';
 import { complete, maxLength, parseQuery, QueryError } from '#webhook/devices/query/grammar.ts';
-import { t } from '../../i18n/i18n.ts';
-import { TextField } from '../../parts/text-field.tsx';
+import { t } from '../i18n/i18n.ts';
+import { TextField } from './text-field.tsx';
 
 /** What is wrong with it, in words; null when it can be asked. */
 function describeQueryProblem(text: string): string | null {

@@ -1,0 +1,124 @@
+import { createSignal, type JSX, Match, Show, Switch } from 'solid-js';
+import { api, type DeviceGroup } from '../../api.ts';
+import { t } from '../../i18n/i18n.ts';
+import { useLive } from '../../live.ts';
+import { createLoad } from '../../load.ts';
+import { Allowed } from '../../parts/allowed.tsx';
+import { Confirm } from '../../parts/confirm.tsx';
+import { FormDialog } from '../../parts/form-dialog.tsx';
+import { Select } from '../../parts/select.tsx';
+import { TextField } from '../../parts/text-field.tsx';
+
+/** Saved queries, also when somebody else saves one. */
+export function createGroups() {
+  const load = createLoad(
+    () => true,
+    (_, signal) => api.listGroups(signal),
+  );
+  useLive('audit', 'group', load.refetch);
+  return load;
+}
+
+/** The saved query that this text is, by which it can be chosen, saved, renamed and deleted. */
+export function Groups(props: { query: string; onQuery: (query: string) => void }): JSX.Element {
+  const groups = createGroups();
+  const [asking, setAsking] = createSignal<'save' | 'rename' | 'delete'>();
+  const chosen = () => groups.data?.find(({ query }) => query === props.query);
+  const close = () => {
+    setAsking(undefined);
+    groups.refetch();
+  };
+  return (
+    <div class="tools">
+      <Show when={groups.data?.length}>
+        <Select
+          label={t('groups.label')}
+          all={t('groups.none')}
+          options={groups.data!.map(({ id, name }) => ({ value: id, label: name }))}
+          value={chosen()?.id ?? ''}
+          onChange={(id) => props.onQuery(groups.data?.find((one) => one.id === id)?.query ?? '')}
+        />
+      </Show>
+      <Allowed to="operator">
+        <Show
+          when={chosen()}
+          fallback={
+            <Show when={props.query !== ''}>
+              <button type="button" class="button" onClick={() => setAsking('save')}>
+                {t('groups.save')}
+              </button>
+            </Show>
+          }
+        >
+          <button type="button" class="plain link" onClick={() => setAsking('rename')}>
+            {t('groups.rename')}
+          </button>
+          <button type="button" class="plain link" onClick={() => setAsking('delete')}>
+            {t('groups.delete')}
+          </button>
+        </Show>
+        <Switch>
+          <Match when={asking() === 'save'}>
+            <SaveDialog query={props.query} groups={groups.data ?? []} onClose={close} />
+          </Match>
+          <Match when={asking() === 'rename' && chosen()} keyed>
+            {(group) => (
+              <FormDialog
+                title={t('groups.renameTitle', { name: group.name })}
+                act={(fields) => api.changeGroup(group.id, { name: String(fields.get('name')).trim() })}
+                actLabel={t('groups.rename')}
+                onClose={close}
+              >
+                <TextField name="name" label={t('groups.name')} value={group.name} maxLength={100} required />
+              </FormDialog>
+            )}
+          </Match>
+          <Match when={asking() === 'delete' && chosen()} keyed>
+            {(group) => (
+              <Confirm
+                title={t('groups.deleteTitle', { name: group.name })}
+                act={() => api.deleteGroup(group.id)}
+                actLabel={t('groups.delete')}
+                keepLabel={t('groups.keep')}
+                onClose={close}
+              >
+                <p>{t('groups.deleteWhat')}</p>
+              </Confirm>
+            )}
+          </Match>
+        </Switch>
+      </Allowed>
+    </div>
+  );
+}
+
+function SaveDialog(props: { query: string; groups: DeviceGroup[]; onClose: () => void }): JSX.Element {
+  const [name, setName] = createSignal('');
+  const there = () => props.groups.find((group) => group.name === name().trim());
+  return (
+    <FormDialog
+      title={t('groups.saveTitle')}
+      lead={t('groups.saveLead')}
+      act={() => {
+        const found = there();
+        if (found) return api.changeGroup(found.id, { query: props.query });
+        return api.createGroup({ name: name().trim(), query: props.query });
+      }}
+      actLabel={t('common.save')}
+      ready={name().trim() !== ''}
+      onClose={props.onClose}
+    >
+      <p>
+        <code>{props.query}</code>
+      </p>
+      <TextField
+        name="name"
+        label={t('groups.name')}
+        hint={there() ? t('groups.replaces') : ''}
+        maxLength={100}
+        required
+        onInput={setName}
+      />
+    </FormDialog>
+  );
+}

@@ -1,0 +1,79 @@
+/** Queries under a name: who is in a group is found each time that somebody asks. */
+import { asc, eq } from 'drizzle-orm';
+import { record } from '../audit/audit.ts';
+import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
+import { AppError } from '../errors.ts';
+import type { Chosen } from './chosen.ts';
+import { deviceGroups } from './table.ts';
+
+export type Group = typeof deviceGroups.$inferSelect;
+export interface GroupFields {
+  name: string;
+  query: string;
+}
+
+/** By name. */
+export async function list(db: Db): Promise<Group[]> {
+  return db.select().from(deviceGroups).orderBy(asc(deviceGroups.name));
+}
+
+/** Throws `name_taken`. */
+export async function create(db: Db, input: GroupFields, actor: string): Promise<Group> {
+  return writing(input.name, () =>
+    db.transaction(async (tx) => {
+      const values = { ...input, createdBy: actor };
+      const [row] = await tx.insert(deviceGroups).values(values).returning();
+      await record(tx, { actor, action: 'group.create', subject: row!.id, detail: { ...input } });
+      return row!;
+    }),
+  );
+}
+
+/** Deployments that were asked for by its name keep the query that it had. Throws `not_found`, `name_taken`. */
+export async function change(
+  db: Db,
+  id: string,
+  input: { [K in keyof GroupFields]?: string | undefined },
+  actor: string,
+): Promise<Group> {
+  return writing(input.name, () =>
+    db.transaction(async (tx) => {
+      const values = { ...input, updatedAt: new Date() };
+      const [row] = await tx.update(deviceGroups).set(values).where(eq(deviceGroups.id, id)).returning();
+      if (!row) throw notFound();
+      await record(tx, { actor, action: 'group.change', subject: id, detail: { ...input } });
+      return row;
+    }),
+  );
+}
+
+export async function remove(db: Db, id: string, actor: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    const [row] = await tx.delete(deviceGroups).where(eq(deviceGroups.id, id)).returning();
+    if (!row) throw notFound();
+    await record(tx, { actor, action: 'group.delete', subject: id, detail: { name: row.name } });
+  });
+}
+
+/** The choice with its group's query, as that is now. Throws `unknown_reference`. */
+export async function pin<C extends Chosen>(db: Db, chosen: C): Promise<C> {
+  if (chosen.group === undefined) return chosen;
+  if (chosen.query !== undefined)
+    throw new AppError('invalid_request', 'group: cannot be given beside a query');
+  const [group] = await db.select().from(deviceGroups).where(eq(deviceGroups.name, chosen.group));
+  if (!group) throw new AppError('unknown_reference', `There is no group named ${chosen.group}.`);
+  return { ...chosen, query: group.query };
+}
+
+async function writing<T>(name: string | undefined, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if (sqlState(error) !== uniqueViolation) throw error;
+    throw new AppError('name_taken', `${name} is there already.`, { cause: error });
+  }
+}
+
+function notFound(): AppError {
+  return new AppError('not_found', 'There is no such group.');
+}

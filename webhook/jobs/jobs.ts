@@ -1,0 +1,172 @@
+/** Acts on many devices: chosen at once, done in the background, a batch a transaction. */
+import { and, asc, count, desc, eq, getTableColumns, isNotNull, type SQL, sql } from 'drizzle-orm';
+import { record } from '../audit/audit.ts';
+import type { Context } from '../context.ts';
+import { type Db, foreignKeyViolation, isPermanent, query, sqlState } from '../db/query.ts';
+import { type Chosen, chosen } from '../devices/chosen.ts';
+import * as groups from '../devices/groups.ts';
+import { devices } from '../devices/table.ts';
+import { AppError } from '../errors.ts';
+import { type ActName, acts, type Failures } from './acts.ts';
+import { jobDevices, jobs } from './table.ts';
+
+export type Job = typeof jobs.$inferSelect;
+
+/** So many devices are locked at a time, and what is to be sent to them is sent before the next. */
+const batch = 500;
+const keptDays = 90;
+
+/** Chooses its devices now: who comes to match later is not among them. Throws `no_match`. */
+export async function start(
+  context: Context,
+  act: ActName,
+  args: Record<string, unknown>,
+  asked: Chosen,
+  actor: string,
+): Promise<Job> {
+  const job = await context.db.transaction(async (tx) => {
+    const selection = await groups.pin(tx, asked);
+    const [made] = await tx.insert(jobs).values({ act, args, selection, createdBy: actor }).returning();
+    const [added] = await query<{ n: number }>(
+      tx,
+      sql`with added as (
+            insert into job_devices (job_id, device_id)
+            select ${made!.id}::uuid, ${devices.id} from ${devices} where ${chosen(selection, sql`true`)} returning 1)
+          select count(*)::int as n from added`,
+    );
+    if (added!.n === 0) throw new AppError('no_match', 'No device is chosen.');
+    const [job] = await tx.update(jobs).set({ total: added!.n }).where(eq(jobs.id, made!.id)).returning();
+    const detail = { act, ...args, ...selection, total: added!.n };
+    await record(tx, { actor, action: 'job.start', subject: job!.id, detail });
+    return job!;
+  });
+  context.wake();
+  context.live.changed('job', job.id);
+  return job;
+}
+
+/** Stops it after the batch that is under way; what is done stays. Throws `not_found`, `job_finished`. */
+export async function cancel(context: Context, id: string, actor: string): Promise<Job> {
+  const job = await context.db.transaction(async (tx) => {
+    const [found] = await tx.select().from(jobs).where(eq(jobs.id, id)).for('update');
+    if (!found) throw notFound();
+    if (found.state !== 'running') throw new AppError('job_finished', `The job is ${found.state} already.`);
+    await tx.delete(jobDevices).where(and(eq(jobDevices.jobId, id), sql`error is null`));
+    return finish(tx, found, 'cancelled', actor);
+  });
+  context.live.changed('job', id);
+  return job;
+}
+
+/** One batch of one job. A step of `background.ts`: a copy that is killed in it leaves the batch to the next. */
+export async function workJobs(context: Context): Promise<boolean> {
+  const done = await context.db.transaction(async (tx) => {
+    const [due] = await query<{ id: string }>(
+      tx,
+      sql`select id from jobs where state = 'running' order by random() limit 1 for update skip locked`,
+    );
+    if (!due) return null;
+    const [job] = await tx.select().from(jobs).where(eq(jobs.id, due.id));
+    return runBatch(tx, job!);
+  });
+  if (!done) return false;
+  const { job, taken, failures } = done;
+  const act = acts[job.act];
+  const changed = taken.filter((id) => !failures.has(id));
+  await act.after?.(context, changed);
+  context.live.changed('job', job.id);
+  context.live.changed(act.tells, ...changed);
+  return true;
+}
+
+async function runBatch(tx: Db, job: Job) {
+  const rows = await query<{ id: string }>(
+    tx,
+    sql`delete from job_devices where job_id = ${job.id}::uuid and device_id in (
+          select device_id from job_devices where job_id = ${job.id}::uuid and error is null
+          order by device_id limit ${batch})
+        returning device_id as id`,
+  );
+  const taken = rows.map(({ id }) => id).sort();
+  const failures = taken.length > 0 ? await apply(tx, job, taken) : new Map();
+  if (failures.size > 0)
+    await tx
+      .insert(jobDevices)
+      .values([...failures].map(([deviceId, error]) => ({ jobId: job.id, deviceId, error })));
+  const counts = { done: job.done + taken.length - failures.size, failed: job.failed + failures.size };
+  await tx.update(jobs).set(counts).where(eq(jobs.id, job.id));
+  if (taken.length < batch) await finish(tx, { ...job, ...counts }, 'done', job.createdBy);
+  return { job, taken, failures };
+}
+
+/** What can never succeed fails its batch and not the job. */
+async function apply(tx: Db, job: Job, taken: string[]): Promise<Failures> {
+  try {
+    // The act has checked its arguments when the job was asked for.
+    return await tx.transaction((inner) =>
+      acts[job.act].apply(inner, taken, job.args as never, job.createdBy),
+    );
+  } catch (error) {
+    if (!isPermanent(error)) throw error;
+    const reason = sqlState(error) === foreignKeyViolation ? 'unknown_reference' : 'refused';
+    return new Map(taken.map((id) => [id, reason]));
+  }
+}
+
+async function finish(tx: Db, job: Job, state: 'done' | 'cancelled', actor: string): Promise<Job> {
+  const [row] = await tx
+    .update(jobs)
+    .set({ state, finishedAt: sql`now()` })
+    .where(eq(jobs.id, job.id))
+    .returning();
+  const detail = { act: job.act, total: job.total, done: job.done, failed: job.failed };
+  const action = state === 'done' ? 'job.finish' : 'job.cancel';
+  await record(tx, { actor, action, subject: job.id, detail });
+  return row!;
+}
+
+/** Newest first. */
+export async function list(db: Db, { limit, offset }: Paging): Promise<{ items: Job[]; total: number }> {
+  const items = await db
+    .select()
+    .from(jobs)
+    .orderBy(desc(jobs.createdAt), desc(jobs.id))
+    .limit(limit)
+    .offset(offset);
+  const [total] = await db.select({ value: count() }).from(jobs);
+  return { items, total: total!.value };
+}
+
+export async function get(db: Db, id: string): Promise<Job> {
+  const [job] = await db.select().from(jobs).where(eq(jobs.id, id));
+  if (!job) throw notFound();
+  return job;
+}
+
+/** By device. */
+export async function listFailures(db: Db, id: string, { limit, offset }: Paging) {
+  const { failed } = await get(db, id);
+  const { deviceId: device, error } = getTableColumns(jobDevices);
+  const where: SQL = and(eq(jobDevices.jobId, id), isNotNull(jobDevices.error))!;
+  const rows = await db
+    .select({ device, error })
+    .from(jobDevices)
+    .where(where)
+    .orderBy(asc(jobDevices.deviceId))
+    .limit(limit)
+    .offset(offset);
+  return { items: rows.map((row) => ({ device: row.device, error: row.error! })), total: failed };
+}
+
+export async function forgetOld(db: Db): Promise<void> {
+  await db.execute(sql`delete from jobs where finished_at < now() - make_interval(days => ${keptDays})`);
+}
+
+interface Paging {
+  limit: number;
+  offset: number;
+}
+
+function notFound(): AppError {
+  return new AppError('not_found', 'There is no such job.');
+}
