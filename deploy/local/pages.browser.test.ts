@@ -228,7 +228,7 @@ it('a channel and a rule are made, what happens is told and seen at once, and is
   await log.getByRole('button', { name: 'Dead letters' }).click();
   await page.getByText('Messages could not be handled').waitFor();
   await page.getByRole('button', { name: 'Send again' }).click();
-  await page.getByText('It is sent again, with the same event id.').waitFor();
+  await page.getByText('It is sent again, with the same event ID.').waitFor();
   await page.getByRole('button', { name: 'Close' }).click();
   await log.getByRole('row', { name: /Dead letters.*Delivered.*200 at last/ }).waitFor();
   expect(await findViolations(page)).toEqual([]);

@@ -52,7 +52,7 @@ const mail = {
   from: 'flota@example.test',
   requireTls: false,
 };
-const settings = { allowedNetworks: ['127.0.0.1/32'], timeoutMs: 500 };
+const settings = { allowedNetworks: ['127.0.0.1/32'], timeoutMs: 2_000 };
 const { database, webhook } = await startSuite({ courier: createCourier({ ...settings, mail }) });
 const { db } = database;
 
@@ -87,8 +87,10 @@ async function subscribe(kinds = allKinds, more: object = {}) {
   const rule = await api('POST', '/rules', { name: unique('rule'), kinds, channels, ...more });
   return { path, rule, id: made.channel.id as string, secret: made.secret as string };
 }
+/** As receivers do: one that was slow to answer is told again, with the same id. */
+const once = (path: string) => [...new Map(receiver.on(path).map((one) => [one.body.id, one])).values()];
 const told = (path: string, n = 1) =>
-  until(`${n} at ${path}`, () => receiver.on(path).length >= n && receiver.on(path));
+  until(`${n} at ${path}`, () => once(path).length >= n && once(path));
 const log = async (channelId: string): Promise<Json[]> =>
   (await api('GET', `/deliveries?channelId=${channelId}`)).items;
 const logged = (id: string, state: string) =>
@@ -275,8 +277,7 @@ describe('a rule', () => {
     await Promise.all([told(all.path, 2), told(inNorth.path), told(grave.path)]);
     await until('nothing waits', async () => (await api('GET', '/deliveries?state=waiting')).total === 0);
     const kindsAt = (path: string) =>
-      receiver
-        .on(path)
+      once(path)
         .map((one) => one.body.type)
         .sort();
     expect(kindsAt(all.path)).toEqual(['broker_losing_rows', 'device_silent']);
@@ -354,7 +355,7 @@ describe('a delivery', () => {
     const waitMs = Date.parse(failed.nextTryAt) - Date.parse(failed.triedAt);
     expect(waitMs).toBe(2_000);
     await hurry();
-    await told(path, 2);
+    await until('the second try', () => receiver.on(path).length >= 2);
     const [done] = await logged(id, 'delivered');
     expect(done).toMatchObject({ tries: 2, status: 200, fault: null, nextTryAt: null });
     expect(new Set(receiver.on(path).map((one) => one.body.id))).toEqual(new Set([done.event]));
@@ -470,7 +471,7 @@ describe('a delivery', () => {
       db,
       sql`select count(*)::int as n from notification_events where ruled_at is null`,
     );
-    expect([rows[0]!.n, receiver.on(path).length]).toEqual([0, 2]);
+    expect([rows[0]!.n, once(path).length]).toEqual([0, 2]);
   });
 
   test('and its event go by their age', async () => {
