@@ -56,7 +56,8 @@ export const notifyEn = {
   'notify.quiet': 'Quiet from',
   'notify.quietTo': 'Quiet to',
   'notify.quietZone': 'Time zone of the quiet hours',
-  'notify.quietHint': 'For example 22:00; empty: never. What is critical is sent at once, the rest afterwards.',
+  'notify.quietHint':
+    'For example 22:00; empty: never. What is critical is sent at once, the rest afterwards.',
   'notify.quietHours': 'quiet {from}–{to} {zone}',
   'notify.event.deployment_halted': 'Deployment halted',
   'notify.event.deployment_completed': 'Deployment completed',

@@ -89,8 +89,7 @@ async function subscribe(kinds = allKinds, more: object = {}) {
 }
 /** As receivers do: one that was slow to answer is told again, with the same id. */
 const once = (path: string) => [...new Map(receiver.on(path).map((one) => [one.body.id, one])).values()];
-const told = (path: string, n = 1) =>
-  until(`${n} at ${path}`, () => once(path).length >= n && once(path));
+const told = (path: string, n = 1) => until(`${n} at ${path}`, () => once(path).length >= n && once(path));
 const log = async (channelId: string): Promise<Json[]> =>
   (await api('GET', `/deliveries?channelId=${channelId}`)).items;
 const logged = (id: string, state: string) =>
