@@ -22,6 +22,15 @@ export type DeadLetters = InferResponseType<Routes['dead_letters']['$get'], 200>
 export type DeadLetter = DeadLetters['items'][number];
 export type DeadLetterWhole = InferResponseType<Routes['dead_letters'][':id']['$get'], 200>;
 export type Replayed = InferResponseType<Routes['dead_letters'][':id']['replay']['$post'], 200>;
+type Notifications = Routes['notifications'];
+export type NotificationChannel = InferResponseType<Notifications['channels']['$get'], 200>[number];
+export type NewChannel = Body<Notifications['channels']['$post']>;
+export type NotificationRule = InferResponseType<Notifications['rules']['$get'], 200>[number];
+export type NewRule = Body<Notifications['rules']['$post']>;
+export type NotificationDelivery = InferResponseType<
+  Notifications['deliveries']['$get'],
+  200
+>['items'][number];
 
 export const adminApi = {
   getOverview: (signal?: AbortSignal) => get<Overview>('/api/overview', undefined, signal),
@@ -54,4 +63,27 @@ export const adminApi = {
     get<DeadLetterWhole>(`/api/dead_letters/${id}`, undefined, signal),
   replayDeadLetter: (id: number) => send<Replayed>('POST', `/api/dead_letters/${id}/replay`),
   deleteDeadLetter: (id: number) => send<void>('DELETE', `/api/dead_letters/${id}`),
+
+  listChannels: (signal?: AbortSignal) =>
+    get<NotificationChannel[]>('/api/notifications/channels', undefined, signal),
+  createChannel: (body: NewChannel) =>
+    send<{ channel: NotificationChannel; secret: string | null }>(
+      'POST',
+      '/api/notifications/channels',
+      body,
+    ),
+  rotateChannel: (id: string) =>
+    send<{ secret: string }>('POST', `/api/notifications/channels/${part(id)}/rotate`),
+  testChannel: (id: string) =>
+    send<NotificationDelivery>('POST', `/api/notifications/channels/${part(id)}/test`),
+  deleteChannel: (id: string) => send<void>('DELETE', `/api/notifications/channels/${part(id)}`),
+  listRules: (signal?: AbortSignal) => get<NotificationRule[]>('/api/notifications/rules', undefined, signal),
+  createRule: (body: NewRule) => send<NotificationRule>('POST', '/api/notifications/rules', body),
+  changeRule: (id: string, body: NewRule) =>
+    send<NotificationRule>('PATCH', `/api/notifications/rules/${part(id)}`, body),
+  deleteRule: (id: string) => send<void>('DELETE', `/api/notifications/rules/${part(id)}`),
+  listDeliveries: (query: Paging & { state?: string; channelId?: string }, signal?: AbortSignal) =>
+    get<Page<NotificationDelivery>>('/api/notifications/deliveries', query, signal),
+  replayDelivery: (id: number) =>
+    send<NotificationDelivery>('POST', `/api/notifications/deliveries/${id}/replay`),
 };

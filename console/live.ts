@@ -8,6 +8,7 @@ export type ChangedKind =
   | 'firmware'
   | 'audit'
   | 'dead_letter'
+  | 'notification'
   | 'command'
   | 'log'
   | 'job';

@@ -34,6 +34,7 @@ const SystemFrame = lazy(() => import('./pages/system.tsx'));
 const BrokerPage = lazy(() => import('./pages/broker/index.tsx'));
 const PlacesPage = lazy(() => import('./pages/regions/index.tsx'));
 const DeadLettersPage = lazy(() => import('./pages/accounts/dead-letters.tsx'));
+const NotificationsPage = lazy(() => import('./pages/notifications/index.tsx'));
 const UsersPage = lazy(() => import('./pages/accounts/users.tsx'));
 const TokensPage = lazy(() => import('./pages/accounts/tokens.tsx'));
 const AuditPage = lazy(() => import('./pages/accounts/audit.tsx'));
@@ -102,6 +103,7 @@ render(
         <Route path="/broker" component={BrokerPage} />
         <Route path="/regions" component={PlacesPage} />
         <Route path="/dead-letters" component={DeadLettersPage} />
+        <Route path="/notifications" component={NotificationsPage} />
         <Route path="/users" component={UsersPage} />
         <Route path="/tokens" component={TokensPage} />
         <Route path="/audit" component={AuditPage} />

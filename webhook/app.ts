@@ -39,6 +39,7 @@ import { jobRoutes } from './jobs/routes.ts';
 import { liveRoutes } from './live/routes.ts';
 import { type Log, requestScope } from './log.ts';
 import { metricsRoutes } from './metrics/routes.ts';
+import { notificationRoutes } from './notifications/routes.ts';
 import { onboardingRoutes } from './onboarding/routes.ts';
 import { overviewRoutes } from './overview/routes.ts';
 import { searchRoutes } from './search/routes.ts';
@@ -111,7 +112,8 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', overviewRoutes(context))
     .route('/', trendRoutes(context))
     .route('/', onboardingRoutes(context))
-    .route('/', brokerRoutes(context));
+    .route('/', brokerRoutes(context))
+    .route('/', notificationRoutes(context));
   // Made once: they cost more than any other answer, and take no login.
   let made: { document: object; page: string; asyncApi: object } | null = null;
   const describe = () => {

@@ -4,11 +4,13 @@
  */
 import { sql } from 'drizzle-orm';
 import { createPublishHeads, createVerifyWhole } from './audit/heads.ts';
+import { createTellLosses } from './broker/losses.ts';
 import { createWatchPassword } from './broker/watch.ts';
 import { createTellBans } from './certificates/blocked-ban.ts';
 import { createKickBlocked } from './certificates/blocked-kick.ts';
 import { forgetOldTokens } from './certificates/certificates.ts';
 import { createRefreshCrls } from './certificates/crl.ts';
+import { createTellExpiring } from './certificates/expiry.ts';
 import { work as workRenewals } from './certificates/renewals.ts';
 import { createConfirmRevocations } from './certificates/revocation.ts';
 import { createSupersede } from './certificates/superseding.ts';
@@ -17,6 +19,7 @@ import type { Context } from './context.ts';
 import { at } from './db/clock.ts';
 import { advance, forgetOldMarks } from './deployments/rollouts.ts';
 import { applyToDue } from './deployments/store.ts';
+import { createTellSilent } from './devices/silence.ts';
 import { forgetOldMessages } from './events/received.ts';
 import { forgetOld as forgetOldJobs, workJobs } from './jobs/jobs.ts';
 import { type Loop, type Pause, startLoop } from './loop.ts';
@@ -52,6 +55,9 @@ export function startBackground(
     createPublishHeads(),
     createVerifyWhole(),
     createWatchPassword(),
+    createTellLosses(),
+    createTellExpiring(),
+    createTellSilent(),
     createRecordMoments(),
     createRecordHour(),
   ];

@@ -11,6 +11,7 @@ import type { Db } from './db/query.ts';
 import * as rollouts from './deployments/rollouts.ts';
 import * as targets from './deployments/store.ts';
 import * as presence from './devices/presence.ts';
+import * as notifications from './notifications/deliver.ts';
 import * as outbox from './outbox/outbox.ts';
 
 export interface ClockJump {
@@ -65,5 +66,6 @@ async function move(db: Db, jump: ClockJump): Promise<void> {
 
 /** Times that are further ahead than anything sets them. */
 async function dropFuture(db: Db, now: number): Promise<void> {
-  for (const feature of [outbox, renewals, bans, attempts, presence]) await feature.dropFuture(db, now);
+  for (const feature of [outbox, renewals, bans, attempts, presence, notifications])
+    await feature.dropFuture(db, now);
 }

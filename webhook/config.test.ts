@@ -106,6 +106,24 @@ test('a CDN is used whole or not at all, with a key that CloudFront takes', () =
     ]);
 });
 
+test('where notifications may go is a list of networks, and e-mail takes a sender', () => {
+  const smtp = { SMTP_URL: 'smtp://u:p@mail.example:587' };
+  expect(configure(complete).courier).toEqual({ allowedNetworks: [], mail: null });
+  const networks = { NOTIFY_ALLOWED_NETWORKS: '10.1.0.0/16, fd00:1::/32' };
+  expect(configure({ ...complete, ...smtp, ...networks, SMTP_FROM: 'flota@example.com' })).toMatchObject({
+    courier: {
+      allowedNetworks: ['10.1.0.0/16', 'fd00:1::/32'],
+      mail: { url: smtp.SMTP_URL, from: 'flota@example.com', requireTls: true },
+    },
+    silentHours: 24,
+  });
+  expect(problemsOf({ ...complete, ...smtp })).toEqual(['SMTP_FROM: is needed with SMTP_URL']);
+  for (const wrong of ['10.1.0.0', 'localhost', '10.0.0.0/8,', '10.0.0.0/40'])
+    expect(problemsOf({ ...complete, NOTIFY_ALLOWED_NETWORKS: wrong }).join(), wrong).toContain(
+      'NOTIFY_ALLOWED_NETWORKS',
+    );
+});
+
 test('what does not go together is refused', () => {
   expect(problemsOf({ ...complete, FLOTA_ADMIN_EMAIL: 'a@example.com' }).join()).toContain(
     'FLOTA_ADMIN_PASSWORD',

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { withBrokerNames } from '#emqx/setting-names.ts';
 import { type CdnSettings, checkCdnKey } from './firmware/cdn.ts';
+import type { CourierSettings } from './notifications/courier.ts';
+import { parseNetwork } from './notifications/networks.ts';
 import { defaultRetention, type Retention } from './retention/retention.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -51,6 +53,16 @@ export const environmentSchema = z.object({
   LOG_DAYS: days.default(defaultRetention.logs),
   EVENT_DAYS: days.default(defaultRetention.targetEvents),
   DEAD_LETTER_DAYS: days.default(defaultRetention.deadLetters),
+  NOTIFICATION_DAYS: days.default(defaultRetention.notifications),
+  NOTIFY_ALLOWED_NETWORKS: z
+    .string()
+    .transform((list) => list.split(',').map((network) => network.trim()))
+    .pipe(z.array(z.string().refine(parseNetwork, 'must be networks such as 10.1.0.0/16, with commas')))
+    .optional(),
+  SILENT_HOURS: z.coerce.number().int().min(1).max(8760).default(24),
+  SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+  SMTP_FROM: z.email().optional(),
+  SMTP_TLS: z.enum(['required', 'off']).default('required'),
 });
 export type Environment = z.infer<typeof environmentSchema>;
 
@@ -72,6 +84,7 @@ const secretNames = [
   'WEBHOOK_TOKEN',
   'FLOTA_API_TOKEN',
   'FLOTA_ADMIN_PASSWORD',
+  'SMTP_URL',
 ] as const;
 
 /** Validates variables against a schema; an empty variable counts as not set. Shared with `npm start`, which has a few more. */
@@ -190,6 +203,8 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
         ? { email: env.FLOTA_ADMIN_EMAIL, password: env.FLOTA_ADMIN_PASSWORD }
         : null,
     retention: toRetention(env),
+    courier: toCourier(env, problems),
+    silentHours: env.SILENT_HOURS,
     trustedKeys: parseKeys(file('FIRMWARE_KEYS'), problems),
   };
   if (Boolean(env.FLOTA_ADMIN_EMAIL) !== Boolean(env.FLOTA_ADMIN_PASSWORD)) {
@@ -207,7 +222,16 @@ export function toRetention(env: Environment): Retention {
     logs: env.LOG_DAYS,
     targetEvents: env.EVENT_DAYS,
     deadLetters: env.DEAD_LETTER_DAYS,
+    notifications: env.NOTIFICATION_DAYS,
   };
+}
+
+/** Shared with `npm start`. */
+export function toCourier(env: Environment, problems: string[]): CourierSettings {
+  const { SMTP_URL: url, SMTP_FROM: from } = env;
+  if (url && !from) problems.push('SMTP_FROM: is needed with SMTP_URL');
+  const mail = url && from ? { url, from, requireTls: env.SMTP_TLS === 'required' } : null;
+  return { allowedNetworks: env.NOTIFY_ALLOWED_NETWORKS ?? [], mail };
 }
 
 const keySet = z.object({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })).min(1) });

@@ -11,6 +11,7 @@ import type { createRouter } from './http.ts';
 import type { Live } from './live/live.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics/metrics.ts';
+import type { Courier } from './notifications/courier.ts';
 
 /** Everything that operations and routes need, wired once by `server.ts`. */
 export interface Context {
@@ -32,6 +33,10 @@ export interface Context {
   live: Live;
   metrics: Metrics;
   passwords: Passwords;
+  /** What notifications are sent with. */
+  courier: Courier;
+  /** A device that was away for so long is told of; default 24. */
+  silentHours?: number;
   log: Log;
   /** Tells this copy's background work that there is work. */
   wake: () => void;

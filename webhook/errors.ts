@@ -54,6 +54,8 @@ export const statusByCode = {
   no_known_key: 422,
   too_many_attempts: 429,
   not_replayable: 422,
+  address_refused: 422,
+  mail_not_configured: 422,
   event_rejected: 400,
   overloaded: 503,
   shutting_down: 503,

@@ -10,6 +10,7 @@ import { ConfigError, readConfig, readMigrationConfig } from './config.ts';
 import { connect } from './db/connect.ts';
 import { createObjectStore } from './firmware/objects.ts';
 import { createLog } from './log.ts';
+import { createCourier } from './notifications/courier.ts';
 import { startWebhook } from './server.ts';
 
 const log = createLog('info');
@@ -41,6 +42,8 @@ async function serve(): Promise<void> {
       apiToken: config.apiToken,
       publicUrl: config.publicUrl,
       proxies: config.proxies,
+      courier: createCourier(config.courier),
+      silentHours: config.silentHours,
       consoleDir: existsSync(consoleDir) ? consoleDir : null,
     },
     config,

@@ -15,14 +15,18 @@ import { openLive } from './live/live.ts';
 import type { Loop } from './loop.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { observeBroker, observeGroup, observeIngest } from './metrics/observed.ts';
+import { type Courier, createCourier } from './notifications/courier.ts';
+import { startNotifier } from './notifications/deliver.ts';
 import { defaultRetention, type Retention, startSweeper } from './retention/retention.ts';
 
 export type WebhookParts = Omit<
   Context,
-  'db' | 'live' | 'metrics' | 'passwords' | 'wake' | 'closing' | 'publicUrl'
+  'db' | 'live' | 'metrics' | 'passwords' | 'courier' | 'wake' | 'closing' | 'publicUrl'
 > & {
   /** Default: OWASP's setting of scrypt. */
   passwords?: Passwords;
+  /** Default: no mail, and no network of our own. */
+  courier?: Courier;
   /** Default: where this copy itself listens. */
   publicUrl: string | null;
 };
@@ -51,6 +55,7 @@ export interface Webhook {
 /** Rejects with EADDRINUSE when a port is taken; then nothing is left running. The caller owns `parts` and closes them after. */
 export async function startWebhook(parts: WebhookParts, options: WebhookOptions): Promise<Webhook> {
   const passwords = parts.passwords ?? createPasswords();
+  const courier = parts.courier ?? createCourier({ allowedNetworks: [], mail: null });
   if (options.admin) await ensureAdmin(parts.database.db, passwords, options.admin);
   const live = await openLive(parts.database, parts.log);
   const metrics = createMetrics();
@@ -62,6 +67,7 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
     live,
     metrics,
     passwords,
+    courier,
     closing: closing.signal,
     publicUrl: parts.publicUrl ?? `http://localhost:${options.port}`,
     wake: () => background?.wake(),
@@ -69,6 +75,7 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
   let background: Loop | null = null;
   let reconciler: Loop | null = null;
   let sweeper: Loop | null = null;
+  let notifier: Loop | null = null;
   const ingest = observeIngest(
     createIngest(() => context, observeGroup(metrics)),
     metrics,
@@ -82,7 +89,7 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
 
   async function close(): Promise<void> {
     closing.abort();
-    await Promise.all([background?.stop(), reconciler?.stop(), sweeper?.stop()]);
+    await Promise.all([background?.stop(), reconciler?.stop(), sweeper?.stop(), notifier?.stop()]);
     await ingest.stop();
     await Promise.all(servers.map(closeListener));
     // Nobody writes an entry any more.
@@ -100,6 +107,7 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
     );
     background = startBackground(() => context, options.pauses);
     reconciler = startReconciler(() => context, options.reconcile);
+    notifier = startNotifier(context, options.pauses);
     sweeper = startSweeper(context, options.retention ?? defaultRetention);
     return { port, internalPort, url: context.publicUrl, close };
   } catch (error) {

@@ -15,6 +15,7 @@ import type { ReconcileTimes } from './devices/reconcile.ts';
 import { AppError } from './errors.ts';
 import type { ObjectStore } from './firmware/objects.ts';
 import type { FirmwareSigner } from './firmware/signer.ts';
+import { createCourier } from './notifications/courier.ts';
 import { startWebhook, type Webhook, type WebhookParts } from './server.ts';
 import { createTestWitness, issuingCertificate, type TestWitness } from './testing-witness.ts';
 
@@ -312,6 +313,7 @@ export async function startTestWebhook(
       publicUrl: null,
       consoleDir: null,
       passwords: cheapPasswords(),
+      courier: createCourier({ allowedNetworks: ['127.0.0.1/32'], mail: null }),
       ...parts,
     },
     {

@@ -1,6 +1,7 @@
 import { adminEn } from './admin-en.ts';
 import { failuresIn } from './failures.ts';
 import { manyEn } from './many-en.ts';
+import { notifyEn } from './notify-en.ts';
 import { releaseEn } from './release-en.ts';
 import { showEn } from './show-en.ts';
 
@@ -132,7 +133,7 @@ export const en = {
   'error.device_banned': 'The device is banned.',
   'error.device_exists': 'A device with this ID is registered already.',
   'error.name_taken': 'This name is taken.',
-  'error.in_use': 'It is still in use: devices belong to it.',
+  'error.in_use': 'It is still in use: devices or rules belong to it.',
   'error.device_updating':
     'An update of this device has not finished. Wait for it, or cancel it in its deployment, then delete the device.',
   'error.already_banned': 'The device is banned already.',
@@ -763,6 +764,7 @@ export const en = {
   ...adminEn,
   ...manyEn,
   ...releaseEn,
+  ...notifyEn,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showEn) : showEn),
 } as const;

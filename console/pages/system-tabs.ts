@@ -6,6 +6,7 @@ export const tabs: { path: string; name: MessageKey; to: Role }[] = [
   { path: 'broker', name: 'broker.title', to: 'viewer' },
   { path: 'regions', name: 'places.title', to: 'viewer' },
   { path: 'dead-letters', name: 'letters.title', to: 'viewer' },
+  { path: 'notifications', name: 'notify.title', to: 'admin' },
   { path: 'users', name: 'users.title', to: 'admin' },
   { path: 'tokens', name: 'tokens.title', to: 'admin' },
   { path: 'audit', name: 'audit.title', to: 'admin' },

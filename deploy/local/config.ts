@@ -9,6 +9,7 @@ import {
   parseEnvironment,
   readCdn,
   readNamed,
+  toCourier,
   toDashboardUrl,
   toRetention,
 } from '#webhook/config.ts';
@@ -104,7 +105,8 @@ export function toLocalConfig(
     problems.push('--exit: goes with the demo, which needs a device');
   if (env) problems.push(...findPortClashes(env));
   const real = env && readRealParts(env, problems);
-  if (problems.length > 0 || !env || !real) throw new ConfigError(problems);
+  const courier = env && toCourier(env, problems);
+  if (problems.length > 0 || !env || !real || !courier) throw new ConfigError(problems);
   return {
     ...defaultOptions,
     ...real,
@@ -127,6 +129,8 @@ export function toLocalConfig(
     publicUrl: env.PUBLIC_URL ?? null,
     proxies: env.TRUSTED_PROXIES,
     retention: toRetention(env),
+    courier,
+    silentHours: env.SILENT_HOURS,
     databaseUrl: env.DATABASE_URL ?? null,
     adminEmail: env.FLOTA_ADMIN_EMAIL ?? defaultOptions.adminEmail,
     adminPassword: env.FLOTA_ADMIN_PASSWORD ?? null,

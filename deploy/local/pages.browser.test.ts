@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { Consent } from '#firmware/virtual/options.ts';
+import { type Receiver, startReceiver } from '#webhook/notifications/testing-receiver.ts';
 import { unwrap } from '../lab/rest.ts';
 import { openBrowser, startTestSystem, type TestSystem } from '../lab/testing.ts';
 import { findViolations } from './browser-axe.ts';
@@ -10,6 +11,7 @@ import { addFirmware, addUser, askBroker, logIn, sendEvent } from './browser-sce
 import { buildConsole } from './console-build.ts';
 
 let system: TestSystem;
+let receiver: Receiver;
 let browser: Browser;
 let page: Page;
 let faults: string[];
@@ -18,7 +20,8 @@ let application: Consent = 'now';
 
 beforeAll(async () => {
   await buildConsole();
-  system = await startTestSystem();
+  receiver = await startReceiver();
+  system = await startTestSystem({ courier: { allowedNetworks: ['127.0.0.1/32'], mail: null } });
   await system.start(4, {
     bytesPerSecond: 1_500_000,
     timing: { retryMaxMs: 300, reconnectMaxMs: 300, askAgainMs: 300 },
@@ -30,6 +33,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   await system?.close();
+  receiver?.close();
 });
 afterEach(() => {
   expect(faults.splice(0)).toEqual([]);
@@ -184,6 +188,65 @@ it('users and tokens are made, changed and taken back; a secret is shown once', 
   expect(await page.getByText(secret).count()).toBe(0);
 });
 
+it('a channel and a rule are made, what happens is told and seen at once, and is sent again by a press', async () => {
+  await open('/system/notifications');
+  await page.getByText('Without a rule nobody is told anything').waitFor();
+  await page.getByRole('button', { name: 'Add a channel' }).click();
+  await page.getByLabel('Name').fill('pager');
+  await page.getByLabel('Address').fill('http://169.254.169.254/latest/meta-data');
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  await page.getByText('This address is inside the server’s own network').waitFor();
+  await page.getByLabel('Address').fill(`${receiver.url}/hook`);
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  const secret = (await page.getByTestId('secret').textContent())!.trim();
+  expect(secret).toMatch(/^flota_whsec_/);
+  await page.getByRole('button', { name: 'Close' }).click();
+  await page.getByRole('button', { name: 'Send a test pager' }).click();
+  await page.getByRole('dialog').getByText('200 ok').waitFor();
+  expect(receiver.on('/hook')).toHaveLength(1);
+  await page.getByRole('button', { name: 'Close' }).click();
+
+  await page.getByRole('button', { name: 'Add a rule' }).click();
+  await page.getByLabel('Name').fill('night watch');
+  await page.getByLabel('Dead letters').check();
+  await page.getByLabel('pager').check();
+  await page.getByLabel('Quiet from').fill('25:00');
+  await page.getByLabel('Quiet to').fill('06:00');
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  await page.getByText(/quietHours\.from: /).waitFor();
+  expect(await findViolations(page)).toEqual([]);
+  await page.getByLabel('Quiet from').fill('');
+  await page.getByLabel('Quiet to').fill('');
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  await page.getByRole('row', { name: /night watch.*Dead letters.*Everywhere.*pager.*On/ }).waitFor();
+
+  receiver.answer = (_, response) => response.writeHead(500).end('not now');
+  await sendEvent(system.stack, { clientid: 'nobody', topic: 'devices/nobody/log', payload: '{' });
+  const log = page.getByRole('table', { name: 'What was sent' });
+  await log.getByRole('row', { name: /Dead letters.*pager.*Waiting.*500 not now/ }).waitFor();
+  receiver.answer = (_, response) => response.end('at last');
+  await log.getByRole('button', { name: 'Dead letters' }).click();
+  await page.getByText('Messages could not be handled').waitFor();
+  await page.getByRole('button', { name: 'Send again' }).click();
+  await page.getByText('It is sent again, with the same event ID.').waitFor();
+  await page.getByRole('button', { name: 'Close' }).click();
+  await log.getByRole('row', { name: /Dead letters.*Delivered.*200 at last/ }).waitFor();
+  expect(await findViolations(page)).toEqual([]);
+  const ids = receiver.on('/hook').map((one) => one.body.id);
+  expect(new Set(ids).size).toBe(2);
+
+  await page.getByRole('button', { name: 'Delete pager' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await page.getByText('It is still in use').waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('button', { name: 'Delete night watch' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await page.getByText('No rule yet').waitFor();
+  expect(await page.getByText(secret).count()).toBe(0);
+  // What the browser says of each refusal above.
+  expect(faults.splice(0).map((fault) => /status of (\d+)/.exec(fault)?.[1])).toEqual(['422', '400', '409']);
+});
+
 it('the audit log tells all of that, filtered, and that its chain holds', async () => {
   await open('/system/audit');
   await page
@@ -238,7 +301,7 @@ it('a viewer looks, is told what is not for that role, and finds nothing to pres
   await open('/system/regions', look);
   await look.getByText('Jeju Island').waitFor();
   expect(await look.getByRole('button', { name: /Add|Delete|Change/ }).count()).toBe(0);
-  for (const path of ['/system/users', '/system/tokens', '/system/audit', '/show']) {
+  for (const path of ['/system/users', '/system/tokens', '/system/notifications', '/system/audit', '/show']) {
     await open(path, look);
     await look.getByText('Your role does not allow this').waitFor();
   }
@@ -319,6 +382,7 @@ async function findRoutes(): Promise<Record<string, string>> {
     '/dead-letters': '/system/dead-letters',
     '/users': '/system/users',
     '/tokens': '/system/tokens',
+    '/notifications': '/system/notifications',
     '/audit': '/system/audit',
     '/show': '/show',
     '*': '/nothing/here',

@@ -136,6 +136,7 @@ const pictures: Record<string, Picture> = {
     prepare: (page) => page.locator('.head .button').click(),
   },
   tokens: { path: () => '/system/tokens' },
+  notifications: { path: () => '/system/notifications' },
   audit: { path: () => '/system/audit' },
   'not-found': { path: () => '/nothing/here' },
   login: {

@@ -108,7 +108,7 @@ export interface ExpiryCounts {
 }
 
 /** A device's certificate: the one that it was last seen with, or else the newest that it was given; revoked ones do not count. */
-const current = sql`
+export const current = sql`
   select distinct on (c.common_name) c.common_name as device, c.serial, c.not_after
   from certificates c join devices d on d.id = c.common_name
   where c.profile = 'device' and c.revoked_at is null

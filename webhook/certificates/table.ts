@@ -1,5 +1,15 @@
 import { sql } from 'drizzle-orm';
-import { bigint, bigserial, boolean, index, jsonb, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
+import {
+  bigint,
+  bigserial,
+  boolean,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  text,
+  timestamp,
+} from 'drizzle-orm/pg-core';
 import type { RevocationReason } from '#ca/client.ts';
 
 /** Every certificate that was issued through the webhook. */
@@ -18,6 +28,8 @@ export const certificates = pgTable(
     firstSeenAt: timestamp('first_seen_at', { withTimezone: true }),
     /** SHA-256 of the CSR (PEM as it came): the same one again is answered with this certificate. */
     csrHash: text('csr_hash'),
+    /** How near its end was when that was last told, in days. */
+    expiryTold: integer('expiry_told'),
     revokedAt: timestamp('revoked_at', { withTimezone: true }),
     revocationReason: text('revocation_reason').$type<RevocationReason>(),
     revokedBy: text('revoked_by'),

@@ -11,6 +11,7 @@ import * as firmware from '../firmware/firmware.ts';
 import { observe } from './health/observe.ts';
 import { windowDueAt } from './health/windows.ts';
 import type { TargetEvent } from './machine.ts';
+import { tellOutcome } from './outcome.ts';
 import { defaultRollout } from './policy.ts';
 import {
   isGateOverdue,
@@ -124,6 +125,7 @@ async function run(tx: Db, row: Row, asked: RolloutEvent): Promise<void> {
     const done = await act(tx, row, action, look, now);
     if (done) rollout = stepRollout(rollout, tallies, done, now).rollout;
   }
+  await tellOutcome(tx, row, rollout, tallies);
   await save(tx, row.id, rollout, look, look.soonAt ?? nextLook(rollout, tallies, nextAttemptAt, look, now));
 }
 

@@ -76,7 +76,7 @@ export async function listTimeZones(db: Db): Promise<string[]> {
   return [...new Set([defaultTimeZone, ...rows.map((row) => row.timeZone)])];
 }
 
-/** Throws `in_use` while a device is there. */
+/** Throws `in_use` while a device or a notification rule is of it. */
 export async function remove(db: Db, place: Place, id: string, actor: string): Promise<void> {
   const { table } = places[place];
   try {
@@ -87,7 +87,11 @@ export async function remove(db: Db, place: Place, id: string, actor: string): P
     });
   } catch (error) {
     if (sqlState(error) !== foreignKeyViolation) throw error;
-    throw new AppError('in_use', 'It still has devices: move them elsewhere first.', { cause: error });
+    throw new AppError(
+      'in_use',
+      'Devices or notification rules are still of it: move them elsewhere first.',
+      { cause: error },
+    );
   }
 }
 

@@ -239,6 +239,16 @@ export async function lockReachable(db: Db, ids: string[]): Promise<Set<string>>
   return new Set(rows.filter((row) => row.reachable).map((row) => row.id));
 }
 
+/** Of those that are in a region. */
+export async function regionsOf(db: Db, ids: string[]): Promise<Map<string, string>> {
+  const rows = await query<{ id: string; region: string }>(
+    db,
+    sql`select id, region_id as region from devices
+        where region_id is not null and id in (select value from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb))`,
+  );
+  return new Map(rows.map(({ id, region }) => [id, region]));
+}
+
 export interface Connection {
   id: string;
   /** Of the certificate of its present or last connection. */

@@ -58,6 +58,8 @@ export const devices = pgTable(
     /** Of the present (or last) connection, broker's clock: an older disconnect may arrive after a newer connect. */
     connectedAt: timestamp('connected_at', { withTimezone: true }),
     lastSeenAt: timestamp('last_seen_at', { withTimezone: true }),
+    /** That it is away for long was told then; newer than `lastSeenAt` while it still is. */
+    silenceToldAt: timestamp('silence_told_at', { withTimezone: true }),
     certificateSerial: text('certificate_serial'),
     /** It is banned, or its connection is by a revoked certificate: it is kicked and gets no command. */
     blocked: boolean().notNull().default(false),

@@ -63,5 +63,15 @@ export const examples: Record<string, unknown> = {
   },
   postCertificatesBySerialRevoke: { reason: 'keyCompromise' },
   postCertificatesGrants: { device: 'pump-17' },
+  postNotificationsChannels: { kind: 'webhook', name: 'Pager', url: 'https://pager.example.com/flota' },
+  patchNotificationsChannelsById: { name: 'Pager of the night shift' },
+  postNotificationsRules: {
+    name: 'Night watch',
+    kinds: ['deployment_halted', 'dead_letters'],
+    minSeverity: 'warning',
+    quietHours: { from: '22:00', to: '06:30', timeZone: 'Asia/Seoul' },
+    channels: [region],
+  },
+  patchNotificationsRulesById: { enabled: false },
   postBans: { device: 'pump-17', reason: 'Stolen' },
 };

@@ -2,8 +2,11 @@ import { and, count as countRows, desc, eq, type SQL, sql } from 'drizzle-orm';
 import { brokerEventSchema } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import { type Db, query } from '../db/query.ts';
+import { storable } from '../db/storable.ts';
+import { regionsOf } from '../devices/presence.ts';
 import { AppError } from '../errors.ts';
 import { announce } from '../live/live.ts';
+import { tell } from '../notifications/events.ts';
 import type { Allowance, Amount } from './allowance.ts';
 import { classify, type Reject } from './classify.ts';
 import type { Ingest } from './ingest.ts';
@@ -45,7 +48,7 @@ export async function bury(
   };
   const written: boolean[] = [];
   const rows = letters.flatMap((letter) => {
-    const body = clean(letter.body, maxBodyChars);
+    const body = storable(letter.body, maxBodyChars);
     const bytes = Buffer.byteLength(body);
     const taken = allowance.take(letter.owner, bytes, now);
     written.push(taken);
@@ -53,13 +56,13 @@ export async function bury(
       drop(letter.owner, 1, bytes);
       return [];
     }
-    const line = (text: string | null) => text && clean(text, maxLineChars);
+    const line = (text: string | null) => text && storable(text, maxLineChars);
     const { owner, code, detail, clientId, topic } = letter;
     return [
       {
         owner,
         code,
-        detail: clean(detail, maxLineChars),
+        detail: storable(detail, maxLineChars),
         clientId: line(clientId),
         topic: line(topic),
         body,
@@ -71,9 +74,30 @@ export async function bury(
     const gone = await trim(db, [...new Set(rows.map(({ owner }) => owner))]);
     for (const { owner, letters, bytes } of gone) drop(owner, letters, bytes);
   }
+  if (rows.length > 0) await tellOfHour(db, rows, now);
   if (dropped.size > 0) await count(db, dropped);
   await announce(db, 'dead_letter', 'new');
   return written;
+}
+
+const hourMs = 3_600_000;
+
+/** Of each region the first of every hour, or a flood would be one of notifications, too. */
+async function tellOfHour(db: Db, rows: { owner: string; code: string }[], now: number): Promise<void> {
+  const regions = await regionsOf(db, [...new Set(rows.map(({ owner }) => owner))]);
+  const firsts = new Map<string, (typeof rows)[number]>();
+  for (const row of rows) {
+    const region = regions.get(row.owner) ?? '';
+    if (!firsts.has(region)) firsts.set(region, row);
+  }
+  const facts = [...firsts].map(([region, { owner, code }]) => ({
+    kind: 'dead_letters' as const,
+    severity: 'warning' as const,
+    key: `dead_letters/${region}/${Math.floor(now / hourMs)}`,
+    regionIds: region ? [region] : [],
+    data: { code, device: owner || null },
+  }));
+  await tell(db, facts);
 }
 
 /** Two copies may drop at the same time; what the other is at is left to it. */
@@ -190,11 +214,4 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function clean(text: string, maxChars: number): string {
-  return text
-    .slice(0, maxChars)
-    .replaceAll('\0', '\uFFFD')
-    .replace(/[\uD800-\uDFFF]/gu, '\uFFFD');
 }

@@ -17,6 +17,7 @@ export type LiveKind =
   | 'firmware'
   | 'audit'
   | 'dead_letter'
+  | 'notification'
   | 'command'
   | 'log'
   | 'job';

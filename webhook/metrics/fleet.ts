@@ -4,6 +4,7 @@ import { ageOfPublished } from '../certificates/crl.ts';
 import { countExpiring } from '../certificates/inventory.ts';
 import { type Db, query } from '../db/query.ts';
 import { countDropped } from '../events/dead-letters.ts';
+import { countDeliveries } from '../notifications/deliveries.ts';
 import { heading, sample } from './metrics.ts';
 
 // A reader of several features' tables, and of their sizes only.
@@ -28,6 +29,7 @@ export async function writeFleet(db: Db): Promise<string> {
     sql`select count(*)::int as total, count(*) filter (where online)::int as online from devices`,
   );
   const expiring = await countExpiring(db);
+  const notifications = await countDeliveries(db);
   const crls = await ageOfPublished(db);
   return `${[
     ...heading(
@@ -64,6 +66,15 @@ export async function writeFleet(db: Db): Promise<string> {
     sample('flota_device_certificates_expiring', { days: '3' }, expiring.within3Days),
     ...heading('flota_device_certificates_expired', 'gauge', 'Devices whose certificate has ended'),
     sample('flota_device_certificates_expired', {}, expiring.expired),
+    ...heading('flota_notifications', 'gauge', 'Notifications that wait, or were given up'),
+    sample('flota_notifications', { state: 'waiting' }, notifications.waiting),
+    sample('flota_notifications', { state: 'dead' }, notifications.dead),
+    ...heading(
+      'flota_notifications_oldest_seconds',
+      'gauge',
+      'Age of the oldest that was tried and not taken',
+    ),
+    sample('flota_notifications_oldest_seconds', {}, notifications.oldest),
     ...heading(
       'flota_crl_unpublished_seconds',
       'gauge',

@@ -22,13 +22,16 @@ const help = {
   flota_published_total: 'Messages given to the broker, by topic and outcome',
   flota_audit_heads_total:
     'Heads of the audit log, by outcome: signed, failed, or broken (not the log that was signed before)',
+  flota_notifications_total:
+    'Tries to deliver a notification, by channel and outcome: delivered, failed, or dead (the last)',
   flota_broker_default_password: "1 while the broker's dashboard takes a password that everybody knows",
 } as const;
 export type CounterName =
   | 'flota_http_requests_total'
   | 'flota_ingest_events_total'
   | 'flota_published_total'
-  | 'flota_audit_heads_total';
+  | 'flota_audit_heads_total'
+  | 'flota_notifications_total';
 export type GaugeName = 'flota_ingest_waiting' | 'flota_broker_default_password';
 export type HistogramName = Exclude<keyof typeof help, CounterName | GaugeName>;
 

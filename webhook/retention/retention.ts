@@ -1,6 +1,6 @@
 /**
  * What grows with the fleet goes by its age: whole days at once where tables are partitioned (`db/partitions.ts`), the rest (what came
- * for a day that has no partition, and dead letters) row by row, a batch at a time, so that no statement holds many locks. What a
+ * for a day that has no partition, dead letters and notifications) row by row, a batch at a time, so that no statement holds many locks. What a
  * device has counted its boots in goes by its number.
  */
 import { sql } from 'drizzle-orm';
@@ -16,9 +16,16 @@ export interface Retention {
   logs: number;
   targetEvents: number;
   deadLetters: number;
+  notifications: number;
 }
 
-export const defaultRetention: Retention = { telemetry: 30, logs: 30, targetEvents: 180, deadLetters: 30 };
+export const defaultRetention: Retention = {
+  telemetry: 30,
+  logs: 30,
+  targetEvents: 180,
+  deadLetters: 30,
+  notifications: 90,
+};
 
 const days = {
   telemetry: 'telemetry',
@@ -29,6 +36,8 @@ const days = {
 const rows = [
   ...partitioned.map((table) => ({ table: defaultOf(table), column: 'at', days: days[table] })),
   { table: 'dead_letters', column: 'received_at', days: 'deadLetters' as const },
+  // Their deliveries go with them.
+  { table: 'notification_events', column: 'at', days: 'notifications' as const },
 ];
 
 const batch = 5_000;

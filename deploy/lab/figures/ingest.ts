@@ -160,6 +160,7 @@ async function serve(database: Database, broker: EmqxApi, submit: Ingest['submit
     db: database.db,
     live: {} as never,
     passwords: {} as never,
+    courier: {} as never,
     metrics: createMetrics(),
     wake: () => {},
     closing: new AbortController().signal,

@@ -48,6 +48,8 @@ export class Copy {
       metrics: createMetrics(),
       // Nobody logs in.
       passwords: {} as never,
+      // Nor is anybody notified.
+      courier: {} as never,
       log: (level, message, fields) => {
         if (level !== 'info') log(`${level}: ${message} ${JSON.stringify(fields ?? {}, replaceError)}`);
       },

@@ -3,6 +3,7 @@ import type { ReconcileTimes } from '#webhook/devices/reconcile.ts';
 import type { CdnSettings } from '#webhook/firmware/cdn.ts';
 import type { ObjectStoreSettings } from '#webhook/firmware/objects.ts';
 import type { Log } from '#webhook/log.ts';
+import type { CourierSettings } from '#webhook/notifications/courier.ts';
 import { defaultRetention, type Retention } from '#webhook/retention/retention.ts';
 import type { WebhookParts } from '#webhook/server.ts';
 import type { EmqxAccess } from './broker.ts';
@@ -44,6 +45,9 @@ export interface SystemOptions {
   adminPassword: string | null;
   apiToken: string | null;
   retention: Retention;
+  /** What notifications are sent with; default: no mail, and no network of our own. */
+  courier?: CourierSettings;
+  silentHours?: number;
   /** How long device certificates live; null: the CA's default. */
   deviceCertificateSeconds: number | null;
   /** How often the stand-in fetches the CRL again. */

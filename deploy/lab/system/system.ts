@@ -15,6 +15,7 @@ import type { SigningKey } from '#firmware/signing/key.ts';
 import { connect, type Database } from '#webhook/db/connect.ts';
 import { createObjectStore } from '#webhook/firmware/objects.ts';
 import type { Log } from '#webhook/log.ts';
+import { createCourier } from '#webhook/notifications/courier.ts';
 import { lockDataDirectory } from '../../local/data-lock.ts';
 import { damaged } from '../../local/durable-file.ts';
 import { loadSecrets, type Secrets } from '../../local/secrets.ts';
@@ -246,6 +247,8 @@ async function startParts(options: SystemOptions, closers: Closers): Promise<Omi
       publicUrl: options.publicUrl,
       proxies: options.proxies,
       consoleDir: existsSync(consoleDir) ? consoleDir : null,
+      ...(options.courier && { courier: createCourier(options.courier) }),
+      ...(options.silentHours && { silentHours: options.silentHours }),
       ...(options.localRoutes && { localRoutes: options.localRoutes }),
     };
     const { retention, reconcile } = options;

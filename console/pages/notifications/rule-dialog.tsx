@@ -1,0 +1,145 @@
+import { createSignal, For, type JSX } from 'solid-js';
+import {
+  adminApi,
+  type NewRule,
+  type NotificationChannel,
+  type NotificationRule,
+  type Place,
+} from '../../admin-api.ts';
+import { t } from '../../i18n/i18n.ts';
+import { FormDialog } from '../../parts/form-dialog.tsx';
+import { SelectField } from '../../parts/select-field.tsx';
+import { TextField } from '../../parts/text-field.tsx';
+import { eventKinds, severities } from './words.ts';
+
+const zoneList = 'quiet-zones';
+const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+/** Boxes to tick, of one name. */
+function Boxes(props: {
+  legend: string;
+  name: string;
+  options: readonly { value: string; label: string }[];
+  chosen: readonly string[];
+}): JSX.Element {
+  return (
+    <fieldset class="field">
+      <legend>{props.legend}</legend>
+      <ul class="choices">
+        <For each={props.options}>
+          {(one) => (
+            <li>
+              <label>
+                <input
+                  type="checkbox"
+                  name={props.name}
+                  value={one.value}
+                  checked={props.chosen.includes(one.value)}
+                />
+                <span>{one.label}</span>
+              </label>
+            </li>
+          )}
+        </For>
+      </ul>
+    </fieldset>
+  );
+}
+
+/** Adds a rule, or changes the one that is given. */
+export function RuleDialog(props: {
+  rule?: NotificationRule | undefined;
+  channels: NotificationChannel[];
+  regions: Place[];
+  onClose: () => void;
+}): JSX.Element {
+  const [region, setRegion] = createSignal(props.rule?.regionId ?? '');
+  const [severity, setSeverity] = createSignal<string>(props.rule?.minSeverity ?? 'info');
+  const save = (fields: FormData) => {
+    const text = (name: string) => String(fields.get(name) ?? '').trim();
+    const isQuiet = text('from') !== '' || text('to') !== '';
+    const body = {
+      name: text('name'),
+      enabled: fields.has('enabled'),
+      kinds: fields.getAll('kinds').map(String),
+      channels: fields.getAll('channels').map(String),
+      regionId: region() || null,
+      minSeverity: severity(),
+      quietHours: isQuiet ? { from: text('from'), to: text('to'), timeZone: text('timeZone') } : null,
+    } as NewRule;
+    return props.rule ? adminApi.changeRule(props.rule.id, body) : adminApi.createRule(body);
+  };
+  return (
+    <FormDialog
+      wide
+      title={t(props.rule ? 'notify.change' : 'notify.addRule')}
+      act={save}
+      actLabel={t(props.rule ? 'common.save' : 'notify.add')}
+      onClose={props.onClose}
+    >
+      <TextField
+        name="name"
+        label={t('notify.name')}
+        value={props.rule?.name ?? ''}
+        maxLength={100}
+        required
+      />
+      <Boxes
+        legend={t('notify.what')}
+        name="kinds"
+        options={eventKinds.map((kind) => ({ value: kind, label: t(`notify.event.${kind}`) }))}
+        chosen={props.rule?.kinds ?? []}
+      />
+      <Boxes
+        legend={t('notify.to')}
+        name="channels"
+        options={props.channels.map(({ id, name }) => ({ value: id, label: name }))}
+        chosen={props.rule?.channels ?? []}
+      />
+      <SelectField
+        name="region"
+        label={t('notify.where')}
+        all={t('notify.everywhere')}
+        options={props.regions.map(({ id, name }) => ({ value: id, label: name }))}
+        value={region()}
+        onChange={setRegion}
+      />
+      <p class="hint">{t('notify.whereHint')}</p>
+      <SelectField
+        name="severity"
+        label={t('notify.from')}
+        options={severities.map((one) => ({ value: one, label: t(`notify.severity.${one}`) }))}
+        value={severity()}
+        onChange={setSeverity}
+      />
+      <TextField
+        name="from"
+        label={t('notify.quiet')}
+        hint={t('notify.quietHint')}
+        value={props.rule?.quietHours?.from ?? ''}
+        maxLength={5}
+      />
+      <TextField
+        name="to"
+        label={t('notify.quietTo')}
+        value={props.rule?.quietHours?.to ?? ''}
+        maxLength={5}
+      />
+      <TextField
+        name="timeZone"
+        label={t('notify.quietZone')}
+        value={props.rule?.quietHours?.timeZone ?? ownZone()}
+        list={zoneList}
+        maxLength={64}
+      />
+      <datalist id={zoneList}>
+        <For each={Intl.supportedValuesOf('timeZone')}>{(zone) => <option value={zone} />}</For>
+      </datalist>
+      <p>
+        <label>
+          <input type="checkbox" name="enabled" checked={props.rule?.enabled ?? true} /> {t('notify.enabled')}
+        </label>
+      </p>
+    </FormDialog>
+  );
+}

@@ -1,0 +1,46 @@
+/** Tells that a deployment has halted or is complete, in the transaction in which it does. */
+import { sql } from 'drizzle-orm';
+import { type Db, query } from '../db/query.ts';
+import * as firmware from '../firmware/firmware.ts';
+import { tell } from '../notifications/events.ts';
+import type { Rollout, Tally } from './rollout.ts';
+import type { DeploymentRow } from './table.ts';
+
+export async function tellOutcome(
+  tx: Db,
+  row: DeploymentRow,
+  { state, halted, finishedAt }: Rollout,
+  tallies: Tally[],
+): Promise<void> {
+  const hasHalted = state === 'halted' && row.state !== 'halted' && halted !== null;
+  const isComplete = state === 'completed' && row.state !== 'completed';
+  if (!hasHalted && !isComplete) return;
+  const { name, version } = await firmware.get(tx, row.firmwareId);
+  const about = { deployment: row.id, firmware: name, version };
+  const regionIds = await regionsOf(tx, row.id);
+  if (hasHalted) {
+    const { reason, message, wave, at } = halted;
+    const key = `deployment_halted/${row.id}/${at}`;
+    const data = { ...about, reason, detail: message, wave };
+    return tell(tx, [{ kind: 'deployment_halted', severity: 'critical', key, regionIds, data }]);
+  }
+  const sum = (of: (tally: Tally) => number) => tallies.reduce((total, tally) => total + of(tally), 0);
+  const counts = {
+    succeeded: sum((t) => t.succeeded),
+    failed: sum((t) => t.failed + t.timedOut),
+    others: sum((t) => t.left),
+  };
+  const key = `deployment_completed/${row.id}/${finishedAt}`;
+  await tell(tx, [
+    { kind: 'deployment_completed', severity: 'info', key, regionIds, data: { ...about, ...counts } },
+  ]);
+}
+
+async function regionsOf(tx: Db, id: string): Promise<string[]> {
+  const rows = await query<{ id: string }>(
+    tx,
+    sql`select distinct d.region_id as id from targets t join devices d on d.id = t.device_id
+        where t.deployment_id = ${id} and d.region_id is not null`,
+  );
+  return rows.map((row) => row.id);
+}

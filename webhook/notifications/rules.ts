@@ -1,0 +1,135 @@
+/** Who is told what, of where, and when not. */
+import { asc, eq, inArray } from 'drizzle-orm';
+import { record } from '../audit/audit.ts';
+import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/query.ts';
+import { isOpen, type MaintenanceWindow, nextOpening, weekdays } from '../deployments/window.ts';
+import { AppError } from '../errors.ts';
+import { type Kind, type Severity, severities } from './kinds.ts';
+import type { Told } from './message.ts';
+import { notificationRuleChannels, notificationRules, type QuietHours } from './table.ts';
+
+export interface RuleInput {
+  name: string;
+  enabled: boolean;
+  kinds: Kind[];
+  regionId: string | null;
+  minSeverity: Severity;
+  quietHours: QuietHours | null;
+  channels: string[];
+}
+export type Rule = typeof notificationRules.$inferSelect & { channels: string[] };
+
+export async function list(db: Db): Promise<Rule[]> {
+  return withChannels(db, await db.select().from(notificationRules).orderBy(asc(notificationRules.name)));
+}
+
+export async function create(db: Db, { channels, ...input }: RuleInput, actor: string): Promise<Rule> {
+  return written(input.name, () =>
+    db.transaction(async (tx) => {
+      const values = { ...input, createdBy: actor };
+      const [rule] = await tx.insert(notificationRules).values(values).returning();
+      return link(tx, rule!, channels, 'create', actor);
+    }),
+  );
+}
+
+/** A field that is left out stays as it is. */
+export async function change(
+  db: Db,
+  id: string,
+  { channels, ...input }: { [K in keyof RuleInput]?: RuleInput[K] | undefined },
+  actor: string,
+): Promise<Rule> {
+  return written(input.name ?? '', () =>
+    db.transaction(async (tx) => {
+      const where = eq(notificationRules.id, id);
+      const [before] = await tx.select().from(notificationRules).where(where).for('update');
+      if (!before) throw notFound();
+      const [old] = await withChannels(tx, [before]);
+      const [rule] = await tx
+        .update(notificationRules)
+        .set({ name: before.name, ...input })
+        .where(where)
+        .returning();
+      await tx.delete(notificationRuleChannels).where(eq(notificationRuleChannels.ruleId, id));
+      return link(tx, rule!, channels ?? old!.channels, 'change', actor);
+    }),
+  );
+}
+
+export async function remove(db: Db, id: string, actor: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    const [rule] = await tx.delete(notificationRules).where(eq(notificationRules.id, id)).returning();
+    if (!rule) throw notFound();
+    const detail = { name: rule.name };
+    await record(tx, { actor, action: 'notification_rule.delete', subject: id, detail });
+  });
+}
+
+/** A rule of one region hears only of its devices, and not of what belongs to no region. */
+export function matches(
+  rule: Pick<Rule, 'enabled' | 'kinds' | 'regionId' | 'minSeverity'>,
+  event: Pick<Told, 'kind' | 'severity'> & { regionIds: string[] },
+): boolean {
+  return (
+    rule.enabled &&
+    (rule.kinds as string[]).includes(event.kind) &&
+    severities.indexOf(event.severity) >= severities.indexOf(rule.minSeverity) &&
+    (rule.regionId === null || event.regionIds.includes(rule.regionId))
+  );
+}
+
+/** When the rule lets that be told: what is critical at once, the rest not before the quiet hours end. */
+export function dueAt(rule: Pick<Rule, 'quietHours'>, severity: Severity, now: number): number {
+  if (!rule.quietHours || severity === 'critical') return now;
+  const { from, to, timeZone } = rule.quietHours;
+  const days = [...weekdays];
+  const quiet: MaintenanceWindow = { from, to, days };
+  if (!isOpen(quiet, timeZone, now)) return now;
+  return nextOpening({ from: to, to: from, days }, timeZone, now) ?? now;
+}
+
+async function link(
+  tx: Db,
+  rule: Omit<Rule, 'channels'>,
+  channels: string[],
+  act: string,
+  actor: string,
+): Promise<Rule> {
+  const rows = [...new Set(channels)].map((channelId) => ({ ruleId: rule.id, channelId }));
+  await tx.insert(notificationRuleChannels).values(rows);
+  const { id, createdAt: _, createdBy: __, ...detail } = rule;
+  const action = `notification_rule.${act}`;
+  await record(tx, { actor, action, subject: id, detail: { ...detail, channels } });
+  return { ...rule, channels: rows.map((row) => row.channelId) };
+}
+
+async function withChannels(db: Db, rules: Omit<Rule, 'channels'>[]): Promise<Rule[]> {
+  if (rules.length === 0) return [];
+  const ids = rules.map((rule) => rule.id);
+  const links = await db
+    .select()
+    .from(notificationRuleChannels)
+    .where(inArray(notificationRuleChannels.ruleId, ids));
+  return rules.map((rule) => ({
+    ...rule,
+    channels: links.filter((one) => one.ruleId === rule.id).map((one) => one.channelId),
+  }));
+}
+
+function notFound(): AppError {
+  return new AppError('not_found', 'There is no such rule.');
+}
+
+async function written<T>(name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const state = sqlState(error);
+    if (state === uniqueViolation)
+      throw new AppError('name_taken', `${name} is there already.`, { cause: error });
+    if (state === foreignKeyViolation)
+      throw new AppError('unknown_reference', 'There is no such region or channel.', { cause: error });
+    throw error;
+  }
+}
