@@ -99,6 +99,8 @@ export const components = pgTable(
     version: text().notNull(),
     sha256: text().notNull(),
     securityVersion: integer('security_version').notNull(),
+    /** Its program knows undos: it can be told to boot what it ran before. */
+    undo: boolean().notNull().default(false),
     epochNumber: integer('epoch_number').notNull().default(0),
     bootSeq: integer('boot_seq').notNull(),
     seqNumber: integer('seq_number').notNull(),
