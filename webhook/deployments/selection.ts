@@ -21,7 +21,6 @@ export function resolved(image: Firmware, selection: Chosen): SQL {
   const absent = isChild ? sql`when c.component is null then 'no_component'` : sql``;
   return sql`
     select ${devices.id} as id, ${devices.reachable} as reachable, ${devices.regionId} as region_id,
-      c.sha256 as ran,
       case ${absent}
            when not ${fits} then 'other_hardware'
            when c.sha256 = ${image.sha256} then 'up_to_date'
@@ -36,7 +35,7 @@ export function resolved(image: Firmware, selection: Chosen): SQL {
  */
 export function numbered(image: Firmware, selection: Chosen): SQL {
   return sql`
-    select id, ran, row_number() over (order by reachable desc, md5(id || ${image.id}::text), id) as n
+    select id, row_number() over (order by reachable desc, md5(id || ${image.id}::text), id) as n
     from (${resolved(image, selection)}) r where reason is null`;
 }
 
@@ -82,8 +81,8 @@ export async function insertTargets(
   const gates = cut.map((c) => c.gate);
   if (cut.length) {
     await db.execute(sql`
-      insert into targets (deployment_id, device_id, component, wave, state, total_bytes, ran)
-      select ${deploymentId}::uuid, id, ${image.component}, ${waveOf(cut.map((c) => c.end))}, 'pending', ${image.sizeBytes}::bigint, ran
+      insert into targets (deployment_id, device_id, component, wave, state, total_bytes)
+      select ${deploymentId}::uuid, id, ${image.component}, ${waveOf(cut.map((c) => c.end))}, 'pending', ${image.sizeBytes}::bigint
       from (${numbered(image, selection)}) v`);
   }
   if (skipped) {
@@ -113,9 +112,9 @@ export async function joinTargets(
   const [row] = await query<{ n: number }>(
     db,
     sql`with made as (
-          insert into targets (deployment_id, device_id, component, wave, state, total_bytes, ran, error_code)
+          insert into targets (deployment_id, device_id, component, wave, state, total_bytes, error_code)
           select ${deploymentId}::uuid, id, ${image.component}, case when reason is null then ${wave}::int else -1 end,
-            case when reason is null then 'pending' else 'skipped' end, ${image.sizeBytes}::bigint, ran, reason
+            case when reason is null then 'pending' else 'skipped' end, ${image.sizeBytes}::bigint, reason
           from (${resolved(image, selection)}) r
           where (reason is null or reason in ('up_to_date', 'downgrade'))
             and not exists (select 1 from targets t where t.deployment_id = ${deploymentId}::uuid and t.device_id = r.id)
