@@ -3,6 +3,7 @@ import type { InferResponseType } from 'hono/client';
 import { type Body, get, type Page, type Paging, part, type Routes, send } from './api.ts';
 
 export type Overview = InferResponseType<Routes['overview']['$get'], 200>;
+export type Trends = InferResponseType<Routes['trends']['$get'], 200>;
 export type Broker = InferResponseType<Routes['broker']['$get'], 200>;
 export type BrokerHere = Extract<Broker, { state: 'here' }>;
 type Region = InferResponseType<Routes['regions']['$post'], 201>;
@@ -24,6 +25,7 @@ export type Replayed = InferResponseType<Routes['dead_letters'][':id']['replay']
 
 export const adminApi = {
   getOverview: (signal?: AbortSignal) => get<Overview>('/api/overview', undefined, signal),
+  getTrends: (signal?: AbortSignal) => get<Trends>('/api/trends', undefined, signal),
   getBroker: (signal?: AbortSignal) => get<Broker>('/api/broker', undefined, signal),
 
   listPlaces: (kind: PlaceKind, signal?: AbortSignal) => get<Place[]>(`/api/${kind}`, undefined, signal),

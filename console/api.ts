@@ -43,6 +43,8 @@ export type Weekday = MaintenanceWindow['days'][number];
 export type DryRun = InferResponseType<Routes['deployments']['dry_run']['$post'], 200>;
 export type Deployment = InferResponseType<Routes['deployments'][':id']['$get'], 200>;
 export type Previous = InferResponseType<Routes['deployments'][':id']['previous']['$get'], 200>;
+export type HealthJudgement = InferResponseType<Routes['deployments'][':id']['health']['$get'], 200>[number];
+export type Moment = InferResponseType<Routes['deployments'][':id']['moments']['$get'], 200>[number];
 export type DeploymentState = Deployment['state'];
 export type Deferral = NonNullable<Target['deferred']>;
 export type Target = InferResponseType<Routes['deployments'][':id']['targets']['$get'], 200>['items'][number];
@@ -198,6 +200,8 @@ export const api = {
     get<Page<Deployment>>('/api/deployments', query, signal),
   getDeployment: (id: string, signal?: AbortSignal) =>
     get<Deployment>(`/api/deployments/${part(id)}`, undefined, signal),
+  listMoments: (id: string, signal?: AbortSignal) =>
+    get<Moment[]>(`/api/deployments/${part(id)}/moments`, undefined, signal),
   listTargets: (id: string, query: Paging & { state?: string }, signal?: AbortSignal) =>
     get<Page<Target>>(`/api/deployments/${part(id)}/targets`, query, signal),
   listTargetEvents: (id: string, device: string, signal?: AbortSignal) =>
@@ -214,6 +218,8 @@ export const api = {
   banDevice: (device: string, reason: string) => post<Ban>('/api/bans', { device, reason }),
   liftBan: (device: string) => send<void>('DELETE', `/api/bans/${part(device)}`),
 
+  listJudgements: (id: string, signal?: AbortSignal) =>
+    get<HealthJudgement[]>(`/api/deployments/${part(id)}/health`, undefined, signal),
   getPrevious: (id: string, signal?: AbortSignal) =>
     get<Previous>(`/api/deployments/${part(id)}/previous`, undefined, signal),
   changePassword: (currentPassword: string, newPassword: string) =>

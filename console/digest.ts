@@ -94,16 +94,12 @@ export function createSha256(): { update(bytes: Uint8Array): void; digestHex(): 
 
 const pieceBytes = 2 * 1024 * 1024;
 
-/** SHA-256 of a file, lower hex. The page stays responsive: every piece is awaited. `onProgress` gets 0 to 1. */
-export async function digestFile(
-  file: Blob,
-  options: { onProgress?: (share: number) => void; signal?: AbortSignal } = {},
-): Promise<string> {
+/** SHA-256 of a file, lower hex, read piece by piece. `onProgress` gets 0 to 1. */
+export async function digestPieces(file: Blob, onProgress?: (share: number) => void): Promise<string> {
   const sha = createSha256();
   for (let at = 0; at < file.size; at += pieceBytes) {
-    options.signal?.throwIfAborted();
     sha.update(new Uint8Array(await file.slice(at, at + pieceBytes).arrayBuffer()));
-    options.onProgress?.(Math.min(1, (at + pieceBytes) / file.size));
+    onProgress?.(Math.min(1, (at + pieceBytes) / file.size));
   }
   return sha.digestHex();
 }

@@ -1,5 +1,6 @@
-/** Numbers, sizes, times and durations as words. Every function takes the language tag first. */
+/** Numbers, sizes, times and durations as words. Every function takes the language tag first; times are in the zone of the settings. */
 import type { Weekday } from './api.ts';
+import { timeZone } from './settings.ts';
 
 /** Making a formatter costs more than using it a thousand times, and a list makes many texts. */
 const formatters = new Map<string, unknown>();
@@ -15,6 +16,12 @@ function cached<Options, T>(
     formatters.set(name, formatter);
   }
   return formatter;
+}
+
+function formatIn(language: string, options: Intl.DateTimeFormatOptions, at: string | number): string {
+  const zone = timeZone();
+  const zoned = zone ? { ...options, timeZone: zone } : options;
+  return cached(Intl.DateTimeFormat, language, zoned).format(new Date(at));
 }
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
@@ -80,13 +87,11 @@ export function formatDuration(language: string, ms: number): string {
 }
 
 export function formatDateTime(language: string, at: string): string {
-  return cached(Intl.DateTimeFormat, language, { dateStyle: 'medium', timeStyle: 'short' }).format(
-    new Date(at),
-  );
+  return formatIn(language, { dateStyle: 'medium', timeStyle: 'short' }, at);
 }
 
 export function formatDate(language: string, at: string): string {
-  return cached(Intl.DateTimeFormat, language, { dateStyle: 'medium' }).format(new Date(at));
+  return formatIn(language, { dateStyle: 'medium' }, at);
 }
 
 /** A tick of a time axis: time of day, with the day where the axis is longer than one. */
@@ -95,11 +100,7 @@ export function formatAxis(language: string, atMs: number, spanMs: number): stri
   const time = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
   const options =
     spanMs > 2 * 86_400_000 ? day : spanMs < 5 * 60_000 ? { ...time, second: '2-digit' as const } : time;
-  return cached<Intl.DateTimeFormatOptions | undefined, Intl.DateTimeFormat>(
-    Intl.DateTimeFormat,
-    language,
-    options,
-  ).format(atMs);
+  return formatIn(language, options, atMs);
 }
 
 export const weekdays: readonly Weekday[] = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
@@ -113,7 +114,7 @@ export function formatWeekday(language: string, day: Weekday): string {
 
 /** Time of day with seconds, for timelines. */
 export function formatTime(language: string, at: string): string {
-  return cached(Intl.DateTimeFormat, language, { timeStyle: 'medium' }).format(new Date(at));
+  return formatIn(language, { timeStyle: 'medium' }, at);
 }
 
 const steps = [

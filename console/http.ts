@@ -1,4 +1,10 @@
-export type FieldError = { path: string; message: string };
+/** `rule` and `values` are for words of our own; `message` is the server's, in English. */
+export type FieldError = {
+  path: string;
+  message: string;
+  rule?: string;
+  values?: Record<string, string | number>;
+};
 
 /**
  * Any answer that is not a success. `code` is the server's problem code, or one of ours: `unreachable` (no answer came)
@@ -42,6 +48,7 @@ export async function toApiError(response: Response): Promise<ApiError> {
     ? problem.errors.map((e: Partial<FieldError> | null) => ({
         path: text(e?.path),
         message: text(e?.message),
+        ...(typeof e?.rule === 'string' && { rule: e.rule, values: e.values ?? {} }),
       }))
     : [];
   return new ApiError(

@@ -9,7 +9,9 @@ import './styles/devices.css';
 import './styles/rollout.css';
 import { askEarly } from './early.ts';
 import { ready } from './i18n/i18n.ts';
+import { applyTheme } from './settings.ts';
 import { Shell } from './shell.tsx';
+import { speakOfFields } from './validity.ts';
 
 // Each page is fetched when it is gone to, so that the first one is there soon.
 const CertificatePage = lazy(() => import('./pages/certificates/certificate.tsx'));
@@ -42,13 +44,40 @@ const uuid = { id: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i };
 const serial = { serial: /^[0-9A-F]{2,40}$/i };
 const deviceId = { id: /^[A-Za-z0-9_-]{1,64}$/ };
 
+/** What each page asks for first, as it asks for it; of one with filters only without any. */
+const beginnings: [path: RegExp, page: { preload(): Promise<unknown> }, ...asks: string[]][] = [
+  [/^\/$/, OverviewPage, '/api/overview', '/api/deployments?limit=5'],
+  [/^\/firmware$/, FirmwaresPage],
+  [/^\/firmware\/new$/, RegisterPage],
+  [/^\/firmware\/[^/]+$/, FirmwarePage],
+  [/^\/firmware\/[^/]+\/deploy$/, DeployPage],
+  [/^\/deployments$/, DeploymentsPage],
+  [/^\/deployments\//, DeploymentPage],
+  [/^\/connect$/, ConnectPage],
+  [
+    /^\/devices$/,
+    DevicesPage,
+    '/api/devices?limit=100&offset=0',
+    '/api/regions',
+    '/api/divisions',
+    '/api/hardware',
+  ],
+  [/^\/devices\//, DevicePage],
+  [/^\/certificates$/, CertificatesPage],
+  [/^\/certificates\//, CertificatePage],
+  [/^\/system/, SystemFrame],
+];
+
 // Who it is, the words, the page and what is on it are fetched at the same time.
+applyTheme();
 askEarly('/api/me');
-if (location.pathname === '/') {
-  askEarly('/api/overview');
-  void OverviewPage.preload();
+for (const [path, page, ...asks] of beginnings) {
+  if (!path.test(location.pathname)) continue;
+  void page.preload();
+  if (!location.search) for (const ask of asks) askEarly(ask);
 }
 await ready;
+speakOfFields();
 render(
   () => (
     <Router root={Shell}>

@@ -43,6 +43,7 @@ import { overviewRoutes } from './overview/routes.ts';
 import { searchRoutes } from './search/routes.ts';
 import { securityHeaders } from './security-headers.ts';
 import { deviceDataRoutes } from './telemetry/routes.ts';
+import { trendRoutes } from './trends/routes.ts';
 
 /** API bodies are small; files go to the store and not through here. */
 const maxApiBodyBytes = 1024 * 1024;
@@ -106,6 +107,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', liveRoutes(context))
     .route('/', moveRoutes(context))
     .route('/', overviewRoutes(context))
+    .route('/', trendRoutes(context))
     .route('/', onboardingRoutes(context))
     .route('/', brokerRoutes(context));
   // Made once: they cost more than any other answer, and take no login.

@@ -22,6 +22,7 @@ import { forgetOld as forgetOldJobs, workJobs } from './jobs/jobs.ts';
 import { type Loop, type Pause, startLoop } from './loop.ts';
 import { send } from './outbox/send.ts';
 import { paced } from './paced.ts';
+import { createRecordHour, createRecordMoments } from './trends/record.ts';
 
 const housekeepingMs = 60_000;
 const batch = 500;
@@ -51,6 +52,8 @@ export function startBackground(
     createPublishHeads(),
     createVerifyWhole(),
     createWatchPassword(),
+    createRecordMoments(),
+    createRecordHour(),
   ];
 
   /** Each step on its own: one that fails (the broker is away) must not keep the others from their work. */

@@ -35,6 +35,9 @@ export const statusByCode = {
   manifest_invalid: 422,
   firmware_unsigned: 422,
   no_targets: 422,
+  control_too_large: 422,
+  too_few_devices: 422,
+  signal_unreported: 422,
   no_match: 422,
   unknown_reference: 422,
   csr_malformed: 422,
@@ -62,9 +65,12 @@ export const statusByCode = {
 
 export type ErrorCode = keyof typeof statusByCode;
 
+/** `rule` and `values` are what a client needs to say it in the words of its user; without a rule there is only `message`. */
 export interface FieldError {
   path: string;
   message: string;
+  rule?: string;
+  values?: Record<string, string | number>;
 }
 
 /** Thrown anywhere below the routes; `message` is shown to the caller, `cause` only logged. */

@@ -3,6 +3,7 @@ import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context as HonoContext } from 'hono';
 import { matchedRoutes } from 'hono/route';
 import { AppError } from './errors.ts';
+import { fieldErrorSchema, inOneLine, toFieldErrors } from './field-errors.ts';
 
 /** Each may do all that the ones before it may. */
 export const roles = ['viewer', 'operator', 'admin'] as const;
@@ -44,18 +45,8 @@ export function createRouter() {
   return new OpenAPIHono<AppEnv>({
     defaultHook: (result) => {
       if (result.success) return;
-      const errors = result.error.issues.flatMap((issue) =>
-        issue.code === 'unrecognized_keys'
-          ? issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message: 'is not known' }))
-          : [{ path: issue.path.join('.'), message: issue.message }],
-      );
-      throw new AppError(
-        'invalid_request',
-        errors.map((e) => `${e.path || 'body'}: ${e.message}`).join('; '),
-        {
-          errors,
-        },
-      );
+      const errors = toFieldErrors(result.error.issues);
+      throw new AppError('invalid_request', inOneLine(errors), { errors });
     },
   });
 }
@@ -77,7 +68,7 @@ const problem = z
     status: z.int(),
     code: z.string(),
     detail: z.string(),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    errors: z.array(fieldErrorSchema).optional(),
   })
   .openapi('Problem');
 

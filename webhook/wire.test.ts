@@ -77,6 +77,27 @@ describe('the OpenAPI document', () => {
     }
   });
 
+  test('has an example of each JSON body, which the server finds well formed', async () => {
+    const bodies = operations().filter(({ operation }) => operation.requestBody?.content['application/json']);
+    expect(bodies.length).toBeGreaterThan(20);
+    for (const { name, operation } of bodies) {
+      const [method, path] = name.split(' ') as [string, string];
+      const { example } = operation.requestBody.content['application/json'];
+      expect([name, typeof example]).toEqual([name, 'object']);
+      const somewhere = path
+        .replace('{serial}', 'ABCDEF')
+        .replace(/\{\w+\}/, /devices\//.test(path) ? 'pump-99' : crypto.randomUUID());
+      const { status, body } = await webhook.api(method.toUpperCase(), somewhere, example);
+      // What it names need not be there.
+      expect([name, status, body?.code, body?.detail]).not.toEqual([
+        name,
+        400,
+        expect.anything(),
+        expect.anything(),
+      ]);
+    }
+  });
+
   test('requires what the server requires', () => {
     const { requestBody } = document.paths['/api/firmwares/metadata'].post;
     const { required } = requestBody.content['application/json'].schema;
@@ -93,7 +114,18 @@ describe('a body with a field that is not known', () => {
   ])('%s %s names it', async (method, path, body, name) => {
     const answer = await webhook.api(method, path, body);
     expect([answer.status, answer.body.code]).toEqual([400, 'invalid_request']);
-    expect(answer.body.errors).toEqual([{ path: name, message: 'is not known' }]);
+    expect(answer.body.errors).toEqual([{ path: name, message: 'is not known', rule: 'unrecognized_keys' }]);
+  });
+
+  test.each([
+    [{ name: 'x'.repeat(101) }, { path: 'name', rule: 'too_big.string', values: { limit: 100 } }],
+    [
+      { name: 'x', timeZone: 'Mars/Olympus' },
+      { path: 'timeZone', rule: 'time_zone' },
+    ],
+    [{}, { path: 'name', rule: 'invalid_type' }],
+  ])('tells by rule what is wrong, so that a client can say it in any language: %j', async (body, fault) => {
+    expect((await webhook.api('POST', '/api/regions', body)).body.errors).toMatchObject([fault]);
   });
 
   test('is described as closed', () => {

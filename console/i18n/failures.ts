@@ -20,8 +20,8 @@ const failures: Record<FailureReason, Record<Language, string>> = {
     ko: '매니페스트가 올바르지 않습니다',
   },
   signature_invalid: {
-    en: 'The signature is not genuine',
-    ko: '서명이 진짜가 아닙니다',
+    en: 'The signature is not valid',
+    ko: '서명이 유효하지 않습니다',
   },
   hardware_mismatch: {
     en: 'The firmware is for other hardware',
@@ -33,15 +33,15 @@ const failures: Record<FailureReason, Record<Language, string>> = {
   },
   downgrade_refused: {
     en: 'Its security version is lower than the running one',
-    ko: '보안 버전이 실행 중인 것보다 낮습니다',
+    ko: '보안 버전이 실행 중인 펌웨어보다 낮습니다',
   },
   size_mismatch: {
-    en: 'The file has another size than promised',
-    ko: '파일 크기가 약속과 다릅니다',
+    en: 'The file size differs from the manifest',
+    ko: '파일 크기가 매니페스트와 다릅니다',
   },
   digest_mismatch: {
-    en: 'The file is not what was promised (SHA-256 differs)',
-    ko: '파일이 약속과 다릅니다(SHA-256 불일치)',
+    en: 'The file differs from the manifest (SHA-256 mismatch)',
+    ko: '파일이 매니페스트와 다릅니다(SHA-256 불일치)',
   },
   download_failed: {
     en: 'The download failed',
@@ -80,11 +80,11 @@ const failures: Record<FailureReason, Record<Language, string>> = {
     ko: '명령이 실패했습니다',
   },
   deferred_too_long: {
-    en: 'The application put the update off until the deadline',
+    en: 'The application postponed the update until the deadline',
     ko: '애플리케이션이 기한까지 업데이트를 미뤘습니다',
   },
   timed_out: {
-    en: 'Nothing was heard from the device in time',
+    en: 'The device did not respond in time',
     ko: '제한 시간 안에 디바이스의 응답이 없었습니다',
   },
   attestation_mismatch: {
@@ -92,15 +92,19 @@ const failures: Record<FailureReason, Record<Language, string>> = {
     ko: '디바이스는 성공으로 보고했지만 다른 이미지를 실행 중입니다',
   },
   url_too_long: {
-    en: 'The download address is longer than a device takes',
+    en: 'The download address is longer than a device accepts',
     ko: '다운로드 주소가 디바이스가 받을 수 있는 길이를 넘습니다',
   },
   command_too_large: {
-    en: 'The request is larger than a device takes',
+    en: 'The request is larger than a device accepts',
     ko: '요청이 디바이스가 받을 수 있는 크기를 넘습니다',
   },
+  control_group: {
+    en: 'Kept without it, as the control group',
+    ko: '대조군이므로 배포하지 않고 유지했습니다',
+  },
   superseded: {
-    en: 'A newer deployment replaces it',
+    en: 'Replaced by a newer deployment',
     ko: '더 새로운 배포로 대체되었습니다',
   },
   up_to_date: {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { targetStates } from '#webhook/deployments/states.ts';
 
 import { en } from './en.ts';
+import { glossary } from './glossary.ts';
 import { ko } from './ko.ts';
 import { chooseLanguage } from './language.ts';
 import { fillMessage, valueNames } from './message.ts';
@@ -22,8 +23,20 @@ describe('the dictionaries', () => {
     const same = Object.keys(en).filter((key) => en[key as keyof typeof en] === ko[key as keyof typeof en]);
     expect(same).toEqual([]);
     for (const [key, text] of Object.entries(ko)) {
-      if (key !== 'device.id') expect(text, key).toMatch(/\p{Script=Hangul}/u);
+      expect(text, key).toMatch(/\p{Script=Hangul}/u);
     }
+  });
+
+  it.each([
+    ['en', en],
+    ['ko', ko],
+  ] as const)('keep to the glossary: %s', (language, words) => {
+    const strays = Object.entries(words).flatMap(([key, text]) =>
+      glossary[language]
+        .filter(({ not }) => not.test(text))
+        .map(({ use }) => `${key}: ${use}, not “${text}”`),
+    );
+    expect(strays).toEqual([]);
   });
 
   it('have words for every state of a target', () => {

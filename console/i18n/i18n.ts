@@ -1,4 +1,5 @@
 import { createRoot, createSignal } from 'solid-js';
+import { stored } from '../stored.ts';
 import type { en } from './en.ts';
 import { chooseLanguage, type Language, languages } from './language.ts';
 import { fillMessage, type Values } from './message.ts';
@@ -13,17 +14,7 @@ const dictionaries: Record<Language, () => Promise<Words>> = {
 };
 const storageKey = 'flota.language';
 
-function remember(value?: Language): string | null {
-  try {
-    if (value) localStorage.setItem(storageKey, value);
-    return localStorage.getItem(storageKey);
-  } catch {
-    // Storage may be forbidden; the choice then lasts as long as the page.
-    return null;
-  }
-}
-
-const first = chooseLanguage(remember(), navigator.languages);
+const first = chooseLanguage(stored(storageKey), navigator.languages);
 const [spoken, setSpoken] = createRoot(() =>
   createSignal<{ language: Language; words?: Words }>({ language: first }),
 );
@@ -42,7 +33,7 @@ export const language = (): Language => spoken().language;
 
 /** The words change when the dictionary has come. */
 export function setLanguage(value: Language): void {
-  remember(value);
+  stored(storageKey, value);
   // A dictionary that cannot be had leaves the language as it is; the next load tries again.
   speak(value).catch(() => {});
 }

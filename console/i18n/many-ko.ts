@@ -31,7 +31,7 @@ export const manyKo: Record<keyof typeof manyEn, string> = {
   'bulk.ban': '차단',
   'bulk.deployTitle': '{n}대에 배포',
   'bulk.deployLead': '펌웨어를 선택하세요. 다음 화면에서 전송 전에 결과를 미리 확인합니다.',
-  'bulk.toForm': '계속',
+  'bulk.toForm': '다음',
   'bulk.commandTitle': '{n}대에 명령 전송',
   'bulk.tagTitle': '{n}대 태그 변경',
   'bulk.moveTitle': '{n}대 지역 이동',

@@ -1,9 +1,10 @@
 import { createUniqueId, type JSX, onMount, Show } from 'solid-js';
 import { createAct } from '../act.ts';
 import { api } from '../api.ts';
-import { t } from '../i18n/i18n.ts';
+import { type Language, language, languages, setLanguage, t } from '../i18n/i18n.ts';
 import { Mark } from '../parts/mark.tsx';
 import { Problem } from '../parts/notes.tsx';
+import { Select } from '../parts/select.tsx';
 import { loggedIn, user } from '../session.ts';
 
 /**
@@ -74,6 +75,14 @@ export function Login(): JSX.Element {
           {t('login.submit')}
         </button>
       </form>
+      <Show when={first}>
+        <Select
+          label={t('shell.language')}
+          options={Object.entries(languages).map(([value, label]) => ({ value, label }))}
+          value={language()}
+          onChange={(value) => setLanguage(value as Language)}
+        />
+      </Show>
     </dialog>
   );
 }

@@ -6,7 +6,7 @@ import type { Display } from './fleet/display.ts';
 import { OptionError } from './fleet/options.ts';
 import { type ExperimentSpec, experiment } from './fleet/scenario.ts';
 
-export const kinds = ['experiment', 'outage', 'soak'] as const;
+export const kinds = ['experiment', 'outage', 'rollout', 'soak'] as const;
 export type Kind = (typeof kinds)[number];
 
 export interface Scenario {

@@ -72,11 +72,13 @@ it('a tab that is older than the console it comes from loads the new one, where 
 });
 
 describe('registering', () => {
-  it('hashes in the browser, sends the file in three steps and registers it', async () => {
+  it('hashes beside the page, sends the file in three steps and registers it', async () => {
     await page.goto(at('/firmware'));
     await page.getByRole('link', { name: 'Register firmware' }).first().click();
     const image = buildImage({ version: '3.0.0', sizeBytes: 1024 * 1024, selfTest: 'pass', seed: 8 });
+    const worker = page.waitForEvent('worker');
     await page.getByTestId('file').setInputFiles(fileOf('thermostat.bin', Buffer.from(image)));
+    expect((await worker).url()).toContain('digest-worker');
     await page.getByLabel('Name', { exact: true }).fill('Thermostat');
     await page.getByLabel('Version', { exact: true }).fill('3.0.0');
     await page.getByLabel('Release note').fill('Warmer.');
@@ -102,9 +104,9 @@ describe('registering', () => {
     expect([await version.inputValue(), await hardware.inputValue()]).toEqual(['7.1.0', 'esp32-c3']);
     expect(await security.inputValue()).toBe('2');
     await version.fill('7.2.0');
-    await page.getByText('The image says that it is version 7.1.0, not 7.2.0.').waitFor();
+    await page.getByText('The image contains version 7.1.0, not 7.2.0.').waitFor();
     await hardware.fill('esp32-s3');
-    await page.getByText('The image is for esp32-c3; hardware esp32-s3 has another chip.').waitFor();
+    await page.getByText('The image is for esp32-c3; hardware esp32-s3 has a different chip.').waitFor();
     await page.getByRole('button', { name: 'Upload and register' }).click();
     expect(await version.evaluate((field) => field === document.activeElement)).toBe(true);
     // What somebody has typed stays; what the image has filled in follows the next one.
@@ -149,7 +151,7 @@ describe('registering', () => {
     await own.getByRole('button', { name: 'Upload and register' }).click();
     await halfway();
     line.cut();
-    await own.getByText('The connection broke off', { exact: false }).waitFor();
+    await own.getByText('The connection was lost during the upload', { exact: false }).waitFor();
 
     line.mend();
     await own.getByRole('button', { name: 'Try again' }).first().click();
@@ -171,10 +173,9 @@ describe('deploying', () => {
     await page.getByRole('link', { name: 'Deploy', exact: true }).click();
     await page.getByTestId('pick-regions').getByLabel(/Busan/).check();
     await page.getByText('2 devices get it').waitFor();
-    await page
-      .getByTestId('pick-devices')
-      .getByLabel(/device-002/)
-      .check();
+    const devices = page.getByTestId('pick-devices');
+    await devices.locator('summary').click();
+    await devices.getByLabel(/device-002/).check();
     await page.getByText('3 devices get it').waitFor();
     expect(await page.getByTestId('summary-regions').innerText()).toContain('Busan');
     expect(await page.getByTestId('summary-devices').innerText()).toContain('device-002');
@@ -188,14 +189,33 @@ describe('deploying', () => {
     expect(await findViolations(page)).toEqual([]);
   });
 
+  it('goes by keyboard from the first region to the request in few stops, and by arrows within a list', async () => {
+    const own = await logIn(browser, system.stack.url, system.stack.admin, { locale: 'en-US' });
+    await own.page.goto(page.url());
+    const regions = own.page.getByTestId('pick-regions').getByRole('checkbox');
+    await regions.first().focus();
+    await own.page.keyboard.press('ArrowDown');
+    expect(await regions.nth(1).evaluate((box) => box === document.activeElement)).toBe(true);
+    await own.page.keyboard.press('Home');
+    await own.page.keyboard.press('Space');
+    await own.page.getByText(/gets? it$/).waitFor();
+    await own.page.waitForFunction("!document.querySelector('[data-testid=request]').disabled");
+    let stops = 0;
+    const atRequest = "document.activeElement.dataset.testid === 'request'";
+    for (; stops < 30 && !(await own.page.evaluate(atRequest)); stops += 1)
+      await own.page.keyboard.press('Tab');
+    expect(stops).toBeLessThanOrEqual(15);
+    await own.page.context().close();
+  });
+
   it('marks a plan that cannot be, and asks nothing of the server until it is mended', async () => {
     await page.getByTestId('plan-policy').locator('summary').click();
-    await page.getByLabel('Halt over failed').fill('120');
-    await page.getByText('From 0 to 100').waitFor();
+    await page.getByLabel('Failure limit').fill('120');
+    await page.getByText('Enter a number from 0 to 100').waitFor();
     await page.getByTestId('forecast-presence').waitFor({ state: 'detached' });
-    await page.getByText('Mend what is marked', { exact: false }).waitFor();
+    await page.getByText('Fix the marked fields', { exact: false }).waitFor();
     expect(await page.getByTestId('request').isDisabled()).toBe(true);
-    await page.getByLabel('Halt over failed').fill('20');
+    await page.getByLabel('Failure limit').fill('20');
   });
 
   it('is followed to the end, live, with every step of a device', async () => {
@@ -238,6 +258,7 @@ describe('deploying', () => {
       .getByText('Only devices that report a component uno of hardware arduino-uno', { exact: false })
       .waitFor();
     const devices = page.getByTestId('pick-devices');
+    await devices.locator('summary').click();
     await devices.getByLabel('gateway-1').waitFor();
     expect(await devices.getByRole('checkbox').count()).toBe(1);
     await devices.getByText('4 devices that do not report it are left out').waitFor();
@@ -282,7 +303,7 @@ describe('deploying', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Leave it halted' }).click();
     await page.getByRole('button', { name: 'Cancel deployment' }).click();
     const dialog = page.getByRole('dialog');
-    await dialog.getByText('2 devices have not been sent it', { exact: false }).waitFor();
+    await dialog.getByText('2 devices are still waiting', { exact: false }).waitFor();
     await dialog.getByRole('button', { name: 'Cancel deployment' }).click();
     await page.locator('.head [data-state="cancelled"]').waitFor();
     await until(
@@ -364,7 +385,7 @@ describe('deploying', () => {
     await page.getByTestId('pick-regions').getByLabel(/Busan/).check();
     await page.getByTestId('plan-schedule').locator('summary').click();
     await page.getByLabel('Start', { exact: true }).fill('2020-01-01T09:00');
-    await page.getByText('This has passed already').waitFor();
+    await page.getByText('This time is in the past').waitFor();
     await page.getByLabel('Start', { exact: true }).fill('2099-01-01T09:00');
     await page.getByText('Starts Jan 1, 2099', { exact: false }).waitFor();
     await page.getByTestId('request').click();
@@ -392,7 +413,7 @@ describe('deploying', () => {
     const window = page.getByTestId('plan-window');
     await window.locator('summary').click();
     await window.getByLabel('From').fill('22:00');
-    await window.getByText('Give both times, or none').waitFor();
+    await window.getByText('Enter both times or neither').waitFor();
     await window.getByLabel('To', { exact: true }).fill('05:00');
     // Open on one day only, three days ahead: now it is open in no time zone.
     const names = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
@@ -411,7 +432,7 @@ describe('deploying', () => {
     await page.getByTestId('request').click();
     await page.waitForURL(/\/deployments\/[0-9a-f-]{36}$/);
     const plan = page.getByRole('region', { name: 'Plan' });
-    await plan.getByText(`22:00–05:00, ${day}, by the clock of each region · opens`).waitFor();
+    await plan.getByText(`22:00–05:00, ${day}, in the time zone of each region · opens`).waitFor();
     await plan.getByText('Join for 7d · until').waitFor();
     await plan.getByText(`Every device of hardware ${hardware}`).waitFor();
     expect(await targets('pending').count()).toBe(3);
@@ -460,8 +481,8 @@ describe('a device', () => {
     await dialog.getByRole('button', { name: 'Ban' }).click();
     await page.getByText(`Banned by ${system.stack.admin.email}`).waitFor();
     await page.getByText('Offline').first().waitFor();
-    await page.getByRole('button', { name: 'Let back' }).click();
-    await dialog.getByRole('button', { name: 'Let back' }).click();
+    await page.getByRole('button', { name: 'Lift ban' }).click();
+    await dialog.getByRole('button', { name: 'Lift ban' }).click();
     await page.getByText('Online').first().waitFor();
   });
 
@@ -491,7 +512,7 @@ describe('a device at work', () => {
     await page.getByRole('button', { name: 'Delete' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByRole('button', { name: 'Delete' }).click();
-    await dialog.getByRole('alert').getByText('An update of this device has not ended').waitFor();
+    await dialog.getByRole('alert').getByText('An update of this device has not finished').waitFor();
     await dialog.getByRole('button', { name: 'Keep it' }).click();
     // Who looks after a dialog goes on where it was opened.
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Delete');
@@ -501,10 +522,10 @@ describe('a device at work', () => {
   });
 
   it('is let to renew with a token that is shown once', async () => {
-    await page.getByRole('button', { name: 'Let it renew an expired certificate' }).click();
+    await page.getByRole('button', { name: 'Allow renewal of its expired certificate' }).click();
     const dialog = page.getByRole('dialog');
     expect(await findViolations(page)).toEqual([]);
-    await dialog.getByRole('button', { name: 'Make the token' }).click();
+    await dialog.getByRole('button', { name: 'Create the token' }).click();
     expect((await page.getByTestId('token').innerText()).length).toBeGreaterThan(20);
     await dialog.getByRole('button', { name: 'Close' }).click();
     await page.getByTestId('token').waitFor({ state: 'detached' });
@@ -532,8 +553,8 @@ describe('devices', () => {
     const shell = openShell(dir);
     await page.goto(at('/devices'));
     await page.getByRole('link', { name: 'Connect a device' }).click();
-    await page.getByLabel('Id of the device').fill('bench-1');
-    await page.getByRole('button', { name: 'Register and make a token' }).click();
+    await page.getByLabel('Device ID').fill('bench-1');
+    await page.getByRole('button', { name: 'Register and create a token' }).click();
     const done = (step: string) => page.locator(`[data-testid="step-${step}"][data-done="true"]`).waitFor();
     const shown = (block: string) => page.getByTestId(`block-${block}`).innerText();
     for (const block of ['files', 'key', 'certificate']) await shell.paste(await shown(block));
@@ -567,11 +588,11 @@ describe('devices', () => {
     const csv = ['id,hardware,name,region,division,tags', ...lines, 'bad id!,esp32-s3,,,,', ''].join('\n');
     await page.getByTestId('csv').setInputFiles(fileOf('devices.csv', Buffer.from(csv)));
     const report = page.getByTestId('import-report');
-    await report.getByText('1,997 would be new, 0 changed, 1 refused.').waitFor();
+    await report.getByText('1,997 would be created, 0 changed, 1 refused.').waitFor();
     expect(await report.locator('tbody tr').first().innerText()).toContain('bad id!');
     expect(await findViolations(page)).toEqual([]);
     await page.getByRole('button', { name: 'Import 1,997' }).click();
-    await report.getByText('1,997 are new, 0 changed, 1 refused.').waitFor();
+    await report.getByText('1,997 created, 0 changed, 1 refused.').waitFor();
     await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
     await page.getByTestId('device-count').getByText('2,000 devices').waitFor();
     await page.goto(at('/'));
@@ -589,12 +610,13 @@ describe('devices', () => {
     const csv = ['id,hardware,region', ...lines].join('\n');
     await page.getByTestId('csv').setInputFiles(fileOf('islands.csv', Buffer.from(csv)));
     const refusals = page.getByTestId('import-refusals');
-    await refusals
-      .getByText('600 lines, the first of them line 2: region: there is none named Ulleung')
-      .waitFor();
+    await refusals.getByText('600 lines, first on line 2: region: there is none named Ulleung').waitFor();
     expect(await refusals.getByRole('listitem').count()).toBe(1);
     await page.getByLabel('Add what is missing: Ulleung').check();
-    await page.getByTestId('import-report').getByText('600 would be new, 0 changed, 0 refused.').waitFor();
+    await page
+      .getByTestId('import-report')
+      .getByText('600 would be created, 0 changed, 0 refused.')
+      .waitFor();
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
   });
 
@@ -621,7 +643,7 @@ describe('devices', () => {
         (y) => y === 24_000,
       );
       await link.waitFor();
-      expect(await page.getByLabel('Search by name or id').inputValue()).toBe('sensor');
+      expect(await page.getByLabel('Search by name or ID').inputValue()).toBe('sensor');
     };
     await back();
     await page.reload();
@@ -664,7 +686,7 @@ describe('devices', () => {
     expect(new URL(page.url()).searchParams.get('q')).toContain('sensor-000');
     await query.fill('region = seoul and hardwear = x');
     await query.press('Enter');
-    await page.getByText('Cannot be read from character 20 on.', { exact: false }).waitFor();
+    await page.getByText('Not understood from character 20 on.', { exact: false }).waitFor();
     await page.getByTestId('device-count').getByText('5 devices').waitFor();
     expect(await findViolations(page)).toEqual([]);
     await query.fill('region = seoul and hard');
@@ -718,7 +740,7 @@ describe('several devices at once', () => {
     await dialog.getByRole('button', { name: 'Continue' }).click();
     await page.waitForURL(new RegExp(`/firmware/${firmwareId}/deploy$`));
     await page.getByTestId('summary-devices').getByText('many-2').waitFor();
-    await page.getByTestId('forecast').getByText('2 excluded', { exact: false }).waitFor();
+    await page.getByTestId('forecast-excluded').getByText('2 excluded', { exact: false }).waitFor();
   });
 
   it('a query is saved as a group, deployed to by its name, renamed and deleted', async () => {
@@ -735,7 +757,7 @@ describe('several devices at once', () => {
     await picker.locator('summary').click();
     await picker.getByLabel('Group').selectOption('Pilots');
     await page.getByTestId('summary-query').getByText('Pilots').waitFor();
-    await page.getByTestId('forecast').getByText('1 excluded', { exact: false }).waitFor();
+    await page.getByTestId('forecast-excluded').getByText('1 excluded', { exact: false }).waitFor();
     await picker.getByLabel('Query', { exact: true }).fill('id = nobody-at-all');
     await picker.getByLabel('Query', { exact: true }).press('Enter');
     await page.getByTestId('forecast').getByText('The query matches no device.').waitFor();
@@ -888,7 +910,7 @@ describe('whatever happens', () => {
     await viewer.page.getByRole('button', { name: 'Download' }).waitFor();
     expect(await viewer.page.getByRole('link', { name: 'Deploy', exact: true }).count()).toBe(0);
     await viewer.page.goto(`${viewer.page.url()}/deploy`);
-    await viewer.page.getByText('It takes the role operator; yours is viewer', { exact: false }).waitFor();
+    await viewer.page.getByText('This needs the role operator; yours is viewer', { exact: false }).waitFor();
     await viewer.page.goto(at('/devices/device-002'));
     await viewer.page.getByRole('heading', { name: 'device-002' }).waitFor();
     await viewer.page.getByTestId('command').first().waitFor();

@@ -63,7 +63,7 @@ const pictures: Record<string, Picture> = {
   'deploy-plan': {
     path: ({ firmware }) => `/firmware/${firmware}/deploy`,
     prepare: async (page) => {
-      for (const part of ['regions', 'divisions', 'devices']) {
+      for (const part of ['regions', 'divisions']) {
         await page.getByTestId(`pick-${part}`).locator('summary').first().click();
       }
       await page.getByTestId('plan-policy').locator('summary').click();

@@ -11,24 +11,16 @@ import { painter } from './output.ts';
 import { readmeRule } from './readme-rule.ts';
 import type { Settings } from './settings.ts';
 
-/** `apiUrl`: of another broker than the bed's own. */
-export async function startCliBed({ apiUrl, ...options }: Partial<BrokerOptions> & { apiUrl?: string } = {}) {
-  const bed = await startTestBed({}, options);
-  const sink = await startSink();
+/** Without a broker and a webhook of its own. */
+export function createCliRun(settings: Settings) {
   const root = mkdtempSync(join(tmpdir(), 'emqx-cli-'));
   const dir = join(root, 'rules');
-  const settings: Settings = {
-    api: { url: apiUrl ?? `http://127.0.0.1:${bed.broker.apiPort}`, key: 'key', secret: 'secret' },
-    webhook: { url: sink.url, token: 'token-1' },
-    local: true,
-  };
   const cli = {
-    ...{ bed, sink, dir, root, settings },
-    /** The rule files as they are in the repository, with one that somebody added as README.md says. */
+    ...{ dir, root, settings },
+    /** The rule files as they are in the repository. */
     freshFiles() {
       rmSync(dir, { recursive: true, force: true });
       cpSync(rulesDir, dir, { recursive: true });
-      cli.write(readmeRule.file, readmeRule.text.replace('https://example.com', `${sink.url}/my`));
     },
     file: (name: string) => readFileSync(join(dir, name), 'utf8'),
     write: (name: string, text: string) => writeFileSync(join(dir, name), text),
@@ -50,10 +42,32 @@ export async function startCliBed({ apiUrl, ...options }: Partial<BrokerOptions>
         broker.close();
       }
     },
+    close: () => rmSync(root, { recursive: true }),
+  };
+  cli.freshFiles();
+  return cli;
+}
+
+/** `apiUrl`: of another broker than the bed's own. */
+export async function startCliBed({ apiUrl, ...options }: Partial<BrokerOptions> & { apiUrl?: string } = {}) {
+  const bed = await startTestBed({}, options);
+  const sink = await startSink();
+  const run = createCliRun({
+    api: { url: apiUrl ?? `http://127.0.0.1:${bed.broker.apiPort}`, key: 'key', secret: 'secret' },
+    webhook: { url: sink.url, token: 'token-1' },
+    local: true,
+  });
+  const cli = {
+    ...{ ...run, bed, sink },
+    /** With a rule that somebody added as README.md says. */
+    freshFiles() {
+      run.freshFiles();
+      run.write(readmeRule.file, readmeRule.text.replace('https://example.com', `${sink.url}/my`));
+    },
     async close() {
       await bed.close();
       await sink.close();
-      rmSync(root, { recursive: true });
+      run.close();
     },
   };
   cli.freshFiles();

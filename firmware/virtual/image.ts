@@ -9,6 +9,8 @@ export interface ImageHeader {
   version: string;
   /** What the self-test of the booted image will say. */
   selfTest: 'pass' | 'fail';
+  /** How much heap it loses in a second while it runs. */
+  leakBytesPerS?: number;
 }
 
 /** Builds an image of exactly `sizeBytes` (at least 512); the same arguments give the same bytes. */
@@ -16,7 +18,8 @@ export function buildImage(input: ImageHeader & { sizeBytes: number; seed: numbe
   if (input.sizeBytes < headerMaxBytes) throw new RangeError(`an image has at least ${headerMaxBytes} bytes`);
   const image = Buffer.allocUnsafe(input.sizeBytes);
   fillPseudoRandom(image, input.seed);
-  const header = `${magic}${JSON.stringify({ version: input.version, selfTest: input.selfTest })}\n`;
+  const { version, selfTest, leakBytesPerS } = input;
+  const header = `${magic}${JSON.stringify({ version, selfTest, leakBytesPerS })}\n`;
   if (Buffer.byteLength(header) > headerMaxBytes) throw new RangeError('the version is too long');
   image.write(header, 0);
   return image;
@@ -31,7 +34,11 @@ export function parseImageHeader(start: Uint8Array): ImageHeader | null {
   try {
     const header = JSON.parse(Buffer.from(text.slice(magic.length, end), 'latin1').toString('utf8'));
     if (typeof header?.version !== 'string') return null;
-    return { version: header.version, selfTest: header.selfTest === 'fail' ? 'fail' : 'pass' };
+    const leak = typeof header.leakBytesPerS === 'number' ? header.leakBytesPerS : 0;
+    return {
+      ...{ version: header.version, selfTest: header.selfTest === 'fail' ? 'fail' : 'pass' },
+      ...(leak > 0 && { leakBytesPerS: leak }),
+    };
   } catch {
     return null;
   }

@@ -288,6 +288,7 @@ export class Life {
       telemetry: (index) =>
         measure(index, {
           uptimeMs: this.#now - this.#bootedAt,
+          leakBytesPerS: this.#slots!.leakBytesPerS,
           unixMs: clock.unixMs(),
           reconnects: Math.max(0, this.#mqtt.connects - 1),
           random: random ?? Math.random,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Flash } from './flash.ts';
-import { buildImage, parseImageHeader } from './image.ts';
+import { buildImage, type ImageHeader, parseImageHeader } from './image.ts';
 
 const recordFile = 'boot.json';
 /** One for all the devices of a process. */
@@ -76,9 +76,18 @@ export class Slots {
 
   /** What the image says about itself when it runs; images in other formats have no complaints. */
   get isFit(): boolean {
+    return this.#header?.selfTest !== 'fail';
+  }
+
+  /** Of the heap, by what runs. */
+  get leakBytesPerS(): number {
+    return this.#header?.leakBytesPerS ?? 0;
+  }
+
+  get #header(): ImageHeader | null {
     const start = block.subarray(0, Math.min(512, this.#running.size));
     this.#flash.readAt(slotFile(this.#record.active), 0, start);
-    return parseImageHeader(start)?.selfTest !== 'fail';
+    return parseImageHeader(start);
   }
 
   begin(): void {

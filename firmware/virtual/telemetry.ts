@@ -3,15 +3,24 @@ import type { TelemetryTopic } from './agent-port.ts';
 /** What the board would measure: a slow wave with some noise, like one in a room. Null after the last. */
 export function measure(
   index: number,
-  now: { uptimeMs: number; unixMs: number | null; reconnects: number; random: () => number },
+  now: {
+    uptimeMs: number;
+    leakBytesPerS: number;
+    unixMs: number | null;
+    reconnects: number;
+    random: () => number;
+  },
 ): { topic: TelemetryTopic; fields: string } | null {
-  const { uptimeMs, unixMs, reconnects, random } = now;
+  const { uptimeMs, leakBytesPerS, unixMs, reconnects, random } = now;
   const temperatureC = round(42 + 6 * Math.sin((unixMs ?? uptimeMs) / 600_000) + random());
   switch (index) {
     case 0:
       return say('status/system', {
         uptimeMs: Math.floor(uptimeMs),
-        freeHeapBytes: 180_000 + Math.floor(random() * 20_000),
+        freeHeapBytes: Math.max(
+          0,
+          180_000 + Math.floor(random() * 20_000 - (leakBytesPerS * uptimeMs) / 1000),
+        ),
         temperatureC,
         cpuPercent: round(5 + random() * 20),
       });

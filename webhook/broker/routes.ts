@@ -10,6 +10,25 @@ const lost = z.array(z.object({ why: z.string(), count: z.number() }));
 const common = { id: z.string(), description: z.string(), enabled: z.boolean() };
 const awayCodes = ['broker_unreachable', 'api_key_refused', 'broker_refused', 'answer_unexpected'] as const;
 
+// Named, or generators of clients make two models of each.
+const connector = z.object({ ...common, status: z.string(), url: z.string() }).openapi('BrokerConnector');
+const rule = z
+  .object({ ...common, sql: z.string(), actions: z.array(z.string()), counts, lost })
+  .openapi('BrokerRule');
+const action = z
+  .object({ ...common, status: z.string(), connector: z.string(), counts, lost })
+  .openapi('BrokerAction');
+const drift = z
+  .object({
+    kind: z.enum(['connector', 'action', 'rule']),
+    id: z.string(),
+    does: z.enum(['create', 'update', 'remove', 'foreign']),
+    differences: z.array(
+      z.object({ path: z.string(), file: z.string().nullable(), broker: z.string().nullable() }),
+    ),
+  })
+  .openapi('BrokerDrift');
+
 const brokerSchema = z
   .discriminatedUnion('state', [
     z.object({
@@ -23,21 +42,10 @@ const brokerSchema = z
       dashboardUrl: z.string().nullable(),
       version: z.string(),
       defaultPassword: z.boolean(),
-      connectors: z.array(z.object({ ...common, status: z.string(), url: z.string() })),
-      rules: z.array(z.object({ ...common, sql: z.string(), actions: z.array(z.string()), counts, lost })),
-      actions: z.array(z.object({ ...common, status: z.string(), connector: z.string(), counts, lost })),
-      drift: z
-        .array(
-          z.object({
-            kind: z.enum(['connector', 'action', 'rule']),
-            id: z.string(),
-            does: z.enum(['create', 'update', 'remove', 'foreign']),
-            differences: z.array(
-              z.object({ path: z.string(), file: z.string().nullable(), broker: z.string().nullable() }),
-            ),
-          }),
-        )
-        .nullable(),
+      connectors: z.array(connector),
+      rules: z.array(rule),
+      actions: z.array(action),
+      drift: z.array(drift).nullable(),
     }),
   ])
   .openapi('Broker');

@@ -7,7 +7,7 @@ import { sql } from 'drizzle-orm';
 import { type Db, query } from './query.ts';
 
 /** Each with a column `at`. */
-export const partitioned = ['telemetry', 'device_logs', 'target_events'] as const;
+export const partitioned = ['telemetry', 'device_logs', 'device_incidents', 'target_events'] as const;
 export type Partitioned = (typeof partitioned)[number];
 
 const dayMs = 86_400_000;

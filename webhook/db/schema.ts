@@ -2,6 +2,7 @@
 export * from '../audit/table.ts';
 export * from '../auth/table.ts';
 export * from '../certificates/table.ts';
+export * from '../deployments/health/table.ts';
 export * from '../deployments/table.ts';
 export * from '../devices/table.ts';
 export * from '../events/table.ts';
@@ -9,3 +10,4 @@ export * from '../firmware/table.ts';
 export * from '../jobs/table.ts';
 export * from '../outbox/table.ts';
 export * from '../telemetry/table.ts';
+export * from '../trends/table.ts';

@@ -7,10 +7,11 @@ import type { Context } from '../context.ts';
 import * as groups from '../devices/groups.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
+import { foreseeHealth } from './dry-run.ts';
 import { createRollout, type RolloutState } from './rollout.ts';
 import * as rollouts from './rollouts.ts';
 import { type StartRequest, toPolicy } from './schema.ts';
-import { countByReason, refuseNoMatch } from './selection.ts';
+import { countByReason, eligible, refuseNoMatch } from './selection.ts';
 import { deployments } from './table.ts';
 import { type Deployment, get, noDeployment } from './views.ts';
 
@@ -26,6 +27,7 @@ export async function start(context: Context, request: StartRequest, actor: stri
     const selection = await groups.pin(tx, chosen);
     const policy = toPolicy(asked);
     const counts = await countByReason(tx, image, selection);
+    const ready = counts.get(null) ?? 0;
     refuseNoMatch(selection, counts, policy);
     counts.delete('other_hardware');
     counts.delete('no_component');
@@ -33,6 +35,7 @@ export async function start(context: Context, request: StartRequest, actor: stri
     if (total === 0 && policy.lateJoinersMs === null) {
       throw new AppError('no_targets', `The selection holds no device with a ${describe(image)}.`);
     }
+    await foreseeHealth(tx, policy, eligible(image, selection), ready);
     const starts = startAt === undefined ? null : new Date(startAt);
     await tx.insert(deployments).values({
       id,
@@ -50,7 +53,10 @@ export async function start(context: Context, request: StartRequest, actor: stri
       actor,
       action: 'deployment.start',
       subject: id,
-      detail: { firmware: firmwareId, ...selection, targets: total },
+      detail: {
+        ...{ firmware: firmwareId, ...selection, targets: total },
+        ...(policy.health && { health: policy.health }),
+      },
     });
   });
   context.wake();

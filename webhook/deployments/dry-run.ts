@@ -5,9 +5,10 @@ import * as groups from '../devices/groups.ts';
 import { type PresenceCounts, presenceCounts } from '../devices/presence.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';
 import * as firmware from '../firmware/firmware.ts';
-import { cutWaves } from './policy.ts';
+import { foreseeNeeds } from './health/needs.ts';
+import { controlSize, cutWaves, type RolloutPolicy } from './policy.ts';
 import { type DryRun, type Reason, reasons, type StartRequest, toPolicy } from './schema.ts';
-import { countByReason, numbered, refuseNoMatch, resolved } from './selection.ts';
+import { countByReason, eligible, numberedWithControl, refuseNoMatch, resolved } from './selection.ts';
 import { activeStates } from './states.ts';
 import { type MaintenanceWindow, nextOpening } from './window.ts';
 
@@ -24,13 +25,15 @@ export async function dryRun(db: Db, request: StartRequest): Promise<DryRun> {
   const counts = await countByReason(db, image, selection);
   refuseNoMatch(selection, counts, policy);
   const total = counts.get(null) ?? 0;
-  const cut = cutWaves(policy.waves, total);
+  const health = await foreseeHealth(db, policy, eligible(image, selection), total);
+  const control = controlSize(policy.health, total);
+  const cut = cutWaves(policy.waves, total, control);
   const waves: DryRun['waves'] = [];
   let start = 0;
   for (const { end } of cut) {
     const rows = await query<{ id: string }>(
       db,
-      sql`select id from (${numbered(image, selection)}) v
+      sql`select id from (${numberedWithControl(image, selection, policy, control)}) v
           where n > ${start}::int and n <= ${Math.min(end, start + shown)}::int order by n`,
     );
     waves.push({ total: end - start, devices: rows.map((row) => row.id) });
@@ -75,16 +78,34 @@ export async function dryRun(db: Db, request: StartRequest): Promise<DryRun> {
       : [],
     deferralMs: policy.deferralMs,
     atDeadline: policy.atDeadline,
+    health,
     egressBytes: total * image.sizeBytes,
     measuredBytesPerSecond,
     expectedMs:
       downloadMs === null
         ? null
         : waves.reduce((sum, wave, i) => {
-            const soakMs = i < waves.length - 1 ? cut[i]!.gate.soakMs : 0;
+            const watchedMs = Math.max(cut[i]!.gate.soakMs, policy.health?.minObservedMs ?? 0);
+            const soakMs = i < waves.length - 1 ? watchedMs : 0;
             return sum + startsMs(wave.total) + downloadMs + soakMs;
           }, 0),
   };
+}
+
+/** Null without a gate; throws when it could not work. Also for a start that is not dry. */
+export async function foreseeHealth(
+  db: Db,
+  { health, waves }: RolloutPolicy,
+  chosen: SQL,
+  total: number,
+): Promise<DryRun['health']> {
+  if (!health) return null;
+  const control = controlSize(health, total);
+  const ends = cutWaves(waves, total, control).map(({ end }) => end);
+  const wave = ends.findIndex((end) => end >= health.minDevices);
+  const sizes = { total, control, treated: ends[wave] ?? 0 };
+  const needs = await foreseeNeeds(db, health, chosen, sizes);
+  return { seed: health.seed, control, judgedFromWave: wave, needs };
 }
 
 async function foreseeWindow(db: Db, window: MaintenanceWindow, chosen: SQL, now: number) {

@@ -13,6 +13,7 @@ export const failureClasses = {
   url_too_long: 'permanent',
   command_too_large: 'permanent',
   superseded: 'permanent',
+  control_group: 'permanent',
   up_to_date: 'permanent',
   downgrade: 'permanent',
 } as const satisfies Record<string, ErrorClass>;

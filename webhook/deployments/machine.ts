@@ -54,6 +54,8 @@ export type TargetEvent =
   | { type: 'tick' }
   | { type: 'cancel' }
   | { type: 'supersede' }
+  /** It is of the control group, which never gets the image. */
+  | { type: 'hold_back' }
   | { type: 'retry' }
   /** The command cannot be written down for a device: it would be refused unread, and so would every next attempt. */
   | { type: 'unsendable'; attempt: number; code: 'url_too_long' | 'command_too_large' }
@@ -102,6 +104,10 @@ export function step(target: Target, event: TargetEvent, now: number): Step {
     case 'supersede':
       return target.state === 'pending'
         ? stay(finish(target, 'skipped', { code: 'superseded' }))
+        : stay(target);
+    case 'hold_back':
+      return target.state === 'pending'
+        ? stay(finish(target, 'skipped', { code: 'control_group' }))
         : stay(target);
     case 'retry':
       return stay(tryAgain(target));

@@ -1,5 +1,6 @@
 import type { deadlineActions } from '#emqx/protocol.ts';
 import { failureClasses } from './failures.ts';
+import type { Signal } from './health/signals.ts';
 import type { MaintenanceWindow } from './window.ts';
 
 /** How long a stage may be silent and how often an update is tried. Times in ms. */
@@ -26,10 +27,28 @@ export interface Gate {
   silencePercent: number;
   /** How long the successes must stand before the next wave opens. */
   soakMs: number;
+  /** Of the last wave where there is a control group: it is that group. */
+  control?: true;
 }
 
 /** A wave reaches up to this many devices of the deployment, those of earlier waves included. */
 export type Wave = Gate & { upTo: { count: number } | { percent: number } };
+
+/** A part of the devices waits until all others have had the image for long enough, and is what those are compared with. */
+export interface HealthPolicy {
+  control: { count: number } | { percent: number };
+  /** What becomes of the control group: the last wave, or left as it is. */
+  afterwards: 'release' | 'keep';
+  /** Decides with a device's id whether it is of the control group: the same again chooses the same. */
+  seed: string;
+  /** Nothing is judged below, on either side. */
+  minDevices: number;
+  /** No wave passes before its devices have been watched for so long. */
+  minObservedMs: number;
+  /** A device has restarted, or not, in each of these. */
+  windowMs: number;
+  signals: Signal[];
+}
 
 /** How a deployment goes out. Kept with the deployment as it was when it was made. */
 export interface RolloutPolicy extends Policy {
@@ -45,6 +64,8 @@ export interface RolloutPolicy extends Policy {
   gateTimeoutMs: number | null;
   /** For so long after the start, devices that come to match the selection join the last opened wave; null: none does. */
   lateJoinersMs: number | null;
+  /** Null: nothing is compared. */
+  health: HealthPolicy | null;
 }
 
 export const defaultPolicy: Policy = {
@@ -73,17 +94,29 @@ export const defaultRollout: RolloutPolicy = {
   window: null,
   gateTimeoutMs: 24 * 3_600_000,
   lateJoinersMs: null,
+  health: null,
 };
 
-/** Where each wave ends when there are `total` devices; waves that would be empty are left out. The last one takes all. */
-export function cutWaves(waves: Wave[], total: number): { gate: Gate; end: number }[] {
+/** Where each wave ends when there are `total` devices; waves that would be empty are left out. The last one takes all that is not `control`. */
+export function cutWaves(waves: Wave[], total: number, control = 0): { gate: Gate; end: number }[] {
   const cut: { gate: Gate; end: number }[] = [];
+  const rest = total - control;
   for (const [i, { upTo, ...gate }] of waves.entries()) {
-    const asked = 'count' in upTo ? upTo.count : Math.ceil((upTo.percent / 100) * total - 1e-9);
-    const end = i === waves.length - 1 ? total : Math.min(asked, total);
+    const end = i === waves.length - 1 ? rest : Math.min(reach(upTo, total), rest);
     if (end > (cut.at(-1)?.end ?? 0)) cut.push({ gate, end });
   }
+  const last = cut.at(-1);
+  if (control > 0 && last) cut.push({ gate: { ...last.gate, control: true }, end: total });
   return cut;
+}
+
+function reach(asked: Wave['upTo'], total: number): number {
+  return 'count' in asked ? asked.count : Math.ceil((asked.percent / 100) * total - 1e-9);
+}
+
+/** How many of `total` devices are held back: never all of them. */
+export function controlSize(health: HealthPolicy | null, total: number): number {
+  return health === null ? 0 : Math.max(0, Math.min(reach(health.control, total), total - 1));
 }
 
 /** Another attempt may get over it. */

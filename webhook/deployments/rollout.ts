@@ -2,6 +2,8 @@
  * The life of one deployment, as a pure function: (rollout, tallies, event, now) → (rollout, actions). It opens waves, halts, and
  * says how many targets may be started; `machine.ts` says what happens to each of them.
  */
+import type { Judgement } from './health/verdict.ts';
+import { findWorse, isObserved, observe, observeFrom, soakEndsAt, windowDueAt } from './health/windows.ts';
 import type { Gate, RolloutPolicy } from './policy.ts';
 
 export const rolloutStates = ['scheduled', 'running', 'paused', 'halted', 'completed', 'cancelled'] as const;
@@ -14,12 +16,21 @@ export const unfinishedStates = [
   'halted',
 ] as const satisfies RolloutState[];
 
-export type HaltReason = 'failures' | 'silence' | 'gate_missed';
+export const haltReasons = ['failures', 'silence', 'gate_missed', 'health_worse'] as const;
+export type HaltReason = (typeof haltReasons)[number];
 export interface Halt {
   reason: HaltReason;
   wave: number;
   message: string;
   at: number;
+  /** `health_worse`: which. */
+  signals?: string[];
+}
+
+/** One window of the comparison with the control group, which ended at `until`. */
+export interface Observed {
+  until: number;
+  judgements: Judgement[];
 }
 
 /** Times are ms since 1970. */
@@ -45,6 +56,14 @@ export interface Rollout {
   halted: Halt | null;
   /** Starts of the last minute. */
   recent: { at: number; count: number }[];
+  health: {
+    /** Up to when windows have been compared, or were left out. */
+    until: number;
+    /** `mixture` of the judgements, by signal. */
+    mixtures: Record<string, number>;
+    /** Signals that were worse when an operator resumed in spite of it. */
+    forgiven: string[];
+  } | null;
   finishedAt: number | null;
 }
 
@@ -63,8 +82,8 @@ export interface Tally {
 }
 
 export type RolloutEvent =
-  /** `registryChanged`: a device may have come to match the selection. */
-  | { type: 'tick'; registryChanged?: boolean }
+  /** `registryChanged`: a device may have come to match the selection. `observed`: the window that was due (`windowDueAt`). */
+  | { type: 'tick'; registryChanged?: boolean; observed?: Observed | undefined }
   | { type: 'resolved'; gates: Gate[] }
   | { type: 'dispatched'; count: number }
   | { type: 'pause' }
@@ -74,12 +93,13 @@ export type RolloutEvent =
 
 /**
  * `resolve`: make the targets, then say `resolved`. `join`: make pending targets in that wave for devices that match now and have none.
- * `dispatch`: start at most `limit` of those waves, then say `dispatched`.
+ * `dispatch`: start at most `limit` of those waves, then say `dispatched`. `hold_back`: the control group never gets it.
  */
 export type RolloutAction =
   | { type: 'resolve' }
   | { type: 'join'; wave: number }
   | { type: 'dispatch'; upToWave: number; limit: number }
+  | { type: 'hold_back'; wave: number }
   | { type: 'cancel_targets' }
   | { type: 'retry_targets' };
 
@@ -108,6 +128,7 @@ export function createRollout(policy: RolloutPolicy, startAt: number | null): Ro
     forgiven: [],
     halted: null,
     recent: [],
+    health: null,
     finishedAt: null,
   };
 }
@@ -122,9 +143,9 @@ export function stepRollout(
   const { state } = rollout;
   switch (event.type) {
     case 'tick':
-      return tick(rollout, tallies, event.registryChanged ?? false, now);
+      return tick(observe(rollout, event.observed), tallies, event, now);
     case 'resolved':
-      return stay({ ...rollout, gates: event.gates, resolvedAt: now, waveOpenedAt: now });
+      return stay(observeFrom({ ...rollout, gates: event.gates, resolvedAt: now, waveOpenedAt: now }, now));
     case 'dispatched':
       return stay(count(rollout, event.count, now));
     case 'pause':
@@ -133,7 +154,7 @@ export function stepRollout(
       if (state === 'halted') return stay(forgive(rollout, tallies, now));
       if (state !== 'paused') return stay(rollout);
       if (!rollout.gates) return stay({ ...rollout, state: 'scheduled' });
-      return stay({ ...rollout, state: 'running', waveOpenedAt: now });
+      return stay(observeFrom({ ...rollout, state: 'running', waveOpenedAt: now }, now));
     case 'cancel':
       if (state === 'completed' || state === 'cancelled') return stay(rollout);
       return {
@@ -156,7 +177,11 @@ export function wakesAt(rollout: Rollout, tallies: Tally[], now: number): number
   later(joinersUntil(rollout));
   if (rollout.state !== 'running') return times[0] ?? null;
   const gate = rollout.gates[rollout.wave];
-  if (rollout.soakSince !== null && gate) times.push(rollout.soakSince + gate.soakMs);
+  const soakedAt = gate && soakEndsAt(rollout);
+  // Once it is over, the windows that are still to be compared are waited for.
+  if (soakedAt && (soakedAt > now || isObserved(rollout))) times.push(soakedAt);
+  const windowAt = windowDueAt(rollout);
+  if (windowAt !== null) times.push(windowAt);
   if (rollout.wave < rollout.gates.length - 1) later(gateDueAt(rollout));
   if (takesJoiners(rollout, now)) times.push(soughtAt(rollout, now) + joinersEveryMs);
   // Their last look may have found nobody: then nothing but the completion is left.
@@ -175,7 +200,7 @@ export function moveRollout(rollout: Rollout, byMs: number, now: number): Rollou
   const move = (at: number) => (byMs > 0 ? Math.min(at + byMs, now) : at > now ? at + byMs : at);
   const orNull = (at: number | null) => (at === null ? null : move(at));
   return {
-    ...rollout,
+    ...observeFrom(rollout, now),
     resolvedAt: orNull(rollout.resolvedAt),
     waveOpenedAt: orNull(rollout.waveOpenedAt),
     joinersSoughtAt: orNull(rollout.joinersSoughtAt),
@@ -215,7 +240,10 @@ function owesJoiners(rollout: Rollout, now: number): boolean {
   return rollout.state === 'running' && until !== null && until <= now && soughtAt(rollout, now) < until;
 }
 
-function tick(rollout: Rollout, tallies: Tally[], registryChanged: boolean, now: number): RolloutStep {
+type Tick = Extract<RolloutEvent, { type: 'tick' }>;
+
+function tick(rollout: Rollout, tallies: Tally[], event: Tick, now: number): RolloutStep {
+  const { registryChanged = false, observed } = event;
   if (rollout.state === 'scheduled') {
     if ((rollout.startAt ?? 0) > now) return stay(rollout);
     return { rollout: { ...rollout, state: 'running' }, actions: [{ type: 'resolve' }] };
@@ -228,11 +256,15 @@ function tick(rollout: Rollout, tallies: Tally[], registryChanged: boolean, now:
     return stay({ ...rollout, state: 'completed', soakSince: null, finishedAt: now });
   }
   if (rollout.state !== 'running') return stay(rollout);
-  const halted = findHalt(rollout, tallies, now);
+  const halted = findHalt(rollout, tallies, now) ?? findWorse(rollout, observed, now);
   if (halted) return stay({ ...rollout, state: 'halted', halted, soakSince: null });
 
   const gated = passGate(rollout, tallies, now);
-  if (gated.wave !== rollout.wave) return tick(gated, tallies, registryChanged, now);
+  if (gated.wave !== rollout.wave) {
+    const isKept = gated.gates![gated.wave]?.control && gated.policy.health?.afterwards === 'keep';
+    if (isKept) return { rollout: gated, actions: [{ type: 'hold_back', wave: gated.wave }] };
+    return tick(gated, tallies, { type: 'tick', registryChanged }, now);
+  }
   const waiting = sum(tallies.slice(0, gated.wave + 1), (t) => t.pending);
   const limit = Math.min(waiting, allowance(gated, now));
   const actions: RolloutAction[] = limit > 0 ? [{ type: 'dispatch', upToWave: gated.wave, limit }] : [];
@@ -248,7 +280,6 @@ function tick(rollout: Rollout, tallies: Tally[], registryChanged: boolean, now:
 function passGate(rollout: Rollout, tallies: Tally[], now: number): Rollout {
   const { wave, gates } = rollout;
   if (wave >= gates!.length - 1) return rollout;
-  const gate = gates![wave]!;
   const tally = tallies[wave] ?? nothing;
   const opened = { ...rollout, wave: wave + 1, soakSince: null, waveOpenedAt: now };
   if (counted(tally) === 0) return opened;
@@ -258,8 +289,8 @@ function passGate(rollout: Rollout, tallies: Tally[], now: number): Rollout {
   if (!holds) {
     return rollout.soakSince === null ? rollout : { ...rollout, soakSince: null };
   }
-  const soakSince = rollout.soakSince ?? now;
-  return now - soakSince >= gate.soakMs ? opened : { ...rollout, soakSince };
+  const soaking = { ...rollout, soakSince: rollout.soakSince ?? now };
+  return now >= soakEndsAt(soaking)! && isObserved(soaking) ? opened : soaking;
 }
 
 /** Every wave that was opened is watched: a late rollback in the first one counts as much. */
@@ -324,7 +355,14 @@ function forgivenOf(rollout: Rollout, wave: number, tally: Tally): { failed: num
 
 function forgive(rollout: Rollout, tallies: Tally[], now: number): Rollout {
   const forgiven = tallies.slice(0, rollout.wave + 1).map(({ failed, silent }) => ({ failed, silent }));
-  return { ...rollout, state: 'running', halted: null, forgiven, waveOpenedAt: now };
+  const { health } = rollout;
+  return observeFrom(
+    {
+      ...{ ...rollout, state: 'running', halted: null, forgiven, waveOpenedAt: now },
+      health: health && { ...health, forgiven: [...health.forgiven, ...(rollout.halted?.signals ?? [])] },
+    },
+    now,
+  );
 }
 
 function retryFailed(rollout: Rollout, tallies: Tally[]): RolloutStep {

@@ -8,6 +8,8 @@ import type { Context } from '../context.ts';
 import { readClock } from '../db/clock.ts';
 import { type Db, query, sqlList, sqlState, uniqueViolation } from '../db/query.ts';
 import * as firmware from '../firmware/firmware.ts';
+import { observe } from './health/observe.ts';
+import { windowDueAt } from './health/windows.ts';
 import type { TargetEvent } from './machine.ts';
 import { defaultRollout } from './policy.ts';
 import {
@@ -100,9 +102,15 @@ async function run(tx: Db, row: Row, asked: RolloutEvent): Promise<void> {
     sql`delete from rollout_marks where deployment_id = ${row.id} returning joins`,
   );
   const isTick = asked.type === 'tick';
-  const event: RolloutEvent = isTick ? { ...asked, registryChanged: marks.some((m) => m.joins) } : asked;
   const now = await readClock(tx);
   const before = toRollout(row);
+  const event: RolloutEvent = isTick
+    ? {
+        ...asked,
+        registryChanged: marks.some((m) => m.joins),
+        observed: await observeDue(tx, before, row.id, now),
+      }
+    : asked;
   const { tallies, nextAttemptAt } = await tally(tx, before, row.id, now);
   const step = stepRollout(before, tallies, event, now);
   let { rollout } = step;
@@ -112,6 +120,12 @@ async function run(tx: Db, row: Row, asked: RolloutEvent): Promise<void> {
     if (done) rollout = stepRollout(rollout, tallies, done, now).rollout;
   }
   await save(tx, row.id, rollout, look, look.soonAt ?? nextLook(rollout, tallies, nextAttemptAt, look, now));
+}
+
+/** The window of its gate that is due, if one is. */
+async function observeDue(tx: Db, rollout: Rollout, id: string, now: number) {
+  const dueAt = windowDueAt(rollout);
+  return dueAt !== null && dueAt <= now ? observe(tx, id, rollout) : undefined;
 }
 
 function nextLook(
@@ -143,7 +157,7 @@ async function act(
   switch (action.type) {
     case 'resolve': {
       const image = await firmware.get(tx, row.firmwareId);
-      const { gates } = await insertTargets(tx, row.id, image, row.selection, policy.waves);
+      const { gates } = await insertTargets(tx, row.id, image, row.selection, policy);
       look.soonAt = now;
       return { type: 'resolved', gates };
     }
@@ -157,6 +171,10 @@ async function act(
     }
     case 'dispatch':
       return startTargets(tx, row, { ...action, window: policy.window }, look, now);
+    case 'hold_back':
+      await applyToAll(tx, row, { type: 'hold_back' }, sql`state = 'pending' and wave = ${action.wave}::int`);
+      look.soonAt = now;
+      return null;
     case 'cancel_targets':
       await applyToAll(tx, row, { type: 'cancel' }, sql`state in ${sqlList(openStates)}`);
       return null;
@@ -231,7 +249,7 @@ const tallied: Record<TargetState, Exclude<keyof Tally, 'silent'>> = {
   skipped: 'left',
 };
 
-function toRollout(row: Row): Rollout {
+export function toRollout(row: Pick<Row, 'policy' | 'startAt' | 'state' | 'finishedAt' | 'memory'>): Rollout {
   return {
     policy: { ...defaultRollout, ...row.policy },
     startAt: row.startAt?.getTime() ?? null,

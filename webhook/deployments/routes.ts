@@ -4,6 +4,8 @@ import type { Context } from '../context.ts';
 import { access, answer, createRouter, jsonBody, page, paging, problems } from '../http.ts';
 import * as deployments from './deployments.ts';
 import { dryRun as runDry } from './dry-run.ts';
+import { listJudgements } from './health/judgements.ts';
+import { judgementSchema } from './health/schema.ts';
 import { findPrevious } from './previous.ts';
 import { deploymentSchema, dryRunSchema, startSchema, targetSchema } from './schema.ts';
 import { targetStates } from './states.ts';
@@ -86,6 +88,21 @@ const previous = createRoute({
     ...problems,
   },
 });
+const health = createRoute({
+  method: 'get',
+  path: '/api/deployments/{id}/health',
+  ...access('viewer'),
+  summary:
+    'How its devices fare against the control group: each signal at the end of each window, oldest first',
+  request: { params: id },
+  responses: {
+    200: answer(
+      'At most a thousand windows of each signal, evenly spread over time',
+      z.array(judgementSchema),
+    ),
+    ...problems,
+  },
+});
 const operation = <P extends string>(path: P, summary: string) =>
   createRoute({
     method: 'post',
@@ -126,6 +143,7 @@ export function deploymentRoutes(context: Context) {
     })
     .openapi(get, async (c) => c.json(views.present(await views.get(db, c.req.valid('param').id)), 200))
     .openapi(previous, async (c) => c.json(await findPrevious(db, c.req.valid('param').id), 200))
+    .openapi(health, async (c) => c.json(await listJudgements(db, c.req.valid('param').id), 200))
     .openapi(listTargets, async (c) =>
       c.json(await targetList.list(db, c.req.valid('param').id, c.req.valid('query')), 200),
     )

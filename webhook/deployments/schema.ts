@@ -2,8 +2,9 @@ import { z } from '@hono/zod-openapi';
 import { deadlineActions } from '#emqx/protocol.ts';
 import { chosenFields } from '../devices/chosen.ts';
 import { type FailureReason, failureReasons } from './failures.ts';
+import { foreseenSchema, healthSchema, toHealth } from './health/schema.ts';
 import { defaultGate, defaultRollout, type RolloutPolicy } from './policy.ts';
-import { rolloutStates } from './rollout.ts';
+import { haltReasons, rolloutStates } from './rollout.ts';
 import { deferrableSteps, targetStates } from './states.ts';
 import { weekdays } from './window.ts';
 
@@ -72,6 +73,7 @@ export const policySchema = z
     retryDelayMs: timeoutMs.optional(),
     deferralMs: durationMs.optional(),
     atDeadline: z.enum(deadlineActions).optional(),
+    health: healthSchema.nullable().optional(),
   })
   .superRefine(({ waves = [] }, context) => {
     const grows = (i: number) => {
@@ -106,12 +108,14 @@ export function toPolicy(asked: AskedPolicy = {}): RolloutPolicy {
     failurePercent,
     silencePercent,
     soakMs,
+    health,
     ...rest
   } = asked;
   const common = defined({ successPercent, failurePercent, silencePercent, soakMs });
   return {
     ...defaultRollout,
     ...defined(rest),
+    health: health ? toHealth(health) : null,
     waves: waves.map(({ count, percent, ...own }) => ({
       ...defaultGate(waves.length),
       ...common,
@@ -137,6 +141,8 @@ const waveViewSchema = z.object({
   silent: z.int(),
   skipped: z.int(),
   ...gate,
+  /** The group that the others are compared with: it comes last, or never. */
+  control: z.boolean(),
   soakUntil: z.string().nullable(),
 });
 export type WaveView = z.infer<typeof waveViewSchema>;
@@ -166,6 +172,7 @@ export const deploymentSchema = z
       lateJoinersMs: z.int().nullable(),
       deferralMs: z.int(),
       atDeadline: z.enum(deadlineActions),
+      health: healthSchema.nullable(),
     }),
     /** The hardware is the firmware's. */
     selection: z.object({
@@ -186,10 +193,12 @@ export const deploymentSchema = z
     /** Why it halted (or last did, when it ended halted). */
     halted: z
       .object({
-        reason: z.enum(['failures', 'silence', 'gate_missed']),
+        reason: z.enum(haltReasons),
         wave: z.int(),
         message: z.string(),
         at: z.string(),
+        /** Of `health_worse`: which of the policy's signals. */
+        signals: z.array(z.string()).optional(),
       })
       .nullable(),
     total: z.int(),
@@ -280,6 +289,8 @@ export const dryRunSchema = z
     /** How long applications may put it off, and what devices do then: from the policy. */
     deferralMs: z.int(),
     atDeadline: z.enum(deadlineActions),
+    /** Null without a gate. */
+    health: foreseenSchema.nullable(),
     /** Every image once. */
     egressBytes: z.int(),
     /** From the policy and `measuredBytesPerSecond`, if every device can be reached, puts nothing off and succeeds at once; null without a measurement. */

@@ -6,7 +6,7 @@ import { type Chosen, chosen } from '../devices/chosen.ts';
 import { devices } from '../devices/table.ts';
 import { AppError } from '../errors.ts';
 import type { Firmware } from '../firmware/firmware.ts';
-import { cutWaves, defaultGate, type Gate, type RolloutPolicy, type Wave } from './policy.ts';
+import { controlSize, cutWaves, defaultGate, type Gate, type RolloutPolicy } from './policy.ts';
 import type { Reason } from './schema.ts';
 
 /**
@@ -39,6 +39,27 @@ export function numbered(image: Firmware, selection: Chosen): SQL {
     from (${resolved(image, selection)}) r where reason is null`;
 }
 
+/**
+ * The same with a control group of that size as the last ones: drawn by lot, from those that can be reached and the others alike, or
+ * their difference would be that of the groups.
+ */
+export function numberedWithControl(
+  image: Firmware,
+  selection: Chosen,
+  policy: RolloutPolicy,
+  control: number,
+): SQL {
+  if (policy.health === null || control === 0) return numbered(image, selection);
+  const lot = sql`md5(id || ${policy.health.seed}::text), id`;
+  return sql`
+    select v.id, row_number() over (order by c.id is not null, v.n) as n
+    from (${numbered(image, selection)}) v left join (
+      select id from (
+        select id, (row_number() over (partition by reachable order by ${lot}) - 0.5) / count(*) over (partition by reachable) as share
+        from (${resolved(image, selection)}) r where r.reason is null) s
+      order by share, ${lot} limit ${control}) c on c.id = v.id`;
+}
+
 export async function countByReason(
   db: Db,
   image: Firmware,
@@ -49,6 +70,11 @@ export async function countByReason(
     sql`select reason, count(*)::int as n from (${resolved(image, selection)}) r group by reason`,
   );
   return new Map(rows.map((row) => [row.reason, row.n]));
+}
+
+/** Ids of those that get it. */
+export function eligible(image: Firmware, selection: Chosen): SQL {
+  return sql`select id from (${resolved(image, selection)}) r where r.reason is null`;
 }
 
 /** A query that matches no device at all is a slip, unless devices may come to match it. Throws `no_match`. */
@@ -73,17 +99,19 @@ export async function insertTargets(
   deploymentId: string,
   image: Firmware,
   selection: Chosen,
-  waves: Wave[],
+  policy: RolloutPolicy,
 ): Promise<{ gates: Gate[]; total: number }> {
   const counts = await countByReason(db, image, selection);
-  const cut = cutWaves(waves, counts.get(null) ?? 0);
+  const { waves, health } = policy;
+  const control = controlSize(health, counts.get(null) ?? 0);
+  const cut = cutWaves(waves, counts.get(null) ?? 0, control);
   const skipped = (counts.get('up_to_date') ?? 0) + (counts.get('downgrade') ?? 0);
   const gates = cut.map((c) => c.gate);
   if (cut.length) {
     await db.execute(sql`
       insert into targets (deployment_id, device_id, component, wave, state, total_bytes)
       select ${deploymentId}::uuid, id, ${image.component}, ${waveOf(cut.map((c) => c.end))}, 'pending', ${image.sizeBytes}::bigint
-      from (${numbered(image, selection)}) v`);
+      from (${numberedWithControl(image, selection, policy, control)}) v`);
   }
   if (skipped) {
     await db.execute(sql`

@@ -11,7 +11,8 @@ const now = 1_000;
 
 /** Each kind of event, of this attempt and of another, with what else it may say. */
 function* events(): Generator<[Cause | null, TargetEvent]> {
-  for (const type of ['dispatch', 'cancel', 'supersede', 'retry'] as const) yield [type, { type }];
+  for (const type of ['dispatch', 'cancel', 'supersede', 'hold_back', 'retry'] as const)
+    yield [type, { type }];
   yield ['silence', { type: 'tick' }];
   yield [null, { type: 'subscribed' }];
   for (const runningSha256 of [image, other]) yield ['attested', { type: 'booted', runningSha256 }];

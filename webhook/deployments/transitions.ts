@@ -21,6 +21,7 @@ export type Cause =
   | 'stopped'
   | 'too late'
   | 'supersede'
+  | 'hold_back'
   | 'retry';
 
 export interface Transition {
@@ -49,6 +50,7 @@ export const transitions: readonly Transition[] = [
   { on: 'stopped', from: ['cancelling', 'timed_out'], to: ['cancelled'] },
   { on: 'too late', from: ['cancelling'], to: ['installing'] },
   { on: 'supersede', from: ['pending'], to: ['skipped'] },
+  { on: 'hold_back', from: ['pending'], to: ['skipped'] },
   { on: 'retry', from: failedStates, to: ['pending'] },
 ];
 

@@ -3,6 +3,7 @@ import { between, count, desc, eq, inArray, or } from 'drizzle-orm';
 import type { Db } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import { firmwares } from '../firmware/table.ts';
+import { soakEndsAt } from './health/windows.ts';
 import { defaultRollout } from './policy.ts';
 import { joinersUntil, nothing, type Rollout, type RolloutState, type Tally } from './rollout.ts';
 import * as rollouts from './rollouts.ts';
@@ -129,7 +130,7 @@ async function summarize(db: Db, rows: Awaited<ReturnType<typeof summaries>>) {
       policy: { ...defaultRollout, ...row.policy },
       joinersUntil: until === null ? null : new Date(until).toISOString(),
       windowOpensAt: row.state === 'running' ? (windowOpensAt?.toISOString() ?? null) : null,
-      waves: describeWaves({ ...memory, state: row.state }, rollouts.toTallies(mine)),
+      waves: describeWaves(rollouts.toRollout(row), rollouts.toTallies(mine)),
       halted: memory.halted && { ...memory.halted, at: new Date(memory.halted.at).toISOString() },
       total: sum(mine, (t) => t.n),
       counts,
@@ -155,22 +156,20 @@ export function present(d: Deployment) {
   };
 }
 
-function describeWaves(
-  rollout: Pick<Rollout, 'state' | 'gates' | 'wave' | 'soakSince'>,
-  tallies: Tally[],
-): WaveView[] {
-  return (rollout.gates ?? []).map((gate, wave) => {
+function describeWaves(rollout: Rollout, tallies: Tally[]): WaveView[] {
+  return (rollout.gates ?? []).map(({ control = false, ...gate }, wave) => {
     const { left, timedOut, unreached: _, ...tally } = tallies[wave] ?? nothing;
     const soaks = wave === rollout.wave && rollout.soakSince !== null;
     const passed = wave < rollout.wave || rollout.state === 'completed';
     return {
       ...gate,
+      control,
       ...tally,
       timedOut,
       skipped: left,
       total: tally.pending + tally.active + tally.succeeded + tally.failed + timedOut + left,
       state: passed ? 'passed' : soaks ? 'soaking' : wave === rollout.wave ? 'open' : 'waiting',
-      soakUntil: soaks ? new Date(rollout.soakSince! + gate.soakMs).toISOString() : null,
+      soakUntil: soaks ? new Date(soakEndsAt(rollout)!).toISOString() : null,
     };
   });
 }

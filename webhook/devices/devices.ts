@@ -7,8 +7,9 @@ import { containing } from '../db/search.ts';
 import * as history from '../deployments/history.ts';
 import { markJoinable } from '../deployments/store.ts';
 import { AppError } from '../errors.ts';
-import { forgetDevice } from '../telemetry/telemetry.ts';
+import * as telemetry from '../telemetry/telemetry.ts';
 import { type DeviceChange, type DeviceView, type NewDevice, toldFields } from './fields.ts';
+import * as incidents from './incidents.ts';
 import { compile } from './query/compile.ts';
 import type { Query } from './query/grammar.ts';
 import { components, devices, divisions, regions } from './table.ts';
@@ -165,7 +166,8 @@ export async function remove(db: Db, id: string, actor: string): Promise<void> {
       throw new AppError('in_use', 'An update of this device has not ended: cancel it first.');
     }
     await history.forgetDevice(tx, id);
-    await forgetDevice(tx, id);
+    await telemetry.forgetDevice(tx, id);
+    await incidents.forgetDevice(tx, id);
     await revokeAll(tx, { device: id }, 'cessationOfOperation', actor);
     await tx.delete(devices).where(eq(devices.id, id));
     await record(tx, { actor, action: 'device.delete', subject: id });

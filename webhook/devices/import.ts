@@ -6,7 +6,8 @@ import { deviceIdSchema } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import { type Db, foreignKeyViolation, query, sqlState } from '../db/query.ts';
 import { markJoinable } from '../deployments/store.ts';
-import { AppError } from '../errors.ts';
+import { AppError, type FieldError } from '../errors.ts';
+import { inOneLine, toFieldErrors } from '../field-errors.ts';
 import { parseCsv } from './csv.ts';
 import { hardwareSchema, maxTags, nameSchema, tagSchema } from './fields.ts';
 import * as places from './places.ts';
@@ -32,8 +33,11 @@ export interface ImportReport {
   refused: number;
   /** Regions and divisions that lines name and that are not there, with how many lines name each; with `makePlaces` they are (or would be) made. */
   missing: Record<places.Place, { name: string; lines: number }[]>;
-  lines: { line: number; id: string; outcome: 'created' | 'updated' | 'refused'; message: string | null }[];
+  /** `message` has all problems of the line in one. */
+  lines: { line: number; id: string; outcome: Outcome; message: string | null; problems?: FieldError[] }[];
 }
+type Outcome = 'created' | 'updated' | 'refused';
+const registered: FieldError = { path: 'id', message: 'is registered already', rule: 'registered' };
 
 type Row = Omit<z.infer<typeof lineSchema>, 'region' | 'division'> & {
   name: string;
@@ -64,9 +68,15 @@ export async function importCsv(
     missing: { regions: [], divisions: [] },
     lines: [],
   };
-  const note = (line: number, id: string, outcome: 'created' | 'updated' | 'refused', message?: string) => {
+  const note = (line: number, id: string, outcome: Outcome, problems?: FieldError[]) => {
     report[outcome] += 1;
-    report.lines.push({ line, id, outcome, message: message ?? null });
+    report.lines.push({
+      line,
+      id,
+      outcome,
+      message: problems ? inOneLine(problems) : null,
+      ...(problems && { problems }),
+    });
   };
   const regions = await openPlaces(db, 'regions', options.makePlaces);
   const divisions = await openPlaces(db, 'divisions', options.makePlaces);
@@ -76,13 +86,20 @@ export async function importCsv(
     const given = Object.fromEntries(names.map((name, i) => [name, fields[i]?.trim() || undefined]));
     const id = given.id ?? '';
     const parsed = lineSchema.safeParse({ ...given, tags: given.tags?.split(/[;\s]+/).filter(Boolean) });
-    const problems = parsed.error?.issues.map((i) => `${i.path.join('.')}: ${i.message}`) ?? [];
-    if (fields.length > names.length) problems.push(`${fields.length} fields under ${names.length} columns`);
+    const problems = toFieldErrors(parsed.error?.issues ?? []);
+    if (fields.length > names.length) {
+      const values = { fields: fields.length, columns: names.length };
+      const message = `${values.fields} fields under ${values.columns} columns`;
+      problems.push({ path: '', message, rule: 'too_many_fields', values });
+    }
     const region = regions.find(given.region, problems);
     const division = divisions.find(given.division, problems);
     const earlier = rows.get(id);
-    if (earlier) problems.push(`id: is on line ${earlier.line} already`);
-    if (problems.length || !parsed.data) note(line, id, 'refused', problems.join('; '));
+    if (earlier) {
+      const message = `is on line ${earlier.line} already`;
+      problems.push({ path: 'id', message, rule: 'on_line', values: { line: earlier.line } });
+    }
+    if (problems.length || !parsed.data) note(line, id, 'refused', problems);
     else rows.set(id, { line, row: { ...parsed.data, name: parsed.data.name ?? id, region, division } });
   }
 
@@ -101,7 +118,7 @@ export async function importCsv(
         for (const { line, row } of some) {
           const outcome = outcomes.get(row.id);
           if (outcome) note(line, row.id, outcome);
-          else note(line, row.id, 'refused', 'id: is registered already');
+          else note(line, row.id, 'refused', [registered]);
         }
       }
       const { created, updated, refused } = report;
@@ -145,14 +162,19 @@ async function openPlaces(db: Db, place: places.Place, make: boolean) {
   const missing = new Map<string, number>();
   const toMake = new Map<string, string>();
   return {
-    find(name: string | undefined, problems: string[]): string | null {
+    find(name: string | undefined, problems: FieldError[]): string | null {
       if (name === undefined) return null;
       const id = ids.get(name);
       if (id) return id;
       missing.set(name, (missing.get(name) ?? 0) + 1);
       const good = nameSchema.safeParse(name).success;
       if (!make || !good) {
-        problems.push(`${place.slice(0, -1)}: there is none named ${name}`);
+        problems.push({
+          path: place.slice(0, -1),
+          message: `there is none named ${name}`,
+          rule: 'none_named',
+          values: { name },
+        });
         return null;
       }
       if (!toMake.has(name)) toMake.set(name, randomUUID());

@@ -9,7 +9,13 @@ const place = z.object({ id: z.uuid(), name: z.string(), devices: z.int() }).ope
 const name = z.string().trim().min(1).max(100);
 const naming = jsonBody(z.object({ name }));
 
-const timeZone = z.string().max(64).refine(isTimeZone, 'is no IANA time zone, such as Europe/Madrid');
+const timeZone = z
+  .string()
+  .max(64)
+  .refine(isTimeZone, {
+    error: 'is no IANA time zone, such as Europe/Madrid',
+    params: { rule: 'time_zone' },
+  });
 /** Maintenance windows go by the region's wall clock; devices without a region go by UTC. */
 const region = place.extend({ timeZone: z.string() }).openapi('Region');
 

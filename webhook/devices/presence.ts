@@ -2,6 +2,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { at } from '../db/clock.ts';
 import { type Db, query } from '../db/query.ts';
+import { outagesOf } from './incidents.ts';
 
 export interface Connected {
   deviceId: string;
@@ -29,6 +30,9 @@ export interface RunningReport {
  * device without commands until it connects again). Any other is reachable only once it has subscribed.
  */
 export async function markConnected(db: Db, rows: Connected[]): Promise<void> {
+  const given = sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+    as v("deviceId" text, "connectedAt" double precision, "certificateSerial" text)`;
+  await db.execute(outagesOf(given));
   await db.execute(sql`
     update devices d
     set online = true,
@@ -36,8 +40,7 @@ export async function markConnected(db: Db, rows: Connected[]): Promise<void> {
         connected_at = to_timestamp(v."connectedAt" / 1000.0),
         last_seen_at = greatest(d.last_seen_at, to_timestamp(v."connectedAt" / 1000.0)),
         certificate_serial = v."certificateSerial"
-    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-      as v("deviceId" text, "connectedAt" double precision, "certificateSerial" text)
+    from ${given}
     where d.id = v."deviceId"
       and (d.connected_at is null or d.connected_at < to_timestamp(v."connectedAt" / 1000.0))`);
 }

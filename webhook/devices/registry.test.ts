@@ -167,6 +167,10 @@ describe('CSV import', () => {
     expect(messages[5]).toBe('id: is registered already');
     expect(messages[6]).toBe('7 fields under 5 columns');
     expect(messages[7]).toMatch(/^hardware: /);
+    expect(body.lines.map((l: Json) => l.problems?.[0].rule)).toEqual([
+      ...[undefined, undefined, 'invalid_format', 'none_named', 'on_line', 'registered'],
+      ...['too_many_fields', 'invalid_type'],
+    ]);
     expect(await get(`${m}-1`)).toMatchObject({
       name: 'Pump "A"',
       region: { id: region.id },

@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { deviceIdSchema } from '#emqx/protocol.ts';
 import { kick } from '../certificates/blocked-kick.ts';
 import type { Context } from '../context.ts';
+import { fieldErrorSchema } from '../field-errors.ts';
 import { access, answer, createRouter, jsonBody, listOrPage, paging, problems } from '../http.ts';
 import * as devices from './devices.ts';
 import { exportCsv } from './export.ts';
@@ -123,6 +124,7 @@ const importDevices = createRoute({
             id: z.string(),
             outcome: z.enum(['created', 'updated', 'refused']),
             message: z.string().nullable(),
+            problems: z.array(fieldErrorSchema).optional(),
           }),
         ),
       }),

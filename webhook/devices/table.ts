@@ -1,5 +1,7 @@
 import { sql } from 'drizzle-orm';
 import {
+  bigint,
+  bigserial,
   boolean,
   index,
   integer,
@@ -111,4 +113,19 @@ export const components = pgTable(
     index('components_sha256').on(t.sha256),
     index('components_version').on(t.component, t.version, t.deviceId),
   ],
+);
+
+/** What a device went through unasked. Partitioned by day (`db/partitions.ts`), and so without a key. */
+export const deviceIncidents = pgTable(
+  'device_incidents',
+  {
+    id: bigserial({ mode: 'number' }),
+    deviceId: text('device_id').notNull(),
+    /** Broker's clock; of an outage, its end. */
+    at: timestamp({ withTimezone: true }).notNull(),
+    kind: text({ enum: ['restart', 'outage'] }).notNull(),
+    /** How many restarts (those that could not be told included), or for how many ms it was away. */
+    amount: bigint({ mode: 'number' }).notNull(),
+  },
+  (t) => [index('device_incidents_device').on(t.deviceId, t.at)],
 );

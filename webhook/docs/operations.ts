@@ -1,7 +1,10 @@
-/** Names for generated clients: every operation gets an id of its own and the part of the API that it belongs to. */
+/** Names for generated clients: every operation gets an id of its own, the part of the API that it belongs to, and an example of its body. */
+import { examples } from './examples.ts';
+
 interface Operation {
   operationId?: string;
   tags?: string[];
+  requestBody?: { content: Record<string, { example?: unknown }> };
 }
 const methods = ['get', 'post', 'put', 'patch', 'delete'];
 
@@ -44,7 +47,7 @@ export function operationIdOf(method: string, path: string): string {
   return method + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
 }
 
-/** The document with both written in. */
+/** The document with all of that written in. */
 export function nameOperations<D extends { paths?: Record<string, object> }>(
   document: D,
 ): D & { tags: object[] } {
@@ -54,6 +57,8 @@ export function nameOperations<D extends { paths?: Record<string, object> }>(
     const tag = parts[first] ?? first;
     operation.operationId = operationIdOf(method, path);
     operation.tags = [tag];
+    const json = operation.requestBody?.content['application/json'];
+    if (json) json.example = examples[operation.operationId];
     tags.add(tag);
   }
   return { ...document, tags: [...tags].sort().map((name) => ({ name })) };

@@ -8,7 +8,7 @@ interface Operation {
   summary?: string;
   'x-access'?: string;
   parameters?: { name: string; in: string; required?: boolean; schema?: Schema }[];
-  requestBody?: { content: Record<string, { schema?: Schema }> };
+  requestBody?: { content: Record<string, { schema?: Schema; example?: unknown }> };
   responses?: Record<string, { description?: string; content?: Record<string, { schema?: Schema }> }>;
 }
 export interface Document {
@@ -47,7 +47,8 @@ function writeOperation(method: string, path: string, operation: Operation): str
       )}</code>`,
   );
   const bodies = Object.entries(operation.requestBody?.content ?? {}).map(
-    ([type, { schema }]) => `<p>Body <code>${escapeHtml(type)}</code></p>${pre(schema)}`,
+    ([type, { schema, example }]) =>
+      `<p>Body <code>${escapeHtml(type)}</code></p>${pre(schema)}${example ? `<p>Example</p>${pre(example)}` : ''}`,
   );
   const responses = Object.entries(operation.responses ?? {}).map(([status, { description, content }]) => {
     const schema = Object.values(content ?? {})[0]?.schema;

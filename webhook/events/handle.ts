@@ -6,6 +6,7 @@ import { findDismissed, findStanding } from '../certificates/blocked.ts';
 import { type RenewalRequest, storeRequests } from '../certificates/renewals.ts';
 import type { Db } from '../db/query.ts';
 import { markJoinable } from '../deployments/store.ts';
+import { recordBoots } from '../devices/incidents.ts';
 import * as presence from '../devices/presence.ts';
 import { recordLogs, recordResponses, recordTelemetry } from '../telemetry/telemetry.ts';
 import type { Allowance } from './allowance.ts';
@@ -211,6 +212,12 @@ async function store(
   of: <T extends DeviceMessage['topic']>(...topics: T[]) => MessageOn<T>[],
 ): Promise<void> {
   const health = of('status/health');
+  await recordBoots(
+    tx,
+    health.flatMap(({ deviceId, receivedAt, message: { boot } }) =>
+      boot ? [{ deviceId, at: new Date(receivedAt), boot }] : [],
+    ),
+  );
   if (health.length) {
     const latest = new Map(health.map((m) => [m.deviceId, m.message]));
     await presence.recordHealth(

@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
+import { haltReasons } from '../deployments/rollout.ts';
 import { access, answer, createRouter, problems } from '../http.ts';
 import { share } from '../shared.ts';
 import { attentionDays, figureDays, type Overview, read } from './overview.ts';
@@ -46,7 +47,7 @@ const overviewSchema = z
     halted: z.array(
       z.object({
         ...deployment,
-        reason: z.enum(['failures', 'silence', 'gate_missed']).nullable(),
+        reason: z.enum(haltReasons).nullable(),
         at: z.string().nullable(),
         waiting: n,
       }),

@@ -20,7 +20,12 @@ export interface Retention {
 
 export const defaultRetention: Retention = { telemetry: 30, logs: 30, targetEvents: 180, deadLetters: 30 };
 
-const days = { telemetry: 'telemetry', device_logs: 'logs', target_events: 'targetEvents' } as const;
+const days = {
+  telemetry: 'telemetry',
+  device_logs: 'logs',
+  device_incidents: 'telemetry',
+  target_events: 'targetEvents',
+} as const;
 const rows = [
   ...partitioned.map((table) => ({ table: defaultOf(table), column: 'at', days: days[table] })),
   { table: 'dead_letters', column: 'received_at', days: 'deadLetters' as const },

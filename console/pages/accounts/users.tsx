@@ -12,6 +12,7 @@ import { Head } from '../../parts/page.tsx';
 import { RowAct } from '../../parts/row-act.tsx';
 import { Sign } from '../../parts/state.tsx';
 import { Ago } from '../../parts/time.tsx';
+import { told } from '../../parts/toast.tsx';
 import { user } from '../../session.ts';
 import { AddUser, ChangeUser } from './user-dialogs.tsx';
 
@@ -67,6 +68,10 @@ function Users(): JSX.Element {
     setAsked(undefined);
     load.refetch();
   };
+  const disable = async ({ id, email }: Account) => {
+    await adminApi.changeAccount(id, { disabled: true });
+    void told(t('toast.disabled', { email }), () => adminApi.changeAccount(id, { disabled: false }));
+  };
   const who = (act: Asked['act']) => {
     const one = asked();
     return one?.act === act && 'who' in one ? one.who : undefined;
@@ -94,7 +99,7 @@ function Users(): JSX.Element {
           {(one) => (
             <Confirm
               title={t('users.disableTitle', { email: one().email })}
-              act={() => adminApi.changeAccount(one().id, { disabled: true })}
+              act={() => disable(one())}
               actLabel={t('users.disable')}
               keepLabel={t('common.cancel')}
               onClose={close}

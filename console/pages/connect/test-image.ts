@@ -1,5 +1,5 @@
 import { api, type Deployment } from '../../api.ts';
-import { digestFile } from '../../digest.ts';
+import { digestFile } from '../../file-digest.ts';
 import { createUpload, putByXhr } from '../../upload.ts';
 
 const bytes = 32 * 1024;
@@ -15,7 +15,7 @@ export async function deployTestImage(device: { id: string; hardware: string }):
   const version = `0.0.1-test.${Date.now()}`;
   const file = makeFile(version);
   const { signal } = new AbortController();
-  const sha256 = await digestFile(file, { onProgress: () => {}, signal });
+  const sha256 = await digestFile(file, { signal });
   const upload = createUpload(file, sha256, { ...api, put: putByXhr });
   const fields = { version, releaseNote: '', name: 'Test image', hardware: device.hardware };
   const firmware = await upload.run(fields, signal, () => {});

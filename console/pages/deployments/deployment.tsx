@@ -1,5 +1,5 @@
 import { A, useParams, useSearchParams } from '@solidjs/router';
-import { createSignal, type JSX, Show } from 'solid-js';
+import { createSignal, type JSX, lazy, Show, Suspense } from 'solid-js';
 import { api, type Deployment } from '../../api.ts';
 import { formatDateTime, formatDuration } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
@@ -20,6 +20,10 @@ import { PlanFacts } from './plan-facts.tsx';
 import { StateFilter } from './state-filter.tsx';
 import { Targets } from './targets.tsx';
 import { Waves } from './waves.tsx';
+
+/** Its plots need a library that other deployments do not. */
+const Health = lazy(() => import('./health.tsx'));
+const StatesOverTime = lazy(() => import('./states-over-time.tsx'));
 
 function Lead(props: { deployment: Deployment }): JSX.Element {
   const tookMs = () => {
@@ -91,8 +95,18 @@ export default function DeploymentPage(): JSX.Element {
             state={state()}
             onState={(next) => setSearch({ state: next, page: undefined }, { replace: true })}
           />
+          <Suspense>
+            <StatesOverTime deployment={deployment()} />
+          </Suspense>
           <Show when={deployment().waves.length > 1}>
             <Waves deployment={deployment()} />
+          </Show>
+          <Show when={deployment().policy.health}>
+            {(gate) => (
+              <Suspense>
+                <Health deployment={deployment()} gate={gate()} />
+              </Suspense>
+            )}
           </Show>
           <Announcement deployment={deployment()} />
           <Targets deployment={deployment()} state={state()} />

@@ -1,3 +1,4 @@
+import { A } from '@solidjs/router';
 import { createEffect, createMemo, createSignal, type JSX, Show } from 'solid-js';
 import { api, type Deployment } from '../../api.ts';
 import { formatDuration, formatNumber, formatRate, formatShare } from '../../format.ts';
@@ -69,7 +70,7 @@ export function Figures(props: { deployment: Deployment }): JSX.Element {
         testId="figure-done"
         note={`/ ${formatNumber(language(), props.deployment.total)}`}
       >
-        {formatNumber(language(), props.deployment.counts.succeeded)}
+        <A href="?state=succeeded">{formatNumber(language(), props.deployment.counts.succeeded)}</A>
       </Figure>
       <Figure name={t('deployment.successRate')} testId="figure-success-rate">
         {or(figures().successRate, (share) => formatShare(language(), share))}

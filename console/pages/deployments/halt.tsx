@@ -4,6 +4,7 @@ import { language, t } from '../../i18n/i18n.ts';
 import { Glyph } from '../../parts/state.tsx';
 import { lookOf } from '../../parts/state-tone.ts';
 import { Ago } from '../../parts/time.tsx';
+import { signalInWords } from './health-words.ts';
 
 type Halt = NonNullable<Deployment['halted']>;
 
@@ -17,7 +18,7 @@ export function HaltNote(props: { deployment: Deployment }): JSX.Element {
         <div class="problem" role="status" data-testid="halt">
           <Glyph path={lookOf('halted').glyph} />
           <p>
-            <strong>{haltWords(halt())}</strong>{' '}
+            <strong>{haltWords(halt())}</strong> {halt().signals?.map(signalInWords).join(', ')}{' '}
             <span class="soft">
               {/* The server's own words, with the figures, are English. */}
               <Show when={language() === 'en'}>{halt().message} · </Show>

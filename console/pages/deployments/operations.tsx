@@ -8,6 +8,7 @@ import { createLoad } from '../../load.ts';
 import { Allowed } from '../../parts/allowed.tsx';
 import { Confirm } from '../../parts/confirm.tsx';
 import { sumOf } from '../../parts/state-tone.ts';
+import { told } from '../../parts/toast.tsx';
 import { CancelDialog } from './cancel-dialog.tsx';
 import { haltWords } from './halt.tsx';
 
@@ -41,7 +42,12 @@ export function Operations(props: {
   };
   const act = createAct(async (operation: 'pause' | 'resume' | 'retry_failed') => {
     props.onError(undefined);
-    await operate(operation).catch(props.onError);
+    const { id } = props.deployment;
+    await operate(operation).then(() => {
+      if (operation === 'pause') {
+        void told(t('toast.paused'), () => api.operateDeployment(id, 'resume').then(props.onDone));
+      }
+    }, props.onError);
   });
   const close = () => {
     setAsking(undefined);

@@ -10,6 +10,7 @@ import {
   joinersInWords,
   windowInWords,
 } from '../../parts/window-words.ts';
+import { controlInWords } from './health-words.ts';
 
 /** What it was asked to keep to, kept as it was when it was made. */
 export function PlanFacts(props: { deployment: Deployment }): JSX.Element {
@@ -47,6 +48,9 @@ export function PlanFacts(props: { deployment: Deployment }): JSX.Element {
             {(at) => <> · {t('plan.joinUntil', { at: formatDateTime(language(), at()) })}</>}
           </Show>
         </Fact>
+        <Show when={policy().health}>
+          {(gate) => <Fact name={t('plan.health')}>{controlInWords(gate())}</Fact>}
+        </Show>
         <Fact name={t('plan.gateTimeoutHours')}>{gateTimeoutInWords(policy().gateTimeoutMs)}</Fact>
         <Fact name={t('plan.deferralHours')}>{deferralInWords(policy())}</Fact>
         <Fact name={t('plan.ratePerMinute')}>

@@ -46,7 +46,7 @@ function Wave(props: {
   return (
     <li class="wave-line" data-testid="wave-line" data-wave-state={state()}>
       <span class="wave-name">
-        {t('plan.wave', { n: props.index + 1 })}
+        {props.wave.control ? t('health.controlGroup') : t('plan.wave', { n: props.index + 1 })}
         <Sign tone={look().tone} glyph={look().glyph} filled={look().filled}>
           {t(`wave.${state()}`)}
         </Sign>

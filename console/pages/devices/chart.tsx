@@ -4,6 +4,7 @@ import 'uplot/dist/uPlot.min.css';
 import type { Chart as ChartData } from '../../api.ts';
 import { formatAxis, formatDateTime } from '../../format.ts';
 import { language } from '../../i18n/i18n.ts';
+import { browserZone, theme, timeZone } from '../../settings.ts';
 
 const heightPx = 120;
 
@@ -13,16 +14,9 @@ const gapBuckets = 3;
 function toColumns({ points, bucketMs, from, to }: ChartData): uPlot.AlignedData {
   const at: number[] = [];
   const columns: (number | null)[][] = [[], [], []];
-  // Where most of the range has nothing, what there is would be a sliver: it then begins with the first value.
-  const [begin, end, first] = [from, to, points[0]?.at ?? from].map((text) => Date.parse(text)) as [
-    number,
-    number,
-    number,
-  ];
-  if (first - begin < (end - begin) / 2) {
-    at.push(begin / 1000);
-    for (const column of columns) column.push(null);
-  }
+  // The range that was asked for, also where nothing was measured.
+  at.push(Date.parse(from) / 1000);
+  for (const column of columns) column.push(null);
   let before = Number.NEGATIVE_INFINITY;
   for (const point of points) {
     const ms = Date.parse(point.at);
@@ -36,18 +30,22 @@ function toColumns({ points, bucketMs, from, to }: ChartData): uPlot.AlignedData
     columns[2]!.push(point.avg);
     before = ms;
   }
-  at.push(end / 1000);
+  at.push(Date.parse(to) / 1000);
   for (const column of columns) column.push(null);
   return [at, ...columns] as uPlot.AlignedData;
 }
 
 function options(
-  width: number,
+  host: HTMLElement,
   format: (value: number) => string,
   onCursor: (index: number | null) => void,
 ): uPlot.Options {
-  const style = getComputedStyle(document.documentElement);
-  const colour = (name: string) => style.getPropertyValue(name).trim();
+  const style = getComputedStyle(host);
+  // A canvas wants the colour itself, not what it depends on.
+  const colour = (name: string) => {
+    host.style.color = `var(${name})`;
+    return style.color;
+  };
   const axis = {
     stroke: colour('--ink-soft'),
     font: `11px ${style.getPropertyValue('--face')}`,
@@ -55,9 +53,10 @@ function options(
     ticks: { show: false },
   };
   return {
-    width,
+    width: host.clientWidth,
     height: heightPx,
     legend: { show: false },
+    tzDate: (at) => uPlot.tzDate(new Date(at * 1000), timeZone() ?? browserZone()),
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     scales: {
       x: { time: true },
@@ -110,7 +109,7 @@ export function Chart(props: {
   };
   const draw = () => {
     plot?.destroy();
-    plot = new uPlot(options(host.clientWidth, props.format, read), toColumns(props.data), host);
+    plot = new uPlot(options(host, props.format, read), toColumns(props.data), host);
   };
 
   onMount(() => {
@@ -120,7 +119,7 @@ export function Chart(props: {
     const resized = new ResizeObserver(() => plot?.setSize({ width: host.clientWidth, height: heightPx }));
     resized.observe(host);
     // Colours are read from the page, which a canvas does not follow by itself.
-    createEffect(on([scheme, language], draw));
+    createEffect(on([scheme, theme, timeZone, language], draw));
     createEffect(
       on(
         () => [props.data.to, props.data.points.length],

@@ -8,6 +8,7 @@ import { Fact, Facts } from '../../parts/page.tsx';
 import { SelectField } from '../../parts/select-field.tsx';
 import { TextField } from '../../parts/text-field.tsx';
 import { Ago, When } from '../../parts/time.tsx';
+import { told } from '../../parts/toast.tsx';
 import { createPlaces } from '../../places.ts';
 import { groupOptions } from './filters.tsx';
 import { HealthMark } from './health.tsx';
@@ -60,9 +61,17 @@ export function Identity(props: { device: Device }): JSX.Element {
 /** Its id and its certificate cannot be changed. */
 export function EditDialog(props: { device: Device; onClose: () => void }): JSX.Element {
   const { regions, divisions } = createPlaces();
-  const change = (fields: FormData) => {
+  const change = async (fields: FormData) => {
     const text = (name: string) => String(fields.get(name) ?? '').trim();
-    return api.changeDevice(props.device.id, {
+    const { id, name, hardware, region, division, tags } = props.device;
+    const before = {
+      name,
+      hardware,
+      region: region?.id ?? null,
+      division: division?.id ?? null,
+      tags: [...tags],
+    };
+    await api.changeDevice(id, {
       name: text('name') || props.device.id,
       hardware: text('hardware'),
       region: text('region') || null,
@@ -71,6 +80,7 @@ export function EditDialog(props: { device: Device; onClose: () => void }): JSX.
         .split(/[\s,;]+/)
         .filter(Boolean),
     });
+    void told(t('toast.saved', { name }), () => api.changeDevice(id, before));
   };
   // Shown at once, also before the lists have come: nothing may be lost by saving early.
   const own = (place: { id: string; name: string } | null) =>

@@ -3,6 +3,7 @@ import { createAct } from '../../act.ts';
 import { api, type ImportReport } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
 import { Dialog } from '../../parts/dialog.tsx';
+import { describeFields } from '../../parts/error-text.ts';
 import { glyphs } from '../../parts/glyphs.ts';
 import { Problem } from '../../parts/notes.tsx';
 import { Sign } from '../../parts/state.tsx';
@@ -21,11 +22,12 @@ type Refusal = { message: string; count: number; first: number };
 /** What is wrong with many lines is told once, with how many it is; the commonest first. */
 function refusalsOf(report: ImportReport): Refusal[] {
   const found = new Map<string, Refusal>();
-  for (const { outcome, message, line } of report.lines) {
+  for (const { outcome, problems, line } of report.lines) {
     if (outcome !== 'refused') continue;
-    const known = found.get(message ?? '');
+    const message = describeFields(problems ?? []);
+    const known = found.get(message);
     if (known) known.count += 1;
-    else found.set(message ?? '', { message: message ?? '', count: 1, first: line });
+    else found.set(message, { message, count: 1, first: line });
   }
   return [...found.values()].filter(({ count }) => count > 1).sort((a, b) => b.count - a.count);
 }
@@ -68,8 +70,8 @@ function Report(props: { report: ImportReport }): JSX.Element {
                     <Sign tone={looks[line.outcome].tone} glyph={looks[line.outcome].glyph}>
                       {t(`import.${line.outcome}`)}
                     </Sign>
-                    <Show when={line.message}>
-                      <p class="small soft">{line.message}</p>
+                    <Show when={line.problems}>
+                      {(problems) => <p class="small soft">{describeFields(problems())}</p>}
                     </Show>
                   </td>
                 </tr>

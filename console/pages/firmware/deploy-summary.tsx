@@ -12,7 +12,7 @@ import {
   windowInWords,
 } from '../../parts/window-words.ts';
 import type { ChoiceKind, Choices } from './choice.ts';
-import { Forecast } from './forecast.tsx';
+import { Forecast, ForecastDetails } from './forecast.tsx';
 
 function Picks(props: { title: string; kind: ChoiceKind; choices: Choices }): JSX.Element {
   return (
@@ -134,6 +134,14 @@ export function DeploySummary(props: {
       >
         {targets() > 0 ? t('deploy.requestN', { n: targets() }) : t('deploy.request')}
       </button>
+      {/* After the button: many stops of the keyboard for who only wants to send it. */}
+      <Show when={props.wanted && props.dryRun.data}>
+        {(run) => (
+          <div class="forecast-details" classList={{ counting: props.counting }}>
+            <ForecastDetails run={run()} />
+          </div>
+        )}
+      </Show>
     </aside>
   );
 }

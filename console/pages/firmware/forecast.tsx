@@ -3,6 +3,7 @@ import { For, type JSX, Show } from 'solid-js';
 import type { DryRun } from '../../api.ts';
 import { formatBytes, formatDateTime, formatDuration } from '../../format.ts';
 import { language, t, tMaybe } from '../../i18n/i18n.ts';
+import { signalInWords } from '../deployments/health-words.ts';
 
 /** At most so many names of each list are drawn; the dry run itself names a thousand. */
 const shownNames = 200;
@@ -25,11 +26,6 @@ function Names(props: { title: string; total: number; names: readonly JSX.Elemen
 
 /** The server's dry run of exactly this deployment: who gets it and when, who does not and why, how much and how long. */
 export function Forecast(props: { run: DryRun; startAt: string | undefined }): JSX.Element {
-  const reasons = () =>
-    Object.entries(props.run.excludedCounts).filter(([, n]) => n > 0) as [
-      DryRun['excluded'][number]['reason'],
-      number,
-    ][];
   const allOnline = () => props.run.presence.online === props.run.targets;
   return (
     <>
@@ -65,10 +61,47 @@ export function Forecast(props: { run: DryRun; startAt: string | undefined }): J
           </p>
         )}
       </For>
+      <Show when={props.run.health}>
+        {(gate) => (
+          <div data-testid="forecast-health">
+            <p class="soft">{t('deploy.control', { devices: t('common.devices', { n: gate().control }) })}</p>
+            <For each={gate().needs}>
+              {({ signal, hours, devices }) => (
+                <p class="soft">
+                  {hours === null
+                    ? t('deploy.needUnknown', { signal: signalInWords(signal) })
+                    : t('deploy.need', {
+                        signal: signalInWords(signal),
+                        wave: gate().judgedFromWave + 1,
+                        duration: formatDuration(language(), hours * 3_600_000),
+                      })}
+                  <Show when={devices}>{(n) => <> {t('deploy.needDevices', { n: n() })}</>}</Show>
+                </p>
+              )}
+            </For>
+          </div>
+        )}
+      </Show>
+    </>
+  );
+}
+
+/** Who is in which wave, who comes later, and who is left out. */
+export function ForecastDetails(props: { run: DryRun }): JSX.Element {
+  const reasons = () =>
+    Object.entries(props.run.excludedCounts).filter(([, n]) => n > 0) as [
+      DryRun['excluded'][number]['reason'],
+      number,
+    ][];
+  return (
+    <>
       <For each={props.run.waves}>
         {(wave, i) => (
           <Names
-            title={t('deploy.wave', { n: i() + 1, devices: t('common.devices', { n: wave.total }) })}
+            title={t(
+              props.run.health && i() === props.run.waves.length - 1 ? 'deploy.controlWave' : 'deploy.wave',
+              { n: i() + 1, devices: t('common.devices', { n: wave.total }) },
+            )}
             total={wave.total}
             names={wave.devices}
             testId="forecast-wave"

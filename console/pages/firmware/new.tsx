@@ -6,6 +6,7 @@ import { ApiError } from '../../http.ts';
 import { t } from '../../i18n/i18n.ts';
 import { createLoad } from '../../load.ts';
 import { Allowed } from '../../parts/allowed.tsx';
+import { describeField } from '../../parts/error-text.ts';
 import { Problem } from '../../parts/notes.tsx';
 import { Head } from '../../parts/page.tsx';
 import { TextField } from '../../parts/text-field.tsx';
@@ -62,7 +63,8 @@ function RegisterForm(): JSX.Element {
   const stopped = () => registration.error() !== undefined || registration.cancelled();
   const serverSays = (path: string) => {
     const error = registration.error();
-    return error instanceof ApiError ? error.errors.find((e) => e.path === path)?.message : undefined;
+    const fault = error instanceof ApiError ? error.errors.find((e) => e.path === path) : undefined;
+    return fault && describeField(fault);
   };
 
   useBeforeLeave((event) => {

@@ -7,6 +7,7 @@ import { isChild } from '../../parts/hardware-words.ts';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Online } from '../../parts/online.tsx';
 import { Picker } from '../../parts/picker.tsx';
+import { useRoving } from '../../parts/roving.ts';
 import { SearchField } from '../../parts/search-field.tsx';
 import { Select } from '../../parts/select.tsx';
 import { groupOptions } from '../devices/filters.tsx';
@@ -43,6 +44,17 @@ function Choose(props: {
   );
 }
 
+/** Things to tick, one stop of the keyboard however many there are. */
+function ChoiceList(props: { children: JSX.Element }): JSX.Element {
+  let list!: HTMLUListElement;
+  useRoving(() => list);
+  return (
+    <ul class="choices" ref={list}>
+      {props.children}
+    </ul>
+  );
+}
+
 /** All regions (or divisions) with how many devices each has; the search is over what is here already. */
 export function GroupPicker(props: {
   kind: 'regions' | 'divisions';
@@ -70,7 +82,7 @@ export function GroupPicker(props: {
             <Show when={groups().length > 8}>
               <SearchField label={props.searchLabel} value={search()} onSearch={setSearch} />
             </Show>
-            <ul class="choices">
+            <ChoiceList>
               <For each={matching()} fallback={<li class="soft">{t('deploy.noMatch')}</li>}>
                 {(group) => (
                   <Choose choices={props.choices} kind={props.kind} id={group.id} name={group.name}>
@@ -78,7 +90,7 @@ export function GroupPicker(props: {
                   </Choose>
                 )}
               </For>
-            </ul>
+            </ChoiceList>
           </Show>
         )}
       </Loaded>
@@ -123,7 +135,8 @@ export function DevicePicker(props: {
       title={t('deploy.devices')}
       note={chosenNote(props.choices, 'devices')}
       testId="pick-devices"
-      open
+      // Where there are groups, single devices are the exception.
+      open={props.regions?.length === 0 && props.divisions?.length === 0}
     >
       <div class="tools">
         <SearchField label={t('deploy.searchDevices')} value={search()} onSearch={setSearch} />
@@ -152,7 +165,7 @@ export function DevicePicker(props: {
                 </button>
               </p>
             </Show>
-            <ul class="choices">
+            <ChoiceList>
               <For
                 each={fitting()}
                 fallback={
@@ -177,7 +190,7 @@ export function DevicePicker(props: {
                   </Choose>
                 )}
               </For>
-            </ul>
+            </ChoiceList>
             <Show when={data().items.length - fitting().length}>
               {(n) => <p class="hint">{t('deploy.withoutComponent', { n: n() })}</p>}
             </Show>

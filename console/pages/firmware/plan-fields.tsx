@@ -3,7 +3,9 @@ import { createStore } from 'solid-js/store';
 import { t } from '../../i18n/i18n.ts';
 import { NumberField } from '../../parts/number-field.tsx';
 import { Picker } from '../../parts/picker.tsx';
+import { useRoving } from '../../parts/roving.ts';
 import { windowInWords } from '../../parts/window-words.ts';
+import { HealthFields } from './health-fields.tsx';
 import {
   checkPlan,
   deadlineActions,
@@ -12,6 +14,7 @@ import {
   type Preset,
   presetOf,
   presets,
+  type WaveDraft,
   wavesOf,
   windowOf,
 } from './plan.ts';
@@ -93,9 +96,17 @@ function AtDeadline(props: { state: PlanState }): JSX.Element {
   );
 }
 
+/** "1 → 5% → 25% → 100%" */
+const wavesInWords = (waves: readonly WaveDraft[]): string =>
+  waves
+    .map(({ size, unit }, i) => (i === waves.length - 1 ? '100%' : unit === 'percent' ? `${size}%` : size))
+    .join(' → ');
+
 /** Waves, schedule, and what makes it retry or halt. */
 export function PlanFields(props: { state: PlanState }): JSX.Element {
   const preset = () => presetOf(props.state.plan.waves);
+  let presetButtons!: HTMLFieldSetElement;
+  useRoving(() => presetButtons);
   const problem = (name: string) => {
     const found = props.state.problems()[name];
     return found ? t(`plan.problem.${found}`) : null;
@@ -108,7 +119,7 @@ export function PlanFields(props: { state: PlanState }): JSX.Element {
         testId="plan-waves"
         open
       >
-        <fieldset class="segments" aria-label={t('plan.waves')}>
+        <fieldset class="segments" aria-label={t('plan.waves')} ref={presetButtons}>
           <For each={presets}>
             {(name) => (
               <button type="button" aria-pressed={preset() === name} onClick={() => props.state.choose(name)}>
@@ -117,7 +128,10 @@ export function PlanFields(props: { state: PlanState }): JSX.Element {
             )}
           </For>
         </fieldset>
-        <WaveFields state={props.state} />
+        <details class="fold" open={!preset()}>
+          <summary>{t('plan.editWaves', { waves: wavesInWords(props.state.plan.waves) })}</summary>
+          <WaveFields state={props.state} />
+        </details>
       </Picker>
       <Picker
         title={t('plan.schedule')}
@@ -158,6 +172,7 @@ export function PlanFields(props: { state: PlanState }): JSX.Element {
       <Picker title={t('plan.window')} note={windowInWords(windowOf(props.state.plan))} testId="plan-window">
         <WindowFields state={props.state} />
       </Picker>
+      <HealthFields state={props.state} />
       <Picker title={t('plan.limits')} testId="plan-limits">
         <Numbers state={props.state} names={limits}>
           <AtDeadline state={props.state} />

@@ -1,5 +1,7 @@
 import type { MaintenanceWindow, Policy, Weekday } from '../../api.ts';
 import { weekdays } from '../../format.ts';
+import { wallTimeMs } from '../../wall-time.ts';
+import { checkHealth, defaultHealth, type HealthDraft, toHealth } from './health-draft.ts';
 
 /** A wave as it is typed: up to so many devices, or so many percent, of all. */
 export type WaveDraft = { size: string; unit: 'count' | 'percent'; soakMinutes: string };
@@ -25,6 +27,7 @@ export type Plan = {
   gateTimeoutHours: string;
   deferralHours: string;
   atDeadline: DeadlineAction;
+  health: HealthDraft;
 };
 
 export const presets = ['careful', 'canary', 'all'] as const;
@@ -64,6 +67,7 @@ export const defaultPlan = (): Plan => ({
   gateTimeoutHours: '24',
   deferralHours: '24',
   atDeadline: 'give_up',
+  health: defaultHealth(),
 });
 
 export type PlanProblem =
@@ -113,7 +117,7 @@ export function checkPlan(plan: Plan, nowMs: number): PlanProblems {
   if (!isNumber(plan.downloadTimeoutMinutes, 1, 1_440)) problems.downloadTimeoutMinutes = 'minutes';
   if (plan.ratePerMinute !== '' && !isWhole(plan.ratePerMinute, 1, 1_000_000))
     problems.ratePerMinute = 'whole';
-  if (plan.startAt !== '' && !(Date.parse(plan.startAt) > nowMs)) problems.startAt = 'past';
+  if (plan.startAt !== '' && !(wallTimeMs(plan.startAt) > nowMs)) problems.startAt = 'past';
   if ((plan.windowFrom === '') !== (plan.windowTo === '')) problems.window = 'both';
   if (windowOf(plan) && plan.windowDays.length === 0) problems.windowDays = 'days';
   if (plan.lateJoinersDays !== '' && !isNumber(plan.lateJoinersDays, 0.01, 365))
@@ -121,6 +125,7 @@ export function checkPlan(plan: Plan, nowMs: number): PlanProblems {
   if (plan.gateTimeoutHours !== '' && !isNumber(plan.gateTimeoutHours, 0.1, 2_160))
     problems.gateTimeoutHours = 'number';
   if (!isNumber(plan.deferralHours, 0, 720)) problems.deferralHours = 'number';
+  if (Object.keys(checkHealth(plan.health)).length > 0) problems.health = 'number';
   return problems;
 }
 
@@ -143,7 +148,8 @@ export function toPolicy(plan: Plan): { policy: Policy; startAt?: string } {
     gateTimeoutMs: msOf(plan.gateTimeoutHours, 3_600_000),
     deferralMs: Math.round(Number(plan.deferralHours) * 3_600_000),
     atDeadline: plan.atDeadline,
+    health: toHealth(plan.health),
   };
   // A local time without a zone: the server gets the moment.
-  return { policy, ...(plan.startAt && { startAt: new Date(plan.startAt).toISOString() }) };
+  return { policy, ...(plan.startAt && { startAt: new Date(wallTimeMs(plan.startAt)).toISOString() }) };
 }

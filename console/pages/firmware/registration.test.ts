@@ -1,5 +1,12 @@
 import { expect, it, vi } from 'vitest';
+import { digestPieces } from '../../digest.ts';
 import { checkFields, createRegistration, fieldsOf, readFields } from './registration.ts';
+
+// Node has no workers of the browser's kind: the same digest, beside nothing.
+vi.mock('../../file-digest.ts', () => ({
+  digestFile: (file: Blob, { onProgress }: { onProgress: (share: number) => void }) =>
+    digestPieces(file, onProgress),
+}));
 
 function form(values: Record<string, string>): FormData {
   const data = new FormData();

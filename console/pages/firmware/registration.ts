@@ -1,7 +1,7 @@
 import { createSignal } from 'solid-js';
 import { hardwareOf, headBytes, type Image, readImage } from '#webhook/firmware/image.ts';
 import { api, type Firmware } from '../../api.ts';
-import { digestFile } from '../../digest.ts';
+import { digestFile } from '../../file-digest.ts';
 import { ApiError, isAbort } from '../../http.ts';
 import { createUpload, putByXhr, type UploadFields, type UploadProgress } from '../../upload.ts';
 import type { FileChoiceProblem } from './file-field.tsx';
@@ -55,7 +55,7 @@ export function fieldsOf(image: Image): Partial<FilledFields> {
 
 /** A file that has gone or changed since it was chosen can no longer be read. */
 const unreadable = (cause: unknown) =>
-  new ApiError('unreadable', 0, 'The file could not be read.', { cause });
+  cause instanceof ApiError ? cause : new ApiError('unreadable', 0, 'The file could not be read.', { cause });
 
 /** The state of a registration: the chosen file, what it says of itself and its digest, then the upload under way or why it stopped. */
 export function createRegistration() {

@@ -1,15 +1,25 @@
+import { A } from '@solidjs/router';
 import { type JSX, Show } from 'solid-js';
 import type { Overview } from '../../admin-api.ts';
 import { formatDuration, formatNumber, formatShare } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
 import { recoveryRate, successRate } from './rates.ts';
 
-function Figure(props: { name: string; note: string; testid: string; children: JSX.Element }): JSX.Element {
+/** A figure leads to the list that it counts, where there is one. */
+function Figure(props: {
+  name: string;
+  note: string;
+  testid: string;
+  href?: string;
+  children: JSX.Element;
+}): JSX.Element {
   return (
     <div data-testid={props.testid}>
       <dt>{props.name}</dt>
       <dd>
-        {props.children}
+        <Show when={props.href} fallback={props.children}>
+          {(href) => <A href={href()}>{props.children}</A>}
+        </Show>
         <span class="hint">{props.note}</span>
       </dd>
     </div>
@@ -41,6 +51,7 @@ export function OverviewFigures(props: { overview: Overview }): JSX.Element {
         name={t('overview.online')}
         note={presenceInWords(props.overview.devices)}
         testid="figure-online"
+        href="/devices?online=true"
       >
         {formatNumber(language(), props.overview.devices.online)}
       </Figure>
@@ -56,6 +67,7 @@ export function OverviewFigures(props: { overview: Overview }): JSX.Element {
             : t('overview.noUpdates')
         }
         testid="figure-success"
+        href="/deployments"
       >
         <Show when={successRate(updates()) !== null} fallback="–">
           {formatShare(language(), successRate(updates())!)}

@@ -1,5 +1,5 @@
 import { A } from '@solidjs/router';
-import { type JSX, Show } from 'solid-js';
+import { type JSX, lazy, Show, Suspense } from 'solid-js';
 import { adminApi } from '../../admin-api.ts';
 import { api } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
@@ -14,6 +14,7 @@ import { Attention } from './attention.tsx';
 import { OverviewFigures } from './figures.tsx';
 import { Versions } from './versions.tsx';
 
+const Trends = lazy(() => import('./trends.tsx'));
 const shownDeployments = 5;
 /** A hundred thousand devices give hints all the time. */
 const throttleMs = 2_000;
@@ -59,6 +60,12 @@ export default function OverviewPage(): JSX.Element {
           </>
         )}
       </Loaded>
+      {/* A month can wait for today. */}
+      <Show when={load.data && deployments.data}>
+        <Suspense>
+          <Trends />
+        </Suspense>
+      </Show>
       <section aria-labelledby="latest">
         <h2 id="latest">{t('overview.latest')}</h2>
         <Loaded load={deployments}>

@@ -55,7 +55,7 @@ function deviceMatters({ devices, certificates, deadLetters }: Overview): Matter
       key: 'unwell',
       tone: 'bad',
       text: t('matter.unwell', { n: devices.failing }),
-      href: '/devices',
+      href: '/devices?q=health%20%3D%20failing',
     },
     certificates.expired > 0 && {
       key: 'expired',

@@ -6,14 +6,24 @@ import { language, t } from '../../i18n/i18n.ts';
 
 type Version = Overview['versions']['items'][number];
 
-function Bar(props: { name: JSX.Element; devices: number; total: number; most: number }): JSX.Element {
+function Bar(props: {
+  name: JSX.Element;
+  devices: number;
+  total: number;
+  most: number;
+  href?: string;
+}): JSX.Element {
   return (
     <li>
       <span class="version-name">{props.name}</span>
       <span class="version-bar" aria-hidden="true">
         <span style={{ width: `${(100 * props.devices) / Math.max(1, props.most)}%` }} />
       </span>
-      <span class="num">{formatNumber(language(), props.devices)}</span>
+      <span class="num">
+        <Show when={props.href} fallback={formatNumber(language(), props.devices)}>
+          {(href) => <A href={href()}>{formatNumber(language(), props.devices)}</A>}
+        </Show>
+      </span>
       <span class="num soft small">{formatShare(language(), props.devices / Math.max(1, props.total))}</span>
     </li>
   );
@@ -47,6 +57,7 @@ export function Versions(props: { overview: Overview }): JSX.Element {
                 </Show>
               }
               devices={version.devices}
+              href={`/devices?q=${encodeURIComponent(`sha256 = ${version.sha256}`)}`}
               total={total()}
               most={most()}
             />

@@ -4,6 +4,7 @@ import { t } from '../../i18n/i18n.ts';
 import { FormDialog } from '../../parts/form-dialog.tsx';
 import { SelectField } from '../../parts/select-field.tsx';
 import { TextField } from '../../parts/text-field.tsx';
+import { told } from '../../parts/toast.tsx';
 
 const wordOf = (kind: PlaceKind) => (kind === 'regions' ? 'region' : 'division');
 
@@ -24,7 +25,15 @@ export function NamePlace(props: { kind: PlaceKind; place?: Place; onClose: () =
       ...(name !== props.place.name && { name }),
       ...(zoned() && timeZone !== props.place.timeZone && { timeZone }),
     };
-    if (Object.keys(change).length) await adminApi.changePlace(props.kind, props.place.id, change);
+    if (!Object.keys(change).length) return;
+    const { id, ...before } = props.place;
+    const { kind } = props;
+    await adminApi.changePlace(props.kind, id, change);
+    const undone = {
+      ...('name' in change && { name: before.name }),
+      ...('timeZone' in change && { timeZone: before.timeZone! }),
+    };
+    void told(t('toast.saved', { name }), () => adminApi.changePlace(kind, id, undone));
   };
   return (
     <FormDialog

@@ -6,6 +6,7 @@ import { measureConsole } from './console.ts';
 import { measureEmqx } from './emqx.ts';
 import type { Figure, Figures } from './figures.ts';
 import { measureFleet } from './fleet.ts';
+import { measureGate } from './gate.ts';
 import { measureIngest } from './ingest.ts';
 import { measureQueries } from './queries.ts';
 import { measureRollout } from './rollout.ts';
@@ -31,6 +32,7 @@ const benchmarks: Record<string, Benchmark> = {
   },
   queries: { oneCore: false, measure: measureQueries },
   fleet: { oneCore: false, measure: measureFleet },
+  gate: { oneCore: false, measure: measureGate },
 };
 
 const help = `npm run bench [-- --json] [NAME …]      figures as ratios against a baseline measured in the same run

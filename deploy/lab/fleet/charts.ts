@@ -1,4 +1,5 @@
 /** The four plots of an experiment as SVG text: small, self-contained, and coloured by the page's own variables. */
+import { stackSteps } from '#console/parts/stacked-steps.ts';
 import type { Moment } from './report.ts';
 
 const width = 420;
@@ -46,23 +47,12 @@ export function statesChart(moments: Moment[]): string {
     (s) => !known.includes(s),
   );
   const layers: [string, string][] = [...stateColors, ...others.map((s): [string, string] => [s, badColor])];
-  const base = few.map(() => 0);
-  const areas: string[] = [];
-  const shown: [string, string][] = [];
-  for (const [state, color] of layers) {
-    if (!few.some(({ states }) => states[state])) continue;
-    shown.push([state, color]);
-    const low = few.map(({ atMs }, i) => `${x(atMs)},${y(base[i]!).toFixed(1)}`);
-    const high = few.map((moment, i) => {
-      const total = Math.max(
-        1,
-        Object.values(moment.states).reduce((a, b) => a + b, 0),
-      );
-      base[i]! += (moment.states[state] ?? 0) / total;
-      return `${x(moment.atMs)},${y(base[i]!).toFixed(1)}`;
-    });
-    areas.push(`<polygon points="${[...high, ...low.reverse()].join(' ')}" fill="${color}"/>`);
-  }
+  const colors = new Map(layers);
+  const stacked = stackSteps(few, [...colors.keys()], end, x, y);
+  const areas = stacked.map(
+    ({ state, points }) => `<polygon points="${points}" fill="${colors.get(state)}"/>`,
+  );
+  const shown = stacked.map(({ state }): [string, string] => [state, colors.get(state)!]);
   return chart('States over time', areas.join(''), timeTicks(end, x), shareTicks(y), shown);
 }
 

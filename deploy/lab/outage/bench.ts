@@ -3,11 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadRules } from '#emqx/rules.ts';
 import { connect, type Database } from '#webhook/db/connect.ts';
 import { type Fleet, startFleet } from '../fleet/devices.ts';
 import { type Cluster, createCluster } from '../primitives/postgresql.ts';
-import { configureEmqx, createEmqx } from '../system/broker.ts';
+import { createEmqx } from '../system/broker.ts';
 import { fakedClock } from '../system/clock.ts';
 import { type Disk, mountDisk } from '../system/disk.ts';
 import { type Link, startLink } from '../system/link.ts';
@@ -75,27 +74,21 @@ async function open(
   closers.push(() => cluster.remove());
   const link = site === 'gate' ? await startLink(cluster.port) : null;
   if (link) closers.push(() => link.close());
-  const { emqx, ca, restartCommand } = settings.emqx ?? { emqx: null, ca: null, restartCommand: null };
+  const { emqx } = settings;
   const system = await startSystem({
     ...defaultOptions,
     dataDir,
-    ...(ca && { authority: ca }),
     databaseUrl: link ? cluster.url.replace(`:${cluster.port}/`, `:${link.port}/`) : cluster.url,
-    emqx,
     env,
     ...(site === 'processes'
       ? { apart: ['ca', 'store', 'broker', 'webhook'], copies: 2 }
-      : { gate: { host: settings.host } }),
+      : { gate: { host: '127.0.0.1' } }),
+    ...emqx?.system,
     tune: settings.tune,
     actionHangMs: settings.actionHangMs,
     reconcile: { periodMs: 1_000, faultMs: 200, youngMs: 1_000, settledMs: 500 },
   });
   closers.push(() => system.close());
-  if (emqx) {
-    const config = loadRules({ webhookUrl: system.gate!.url, webhookToken: system.webhookToken });
-    settings.tune(config);
-    await configureEmqx(emqx, config);
-  }
   const run = randomUUID().slice(0, 6);
   const ids = Array.from({ length: settings.devices }, (_, i) => `lab-${run}-${i}`);
   const fleet = await startFleet(system, dataDir, ids.length, {
@@ -112,7 +105,7 @@ async function open(
   return {
     settings,
     system,
-    broker: system.broker ?? (emqx && restartCommand ? createEmqx(emqx, restartCommand) : null),
+    broker: system.broker ?? (emqx?.restartCommand ? createEmqx(system.emqx, emqx.restartCommand) : null),
     cluster,
     link,
     disk,

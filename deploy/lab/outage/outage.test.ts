@@ -1,4 +1,6 @@
-import { short } from './settings.ts';
+import { readEmqxUnderTest } from '../broker/under-test.ts';
+import { real, short } from './settings.ts';
 import { defineOutages } from './suite.ts';
 
-await defineOutages('gate', short);
+const emqx = readEmqxUnderTest();
+await defineOutages('gate', emqx ? { ...real, emqx } : short);

@@ -76,6 +76,28 @@ describe('a broken machine is found out:', () => {
       /started although/,
     ],
     [
+      'a rollout that gives the image to a control group that is kept without it',
+      {
+        stepRollout: (...given) => {
+          const { rollout, actions } = stepRollout(...given);
+          return { rollout, actions: actions.filter((a) => a.type !== 'hold_back') };
+        },
+      },
+      /is of the control group/,
+    ],
+    [
+      'a rollout that does not wait until a wave has been watched',
+      {
+        stepRollout: (rollout, tallies, event, now) => {
+          const { policy } = rollout;
+          const health = policy.health && { ...policy.health, minObservedMs: 0 };
+          const done = stepRollout({ ...rollout, policy: { ...policy, health } }, tallies, event, now);
+          return { ...done, rollout: { ...done.rollout, policy } };
+        },
+      },
+      /had passed its gate/,
+    ],
+    [
       'a rollout that does not wait for the soak',
       {
         stepRollout: (rollout, tallies, event, now) => {

@@ -2,10 +2,12 @@
  * The two pure machines against chance: one deployment of a few targets, any event at any time in any order, true or not. No database,
  * no device; a schedule takes microseconds, so a hundred thousand are played. What must hold is `invariants.ts`'s.
  */
+import { windowDueAt } from '#webhook/deployments/health/windows.ts';
 import { step, type Target, type TargetEvent } from '#webhook/deployments/machine.ts';
-import { cutWaves } from '#webhook/deployments/policy.ts';
+import { controlSize, cutWaves } from '#webhook/deployments/policy.ts';
 import {
   createRollout,
+  type Observed,
   type Rollout,
   type RolloutEvent,
   stepRollout,
@@ -14,7 +16,7 @@ import {
 import { toTallies } from '#webhook/deployments/rollouts.ts';
 import { isOpen } from '#webhook/deployments/states.ts';
 import { Random } from '../primitives/random.ts';
-import { image, policyOf, targetOf } from './machine-subjects.ts';
+import { image, judgementOf, policyOf, targetOf } from './machine-subjects.ts';
 import { type Change, type DeploymentRow, isSilent, type TargetRow } from './promises/changes.ts';
 import { Violation } from './promises/committed.ts';
 import { Invariants } from './promises/invariants.ts';
@@ -162,12 +164,23 @@ class Fuzz {
 
   /** A rollout that asks for a look at once each time would keep the database busy for nothing. */
   #lookWhileDue(): void {
-    for (let looks = 0; looks < looksAtOnce; looks++) {
-      this.#look({ type: 'tick' });
+    for (let looks = 0; looks < looksAtOnce; ) {
+      const observed = this.#observe();
+      this.#look({ type: 'tick', observed });
+      // Windows that went by meanwhile are caught up with, one a look.
+      if (!observed) looks++;
       const wakesAt = this.#machines.wakesAt(this.#rollout, this.#tally(), this.#now);
       if (wakesAt === null || wakesAt > this.#now || this.#rollout.finishedAt !== null) return;
     }
     throw new Violation(`the rollout, which is ${this.#rollout.state}, does not rest between two looks`);
+  }
+
+  /** The window that is due, with whatever it may show. */
+  #observe(): Observed | undefined {
+    const { health, policy } = this.#rollout;
+    const dueAt = windowDueAt(this.#rollout);
+    if (dueAt === null || dueAt > this.#now) return undefined;
+    return { until: health!.until + policy.health!.windowMs, judgements: [judgementOf(this.#random)] };
   }
 
   /** As `rollouts.ts` does it. */
@@ -179,6 +192,11 @@ class Fuzz {
     for (const action of actions) {
       if (action.type === 'resolve') this.#resolve();
       else if (action.type === 'dispatch') this.#dispatch(action.upToWave, action.limit, tallies);
+      else if (action.type === 'hold_back')
+        this.#targets.forEach((t, i) => {
+          if (this.#waves[i] === action.wave && t.state === 'pending')
+            this.#apply(i, () => ({ type: 'hold_back' }));
+        });
       else if (action.type !== 'join') {
         const type = action.type === 'cancel_targets' ? 'cancel' : 'retry';
         this.#targets.forEach((t, i) => {
@@ -192,7 +210,8 @@ class Fuzz {
 
   #resolve(): void {
     const ids = [...this.#runs.keys()];
-    const cut = cutWaves(this.#rollout.policy.waves, ids.length);
+    const { waves, health } = this.#rollout.policy;
+    const cut = cutWaves(waves, ids.length, controlSize(health, ids.length));
     this.#waves = ids.map((_, i) => cut.findIndex(({ end }) => i < end));
     this.#targets = ids.map((deviceId) => targetOf(deviceId, this.#rollout.policy));
     this.#targets.forEach((t, i) => void this.#changes.push(this.#change(i, null, t)));

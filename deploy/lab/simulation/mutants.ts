@@ -69,6 +69,14 @@ export const mutants: Mutant[] = [
     seed: 1,
   },
   {
+    name: 'no control group is held back',
+    file: 'webhook/deployments/selection.ts',
+    text: 'const control = controlSize(health, counts.get(null) ?? 0);',
+    becomes: 'const control = 0 * controlSize(health, 0);',
+    says: /has no control group/,
+    seed: 1,
+  },
+  {
     name: 'the first to be reached are all that there are',
     file: 'webhook/deployments/selection.ts',
     text: 'from (${resolved(image, selection)}) r where reason is null`;',

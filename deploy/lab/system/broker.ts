@@ -31,7 +31,7 @@ export function createStandin(site: Site, options: BrokerOptions, log: Log): Par
 
 /** Connectors, actions and rules are merged into the configuration of a running EMQX, and stay there. JSON is HOCON. */
 export async function configureEmqx(api: EmqxAccess, config: BrokerConfig): Promise<void> {
-  const answer = await callEmqx(api, 'PUT', '/configs?mode=merge', JSON.stringify(config));
+  const answer = await callEmqx(api, 'PUT', '/configs?mode=merge', JSON.stringify(config), 'text/plain');
   if (answer.status !== 200)
     throw new Error(`EMQX refused the configuration: ${answer.status} ${await answer.text()}`);
 }
@@ -53,13 +53,20 @@ export async function readActionMetrics(
   return ((await response.json()) as { metrics: Record<string, number> }).metrics;
 }
 
-function callEmqx({ url, key, secret }: EmqxAccess, method: string, path: string, body?: string) {
+/** Of the HTTP API, whatever the status. */
+export function callEmqx(
+  { url, key, secret }: EmqxAccess,
+  method: string,
+  path: string,
+  body?: string,
+  contentType = 'application/json',
+): Promise<Response> {
   return fetch(`${url.replace(/\/$/, '')}/api/v5${path}`, {
     method,
     body,
     headers: {
       authorization: `Basic ${Buffer.from(`${key}:${secret}`).toString('base64')}`,
-      ...(body !== undefined && { 'content-type': 'text/plain' }),
+      ...(body !== undefined && { 'content-type': contentType }),
     },
     signal: AbortSignal.timeout(15_000),
   });

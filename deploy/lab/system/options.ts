@@ -60,7 +60,7 @@ export interface SystemOptions {
   env?: Record<string, string>;
   /** Of the webhook when it is apart: with nginx and the proxy file of deploy/compose in front. */
   copies: number;
-  /** A proxy between broker and webhook that can be told to fail; `host` is where the broker reaches it. */
+  /** A proxy between broker and webhook that can be told to fail; `host` is where the broker reaches it. A real EMQX is configured to use it. */
   gate: { host: string } | null;
   /** Shorter intervals for short runs. */
   tune?: (config: BrokerConfig) => void;

@@ -22,7 +22,7 @@ import { openSigningKey } from '../../local/signing-key.ts';
 import { holdPort } from '../primitives/listen.ts';
 import { until } from '../primitives/until.ts';
 import { createRest, type Rest } from '../rest.ts';
-import { createStandin, type EmqxAccess } from './broker.ts';
+import { configureEmqx, createStandin, type EmqxAccess } from './broker.ts';
 import { type Gate, startGate } from './gate.ts';
 import type { SystemOptions } from './options.ts';
 import { createProcess, type Part } from './part.ts';
@@ -168,6 +168,8 @@ async function startParts(options: SystemOptions, closers: Closers): Promise<Omi
     mqttUrl: `mqtts://localhost:${ports.mqtt}`,
   };
   let broker: Part | null = null;
+  // Nobody else knows the gate. Without one the rules of a real EMQX are its operator's.
+  if (options.emqx && gate) await configureEmqx(emqx, config);
   if (!options.emqx) {
     const identity = await issueIdentity(authority, 'broker', 'broker');
     // A CA of one's own (CA_URL) may name none.

@@ -40,7 +40,9 @@ export class Gates {
   hasPassed(deployment: Watched, wave: number, now: number): boolean {
     const since = deployment.enoughSince[wave] ?? null;
     const isEmpty = this.#committed.ofWave(deployment, wave).length === 0;
-    return isEmpty || (since !== null && now - since >= deployment.gates![wave]!.soakMs);
+    const { soakMs } = deployment.gates![wave]!;
+    const standMs = Math.max(soakMs, deployment.policy.health?.minObservedMs ?? 0);
+    return isEmpty || (since !== null && now - since >= standMs);
   }
 
   /** Of waves up to this one: neither failures nor silence have been more than their gates allow. */

@@ -105,7 +105,7 @@ export class Invariants {
   #changed(before: TargetRow, after: TargetRow, made: TargetRow[], at: number): void {
     const name = nameOf(after);
     const { policy } = this.#deployment(after.deploymentId);
-    if (before.state !== 'skipped' && after.state === 'skipped') this.#starts.superseded(after, made);
+    if (before.state !== 'skipped' && after.state === 'skipped') this.#starts.leftOut(after, made);
     const { sha256 } = this.#committed.imageOf(after.deploymentId);
     if (after.state === 'succeeded' && !this.#committed.world.ran(after.deviceId).has(sha256))
       throw new Violation(`${name} succeeded, but its device never ran the image`);

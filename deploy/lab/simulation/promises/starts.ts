@@ -29,6 +29,10 @@ export class Starts {
           `${id}: ${deviceId} of wave ${wave} was started before wave ${wave - 1} had passed its gate`,
         );
     }
+    if (policy.health && !this.#hasControl(deployment)) throw new Violation(`${id} has no control group`);
+    const held = started.find((t) => deployment.gates![t.wave]!.control);
+    if (held && policy.health?.afterwards === 'keep')
+      throw new Violation(`${id}: ${held.deviceId} is of the control group, which was to be kept without it`);
     deployment.starts.push(...started.map(() => at));
     const inMinute = deployment.starts.filter((s) => s > at - 60_000).length;
     if (policy.ratePerMinute !== null && inMinute > policy.ratePerMinute)
@@ -40,6 +44,12 @@ export class Starts {
           throw new Violation(`${id}: ${deviceId} was started although ${newer.id} has updated it since`);
       }
     }
+  }
+
+  /** One device alone has nobody to be compared with. */
+  #hasControl({ id, gates }: Watched): boolean {
+    const mine = [...this.#committed.targets.values()].filter((t) => t.deploymentId === id && t.wave >= 0);
+    return mine.length === 1 || mine.some((t) => gates![t.wave]!.control);
   }
 
   /** A device does one thing at a time. */
@@ -62,10 +72,17 @@ export class Starts {
     }
   }
 
-  /** `made`: targets of the same transaction. */
-  superseded({ deviceId, deploymentId, component }: TargetRow, made: TargetRow[]): void {
+  /** Superseded, or of a control group that is kept. `made`: targets of the same transaction. */
+  leftOut({ deviceId, deploymentId, component, wave, errorCode }: TargetRow, made: TargetRow[]): void {
     const { targets, deployments } = this.#committed;
     const mine = deployments.get(deploymentId)!;
+    if (errorCode === 'control_group') {
+      if (!mine.gates![wave]!.control || mine.policy.health?.afterwards !== 'keep')
+        throw new Violation(
+          `${deploymentId}/${deviceId} was left out, and is of no control group that is kept`,
+        );
+      return;
+    }
     const isOvertaken = [...targets.values(), ...made].some(
       (other) =>
         other.deviceId === deviceId &&

@@ -1,0 +1,43 @@
+import type { Language } from './language.ts';
+
+/** One term for one thing. `not` are the variants that a string of the console must not have; i18n.test.ts looks for them. */
+export const glossary: Record<Language, { use: string; not: RegExp }[]> = {
+  en: [
+    { use: 'fix', not: /\bmend/i },
+    { use: 'ID', not: /(?<!\{)\b[Ii]d\b(?!,)/ },
+    { use: 'email', not: /e-mail/i },
+    { use: 'above 10%', not: /\bover \{share\}|\bover \{failure\}/ },
+    { use: 'immediately', not: /starts at once/i },
+    { use: 'postpone', not: /puts? off/i },
+    { use: 'per minute', not: /\ba minute/ },
+    { use: 'is not responding', not: /does not answer|did not answer/i },
+    { use: 'for example', not: /for instance|such as|e\.g\./i },
+    { use: 'one-time token', not: /one-off token/i },
+    { use: 'lower-case', not: /small letters/i },
+    { use: 'lift the ban', not: /let back|let .* back/i },
+    { use: 'running version', not: /what (it )?runs/i },
+    { use: 'Created', not: /^New$/ },
+    { use: 'in progress', not: /under way/i },
+    { use: 'message', not: /\brows?\b/i },
+  ],
+  ko: [
+    { use: '디바이스', not: /기기|장치|단말/ },
+    { use: '유지보수 시간', not: /점검|정비/ },
+    { use: '비활성화', not: /끄기|꺼짐|꺼져|끌까요/ },
+    { use: '활성화', not: /켜기|켤까요/ },
+    { use: '상태', not: /건강/ },
+    { use: '무응답 제한', not: /무소식|소식이/ },
+    { use: '서명이 유효하지 않음', not: /진짜/ },
+    { use: '유실', not: /손실|잃/ },
+    { use: '헤더 값', not: /머리 값/ },
+    { use: '담당자', not: /누가/ },
+    { use: '작업', not: /한 일/ },
+    { use: '다운로드', not: /내려받/ },
+    { use: '처리 실패 메시지', not: /배달/ },
+    { use: '즉시', not: /바로 시작/ },
+    { use: '펌웨어', not: /펌웨이/ },
+    { use: '단계', not: /웨이브/ },
+    { use: '인증서', not: /증명서/ },
+    { use: '재개', not: /^계속$/ },
+  ],
+};

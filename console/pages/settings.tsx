@@ -1,0 +1,56 @@
+import { createSignal, type JSX, Show } from 'solid-js';
+import { type Language, language, languages, setLanguage, t } from '../i18n/i18n.ts';
+import { Dialog } from '../parts/dialog.tsx';
+import { SelectField } from '../parts/select-field.tsx';
+import { user } from '../session.ts';
+import { browserZone, setTheme, setTimeZone, type Theme, theme, themes, timeZone } from '../settings.ts';
+import OwnPassword from './accounts/own-password.tsx';
+
+/** What this browser keeps, and one's own password. Everything holds from the moment that it is chosen. */
+export default function Settings(props: { onClose: () => void }): JSX.Element {
+  const [changing, setChanging] = createSignal(false);
+  const zones = Intl.supportedValuesOf('timeZone').map((zone) => ({ value: zone, label: zone }));
+  return (
+    <Show when={!changing()} fallback={<OwnPassword onClose={props.onClose} />}>
+      <Dialog title={t('settings.title')} onClose={() => changing() || props.onClose()}>
+        {(close) => (
+          <>
+            <p class="soft">{user()?.email}</p>
+            <div data-testid="settings">
+              <SelectField
+                name="language"
+                label={t('shell.language')}
+                options={Object.entries(languages).map(([value, label]) => ({ value, label }))}
+                value={language()}
+                onChange={(value) => setLanguage(value as Language)}
+              />
+              <SelectField
+                name="theme"
+                label={t('settings.theme')}
+                options={themes.map((value) => ({ value, label: t(`settings.theme.${value}`) }))}
+                value={theme()}
+                onChange={(value) => setTheme(value as Theme)}
+              />
+              <SelectField
+                name="timeZone"
+                label={t('settings.timeZone')}
+                all={t('settings.browserZone', { zone: browserZone() })}
+                options={zones}
+                value={timeZone() ?? ''}
+                onChange={setTimeZone}
+              />
+            </div>
+            <div class="actions">
+              <button type="button" class="button" onClick={() => setChanging(true)}>
+                {t('password.title')}
+              </button>
+              <button type="button" class="button primary" onClick={close}>
+                {t('token.close')}
+              </button>
+            </div>
+          </>
+        )}
+      </Dialog>
+    </Show>
+  );
+}

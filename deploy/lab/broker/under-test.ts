@@ -1,0 +1,42 @@
+/** Which broker these tests talk to: the stand-in, or under `npm run test:emqx` a running EMQX. Every problem is listed before anything starts. */
+import { readEnv, toConfig as toCaConfig } from '#ca/config.ts';
+import { withBrokerNames } from '#emqx/setting-names.ts';
+import { defaultOptions, type SystemOptions } from '../system/options.ts';
+
+export interface EmqxUnderTest {
+  system: Pick<SystemOptions, 'emqx' | 'authority' | 'gate' | 'ports'>;
+  /** Null: nobody said how. */
+  restartCommand: string | null;
+}
+
+/** Null: the stand-in. `npm test` never looks for an EMQX, for its rules would be replaced. */
+export function readEmqxUnderTest(environment = readEnv()): EmqxUnderTest | null {
+  if (!environment.FLOTA_TEST_EMQX) return null;
+  const env = withBrokerNames(environment);
+  if (!env.BROKER_API_URL) return null;
+  const problems: string[] = [];
+  const need = (name: string, form: RegExp, what: string) => {
+    const value = env[name] ?? '';
+    if (!form.test(value)) problems.push(`${name} must be ${what}`);
+    return value;
+  };
+  const emqx = {
+    url: need('BROKER_API_URL', /^https?:\/\/./, "the address of EMQX's HTTP API (http://127.0.0.1:18083)"),
+    key: need('BROKER_API_KEY', /./, 'an API key'),
+    secret: need('BROKER_API_SECRET', /./, "the API key's secret"),
+    mqttUrl: need('BROKER_MQTT_URL', /^mqtts:\/\/./, 'mqtts://host:8883'),
+  };
+  if (problems.length > 0) throw new Error(problems.join('; '));
+  const { dir, passphrase } = toCaConfig(env);
+  return {
+    system: {
+      emqx,
+      // The broker has its certificate from this authority; the devices get theirs from it.
+      authority: { dir, ...(passphrase && { passphrase }) },
+      gate: { host: env.OUTAGE_HOST || '127.0.0.1' },
+      // The CRL says where it is, and is kept with the authority: it is always the same place.
+      ports: { ...defaultOptions.ports, http: 8080 },
+    },
+    restartCommand: env.BROKER_RESTART_CMD || null,
+  };
+}

@@ -1,0 +1,57 @@
+/** A body for each operation that takes JSON, as somebody would send it; `wire.test.ts` sends every one of them. */
+const region = '0b1f6f6e-2f0c-4c59-9a50-0d6c5ce0f4a1';
+const firmware = 'a3c5a7f0-54a4-4d35-9d3f-6a6f5f6d7b10';
+const file = { version: '1.4.0', fileName: 'thermostat.bin' };
+const deployment = {
+  firmwareId: firmware,
+  regions: [region],
+  policy: { waves: [{ count: 1, soakMs: 600_000 }, { percent: 25, soakMs: 1_800_000 }, { percent: 100 }] },
+};
+const csr =
+  '-----BEGIN CERTIFICATE REQUEST-----\nMIHZMIGAAgEAMB4xHDAaBgNVBAMME2Jl…\n-----END CERTIFICATE REQUEST-----';
+
+export const examples: Record<string, unknown> = {
+  postLogin: { email: 'admin@example.com', password: 'correct horse battery staple' },
+  postMePassword: {
+    currentPassword: 'correct horse battery staple',
+    newPassword: 'another long passphrase',
+  },
+  postUsers: { email: 'operator@example.com', password: 'a long passphrase', role: 'operator' },
+  patchUsersById: { role: 'viewer' },
+  postTokens: { name: 'nightly build', role: 'operator', expiresAt: null },
+  postS3PresignedUpload: file,
+  postFirmwaresMetadata: {
+    ...file,
+    s3Path: '1.4.0/2f4c2f62-7a0a-4d0e-9f7e-2f3b0a5f7c55/thermostat.bin',
+    releaseNote: 'The display keeps its brightness after a restart.',
+    hardware: 'esp32-s3',
+  },
+  putFirmwareByIdManifest: {
+    manifest: 'eyJhbGciOiJFUzI1NiIsImtpZCI6ImtleS0xIn0.eyJjb21wb25lbnQiOiJtYWluIn0.c2ln',
+  },
+  postDevices: { id: 'pump-17', hardware: 'esp32-s3', name: 'Pump 17', tags: ['pilot'] },
+  patchDevicesById: { name: 'Pump 17, north' },
+  postDevicesByIdCommands: { command: 'identify', args: { seconds: 5 } },
+  postRegions: { name: 'Jeju Island', timeZone: 'Asia/Seoul' },
+  patchRegionsById: { name: 'Jeju' },
+  postRegionsByIdMoveDevices: { to: null },
+  postDivisions: { name: 'Retail' },
+  patchDivisionsById: { name: 'Stores' },
+  postDivisionsByIdMoveDevices: { to: null },
+  postGroups: { name: 'Pilots', query: 'tag = pilot and online = yes' },
+  patchGroupsById: { name: 'Pilots of Jeju' },
+  postJobsTag: { query: 'tag = pilot', add: ['wave-1'] },
+  postJobsMove: { query: 'tag = pilot', region: null },
+  postJobsCommand: { devices: ['pump-17'], command: 'identify' },
+  postJobsBan: { devices: ['pump-17'], reason: 'Stolen' },
+  postDeploymentsDryRun: deployment,
+  postDeployments: deployment,
+  postIssueCert: { csr },
+  postCertificatesTokens: { profile: 'device', commonName: 'pump-17' },
+  postCertificates: {
+    certificate: '-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIU…\n-----END CERTIFICATE-----',
+  },
+  postCertificatesBySerialRevoke: { reason: 'keyCompromise' },
+  postCertificatesGrants: { device: 'pump-17' },
+  postBans: { device: 'pump-17', reason: 'Stolen' },
+};

@@ -1,0 +1,45 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import type { Context } from '../context.ts';
+import { access, answer, createRouter, problems } from '../http.ts';
+import { share } from '../shared.ts';
+import { momentsOf, readTrends, trendDays } from './trends.ts';
+
+const n = z.int();
+const counts = z.record(z.string(), n);
+
+const moments = createRoute({
+  method: 'get',
+  path: '/api/deployments/{id}/moments',
+  ...access('viewer'),
+  summary: 'How many devices were in which state, whenever that had changed; the oldest first',
+  request: { params: z.object({ id: z.uuid() }) },
+  responses: { 200: answer('The moments', z.array(z.object({ at: z.string(), counts }))), ...problems },
+});
+const trends = createRoute({
+  method: 'get',
+  path: '/api/trends',
+  ...access('viewer'),
+  summary: `The fleet over ${trendDays} days: hour by hour, and the updates of each day`,
+  responses: {
+    200: answer(
+      'The trends',
+      z.object({
+        from: z.string(),
+        to: z.string(),
+        hours: z.array(z.object({ at: z.string(), total: n, online: n, versions: counts })),
+        updates: z.array(z.object({ day: z.string(), ended: n, succeeded: n })),
+      }),
+    ),
+    ...problems,
+  },
+});
+
+/** However many look, it takes a fifth of one connection at most. */
+const restMs = (tookMs: number) => 4 * tookMs;
+
+export function trendRoutes({ db }: Context) {
+  const look = share(() => readTrends(db), restMs);
+  return createRouter()
+    .openapi(moments, async (c) => c.json(await momentsOf(db, c.req.valid('param').id), 200))
+    .openapi(trends, async (c) => c.json(await look(), 200));
+}
