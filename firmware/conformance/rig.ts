@@ -296,7 +296,7 @@ export class Rig {
     return this.broker.see('firmware/download/request/ack', fits, 15_000);
   }
 
-  result(attempt = 1, deployment = this.deployment): Promise<Record<string, unknown>> {
+  result(attempt = 1, deployment: string = this.deployment): Promise<Record<string, unknown>> {
     const fits = (it: Record<string, unknown>) => it.attempt === attempt && it.deployment === deployment;
     return this.broker.see('firmware/download/result', fits, 30_000);
   }
