@@ -51,7 +51,7 @@ describe('an undo', () => {
     expect((await foresee(second)).body).toMatchObject({
       firmware: { id: older.id },
       targets: 2,
-      presence: { online: 0, sleeping: 2, neverSeen: 0 },
+      presence: { online: 2, sleeping: 0, neverSeen: 0 },
       excluded: [],
       egressBytes: 0,
     });
@@ -102,7 +102,10 @@ describe('an undo', () => {
     const third = await webhook.firmware({ hardware: newer.hardware as string });
     const { id: later } = await webhook.deploy(third.id, elsewhere);
     await askedBy(elsewhere, later);
-    await elsewhere.result(later, newer.sha256, 'failed', { error: { code: 'self_test_failed' } });
+    await elsewhere.result(later, newer.sha256, 'failed', {
+      error: { code: 'self_test_failed' },
+      running: { ...elsewhere.running(newer.sha256), undo: true },
+    });
     await until('the failure', async () => (await state(later, elsewhere)) === 'failed');
 
     const { body: dry } = await foresee(second);
@@ -121,7 +124,11 @@ describe('an undo', () => {
     const { body } = await undo(second, { others: true });
     expect((await askedBy(able, body.undo.id)).url).toBeUndefined();
     expect((await askedBy(mute, body.others.id)).url).toMatch(/^https?:/);
-    expect([body.undo.total, body.others.total, body.others.firmware.id]).toEqual([1, 2, older.id]);
+    expect([body.others.total, body.others.firmware.id]).toEqual([2, older.id]);
+    expect(await webhook.target(body.undo.id, revoked)).toMatchObject({
+      state: 'skipped',
+      error: { code: 'downgrade' },
+    });
     expect(await webhook.target(body.others.id, revoked)).toBeUndefined();
   });
 
@@ -145,7 +152,7 @@ describe('an undo', () => {
       const { status, body } = await answer;
       return [status, body.code];
     };
-    expect(await code(undo(first))).toEqual([422, 'not_undoable']);
+    expect(await code(undo(first))).toEqual([422, 'no_targets']);
     expect(await code(undo(randomUUID()))).toEqual([404, 'not_found']);
     expect(await code(undo(second, { others: 'yes' }))).toEqual([400, 'invalid_request']);
     const { body } = await undo(second);
