@@ -7,8 +7,8 @@ export type UndoReason = (typeof undoReasons)[number];
 
 export const undoDryRunSchema = z
   .object({
-    /** What they go back to. */
-    firmware: z.object({ id: z.uuid(), name: z.string(), version: z.string() }),
+    /** What they go back to; null: nothing is known that they could. */
+    firmware: z.object({ id: z.uuid(), name: z.string(), version: z.string() }).nullable(),
     targets: z.int(),
     /** Of the targets; `sleeping` were seen before, and are told when they are back, within a week. */
     presence: z.object({ online: z.int(), sleeping: z.int(), neverSeen: z.int() }),

@@ -29,25 +29,35 @@ const shown = 1_000;
 /** What an ordinary deployment gets over. */
 const mended: UndoReason[] = ['no_undo', 'other_previous', 'slot_overwritten'];
 
-/** What it would go back to. Errors: not_found, deployment_undone, not_undoable. */
-async function findWayBack(db: Db, id: string): Promise<{ leaves: string; image: firmware.Firmware }> {
+interface WayBack {
+  leaves: string;
+  /** Null: there is nothing to go back to, and `why`. */
+  image: firmware.Firmware | null;
+  why: string;
+}
+
+/** What it would go back to. Errors: not_found, deployment_undone. */
+async function findWayBack(db: Db, id: string): Promise<WayBack> {
   const deployment = await get(db, id);
-  const refuse = (message: string) => new AppError('not_undoable', message);
-  if (deployment.undoes) throw refuse('It is an undo itself: deploy the newer version again.');
   if (deployment.undoneBy) throw undone();
-  if (deployment.firmware.component !== mainComponent)
-    throw refuse('A child component has one place for its image: deploy the older version.');
+  const { sha256: leaves, component } = await firmware.get(db, deployment.firmware.id);
+  const none = (why: string) => ({ leaves, image: null, why });
+  if (deployment.undoes) return none('It is an undo itself: deploy the newer version again.');
+  if (component !== mainComponent)
+    return none('A child component has one place for its image: deploy the older version.');
   const { firmware: had } = await findPrevious(db, id);
-  if (!had) throw refuse('Nothing registered and signed is known to have run there before.');
-  const { sha256: leaves } = await firmware.get(db, deployment.firmware.id);
-  return { leaves, image: await firmware.get(db, had.id) };
+  if (!had) return none('Nothing registered and signed is known to have run there before.');
+  return { leaves, image: await firmware.get(db, had.id), why: '' };
 }
 
 /** Who would boot the older image, who cannot and why; nothing is sent. */
 export async function dryRunUndo(db: Db, id: string): Promise<UndoDryRun> {
   const { image } = await findWayBack(db, id);
-  const candidates = undoable(image, id);
-  const counts = await countByReason(db, image, { ...nobody, undoes: id });
+  const candidates = image ? undoable(image, id) : sql`select '' as id, '' as reason where false`;
+  const counts = await query<{ reason: UndoReason | null; n: number }>(
+    db,
+    sql`select reason, count(*)::int as n from (${candidates}) r group by reason`,
+  );
   const excluded = await query<{ device: string; reason: UndoReason }>(
     db,
     sql`select id as device, reason from (${candidates}) r where reason is not null order by id limit ${shown}`,
@@ -56,13 +66,13 @@ export async function dryRunUndo(db: Db, id: string): Promise<UndoDryRun> {
     db,
     sql`select ${presenceCounts(sql`d`)} from devices d join (${candidates}) r on r.id = d.id and r.reason is null`,
   );
-  const excludedCounts = Object.fromEntries(undoReasons.map((r) => [r, counts.get(r) ?? 0]));
+  const countOf = (reason: UndoReason | null) => counts.find((row) => row.reason === reason)?.n ?? 0;
   return {
-    firmware: { id: image.id, name: image.name, version: image.version },
-    targets: counts.get(null) ?? 0,
+    firmware: image && { id: image.id, name: image.name, version: image.version },
+    targets: countOf(null),
     presence: presence!,
     excluded,
-    excludedCounts: excludedCounts as Record<UndoReason, number>,
+    excludedCounts: Object.fromEntries(undoReasons.map((r) => [r, countOf(r)])) as Record<UndoReason, number>,
     egressBytes: 0,
   };
 }
@@ -77,7 +87,8 @@ export async function undo(
   request: UndoRequest,
   actor: string,
 ): Promise<{ undo: Deployment; others: Deployment | null }> {
-  const { leaves, image } = await findWayBack(context.db, id);
+  const { leaves, image, why } = await findWayBack(context.db, id);
+  if (!image) throw new AppError('not_undoable', why);
   const order = await sign(context, {
     ...firmware.toManifest(image),
     undo: { deployment: id, leaves, expiresUnixMs: Date.now() + lifetimeMs },

@@ -11,6 +11,7 @@ export function UndoDialog(props: {
   onClose: () => void;
 }): JSX.Element {
   const navigate = useNavigate();
+  const version = () => props.plan.firmware?.version ?? '';
   type Reason = keyof UndoPlan['excludedCounts'];
   const left = () =>
     (Object.keys(props.plan.excludedCounts) as Reason[]).filter((it) => props.plan.excludedCounts[it] > 0);
@@ -23,14 +24,14 @@ export function UndoDialog(props: {
   return (
     <FormDialog
       danger
-      title={t('undo.title', { version: props.plan.firmware.version })}
+      title={t('undo.title', { version: version() })}
       act={undo}
       actLabel={t('undo.act')}
       keepLabel={t('undo.keep')}
       onClose={props.onClose}
     >
       <ul>
-        <li>{t('undo.targets', { n: props.plan.targets, version: props.plan.firmware.version })}</li>
+        <li>{t('undo.targets', { n: props.plan.targets, version: version() })}</li>
         <Show when={props.plan.targets - props.plan.presence.online}>
           {(n) => <li>{t('undo.away', { n: n() })}</li>}
         </Show>
