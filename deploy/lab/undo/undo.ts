@@ -25,14 +25,22 @@ export interface UndoRun {
   back: number;
 }
 
-/** As the devices have counted what came from the network. */
-async function countBytes(rest: Rest, ids: string[], deployment: string): Promise<number> {
+/** What came from the network for its newest deployment, as the device has counted; null until its result is here. */
+async function readBytes(rest: Rest, id: string): Promise<number | null> {
+  const answer = rest.api.devices[':id'].firmware_history.$get({ param: { id }, query: { limit: '1' } });
+  return (await unwrap(answer)).items[0]!.receivedBytes;
+}
+
+/** The boot may be heard of before the result, which brings the figures. */
+async function countBytes(rest: Rest, ids: string[]): Promise<number> {
   let bytes = 0;
   for (const id of ids) {
-    const answer = rest.api.devices[':id'].firmware_history.$get({ param: { id }, query: { limit: '1' } });
-    const [newest] = (await unwrap(answer)).items;
-    if (newest?.deployment !== deployment || !newest.stats) throw new Error(`${id} has not told its figures`);
-    bytes += newest.stats.receivedBytes;
+    const received = await until(
+      () => readBytes(rest, id),
+      (it) => it !== null,
+      patienceMs,
+    );
+    bytes += received!;
   }
   return bytes;
 }
@@ -70,8 +78,8 @@ export async function runUndo(devices: number, seed: number, say: (line: string)
     }
     const { state, counts } = await ends(undo.id);
     const seconds = (Date.now() - at) / 1000;
-    const back = fleet.devices.filter((it) => it.snapshot().running.sha256 === images[0]!.sha256).length;
-    const imageBytes = await countBytes(rest, fleet.ids, undo.id);
+    const back = fleet.devices.filter((it) => it.snapshot().running?.sha256 === images[0]!.sha256).length;
+    const imageBytes = await countBytes(rest, fleet.ids);
     return { devices, seconds, imageBytes, powerCuts, state, succeeded: counts.succeeded, back };
   } finally {
     await fleet.close();
