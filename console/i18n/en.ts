@@ -225,7 +225,7 @@ export const en = {
 
   'deploy.title': 'Deploy {name} {version}',
   'deploy.lead':
-    'A device is chosen when it is in any chosen region or any chosen division, or is chosen itself. Choices add up; nothing narrows another.',
+    'A device is chosen when it is in any chosen region or any chosen division, or is chosen itself. These add up; a query narrows them.',
   'deploy.regions': 'Regions',
   'deploy.divisions': 'Divisions',
   'deploy.devices': 'Devices',

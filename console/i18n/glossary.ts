@@ -37,6 +37,7 @@ export const glossary: Record<Language, { use: string; not: RegExp }[]> = {
     { use: '즉시', not: /바로 시작/ },
     { use: '펌웨어', not: /펌웨이/ },
     { use: '단계', not: /웨이브/ },
+    { use: '조건식', not: /쿼리|질의/ },
     { use: '인증서', not: /증명서/ },
     { use: '재개', not: /^계속$/ },
   ],

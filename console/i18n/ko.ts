@@ -223,7 +223,7 @@ export const ko: Record<keyof typeof en, string> = {
 
   'deploy.title': '{name} {version} 배포',
   'deploy.lead':
-    '선택한 지역이나 부서 중 하나에라도 속하거나 직접 선택한 디바이스가 모두 대상입니다. 선택은 더해질 뿐 서로를 좁히지 않습니다.',
+    '선택한 지역이나 부서 중 하나에라도 속하거나 직접 선택한 디바이스가 모두 대상입니다. 선택은 서로 더해지며, 조건식을 쓰면 그 안에서 좁혀집니다.',
   'deploy.regions': '지역',
   'deploy.divisions': '부서',
   'deploy.devices': '디바이스',

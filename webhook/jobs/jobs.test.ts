@@ -126,7 +126,7 @@ test('a query that matches nothing or does not parse, no choice, nothing to chan
   expect(await refused('tag', { query: 'tag = a b', add: ['x'] })).toMatch(
     /400 invalid_request query: at character 9: unexpected b/,
   );
-  expect(await refused('tag', { all: true })).toContain('400 invalid_request body: must change something');
+  expect(await refused('tag', { all: true })).toContain('400 invalid_request must change something');
   expect(await refused('tag', { all: true, add: ['no good'] })).toContain('400 invalid_request add.0');
   expect(await refused('tag', { all: true, add: ['x'], everything: 1 })).toContain(
     'everything: is not known',
