@@ -471,7 +471,7 @@ describe('a device', () => {
     await page.getByTestId('chart').first().waitFor();
     await page.locator('.plot canvas').first().waitFor();
     await page.getByRole('link', { name: 'Thermostat 3.0.0' }).waitFor();
-    await page.getByRole('region', { name: 'Log' }).getByText('the new image is confirmed').waitFor();
+    await page.getByRole('region', { name: 'Log' }).getByText('the new image is confirmed').first().waitFor();
     expect(await findViolations(page)).toEqual([]);
   });
 
