@@ -42,6 +42,8 @@ export type MaintenanceWindow = NonNullable<Deployment['policy']['window']>;
 export type Weekday = MaintenanceWindow['days'][number];
 export type DryRun = InferResponseType<Routes['deployments']['dry_run']['$post'], 200>;
 export type Deployment = InferResponseType<Routes['deployments'][':id']['$get'], 200>;
+export type UndoPlan = InferResponseType<Routes['deployments'][':id']['undo']['$get'], 200>;
+export type Undone = InferResponseType<Routes['deployments'][':id']['undo']['$post'], 201>;
 export type Previous = InferResponseType<Routes['deployments'][':id']['previous']['$get'], 200>;
 export type Calendar = InferResponseType<Routes['calendar']['$get'], 200>;
 export type Freeze = InferResponseType<Routes['freezes']['$get'], 200>[number];
@@ -225,6 +227,10 @@ export const api = {
     get<HealthJudgement[]>(`/api/deployments/${part(id)}/health`, undefined, signal),
   getPrevious: (id: string, signal?: AbortSignal) =>
     get<Previous>(`/api/deployments/${part(id)}/previous`, undefined, signal),
+  foreseeUndo: (id: string, signal?: AbortSignal) =>
+    get<UndoPlan>(`/api/deployments/${part(id)}/undo`, undefined, signal),
+  undoDeployment: (id: string, body: { others: boolean }) =>
+    post<Undone>(`/api/deployments/${part(id)}/undo`, body),
   changePassword: (currentPassword: string, newPassword: string) =>
     post<void>('/api/me/password', { currentPassword, newPassword }),
   getCalendar: (span: { from: string; to: string }, signal?: AbortSignal) =>

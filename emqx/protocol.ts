@@ -96,6 +96,7 @@ export const deviceErrorClasses = {
   unknown_command: 'permanent',
   command_failed: 'permanent',
   deferred_too_long: 'permanent',
+  undo_refused: 'permanent',
 } as const satisfies Record<string, ErrorClass>;
 export const deviceErrorCodes = Object.keys(deviceErrorClasses) as (keyof typeof deviceErrorClasses)[];
 export const deviceErrorSchema = z.object({ code: z.enum(deviceErrorCodes), message: shortText.optional() });
@@ -127,6 +128,8 @@ export const runningSchema = z.object({
   version: z.string().min(1).max(64),
   securityVersion: count,
   sha256,
+  /** It knows undos (`undoSchema`), and its other slot may hold what ran before. One that does not say so is sent none. */
+  undo: z.boolean().optional(),
 });
 export type Running = z.infer<typeof runningSchema>;
 
@@ -142,11 +145,22 @@ export const manifestSchema = z.object({
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 
+/**
+ * The order to boot the previous image again, signed like a manifest: it is the manifest of that image, and says what it undoes. A device
+ * obeys only if `undo.deployment` has brought it the image that it runs (`leaves`), before `expiresUnixMs`, and once; it reads its other
+ * slot back, and boots it on trial when that is the image. Nothing is downloaded. `undo_refused` is its answer to any other.
+ */
+export const undoSchema = manifestSchema.extend({
+  undo: z.object({ deployment: z.uuid(), leaves: sha256, expiresUnixMs: z.int().nonnegative() }),
+});
+export type Undo = z.infer<typeof undoSchema>;
+
 /** What a device does at the deadline when its application still puts an update off. */
 export const deadlineActions = ['proceed', 'give_up'] as const;
 
 /**
- * Start (or go on with) an update. The same (deployment, attempt) again only brings a fresh URL.
+ * Start (or go on with) an update. The same (deployment, attempt) again only brings a fresh URL. With an undo as its `manifest` it has no
+ * `url`: a device that knows of none refuses it (`url_refused`).
  *
  * The application on a device may put installing and rebooting off until `deadlineUnixMs` (ms since 1970); then the device does what
  * `atDeadline` says (`give_up` when it is left out). Without a deadline the application is waited for. A device that knows
@@ -160,8 +174,9 @@ export const downloadRequestSchema = z.object({
     .url({ protocol: /^https$/ })
     .max(maxUrlBytes)
     // What JSON Schema has no other word for (`asyncapi.ts`).
-    .meta({ pattern: '^https:' }),
-  urlExpiresAt: z.iso.datetime({ offset: true }),
+    .meta({ pattern: '^https:' })
+    .optional(),
+  urlExpiresAt: z.iso.datetime({ offset: true }).optional(),
   deadlineUnixMs: z.int().nonnegative().optional(),
   atDeadline: z.enum(deadlineActions).optional(),
 });

@@ -9,7 +9,7 @@ STACK_BUDGET = 3072
 
 PROCESSORS = arm riscv
 # All that can run without files.
-PROCESSOR_TESTS = parts update consent session damage power seeds
+PROCESSOR_TESTS = parts update consent undo session damage power seeds
 
 arm_NAME = Cortex-M3
 arm_CC = arm-none-eabi-gcc -mcpu=cortex-m3 -mthumb

@@ -231,6 +231,7 @@ export const adminEn = {
   'audit.deployment.pause': 'paused a deployment',
   'audit.deployment.resume': 'resumed a deployment',
   'audit.deployment.cancel': 'cancelled a deployment',
+  'audit.deployment.undo': 'undid a deployment',
   'audit.deployment.retry_failed': 'retried failed devices',
   'audit.device.create': 'registered a device',
   'audit.device.change': 'changed a device',

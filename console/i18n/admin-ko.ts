@@ -230,6 +230,7 @@ export const adminKo: Record<keyof typeof adminEn, string> = {
   'audit.deployment.pause': '배포 일시 중지',
   'audit.deployment.resume': '배포 재개',
   'audit.deployment.cancel': '배포 취소',
+  'audit.deployment.undo': '배포 되돌리기',
   'audit.deployment.retry_failed': '실패한 디바이스 재시도',
   'audit.device.create': '디바이스 등록',
   'audit.device.change': '디바이스 변경',

@@ -83,6 +83,10 @@ const failures: Record<FailureReason, Record<Language, string>> = {
     en: 'The application postponed the update until the deadline',
     ko: '애플리케이션이 기한까지 업데이트를 미뤘습니다',
   },
+  undo_refused: {
+    en: 'The device cannot go back: the previous image is no longer in its other slot, or the order has expired',
+    ko: '디바이스가 이전 버전으로 되돌아갈 수 없습니다. 다른 슬롯에 이전 이미지가 없거나 명령이 만료되었습니다',
+  },
   timed_out: {
     en: 'The device did not respond in time',
     ko: '제한 시간 안에 디바이스의 응답이 없었습니다',

@@ -27,6 +27,7 @@
   X(UNKNOWN_COMMAND, "unknown_command") \
   X(COMMAND_FAILED, "command_failed") \
   X(DEFERRED_TOO_LONG, "deferred_too_long") \
+  X(UNDO_REFUSED, "undo_refused") \
   /* A new one goes here. */
 
 enum ota_failure_code {

@@ -43,13 +43,12 @@ static bool read_deadline(struct ota_json *json, struct ota_deadline *deadline) 
 int ota_read_request(struct ota_json *json, struct ota_request *request) {
   request->named = read_attempt(json, &request->attempt) == OTA_OK;
   if (!request->named) return OTA_ERR_SCHEMA;
-  request->url = ota_json_text(json, 0, "url");
-  if (!request->url || !ota_is_https_url(request->url)) return OTA_ERR_URL;
+  const char *expires = NULL;
+  if (!read_optional(json, 0, "url", &request->url) || (request->url && !ota_is_https_url(request->url))) return OTA_ERR_URL;
   request->manifest = ota_json_text(json, 0, "manifest");
   size_t manifest = request->manifest ? strlen(request->manifest) : 0;
-  const char *expires = ota_json_text(json, 0, "urlExpiresAt");
-  bool good = manifest >= 1 && manifest <= 2048 && expires && ota_is_time(expires) && read_base(json) &&
-              read_deadline(json, &request->deadline);
+  bool good = manifest >= 1 && manifest <= 2048 && read_optional(json, 0, "urlExpiresAt", &expires) &&
+              (!expires || ota_is_time(expires)) && read_base(json) && read_deadline(json, &request->deadline);
   return good ? OTA_OK : OTA_ERR_SCHEMA;
 }
 

@@ -12,7 +12,8 @@ struct ota_request {
   struct ota_attempt attempt;
   /** The attempt could be read: even what cannot be carried out deserves an answer. */
   bool named;
-  char *url;
+  /** Null when it came without, as an undo does. */
+  const char *url;
   char *manifest;
   struct ota_deadline deadline;
 };

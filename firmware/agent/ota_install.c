@@ -41,10 +41,14 @@ void ota_verify_poll(struct ota_agent *agent) {
 int ota_install_start(struct ota_agent *agent) {
   const struct ota_job *job = &agent->journal.state.job;
   const struct ota_installer *installer = ota_installer_of(agent, job->component);
+  // What an undo boots is in its slot; whether it really is, shows when it is read back.
+  bool is_undo = job->undoes[0] != '\0';
   agent->work = OTA_WORK_INSTALL;
-  agent->install = (struct ota_install){0};
+  agent->install = (struct ota_install){.reading_back = is_undo};
+  if (is_undo) agent->download.received_bytes = 0;
   ota_report_progress(agent, false);
   if (job->installs > installs_max) return OTA_ERR_INSTALL;
+  if (is_undo) return agent->port->sha256_start(agent->port->ctx);
   return installer->begin(installer->ctx, &job->image);
 }
 
@@ -82,9 +86,19 @@ static int read_block(struct ota_agent *agent, const struct ota_installer *insta
 
 /** A slot that does not take the image is the update's failure, not the device's. */
 static void tell_error(struct ota_agent *agent, int error) {
-  if (error == OTA_ERR_STORAGE) ota_apply_failed(agent, OTA_FAILURE_STORAGE_FAILED, "storage failed");
-  else if (error == OTA_ERR_IMAGE) ota_apply_failed(agent, OTA_FAILURE_INSTALL_FAILED, "the image is for another chip");
-  else if (error != OTA_OK) ota_apply_failed(agent, OTA_FAILURE_INSTALL_FAILED, "the slot reads back differently");
+  enum ota_failure_code code = OTA_FAILURE_INSTALL_FAILED;
+  const char *why = "the slot reads back differently";
+  if (error == OTA_OK) return;
+  if (agent->journal.state.job.undoes[0] != '\0') {
+    code = OTA_FAILURE_UNDO_REFUSED;
+    why = "the other slot does not hold the image";
+  } else if (error == OTA_ERR_STORAGE) {
+    code = OTA_FAILURE_STORAGE_FAILED;
+    why = "storage failed";
+  } else if (error == OTA_ERR_IMAGE) {
+    why = "the image is for another chip";
+  }
+  ota_apply_failed(agent, code, why);
 }
 
 void ota_install_poll(struct ota_agent *agent) {

@@ -267,10 +267,10 @@ static int settle(struct ota_agent *agent) {
   if (job->stage == OTA_ACCEPTED || job->stage == OTA_DOWNLOADING) {
     load_url(agent);
     if (ota_download_start(agent, true) != OTA_OK) return OTA_ERR_STORAGE;
-  } else if (job->stage == OTA_VERIFYING) {
+  } else if (job->stage == OTA_VERIFYING || job->stage == OTA_INSTALLING) {
     struct ota_failure failure;
     agent->download.received_bytes = job->image.size;
-    if (!act(agent, OTA_DO_VERIFY, &failure)) apply_failure(agent, &failure);
+    if (!act(agent, job->stage == OTA_VERIFYING ? OTA_DO_VERIFY : OTA_DO_INSTALL, &failure)) apply_failure(agent, &failure);
   }
   return OTA_OK;
 }

@@ -48,16 +48,31 @@ void ota_machine_after_boot(struct ota_state *state, const struct ota_image *run
   if (job->stage == OTA_IDLE || job->stage == OTA_REBOOTING) return;
   // No job begins for an image that runs already: what runs has been activated by it.
   if (same_digest(job->image.sha256, running[job->component].sha256)) job->stage = OTA_REBOOTING;
+  else if (job->undoes[0] != '\0') job->installs++;
   else if (job->stage == OTA_INSTALLING) job->stage = OTA_VERIFYING;
 }
 
-/** How this attempt, or a newer one of its deployment, ended; null when none has. */
-static const struct ota_finished *find_finished(const struct ota_state *state, const struct ota_attempt *attempt) {
-  for (uint32_t i = 0; i < state->finished_count; i++) {
-    const struct ota_finished *it = &state->finished[i];
-    if (same_deployment(&it->attempt, attempt) && it->attempt.number >= attempt->number) return it;
-  }
+static struct ota_finished *find_deployment(struct ota_state *state, const char *deployment) {
+  for (uint32_t i = 0; i < state->finished_count; i++)
+    if (strcmp(state->finished[i].attempt.deployment, deployment) == 0) return &state->finished[i];
   return NULL;
+}
+
+/** How this attempt, or a newer one of its deployment, ended; null when none has. */
+static const struct ota_finished *find_finished(struct ota_state *state, const struct ota_attempt *attempt) {
+  const struct ota_finished *it = find_deployment(state, attempt->deployment);
+  return it && it->attempt.number >= attempt->number ? it : NULL;
+}
+
+bool ota_machine_has_installed(struct ota_state *state, const char *deployment) {
+  const struct ota_finished *it = find_deployment(state, deployment);
+  return it && it->how == OTA_SUCCEEDED;
+}
+
+/** An undo holds once: what it undoes has not succeeded any more. Of another update there is nothing to be found. */
+static void mark_undone(struct ota_state *state) {
+  struct ota_finished *it = find_deployment(state, state->job.undoes);
+  if (it) it->how = OTA_ROLLED_BACK;
 }
 
 /** Keeps the newest attempt of each deployment, and the newest deployments. */
@@ -101,6 +116,12 @@ static void forget_staged(struct ota_state *state) {
   state->staging++;
 }
 
+static void go_to(struct context *it, enum ota_stage stage, unsigned effect) {
+  it->state->job.stage = stage;
+  it->step->effects |= effect;
+  it->step->changed = true;
+}
+
 static void begin(struct context *it) {
   struct ota_state *state = it->state;
   const struct ota_event *event = it->event;
@@ -121,6 +142,12 @@ static void begin(struct context *it) {
                                 .component = event->component,
                                 .image = event->image,
                                 .deadline = event->deadline};
+  if (event->undoes) {
+    ota_text_copy(state->job.undoes, sizeof state->job.undoes, event->undoes);
+    state->job.installs = 1;
+    go_to(it, OTA_INSTALLING, OTA_DO_INSTALL);
+    return;
+  }
   // Bytes of the same image, staged for an earlier attempt, are as good for this one.
   if (state->staged_size != event->image.size || !same_digest(state->staged_sha256, event->image.sha256)) {
     forget_staged(state);
@@ -169,12 +196,6 @@ static void hold(struct context *it) {
   refuse(it, &busy);
 }
 
-static void go_to(struct context *it, enum ota_stage stage, unsigned effect) {
-  it->state->job.stage = stage;
-  it->step->effects |= effect;
-  it->step->changed = true;
-}
-
 static void receive(struct context *it) { go_to(it, OTA_DOWNLOADING, 0); }
 
 static void verify(struct context *it) { go_to(it, OTA_VERIFYING, OTA_DO_VERIFY); }
@@ -186,6 +207,8 @@ static void install(struct context *it) {
 
 static void reboot(struct context *it) {
   forget_staged(it->state);
+  // Before the image boots, which may know of no undo.
+  mark_undone(it->state);
   go_to(it, OTA_REBOOTING, OTA_DO_REBOOT);
 }
 
@@ -215,6 +238,7 @@ static void conclude(struct context *it) {
   if (failure->code != OTA_FAILURE_NONE)
     outcome = it->state->job.component == OTA_MAIN ? OTA_ROLLED_BACK : OTA_FAILED;
   tell_result(it, outcome, failure);
+  mark_undone(it->state);
   struct ota_attempt attempt = it->state->job.attempt;
   finish(it, &attempt, outcome);
 }

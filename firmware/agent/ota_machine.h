@@ -35,6 +35,8 @@ struct ota_event {
   struct ota_deadline deadline;
   /** Of a request: it came with a URL that can be used. */
   bool has_url;
+  /** Of an undo, else null: the deployment that is undone. */
+  const char *undoes;
   struct ota_failure failure;
 };
 
@@ -75,6 +77,9 @@ struct ota_step {
 /** `running`: by component. An event that the table has no row for changes nothing: it came too late. */
 void ota_machine_step(struct ota_state *state, const struct ota_event *event, const struct ota_image *running,
                       struct ota_step *step);
+
+/** That deployment has brought the device what it runs, and has not been undone. */
+bool ota_machine_has_installed(struct ota_state *state, const char *deployment);
 
 /** The stage that a boot goes on from: an interrupted check or installation starts again with the check. */
 void ota_machine_after_boot(struct ota_state *state, const struct ota_image *running);

@@ -12,6 +12,17 @@ static int read_text(struct ota_json *json, const char *name, size_t units, char
   return OTA_OK;
 }
 
+static int read_undo(struct ota_json *json, struct ota_manifest *manifest) {
+  int undo = ota_json_member(json, 0, "undo");
+  manifest->undoes = NULL;
+  if (undo < 0) return OTA_OK;
+  manifest->undoes = ota_json_text(json, undo, "deployment");
+  const char *leaves = ota_json_text(json, undo, "leaves");
+  if (!manifest->undoes || !ota_is_uuid(manifest->undoes) || !leaves || !ota_read_sha256(leaves, manifest->leaves))
+    return OTA_ERR_SCHEMA;
+  return ota_json_whole(json, ota_json_member(json, undo, "expiresUnixMs"), &manifest->expires_unix_ms);
+}
+
 int ota_manifest_read(struct ota_json *json, char *payload, size_t bytes, struct ota_manifest *manifest) {
   int error = ota_json_object(json, payload, bytes);
   if (error != OTA_OK) return error;
@@ -29,7 +40,8 @@ int ota_manifest_read(struct ota_json *json, char *payload, size_t bytes, struct
   if (ota_json_whole(json, ota_json_member(json, 0, "size"), &size) != OTA_OK || size == 0) return OTA_ERR_SCHEMA;
   // What does not fit is refused by its size; no slot of this device is larger than 4 GiB.
   image->size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
-  return ota_json_whole(json, ota_json_member(json, 0, "securityVersion"), &image->security_version);
+  error = ota_json_whole(json, ota_json_member(json, 0, "securityVersion"), &image->security_version);
+  return error == OTA_OK ? read_undo(json, manifest) : error;
 }
 
 void ota_manifest_check(const struct ota_manifest *manifest, const struct ota_installer *installer, uint64_t floor,

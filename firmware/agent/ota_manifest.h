@@ -9,6 +9,10 @@ struct ota_manifest {
   char component[OTA_COMPONENT_MAX + 1];
   char hardware[OTA_HARDWARE_MAX + 1];
   struct ota_image image;
+  /** Of an undo, else null: the deployment that is undone (in the payload), the image that it leaves, and until when it holds. */
+  const char *undoes;
+  uint8_t leaves[OTA_SHA256_BYTES];
+  uint64_t expires_unix_ms;
 };
 
 /** Reads the payload of a manifest (used up). OTA_ERR_JSON, OTA_ERR_SCHEMA, OTA_ERR_SPACE. */

@@ -4,6 +4,27 @@
 #include "ota_life.h"
 #include "ota_manifest.h"
 
+static const char no_url[] = "url: not an https URL";
+
+/**
+ * An undo is obeyed in time, by a device that runs what the deployment brought it; one that runs the older image has nothing to do. A child
+ * has one place for its image, and none to go back to.
+ */
+static void check_undo(struct ota_agent *agent, const struct ota_manifest *manifest, struct ota_event *event) {
+  const uint8_t *running = agent->running[OTA_MAIN].sha256;
+  if (memcmp(running, manifest->image.sha256, OTA_SHA256_BYTES) == 0) return;
+  int64_t now = agent->port->unix_ms(agent->port->ctx);
+  enum ota_failure_code code = OTA_FAILURE_UNDO_REFUSED;
+  const char *why = "nothing to undo here";
+  if (event->component == OTA_MAIN && memcmp(running, manifest->leaves, OTA_SHA256_BYTES) == 0 &&
+      ota_machine_has_installed(&agent->journal.state, manifest->undoes)) {
+    why = "expired, or no clock";
+    if (now < 0) code = OTA_FAILURE_BUSY;
+    else if ((uint64_t)now < manifest->expires_unix_ms) return;
+  }
+  ota_failure_set(&event->failure, code, why);
+}
+
 /** Signature first, then the schema, then whether it is for this device. */
 static void verify_manifest(struct ota_agent *agent, char *jws, struct ota_event *event) {
   const struct ota_config *config = &agent->config;
@@ -25,6 +46,10 @@ static void verify_manifest(struct ota_agent *agent, char *jws, struct ota_event
   const struct ota_installer *installer = known ? ota_installer_of(agent, event->component) : NULL;
   ota_manifest_check(&manifest, installer, ota_security_floor(agent, event->component), &event->failure);
   event->image = manifest.image;
+  event->undoes = manifest.undoes;
+  if (event->failure.code != OTA_FAILURE_NONE) return;
+  if (event->undoes) check_undo(agent, &manifest, event);
+  else if (!event->has_url) ota_failure_set(&event->failure, OTA_FAILURE_URL_REFUSED, no_url);
 }
 
 static void receive_request(struct ota_agent *agent) {
@@ -36,9 +61,9 @@ static void receive_request(struct ota_agent *agent) {
     return;
   }
   event.attempt = request.attempt;
-  event.has_url = problem == OTA_OK;
+  event.has_url = problem == OTA_OK && request.url;
   event.deadline = request.deadline;
-  if (problem == OTA_ERR_URL) ota_failure_set(&event.failure, OTA_FAILURE_URL_REFUSED, "url: not an https URL");
+  if (problem == OTA_ERR_URL) ota_failure_set(&event.failure, OTA_FAILURE_URL_REFUSED, no_url);
   else if (problem != OTA_OK) ota_failure_set(&event.failure, OTA_FAILURE_BAD_REQUEST, "not the schema of a request");
   else verify_manifest(agent, request.manifest, &event);
   ota_apply_request(agent, &event, event.has_url ? request.url : "");

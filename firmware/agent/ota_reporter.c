@@ -92,7 +92,7 @@ void ota_write_running(struct ota_agent *agent, struct ota_text *text, enum ota_
   ota_text_member_number(text, "securityVersion", image->security_version);
   ota_text_raw(text, ",\"sha256\":");
   ota_text_hex(text, image->sha256, OTA_SHA256_BYTES);
-  ota_text_raw(text, "}");
+  ota_text_raw(text, component == OTA_MAIN ? ",\"undo\":true}" : "}");
 }
 
 void ota_write_identity(struct ota_agent *agent, struct ota_text *text) {

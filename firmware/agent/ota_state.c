@@ -117,6 +117,7 @@ static void state(struct cursor *cursor, void *of) {
   text(cursor, value->renewal_id, sizeof value->renewal_id);
   u64(cursor, &value->job.deadline.unix_ms);
   value->job.deadline.give_up = small(cursor, value->job.deadline.give_up, 2, 0);
+  text(cursor, value->job.undoes, sizeof value->job.undoes);
 }
 
 static void checkpoint(struct cursor *cursor, void *of) {

@@ -55,6 +55,8 @@ struct ota_job {
   /** Why the device decided to roll it back. */
   struct ota_failure rollback;
   struct ota_deadline deadline;
+  /** The deployment that it undoes: the image is in the other slot already. Empty: it is an update like any other. */
+  char undoes[OTA_UUID_MAX + 1];
 };
 
 /** The newest attempt of a deployment that is over, so that late copies of its messages are recognised. */

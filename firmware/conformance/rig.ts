@@ -7,7 +7,7 @@ import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from '#deploy/lab/primitives/until.ts';
-import type { DownloadRequest, Manifest } from '#emqx/protocol.ts';
+import type { DownloadRequest, Manifest, Running, Undo } from '#emqx/protocol.ts';
 import { makeKey, openKey, type SigningKey } from '../signing/key.ts';
 import { Broker } from '../virtual/bench/broker.ts';
 import { FileServer } from '../virtual/bench/file-server.ts';
@@ -222,7 +222,7 @@ export class Rig {
   }
 
   /** A manifest with any header, rightly signed by the key that devices trust. */
-  signWith(header: object, manifest: Manifest): string {
+  signWith(header: object, manifest: Manifest | Undo): string {
     const text = [header, manifest]
       .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
       .join('.');
@@ -283,6 +283,11 @@ export class Rig {
     });
   }
 
+  /** The order to boot the previous image, which comes without a URL. */
+  undo(deployment: string, manifest: string): void {
+    this.broker.send('firmware/download/request', { deployment, attempt: 1, manifest });
+  }
+
   cancel(attempt = 1, deployment = this.deployment): void {
     this.broker.send('firmware/download/cancel', { deployment, attempt });
   }
@@ -291,7 +296,7 @@ export class Rig {
     return this.broker.see('firmware/download/request/ack', fits, 15_000);
   }
 
-  result(attempt = 1, deployment = this.deployment): Promise<Record<string, unknown>> {
+  result(attempt = 1, deployment: string = this.deployment): Promise<Record<string, unknown>> {
     const fits = (it: Record<string, unknown>) => it.attempt === attempt && it.deployment === deployment;
     return this.broker.see('firmware/download/result', fits, 30_000);
   }
@@ -318,9 +323,9 @@ export class Rig {
   }
 
   /** What the newest report of a boot says that it runs. */
-  get running(): Manifest {
+  get running(): Running {
     const boots = this.broker.of('status/health').filter((it) => it.boot);
-    return (boots.at(-1)!.running as Manifest[])[0]!;
+    return (boots.at(-1)!.running as Running[])[0]!;
   }
 
   /** Lets messages that are on their way arrive: the device answers a ping after what came before it. */

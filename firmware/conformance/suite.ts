@@ -10,6 +10,7 @@ import { orderCases } from './cases/order.ts';
 import { powerCases } from './cases/power.ts';
 import { refusalCases } from './cases/refusal.ts';
 import { storageCases } from './cases/storage.ts';
+import { undoCases } from './cases/undo.ts';
 import { readHelp } from './device.ts';
 import { type Lab, openLab, Rig } from './rig.ts';
 
@@ -30,6 +31,7 @@ export const groups: Record<string, Case[]> = {
   cancel: cancelCases,
   defer: deferCases,
   boot: bootCases,
+  undo: undoCases,
   power: powerCases,
   storage: storageCases,
   certificate: certificateCases,

@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -123,6 +124,39 @@ describe('a new image that is no good', () => {
     }
     bench.broker.down = false;
     expect(await bench.result()).toMatchObject({ outcome: 'rolled_back', error: { code: 'boot_failed' } });
+  });
+});
+
+describe('an undo', () => {
+  test('whose power goes in the middle of it boots the previous image, and downloads nothing', async () => {
+    const device = await bench.online();
+    const older = bench.publish(20 * kib, '1.0.0');
+    const updated = randomUUID();
+    await bench.request(older);
+    await bench.result('succeeded');
+    const newest = bench.publish(30 * kib, '2.0.0');
+    await bench.request(newest, { deployment: updated });
+    await until('the newer image', () => device.snapshot().running?.sha256 === newest.sha256);
+    await until('its result', () => bench.broker.of('firmware/download/result').length === 2);
+    const requests = bench.files.requests.length;
+    const undo = {
+      deployment: updated,
+      leaves: newest.sha256,
+      expiresUnixMs: Date.now() + 3600_000,
+    };
+    const manifest = await bench.shared.sign({ ...older, undo });
+    const deployment = randomUUID();
+    const installing = bench.when('installing');
+    bench.broker.send('firmware/download/request', { deployment, attempt: 1, manifest });
+    await installing;
+    device.powerCut();
+    const ended = (it: Record<string, unknown>) => it.deployment === deployment;
+    expect(await bench.broker.see('firmware/download/result', ended)).toMatchObject({
+      outcome: 'succeeded',
+      running: { sha256: older.sha256, undo: true },
+      stats: { receivedBytes: 0 },
+    });
+    expect(bench.files.requests.length).toBe(requests);
   });
 });
 

@@ -13,7 +13,7 @@ import * as rollouts from './rollouts.ts';
 import { type Reason, type StartRequest, toPolicy } from './schema.ts';
 import { countByReason, eligible, refuseNoMatch } from './selection.ts';
 import { deployments } from './table.ts';
-import { type Deployment, get, noDeployment } from './views.ts';
+import { type Deployment, get, noDeployment, undone } from './views.ts';
 
 /** Resolves the selection (at its start time, if it has one) and starts: commands follow as waves open and devices can be reached. */
 export async function start(context: Context, request: StartRequest, actor: string): Promise<Deployment> {
@@ -86,7 +86,8 @@ const finishedFor: Record<OperatorEvent, RolloutState[]> = {
 
 /**
  * What an operator wants of it. The same again changes nothing. After `cancel` or `pause` has committed nothing more is started; by
- * `cancel`, devices that hold the command are told to stop. Errors: not_found, deployment_finished.
+ * `cancel`, devices that hold the command are told to stop. Errors: not_found, deployment_finished,
+ * deployment_undone.
  */
 export async function operate(
   context: Context,
@@ -95,6 +96,8 @@ export async function operate(
   actor: string,
 ): Promise<Deployment> {
   await context.db.transaction(async (tx) => {
+    // What was taken back is not tried again.
+    if (event === 'retry_failed' && (await get(tx, id)).undoneBy) throw undone();
     const before = await rollouts.apply(tx, id, { type: event });
     if (!before) throw noDeployment();
     if (finishedFor[event].includes(before.state)) {

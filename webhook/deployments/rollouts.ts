@@ -24,7 +24,7 @@ import {
   type Tally,
   wakesAt,
 } from './rollout.ts';
-import { insertTargets, joinTargets } from './selection.ts';
+import { insertTargets, joinTargets, type Meant } from './selection.ts';
 import { closedMs, type Look, startTargets } from './starts.ts';
 import { failedStates, openStates, type TargetState } from './states.ts';
 import { applyToDue, mark } from './store.ts';
@@ -153,6 +153,8 @@ function nextLook(
   return known.length ? Math.min(...known) : null;
 }
 
+const selectedBy = ({ selection, undoes }: Row): Meant => ({ ...selection, undoes });
+
 /** Answers what the machine must be told of it. */
 async function act(
   tx: Db,
@@ -165,13 +167,13 @@ async function act(
   switch (action.type) {
     case 'resolve': {
       const image = await firmware.get(tx, row.firmwareId);
-      const { gates } = await insertTargets(tx, row.id, image, row.selection, policy);
+      const { gates } = await insertTargets(tx, row.id, image, selectedBy(row), policy);
       look.soonAt = now;
       return { type: 'resolved', gates };
     }
     case 'join': {
       const image = await firmware.get(tx, row.firmwareId);
-      if (await joinTargets(tx, row.id, image, row.selection, action.wave)) {
+      if (await joinTargets(tx, row.id, image, selectedBy(row), action.wave)) {
         look.soonAt = now;
         look.sweptAt = null;
       }

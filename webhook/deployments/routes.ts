@@ -11,6 +11,8 @@ import { findPrevious } from './previous.ts';
 import { deploymentSchema, dryRunSchema, overrideReason, startSchema, targetSchema } from './schema.ts';
 import { targetStates } from './states.ts';
 import * as targetList from './target-list.ts';
+import { dryRunUndo, undo as startUndo } from './undo.ts';
+import { undoDryRunSchema, undoneSchema, undoRequestSchema } from './undo-schema.ts';
 import * as views from './views.ts';
 
 const id = z.object({ id: z.uuid() });
@@ -104,6 +106,23 @@ const health = createRoute({
     ...problems,
   },
 });
+const undoDryRun = createRoute({
+  method: 'get',
+  path: '/api/deployments/{id}/undo',
+  ...access('operator'),
+  summary: 'Who would boot the previous image, who cannot and why; nothing is sent',
+  request: { params: id },
+  responses: { 200: answer('The outcome', undoDryRunSchema), ...problems },
+});
+const undo = createRoute({
+  method: 'post',
+  path: '/api/deployments/{id}/undo',
+  ...access('operator'),
+  summary:
+    'Undo: stop it, and have every device that it updated boot its previous image, which is in its other slot',
+  request: { params: id, ...jsonBody(undoRequestSchema) },
+  responses: { 201: answer('The undo, and the deployment for the others', undoneSchema), ...problems },
+});
 const operation = <P extends string>(path: P, summary: string) =>
   createRoute({
     method: 'post',
@@ -162,6 +181,15 @@ export function deploymentRoutes(context: Context) {
     .openapi(get, async (c) => c.json(views.present(await views.get(db, c.req.valid('param').id)), 200))
     .openapi(previous, async (c) => c.json(await findPrevious(db, c.req.valid('param').id), 200))
     .openapi(health, async (c) => c.json(await listJudgements(db, c.req.valid('param').id), 200))
+    .openapi(undoDryRun, async (c) => c.json(await dryRunUndo(db, c.req.valid('param').id), 200))
+    .openapi(undo, async (c) => {
+      const { id: deployment } = c.req.valid('param');
+      const done = await startUndo(context, deployment, c.req.valid('json'), c.get('caller').name);
+      return c.json(
+        { undo: views.present(done.undo), others: done.others && views.present(done.others) },
+        201,
+      );
+    })
     .openapi(listTargets, async (c) =>
       c.json(await targetList.list(db, c.req.valid('param').id, c.req.valid('query')), 200),
     )

@@ -188,6 +188,10 @@ export const deploymentSchema = z
       group: z.string().optional(),
       channels: z.array(z.string()).optional(),
     }),
+    /** It takes back what that deployment brought: its devices boot their previous image, and download nothing. */
+    undoes: z.uuid().nullable(),
+    /** The deployment that takes this one back. */
+    undoneBy: z.uuid().nullable(),
     /** Until when devices that come to match the selection join; null: none does (or it has not started). */
     joinersUntil: z.string().nullable(),
     /** Of those not sent because of the maintenance window: when it opens for the first of them; null: it is open, or there is none. */

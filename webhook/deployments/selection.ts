@@ -9,12 +9,19 @@ import type { Firmware } from '../firmware/firmware.ts';
 import { leftOut, type Selected } from './left-out.ts';
 import { controlSize, cutWaves, defaultGate, type Gate, type RolloutPolicy } from './policy.ts';
 import type { Reason } from './schema.ts';
+import type { UndoReason } from './undo-schema.ts';
+import { undoable } from './undoable.ts';
+
+/** What a deployment's devices are: chosen, or those of the deployment that it undoes. */
+export type Meant = Selected & { undoes?: string | null };
+export const nobody: Chosen = { all: false, regions: [], divisions: [], devices: [] };
 
 /**
  * Chosen devices as (id, reachable, region_id, reason); a reason of null is a device that gets the update. The main component's
  * hardware is the device's as registered, a child's (an Arduino on its serial port) is what the device reports.
  */
-export function resolved(image: Firmware, selection: Selected): SQL {
+export function resolved(image: Firmware, selection: Meant): SQL {
+  if (selection.undoes) return undoable(image, selection.undoes);
   const isChild = image.component !== mainComponent;
   const fits = isChild
     ? sql`(c.hardware is not null and c.hardware = ${image.hardware})`
@@ -35,7 +42,7 @@ export function resolved(image: Firmware, selection: Selected): SQL {
  * Those that get it, numbered in the order of the waves: devices that can be reached come first, or a first wave of one could
  * wait for good; among them the order is arbitrary but fixed for a firmware.
  */
-export function numbered(image: Firmware, selection: Selected): SQL {
+export function numbered(image: Firmware, selection: Meant): SQL {
   return sql`
     select id, row_number() over (order by reachable desc, md5(id || ${image.id}::text), id) as n
     from (${resolved(image, selection)}) r where reason is null`;
@@ -47,7 +54,7 @@ export function numbered(image: Firmware, selection: Selected): SQL {
  */
 export function numberedWithControl(
   image: Firmware,
-  selection: Selected,
+  selection: Meant,
   policy: RolloutPolicy,
   control: number,
 ): SQL {
@@ -65,9 +72,9 @@ export function numberedWithControl(
 export async function countByReason(
   db: Db,
   image: Firmware,
-  selection: Selected,
-): Promise<Map<Reason | null, number>> {
-  const rows = await query<{ reason: Reason | null; n: number }>(
+  selection: Meant,
+): Promise<Map<Reason | UndoReason | null, number>> {
+  const rows = await query<{ reason: Reason | UndoReason | null; n: number }>(
     db,
     sql`select reason, count(*)::int as n from (${resolved(image, selection)}) r group by reason`,
   );
@@ -75,14 +82,14 @@ export async function countByReason(
 }
 
 /** Ids of those that get it. */
-export function eligible(image: Firmware, selection: Selected): SQL {
+export function eligible(image: Firmware, selection: Meant): SQL {
   return sql`select id from (${resolved(image, selection)}) r where r.reason is null`;
 }
 
 /** A query that matches no device at all is a slip, unless devices may come to match it. Throws `no_match`. */
 export function refuseNoMatch(
   { query }: Chosen,
-  counts: Map<Reason | null, number>,
+  counts: Map<unknown, number>,
   { lateJoinersMs }: Pick<RolloutPolicy, 'lateJoinersMs'>,
 ): void {
   if (query !== undefined && counts.size === 0 && lateJoinersMs === null)
@@ -95,12 +102,16 @@ export function waveOf(ends: number[]): SQL {
   return branches.length ? sql`case ${sql.join(branches, sql` `)} else ${ends.length - 1}::int end` : sql`0`;
 }
 
+/** What the device `v` attests now: what an undo goes back to. */
+const ran = (image: Firmware) => sql`
+  (select c.sha256 from components c where c.device_id = v.id and c.component = ${image.component})`;
+
 /** Makes the targets and answers the gates of the waves that got any, with how many targets there are in all. */
 export async function insertTargets(
   db: Db,
   deploymentId: string,
   image: Firmware,
-  selection: Selected,
+  selection: Meant,
   policy: RolloutPolicy,
 ): Promise<{ gates: Gate[]; total: number }> {
   const counts = await countByReason(db, image, selection);
@@ -111,8 +122,9 @@ export async function insertTargets(
   const gates = cut.map((c) => c.gate);
   if (cut.length) {
     await db.execute(sql`
-      insert into targets (deployment_id, device_id, component, wave, state, total_bytes)
-      select ${deploymentId}::uuid, id, ${image.component}, ${waveOf(cut.map((c) => c.end))}, 'pending', ${image.sizeBytes}::bigint
+      insert into targets (deployment_id, device_id, component, wave, state, total_bytes, ran)
+      select ${deploymentId}::uuid, id, ${image.component}, ${waveOf(cut.map((c) => c.end))}, 'pending', ${selection.undoes ? 0 : image.sizeBytes}::bigint,
+        ${ran(image)}
       from (${numberedWithControl(image, selection, policy, control)}) v`);
   }
   if (skipped) {
@@ -136,18 +148,18 @@ export async function joinTargets(
   db: Db,
   deploymentId: string,
   image: Firmware,
-  selection: Selected,
+  selection: Meant,
   wave: number,
 ): Promise<number> {
   const [row] = await query<{ n: number }>(
     db,
     sql`with made as (
-          insert into targets (deployment_id, device_id, component, wave, state, total_bytes, error_code)
+          insert into targets (deployment_id, device_id, component, wave, state, total_bytes, error_code, ran)
           select ${deploymentId}::uuid, id, ${image.component}, case when reason is null then ${wave}::int else -1 end,
-            case when reason is null then 'pending' else 'skipped' end, ${image.sizeBytes}::bigint, reason
-          from (${resolved(image, selection)}) r
+            case when reason is null then 'pending' else 'skipped' end, ${selection.undoes ? 0 : image.sizeBytes}::bigint, reason, ${ran(image)}
+          from (${resolved(image, selection)}) v
           where (reason is null or reason in ('up_to_date', 'downgrade'))
-            and not exists (select 1 from targets t where t.deployment_id = ${deploymentId}::uuid and t.device_id = r.id)
+            and not exists (select 1 from targets t where t.deployment_id = ${deploymentId}::uuid and t.device_id = v.id)
           on conflict do nothing
           returning deployment_id, device_id, state, error_code),
         told as (

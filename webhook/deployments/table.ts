@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import {
+  type AnyPgColumn,
   bigint,
   bigserial,
   boolean,
@@ -37,6 +38,9 @@ export const deployments = pgTable(
       .references(() => firmwares.id),
     state: text({ enum: rolloutStates }).notNull(),
     selection: jsonb().$type<Selected>().notNull(),
+    /** It takes back what that deployment brought: its devices boot their previous image again, by this signed order. */
+    undoes: uuid().references((): AnyPgColumn => deployments.id),
+    undoManifest: text('undo_manifest'),
     policy: jsonb().$type<RolloutPolicy>().notNull(),
     startAt: timestamp('start_at', { withTimezone: true }),
     memory: jsonb().$type<RolloutMemory>().notNull(),
@@ -57,6 +61,7 @@ export const deployments = pgTable(
   (t) => [
     index('deployments_created').on(t.createdAt),
     index('deployments_unfinished').on(t.nextLookAt).where(sql`finished_at is null`),
+    uniqueIndex('deployments_undone_once').on(t.undoes).where(sql`state <> 'cancelled'`),
   ],
 );
 
@@ -95,6 +100,8 @@ export const targets = pgTable(
     cancelRequested: boolean('cancel_requested').notNull().default(false),
     receivedBytes: bigint('received_bytes', { mode: 'number' }).notNull().default(0),
     totalBytes: bigint('total_bytes', { mode: 'number' }).notNull(),
+    /** Digest of what the device attested when the target was made: what an undo goes back to. */
+    ran: text(),
     bytesPerSecond: doublePrecision('bytes_per_second'),
     errorCode: text('error_code', { enum: failureReasons }),
     errorMessage: text('error_message'),

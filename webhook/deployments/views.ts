@@ -1,5 +1,5 @@
 /** Deployments as pages and scripts see them: what the machine remembers beside what has become of the targets. */
-import { between, count, desc, eq, inArray, or } from 'drizzle-orm';
+import { between, count, desc, eq, inArray, or, sql } from 'drizzle-orm';
 import type { Db } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import { firmwares } from '../firmware/table.ts';
@@ -16,6 +16,10 @@ export function noDeployment(): AppError {
   return new AppError('not_found', 'There is no such deployment.');
 }
 
+export function undone(): AppError {
+  return new AppError('deployment_undone', 'The deployment has been undone.');
+}
+
 const summaryColumns = {
   id: deployments.id,
   state: deployments.state,
@@ -26,6 +30,10 @@ const summaryColumns = {
   policy: deployments.policy,
   memory: deployments.memory,
   selection: deployments.selection,
+  undoes: deployments.undoes,
+  undoneBy: sql<
+    string | null
+  >`(select u.id from deployments u where u.undoes = "deployments"."id" and u.state <> 'cancelled')`,
   windowOpensAt: deployments.windowOpensAt,
   frozenUntil: deployments.frozenUntil,
   freezeOverride: deployments.freezeOverride,

@@ -119,6 +119,8 @@ export const components = pgTable(
     expectedSha256: text('expected_sha256'),
     expectedVersion: text('expected_version'),
     expectedAt: timestamp('expected_at', { withTimezone: true }),
+    /** Its program knows undos: it can be told to boot what it ran before. */
+    undo: boolean().notNull().default(false),
     epochNumber: integer('epoch_number').notNull().default(0),
     bootSeq: integer('boot_seq').notNull(),
     seqNumber: integer('seq_number').notNull(),

@@ -42,6 +42,8 @@ interface Row {
   body: Record<string, unknown> | null;
   tries: number;
   manifest: string | null;
+  /** Sent instead of the manifest and a URL. */
+  undoManifest: string | null;
   s3Path: string | null;
   state: TargetState | null;
   window: MaintenanceWindow | null;
@@ -135,6 +137,7 @@ async function claim(db: Db): Promise<Row[]> {
       body: outbox.body,
       tries: outbox.tries,
       manifest: firmwares.manifest,
+      undoManifest: deployments.undoManifest,
       s3Path: firmwares.s3Path,
       state: targets.state,
       window: sql<MaintenanceWindow | null>`${deployments.policy} -> 'window'`,
@@ -188,14 +191,12 @@ async function toMessage(
   const attempt = { deployment: row.deploymentId, attempt: row.attempt };
   let payload: Record<string, unknown>;
   if (isRequest(row)) {
-    const { url, expiresAt } = await presign(row.s3Path!);
-    if (Buffer.byteLength(url) > maxUrlBytes) return 'url_too_long';
+    const what = row.undoManifest ? { manifest: row.undoManifest } : await toDownload(row, presign);
+    if (typeof what === 'string') return what;
     payload = {
       ...common,
       ...attempt,
-      manifest: row.manifest,
-      url,
-      urlExpiresAt: expiresAt.toISOString(),
+      ...what,
       ...(row.deferralEndsAt && {
         deadlineUnixMs: row.deferralEndsAt.getTime(),
         atDeadline: row.atDeadline ?? defaultPolicy.atDeadline,
@@ -217,6 +218,12 @@ async function toMessage(
     qos: 1,
     ...(isRequest(row) && { messageExpirySeconds: deviceUrlLifetimeS }),
   };
+}
+
+async function toDownload(row: Row, presign: (s3Path: string) => Promise<PresignedUrl>) {
+  const { url, expiresAt } = await presign(row.s3Path!);
+  if (Buffer.byteLength(url) > maxUrlBytes) return 'url_too_long';
+  return { manifest: row.manifest, url, urlExpiresAt: expiresAt.toISOString() };
 }
 
 async function settle(

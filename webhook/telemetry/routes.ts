@@ -147,6 +147,8 @@ const listHistory = createRoute({
           errorCode: z.enum(failureReasons).nullable(),
           deferred: deferredSchema.nullable(),
           downloadMs: z.number().nullable(),
+          /** From the network, as the device has counted them; an undo's are none. */
+          receivedBytes: z.number().nullable(),
           createdAt: z.string(),
           updatedAt: z.string(),
         }),
@@ -213,6 +215,7 @@ export function deviceDataRoutes(context: Context) {
         ...rest,
         deferred: presentDeferral({ deferred, deferralEndsAt }),
         downloadMs: stats?.downloadMs ?? null,
+        receivedBytes: stats?.receivedBytes ?? null,
         createdAt: createdAt.toISOString(),
         updatedAt: updatedAt.toISOString(),
       }));

@@ -40,6 +40,22 @@ function Lead(props: { deployment: Deployment }): JSX.Element {
       </Who>
       {' · '}
       <Ago at={props.deployment.createdAt} />
+      <Show when={props.deployment.undoes}>
+        {(id) => (
+          <>
+            {' · '}
+            <A href={`/deployments/${id()}`}>{t('undo.of')}</A>
+          </>
+        )}
+      </Show>
+      <Show when={props.deployment.undoneBy}>
+        {(id) => (
+          <>
+            {' · '}
+            <A href={`/deployments/${id()}`}>{t('undo.by')}</A>
+          </>
+        )}
+      </Show>
       <Show when={props.deployment.state === 'scheduled' && props.deployment.startAt}>
         {(at) => (
           <>

@@ -11,6 +11,7 @@ import { sumOf } from '../../parts/state-tone.ts';
 import { told } from '../../parts/toast.tsx';
 import { CancelDialog } from './cancel-dialog.tsx';
 import { haltWords } from './halt.tsx';
+import { UndoDialog } from './undo-dialog.tsx';
 
 /** The way back from a bad image, where one is known: the deploy page of what the devices had before. */
 function PutBack(props: { deployment: Deployment }): JSX.Element {
@@ -24,6 +25,46 @@ function PutBack(props: { deployment: Deployment }): JSX.Element {
         <A class="button primary" href={`/firmware/${firmware().id}/deploy?instead=${props.deployment.id}`}>
           {t('deployment.putBack', { version: firmware().version })}
         </A>
+      )}
+    </Show>
+  );
+}
+
+/** One button takes it back where devices can; after a halt, the older version's own deployment where none can. */
+function WayBack(props: { deployment: Deployment }): JSX.Element {
+  const [asking, setAsking] = createSignal(false);
+  const isHalted = () => props.deployment.state === 'halted';
+  const plan = createLoad(
+    () => {
+      const { id, undoes, undoneBy, counts } = props.deployment;
+      return undoes || undoneBy || !counts.succeeded ? null : id;
+    },
+    (id, signal) => api.foreseeUndo(id, signal),
+  );
+  const possible = () => (!props.deployment.undoneBy && plan.data?.targets ? plan.data : null);
+  return (
+    <Show
+      when={possible()}
+      fallback={
+        <Show when={isHalted()}>
+          <PutBack deployment={props.deployment} />
+        </Show>
+      }
+    >
+      {(found) => (
+        <>
+          <button
+            type="button"
+            class="button"
+            classList={{ primary: isHalted() }}
+            onClick={() => setAsking(true)}
+          >
+            {t('undo.button')}
+          </button>
+          <Show when={asking()}>
+            <UndoDialog deployment={props.deployment} plan={found()} onClose={() => setAsking(false)} />
+          </Show>
+        </>
       )}
     </Show>
   );
@@ -59,7 +100,7 @@ export function Operations(props: {
 
   return (
     <Allowed to="operator">
-      <Show when={failed() > 0 && state() !== 'cancelled'}>
+      <Show when={failed() > 0 && state() !== 'cancelled' && !props.deployment.undoneBy}>
         <button type="button" class="button" disabled={act.busy()} onClick={() => act.run('retry_failed')}>
           {t('deployment.retryFailed', { n: failed() })}
         </button>
@@ -80,10 +121,8 @@ export function Operations(props: {
             {t('deployment.resume')}
           </button>
         </Match>
-        <Match when={state() === 'halted'}>
-          <PutBack deployment={props.deployment} />
-        </Match>
       </Switch>
+      <WayBack deployment={props.deployment} />
       <Show when={unfinished()}>
         <button type="button" class="button danger" onClick={() => setAsking('cancel')}>
           {t('deployment.cancel')}

@@ -10,6 +10,7 @@ import { measureGate } from './gate.ts';
 import { measureIngest } from './ingest.ts';
 import { measureQueries } from './queries.ts';
 import { measureRollout } from './rollout.ts';
+import { measureUndo } from './undo.ts';
 
 interface Benchmark {
   /** Per core: it runs pinned to one where the system can do that. */
@@ -33,6 +34,7 @@ const benchmarks: Record<string, Benchmark> = {
   queries: { oneCore: false, measure: measureQueries },
   fleet: { oneCore: false, measure: measureFleet },
   gate: { oneCore: false, measure: measureGate },
+  undo: { oneCore: false, measure: measureUndo },
 };
 
 const help = `npm run bench [-- --json] [NAME …]      figures as ratios against a baseline measured in the same run

@@ -264,6 +264,10 @@ void fake_pass(struct fake *fake, uint32_t ms) {
 }
 
 /** `change`: "": a good one. Else `name=value` replaces a member of the manifest, or names another flaw. */
+static void write_hex(const uint8_t *digest, char *text) {
+  for (unsigned i = 0; i < 32; i++) snprintf(text + (size_t)2 * i, 3, "%02x", digest[i]);
+}
+
 const char *fake_request_text(struct fake *fake, const char *deployment, unsigned attempt, const char *change,
                               const char *url) {
   // Not on the stack, whose depth is measured.
@@ -278,7 +282,7 @@ const char *fake_request_text(struct fake *fake, const char *deployment, unsigne
   unsigned security = strcmp(change, "downgrade") == 0 ? 2 : 3;
   unsigned size = strcmp(change, "size") == 0 ? fake_slot_bytes + 1 : fake->image_bytes;
   fake_sha256(fake->image, fake->image_bytes, digest);
-  for (unsigned i = 0; i < 32; i++) snprintf(sha256 + 2 * i, 3, "%02x", digest[i]);
+  write_hex(digest, sha256);
   snprintf(payload, sizeof payload,
            "{\"component\":\"%s\",\"hardware\":\"%s\",\"version\":\"1.0.0\",\"securityVersion\":%u,\"fileName\":\"app.bin\","
            "\"size\":%u,\"sha256\":\"%s\"}",
@@ -298,6 +302,34 @@ const char *fake_request_text(struct fake *fake, const char *deployment, unsigne
 void fake_request(struct fake *fake, const char *deployment, unsigned attempt, const char *change) {
   const char *url = strcmp(change, "http") == 0 ? "http://files/app.bin" : "https://files.example.com/app.bin?s=1";
   fake_deliver(fake, "firmware/download/request", fake_request_text(fake, deployment, attempt, change, url));
+}
+
+void fake_undo(struct fake *fake, const char *deployment, unsigned attempt, const char *change) {
+  static char request[4096];
+  static char jws[2048];
+  static char payload[1024];
+  static char undo[512];
+  char sha256[65];
+  char leaves[65];
+  uint8_t digest[32];
+  fake_sha256(fake->image, strcmp(change, "other image") == 0 ? 100 : fake->image_bytes, digest);
+  write_hex(digest, leaves);
+  // As it was signed, whatever has become of the slot since.
+  write_hex(fake->slots[0].image.sha256, sha256);
+  snprintf(undo, sizeof undo, ",\"undo\":{\"deployment\":\"%s\",\"leaves\":\"%s\"%s}",
+           strcmp(change, "other deployment") == 0 ? OTHER_DEPLOYMENT : DEPLOYMENT, leaves,
+           strcmp(change, "no expiry") == 0 ? "" : strcmp(change, "expired") == 0 ? ",\"expiresUnixMs\":1" : ",\"expiresUnixMs\":1000000000");
+  snprintf(payload, sizeof payload,
+           "{\"component\":\"main\",\"hardware\":\"%s\",\"version\":\"0.0.0\",\"securityVersion\":%d,\"fileName\":\"app.bin\","
+           "\"size\":%u,\"sha256\":\"%s\"%s}",
+           strcmp(change, "hardware") == 0 ? "esp32-c3" : "esp32-s3", strcmp(change, "downgrade") == 0 ? 2 : 3,
+           (unsigned)fake->slots[0].image.size, sha256, strcmp(change, "no undo") == 0 ? "" : undo);
+  fake_sign("{\"alg\":\"ES256\",\"kid\":\"fw-1\"}", payload, strcmp(change, "stranger") == 0 ? 2 : 1, jws, sizeof jws);
+  if (strcmp(change, "forged") == 0) jws[80] ^= 1;
+  snprintf(request, sizeof request,
+           "{\"id\":\"u-%u\",\"at\":\"2026-05-04T03:02:01Z\",\"deployment\":\"%s\",\"attempt\":%u,\"manifest\":\"%s\"}",
+           attempt, deployment, attempt, jws);
+  fake_deliver(fake, "firmware/download/request", request);
 }
 
 void fake_cancel(struct fake *fake, const char *deployment, unsigned attempt) {

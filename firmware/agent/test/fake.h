@@ -185,6 +185,8 @@ void fake_deliver(struct fake *fake, const char *topic, const char *payload);
 void fake_request(struct fake *fake, const char *deployment, unsigned attempt, const char *change);
 const char *fake_request_text(struct fake *fake, const char *deployment, unsigned attempt, const char *change,
                               const char *url);
+/** The order to leave the served image, which DEPLOYMENT brought, for the one in slot 0. */
+void fake_undo(struct fake *fake, const char *deployment, unsigned attempt, const char *change);
 void fake_cancel(struct fake *fake, const char *deployment, unsigned attempt);
 
 /** Copies of one id left out: how many messages on the topic hold the text; the last one of them. */

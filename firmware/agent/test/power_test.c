@@ -182,6 +182,37 @@ static void survives_a_cancel(void) {
   cut_everywhere(&scenario);
 }
 
+static void undo_an_update(struct fake *fake) {
+  bool armed = fake->armed;
+  request(fake);
+  fake_run(fake, has_result, 20);
+  CHECK(fake_runs_new_image(fake));
+  again = NULL;
+  fake->sent_count = 0;
+  fake->activations = 0;
+  fake->writes = 0;
+  fake->requests = 0;
+  fake->armed = armed;
+  fake_undo(fake, OTHER_DEPLOYMENT, 1, "");
+}
+
+/** As after a request: what the device has lost with its power is sent again. */
+static bool is_undone(struct fake *fake) {
+  if (is_settled(fake) && fake_said(fake, "firmware/download/request/ack", OTHER_DEPLOYMENT) == 0)
+    fake_undo(fake, OTHER_DEPLOYMENT, 1, "");
+  return has_result(fake);
+}
+
+static void check_undone(struct fake *fake) {
+  CHECK(fake_said(fake, RESULT, "") == 1 && fake_said(fake, RESULT, "\"outcome\":\"succeeded\"") == 1);
+  CHECK(fake->active == 0 && fake->activations == 1 && fake->requests == 0);
+}
+
+static void survives_an_undo(void) {
+  static const struct scenario scenario = {undo_an_update, is_undone, check_undone};
+  cut_everywhere(&scenario);
+}
+
 static void age_certificate(struct fake *fake) {
   again = NULL;
   fake->wall = UINT64_C(71) * 24 * 3600 * 1000;
@@ -205,6 +236,7 @@ static const struct test tests[] = {
     {"a power cut at any write of a rollback ends on the old image, reported once", survives_a_rollback},
     {"a power cut at any write of a child's update ends with the child updated", survives_an_update_of_the_child},
     {"a power cut at any write around a cancel leaves one truthful answer", survives_a_cancel},
+    {"a power cut at any write of an undo ends on the previous image, reported once", survives_an_undo},
     {"a power cut at any write of a renewal leaves a pair that connects", survives_a_renewal},
 };
 

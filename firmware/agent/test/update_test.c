@@ -163,7 +163,7 @@ static void refuses(void) {
 
 static void answers_bad_requests(void) {
   struct fake *fake = fake_new();
-  fake_deliver(fake, "firmware/download/request", "{\"id\":\"r\",\"deployment\":\"" DEPLOYMENT "\",\"attempt\":1}");
+  fake_deliver(fake, "firmware/download/request", "{\"id\":\"r\",\"deployment\":\"" DEPLOYMENT "\",\"attempt\":1,\"url\":5}");
   fake_deliver(fake, "firmware/download/request",
                "{\"id\":\"r\",\"deployment\":\"" OTHER_DEPLOYMENT
                "\",\"attempt\":1,\"at\":null,\"url\":\"https://a/\",\"manifest\":\"e30.e30\",\"urlExpiresAt\":\"now\"}");

@@ -1,0 +1,24 @@
+/** Which devices of a deployment can boot what they ran before, as far as the server knows; each looks for itself before it does. */
+import { type SQL, sql } from 'drizzle-orm';
+import { devices } from '../devices/table.ts';
+import type { Firmware } from '../firmware/firmware.ts';
+
+/**
+ * Those that the deployment has updated and that still run its image, as (id, reachable, region_id, reason), like `resolved`. The other
+ * slot holds what ran when the target was made, unless a later deployment has begun to write there.
+ */
+export function undoable(previous: Pick<Firmware, 'sha256' | 'securityVersion'>, undoes: string): SQL {
+  return sql`
+    select ${devices.id} as id, ${devices.reachable} as reachable, ${devices.regionId} as region_id,
+      case when not c.undo then 'no_undo'
+           when t.ran is distinct from ${previous.sha256} then 'other_previous'
+           when c.security_version > ${previous.securityVersion}::int then 'downgrade'
+           when exists (
+             select 1 from targets o join deployments n on n.id = o.deployment_id and n.undoes is null
+             where o.device_id = t.device_id and o.component = t.component and o.attempt > 0
+               and (n.created_at, n.id) > (u.created_at, u.id)) then 'slot_overwritten' end as reason
+    from targets t join deployments u on u.id = t.deployment_id join firmwares f on f.id = u.firmware_id
+      join ${devices} on ${devices.id} = t.device_id
+      join components c on c.device_id = t.device_id and c.component = t.component and c.sha256 = f.sha256
+    where t.deployment_id = ${undoes}::uuid and t.state = 'succeeded'`;
+}
