@@ -49,6 +49,7 @@ export const examples: Record<string, unknown> = {
   postJobsBan: { devices: ['pump-17'], reason: 'Stolen' },
   postDeploymentsDryRun: deployment,
   postDeployments: deployment,
+  postDeploymentsByIdUndo: { others: true },
   postDeploymentsByIdOverrideFreeze: { reason: 'Security fix, agreed with the customer' },
   postFreezes: {
     name: 'Christmas',
