@@ -141,6 +141,7 @@ export const api = {
       { email, password },
       { by: plainFetch },
     ),
+  oidc: () => get<{ button: string | null }>('/api/oidc'),
   logout: () => send<void>('POST', '/api/logout', undefined, { by: plainFetch }),
   me: () => get<User>('/api/me'),
 

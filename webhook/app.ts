@@ -15,6 +15,7 @@ import { answerError } from './answer-error.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { accountRoutes } from './auth/account-routes.ts';
 import { type AccessTable, createGuard, readAccess } from './auth/guard.ts';
+import { oidcRoutes } from './auth/oidc/routes.ts';
 import { authRoutes } from './auth/routes.ts';
 import { sessionCookie } from './auth/session.ts';
 import { brokerRoutes } from './broker/routes.ts';
@@ -94,6 +95,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
   });
   const app = base
     .route('/', authRoutes(context))
+    .route('/', oidcRoutes(context))
     .route('/', accountRoutes(context))
     .route('/', firmwareRoutes(context))
     .route('/', deviceRoutes(context))

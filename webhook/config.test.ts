@@ -56,6 +56,45 @@ test.each([
   expect(problemsOf({ ...complete, [name]: value }).join()).toContain(name);
 });
 
+const oidc = {
+  PUBLIC_URL: 'https://flota.example.org',
+  OIDC_ISSUER: 'https://id.example.org/realms/flota',
+  OIDC_CLIENT_ID: 'flota',
+  OIDC_CLIENT_SECRET: 'secret',
+  OIDC_ROLES: 'cn=admins=admin, ops=operator',
+};
+
+test('a single sign-on is read whole, and there is none without an issuer', () => {
+  expect(configure({ ...complete, ...oidc }).oidc).toEqual({
+    issuer: oidc.OIDC_ISSUER,
+    clientId: 'flota',
+    clientSecret: 'secret',
+    roleClaim: 'groups',
+    roles: new Map([
+      ['cn=admins', 'admin'],
+      ['ops', 'operator'],
+    ]),
+    button: 'Single sign-on',
+  });
+  expect(configure({ ...complete, ...oidc, OIDC_ISSUER: 'http://127.0.0.1:9' }).oidc).toBeDefined();
+  expect(configure(complete).oidc).toBeUndefined();
+});
+
+test.each([
+  [{ OIDC_ISSUER: 'http://id.example.org' }, 'OIDC_ISSUER: must be https'],
+  [{ OIDC_ISSUER: 'http://127.0.0.1.example.org' }, 'OIDC_ISSUER: must be https'],
+  [{ OIDC_ISSUER: 'https://id.example.org/?a=b' }, 'OIDC_ISSUER: must have no query'],
+  [{ OIDC_ISSUER: '' }, 'OIDC_ISSUER: is needed with OIDC_CLIENT_ID'],
+  [{ OIDC_CLIENT_ID: '' }, 'OIDC_CLIENT_ID: is needed'],
+  [{ OIDC_ROLES: '' }, 'OIDC_ROLES: is needed'],
+  [{ OIDC_ROLES: 'ops=owner' }, 'OIDC_ROLES: "ops=owner" must be group=viewer|operator|admin'],
+  [{ OIDC_ROLES: 'admin' }, 'OIDC_ROLES: "admin" must be'],
+  [{ OIDC_ROLES: 'a=admin,a=viewer' }, 'OIDC_ROLES: "a" is there twice'],
+  [{ PUBLIC_URL: '' }, 'PUBLIC_URL: is needed with OIDC_ISSUER'],
+])('a single sign-on with %j is refused', (change, problem) => {
+  expect(problemsOf({ ...complete, ...oidc, ...change }).join('\n')).toContain(problem);
+});
+
 test('secrets may come in files, whose last line break is no part of them', () => {
   const { BROKER_API_SECRET: _, DATABASE_URL: __, ...rest } = complete;
   const env = { ...rest, BROKER_API_SECRET_FILE: 'secret', DATABASE_URL_FILE: 'url' };

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { withBrokerNames } from '#emqx/setting-names.ts';
+import { readOidc } from './auth/oidc/settings.ts';
 import { type CdnSettings, checkCdnKey } from './firmware/cdn.ts';
 import type { CourierSettings } from './notifications/courier.ts';
 import { parseNetwork } from './notifications/networks.ts';
@@ -48,6 +49,12 @@ export const environmentSchema = z.object({
   FLOTA_API_TOKEN: z.string().min(16).optional(),
   FLOTA_ADMIN_EMAIL: z.email().optional(),
   FLOTA_ADMIN_PASSWORD: z.string().min(8).optional(),
+  OIDC_ISSUER: url.optional(),
+  OIDC_CLIENT_ID: text.optional(),
+  OIDC_CLIENT_SECRET: text.optional(),
+  OIDC_ROLE_CLAIM: text.default('groups'),
+  OIDC_ROLES: text.optional(),
+  OIDC_BUTTON: z.string().min(1).max(60).default('Single sign-on'),
   FIRMWARE_KEYS: text.optional(),
   TELEMETRY_DAYS: days.default(defaultRetention.telemetry),
   LOG_DAYS: days.default(defaultRetention.logs),
@@ -84,6 +91,7 @@ const secretNames = [
   'WEBHOOK_TOKEN',
   'FLOTA_API_TOKEN',
   'FLOTA_ADMIN_PASSWORD',
+  'OIDC_CLIENT_SECRET',
   'SMTP_URL',
 ] as const;
 
@@ -202,6 +210,7 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
       env.FLOTA_ADMIN_EMAIL && env.FLOTA_ADMIN_PASSWORD
         ? { email: env.FLOTA_ADMIN_EMAIL, password: env.FLOTA_ADMIN_PASSWORD }
         : null,
+    oidc: readOidc(env, problems),
     retention: toRetention(env),
     courier: toCourier(env, problems),
     silentHours: env.SILENT_HOURS,
@@ -210,6 +219,7 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
   if (Boolean(env.FLOTA_ADMIN_EMAIL) !== Boolean(env.FLOTA_ADMIN_PASSWORD)) {
     problems.push('FLOTA_ADMIN_EMAIL and FLOTA_ADMIN_PASSWORD: give both or neither');
   }
+  if (env.OIDC_ISSUER && !env.PUBLIC_URL) problems.push('PUBLIC_URL: is needed with OIDC_ISSUER');
   if (env.PORT !== 0 && env.PORT === env.INTERNAL_PORT) problems.push('PORT and INTERNAL_PORT: must differ');
   if (problems.length > 0) throw new ConfigError(problems);
   return config;

@@ -2,6 +2,7 @@ import type { JSONWebKeySet } from 'jose';
 import type { RevokingAuthority } from '#ca/client.ts';
 import type { EmqxApi } from '#emqx/api.ts';
 import type { Inspector } from '#emqx/inspect.ts';
+import type { OidcSettings } from './auth/oidc/settings.ts';
 import type { Passwords } from './auth/password.ts';
 import type { Database } from './db/connect.ts';
 import type { Db } from './db/query.ts';
@@ -44,6 +45,8 @@ export interface Context {
   closing: AbortSignal;
   webhookToken: string;
   apiToken: string | null;
+  /** Single sign-on; absent where there is none. */
+  oidc?: OidcSettings | undefined;
   /** How many proxies of ours stand in front; default 0. */
   proxies?: number;
   /** Where admins reach the console; its origin is the one that may change things by cookie. */

@@ -1,11 +1,22 @@
-import { createUniqueId, type JSX, onMount, Show } from 'solid-js';
+import { createResource, createUniqueId, type JSX, onMount, Show } from 'solid-js';
 import { createAct } from '../act.ts';
 import { api } from '../api.ts';
+import { ApiError } from '../http.ts';
 import { type Language, language, languages, setLanguage, t } from '../i18n/i18n.ts';
 import { Mark } from '../parts/mark.tsx';
 import { Problem } from '../parts/notes.tsx';
 import { Select } from '../parts/select.tsx';
 import { loggedIn, user } from '../session.ts';
+
+/** Why the single sign-on sent its user back, once: a reload is no second failure. */
+function takeLoginError(): ApiError | undefined {
+  const here = new URL(location.href);
+  const code = here.searchParams.get('login_error');
+  if (!code) return undefined;
+  here.searchParams.delete('login_error');
+  history.replaceState(history.state, '', here);
+  return new ApiError(/^oidc_[a-z_]+$/.test(code) ? code : 'unknown', 0, '');
+}
 
 /**
  * Logging in, over whatever is on screen: alone when nobody has been logged in yet, and as a veil over the page when a
@@ -17,6 +28,9 @@ export function Login(): JSX.Element {
   let dialog!: HTMLDialogElement;
 
   onMount(() => dialog.showModal());
+  const failed = takeLoginError();
+  // Without an answer there is the form, which tells of it.
+  const [oidc] = createResource(() => api.oidc().catch(() => ({ button: null })));
 
   const login = createAct(async (fields: FormData) =>
     loggedIn(await api.login(String(fields.get('email')).trim(), String(fields.get('password')))),
@@ -46,7 +60,7 @@ export function Login(): JSX.Element {
           void login.run(new FormData(event.currentTarget));
         }}
       >
-        <Problem error={login.error()} />
+        <Problem error={login.error() ?? failed} />
         <div class="field">
           <label for="login-email">{t('login.email')}</label>
           <input
@@ -75,6 +89,19 @@ export function Login(): JSX.Element {
           {t('login.submit')}
         </button>
       </form>
+      <Show when={oidc()?.button}>
+        {(label) => (
+          <a
+            class="button"
+            href={`/api/oidc/login?return_to=${encodeURIComponent(location.pathname + location.search)}`}
+            // Not one of the console's pages.
+            target="_self"
+            rel="external"
+          >
+            {label()}
+          </a>
+        )}
+      </Show>
       <Show when={first}>
         <Select
           label={t('shell.language')}

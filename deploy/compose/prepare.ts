@@ -45,6 +45,7 @@ await runJob(['state', 'ca'], async ({ state, ca }) => {
     'grafana_password',
     'alarm_webhook_token',
     'alarm_smtp_password',
+    'oidc_client_secret',
   ])
     keep(name, secret);
   const adminPassword = keep('admin_password', () => randomBytes(12).toString('base64url'));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildImage } from '#firmware/virtual/image.ts';
+import { clientId, clientSecret, startIssuer, type TestIssuer } from '#webhook/auth/oidc/testing-issuer.ts';
 import { espImage } from '#webhook/firmware/testing-images.ts';
 import { hardware } from '../lab/fleet/devices.ts';
 import { until } from '../lab/primitives/until.ts';
@@ -25,6 +26,8 @@ import { buildConsole } from './console-build.ts';
 
 let system: TestSystem;
 let browser: Browser;
+/** Of the single sign-on. */
+let issuer: TestIssuer;
 /** An admin's page in English, kept from test to test, as a person would. */
 let page: Page;
 let faults: string[];
@@ -39,7 +42,13 @@ const at = (path: string) => `${system.stack.url}${path}`;
 
 beforeAll(async () => {
   await buildConsole();
-  [system, browser, line] = await Promise.all([startTestSystem(), openBrowser(), openLine()]);
+  issuer = await startIssuer();
+  const oidc = {
+    ...{ issuer: issuer.url, clientId, clientSecret, roleClaim: 'groups', button: 'Company account' },
+    roles: new Map([['flota-ops', 'operator' as const]]),
+  };
+  [system, browser, line] = await Promise.all([startTestSystem({ oidc }), openBrowser(), openLine()]);
+  issuer.register(system.stack.url);
   await system.start(3, { bytesPerSecond: 600_000, timing: { telemetryMs: 300 } });
   ({ page, faults } = await logIn(browser, system.stack.url, system.stack.admin, { locale: 'en-US' }));
 }, 90_000);
@@ -47,6 +56,7 @@ afterAll(async () => {
   await browser?.close();
   await line?.close();
   await system?.close();
+  await issuer?.close();
 });
 
 const fileOf = (name: string, buffer: Buffer) => ({ name, mimeType: 'application/octet-stream', buffer });
@@ -875,6 +885,33 @@ describe('certificates', () => {
     expect((await page.getByTestId('token').innerText()).length).toBeGreaterThan(20);
     await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
     await page.getByTestId('token').waitFor({ state: 'detached' });
+  });
+});
+
+describe('the single sign-on', () => {
+  it('logs in by its button, and comes back to the login with the reason when there is no role', async () => {
+    issuer.accounts.set('kim', { email: 'kim@company.example', groups: ['flota-ops'] });
+    issuer.accounts.set('lee', { email: 'lee@company.example', groups: ['others'] });
+    const logInAs = async (sub: string, locale: string) => {
+      const context = await browser.newContext({ locale });
+      const own = await context.newPage();
+      await own.goto(at('/firmware'));
+      await own.getByRole('link', { name: 'Company account' }).click();
+      await own.locator('input[name=login]').fill(sub);
+      await own.locator('input[name=password]').fill('any');
+      await own.locator('button[type=submit]').click();
+      return own;
+    };
+    const kim = await logInAs('kim', 'en-US');
+    await kim.getByRole('heading', { name: 'Firmware' }).waitFor();
+    expect(new URL(kim.url()).pathname).toBe('/firmware');
+    const lee = await logInAs('lee', 'ko-KR');
+    await lee.getByText('이 계정에는 Flota 역할이 없습니다.').waitFor();
+    expect(new URL(lee.url()).search).toBe('');
+    expect(await findViolations(lee)).toEqual([]);
+    await page.goto(at('/system/users'));
+    await page.getByRole('row', { name: 'kim@company.example' }).getByText('Single sign-on').waitFor();
+    await Promise.all([kim.context().close(), lee.context().close()]);
   });
 });
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { readOidc } from '#webhook/auth/oidc/settings.ts';
 import {
   ConfigError,
   environmentSchema,
@@ -105,6 +106,7 @@ export function toLocalConfig(
     problems.push('--exit: goes with the demo, which needs a device');
   if (env) problems.push(...findPortClashes(env));
   const real = env && readRealParts(env, problems);
+  const oidc = env ? readOidc(env, problems) : undefined;
   const courier = env && toCourier(env, problems);
   if (problems.length > 0 || !env || !real || !courier) throw new ConfigError(problems);
   return {
@@ -128,6 +130,7 @@ export function toLocalConfig(
     },
     publicUrl: env.PUBLIC_URL ?? null,
     proxies: env.TRUSTED_PROXIES,
+    oidc: oidc ?? null,
     retention: toRetention(env),
     courier,
     silentHours: env.SILENT_HOURS,

@@ -21,6 +21,7 @@ module "secrets" {
   name         = var.name
   broker_nodes = var.broker.nodes
   ca_keys      = var.ca_keys
+  oidc         = var.oidc != null
   tags         = local.tags
 }
 
@@ -143,7 +144,7 @@ module "webhook" {
   health_check      = ["CMD", "node", "-e", "fetch('http://127.0.0.1:8080/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
   tags              = local.tags
 
-  environment = {
+  environment = merge({
     PUBLIC_URL      = "https://${var.console_domain}"
     TRUSTED_PROXIES = "1"
     S3_BUCKET       = module.storage.bucket
@@ -154,8 +155,14 @@ module "webhook" {
     BROKER_API_KEY  = "flota"
     BROKER_MQTT_URL = "mqtts://${var.mqtt_domain}:8883"
     CA_URL          = "https://${local.ca_name}:8443"
-  }
-  secrets = {
+    }, var.oidc == null ? {} : {
+    OIDC_ISSUER     = var.oidc.issuer
+    OIDC_CLIENT_ID  = var.oidc.client_id
+    OIDC_ROLE_CLAIM = var.oidc.role_claim
+    OIDC_ROLES      = var.oidc.roles
+    OIDC_BUTTON     = var.oidc.button
+  })
+  secrets = merge({
     DATABASE_URL         = module.database.url_secret_arn
     CDN_PRIVATE_KEY      = module.secrets.arns["cdn_private_key"]
     BROKER_API_SECRET    = module.secrets.arns["emqx_api_secret"]
@@ -167,7 +174,9 @@ module "webhook" {
     FLOTA_ADMIN_EMAIL    = module.secrets.arns["admin_email"]
     FLOTA_ADMIN_PASSWORD = module.secrets.arns["admin_password"]
     FIRMWARE_KEYS        = module.secrets.arns["firmware_keys"]
-  }
+    }, var.oidc == null ? {} : {
+    OIDC_CLIENT_SECRET = module.secrets.arns["oidc_client_secret"]
+  })
   statements = [{
     actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
     resources = ["${module.storage.bucket_arn}/*"]

@@ -168,6 +168,22 @@ variable "alarm_email" {
   }
 }
 
+variable "oidc" {
+  description = "Single sign-on (OpenID Connect); roles: group=role,group=role. The client's secret goes into the secret oidc_client_secret. Null: none."
+  type = object({
+    issuer     = string
+    client_id  = string
+    roles      = string
+    role_claim = optional(string, "groups")
+    button     = optional(string, "Single sign-on")
+  })
+  default = null
+  validation {
+    condition     = var.oidc == null || can(regex("^https://[^?#]+$", var.oidc.issuer))
+    error_message = "issuer: an https address without a query."
+  }
+}
+
 variable "log_days" {
   description = "How long logs are kept."
   type        = number

@@ -15,7 +15,15 @@ const password = z.string().min(8).max(1024);
 const moment = z.string().nullable();
 
 const userSchema = z
-  .object({ id: z.uuid(), email: z.string(), role, disabled: z.boolean(), createdAt: z.string() })
+  .object({
+    id: z.uuid(),
+    email: z.string(),
+    role,
+    disabled: z.boolean(),
+    createdAt: z.string(),
+    /** Of the single sign-on that vouches for this user; null for a local account. */
+    issuer: z.string().nullable(),
+  })
   .openapi('User');
 const tokenSchema = z
   .object({
@@ -146,8 +154,8 @@ export function accountRoutes(context: Context) {
     });
 }
 
-function presentUser({ id, email, role, disabledAt, createdAt }: User) {
-  return { id, email, role, disabled: disabledAt !== null, createdAt: createdAt.toISOString() };
+function presentUser({ id, email, role, disabledAt, createdAt, oidcIssuer: issuer }: User) {
+  return { id, email, role, disabled: disabledAt !== null, createdAt: createdAt.toISOString(), issuer };
 }
 
 function presentToken({ createdAt, expiresAt, revokedAt, lastUsedAt, ...rest }: tokens.ApiToken) {

@@ -33,7 +33,7 @@ export async function ensureAdmin(
   await db.transaction(async (tx) => {
     await tx
       .update(users)
-      .set({ passwordHash, role: 'admin', disabledAt: null })
+      .set({ passwordHash, role: 'admin', disabledAt: null, oidcIssuer: null, oidcSubject: null })
       .where(eq(users.id, existing.id));
     if (!matches) await endSessions(tx, existing.id);
   });
@@ -105,7 +105,7 @@ export async function checkPassword(
 async function noteFailure(db: Db, { email, address }: Attempt): Promise<void> {
   await db.execute(sql`
     insert into ${failedLogins} (user_id, network, count)
-    select id, ${networkOf(address)}, 1 from ${users} where lower(email) = ${email.toLowerCase()}
+    select id, ${networkOf(address)}, 1 from ${users} where lower(email) = ${email.toLowerCase()} and password_hash is not null
     on conflict (user_id, network) do update set count = ${failedLogins.count} + 1`);
 }
 
@@ -114,12 +114,14 @@ function wrong(): AppError {
 }
 
 /** Refuses when the user was disabled, or got another password, since the given state was read. */
-export async function startSession(tx: Db, user: User): Promise<string> {
+export async function startSession(tx: Db, user: User, oidcSid: string | null = null): Promise<string> {
   // The lock makes this wait for such a change that is under way.
+  const { passwordHash: hash } = user;
+  const samePassword = hash === null ? isNull(users.passwordHash) : eq(users.passwordHash, hash);
   const [current] = await tx
     .select({ id: users.id })
     .from(users)
-    .where(and(eq(users.id, user.id), eq(users.passwordHash, user.passwordHash), isNull(users.disabledAt)))
+    .where(and(eq(users.id, user.id), samePassword, isNull(users.disabledAt)))
     .for('share');
   if (!current) throw wrong();
   const token = makeSecret();
@@ -129,6 +131,7 @@ export async function startSession(tx: Db, user: User): Promise<string> {
     tokenHash: sha256(token),
     userId: user.id,
     expiresAt: new Date(now + sessionLifetimeMs),
+    oidcSid,
   });
   return token;
 }

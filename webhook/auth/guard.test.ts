@@ -56,7 +56,15 @@ test('every route says who may call it, and only those by which one gets in are 
       expect(needed, `${method} ${path}`).not.toBe('viewer');
   }
   const open = operations.filter((o) => o.needed === 'anyone').map((o) => `${o.method} ${o.path}`);
-  expect(open.sort()).toEqual(['POST /api/issue_cert', 'POST /api/login', 'POST /api/logout']);
+  expect(open.sort()).toEqual([
+    'GET /api/oidc',
+    'GET /api/oidc/callback',
+    'GET /api/oidc/login',
+    'POST /api/issue_cert',
+    'POST /api/login',
+    'POST /api/logout',
+    'POST /api/oidc/backchannel-logout',
+  ]);
 });
 
 test('nobody gets past a closed route, whatever else is wrong with the request', async () => {

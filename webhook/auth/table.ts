@@ -7,12 +7,18 @@ export const users = pgTable(
   {
     id: uuid().primaryKey().defaultRandom(),
     email: text().notNull(),
-    passwordHash: text('password_hash').notNull(),
+    /** Null: a user of an issuer, who has no password here. */
+    passwordHash: text('password_hash'),
+    oidcIssuer: text('oidc_issuer'),
+    oidcSubject: text('oidc_subject'),
     role: text({ enum: roles }).notNull(),
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
     disabledAt: timestamp('disabled_at', { withTimezone: true }),
   },
-  (t) => [uniqueIndex('users_email').on(sql`lower(${t.email})`)],
+  (t) => [
+    uniqueIndex('users_email').on(sql`lower(${t.email})`),
+    uniqueIndex('users_oidc').on(t.oidcIssuer, t.oidcSubject),
+  ],
 );
 
 /** The cookie carries the token; only its SHA-256 is stored. */
@@ -24,6 +30,8 @@ export const sessions = pgTable(
       .notNull()
       .references(() => users.id, { onDelete: 'cascade' }),
     expiresAt: timestamp('expires_at', { withTimezone: true }).notNull(),
+    /** The issuer's session that it came of. */
+    oidcSid: text('oidc_sid'),
   },
   (t) => [index('sessions_expiry').on(t.expiresAt), index('sessions_user').on(t.userId)],
 );

@@ -1,5 +1,5 @@
 /** Users: created and changed by admins; a disabled one or a changed password ends all of that user's sessions at once. */
-import { and, asc, eq, isNull } from 'drizzle-orm';
+import { and, asc, eq, isNotNull, isNull } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
 import { AppError } from '../errors.ts';
@@ -46,7 +46,10 @@ export interface UserChange {
   password?: string | undefined;
 }
 
-/** Throws `last_admin` when nobody would be left to undo it. */
+/**
+ * Throws `last_admin` when no local admin would be left to undo it (an issuer may be away), and `oidc_user` for what an issuer says
+ * anew at each login.
+ */
 export async function change(
   db: Db,
   passwords: Passwords,
@@ -56,9 +59,14 @@ export async function change(
 ): Promise<User> {
   const passwordHash = input.password === undefined ? undefined : await passwords.hash(input.password);
   return db.transaction(async (tx) => {
-    const isAdmin = and(eq(users.role, 'admin'), isNull(users.disabledAt));
+    const isAdmin = and(eq(users.role, 'admin'), isNull(users.disabledAt), isNotNull(users.passwordHash));
     // Locked in order, so that two admins who disable each other at once cannot both succeed.
-    await tx.select({ id: users.id }).from(users).where(isAdmin).orderBy(asc(users.id)).for('update');
+    const before = await tx
+      .select({ id: users.id })
+      .from(users)
+      .where(isAdmin)
+      .orderBy(asc(users.id))
+      .for('update');
     const [row] = await tx
       .update(users)
       .set({
@@ -69,8 +77,10 @@ export async function change(
       .where(eq(users.id, id))
       .returning();
     if (!row) throw new AppError('not_found', 'There is no such user.');
+    if (row.oidcIssuer !== null && (input.role || passwordHash))
+      throw new AppError('oidc_user', 'Role and password of this user are those of the single sign-on.');
     const admins = await tx.select({ id: users.id }).from(users).where(isAdmin).limit(1);
-    if (admins.length === 0) throw new AppError('last_admin', 'One admin must remain.');
+    if (before.length > 0 && admins.length === 0) throw new AppError('last_admin', 'One admin must remain.');
     if (input.disabled || passwordHash) await endSessions(tx, id);
     const { password, ...told } = input;
     const detail = { ...told, ...(password !== undefined && { password: 'changed' }) };
@@ -91,7 +101,7 @@ export async function changeOwnPassword(
     const [row] = await tx
       .update(users)
       .set({ passwordHash })
-      .where(and(eq(users.id, user.id), eq(users.passwordHash, user.passwordHash), isNull(users.disabledAt)))
+      .where(and(eq(users.id, user.id), eq(users.passwordHash, user.passwordHash!), isNull(users.disabledAt)))
       .returning();
     if (!row) throw new AppError('login_failed', 'The password was changed meanwhile.');
     await endSessions(tx, user.id);

@@ -1,5 +1,6 @@
 /** All tables, for migrations and the typed client. Features own theirs; nobody else queries them. */
 export * from '../audit/table.ts';
+export * from '../auth/oidc/table.ts';
 export * from '../auth/table.ts';
 export * from '../broker/table.ts';
 export * from '../certificates/table.ts';

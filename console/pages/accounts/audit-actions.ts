@@ -1,6 +1,7 @@
 /** What the webhook writes into its audit log, to choose from; whatever else there is is found without choosing. */
 export const auditActions = [
   'session.start',
+  'session.end',
   'user.create',
   'user.change',
   'user.password',

@@ -34,7 +34,8 @@ function Acts(props: { who: Account; ask: (asked: Asked) => void }): JSX.Element
   );
   return (
     <>
-      {button('change')} {button(props.who.disabled ? 'enable' : 'disable')}
+      <Show when={!props.who.issuer}>{button('change')}</Show>{' '}
+      {button(props.who.disabled ? 'enable' : 'disable')}
     </>
   );
 }
@@ -47,6 +48,14 @@ const describe = (ask: (asked: Asked) => void): Column<Account>[] => [
       <>
         <strong>{who.email}</strong>
         <Show when={who.email === user()?.email}> {<span class="soft small">{t('users.you')}</span>}</Show>
+        <Show when={who.issuer}>
+          {(issuer) => (
+            <span class="soft small" title={issuer()}>
+              {' '}
+              {t('users.sso')}
+            </span>
+          )}
+        </Show>
       </>
     ),
   },
@@ -117,7 +126,11 @@ function Users(): JSX.Element {
               keepLabel={t('common.cancel')}
               onClose={close}
             >
-              <p>{t('users.enableWhat', { role: t(`role.${one().role}`) })}</p>
+              <p>
+                {one().issuer
+                  ? t('users.enableSso')
+                  : t('users.enableWhat', { role: t(`role.${one().role}`) })}
+              </p>
             </Confirm>
           )}
         </Match>

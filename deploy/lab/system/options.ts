@@ -1,4 +1,5 @@
 import type { BrokerConfig } from '#emqx/rules.ts';
+import type { OidcSettings } from '#webhook/auth/oidc/settings.ts';
 import type { ReconcileTimes } from '#webhook/devices/reconcile.ts';
 import type { CdnSettings } from '#webhook/firmware/cdn.ts';
 import type { ObjectStoreSettings } from '#webhook/firmware/objects.ts';
@@ -40,6 +41,8 @@ export interface SystemOptions {
   publicUrl: string | null;
   /** How many proxies of ours stand in front. */
   proxies: number;
+  /** Single sign-on. */
+  oidc: OidcSettings | null;
   adminEmail: string;
   /** null: made, and kept in `dataDir`. */
   adminPassword: string | null;
@@ -84,6 +87,7 @@ export const defaultOptions: Omit<SystemOptions, 'dataDir'> = {
   dashboardUrl: null,
   publicUrl: null,
   proxies: 0,
+  oidc: null,
   adminEmail: 'admin@flota.local',
   adminPassword: null,
   apiToken: null,

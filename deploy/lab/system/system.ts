@@ -246,6 +246,7 @@ async function startParts(options: SystemOptions, closers: Closers): Promise<Omi
       apiToken,
       publicUrl: options.publicUrl,
       proxies: options.proxies,
+      oidc: options.oidc ?? undefined,
       consoleDir: existsSync(consoleDir) ? consoleDir : null,
       ...(options.courier && { courier: createCourier(options.courier) }),
       ...(options.silentHours && { silentHours: options.silentHours }),

@@ -41,6 +41,18 @@ FLOTA_API_TOKEN_FILE: {{ $files }}/api_token
 FLOTA_ADMIN_EMAIL: {{ .Values.adminEmail }}
 FLOTA_ADMIN_PASSWORD_FILE: {{ $files }}/admin_password
 FIRMWARE_KEYS: {{ $files }}/firmware_keys
+{{- with .Values.oidc }}
+{{- if .issuer }}
+OIDC_ISSUER: {{ .issuer }}
+OIDC_CLIENT_ID: {{ required "oidc.clientId: is needed with oidc.issuer" .clientId | quote }}
+{{- if .confidential }}
+OIDC_CLIENT_SECRET_FILE: {{ $files }}/oidc_client_secret
+{{- end }}
+OIDC_ROLE_CLAIM: {{ .roleClaim | quote }}
+OIDC_ROLES: {{ required "oidc.roles: is needed with oidc.issuer" .roles | quote }}
+OIDC_BUTTON: {{ .button | quote }}
+{{- end }}
+{{- end }}
 {{- with .Values.webhook.env }}
 {{ toYaml . }}
 {{- end }}

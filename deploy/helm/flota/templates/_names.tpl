@@ -88,4 +88,5 @@ priorityClassName: {{ . }}
 database_url emqx_api_secret webhook_certificate webhook_key ca_trust webhook_token api_token admin_password firmware_keys
 {{- if eq .Values.store.credentials "secret" }} aws_credentials{{ end }}
 {{- if .Values.store.cdn.url }} cdn_private_key{{ end }}
+{{- if and .Values.oidc.issuer .Values.oidc.confidential }} oidc_client_secret{{ end }}
 {{- end }}

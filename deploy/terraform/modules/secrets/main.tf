@@ -8,6 +8,9 @@ variable "broker_nodes" {
 variable "ca_keys" {
   type = number
 }
+variable "oidc" {
+  type = bool
+}
 variable "tags" {
   type = map(string)
 }
@@ -17,6 +20,7 @@ locals {
   # One token for each broker: it is bound to the key that the broker makes.
   to_fill = toset(concat(
     ["webhook_certificate", "webhook_key", "ca_root", "ca_trust", "firmware_keys", "cdn_private_key", "admin_email"],
+    var.oidc ? ["oidc_client_secret"] : [],
     [for number in range(var.broker_nodes) : "emqx_token_${number}"],
   ))
 }
