@@ -84,7 +84,9 @@ describe('every route', () => {
   test('takes only the media type that it declares', async () => {
     expect(withJson().length).toBeGreaterThan(20);
     const types = ['text/plain', 'application/x-www-form-urlencoded', 'application/jsonp', 'json', undefined];
-    const cases = operations.filter((o) => o.body).flatMap((o) => types.map((type) => ({ ...o, type })));
+    const cases = operations
+      .filter((o) => o.body)
+      .flatMap((o) => types.filter((type) => type !== o.body).map((type) => ({ ...o, type })));
     const wrong = await collect(cases, async ({ method, path, type }) => {
       const answer = await call(method, path, '{}', type);
       const good = answer.status === 415 && answer.code === 'unsupported_media_type';

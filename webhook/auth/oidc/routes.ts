@@ -13,7 +13,7 @@ import { endSessionsBy, logInBy } from './users.ts';
 const localPath = z
   .string()
   .max(1000)
-  .regex(/^\/(?![/\\])[^\\\p{Cc}]*$/u, 'must be a path of the console')
+  .regex(/^\/([!-.0-[\]-~][!-[\]-~]*)?$/, 'must be a path of the console')
   .default('/');
 
 const describeOidc = createRoute({
