@@ -22,11 +22,11 @@ CREATE INDEX "freezes_ends" ON "freezes" USING btree ("ends_at");--> statement-b
 CREATE INDEX "components_drifted" ON "components" USING btree ("device_id") WHERE sha256 <> expected_sha256;--> statement-breakpoint
 CREATE INDEX "devices_pinned" ON "devices" USING btree ("pinned") WHERE pinned is not null;--> statement-breakpoint
 CREATE INDEX "devices_channel" ON "devices" USING btree ("channel");--> statement-breakpoint
--- What the last successful update of each left there, where what it attests now is that, or was said later.
+-- What the newest deployment that succeeded left there, where what it attests now is that, or was said later.
 update "components" c set "expected_sha256" = n.sha256, "expected_version" = n.version, "expected_at" = n.updated_at
 from (
   select distinct on (t.device_id, t.component) t.device_id, t.component, t.updated_at, f.sha256, f.version
   from "targets" t join "deployments" d on d.id = t.deployment_id join "firmwares" f on f.id = d.firmware_id
-  where t.state = 'succeeded' order by t.device_id, t.component, t.updated_at desc
+  where t.state = 'succeeded' order by t.device_id, t.component, d.created_at desc
 ) n
 where n.device_id = c.device_id and n.component = c.component and (c.sha256 = n.sha256 or c.reported_at > n.updated_at);
