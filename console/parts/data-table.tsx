@@ -1,4 +1,4 @@
-import { For, type JSX } from 'solid-js';
+import { createSignal, For, type JSX, onCleanup, onMount } from 'solid-js';
 
 /** `wide` leaves phones and tablets, `mid` leaves phones; `num` is set to the end. */
 export type Column<Row> = {
@@ -43,8 +43,20 @@ export function DataTable<Row>(props: {
   stale?: boolean;
   linked?: boolean;
 }): JSX.Element {
+  const [scrolls, setScrolls] = createSignal(false);
+  let wrap!: HTMLDivElement;
+  // What scrolls sideways must be reached by keyboard, and what does not is no stop.
+  onMount(() => {
+    const observer = new ResizeObserver(() => setScrolls(wrap.scrollWidth > wrap.clientWidth));
+    for (const box of [wrap, wrap.firstElementChild!]) observer.observe(box);
+    onCleanup(() => observer.disconnect());
+  });
   return (
-    <div class="table-wrap">
+    <div
+      class="table-wrap"
+      ref={wrap}
+      {...(scrolls() && { tabIndex: 0, role: 'region', 'aria-label': props.caption })}
+    >
       <table classList={{ stale: props.stale }}>
         <TableHead caption={props.caption} columns={props.columns} />
         <tbody>
