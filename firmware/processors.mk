@@ -36,8 +36,9 @@ memory = $(foreach symbol,$(subst $(comma), ,$($(1)_MEMORY)) __stack_size=0x1000
 .PHONY: processors $(PROCESSORS)
 processors: $(PROCESSORS)
 
-$(BUILD)/run-$(SEEDS)-$(words $(POWER)):
-	@mkdir -p $(@D) && rm -f $(BUILD)/run-* && touch $@
+# Other arguments are another run. Made while this is read: as the target of a rule it would be a secondary file, whose absence rebuilds nothing.
+ARGUMENTS = $(BUILD)/run-$(SEEDS)-$(words $(POWER))
+$(shell mkdir -p $(BUILD) && { test -e $(ARGUMENTS) || { rm -f $(BUILD)/run-*; touch $(ARGUMENTS); }; })
 
 define processor_rules
 $(BUILD)/$(1)/%.o: agent/%.c $(HEADERS)
@@ -59,7 +60,6 @@ $(1): $(PROCESSOR_TESTS:%=$(BUILD)/$(1)/%.log) $(BUILD)/$(1)/footprint.o
 	@{ cat $$(filter %.log,$$^) $(BUILD)/$(1)/update.map; size -A $(BUILD)/$(1)/footprint.o; } | awk -v name=$($(1)_NAME) \
 	  -v code_budget=$(CODE_BUDGET) -v ram_budget=$(RAM_BUDGET) -v stack_budget=$(STACK_BUDGET) -f agent/test/budget.awk
 
-# Other arguments are another run.
-$(BUILD)/$(1)/seeds.log $(BUILD)/$(1)/power.log: $(BUILD)/run-$(SEEDS)-$(words $(POWER))
+$(BUILD)/$(1)/seeds.log $(BUILD)/$(1)/power.log: $(ARGUMENTS)
 endef
 $(foreach it,$(PROCESSORS),$(eval $(call processor_rules,$(it))))

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +21,14 @@ it('a program that is no device is found out', async () => {
 
 it('a device that does not answer fails its cases', { timeout: 60_000 }, async () => {
   await expect(runSuite({ command: 'echo', only: 'refused' })).rejects.toThrow('cannot be enrolled');
+});
+
+// They are tried in `test:full` only, and sources change under them.
+it('each planted fault of mutants.full.ts still fits the sources', () => {
+  const firmware = fileURLToPath(new URL('..', import.meta.url));
+  const mutants = join(firmware, 'conformance/mutants');
+  for (const name of fs.readdirSync(mutants))
+    execFileSync('patch', ['-p1', '-s', '--dry-run', '-d', firmware, '-i', join(mutants, name)]);
 });
 
 function isAlive(pid: number): boolean {
