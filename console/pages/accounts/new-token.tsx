@@ -1,9 +1,8 @@
 import { createSignal, type JSX, Show } from 'solid-js';
 import { adminApi } from '../../admin-api.ts';
 import { t } from '../../i18n/i18n.ts';
-import { Dialog } from '../../parts/dialog.tsx';
-import { Copied } from '../../parts/digest.tsx';
 import { FormDialog } from '../../parts/form-dialog.tsx';
+import { SecretShown } from '../../parts/secret-shown.tsx';
 import { SelectField } from '../../parts/select-field.tsx';
 import { TextField } from '../../parts/text-field.tsx';
 import type { Role } from '../../session.ts';
@@ -54,24 +53,12 @@ export function NewToken(props: { onClose: () => void }): JSX.Element {
       }
     >
       {(text) => (
-        <Dialog title={t('tokens.made')} onClose={props.onClose}>
-          {(close) => (
-            <>
-              <p class="prose">{t('tokens.once')}</p>
-              <p>
-                <code class="digest" data-testid="secret">
-                  {text()}
-                </code>{' '}
-                <Copied text={text()} />
-              </p>
-              <div class="actions">
-                <button type="button" class="button primary" onClick={close}>
-                  {t('token.close')}
-                </button>
-              </div>
-            </>
-          )}
-        </Dialog>
+        <SecretShown
+          title={t('tokens.made')}
+          note={t('tokens.once')}
+          secret={text()}
+          onClose={props.onClose}
+        />
       )}
     </Show>
   );

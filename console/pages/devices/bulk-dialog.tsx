@@ -6,7 +6,7 @@ import { createLoad } from '../../load.ts';
 import { FormDialog } from '../../parts/form-dialog.tsx';
 import { SelectField } from '../../parts/select-field.tsx';
 import { TextField } from '../../parts/text-field.tsx';
-import { namePattern, readArgs } from './commands.tsx';
+import { CommandFields, namePattern, readArgs } from './command-fields.tsx';
 import { groupOptions } from './filters.tsx';
 
 export type BulkAct = Job['act'] | 'deploy';
@@ -125,24 +125,7 @@ export function BulkDialog(props: {
           />
         </Match>
         <Match when={act === 'command'}>
-          <TextField
-            name="command"
-            label={t('command.name')}
-            hint={t('command.nameHint')}
-            value={command()}
-            wrong={command() && !namePattern.test(command()) ? t('command.nameWrong') : null}
-            maxLength={64}
-            onInput={setCommand}
-          />
-          <TextField
-            name="args"
-            label={t('command.args')}
-            hint={t('command.argsHint')}
-            value={args()}
-            wrong={readArgs(args()) === null ? t('command.argsWrong') : null}
-            maxLength={3000}
-            onInput={setArgs}
-          />
+          <CommandFields name={command()} args={args()} setName={setCommand} setArgs={setArgs} />
         </Match>
         <Match when={act === 'ban'}>
           <TextField name="reason" label={t('device.banReason')} maxLength={500} />

@@ -1,6 +1,6 @@
 import { createSignal, For, type JSX, Show } from 'solid-js';
 import { createAct } from '../../act.ts';
-import { api, type Command, type Device, type NewCommand } from '../../api.ts';
+import { api, type Command, type Device } from '../../api.ts';
 import { t, tMaybe } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
@@ -9,25 +9,12 @@ import { glyphs } from '../../parts/glyphs.ts';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Problem } from '../../parts/notes.tsx';
 import { Sign } from '../../parts/state.tsx';
-import { TextField } from '../../parts/text-field.tsx';
 import { Ago } from '../../parts/time.tsx';
 import { Who } from '../../parts/who.tsx';
+import { CommandFields, namePattern, readArgs } from './command-fields.tsx';
 
 /** What every device of ours understands; others may be typed. */
 const known = ['ping', 'identify', 'report', 'reboot'];
-export const namePattern = /^[a-z][a-z0-9_.-]{0,63}$/;
-
-/** Nothing typed is no arguments; null when it is not a JSON object. */
-export function readArgs(text: string): NewCommand['args'] | null {
-  if (text.trim() === '') return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    return value && typeof value === 'object' && !Array.isArray(value) ? (value as NewCommand['args']) : null;
-  } catch {
-    return null;
-  }
-}
-
 const outcomes = {
   waiting: { tone: 'waiting', glyph: glyphs.dots },
   ok: { tone: 'good', glyph: glyphs.check },
@@ -96,24 +83,7 @@ export function Commands(props: { device: Device }): JSX.Element {
             </For>
           </fieldset>
           <div class="pair">
-            <TextField
-              name="command"
-              label={t('command.name')}
-              hint={t('command.nameHint')}
-              value={name()}
-              wrong={name() && !namePattern.test(name()) ? t('command.nameWrong') : null}
-              maxLength={64}
-              onInput={setName}
-            />
-            <TextField
-              name="args"
-              label={t('command.args')}
-              hint={t('command.argsHint')}
-              value={args()}
-              wrong={readArgs(args()) === null ? t('command.argsWrong') : null}
-              maxLength={3000}
-              onInput={setArgs}
-            />
+            <CommandFields name={name()} args={args()} setName={setName} setArgs={setArgs} />
           </div>
           <Problem error={send.error()} />
           <div class="actions">

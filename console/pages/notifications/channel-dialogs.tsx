@@ -3,9 +3,9 @@ import { adminApi, type NotificationChannel } from '../../admin-api.ts';
 import { t } from '../../i18n/i18n.ts';
 import { Confirm } from '../../parts/confirm.tsx';
 import { FormDialog } from '../../parts/form-dialog.tsx';
+import { SecretShown } from '../../parts/secret-shown.tsx';
 import { SelectField } from '../../parts/select-field.tsx';
 import { TextField } from '../../parts/text-field.tsx';
-import { SecretShown } from './secret.tsx';
 
 const kinds = ['webhook', 'slack', 'email'] as const;
 type Kind = (typeof kinds)[number];
@@ -57,7 +57,14 @@ export function AddChannel(props: { onClose: () => void }): JSX.Element {
         </FormDialog>
       }
     >
-      {(text) => <SecretShown secret={text()} onClose={props.onClose} />}
+      {(text) => (
+        <SecretShown
+          title={t('notify.secret')}
+          note={t('notify.secretOnce')}
+          secret={text()}
+          onClose={props.onClose}
+        />
+      )}
     </Show>
   );
 }
@@ -78,7 +85,14 @@ export function RotateSecret(props: { channel: NotificationChannel; onClose: () 
         </FormDialog>
       }
     >
-      {(text) => <SecretShown secret={text()} onClose={props.onClose} />}
+      {(text) => (
+        <SecretShown
+          title={t('notify.secret')}
+          note={t('notify.secretOnce')}
+          secret={text()}
+          onClose={props.onClose}
+        />
+      )}
     </Show>
   );
 }

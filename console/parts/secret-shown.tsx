@@ -1,15 +1,20 @@
 import type { JSX } from 'solid-js';
-import { t } from '../../i18n/i18n.ts';
-import { Dialog } from '../../parts/dialog.tsx';
-import { Copied } from '../../parts/digest.tsx';
+import { t } from '../i18n/i18n.ts';
+import { Dialog } from './dialog.tsx';
+import { Copied } from './digest.tsx';
 
-/** A channel's secret, this once. */
-export function SecretShown(props: { secret: string; onClose: () => void }): JSX.Element {
+/** A secret that the server tells this once. */
+export function SecretShown(props: {
+  title: string;
+  note: string;
+  secret: string;
+  onClose: () => void;
+}): JSX.Element {
   return (
-    <Dialog title={t('notify.secret')} onClose={props.onClose}>
+    <Dialog title={props.title} onClose={props.onClose}>
       {(close) => (
         <>
-          <p class="prose">{t('notify.secretOnce')}</p>
+          <p class="prose">{props.note}</p>
           <p>
             <code class="digest" data-testid="secret">
               {props.secret}
