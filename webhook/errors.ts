@@ -17,6 +17,7 @@ export const statusByCode = {
   oidc_email_taken: 409,
   oidc_user: 409,
   forbidden: 403,
+  beyond_reach: 403,
   origin_refused: 403,
   device_banned: 403,
   not_found: 404,

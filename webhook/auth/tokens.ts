@@ -2,6 +2,7 @@
 import { and, desc, eq, gt, isNull, lt, or } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
+import { ensurePlaces, type Limits } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import type { Caller, Role } from '../http.ts';
 import { makeSecret, sha256 } from './secrets.ts';
@@ -20,16 +21,17 @@ export async function list(db: Db): Promise<ApiToken[]> {
 
 export async function create(
   db: Db,
-  input: { name: string; role: Role; expiresAt: Date | null },
+  input: { name: string; role: Role; reach: Limits | null; expiresAt: Date | null },
   actor: string,
 ): Promise<{ secret: string; token: ApiToken }> {
   const secret = `${prefix}${makeSecret()}`;
   try {
     const token = await db.transaction(async (tx) => {
+      await ensurePlaces(tx, input.reach);
       const values = { ...input, tokenHash: sha256(secret), createdBy: actor };
       const [row] = await tx.insert(apiTokens).values(values).returning();
-      const { name, role, expiresAt } = input;
-      const detail = { name, role, expiresAt: expiresAt?.toISOString() ?? null };
+      const { name, role, reach, expiresAt } = input;
+      const detail = { name, role, reach, expiresAt: expiresAt?.toISOString() ?? null };
       await record(tx, { actor, action: 'token.create', subject: row!.id, detail });
       return row!;
     });
@@ -76,7 +78,7 @@ export async function findCaller(db: Db, secret: string): Promise<Caller | null>
         and(eq(apiTokens.id, row.id), or(isNull(apiTokens.lastUsedAt), lt(apiTokens.lastUsedAt, stale))),
       );
   }
-  return { name: `token ${row.name}`, role: row.role, userId: null };
+  return { name: `token ${row.name}`, role: row.role, userId: null, reach: row.reach };
 }
 
 function withoutHash({ tokenHash, ...rest }: typeof apiTokens.$inferSelect): ApiToken {

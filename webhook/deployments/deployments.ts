@@ -5,18 +5,25 @@ import { mainComponent } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import * as groups from '../devices/groups.ts';
+import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
 import { foreseeHealth } from './dry-run.ts';
+import { ensureCovered, noDeployment } from './reached.ts';
 import { createRollout, type RolloutState } from './rollout.ts';
 import * as rollouts from './rollouts.ts';
 import { type Reason, type StartRequest, toPolicy } from './schema.ts';
 import { countByReason, eligible, refuseNoMatch } from './selection.ts';
 import { deployments } from './table.ts';
-import { type Deployment, get, noDeployment, undone } from './views.ts';
+import { type Deployment, get, undone } from './views.ts';
 
 /** Resolves the selection (at its start time, if it has one) and starts: commands follow as waves open and devices can be reached. */
-export async function start(context: Context, request: StartRequest, actor: string): Promise<Deployment> {
+export async function start(
+  context: Context,
+  reach: Reach,
+  request: StartRequest,
+  actor: string,
+): Promise<Deployment> {
   const { firmwareId, policy: asked, startAt, overrideFreeze, ...chosen } = request;
   const id = randomUUID();
   await context.db.transaction(async (tx) => {
@@ -24,7 +31,7 @@ export async function start(context: Context, request: StartRequest, actor: stri
     if (!image.manifest) {
       throw new AppError('firmware_unsigned', 'The firmware has no signed manifest yet: sign it first.');
     }
-    const selection = await groups.pin(tx, chosen);
+    const selection = await groups.pin(tx, reach, chosen);
     const policy = toPolicy(asked);
     const counts = await countByReason(tx, image, selection);
     const ready = counts.get(null) ?? 0;
@@ -67,7 +74,7 @@ export async function start(context: Context, request: StartRequest, actor: stri
   });
   context.wake();
   context.live.changed('deployment', id);
-  return get(context.db, id);
+  return get(context.db, reach, id);
 }
 
 function describe({ component, hardware }: firmware.Firmware): string {
@@ -86,18 +93,20 @@ const finishedFor: Record<OperatorEvent, RolloutState[]> = {
 
 /**
  * What an operator wants of it. The same again changes nothing. After `cancel` or `pause` has committed nothing more is started; by
- * `cancel`, devices that hold the command are told to stop. Errors: not_found, deployment_finished,
+ * `cancel`, devices that hold the command are told to stop. Errors: not_found, beyond_reach, deployment_finished,
  * deployment_undone.
  */
 export async function operate(
   context: Context,
+  reach: Reach,
   id: string,
   event: OperatorEvent,
   actor: string,
 ): Promise<Deployment> {
   await context.db.transaction(async (tx) => {
+    await ensureCovered(tx, reach, id);
     // What was taken back is not tried again.
-    if (event === 'retry_failed' && (await get(tx, id)).undoneBy) throw undone();
+    if (event === 'retry_failed' && (await get(tx, reach, id)).undoneBy) throw undone();
     const before = await rollouts.apply(tx, id, { type: event });
     if (!before) throw noDeployment();
     if (finishedFor[event].includes(before.state)) {
@@ -107,17 +116,19 @@ export async function operate(
   });
   context.wake();
   context.live.changed('deployment', id);
-  return get(context.db, id);
+  return get(context.db, reach, id);
 }
 
-/** From now on it starts devices in freezes, too. Errors: not_found, deployment_finished. */
+/** From now on it starts devices in freezes, too. Errors: not_found, beyond_reach, deployment_finished. */
 export async function overrideFreeze(
   context: Context,
+  reach: Reach,
   id: string,
   reason: string,
   actor: string,
 ): Promise<Deployment> {
   await context.db.transaction(async (tx) => {
+    await ensureCovered(tx, reach, id);
     const [row] = await tx
       .select({ state: deployments.state, finishedAt: deployments.finishedAt })
       .from(deployments)
@@ -131,5 +142,5 @@ export async function overrideFreeze(
   });
   context.wake();
   context.live.changed('deployment', id);
-  return get(context.db, id);
+  return get(context.db, reach, id);
 }

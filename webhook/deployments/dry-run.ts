@@ -3,6 +3,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import { type Db, query, sqlList } from '../db/query.ts';
 import * as groups from '../devices/groups.ts';
 import { type PresenceCounts, presenceCounts } from '../devices/presence.ts';
+import type { Reach } from '../devices/reach.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';
 import * as firmware from '../firmware/firmware.ts';
 import * as freezes from '../freezes/freezes.ts';
@@ -20,11 +21,11 @@ const foreseenMs = 30 * 86_400_000;
 /** So many of the latest downloads make the measured rate. */
 const measured = 1_000;
 
-export async function dryRun(db: Db, request: StartRequest): Promise<DryRun> {
+export async function dryRun(db: Db, reach: Reach, request: StartRequest): Promise<DryRun> {
   const { firmwareId, policy: asked, startAt, overrideFreeze, ...chosen } = request;
   const startsAt = startAt === undefined ? Date.now() : Date.parse(startAt);
   const image = await firmware.get(db, firmwareId);
-  const selection = await groups.pin(db, chosen);
+  const selection = await groups.pin(db, reach, chosen);
   const policy = toPolicy(asked);
   const counts = await countByReason(db, image, selection);
   refuseNoMatch(selection, counts, policy);
@@ -60,7 +61,7 @@ export async function dryRun(db: Db, request: StartRequest): Promise<DryRun> {
     sql`select ${presenceCounts(sql`d`)} from devices d
         join (${resolved(image, selection)}) r on r.id = d.id and r.reason is null`,
   );
-  const measuredBytesPerSecond = await measure(db, image.hardware);
+  const measuredBytesPerSecond = await measure(db, reach, image.hardware);
   const downloadMs =
     measuredBytesPerSecond === null ? null : (image.sizeBytes / measuredBytesPerSecond) * 1000;
   const startsMs = (n: number) =>
@@ -130,12 +131,12 @@ async function foreseeWindow(db: Db, window: MaintenanceWindow, chosen: SQL, now
   });
 }
 
-async function measure(db: Db, hardware: string): Promise<number | null> {
+async function measure(db: Db, reach: Reach, hardware: string): Promise<number | null> {
   const [row] = await query<{ own: number | null; any: number | null }>(
     db,
     sql`select avg(rate) filter (where hardware = ${hardware}) as own, avg(rate) as any
         from (select t.total_bytes * 1000.0 / (t.stats->>'downloadMs')::float8 as rate, v.hardware
-              from targets t join devices v on v.id = t.device_id
+              from targets t join devices v on v.id = t.device_id and ${reach.on('v')}
               where t.state = 'succeeded' and (t.stats->>'downloadMs')::float8 > 0
               order by t.updated_at desc limit ${measured}) latest`,
   );

@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { deadlineActions } from '#emqx/protocol.ts';
 import { chosenFields } from '../devices/chosen.ts';
 import { channelSchema } from '../devices/fields.ts';
+import { limitsSchema } from '../devices/reach.ts';
 import { defaultChannel } from '../devices/table.ts';
 import { freezeSchema } from '../freezes/schema.ts';
 import { type FailureReason, failureReasons } from './failures.ts';
@@ -163,6 +164,8 @@ export const deploymentSchema = z
       hardware: z.string(),
     }),
     state: z.enum(rolloutStates),
+    /** It has devices beyond the caller's reach, too: nothing can be done with it, and what is counted are those within. */
+    beyondReach: z.boolean(),
     createdBy: z.string(),
     createdAt: z.string(),
     finishedAt: z.string().nullable(),
@@ -186,6 +189,8 @@ export const deploymentSchema = z
       query: z.string().optional(),
       /** Whose query it was when the deployment was made. */
       group: z.string().optional(),
+      /** Of whoever made it: it has no device beyond it. */
+      reach: limitsSchema.optional(),
       channels: z.array(z.string()).optional(),
     }),
     /** It takes back what that deployment brought: its devices boot their previous image, and download nothing. */
