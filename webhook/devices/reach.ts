@@ -3,7 +3,7 @@
  * belongs to one, as one more condition. What is beyond it is to a query as if it were not there.
  */
 import { z } from '@hono/zod-openapi';
-import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
+import { inArray, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import type { Db } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import { divisions, regions } from './table.ts';
@@ -68,13 +68,18 @@ export async function ensurePlaces(db: Db, limits: Limits | null | undefined): P
     [regions, limits?.regions ?? []],
     [divisions, limits?.divisions ?? []],
   ] as const) {
-    const found = await db
-      .select({ id: table.id })
-      .from(table)
-      .where(sql`${table.id} = any(array(
-      select value::uuid from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)))`);
+    const found = await db.select({ id: table.id }).from(table).where(inArray(table.id, ids));
     if (found.length < new Set(ids).size) throw unknownPlace();
   }
+}
+
+/** Those of the names that are there, as ids. */
+export async function findLimits(db: Db, names: Limits): Promise<Limits> {
+  const find = async (table: typeof regions | typeof divisions, of: string[]) => {
+    const found = await db.select({ id: table.id }).from(table).where(inArray(table.name, of));
+    return found.map(({ id }) => id).sort();
+  };
+  return { regions: await find(regions, names.regions), divisions: await find(divisions, names.divisions) };
 }
 
 /** A device that somebody writes must stay within their reach: into a place beyond it is like into one that is not there. */

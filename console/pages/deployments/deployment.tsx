@@ -95,11 +95,16 @@ export default function DeploymentPage(): JSX.Element {
                 <A class="button" href={`/firmware/${deployment().firmware.id}`}>
                   {t('nav.firmware')}
                 </A>
-                <Operations deployment={deployment()} onDone={load.refetch} onError={setRefused} />
+                <Show when={!deployment().beyondReach}>
+                  <Operations deployment={deployment()} onDone={load.refetch} onError={setRefused} />
+                </Show>
               </>
             }
           />
           <Problem error={refused()} />
+          <Show when={deployment().beyondReach}>
+            <p role="note">{t('deployment.beyondReach')}</p>
+          </Show>
           <HaltNote deployment={deployment()} />
           <FreezeNote deployment={deployment()} onDone={load.refetch} />
           <Figures deployment={deployment()} />
