@@ -12,6 +12,7 @@ import { compress } from 'hono/compress';
 import { matchedRoutes } from 'hono/route';
 import { createAsyncApi } from '#emqx/asyncapi.ts';
 import { answerError } from './answer-error.ts';
+import { approvalRoutes } from './approvals/routes.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { accountRoutes } from './auth/account-routes.ts';
 import { type AccessTable, createGuard, readAccess } from './auth/guard.ts';
@@ -104,6 +105,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', deviceDataRoutes(context))
     .route('/', deadLetterRoutes(context, ingest))
     .route('/', deploymentRoutes(context))
+    .route('/', approvalRoutes(context))
     .route('/', freezeRoutes(context))
     .route('/', jobRoutes(context))
     .route('/', searchRoutes(context))

@@ -1,4 +1,5 @@
 import { adminEn } from './admin-en.ts';
+import { approvalEn } from './approval-en.ts';
 import { failuresIn } from './failures.ts';
 import { manyEn } from './many-en.ts';
 import { notifyEn } from './notify-en.ts';
@@ -799,6 +800,7 @@ export const en = {
   ...manyEn,
   ...releaseEn,
   ...notifyEn,
+  ...approvalEn,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showEn) : showEn),
 } as const;

@@ -1,4 +1,5 @@
 import { adminKo } from './admin-ko.ts';
+import { approvalKo } from './approval-ko.ts';
 import type { en } from './en.ts';
 import { failuresIn } from './failures.ts';
 import { manyKo } from './many-ko.ts';
@@ -794,6 +795,7 @@ export const ko: Record<keyof typeof en, string> = {
   ...manyKo,
   ...releaseKo,
   ...notifyKo,
+  ...approvalKo,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showKo) : showKo),
 };

@@ -6,6 +6,7 @@ export const tabs: { path: string; name: MessageKey; to: Role; fleet: boolean }[
   { path: 'broker', name: 'broker.title', to: 'viewer', fleet: true },
   { path: 'regions', name: 'places.title', to: 'viewer', fleet: false },
   { path: 'dead-letters', name: 'letters.title', to: 'viewer', fleet: true },
+  { path: 'approvals', name: 'approval.rules', to: 'viewer', fleet: false },
   { path: 'notifications', name: 'notify.title', to: 'admin', fleet: true },
   { path: 'users', name: 'users.title', to: 'admin', fleet: true },
   { path: 'tokens', name: 'tokens.title', to: 'admin', fleet: true },

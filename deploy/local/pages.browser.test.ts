@@ -382,6 +382,7 @@ async function findRoutes(): Promise<Record<string, string>> {
     '/dead-letters': '/system/dead-letters',
     '/users': '/system/users',
     '/tokens': '/system/tokens',
+    '/approvals': '/system/approvals',
     '/notifications': '/system/notifications',
     '/audit': '/system/audit',
     '/show': '/show',

@@ -12,6 +12,7 @@ export type ApiToken = Omit<typeof apiTokens.$inferSelect, 'tokenHash'>;
 
 /** Lets scanners of repositories and logs recognise a token that has leaked. */
 const prefix = 'flota_';
+const callerPrefix = 'token ';
 const usedEveryMs = 60_000;
 
 export async function list(db: Db): Promise<ApiToken[]> {
@@ -78,7 +79,17 @@ export async function findCaller(db: Db, secret: string): Promise<Caller | null>
         and(eq(apiTokens.id, row.id), or(isNull(apiTokens.lastUsedAt), lt(apiTokens.lastUsedAt, stale))),
       );
   }
-  return { name: `token ${row.name}`, role: row.role, userId: null, reach: row.reach };
+  return { name: `${callerPrefix}${row.name}`, role: row.role, userId: null, reach: row.reach };
+}
+
+/** E-mails of who made tokens that go by this name as a caller, also before; none when it is no token's. */
+export async function makersOf(db: Db, caller: string): Promise<string[]> {
+  if (!caller.startsWith(callerPrefix)) return [];
+  const rows = await db
+    .select({ by: apiTokens.createdBy })
+    .from(apiTokens)
+    .where(eq(apiTokens.name, caller.slice(callerPrefix.length)));
+  return rows.map(({ by }) => by);
 }
 
 function withoutHash({ tokenHash, ...rest }: typeof apiTokens.$inferSelect): ApiToken {

@@ -33,12 +33,12 @@ export function noDeployment(): AppError {
   return new AppError('not_found', 'There is no such deployment.');
 }
 
-/** It stays so until the transaction ends. Throws `not_found`, and `beyond_reach` for one that has devices elsewhere, too. */
-export async function ensureCovered(tx: Db, reach: Reach, id: string): Promise<void> {
+/** Throws `not_found`, and `beyond_reach` for one that has devices elsewhere, too. With `lock` nobody changes it until the transaction ends. */
+export async function ensureCovered(tx: Db, reach: Reach, id: string, lock = true): Promise<void> {
   const [row] = await query<{ covered: boolean }>(
     tx,
     sql`select ${isCovered(reach)} as covered from deployments
-        where id = ${id}::uuid and ${isThere(reach)} for no key update`,
+        where id = ${id}::uuid and ${isThere(reach)} ${lock ? sql`for no key update` : sql``}`,
   );
   if (!row) throw noDeployment();
   if (!row.covered) throw beyondReach();

@@ -179,6 +179,7 @@ export function deploymentRoutes(context: Context) {
         c.get('reach'),
         c.req.valid('json'),
         c.get('caller').name,
+        { authorId: c.get('caller').userId },
       );
       return c.json(views.present(deployment), 201);
     })

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { deadlineActions } from '#emqx/protocol.ts';
+import { approvalSchema, ruleSchema } from '../approvals/schema.ts';
 import { chosenFields } from '../devices/chosen.ts';
 import { channelSchema } from '../devices/fields.ts';
 import { limitsSchema } from '../devices/reach.ts';
@@ -167,6 +168,8 @@ export const deploymentSchema = z
     /** It has devices beyond the caller's reach, too: nothing can be done with it, and what is counted are those within. */
     beyondReach: z.boolean(),
     createdBy: z.string(),
+    /** Null: it needs no second person. */
+    approval: approvalSchema.nullable(),
     createdAt: z.string(),
     finishedAt: z.string().nullable(),
     startAt: z.string().nullable(),
@@ -298,6 +301,8 @@ export type Reason = (typeof reasons)[number];
 
 export const dryRunSchema = z
   .object({
+    /** It would wait for a second person, by this rule. Null: for none. */
+    approval: ruleSchema.nullable(),
     targets: z.int(),
     /** Of the targets, as they are now; `sleeping` were seen before, and get it when they are back. */
     presence: z.object({ online: z.int(), sleeping: z.int(), neverSeen: z.int() }),

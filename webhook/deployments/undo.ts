@@ -41,7 +41,7 @@ interface WayBack {
 
 /** What it would go back to. Errors: not_found, beyond_reach, deployment_undone. */
 async function findWayBack(db: Db, reach: Reach, id: string): Promise<WayBack> {
-  await ensureCovered(db, reach, id);
+  await ensureCovered(db, reach, id, false);
   const deployment = await get(db, reach, id);
   if (deployment.undoneBy) throw undone();
   const { sha256: leaves, component } = await firmware.get(db, deployment.firmware.id);
@@ -150,6 +150,8 @@ export async function undo(
               policy: request.policy,
             },
             actor,
+            // Back to what ran there before, which the server has found: no second person is waited for.
+            { waits: false },
           )
         : null,
   };

@@ -1,5 +1,5 @@
 /** Deployments as pages and scripts see them: what the machine remembers beside what has become of the targets. */
-import { and, between, count, desc, eq, inArray, or, sql } from 'drizzle-orm';
+import { and, between, count, desc, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
 import type { Db } from '../db/query.ts';
 import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
@@ -23,6 +23,8 @@ const summaryColumns = (reach: Reach) => ({
   id: deployments.id,
   state: deployments.state,
   createdBy: deployments.createdBy,
+  authorId: deployments.authorId,
+  approval: deployments.approval,
   createdAt: deployments.createdAt,
   finishedAt: deployments.finishedAt,
   startAt: deployments.startAt,
@@ -68,6 +70,15 @@ export async function list(
     .offset(paging.offset);
   const [total] = await db.select({ value: count() }).from(deployments).where(isThere(reach));
   return { items: await summarize(db, reach, rows), total: total!.value };
+}
+
+/** Oldest first. */
+export async function listWhere(db: Db, reach: Reach, where: SQL): Promise<Deployment[]> {
+  const rows = await summaries(db, reach)
+    .where(and(where, isThere(reach)))
+    .orderBy(deployments.createdAt)
+    .limit(1000);
+  return summarize(db, reach, rows);
 }
 
 export interface FoundDeployment {
@@ -169,7 +180,7 @@ function sum(rows: TallyRow[], of: (row: TallyRow) => number): number {
   return rows.reduce((total, row) => total + of(row), 0);
 }
 
-export function present(d: Deployment) {
+export function present({ authorId: _, ...d }: Deployment) {
   return {
     ...d,
     createdAt: d.createdAt.toISOString(),

@@ -19,8 +19,10 @@ export const limitsSchema = z
     regions: z.array(z.uuid()).max(1000).default([]),
     divisions: z.array(z.uuid()).max(1000).default([]),
   })
-  .refine(({ regions, divisions }) => regions.length + divisions.length > 0, 'must name a region or division')
-  .openapi('Reach');
+  .refine(
+    ({ regions, divisions }) => regions.length + divisions.length > 0,
+    'must name a region or division',
+  );
 
 export interface Reach {
   /** Null: the whole fleet. */

@@ -13,6 +13,7 @@ import { countsInWords, StateBar, StateMark } from '../../parts/state.tsx';
 import { Ago } from '../../parts/time.tsx';
 import { Who } from '../../parts/who.tsx';
 import { Announcement } from './announcement.tsx';
+import { ApprovalNote } from './approval.tsx';
 import { Figures } from './figures.tsx';
 import { FreezeNote } from './freeze-note.tsx';
 import { HaltNote } from './halt.tsx';
@@ -105,6 +106,7 @@ export default function DeploymentPage(): JSX.Element {
           <Show when={deployment().beyondReach}>
             <p role="note">{t('deployment.beyondReach')}</p>
           </Show>
+          <ApprovalNote deployment={deployment()} onDone={load.refetch} />
           <HaltNote deployment={deployment()} />
           <FreezeNote deployment={deployment()} onDone={load.refetch} />
           <Figures deployment={deployment()} />
