@@ -69,7 +69,7 @@ describe('a gate', () => {
   test('halts an image that is worse than the control group, which does not get it before the end', async () => {
     const devices = await fleet(24, 'worse');
     const { id, firmware } = await deploy(devices, 'worse', {
-      health: health({ minObservedMs: 30 * windowMs }),
+      health: health({ minObservedMs: 6 * windowMs }),
     });
     await update(devices, id, firmware.sha256);
     await foretell(id, 40);
