@@ -12,7 +12,8 @@ test('what is taken away is found', async () => {
   const { document } = await readContract();
   const less = structuredClone(document);
   delete less.paths['/api/devices/{id}'];
-  const body = (less.paths['/api/regions'] as { post: { requestBody: { content: object } } }).post.requestBody;
+  const body = (less.paths['/api/regions'] as { post: { requestBody: { content: object } } }).post
+    .requestBody;
   body.content = { 'application/json': { schema: { type: 'object', required: ['colour'] } } };
   const breaks = (await findBreaks(document, less)).join('\n');
   expect(breaks).toMatch(/GET \/api\/devices\/\{id\}: .*removed/);
