@@ -14,7 +14,11 @@ test('what is taken away is found', async () => {
   delete less.paths['/api/devices/{id}'];
   const body = (less.paths['/api/regions'] as { post: { requestBody: { content: object } } }).post
     .requestBody;
-  body.content = { 'application/json': { schema: { type: 'object', required: ['colour'] } } };
+  body.content = {
+    'application/json': {
+      schema: { type: 'object', properties: { colour: { type: 'string' } }, required: ['colour'] },
+    },
+  };
   const breaks = (await findBreaks(document, less)).join('\n');
   expect(breaks).toMatch(/GET \/api\/devices\/\{id\}: .*removed/);
   expect(breaks).toMatch(/POST \/api\/regions: .*colour/);
