@@ -268,6 +268,9 @@ describe('within it', () => {
   test('a change is made, but none that takes a device out of it', async () => {
     const change = (body: object) => limited('PATCH', `/api/devices/${here.device}`, body);
     expect((await change({ name: 'renamed' })).body.name).toBe('renamed');
+    const { body } = await limited('GET', `/api/devices/${here.device}`);
+    const places = { region: body.region.id, division: body.division.id };
+    expect((await change(places)).status).toBe(200);
     expect((await change({ region: null })).body.code).toBe('beyond_reach');
     for (const region of [hidden.region, unknown.region])
       expect((await change({ region })).body).toMatchObject({ code: 'unknown_reference' });

@@ -154,6 +154,13 @@ export async function change(
   const { region, division, ...told } = input;
   try {
     await db.transaction(async (tx) => {
+      const [has] = await tx
+        .select({ region: devices.regionId, division: devices.divisionId })
+        .from(devices)
+        .where(and(eq(devices.id, id), reach.on()))
+        .for('no key update');
+      if (!has) throw notFound();
+      ensureKept(reach, input, has);
       const changed = await tx
         .update(devices)
         .set({
@@ -161,10 +168,8 @@ export async function change(
           ...(region !== undefined && { regionId: region }),
           ...(division !== undefined && { divisionId: division }),
         })
-        .where(and(eq(devices.id, id), reach.on()))
-        .returning({ id: devices.id, within: reach.on() });
-      if (changed.length === 0) throw notFound();
-      ensureKept(reach, input);
+        .where(eq(devices.id, id))
+        .returning({ within: reach.on() });
       if (changed[0]!.within !== true) throw beyondReach();
       await markJoinable(tx);
       await record(tx, { actor, action: 'device.change', subject: id, detail: { ...input } });

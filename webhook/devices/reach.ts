@@ -84,15 +84,21 @@ export async function findLimits(db: Db, names: Limits): Promise<Limits> {
   return { regions: await find(regions, names.regions), divisions: await find(divisions, names.divisions) };
 }
 
-/** A device that somebody writes must stay within their reach: into a place beyond it is like into one that is not there. */
-export function ensureKept(
-  { limits }: Reach,
-  { region, division }: { region?: string | null | undefined; division?: string | null | undefined },
-): void {
+interface Of {
+  region?: string | null | undefined;
+  division?: string | null | undefined;
+}
+
+/**
+ * A device that somebody moves goes to a place that the reach names, or stays in the one that it has: one beyond the reach is like one that is
+ * not there.
+ */
+export function ensureKept({ limits }: Reach, { region, division }: Of, has: Of = {}): void {
   if (limits === null) return;
-  const beyond =
-    (region && !limits.regions.includes(region)) || (division && !limits.divisions.includes(division));
-  if (beyond) throw unknownPlace();
+  const isBeyond = (to: string | null | undefined, from: string | null | undefined, named: string[]) =>
+    to && to !== from && !named.includes(to);
+  if (isBeyond(region, has.region, limits.regions) || isBeyond(division, has.division, limits.divisions))
+    throw unknownPlace();
 }
 
 export function unknownPlace(cause?: unknown): AppError {
