@@ -1,21 +1,27 @@
 #include "crash.h"
 
+#include <string.h>
+
 #include "ota_life.h"
 
 /** For what follows in a boot report. */
 enum { spare_bytes = 96 };
 
+static const char digits[] = "0123456789abcdef";
+
 /** A core dump may hold anything, and a report that is not UTF-8 would be lost. */
 static void write_printable(struct ota_text *text, const char *name, const char *value, size_t most) {
   char copy[OTA_CRASH_REASON_MAX + 1];
   size_t bytes = 0;
-  for (; bytes < most && value[bytes] != '\0'; bytes++) copy[bytes] = value[bytes] >= ' ' && value[bytes] <= '~' ? value[bytes] : '?';
+  for (; bytes < most && value[bytes] != '\0'; bytes++) {
+    copy[bytes] = value[bytes];
+    if (copy[bytes] < ' ' || copy[bytes] > '~') copy[bytes] = '?';
+  }
   copy[bytes] = '\0';
   ota_text_member_string(text, name, copy);
 }
 
 static void write_address(struct ota_text *text, uint64_t address) {
-  static const char digits[] = "0123456789abcdef";
   char hex[] = "\"0x0123456789abcdef\"";
   size_t at = sizeof hex - 2;
   do {
@@ -29,9 +35,9 @@ static void write_address(struct ota_text *text, uint64_t address) {
 }
 
 static bool is_hex(const char *text) {
-  size_t digits = 0;
-  for (; (text[digits] >= '0' && text[digits] <= '9') || (text[digits] >= 'a' && text[digits] <= 'f'); digits++) continue;
-  return text[digits] == '\0' && digits >= 8 && digits <= 64;
+  size_t bytes = 0;
+  while (text[bytes] != '\0' && strchr(digits, text[bytes])) bytes++;
+  return text[bytes] == '\0' && bytes >= 8;
 }
 
 void ota_crash_write(const struct ota_crash *crash, struct ota_text *text) {
