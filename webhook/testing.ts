@@ -454,6 +454,6 @@ export function createDevice(webhook: TestWebhook, id: string) {
   return device;
 }
 
-export function sha256Of(content: string): string {
+export function sha256Of(content: string | Buffer): string {
   return createHash('sha256').update(content).digest('hex');
 }
