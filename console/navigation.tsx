@@ -13,7 +13,7 @@ export function Navigation(): JSX.Element {
       () => setOpen(false),
     ),
   );
-  const isInMore = () => /^\/(certificates|system|show)/.test(location.pathname);
+  const isInMore = () => /^\/(crashes|certificates|system|show)/.test(location.pathname);
   return (
     <nav
       class="nav"
@@ -36,6 +36,7 @@ export function Navigation(): JSX.Element {
         {t('nav.more')}
       </button>
       <div class="others" classList={{ open: open() }}>
+        <A href="/crashes">{t('nav.crashes')}</A>
         <A href="/certificates">{t('nav.certificates')}</A>
         <A href="/system">{t('nav.system')}</A>
         {/* What is built for production has neither the page nor its words, whoever serves it. */}

@@ -1,4 +1,5 @@
 import { adminEn } from './admin-en.ts';
+import { crashEn } from './crash-en.ts';
 import { failuresIn } from './failures.ts';
 import { manyEn } from './many-en.ts';
 import { notifyEn } from './notify-en.ts';
@@ -791,6 +792,7 @@ export const en = {
   'error.already_revoked': 'This certificate has been revoked already.',
   ...failuresIn('en'),
   ...adminEn,
+  ...crashEn,
   ...manyEn,
   ...releaseEn,
   ...notifyEn,

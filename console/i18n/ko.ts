@@ -1,4 +1,5 @@
 import { adminKo } from './admin-ko.ts';
+import { crashKo } from './crash-ko.ts';
 import type { en } from './en.ts';
 import { failuresIn } from './failures.ts';
 import { manyKo } from './many-ko.ts';
@@ -788,6 +789,7 @@ export const ko: Record<keyof typeof en, string> = {
   ...adminKo,
   ...manyKo,
   ...releaseKo,
+  ...crashKo,
   ...notifyKo,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showKo) : showKo),

@@ -1,8 +1,4 @@
-import { execFileSync } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
 import { describe, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
@@ -13,6 +9,7 @@ import { defaultRetention, sweepOnce } from '../retention/retention.ts';
 import { type Json, sha256Of, startTestWebhook, type TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { createSymboliser } from './symbols.ts';
+import { buildElf } from './testing-elf.ts';
 
 const { database, webhook } = await startSuite();
 const { db } = database;
@@ -201,34 +198,7 @@ describe('crashes of devices', () => {
 });
 
 describe('an ELF', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'flota-crash-'));
-  const source = join(dir, 'sensor.c');
-  writeFileSync(
-    source,
-    [
-      'static inline __attribute__((always_inline)) int parse(int *at) { return *at; }',
-      'int read_sensor(int *at) {',
-      '  return parse(at);',
-      '}',
-      'int main(void) { return read_sensor(0); }',
-    ].join('\n'),
-  );
-  const program = join(dir, 'sensor.elf');
-  execFileSync('gcc', [
-    '-g',
-    '-O1',
-    '-no-pie',
-    '-fno-ipa-cp',
-    '-fno-inline-functions',
-    '-o',
-    program,
-    source,
-  ]);
-  const elf = readFileSync(program);
-  const address = execFileSync('nm', [program])
-    .toString()
-    .match(/^0*([0-9a-f]+) T read_sensor$/m)![1]!;
-  rmSync(dir, { recursive: true });
+  const { elf, address } = buildElf();
 
   async function upload(firmwareId: string, content: Buffer, at = webhook) {
     const presigned = await at.api('POST', `/api/firmware/${firmwareId}/elf/presigned_upload`, {
@@ -239,7 +209,7 @@ describe('an ELF', () => {
     return at.api('POST', `/api/firmware/${firmwareId}/elf`, { s3Path: presigned.body.s3Path });
   }
   async function crashed(): Promise<string> {
-    const crash = crashOf(sha256Of(elf), { pc: `0x${address}`, backtrace: [`0x${address}`, '0xdeadbeef'] });
+    const crash = crashOf(sha256Of(elf), { pc: address, backtrace: [address, '0xdeadbeef'] });
     await tell(await webhook.device(), crash);
     return (await groupsOf(crash.elf))[0]!.id;
   }
