@@ -220,6 +220,7 @@ describe('an ELF', () => {
     expect((await get(`/api/firmware/${firmware.id}/elf`)).sha256).toBeNull();
     const { status, body } = await upload(firmware.id, elf);
     expect([status, body.sha256, body.fileName]).toEqual([201, sha256Of(elf), 'sensor.elf']);
+    expect((await groupsOf(body.sha256))[0]!.place.function).toMatch(/parse|read_sensor/);
     const page = await get(`/api/crashes/${group}`);
     expect(page).toMatchObject({ symbols: 'known', firmware: { id: firmware.id } });
     const [first, second] = page.backtrace;

@@ -190,6 +190,7 @@ export function crashRoutes(context: Context) {
     .openapi(attach, async (c) => {
       const { s3Path } = c.req.valid('json');
       const row = await elfs.attach(context, c.req.valid('param').id, s3Path, c.get('caller').name);
+      await views.symboliseWaiting(context, row);
       return c.json(present(row), 201);
     });
 }

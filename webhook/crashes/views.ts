@@ -161,6 +161,34 @@ async function symbolise(
   }
 }
 
+/** Groups that wait for the ELF that has come: so many get the names of their first calls, in one run. */
+const waitingAtMost = 100;
+
+export async function symboliseWaiting(context: Context, elf: elfs.FirmwareElf): Promise<void> {
+  const { db, log, symboliser } = context;
+  if (symboliser.tool === null) return;
+  const groups = await query<{ id: string; frames: string[] }>(
+    db,
+    sql`select id, frames from crash_groups where elf = left(${elf.sha256}::text, length(elf))
+        order by last_seen_at desc limit ${waitingAtMost}`,
+  );
+  if (groups.length === 0) return;
+  try {
+    const addresses = [...new Set(groups.flatMap((group) => group.frames))];
+    const found = await symboliser.symbolise(addresses, (path) => elfs.fetchTo(context, elf, path));
+    const rows = groups.map(({ id, frames }) => ({
+      id,
+      symbols: Object.fromEntries(frames.map((address) => [address, found[address] ?? []])),
+    }));
+    await db.execute(sql`
+      update crash_groups g set symbols = v.symbols
+      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as v(id uuid, symbols jsonb) where g.id = v.id`);
+  } catch (error) {
+    // Each page of a group tries again.
+    log('warn', 'crashes cannot be symbolised', { firmware: elf.firmwareId, error });
+  }
+}
+
 export interface Report {
   device: string;
   at: string;

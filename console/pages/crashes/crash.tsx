@@ -142,12 +142,12 @@ export default function CrashPage(): JSX.Element {
               <p class="soft">{t('crash.corrupted')}</p>
             </Show>
           </section>
-          <div class="columns">
-            <section aria-labelledby="details" class="block">
+          <div class="columns block">
+            <section aria-labelledby="details">
               <h2 id="details">{t('crash.details')}</h2>
               <CrashFacts crash={crash()} />
             </section>
-            <section aria-label={t('crashes.trend')} class="block">
+            <section aria-label={t('crashes.trend')}>
               <Trend days={crash().trend} />
             </section>
           </div>

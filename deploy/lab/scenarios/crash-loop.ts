@@ -28,7 +28,13 @@ async function run({ createDisplay, name, seed }: Lab): Promise<Outcome> {
   try {
     const { rest } = system;
     // It connects well before that, and the device gives it three boots.
-    const crash = { afterMs: 4_000, reason: 'LoadProhibited', elf, pc: Number(place), backtrace: [Number(place)] };
+    const crash = {
+      afterMs: 4_000,
+      reason: 'LoadProhibited',
+      elf,
+      pc: Number(place),
+      backtrace: [Number(place)],
+    };
     const image = { version: '2.0.0', sizeBytes: 64 * 1024, selfTest: 'busy', crash } as const;
     const firmware = await registerFirmware(rest, buildImage({ ...image, seed: seed ?? 1 }), {
       version: image.version,
@@ -48,8 +54,13 @@ async function run({ createDisplay, name, seed }: Lab): Promise<Outcome> {
     const affected = await until(listGroups, ([group]) => group!.devices === 4, patienceMs);
     const got = (await listTargets(rest, id)).filter((target) => target.attempt > 0).length;
     const [group] = affected;
-    const good =
-      [before === 0, affected.length === 1, first!.frames[0] === place, state === 'halted', got === 4].every(Boolean);
+    const good = [
+      before === 0,
+      affected.length === 1,
+      first!.frames[0] === place,
+      state === 'halted',
+      got === 4,
+    ].every(Boolean);
     const text = `${state}; first report with ${before} rolled back; ${group!.reports} reports of ${group!.devices} devices in ${affected.length} group; ${got} of ${devices} devices had got it`;
     return { good, text, report: { state, halted, before, groups: affected, got, devices } };
   } finally {
