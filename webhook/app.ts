@@ -11,6 +11,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { compress } from 'hono/compress';
 import { matchedRoutes } from 'hono/route';
 import { createAsyncApi } from '#emqx/asyncapi.ts';
+import product from '../package.json' with { type: 'json' };
 import { answerError } from './answer-error.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { accountRoutes } from './auth/account-routes.ts';
@@ -54,9 +55,13 @@ const maxApiBodyBytes = 1024 * 1024;
 /** But for a list of devices. */
 const maxImportBytes = 8 * 1024 * 1024;
 
+const description = [
+  'Firmware updates over the air. Within a major version nothing that a client may rely on is taken away: paths, parameters and fields stay,',
+  'bodies need nothing new. Answers may get more fields, and their enumerations more values: read what you know and pass over the rest.',
+].join(' ');
 const documentInfo = {
   openapi: '3.1.0',
-  info: { title: 'Flota', version: '1', description: 'Firmware updates over the air.' },
+  info: { title: 'Flota', version: product.version, description },
 };
 const securitySchemes = {
   session: { type: 'apiKey', in: 'cookie', name: sessionCookie },
