@@ -491,7 +491,7 @@ it('a crash is looked into: its addresses, and with the ELF of the firmware its 
   await page.getByRole('dialog').getByRole('button', { name: 'Upload ELF' }).click();
   await page.getByTestId('elf').getByText('sensor.elf').waitFor();
   await page.getByRole('link', { name: 'Show crashes' }).click();
-  expect(await page.getByTestId('crash-trend').locator('rect').count()).toBe(30);
+  await expect.poll(() => page.getByTestId('crash-trend').locator('rect').count()).toBe(30);
   await page.getByRole('link', { name: /parse|read_sensor/ }).click();
   const rows = page.getByTestId('backtrace').locator('tbody tr');
   await rows
