@@ -38,13 +38,16 @@ import { eventPath } from './events/receiver.ts';
 import { firmwareRoutes } from './firmware/routes.ts';
 import { freezeRoutes } from './freezes/routes.ts';
 import { type AppEnv, createRouter } from './http.ts';
+import { answerOnce } from './idempotency/idempotency.ts';
 import { jobRoutes } from './jobs/routes.ts';
 import { liveRoutes } from './live/routes.ts';
 import { type Log, requestScope } from './log.ts';
 import { metricsRoutes } from './metrics/routes.ts';
+import { feedRoutes } from './notifications/feed-routes.ts';
 import { notificationRoutes } from './notifications/routes.ts';
 import { onboardingRoutes } from './onboarding/routes.ts';
 import { overviewRoutes } from './overview/routes.ts';
+import { limitRate } from './rate-limit.ts';
 import { searchRoutes } from './search/routes.ts';
 import { securityHeaders } from './security-headers.ts';
 import { deviceDataRoutes } from './telemetry/routes.ts';
@@ -87,7 +90,9 @@ export function createPublicApp(context: Context, ingest: Ingest) {
   base.use(
     '/api/*',
     createGuard(context, () => table),
+    ...(context.requestsPerMinute ? [limitRate(context.requestsPerMinute)] : []),
     checkBody(() => bodies),
+    answerOnce(context),
   );
   for (const [name, scheme] of Object.entries(securitySchemes)) {
     base.openAPIRegistry.registerComponent('securitySchemes', name, scheme);
@@ -122,7 +127,8 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', trendRoutes(context))
     .route('/', onboardingRoutes(context))
     .route('/', brokerRoutes(context))
-    .route('/', notificationRoutes(context));
+    .route('/', notificationRoutes(context))
+    .route('/', feedRoutes(context));
   // Made once: they cost more than any other answer, and take no login.
   let made: { document: object; page: string; asyncApi: object } | null = null;
   const describe = () => {
