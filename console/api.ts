@@ -49,6 +49,10 @@ export type Previous = InferResponseType<Routes['deployments'][':id']['previous'
 export type Calendar = InferResponseType<Routes['calendar']['$get'], 200>;
 export type Freeze = InferResponseType<Routes['freezes']['$get'], 200>[number];
 export type NewFreeze = Body<Routes['freezes']['$post']>;
+export type CrashGroup = InferResponseType<Routes['crashes']['$get'], 200>['items'][number];
+export type CrashDetails = InferResponseType<Routes['crashes'][':id']['$get'], 200>;
+export type CrashTrend = InferResponseType<Routes['crashes']['trend']['$get'], 200>;
+export type FirmwareElf = InferResponseType<Routes['firmware'][':id']['elf']['$get'], 200>;
 export type HealthJudgement = InferResponseType<Routes['deployments'][':id']['health']['$get'], 200>[number];
 export type Moment = InferResponseType<Routes['deployments'][':id']['moments']['$get'], 200>[number];
 export type DeploymentState = Deployment['state'];
@@ -237,6 +241,19 @@ export const api = {
     post<void>('/api/me/password', { currentPassword, newPassword }),
   getCalendar: (span: { from: string; to: string }, signal?: AbortSignal) =>
     get<Calendar>('/api/calendar', span, signal),
+  listCrashes: (query: Paging & { firmware?: string }, signal?: AbortSignal) =>
+    get<Page<CrashGroup>>('/api/crashes', query, signal),
+  getCrashTrend: (query: { firmware?: string }, signal?: AbortSignal) =>
+    get<CrashTrend>('/api/crashes/trend', query, signal),
+  getCrash: (id: string, signal?: AbortSignal) =>
+    get<CrashDetails>(`/api/crashes/${part(id)}`, undefined, signal),
+  getElf: (id: string, signal?: AbortSignal) =>
+    get<FirmwareElf>(`/api/firmware/${part(id)}/elf`, undefined, signal),
+  presignElf: (id: string, body: { fileName: string }) =>
+    post<Presigned>(`/api/firmware/${part(id)}/elf/presigned_upload`, body),
+  attachElf: (id: string, body: { s3Path: string }) =>
+    post<FirmwareElf>(`/api/firmware/${part(id)}/elf`, body),
+
   listFreezes: (signal?: AbortSignal) => get<Freeze[]>('/api/freezes', undefined, signal),
   createFreeze: (freeze: NewFreeze) => post<Freeze>('/api/freezes', freeze),
   deleteFreeze: (id: string) => send<void>('DELETE', `/api/freezes/${part(id)}`),

@@ -17,6 +17,8 @@ import { speakOfFields } from './validity.ts';
 // Each page is fetched when it is gone to, so that the first one is there soon.
 const CertificatePage = lazy(() => import('./pages/certificates/certificate.tsx'));
 const CertificatesPage = lazy(() => import('./pages/certificates/index.tsx'));
+const CrashPage = lazy(() => import('./pages/crashes/crash.tsx'));
+const CrashesPage = lazy(() => import('./pages/crashes/index.tsx'));
 const DeploymentPage = lazy(() => import('./pages/deployments/deployment.tsx'));
 const CalendarPage = lazy(() => import('./pages/calendar/index.tsx'));
 const DeploymentsPage = lazy(() => import('./pages/deployments/index.tsx'));
@@ -57,6 +59,8 @@ const beginnings: [path: RegExp, page: { preload(): Promise<unknown> }, ...asks:
   [/^\/firmware\/[^/]+\/deploy$/, DeployPage],
   [/^\/deployments$/, DeploymentsPage],
   [/^\/deployments\//, DeploymentPage],
+  [/^\/crashes$/, CrashesPage],
+  [/^\/crashes\//, CrashPage],
   [/^\/connect$/, ConnectPage],
   [
     /^\/devices$/,
@@ -93,6 +97,8 @@ render(
       <Route path="/deployments" component={DeploymentsPage} />
       <Route path="/deployments/calendar" component={CalendarPage} />
       <Route path="/deployments/:id" matchFilters={uuid} component={DeploymentPage} />
+      <Route path="/crashes" component={CrashesPage} />
+      <Route path="/crashes/:id" matchFilters={uuid} component={CrashPage} />
       <Route path="/connect" component={ConnectPage} />
       <Route path="/devices" component={DevicesPage} />
       <Route path="/devices/:id" matchFilters={deviceId} component={DevicePage} />

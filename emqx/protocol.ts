@@ -263,6 +263,27 @@ export const statusNetworkSchema = z.object({
   ssid: z.string().max(64).optional(),
   reconnects: z.int().nonnegative().optional(),
 });
+const address = z.string().regex(/^0x[0-9a-f]{1,16}$/);
+/**
+ * What a device knows of the crash that ended a life of its, as a core dump summarises it. Each report of health carries it until a boot report
+ * that does is stored on the device, so the same one comes again under its `id`, and counts once. An image on trial, which reports no boot
+ * before it is confirmed and may crash before that again, sends it in plain telemetry as soon as it is connected.
+ */
+export const crashSchema = z.object({
+  id: messageId,
+  /** In the system's own words: `LoadProhibited`, the message of an assertion. */
+  reason: z.string().min(1).max(128),
+  task: z.string().min(1).max(64).optional(),
+  /** SHA-256 of the ELF that the program was made from (`esp_app_desc_t`), or as much of its beginning as is known. */
+  elf: z.string().regex(/^[0-9a-f]{8,64}$/),
+  pc: address,
+  /** The crashed call first; addresses as in the ELF. */
+  backtrace: z.array(address).max(32),
+  /** The end of the backtrace is not to be trusted. */
+  corrupted: z.boolean().optional(),
+});
+export type Crash = z.infer<typeof crashSchema>;
+
 /** With `seq` and `boot` it is the critical report of a boot; without them, plain telemetry. */
 export const statusHealthSchema = z.object({
   ...base,
@@ -277,6 +298,7 @@ export const statusHealthSchema = z.object({
       reason: z.enum(['power_on', 'update', 'rollback', 'watchdog', 'command', 'unknown']),
     })
     .optional(),
+  crash: crashSchema.optional(),
 });
 export type StatusHealth = z.infer<typeof statusHealthSchema>;
 

@@ -6,10 +6,12 @@ POWER = rollback
 CODE_BUDGET = 24576
 RAM_BUDGET = 8192
 STACK_BUDGET = 3072
+# crash.c, which is beside the agent.
+CRASH_BUDGET = 768
 
 PROCESSORS = arm riscv
 # All that can run without files.
-PROCESSOR_TESTS = parts update consent undo session damage power seeds
+PROCESSOR_TESTS = parts update consent undo crash session damage power seeds
 
 arm_NAME = Cortex-M3
 arm_CC = arm-none-eabi-gcc -mcpu=cortex-m3 -mthumb
@@ -28,7 +30,7 @@ argument_seeds = $(SEEDS)
 argument_power = $(POWER)
 
 # What no test calls, and programs do.
-WHOLE_AGENT = -Wl,-u,ota_agent_suspend -Wl,-u,ota_agent_snapshot
+WHOLE_AGENT = -Wl,-u,ota_agent_suspend -Wl,-u,ota_agent_snapshot -Wl,-u,ota_crash_write -Wl,-u,ota_crash_poll
 
 comma = ,
 memory = $(foreach symbol,$(subst $(comma), ,$($(1)_MEMORY)) __stack_size=0x10000,-Wl,--defsym=$(symbol))
@@ -49,7 +51,7 @@ $(BUILD)/$(1)/%.o: agent/test/%.c $(HEADERS)
 	@mkdir -p $$(@D)
 	$($(1)_CC) $(PROCESSOR_FLAGS) -c -o $$@ $$<
 
-$(BUILD)/$(1)/%.elf: $(BUILD)/$(1)/%_test.o $(patsubst agent/%.c,$(BUILD)/$(1)/%.o,$(AGENT) $(STAGING)) $(FAKE:agent/test/%.c=$(BUILD)/$(1)/%.o)
+$(BUILD)/$(1)/%.elf: $(BUILD)/$(1)/%_test.o $(patsubst agent/%.c,$(BUILD)/$(1)/%.o,$(AGENT) $(STAGING) $(CRASH)) $(FAKE:agent/test/%.c=$(BUILD)/$(1)/%.o)
 	$($(1)_CC) $(PROCESSOR_FLAGS) --oslib=semihost --crt0=semihost $(call memory,$(1)) $(WHOLE_AGENT) -Wl,-Map=$$(@:.elf=.map) -o $$@ $$^
 
 # The last line of a test says how many held and how deep the stack was; qemu says all of it on its standard error.
@@ -58,7 +60,7 @@ $(BUILD)/$(1)/%.log: $(BUILD)/$(1)/%.elf
 
 $(1): $(PROCESSOR_TESTS:%=$(BUILD)/$(1)/%.log) $(BUILD)/$(1)/footprint.o
 	@{ cat $$(filter %.log,$$^) $(BUILD)/$(1)/update.map; size -A $(BUILD)/$(1)/footprint.o; } | awk -v name=$($(1)_NAME) \
-	  -v code_budget=$(CODE_BUDGET) -v ram_budget=$(RAM_BUDGET) -v stack_budget=$(STACK_BUDGET) -f agent/test/budget.awk
+	  -v code_budget=$(CODE_BUDGET) -v ram_budget=$(RAM_BUDGET) -v stack_budget=$(STACK_BUDGET) -v crash_budget=$(CRASH_BUDGET) -f agent/test/budget.awk
 
 $(BUILD)/$(1)/seeds.log $(BUILD)/$(1)/power.log: $(ARGUMENTS)
 endef

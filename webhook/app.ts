@@ -23,6 +23,7 @@ import { sessionCookie } from './auth/session.ts';
 import { brokerRoutes } from './broker/routes.ts';
 import { certificateRoutes } from './certificates/routes.ts';
 import type { Context } from './context.ts';
+import { crashRoutes } from './crashes/routes.ts';
 import { deploymentRoutes } from './deployments/routes.ts';
 import { groupRoutes } from './devices/group-routes.ts';
 import { moveRoutes } from './devices/move-routes.ts';
@@ -116,6 +117,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', deadLetterRoutes(context, ingest))
     .route('/', deploymentRoutes(context))
     .route('/', approvalRoutes(context))
+    .route('/', crashRoutes(context))
     .route('/', freezeRoutes(context))
     .route('/', jobRoutes(context))
     .route('/', searchRoutes(context))

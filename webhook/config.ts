@@ -61,6 +61,7 @@ export const environmentSchema = z.object({
   EVENT_DAYS: days.default(defaultRetention.targetEvents),
   DEAD_LETTER_DAYS: days.default(defaultRetention.deadLetters),
   NOTIFICATION_DAYS: days.default(defaultRetention.notifications),
+  CRASH_DAYS: days.default(defaultRetention.crashes),
   NOTIFY_ALLOWED_NETWORKS: z
     .string()
     .transform((list) => list.split(',').map((network) => network.trim()))
@@ -235,6 +236,7 @@ export function toRetention(env: Environment): Retention {
     targetEvents: env.EVENT_DAYS,
     deadLetters: env.DEAD_LETTER_DAYS,
     notifications: env.NOTIFICATION_DAYS,
+    crashes: env.CRASH_DAYS,
   };
 }
 

@@ -4,6 +4,7 @@ import type { EmqxApi } from '#emqx/api.ts';
 import type { Inspector } from '#emqx/inspect.ts';
 import type { OidcSettings } from './auth/oidc/settings.ts';
 import type { Passwords } from './auth/password.ts';
+import type { Symboliser } from './crashes/symbols.ts';
 import type { Database } from './db/connect.ts';
 import type { Db } from './db/query.ts';
 import type { ObjectStore } from './firmware/objects.ts';
@@ -36,6 +37,8 @@ export interface Context {
   passwords: Passwords;
   /** What notifications are sent with. */
   courier: Courier;
+  /** Reads ELFs for crash reports. */
+  symboliser: Symboliser;
   /** A device that was away for so long is told of; default 24. */
   silentHours?: number;
   log: Log;

@@ -51,6 +51,8 @@ export const statusByCode = {
   image_version_differs: 422,
   image_chip_differs: 422,
   image_is_hex: 422,
+  elf_invalid: 422,
+  elf_differs: 422,
   manifest_invalid: 422,
   firmware_unsigned: 422,
   no_targets: 422,

@@ -7,6 +7,7 @@ import { ensureAdmin } from './auth/auth.ts';
 import { createPasswords, type Passwords } from './auth/password.ts';
 import { type Pauses, startBackground } from './background.ts';
 import type { Context } from './context.ts';
+import { createSymboliser, type Symboliser } from './crashes/symbols.ts';
 import { noticeReturn, type ReconcileTimes, startReconciler } from './devices/reconcile.ts';
 import { createIngest } from './events/ingest.ts';
 import { createReceiver, type Receiver } from './events/receiver.ts';
@@ -21,12 +22,13 @@ import { defaultRetention, type Retention, startSweeper } from './retention/rete
 
 export type WebhookParts = Omit<
   Context,
-  'db' | 'live' | 'metrics' | 'passwords' | 'courier' | 'wake' | 'closing' | 'publicUrl'
+  'db' | 'live' | 'metrics' | 'passwords' | 'courier' | 'symboliser' | 'wake' | 'closing' | 'publicUrl'
 > & {
   /** Default: OWASP's setting of scrypt. */
   passwords?: Passwords;
   /** Default: no mail, and no network of our own. */
   courier?: Courier;
+  symboliser?: Symboliser;
   /** Default: where this copy itself listens. */
   publicUrl: string | null;
 };
@@ -68,6 +70,7 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
     metrics,
     passwords,
     courier,
+    symboliser: parts.symboliser ?? createSymboliser(),
     closing: closing.signal,
     publicUrl: parts.publicUrl ?? `http://localhost:${options.port}`,
     wake: () => background?.wake(),

@@ -1,5 +1,6 @@
 import { adminEn } from './admin-en.ts';
 import { approvalEn } from './approval-en.ts';
+import { crashEn } from './crash-en.ts';
 import { failuresIn } from './failures.ts';
 import { manyEn } from './many-en.ts';
 import { notifyEn } from './notify-en.ts';
@@ -797,6 +798,7 @@ export const en = {
   'error.already_revoked': 'This certificate has been revoked already.',
   ...failuresIn('en'),
   ...adminEn,
+  ...crashEn,
   ...manyEn,
   ...releaseEn,
   ...notifyEn,

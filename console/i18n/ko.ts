@@ -1,5 +1,6 @@
 import { adminKo } from './admin-ko.ts';
 import { approvalKo } from './approval-ko.ts';
+import { crashKo } from './crash-ko.ts';
 import type { en } from './en.ts';
 import { failuresIn } from './failures.ts';
 import { manyKo } from './many-ko.ts';
@@ -794,6 +795,7 @@ export const ko: Record<keyof typeof en, string> = {
   ...adminKo,
   ...manyKo,
   ...releaseKo,
+  ...crashKo,
   ...notifyKo,
   ...approvalKo,
   // What is built for production has no lab, and no words for it.

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { Consent } from '#firmware/virtual/options.ts';
+import { buildElf } from '#webhook/crashes/testing-elf.ts';
 import { type Receiver, startReceiver } from '#webhook/notifications/testing-receiver.ts';
+import { sha256Of } from '#webhook/testing.ts';
 import { unwrap } from '../lab/rest.ts';
 import { openBrowser, startTestSystem, type TestSystem } from '../lab/testing.ts';
 import { findViolations } from './browser-axe.ts';
@@ -361,6 +363,7 @@ async function findRoutes(): Promise<Record<string, string>> {
     unwrap(api.certificates.$get({ query: { commonName: 'device-001', limit: '1' } })),
     unwrap(api.jobs.tag.$post({ json: { devices: ['device-001'], add: ['looked-at'] } })),
   ]);
+  const crashes = await unwrap(api.crashes.$get({ query: { limit: '1' } }));
   const firmware = `/firmware/${Array.isArray(firmwares) ? '' : firmwares.items[0]!.id}`;
   return {
     '/': '/',
@@ -371,6 +374,8 @@ async function findRoutes(): Promise<Record<string, string>> {
     '/deployments': '/deployments',
     '/deployments/calendar': '/deployments/calendar',
     '/deployments/:id': `/deployments/${deployments.items[0]!.id}`,
+    '/crashes': '/crashes',
+    '/crashes/:id': `/crashes/${crashes.items[0]!.id}`,
     '/connect': '/connect',
     '/devices': '/devices',
     '/devices/:id': '/devices/device-001',
@@ -493,6 +498,47 @@ it('a deployment waits for a second person, who sees what it would do and lets i
   await page.getByText('No rules').waitFor();
 });
 
+it('a crash is looked into: its addresses, and with the ELF of the firmware its functions and lines', async () => {
+  const { elf, address } = buildElf();
+  const crash = {
+    id: 'c-1',
+    reason: 'LoadProhibited',
+    task: 'main',
+    pc: address,
+    backtrace: [address, '0x1'],
+  };
+  const running = [{ component: 'main', version: '1.0.0', securityVersion: 0, sha256: 'a'.repeat(64) }];
+  const health = { id: 'h-1', at: null, state: 'ok', running, crash: { ...crash, elf: sha256Of(elf) } };
+  await sendEvent(system.stack, {
+    clientid: 'device-001',
+    topic: 'devices/device-001/status/health',
+    payload: JSON.stringify(health),
+  });
+  await open('/crashes');
+  await page.getByRole('link', { name: address }).click();
+  await page.getByTestId('symbols').getByText('no ELF with this SHA-256').waitFor();
+  await page.getByRole('link', { name: 'device-001' }).waitFor();
+
+  const id = await addFirmware(system.rest, { version: '9.1.0', name: 'Sensor' });
+  await open(`/firmware/${id}`);
+  await page.getByTestId('elf').getByText('not uploaded').waitFor();
+  await page.getByRole('button', { name: 'Upload ELF' }).click();
+  await page
+    .getByLabel('ELF file of the build')
+    .setInputFiles({ name: 'sensor.elf', mimeType: '', buffer: elf });
+  await page.getByRole('dialog').getByRole('button', { name: 'Upload ELF' }).click();
+  await page.getByTestId('elf').getByText('sensor.elf').waitFor();
+  await page.getByRole('link', { name: 'Show crashes' }).click();
+  await expect.poll(() => page.getByTestId('crash-trend').locator('rect').count()).toBe(30);
+  await page.getByRole('link', { name: /parse|read_sensor/ }).click();
+  const rows = page.getByTestId('backtrace').locator('tbody tr');
+  await rows
+    .first()
+    .getByText(/sensor\.c:\d/)
+    .waitFor();
+  expect(await rows.last().innerText()).toMatch(/^0x1\s+–/);
+});
+
 it('no page keeps anybody out, in the light and in the dark, on a phone and in Korean', async () => {
   const routes = await findRoutes();
   const router = readFileSync(new URL('../../console/main.tsx', import.meta.url), 'utf8');
@@ -526,7 +572,7 @@ it('no page keeps anybody out, in the light and in the dark, on a phone and in K
       const text = await at.locator('main').innerText();
       expect(text, path).not.toMatch(/\b(undefined|NaN|Invalid Date)\b|\[object|\{\w+\}/);
       // Devices, certificates and firmware are called what they are in any language.
-      if (/devices\/|certificates\/|firmware\/.*-|deployments\//.test(path)) continue;
+      if (/devices\/|certificates\/|crashes\/|firmware\/.*-|deployments\//.test(path)) continue;
       const hangul = /\p{Script=Hangul}/u.test(await at.locator('h1').innerText());
       expect(hangul, `the title of ${path}`).toBe(view.locale === 'ko-KR');
     }

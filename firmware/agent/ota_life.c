@@ -58,12 +58,12 @@ static void write_stats(struct ota_text *text, const struct ota_stats *stats) {
 static int write_message(struct ota_agent *agent, const struct ota_message *message, enum ota_component component) {
   static const enum ota_uplink topics[] = {OTA_UP_REQUEST_ACK, OTA_UP_RESULT, OTA_UP_CANCEL_ACK};
   static const char *const flags[] = {",\"accepted\":", "", ",\"cancelled\":"};
+  static const char *const outcomes[OTA_OUTCOMES] = {"", "", "succeeded", "failed", "rolled_back"};
   struct ota_text *text = ota_journal_begin(&agent->journal, topics[message->kind], NULL);
   ota_text_member_string(text, "deployment", message->attempt.deployment);
   ota_text_member_number(text, "attempt", message->attempt.number);
   if (message->kind == OTA_RESULT) {
-    bool succeeded = message->outcome == OTA_SUCCEEDED;
-    ota_text_member_string(text, "outcome", succeeded ? "succeeded" : message->outcome == OTA_FAILED ? "failed" : "rolled_back");
+    ota_text_member_string(text, "outcome", outcomes[message->outcome]);
     ota_text_raw(text, ",\"running\":");
     ota_write_running(agent, text, component);
   } else {

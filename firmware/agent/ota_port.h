@@ -10,6 +10,8 @@
 #include "ota_error.h"
 #include "ota_types.h"
 
+struct ota_text;
+
 /** What the application may say to an update's next step; any number in between: not before so many milliseconds have passed. */
 #define OTA_NOW 0u
 /** It cannot say until when: it is asked again after timing.ask_again_ms. */
@@ -180,6 +182,8 @@ struct ota_port {
    * others: failed.
    */
   int (*command)(void *ctx, const char *command, const char *args, char *result, size_t capacity);
+  /** What else a report of health says: writes members, each with a comma before it (ota_text.h, crash.h). */
+  void (*health)(void *ctx, struct ota_text *text);
 };
 
 #endif

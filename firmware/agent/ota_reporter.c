@@ -23,8 +23,8 @@ static void send(struct ota_agent *agent, const char *topic, struct ota_text *te
 static bool is_online(const struct ota_agent *agent) { return agent->session.state == OTA_ONLINE; }
 
 static const char *stage_name(enum ota_stage stage) {
-  if (stage == OTA_VERIFYING) return "verifying";
-  return stage == OTA_INSTALLING ? "installing" : "downloading";
+  static const char *const names[OTA_STAGES] = {"downloading", "downloading", "downloading", "verifying", "installing", "downloading"};
+  return names[stage];
 }
 
 static void measure_rate(struct ota_reporter *reporter, uint32_t received, uint64_t elapsed_ms) {
@@ -109,6 +109,7 @@ void ota_write_identity(struct ota_agent *agent, struct ota_text *text) {
 void ota_write_health(struct ota_agent *agent, struct ota_text *text) {
   ota_text_raw(text, ",\"state\":\"ok\",");
   ota_write_identity(agent, text);
+  if (agent->port->health) agent->port->health(agent->port->ctx, text);
 }
 
 void ota_report_health(struct ota_agent *agent) {

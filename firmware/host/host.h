@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "../agent/crash.h"
 #include "../agent/ota_agent.h"
 
 enum { host_path_max = 512, host_keys_max = 8 };
@@ -41,6 +42,11 @@ struct host {
   /** The agent's, while one is under way. */
   void *hash;
   unsigned reconnects;
+  /** After each poll; may be null. */
+  void (*polled)(struct host *host, struct ota_agent *agent);
+  /** What ended the process before this one. */
+  bool crashed;
+  struct ota_crash crash;
 };
 
 /** options.c: prints what is wrong in one line and exits with 1. */
@@ -83,6 +89,9 @@ void host_fill_slots(struct host *host);
 
 /* hold.c: an application that says no while a file is there. */
 void host_fill_hold(struct host *host);
+
+/* crash.c: after all else of the port. */
+void host_fill_crash(struct host *host);
 
 /* enroll.c: gets a certificate unless there is one that is valid. Ends the program when it is refused. */
 int host_enroll(struct host *host);

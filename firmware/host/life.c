@@ -87,6 +87,7 @@ bool host_live(struct host *host, const volatile sig_atomic_t *stopping) {
   host_log(host, OTA_LOG_INFO, "boot");
   while (!*stopping && !ota_agent_ended(&memory->agent)) {
     uint32_t wait = ota_agent_poll(&memory->agent);
+    if (host->polled) host->polled(host, &memory->agent);
     struct ota_snapshot snapshot;
     ota_agent_snapshot(&memory->agent, &snapshot);
     if (snapshot.online != online) host_log(host, OTA_LOG_INFO, snapshot.online ? "online" : "offline");

@@ -75,6 +75,7 @@ int main(int count, char **arguments) {
   host_fill_http(&host.port);
   host_fill_slots(&host);
   host_fill_hold(&host);
+  host_fill_crash(&host);
   while (!stopping) {
     if (host_mqtt_open(&host) != OTA_OK || host_http_open(&host) != OTA_OK) host_fail("out of memory");
     bool booted = host_live(&host, &stopping);

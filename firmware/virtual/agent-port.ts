@@ -28,6 +28,19 @@ export type Stage = (typeof stages)[number];
 export type BootReason = (typeof bootReasons)[number];
 export type TelemetryTopic = (typeof telemetryTopics)[number];
 
+/** `OTA_CRASH_FRAMES`. */
+export const crashFrames = 16;
+
+/** `struct ota_crash` of `crash.h`: addresses below 2^53. */
+export interface CrashSummary {
+  id: string;
+  reason: string;
+  task?: string;
+  elf: string;
+  pc: number;
+  backtrace: number[];
+}
+
 export type MqttEvent =
   | { type: 'connected' }
   | { type: 'disconnected'; reached: boolean }
@@ -65,6 +78,8 @@ export interface AgentPort {
   };
   certificates: Certificates;
   slots: Slots;
+  /** The one that ended the life before, until a report of it is stored. */
+  crash: { read(): CrashSummary | null; forget(): void };
   mayInstall(): Consent;
   mayReboot(): Consent;
   verify: Verify;

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Running } from '#emqx/protocol.ts';
+import type { CrashSummary } from './agent-port.ts';
 import { realClock } from './clock.ts';
 import { Disk } from './disk.ts';
 import { HttpsClient } from './https-client.ts';
@@ -151,6 +152,11 @@ export class VirtualDevice extends EventEmitter<DeviceEvents> {
     this.#startAfter(offMs, 'power_on');
   }
 
+  /** The program crashes and leaves this summary, by default one of its own; it starts again by itself. */
+  crash(summary: Partial<CrashSummary> = {}): void {
+    if (this.#state === 'on') this.#life?.crash(summary);
+  }
+
   /** Breaks every connection and refuses new ones for so long. */
   cutNetwork(forMs: number): void {
     this.#network.cut(forMs);
@@ -179,6 +185,7 @@ export class VirtualDevice extends EventEmitter<DeviceEvents> {
     const life: Life = new Life(this.#settings, this.#around, {
       reboot: () => mine() && this.#reboot(life),
       fault: (error) => mine() && this.#fault(life, error),
+      crashed: () => mine() && this.#reset(life),
       changed: () => mine() && this.emit('change'),
       notice: (event, detail) => mine() && this.#notice(event, detail),
     });
@@ -217,6 +224,10 @@ export class VirtualDevice extends EventEmitter<DeviceEvents> {
       device: this.id,
       error: String((error as Error)?.stack ?? error),
     });
+    this.#reset(life);
+  }
+
+  #reset(life: Life): void {
     life.kill();
     this.#startAfter(this.#settings.timing.rebootMs, 'watchdog');
   }

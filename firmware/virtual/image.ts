@@ -1,3 +1,5 @@
+import type { CrashSummary } from './agent-port.ts';
+
 /**
  * The demo firmware format: a magic line, one line of JSON, then a body that does not compress. Slots take any bytes;
  * only an image in this format can ask for its own self-test to fail.
@@ -7,10 +9,12 @@ const headerMaxBytes = 512;
 
 export interface ImageHeader {
   version: string;
-  /** What the self-test of the booted image will say. */
-  selfTest: 'pass' | 'fail';
+  /** What the self-test of the booted image will say; `busy`: it never comes to a verdict. */
+  selfTest: 'pass' | 'fail' | 'busy';
   /** How much heap it loses in a second while it runs. */
   leakBytesPerS?: number;
+  /** It crashes so long after each boot, and leaves this summary. */
+  crash?: Partial<CrashSummary> & { afterMs: number };
 }
 
 /** Builds an image of exactly `sizeBytes` (at least 512); the same arguments give the same bytes. */
@@ -18,8 +22,8 @@ export function buildImage(input: ImageHeader & { sizeBytes: number; seed: numbe
   if (input.sizeBytes < headerMaxBytes) throw new RangeError(`an image has at least ${headerMaxBytes} bytes`);
   const image = Buffer.allocUnsafe(input.sizeBytes);
   fillPseudoRandom(image, input.seed);
-  const { version, selfTest, leakBytesPerS } = input;
-  const header = `${magic}${JSON.stringify({ version, selfTest, leakBytesPerS })}\n`;
+  const { version, selfTest, leakBytesPerS, crash } = input;
+  const header = `${magic}${JSON.stringify({ version, selfTest, leakBytesPerS, crash })}\n`;
   if (Buffer.byteLength(header) > headerMaxBytes) throw new RangeError('the version is too long');
   image.write(header, 0);
   return image;
@@ -35,9 +39,14 @@ export function parseImageHeader(start: Uint8Array): ImageHeader | null {
     const header = JSON.parse(Buffer.from(text.slice(magic.length, end), 'latin1').toString('utf8'));
     if (typeof header?.version !== 'string') return null;
     const leak = typeof header.leakBytesPerS === 'number' ? header.leakBytesPerS : 0;
+    const { selfTest, crash } = header;
     return {
-      ...{ version: header.version, selfTest: header.selfTest === 'fail' ? 'fail' : 'pass' },
+      ...{
+        version: header.version,
+        selfTest: selfTest === 'fail' || selfTest === 'busy' ? selfTest : 'pass',
+      },
       ...(leak > 0 && { leakBytesPerS: leak }),
+      ...(typeof crash?.afterMs === 'number' && { crash }),
     };
   } catch {
     return null;

@@ -1,8 +1,19 @@
 import { createHash, type Hash } from 'node:crypto';
-import { type AgentPort, failed, levels, ok, renewals, storeKeys, telemetryTopics } from './agent-port.ts';
+import {
+  type AgentPort,
+  crashFrames,
+  failed,
+  levels,
+  ok,
+  renewals,
+  storeKeys,
+  telemetryTopics,
+} from './agent-port.ts';
 import { isStorageFailure } from './flash.ts';
 import type { ModuleMemory } from './module-memory.ts';
 import type { Consent } from './options.ts';
+
+const selfTests = { pass: ok, fail: failed.install, busy: failed.busy } as const;
 
 /** What `wasm/glue.c` imports. The first argument is the address of the agent; `port` finds its port. */
 export function createImports(
@@ -122,6 +133,19 @@ export function createImports(
       const answer = port(n).command(memory.text(name!), memory.text(args!));
       return answer === null ? failed.absent : Math.min(ok, memory.put(answer, result!, capacity!));
     },
+    crash: (n, id, reason, task, elf, addresses) => {
+      const crash = port(n).crash.read();
+      if (!crash) return failed.absent;
+      memory.put(crash.id.slice(0, 64), id!, 65);
+      memory.put(crash.reason.slice(0, 64), reason!, 65);
+      memory.put(crash.task?.slice(0, 16) ?? '', task!, 17);
+      memory.put(crash.elf, elf!, 65);
+      const all = [crash.pc, ...crash.backtrace.slice(0, crashFrames)];
+      for (const [i, address] of all.entries())
+        memory.bytes.writeDoubleLE(address, (addresses! >>> 0) + 8 * i);
+      return all.length;
+    },
+    crash_forget: (n) => attempt(() => port(n).crash.forget()),
     slot_running: (n, version, capacity, securityVersion, size, sha256) => {
       const image = port(n).slots.running;
       memory.bytes.writeDoubleLE(image.securityVersion, securityVersion! >>> 0);
@@ -145,7 +169,7 @@ export function createImports(
     slot_trial: (n) => Number(port(n).slots.onTrial),
     slot_confirm: (n) => attempt(() => port(n).slots.confirm()),
     slot_revert: (n) => attempt(() => port(n).slots.revert()),
-    slot_self_test: (n) => attempt(() => (port(n).slots.isFit ? ok : failed.install)),
+    slot_self_test: (n) => attempt(() => selfTests[port(n).slots.selfTest]),
     may_install: (n, reason, capacity) => waitMs(port(n).mayInstall(), reason!, capacity!),
     may_reboot: (n, reason, capacity) => waitMs(port(n).mayReboot(), reason!, capacity!),
   };

@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject, randomFillSync, verify as verifySignature } from 'node:crypto';
 import type { UplinkTopic } from '#emqx/protocol.ts';
 import { type Agent, AgentModule, type AgentView, stateOf } from './agent-module.ts';
-import type { AgentPort } from './agent-port.ts';
+import type { AgentPort, CrashSummary } from './agent-port.ts';
 import { Flash, isStorageFailure, PowerLost } from './flash.ts';
 import { HttpPort } from './http-port.ts';
 import { MqttPort } from './mqtt-port.ts';
@@ -11,6 +11,8 @@ import { Slots } from './slots.ts';
 import { measure } from './telemetry.ts';
 
 const stagingFile = 'staging.img';
+/** As a core dump in its partition. */
+const crashFile = 'crash.json';
 /** Others get their turn after so many polls in a row. */
 const pollsMax = 64;
 
@@ -21,6 +23,8 @@ export interface LifeHooks {
   reboot(): void;
   /** Something that cannot be: also an end, and a reset. */
   fault(error: unknown): void;
+  /** The program ran into something that ends it; what it left is stored. */
+  crashed(): void;
   changed(): void;
   notice(event: Notice, detail?: unknown): void;
 }
@@ -41,6 +45,8 @@ export class Life {
   #state = 0;
   #now: number;
   #alarm: { at: number; cancel: () => void } | null = null;
+  /** Takes back the crash that the image has in store. */
+  #doom: () => void = () => {};
   #polling = false;
   #again = false;
   #dead = false;
@@ -97,6 +103,8 @@ export class Life {
       if (!booted) return;
       const { bootCount, bootReason } = this.#agent.look();
       this.#notices.push(['boot', { count: bootCount, reason: bootReason }]);
+      const { crash } = this.#slots;
+      if (crash) this.#doom = this.#around.clock.after(crash.afterMs, () => this.crash(crash));
     });
     this.#sweep();
     if (booted && !this.#dead) this.#run();
@@ -128,6 +136,25 @@ export class Life {
     return this.#agent?.look() ?? null;
   }
 
+  /** What a panic handler does: stores what there is to say, and resets. */
+  crash(summary: Partial<CrashSummary>): void {
+    if (this.#dead) return;
+    const { random } = this.#settings;
+    const { id, reason, task, elf, pc, backtrace } = summary;
+    const at = pc ?? 0x4200_1000;
+    this.#guard(() =>
+      this.#flash.replaceText(
+        crashFile,
+        JSON.stringify({
+          ...{ id: id ?? `${Math.floor((random ?? Math.random)() * 2 ** 52).toString(16)}`, task },
+          ...{ reason: reason ?? 'abort() was called', elf: elf ?? this.#slots!.running.sha256 },
+          ...{ pc: at, backtrace: backtrace ?? [at] },
+        } satisfies CrashSummary),
+      ),
+    );
+    if (!this.#dead) this.#hooks.crashed();
+  }
+
   /** Everything stops at once; nothing reaches the flash any more. */
   kill(): void {
     this.#flash.cut();
@@ -145,6 +172,7 @@ export class Life {
 
   #stop(): void {
     this.#dead = true;
+    this.#doom();
     this.#alarm?.cancel();
     this.#alarm = null;
     this.#http.stop();
@@ -275,6 +303,13 @@ export class Life {
         drop: () => certificates.drop(),
       },
       slots: this.#slots!,
+      crash: {
+        read: () => {
+          const text = flash.readText(crashFile);
+          return text === null ? null : (JSON.parse(text) as CrashSummary);
+        },
+        forget: () => flash.remove(crashFile),
+      },
       mayInstall,
       mayReboot,
       verify,

@@ -75,8 +75,13 @@ export class Slots {
   }
 
   /** What the image says about itself when it runs; images in other formats have no complaints. */
-  get isFit(): boolean {
-    return this.#header?.selfTest !== 'fail';
+  get selfTest(): ImageHeader['selfTest'] {
+    return this.#header?.selfTest ?? 'pass';
+  }
+
+  /** What it crashes of, and when. */
+  get crash(): ImageHeader['crash'] {
+    return this.#header?.crash;
   }
 
   /** Of the heap, by what runs. */

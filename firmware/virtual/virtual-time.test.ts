@@ -6,7 +6,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { AgentModule } from './agent-module.ts';
 import { digestOf, type Inhabitant, inhabit, VirtualClock } from './bench/world.ts';
 import { Disk } from './disk.ts';
-import { buildImage } from './image.ts';
+import { buildImage, type ImageHeader } from './image.ts';
 import { Memory } from './memory.ts';
 import type { DeviceOptions } from './options.ts';
 import type { Broker, BrokerEvents, Medium } from './port.ts';
@@ -45,9 +45,14 @@ function start(
 }
 
 /** An image of its own for each device, and the request to install it. */
-async function prepare(name: string, sizeBytes: number, selfTest: 'pass' | 'fail' = 'pass') {
+async function prepare(
+  name: string,
+  sizeBytes: number,
+  selfTest: ImageHeader['selfTest'] = 'pass',
+  crash?: ImageHeader['crash'],
+) {
   const seed = [...name].reduce((sum, char) => sum * 31 + char.charCodeAt(0), 7) | 0;
-  const image = buildImage({ version: `1.0.0-${name}`, sizeBytes, selfTest, seed });
+  const image = buildImage({ version: `1.0.0-${name}`, sizeBytes, selfTest, seed, ...(crash && { crash }) });
   const sha256 = digestOf(image);
   const manifest = await sign({
     component: 'main',
@@ -158,6 +163,61 @@ test('the same seed gives the same life, message for message', async () => {
   expect(first.length).toBeGreaterThan(5);
   expect(live(7)).toEqual(first);
   expect(live(8)).not.toEqual(first);
+});
+
+describe('a crash', () => {
+  const elf = 'e'.repeat(64);
+  const crashes = ({ broker }: Inhabitant) => broker.of('status/health').filter((it) => it.crash);
+
+  test('is told by the report of the next boot, once, whatever cuts the power meanwhile', () => {
+    const clock = new VirtualClock();
+    let cut = '';
+    const one = start(clock, {
+      id: 'dev-1',
+      onDiskWrite: (what) => {
+        if (what !== cut) return;
+        cut = '';
+        one.device.powerCut();
+      },
+    });
+    clock.until(() => isIdle(one), 'the first report');
+    one.device.crash({
+      elf,
+      reason: 'LoadProhibited',
+      task: 'main',
+      pc: 0x4200_83f2,
+      backtrace: [0x4200_83f2, 1],
+    });
+    // The report is stored, and the crash not yet forgotten.
+    cut = 'remove crash.json';
+    clock.until(() => crashes(one).length > 0 && cut === '' && isIdle(one), 'the crash');
+    const told = crashes(one);
+    expect(told[0]).toMatchObject({
+      boot: { count: 2, reason: 'watchdog' },
+      crash: {
+        ...{ elf, reason: 'LoadProhibited', task: 'main' },
+        ...{ pc: '0x420083f2', backtrace: ['0x420083f2', '0x1'] },
+      },
+    });
+    expect(new Set(told.map(({ crash }) => (crash as { id: string }).id)).size).toBe(1);
+    expect(one.medium.read('crash.json')).toBeNull();
+  });
+
+  test('of an image on trial is told before it is rolled back, without attesting the image', async () => {
+    const clock = new VirtualClock();
+    const one = start(clock, { id: 'dev-1' });
+    const prepared = await prepare('loop', 40 * kib, 'busy', { afterMs: 2_000, elf });
+    update(clock, one, prepared);
+    expect(result(one)).toMatchObject({ outcome: 'rolled_back' });
+    const [rollback, ...trials] = crashes(one).reverse();
+    expect(trials.length).toBeGreaterThan(0);
+    for (const trial of trials) {
+      expect([trial.seq, trial.boot]).toEqual([undefined, undefined]);
+      expect(trial.running).toMatchObject([{ sha256: prepared.sha256 }]);
+    }
+    expect(rollback).toMatchObject({ boot: { reason: 'rollback' }, running: [{ version: '0.0.0' }] });
+    expect(new Set(crashes(one).map(({ crash }) => (crash as { id: string }).id)).size).toBe(3);
+  });
 });
 
 test.each([

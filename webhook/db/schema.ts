@@ -5,6 +5,7 @@ export * from '../auth/oidc/table.ts';
 export * from '../auth/table.ts';
 export * from '../broker/table.ts';
 export * from '../certificates/table.ts';
+export * from '../crashes/table.ts';
 export * from '../deployments/health/table.ts';
 export * from '../deployments/table.ts';
 export * from '../devices/table.ts';

@@ -2,6 +2,7 @@ import { and, arrayContains, asc, count, desc, eq, gt, ilike, inArray, or, type 
 import { record } from '../audit/audit.ts';
 import { findCurrent } from '../certificates/certificates.ts';
 import { revokeAll } from '../certificates/revocation.ts';
+import * as crashes from '../crashes/crashes.ts';
 import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/query.ts';
 import { containing } from '../db/search.ts';
 import * as history from '../deployments/history.ts';
@@ -199,6 +200,7 @@ export async function remove(db: Db, reach: Reach, id: string, actor: string): P
     await history.forgetDevice(tx, id);
     await telemetry.forgetDevice(tx, id);
     await incidents.forgetDevice(tx, id);
+    await crashes.forgetDevice(tx, id);
     await revokeAll(tx, { device: id }, 'cessationOfOperation', actor);
     await tx.delete(devices).where(eq(devices.id, id));
     await record(tx, { actor, action: 'device.delete', subject: id });

@@ -1,4 +1,4 @@
-/** Restarts and outages of devices, noted as they come: one row each, none for what every device does all the time. */
+/** Restarts, crashes and outages of devices, noted as they come: one row each, none for what every device does all the time. */
 import { eq, type SQL, sql } from 'drizzle-orm';
 import type { StatusHealth } from '#emqx/protocol.ts';
 import type { Db } from '../db/query.ts';
@@ -42,6 +42,13 @@ export function outagesOf(rows: SQL): SQL {
       case when d.online then 0 else greatest(0, v."connectedAt" - extract(epoch from d.last_seen_at) * 1000)::bigint end
     from ${rows} join devices d on d.id = v."deviceId"
     where d.connected_at < to_timestamp(v."connectedAt" / 1000.0) and d.last_seen_at is not null`;
+}
+
+/** Each by itself, beside the restart that followed it. */
+export async function recordCrashes(db: Db, crashes: { deviceId: string; at: Date }[]): Promise<void> {
+  await db
+    .insert(deviceIncidents)
+    .values(crashes.map(({ deviceId, at }) => ({ deviceId, at, kind: 'crash' as const, amount: 1 })));
 }
 
 /** Of a device that is no more. */

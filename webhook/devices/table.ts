@@ -142,7 +142,7 @@ export const deviceIncidents = pgTable(
     deviceId: text('device_id').notNull(),
     /** Broker's clock; of an outage, its end. */
     at: timestamp({ withTimezone: true }).notNull(),
-    kind: text({ enum: ['restart', 'outage'] }).notNull(),
+    kind: text({ enum: ['restart', 'crash', 'outage'] }).notNull(),
     /** How many restarts (those that could not be told included), or for how many ms it was away. */
     amount: bigint({ mode: 'number' }).notNull(),
   },

@@ -35,6 +35,7 @@ const parts: Record<string, string> = {
   groups: 'devices',
   'devices.csv': 'devices',
   hardware: 'devices',
+  crashes: 'firmware',
   freezes: 'deployments',
   calendar: 'deployments',
   approvals: 'deployments',

@@ -4,6 +4,7 @@
 import { mainComponent, mountedTopic, type Running } from '#emqx/protocol.ts';
 import { findDismissed, findStanding } from '../certificates/blocked.ts';
 import { type RenewalRequest, storeRequests } from '../certificates/renewals.ts';
+import * as crashes from '../crashes/crashes.ts';
 import type { Db } from '../db/query.ts';
 import { markJoinable } from '../deployments/store.ts';
 import { recordBoots } from '../devices/incidents.ts';
@@ -265,4 +266,10 @@ async function store(
     slash: m.slash,
   }));
   if (renewals.length) await storeRequests(tx, renewals);
+  await crashes.record(
+    tx,
+    health.flatMap(({ deviceId, receivedAt, message: { crash, running } }) =>
+      crash ? [{ deviceId, at: new Date(receivedAt), crash, runningVersion: running[0]!.version }] : [],
+    ),
+  );
 }

@@ -3,6 +3,7 @@ import { and, count, desc, eq, ilike, or, sql } from 'drizzle-orm';
 import type { Manifest } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
+import * as imageElf from '../crashes/image-elf.ts';
 import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
 import { beginsWith, containing } from '../db/search.ts';
 import { AppError } from '../errors.ts';
@@ -76,6 +77,7 @@ export async function register(context: Context, input: NewFirmware, actor: stri
         .insert(firmwares)
         .values({ ...values, manifest: manifest ?? null })
         .returning();
+      await imageElf.note(tx, row!.id, image.elfSha256);
       await record(tx, {
         actor,
         action: 'firmware.register',

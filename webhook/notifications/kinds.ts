@@ -7,6 +7,7 @@ export const kinds = [
   'deployment_completed',
   'certificate_expiring',
   'device_silent',
+  'crash_group_new',
   'broker_losing_rows',
   'dead_letters',
 ] as const;
@@ -34,6 +35,8 @@ export interface Facts {
   /** `withinDays` 0: it has ended. */
   certificate_expiring: Devices & { withinDays: 14 | 3 | 0 };
   device_silent: Devices & { hours: number };
+  /** Devices crash where none has before: the first of them. `version`: what it runs. */
+  crash_group_new: { group: string; reason: string; pc: string; device: string; version: string };
   /** Rows lost since the last time that this was told. */
   broker_losing_rows: { losses: { kind: string; id: string; why: string; count: number }[] };
   /** The first of its hour. */

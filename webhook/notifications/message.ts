@@ -26,6 +26,8 @@ const sentences: { [K in keyof Facts]: (data: Facts[K]) => string } = {
       : `The certificates of ${many(devices.devices)} end within ${withinDays} days: ${list(devices)}`,
   device_silent: ({ hours, ...devices }) =>
     `${many(devices.devices)} not connected for ${hours} hours: ${list(devices)}`,
+  crash_group_new: ({ reason, pc, device, version }) =>
+    `A new crash, ${reason} at ${pc}: first on ${device}, which runs ${version}`,
   broker_losing_rows: ({ losses }) =>
     `The broker has lost rows: ${losses.map((one) => `${one.kind} ${one.id}: ${one.count} ${one.why}`).join('; ')}`,
   dead_letters: ({ code, device }) =>
@@ -46,6 +48,7 @@ const pages: Record<Fact['kind'], (data: Record<string, unknown>) => string> = {
   deployment_completed: ({ deployment }) => `/deployments/${deployment}`,
   certificate_expiring: () => '/certificates',
   device_silent: () => '/devices',
+  crash_group_new: ({ group }) => `/crashes/${group}`,
   broker_losing_rows: () => '/system/broker',
   dead_letters: () => '/system/dead-letters',
   test: () => '/system/notifications',

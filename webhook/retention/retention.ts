@@ -17,6 +17,7 @@ export interface Retention {
   targetEvents: number;
   deadLetters: number;
   notifications: number;
+  crashes: number;
 }
 
 export const defaultRetention: Retention = {
@@ -25,6 +26,7 @@ export const defaultRetention: Retention = {
   targetEvents: 180,
   deadLetters: 30,
   notifications: 90,
+  crashes: 90,
 };
 
 const days = {
@@ -38,6 +40,9 @@ const rows = [
   { table: 'dead_letters', column: 'received_at', days: 'deadLetters' as const },
   // Their deliveries go with them.
   { table: 'notification_events', column: 'at', days: 'notifications' as const },
+  { table: 'crash_reports', column: 'at', days: 'crashes' as const },
+  // With all that was counted of them.
+  { table: 'crash_groups', column: 'last_seen_at', days: 'crashes' as const },
 ];
 
 const batch = 5_000;

@@ -9,6 +9,7 @@ export const auditActions = [
   'token.revoke',
   'firmware.register',
   'firmware.sign',
+  'firmware.elf',
   'deployment.start',
   'deployment.pause',
   'deployment.resume',

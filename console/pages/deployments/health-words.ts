@@ -12,6 +12,7 @@ export const signalInWords = (signal: string): string =>
 export function formatSignal(signal: string, value: number, windowMs: number): string {
   switch (signal) {
     case 'restarts':
+    case 'crashes':
     case 'disconnects':
       return t('health.perDay', { n: rounded((value * dayMs) / windowMs) });
     case 'offline':

@@ -1,7 +1,7 @@
 import type { Policy } from '../../api.ts';
 
 type HealthPolicy = NonNullable<Policy['health']>;
-export const comparable = ['restarts', 'disconnects', 'offline', 'heap', 'rssi'] as const;
+export const comparable = ['restarts', 'crashes', 'disconnects', 'offline', 'heap', 'rssi'] as const;
 export type Comparable = (typeof comparable)[number];
 
 /** A health gate as it is typed. */

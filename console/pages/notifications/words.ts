@@ -9,8 +9,9 @@ const order: Record<NotificationRule['kinds'][number], number> = {
   deployment_completed: 1,
   certificate_expiring: 2,
   device_silent: 3,
-  broker_losing_rows: 4,
-  dead_letters: 5,
+  crash_group_new: 4,
+  broker_losing_rows: 5,
+  dead_letters: 6,
 };
 export const eventKinds = Object.keys(order) as (keyof typeof order)[];
 export const severities = ['info', 'warning', 'critical'] as const;

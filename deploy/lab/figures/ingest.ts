@@ -161,6 +161,7 @@ async function serve(database: Database, broker: EmqxApi, submit: Ingest['submit
     live: {} as never,
     passwords: {} as never,
     courier: {} as never,
+    symboliser: {} as never,
     metrics: createMetrics(),
     wake: () => {},
     closing: new AbortController().signal,

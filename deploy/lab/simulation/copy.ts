@@ -50,6 +50,7 @@ export class Copy {
       passwords: {} as never,
       // Nor is anybody notified.
       courier: {} as never,
+      symboliser: {} as never,
       log: (level, message, fields) => {
         if (level !== 'info') log(`${level}: ${message} ${JSON.stringify(fields ?? {}, replaceError)}`);
       },

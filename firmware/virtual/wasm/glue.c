@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "../../agent/crash.h"
 #include "../../agent/ota_agent.h"
 
 #define EXPORT(name) __attribute__((export_name(#name))) name
@@ -26,6 +27,8 @@ struct device {
   struct ota_port port;
   struct ota_installer main;
   struct ota_agent agent;
+  bool crashed;
+  struct ota_crash crash;
   /** Of a block that is free. */
   struct device *next;
   /** Last: what of it is never written costs nothing. */
@@ -82,6 +85,9 @@ IMPORT(void, log, void *ctx, enum ota_log_level level, const char *text);
 /** Which of `telemetry_topics`, or OTA_ERR_ABSENT. */
 IMPORT(int, telemetry, void *ctx, unsigned index, char *fields, size_t capacity);
 IMPORT(int, command, void *ctx, const char *command, const char *args, char *result, size_t capacity);
+/** Fills the texts, and `addresses` with where it was and the backtrace, as many as it returns; OTA_ERR_ABSENT. */
+IMPORT(int, crash, void *ctx, char *id, char *reason, char *task, char *elf, double *addresses);
+IMPORT(int, crash_forget, void *ctx);
 IMPORT(int, slot_running, void *ctx, char *version, size_t capacity, double *security_version, uint32_t *size,
        uint8_t *sha256);
 IMPORT(int, slot_begin, void *ctx);
@@ -179,6 +185,21 @@ static int slot_activate(void *ctx, const struct ota_image *image) {
                               image->sha256);
 }
 
+static void read_crash(struct device *device) {
+  struct ota_crash *crash = &device->crash;
+  double addresses[1 + OTA_CRASH_FRAMES] = {0};
+  memset(crash, 0, sizeof *crash);
+  int count = import_crash(device, crash->id, crash->reason, crash->task, crash->elf, addresses);
+  device->crashed = count > 0;
+  crash->pc = (uint64_t)addresses[0];
+  for (int i = 1; i < count; i++) crash->backtrace[crash->depth++] = (uint64_t)addresses[i];
+}
+
+static void health(void *ctx, struct ota_text *text) {
+  const struct device *device = ctx;
+  if (device->crashed) ota_crash_write(&device->crash, text);
+}
+
 static const struct ota_port port = {
     .mqtt_connect = import_mqtt_connect,
     .mqtt_disconnect = import_mqtt_disconnect,
@@ -213,6 +234,7 @@ static const struct ota_port port = {
     .log = import_log,
     .telemetry = telemetry,
     .command = import_command,
+    .health = health,
 };
 
 static const struct ota_installer installer = {
@@ -313,6 +335,7 @@ int EXPORT(init)(struct device *device) {
                   .journal_bytes = sizeof device->journal,
                   .url = device->url},
   };
+  read_crash(device);
   return ota_agent_init(&device->agent, &config);
 }
 
@@ -327,6 +350,7 @@ static uint32_t summary(const struct device *device) {
 /** Milliseconds until something is due (low 16 bits), stage (16 to 19), on trial (20), online (21), ended (22). */
 uint32_t EXPORT(poll)(struct device *device) {
   uint32_t wait = ota_agent_poll(&device->agent);
+  if (device->crashed && ota_crash_poll(&device->crash, &device->agent)) device->crashed = import_crash_forget(device) != OTA_OK;
   return (wait < 0xffff ? wait : 0xffff) | summary(device);
 }
 

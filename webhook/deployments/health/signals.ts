@@ -1,7 +1,7 @@
 /** What a gate compares: the only list of its signals, for the webhook and its SQL. Imports nothing. */
 
-/** `restarts`, `disconnects`: windows in which the device had any. `offline`: share of the time. `heap`, `rssi`: from `status/*`. */
-export const builtInSignals = ['restarts', 'disconnects', 'offline', 'heap', 'rssi'] as const;
+/** `restarts`, `crashes`, `disconnects`: windows in which the device had any. `offline`: share of the time. `heap`, `rssi`: from `status/*`. */
+export const builtInSignals = ['restarts', 'crashes', 'disconnects', 'offline', 'heap', 'rssi'] as const;
 export type BuiltInSignal = (typeof builtInSignals)[number];
 
 /** `metric`: a number of `data/metrics` by its name. */
@@ -21,5 +21,5 @@ export function isBetterHigh(signal: Signal): boolean {
 
 /** What happens to a device, as opposed to what it measures: known of each window, also when nothing was said. */
 export function isHappening(signal: Signal): boolean {
-  return signal.kind === 'restarts' || signal.kind === 'disconnects' || signal.kind === 'offline';
+  return ['restarts', 'crashes', 'disconnects', 'offline'].includes(signal.kind);
 }

@@ -17,9 +17,10 @@ export const between = (fromMs: number, toMs: number): Period => ({ from: at(fro
 export function meanOf(signal: Signal, device: SQL, period: Period, windowMs: number): SQL {
   switch (signal.kind) {
     case 'restarts':
+    case 'crashes':
       return shareOfWindows(
         sql`select i.at as began from device_incidents i
-            where i.device_id = ${device}.id and i.kind = 'restart' and i.at >= ${period.from} and i.at < ${period.to}`,
+            where i.device_id = ${device}.id and i.kind = ${signal.kind === 'crashes' ? 'crash' : 'restart'} and i.at >= ${period.from} and i.at < ${period.to}`,
         period,
         windowMs,
       );

@@ -2,6 +2,7 @@
 #ifndef DEVICE_H
 #define DEVICE_H
 
+#include "crash.h"
 #include "crypto.h"
 #include "flota.h"
 #include "http.h"
@@ -20,6 +21,9 @@ struct device {
   struct staging staging;
   struct crypto crypto;
   struct slots slots;
+  /* What ended the life before this one, until it is told. */
+  bool crashed;
+  struct ota_crash crash;
 };
 
 /* The hardware as the agent sees it. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "clock.h"
+#include "core_dump.h"
 #include "device.h"
 #include "esp_log.h"
 #include "esp_netif.h"
@@ -111,10 +112,13 @@ static void wait_a_little(struct program *program, const char *problem) {
 }
 
 static void run_agent(struct program *program) {
+  program->device.crashed = flota_core_dump_read(&program->device.crash);
   while (ota_agent_init(&program->agent, &program->config) != OTA_OK) wait_a_little(program, "NVS cannot be read or written");
   while (!ota_agent_ended(&program->agent)) {
     (void)esp_task_wdt_reset();
     const uint32_t sleep_ms = ota_agent_poll(&program->agent);
+    struct device *device = &program->device;
+    if (device->crashed && ota_crash_poll(&device->crash, &program->agent)) device->crashed = !flota_core_dump_erase();
     tell_agent(program);
     flota_clock_keep();
     /* One tick at least: the idle task must run too. */

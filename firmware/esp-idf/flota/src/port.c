@@ -125,6 +125,11 @@ static int on_telemetry(void *ctx, unsigned index, const char **topic, char *fie
   return flota_report_fields(&((struct device *)ctx)->mqtt, index, topic, fields, capacity);
 }
 
+static void on_health(void *ctx, struct ota_text *text) {
+  const struct device *device = ctx;
+  if (device->crashed) ota_crash_write(&device->crash, text);
+}
+
 struct ota_port flota_device_port(struct device *device) {
   return (struct ota_port){
       .ctx = device,
@@ -160,5 +165,6 @@ struct ota_port flota_device_port(struct device *device) {
       .reboot = on_reboot,
       .log = on_log,
       .telemetry = on_telemetry,
+      .health = on_health,
   };
 }
