@@ -455,6 +455,27 @@ it('a freeze is told wherever it matters and is overridden with a reason; who is
   await expect.poll(() => today.getByText('Audit week').count()).toBe(0);
 });
 
+it('what the document has had fetched is used, and asked for no second time', async () => {
+  const { page: at } = await logIn(browser, system.stack.url, system.stack.admin, { locale: 'ko-KR' });
+  const asked: string[] = [];
+  at.on('request', (request) => asked.push(request.url().replace(system.stack.url, '')));
+  await open('/devices', at);
+  await at.locator('tbody tr.row a').first().waitFor();
+  const named = await at
+    .locator('link[rel=modulepreload], link[rel=preload]')
+    .evaluateAll((links) => links.map((link) => link.getAttribute('href')));
+  expect(named.some((path) => /^\/assets\/devices-/.test(path!))).toBe(true);
+  expect(named.some((path) => /^\/assets\/ko-/.test(path!))).toBe(true);
+  expect(named).toContain('/api/devices?limit=100&offset=0');
+  expect(named.map((path) => [path, asked.filter((one) => one === path).length])).toEqual(
+    named.map((path) => [path, 1]),
+  );
+  // Six connections: a seventh file would wait for one of them.
+  const begun = asked.slice(0, asked.indexOf('/api/me')).filter((path) => path !== '/devices');
+  expect(begun).toHaveLength(6);
+  await at.context().close();
+});
+
 it('no page keeps anybody out, in the light and in the dark, on a phone and in Korean', async () => {
   const routes = await findRoutes();
   const router = readFileSync(new URL('../../console/main.tsx', import.meta.url), 'utf8');
