@@ -15,6 +15,8 @@ export interface Caller {
   role: Role;
   /** Null for a token. */
   userId: string | null;
+  /** Of a user of the single sign-on. */
+  issuer?: string | null;
 }
 
 /** `anyone` is for the routes by which one gets in. */

@@ -148,7 +148,7 @@ export async function logOut(db: Db, token: string): Promise<void> {
 
 export async function findSession(db: Db, token: string): Promise<Caller | null> {
   const [row] = await db
-    .select({ name: users.email, role: users.role, userId: users.id })
+    .select({ name: users.email, role: users.role, userId: users.id, issuer: users.oidcIssuer })
     .from(sessions)
     .innerJoin(users, eq(users.id, sessions.userId))
     .where(

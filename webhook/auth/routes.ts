@@ -18,6 +18,8 @@ const me = z
     role: z.enum(['admin', 'operator', 'viewer']),
     /** There are virtual devices to play with (`npm start`). */
     show: z.literal(true).optional(),
+    /** A user of the single sign-on: there is no password here to change. */
+    sso: z.literal(true).optional(),
     /** Of a login only: wrong passwords since the one before, and from where. */
     failedLogins: z.object({ count: z.int(), networks: z.array(z.string()) }).optional(),
   })
@@ -48,10 +50,11 @@ const whoAmI = createRoute({
 
 export function authRoutes(context: Context) {
   const router = createRouter();
-  const present = ({ name, role }: Caller) => ({
+  const present = ({ name, role, issuer }: Caller) => ({
     email: name,
     role,
     ...(context.localRoutes && { show: true as const }),
+    ...(issuer && { sso: true as const }),
   });
   return router
     .openapi(login, async (c) => {

@@ -13,16 +13,18 @@ const runningText = (device: Device): string =>
 
 const pickColumn = (picks: Picks): LongColumn<Device> => ({
   head: t('bulk.pick'),
-  class: 'pick mid',
+  class: 'pick',
   width: '72px',
   cell: (device) => (
-    <input
-      type="checkbox"
-      aria-label={t('bulk.pickOne', { name: device.name || device.id })}
-      checked={picks.has(device.id)}
-      disabled={picks.every()}
-      onChange={() => picks.toggle(device.id)}
-    />
+    <label>
+      <input
+        type="checkbox"
+        aria-label={t('bulk.pickOne', { name: device.name || device.id })}
+        checked={picks.has(device.id)}
+        disabled={picks.every()}
+        onChange={() => picks.toggle(device.id)}
+      />
+    </label>
   ),
 });
 

@@ -54,7 +54,7 @@ describe('a login', () => {
     const sub = account();
     const { browser, end } = await logIn(sub, undefined, '/devices?search=a');
     expect(end.location).toBe(`${url}/devices?search=a`);
-    expect(await me(browser)).toEqual({ email: emailOf(sub), role: 'operator' });
+    expect(await me(browser)).toEqual({ email: emailOf(sub), role: 'operator', sso: true });
     expect(end.cookies.find((line) => line.startsWith('flota_session='))).toMatch(
       /HttpOnly; SameSite=Strict/,
     );
