@@ -46,7 +46,7 @@ export const describeColumns = (picks: Picks | null): LongColumn<Device>[] => [
     width: '208px',
     cell: (device) => <Online online={device.online} lastSeenAt={device.lastSeenAt} />,
   },
-  { head: t('devices.running'), width: '136px', cell: runningText },
+  { head: t('devices.running'), class: 'running', width: '136px', cell: runningText },
   {
     head: t('devices.region'),
     class: 'mid soft',
