@@ -280,6 +280,7 @@ it('the audit log tells all of that, filtered, and that its chain holds', async 
 });
 
 it('on a phone several devices are chosen by thumb, and acted on', async () => {
+  await addFirmware(system.rest, { version: '7.7.7', sizeBytes: 65_536 });
   const options = { locale: 'en-US', viewport: { width: 320, height: 720 }, hasTouch: true, isMobile: true };
   const { page: at } = await logIn(browser, system.stack.url, system.stack.admin, options);
   await open('/devices', at);
@@ -300,7 +301,7 @@ it('on a phone several devices are chosen by thumb, and acted on', async () => {
   await at.getByRole('searchbox', { name: 'Name, version or digest' }).fill('no such firmware');
   await at.getByText('Nothing matches').waitFor();
   expect(await at.getByRole('button', { name: 'Continue' }).isDisabled()).toBe(true);
-  await at.getByRole('searchbox', { name: 'Name, version or digest' }).fill('1.1.0');
+  await at.getByRole('searchbox', { name: 'Name, version or digest' }).fill('7.7.7');
   await expect.poll(() => at.getByLabel('Firmware', { exact: true }).locator('option').count()).toBe(1);
   await at.getByRole('button', { name: 'Continue' }).tap();
   await at.waitForURL(/\/firmware\/[0-9a-f-]{36}\/deploy$/);
