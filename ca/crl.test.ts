@@ -88,6 +88,17 @@ describe('the CRL', () => {
     expect(await show(await authority.crl())).not.toContain(pair.serial);
   });
 
+  it('is made anew at once when its address is another, and no more often than that', async () => {
+    const before = numberOf(await show(await authority.crl()));
+    const dir = join(work.dir, 'ca');
+    const moved = await openAuthority({ dir, crlUrl: 'http://10.0.0.9/crl.pem', now: () => now });
+    const shown = await show(await moved.crl());
+    expect(shown).toContain('URI:http://10.0.0.9/crl.pem');
+    expect(numberOf(shown)).toBeGreaterThan(before);
+    expect(numberOf(await show(await moved.crl()))).toBe(numberOf(shown));
+    expect(await show(await authority.crl())).toContain('URI:http://127.0.0.1:8081/crl.pem');
+  });
+
   it('takes a serial once, and only one that was issued', async () => {
     const { serial } = await device('dev-3');
     await authority.revoke(serial, 'unspecified');

@@ -29,6 +29,8 @@ interface CrlState {
   number: number;
   thisUpdate: number;
   pem: string;
+  /** Which it names as its own; of one that was made for another, a new one is due. */
+  address?: string;
 }
 
 export interface CrlPublisher {
@@ -51,15 +53,20 @@ export function crlAddress(address: string, number: number): string {
 export function createCrlPublisher(context: CrlContext): CrlPublisher {
   const path = (number: number, ext: string) => join(context.dir, crlAddress(`crl.${ext}`, number));
 
+  const addressOf = (issuer: Issuer) => context.crlUrl && crlAddress(context.crlUrl, issuer.number);
+
   /** @param kept a younger one than this is left as it is; null: none is */
   async function make(issuer: Issuer, kept: number | null): Promise<PublishedCrl> {
     const now = context.now();
     const previous = await readState(path(issuer.number, 'json'));
-    if (previous && kept !== null && now - previous.thisUpdate < kept) return toPublished(issuer, previous);
+    const address = addressOf(issuer);
+    if (previous?.address === address && previous && kept !== null && now - previous.thisUpdate < kept)
+      return toPublished(issuer, previous);
     // RFC 5280 §5.2.3: ever increasing, also when the state was lost.
     const number = Math.max((previous?.number ?? 0) + 1, now);
     const revoked = (await context.store.listRevocations()).filter((entry) => entry.issuer === issuer.id);
-    const state = { number, thisUpdate: now, pem: await signCrl(context, issuer, revoked, number, now) };
+    const pem = await signCrl(context, issuer, revoked, number, now);
+    const state: CrlState = { number, thisUpdate: now, pem, ...(address && { address }) };
     await replaceFile(path(issuer.number, 'json'), JSON.stringify(state));
     await replaceFile(path(issuer.number, 'pem'), state.pem);
     return toPublished(issuer, state);
@@ -93,19 +100,21 @@ export function createCrlPublisher(context: CrlContext): CrlPublisher {
     const states = await Promise.all(issuers.map(({ number }) => readState(path(number, 'json'))));
     return issuers.flatMap((issuer, index) => {
       const state = states[index];
-      return state ? [{ ...toPublished(issuer, state), madeAt: state.thisUpdate }] : [];
+      const isCurrent = state?.address === addressOf(issuer);
+      return state ? [{ ...toPublished(issuer, state), madeAt: state.thisUpdate, isCurrent }] : [];
     });
   }
 
   return {
     publish,
-    read: async () => readOf(await context.hierarchy.issuers()),
+    read: async () =>
+      (await readOf(await context.hierarchy.issuers())).map(({ isCurrent: _, ...crl }) => crl),
     async current() {
       const issuers = await context.hierarchy.issuers();
       const crls = await readOf(issuers);
-      const fresh = crls.every(({ madeAt }) => context.now() - madeAt < crlRefreshMs);
+      const fresh = crls.every(({ madeAt, isCurrent }) => isCurrent && context.now() - madeAt < crlRefreshMs);
       if (!fresh || crls.length < issuers.length) return publishAll(crlRefreshMs);
-      return crls.map(({ madeAt: _, ...crl }) => crl);
+      return crls.map(({ madeAt: _, isCurrent: __, ...crl }) => crl);
     },
   };
 }

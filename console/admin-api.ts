@@ -26,6 +26,7 @@ export type Replayed = InferResponseType<Routes['dead_letters'][':id']['replay']
 type Notifications = Routes['notifications'];
 export type NotificationChannel = InferResponseType<Notifications['channels']['$get'], 200>[number];
 export type NewChannel = Body<Notifications['channels']['$post']>;
+export type ChannelChange = Body<Notifications['channels'][':id']['$patch']>;
 export type NotificationRule = InferResponseType<Notifications['rules']['$get'], 200>[number];
 export type NewRule = Body<Notifications['rules']['$post']>;
 export type NotificationDelivery = InferResponseType<
@@ -76,6 +77,8 @@ export const adminApi = {
       '/api/notifications/channels',
       body,
     ),
+  changeChannel: (id: string, body: ChannelChange) =>
+    send<NotificationChannel>('PATCH', `/api/notifications/channels/${part(id)}`, body),
   rotateChannel: (id: string) =>
     send<{ secret: string }>('POST', `/api/notifications/channels/${part(id)}/rotate`),
   testChannel: (id: string) =>

@@ -7,6 +7,7 @@ import './styles/parts.css';
 import './styles/pages.css';
 import './styles/devices.css';
 import './styles/rollout.css';
+import { beginnings } from './beginnings.ts';
 import { askEarly } from './early.ts';
 import { ready } from './i18n/i18n.ts';
 import { reachesAll } from './session.ts';
@@ -50,38 +51,31 @@ const uuid = { id: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i };
 const serial = { serial: /^[0-9A-F]{2,40}$/i };
 const deviceId = { id: /^[A-Za-z0-9_-]{1,64}$/ };
 
-/** What each page asks for first, as it asks for it; of one with filters only without any. */
-const beginnings: [path: RegExp, page: { preload(): Promise<unknown> }, ...asks: string[]][] = [
-  [/^\/$/, OverviewPage, '/api/overview', '/api/deployments?limit=5'],
-  [/^\/firmware$/, FirmwaresPage],
-  [/^\/firmware\/new$/, RegisterPage],
-  [/^\/firmware\/[^/]+$/, FirmwarePage],
-  [/^\/firmware\/[^/]+\/deploy$/, DeployPage],
-  [/^\/deployments$/, DeploymentsPage],
-  [/^\/deployments\//, DeploymentPage],
-  [/^\/crashes$/, CrashesPage],
-  [/^\/crashes\//, CrashPage],
-  [/^\/connect$/, ConnectPage],
-  [
-    /^\/devices$/,
-    DevicesPage,
-    '/api/devices?limit=100&offset=0',
-    '/api/regions',
-    '/api/divisions',
-    '/api/hardware',
-  ],
-  [/^\/devices\//, DevicePage],
-  [/^\/certificates$/, CertificatesPage],
-  [/^\/certificates\//, CertificatePage],
-  [/^\/system/, SystemFrame],
-];
+const firstPages: Record<(typeof beginnings)[number]['page'], { preload(): Promise<unknown> }> = {
+  'pages/overview/index.tsx': OverviewPage,
+  'pages/firmware/index.tsx': FirmwaresPage,
+  'pages/firmware/new.tsx': RegisterPage,
+  'pages/firmware/firmware.tsx': FirmwarePage,
+  'pages/firmware/deploy.tsx': DeployPage,
+  'pages/deployments/index.tsx': DeploymentsPage,
+  'pages/deployments/deployment.tsx': DeploymentPage,
+  'pages/crashes/index.tsx': CrashesPage,
+  'pages/crashes/crash.tsx': CrashPage,
+  'pages/connect/index.tsx': ConnectPage,
+  'pages/devices/index.tsx': DevicesPage,
+  'pages/devices/device.tsx': DevicePage,
+  'pages/certificates/index.tsx': CertificatesPage,
+  'pages/certificates/certificate.tsx': CertificatePage,
+  'pages/system.tsx': SystemFrame,
+};
 
 // Who it is, the words, the page and what is on it are fetched at the same time.
 applyTheme();
 askEarly('/api/me');
-for (const [path, page, ...asks] of beginnings) {
-  if (!path.test(location.pathname)) continue;
-  void page.preload();
+for (const one of beginnings) {
+  if (!one.path.test(location.pathname)) continue;
+  void firstPages[one.page].preload();
+  const asks = [...('asks' in one ? one.asks : []), ...('later' in one ? one.later : [])];
   if (!location.search) for (const ask of asks) askEarly(ask);
 }
 await ready;

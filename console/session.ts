@@ -3,10 +3,12 @@ import { createSignal } from 'solid-js';
 /** Each may do all that the ones before it may. */
 const roles = ['viewer', 'operator', 'admin'];
 export type Role = 'viewer' | 'operator' | 'admin';
-/** `show`: there are virtual devices to play with (`npm start`). */
 export type Reach = { regions: string[]; divisions: string[] };
-/** `reach` null: the role holds for the whole fleet. */
-export type User = { email: string; role: string; reach: Reach | null; show?: true };
+/**
+ * `reach` null: the role holds for the whole fleet. `show`: there are virtual devices to play with (`npm start`). `sso`: no password of
+ * one's own here.
+ */
+export type User = { email: string; role: string; reach: Reach | null; show?: true; sso?: true };
 
 const [user, setUser] = createSignal<User | null>(null);
 /** Wrong passwords for this account since the login before, and the networks of most of them; null once it was read. */

@@ -1,12 +1,8 @@
 /** The public app (REST API and console) and the internal one (what the broker sends). Only here errors become HTTP. */
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { HttpBindings } from '@hono/node-server';
-import { serveStatic } from '@hono/node-server/serve-static';
 import { sql } from 'drizzle-orm';
-import type { ErrorHandler, Hono, Context as HonoContext } from 'hono';
+import type { ErrorHandler, Context as HonoContext } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { compress } from 'hono/compress';
 import { matchedRoutes } from 'hono/route';
@@ -22,6 +18,7 @@ import { authRoutes } from './auth/routes.ts';
 import { sessionCookie } from './auth/session.ts';
 import { brokerRoutes } from './broker/routes.ts';
 import { certificateRoutes } from './certificates/routes.ts';
+import { serveConsole } from './console.ts';
 import type { Context } from './context.ts';
 import { crashRoutes } from './crashes/routes.ts';
 import { deploymentRoutes } from './deployments/routes.ts';
@@ -237,24 +234,4 @@ function hasBrokenOff(c: HonoContext<AppEnv>, error: unknown): boolean {
   const { incoming } = c.env as unknown as HttpBindings;
   const code = (error as { code?: unknown } | null)?.code;
   return code === 'ECONNRESET' && incoming.destroyed && !incoming.complete;
-}
-
-/** Built files by name (hashed ones for good), and index.html for every page of the console. */
-function serveConsole(app: Hono<AppEnv>, dir: string): void {
-  app.use('/assets/*', async (c, next) => {
-    await next();
-    if (c.res.ok) c.header('Cache-Control', 'public, max-age=31536000, immutable');
-  });
-  // The page names the files of its build, so each visit asks whether it is still this one.
-  app.use('*', async (c, next) => {
-    await next();
-    if (c.res.headers.get('Content-Type')?.startsWith('text/html') && !c.res.headers.has('Cache-Control'))
-      c.header('Cache-Control', 'no-cache');
-  });
-  app.use('*', serveStatic({ root: dir }));
-  app.get('*', async (c, next) => {
-    const index = join(dir, 'index.html');
-    if (c.req.path.startsWith('/assets/') || !existsSync(index)) return next();
-    return c.html(await readFile(index, 'utf8'));
-  });
 }

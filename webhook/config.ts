@@ -20,6 +20,7 @@ export const environmentSchema = z.object({
   PUBLIC_URL: url.optional(),
   TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  TELEMETRY_DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   S3_ENDPOINT: url.optional(),
   S3_BUCKET: z
     .string()
@@ -88,6 +89,7 @@ export class ConfigError extends Error {
 /** What may come in a file instead: `NAME_FILE` is its path. */
 const secretNames = [
   'DATABASE_URL',
+  'TELEMETRY_DATABASE_URL',
   'BROKER_API_KEY',
   'BROKER_API_SECRET',
   'WEBHOOK_TOKEN',
@@ -190,6 +192,7 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
     proxies: env.TRUSTED_PROXIES,
     requestsPerMinute: env.API_REQUESTS_PER_MINUTE,
     databaseUrl: need('DATABASE_URL'),
+    telemetryUrl: env.TELEMETRY_DATABASE_URL ?? null,
     store: {
       endpoint: env.S3_ENDPOINT,
       publicUrl: env.S3_PUBLIC_URL,

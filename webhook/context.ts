@@ -14,6 +14,7 @@ import type { Live } from './live/live.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import type { Courier } from './notifications/courier.ts';
+import type { TelemetryElsewhere } from './telemetry/elsewhere.ts';
 
 /** Everything that operations and routes need, wired once by `server.ts`. */
 export interface Context {
@@ -41,6 +42,8 @@ export interface Context {
   symboliser: Symboliser;
   /** A device that was away for so long is told of; default 24. */
   silentHours?: number;
+  /** Where measurements are read from when they are not in our database. */
+  telemetry?: TelemetryElsewhere | null;
   log: Log;
   /** Tells this copy's background work that there is work. */
   wake: () => void;

@@ -18,6 +18,8 @@ export interface Caller {
   userId: string | null;
   /** Null: the role holds for the whole fleet. */
   reach: Limits | null;
+  /** Of a user of the single sign-on. */
+  issuer?: string | null;
 }
 
 /** `anyone` is for the routes by which one gets in. */

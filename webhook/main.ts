@@ -12,6 +12,7 @@ import { createObjectStore } from './firmware/objects.ts';
 import { createLog } from './log.ts';
 import { createCourier } from './notifications/courier.ts';
 import { startWebhook } from './server.ts';
+import { connectElsewhere } from './telemetry/elsewhere.ts';
 
 const log = createLog('info');
 
@@ -25,6 +26,7 @@ async function serve(): Promise<void> {
   const config = readConfig();
   const database = await connect({ url: config.databaseUrl });
   const objects = createObjectStore(config.store);
+  const telemetry = config.telemetryUrl === null ? null : connectElsewhere(config.telemetryUrl);
   const consoleDir = new URL('../console/dist', import.meta.url).pathname;
   const webhook = await startWebhook(
     {
@@ -46,6 +48,7 @@ async function serve(): Promise<void> {
       oidc: config.oidc,
       courier: createCourier(config.courier),
       silentHours: config.silentHours,
+      telemetry,
       consoleDir: existsSync(consoleDir) ? consoleDir : null,
     },
     config,
@@ -54,6 +57,7 @@ async function serve(): Promise<void> {
   const stop = async (): Promise<void> => {
     await webhook.close();
     objects.close();
+    await telemetry?.close();
     await database.close();
     process.exit(0);
   };

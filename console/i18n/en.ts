@@ -1,6 +1,7 @@
 import { adminEn } from './admin-en.ts';
 import { approvalEn } from './approval-en.ts';
 import { crashEn } from './crash-en.ts';
+import { auditEn } from './audit-en.ts';
 import { failuresIn } from './failures.ts';
 import { manyEn } from './many-en.ts';
 import { notifyEn } from './notify-en.ts';
@@ -467,6 +468,10 @@ export const en = {
   'halt.failures': 'Halted: too many failures in wave {n}.',
   'halt.silence': 'Halted: too many devices of wave {n} stopped responding.',
   'halt.health_worse': 'Halted in wave {n}: devices with the new image fare worse than the control group.',
+  'halt.figures.failed': '{n} of {of} {of|device|devices} failed (allowed: {percent}%)',
+  'halt.figures.silent': '{n} of {of} {of|device|devices} stopped responding (allowed: {percent}%)',
+  'halt.figures.unreached': 'none of its {n} {n|device|devices} could be reached',
+  'halt.figures.succeeded': '{n} {n|device|devices} succeeded, the next wave needs {of}',
   'halt.gate_missed': 'Halted: too few devices of wave {n} succeeded.',
   'health.title': 'Health against the control group',
   'health.lead':
@@ -799,6 +804,7 @@ export const en = {
   ...failuresIn('en'),
   ...adminEn,
   ...crashEn,
+  ...auditEn,
   ...manyEn,
   ...releaseEn,
   ...notifyEn,

@@ -14,11 +14,19 @@ const dictionaries: Record<Language, () => Promise<Words>> = {
 };
 const storageKey = 'flota.language';
 
-const first = chooseLanguage(stored(storageKey), navigator.languages);
+const remembered = stored(storageKey);
+const first = chooseLanguage(remembered, navigator.languages);
+if (remembered) tellServer(first);
 const [spoken, setSpoken] = createRoot(() =>
   createSignal<{ language: Language; words?: Words }>({ language: first }),
 );
 let wanted = first;
+
+/** The server has the words fetched with the document. Nothing but a hint: what is spoken is decided here. */
+function tellServer(language: Language): void {
+  // biome-ignore lint/suspicious/noDocumentCookie: Firefox and Safari had no Cookie Store until lately, and it takes no plain http.
+  document.cookie = `flota_language=${language}; path=/; max-age=31536000; samesite=lax`;
+}
 
 async function speak(language: Language): Promise<void> {
   wanted = language;
@@ -34,6 +42,7 @@ export const language = (): Language => spoken().language;
 /** The words change when the dictionary has come. */
 export function setLanguage(value: Language): void {
   stored(storageKey, value);
+  tellServer(value);
   // A dictionary that cannot be had leaves the language as it is; the next load tries again.
   speak(value).catch(() => {});
 }

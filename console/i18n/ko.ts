@@ -1,6 +1,7 @@
 import { adminKo } from './admin-ko.ts';
 import { approvalKo } from './approval-ko.ts';
 import { crashKo } from './crash-ko.ts';
+import { auditKo } from './audit-ko.ts';
 import type { en } from './en.ts';
 import { failuresIn } from './failures.ts';
 import { manyKo } from './many-ko.ts';
@@ -464,6 +465,10 @@ export const ko: Record<keyof typeof en, string> = {
   'halt.failures': '자동 중단: {n}차에서 실패가 너무 많습니다.',
   'halt.silence': '자동 중단: {n}차에서 응답이 끊긴 디바이스가 너무 많습니다.',
   'halt.health_worse': '자동 중단({n}차): 새 이미지를 받은 디바이스의 상태가 대조군보다 나쁩니다.',
+  'halt.figures.failed': '디바이스 {of}대 중 {n}대 실패(허용: {percent}%)',
+  'halt.figures.silent': '디바이스 {of}대 중 {n}대 무응답(허용: {percent}%)',
+  'halt.figures.unreached': '디바이스 {n}대 모두에 연결할 수 없었음',
+  'halt.figures.succeeded': '디바이스 {n}대 성공, 다음 단계에는 {of}대 필요',
   'halt.gate_missed': '자동 중단: {n}차에서 성공한 디바이스가 너무 적습니다.',
   'health.title': '대조군과의 상태 비교',
   'health.lead':
@@ -793,6 +798,7 @@ export const ko: Record<keyof typeof en, string> = {
   'error.already_revoked': '이 인증서는 이미 폐기되었습니다.',
   ...failuresIn('ko'),
   ...adminKo,
+  ...auditKo,
   ...manyKo,
   ...releaseKo,
   ...crashKo,

@@ -28,6 +28,8 @@ export const manyEn = {
   'bulk.move': 'Move',
   'bulk.ban': 'Ban',
   'bulk.deployTitle': 'Deploy to {n} {n|device|devices}',
+  'bulk.searchFirmware': 'Name, version or digest',
+  'bulk.moreFirmware': '{n} more: search for them by name or version.',
   'bulk.deployLead': 'Choose a firmware. The next page shows what would happen before anything is sent.',
   'bulk.toForm': 'Continue',
   'bulk.commandTitle': 'Send a command to {n} {n|device|devices}',

@@ -30,6 +30,8 @@ export const manyKo: Record<keyof typeof manyEn, string> = {
   'bulk.move': '지역 이동',
   'bulk.ban': '차단',
   'bulk.deployTitle': '{n}대에 배포',
+  'bulk.searchFirmware': '이름, 버전 또는 다이제스트',
+  'bulk.moreFirmware': '{n}개 더 있습니다. 이름이나 버전으로 검색하세요.',
   'bulk.deployLead': '펌웨어를 선택하세요. 다음 화면에서 전송 전에 결과를 미리 확인합니다.',
   'bulk.toForm': '다음',
   'bulk.commandTitle': '{n}대에 명령 전송',

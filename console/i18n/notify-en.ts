@@ -34,6 +34,9 @@ export const notifyEn = {
   'notify.secret': 'The secret',
   'notify.secretOnce':
     'It is shown this once. The receiver checks the header Flota-Signature with it; webhook/notifications/README.md shows how.',
+  'notify.changeTitle': 'Change {name}',
+  'notify.urlKept': 'Now {target}; leave it empty to keep it',
+  'notify.language': 'Language of its messages',
   'notify.delete': 'Delete',
   'notify.deleteTitle': 'Delete {name}?',
   'notify.deleteChannel': 'What still waits for it is sent to nobody. What was sent stays in the log.',

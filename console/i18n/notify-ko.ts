@@ -35,6 +35,9 @@ export const notifyKo: Record<keyof typeof notifyEn, string> = {
   'notify.secret': '비밀 키',
   'notify.secretOnce':
     '지금 한 번만 표시됩니다. 수신 측은 이 키로 Flota-Signature 헤더를 검증합니다. 방법은 webhook/notifications/README.md에 있습니다.',
+  'notify.changeTitle': '{name} 변경',
+  'notify.urlKept': '현재 {target}. 비워 두면 그대로 유지됩니다',
+  'notify.language': '알림 언어',
   'notify.delete': '삭제',
   'notify.deleteTitle': '{name}을(를) 삭제할까요?',
   'notify.deleteChannel': '대기 중인 알림은 발송되지 않습니다. 보낸 기록은 이력에 남습니다.',

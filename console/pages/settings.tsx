@@ -41,9 +41,11 @@ export default function Settings(props: { onClose: () => void }): JSX.Element {
               />
             </div>
             <div class="actions">
-              <button type="button" class="button" onClick={() => setChanging(true)}>
-                {t('password.title')}
-              </button>
+              <Show when={user()?.sso !== true}>
+                <button type="button" class="button" onClick={() => setChanging(true)}>
+                  {t('password.title')}
+                </button>
+              </Show>
               <button type="button" class="button primary" onClick={close}>
                 {t('token.close')}
               </button>

@@ -210,6 +210,17 @@ it('a channel and a rule are made, what happens is told and seen at once, and is
   expect(receiver.on('/hook')).toHaveLength(1);
   await page.getByRole('button', { name: 'Close' }).click();
 
+  await page.getByRole('button', { name: 'Change pager' }).click();
+  await page.getByText(/Now http:.*\/hook; leave it empty to keep it/).waitFor();
+  await page.getByLabel('Language of its messages').selectOption('ko');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Send a test pager' }).click();
+  await page.getByRole('dialog').getByText('테스트 알림입니다').waitFor();
+  expect(receiver.on('/hook')[1]!.body.text).toBe('테스트 알림입니다');
+  receiver.received.length = 1;
+  await page.getByRole('button', { name: 'Close' }).click();
+
   await page.getByRole('button', { name: 'Add a rule' }).click();
   await page.getByLabel('Name').fill('night watch');
   await page.getByLabel('Dead letters').check();
@@ -230,7 +241,7 @@ it('a channel and a rule are made, what happens is told and seen at once, and is
   await log.getByRole('row', { name: /Dead letters.*pager.*Waiting.*500 not now/ }).waitFor();
   receiver.answer = (_, response) => response.end('at last');
   await log.getByRole('button', { name: 'Dead letters' }).click();
-  await page.getByText('Messages could not be handled').waitFor();
+  await page.getByText('처리하지 못한 메시지가 있습니다').waitFor();
   await page.getByRole('button', { name: 'Send again' }).click();
   await page.getByText('It is sent again, with the same event ID.').waitFor();
   await page.getByRole('button', { name: 'Close' }).click();
@@ -261,6 +272,44 @@ it('the audit log tells all of that, filtered, and that its chain holds', async 
   await expect.poll(() => page.locator('tbody tr').count()).toBe(1);
   await page.getByRole('cell', { name: 'revoked an API token' }).waitFor();
   expect(new URL(page.url()).searchParams.get('action')).toBe('token.revoke');
+
+  const { page: at } = await logIn(browser, system.stack.url, system.stack.admin, { locale: 'ko-KR' });
+  await open('/system/audit?action=user.create', at);
+  await at
+    .getByText(/역할: 뷰어|역할: 조회|역할: /)
+    .first()
+    .waitFor();
+  expect(await at.locator('td.detail').first().innerText()).not.toMatch(/\b(role|email):/);
+  await at.context().close();
+});
+
+it('on a phone several devices are chosen by thumb, and acted on', async () => {
+  await addFirmware(system.rest, { version: '7.7.7', sizeBytes: 65_536 });
+  const options = { locale: 'en-US', viewport: { width: 320, height: 720 }, hasTouch: true, isMobile: true };
+  const { page: at } = await logIn(browser, system.stack.url, system.stack.admin, options);
+  await open('/devices', at);
+  for (const name of ['device-001', 'device-002']) {
+    const box = at.getByRole('checkbox', { name: `Choose ${name}` });
+    // Not below the bar with the pages.
+    await box.evaluate((one) => one.scrollIntoView({ block: 'center' }));
+    const target = (await box.locator('xpath=..').boundingBox())!;
+    expect([target.width, target.height].map(Math.round)).toEqual([44, 44]);
+    // At its edge, where a thumb lands.
+    await at.touchscreen.tap(target.x + 4, target.y + 40);
+  }
+  await expect.poll(() => at.getByTestId('bulk-count').innerText()).toMatch(/2/);
+  const deploy = at.getByRole('button', { name: 'Deploy', exact: true });
+  expect((await deploy.boundingBox())!.height).toBeGreaterThanOrEqual(44);
+  expect(await findLayoutFaults(at)).toEqual([]);
+  await deploy.tap();
+  await at.getByRole('searchbox', { name: 'Name, version or digest' }).fill('no such firmware');
+  await at.getByText('Nothing matches').waitFor();
+  expect(await at.getByRole('button', { name: 'Continue' }).isDisabled()).toBe(true);
+  await at.getByRole('searchbox', { name: 'Name, version or digest' }).fill('7.7.7');
+  await expect.poll(() => at.getByLabel('Firmware', { exact: true }).locator('option').count()).toBe(1);
+  await at.getByRole('button', { name: 'Continue' }).tap();
+  await at.waitForURL(/\/firmware\/[0-9a-f-]{36}\/deploy$/);
+  await at.context().close();
 });
 
 it('theme, time zone and language are chosen in the settings, hold at once, and are kept', async () => {
@@ -537,6 +586,28 @@ it('a crash is looked into: its addresses, and with the ELF of the firmware its 
     .getByText(/sensor\.c:\d/)
     .waitFor();
   expect(await rows.last().innerText()).toMatch(/^0x1\s+–/);
+});
+
+it('what the document has had fetched is used, and asked for no second time', async () => {
+  const { page: at } = await logIn(browser, system.stack.url, system.stack.admin, { locale: 'ko-KR' });
+  await open('/devices', at);
+  await at.locator('tbody tr.row a').first().waitFor();
+  const asked = await at.evaluate(() =>
+    performance.getEntriesByType('resource').map(({ name }) => name.slice(location.origin.length)),
+  );
+  const named = await at
+    .locator('link[rel=modulepreload], link[rel=preload]')
+    .evaluateAll((links) => links.map((link) => link.getAttribute('href')));
+  expect(named.some((path) => /^\/assets\/devices-/.test(path!))).toBe(true);
+  expect(named.some((path) => /^\/assets\/ko-/.test(path!))).toBe(true);
+  expect(named).toContain('/api/devices?limit=100&offset=0');
+  expect(named.map((path) => [path, asked.filter((one) => one === path).length])).toEqual(
+    named.map((path) => [path, 1]),
+  );
+  // Six connections: a seventh file would wait for one of them.
+  const begun = asked.slice(0, asked.indexOf('/api/me'));
+  expect(begun).toHaveLength(6);
+  await at.context().close();
 });
 
 it('no page keeps anybody out, in the light and in the dark, on a phone and in Korean', async () => {

@@ -13,6 +13,7 @@ module "network" {
   name   = var.name
   cidr   = var.cidr
   zones  = var.zones
+  mail   = var.mail != null
   tags   = local.tags
 }
 
@@ -22,6 +23,7 @@ module "secrets" {
   broker_nodes = var.broker.nodes
   ca_keys      = var.ca_keys
   oidc         = var.oidc != null
+  mail         = var.mail != null
   tags         = local.tags
 }
 
@@ -161,6 +163,9 @@ module "webhook" {
     OIDC_ROLE_CLAIM = var.oidc.role_claim
     OIDC_ROLES      = var.oidc.roles
     OIDC_BUTTON     = var.oidc.button
+    }, var.mail == null ? {} : {
+    SMTP_FROM = var.mail.from
+    SMTP_TLS  = var.mail.tls
   })
   secrets = merge({
     DATABASE_URL         = module.database.url_secret_arn
@@ -176,6 +181,8 @@ module "webhook" {
     FIRMWARE_KEYS        = module.secrets.arns["firmware_keys"]
     }, var.oidc == null ? {} : {
     OIDC_CLIENT_SECRET = module.secrets.arns["oidc_client_secret"]
+    }, var.mail == null ? {} : {
+    SMTP_URL = module.secrets.arns["smtp_url"]
   })
   statements = [{
     actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]

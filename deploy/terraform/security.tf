@@ -77,6 +77,16 @@ resource "aws_vpc_security_group_egress_rule" "endpoints" {
   to_port                      = 443
 }
 
+resource "aws_vpc_security_group_egress_rule" "mail" {
+  count                        = var.mail == null ? 0 : 1
+  security_group_id            = aws_security_group.parts["webhook"].id
+  referenced_security_group_id = module.network.endpoint_security_group_id
+  description                  = "Mail, through SES's endpoint"
+  ip_protocol                  = "tcp"
+  from_port                    = 587
+  to_port                      = 587
+}
+
 resource "aws_vpc_security_group_egress_rule" "s3" {
   for_each          = local.callers
   security_group_id = aws_security_group.parts[each.key].id

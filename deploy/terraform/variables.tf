@@ -184,6 +184,19 @@ variable "oidc" {
   }
 }
 
+variable "mail" {
+  description = "Notifications by e-mail, through SES: its address with its login (smtp://user:password@email-smtp.eu-west-1.amazonaws.com:587) goes into the secret smtp_url. Null: none."
+  type = object({
+    from = string
+    tls  = optional(string, "required")
+  })
+  default = null
+  validation {
+    condition     = var.mail == null ? true : can(regex("^[^@\\s]+@[^@\\s]+$", var.mail.from)) && contains(["required", "off"], var.mail.tls)
+    error_message = "from: an e-mail address; tls: required or off."
+  }
+}
+
 variable "log_days" {
   description = "How long logs are kept."
   type        = number

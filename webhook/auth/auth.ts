@@ -155,7 +155,13 @@ export async function logOut(db: Db, token: string): Promise<void> {
 
 export async function findSession(db: Db, token: string): Promise<Caller | null> {
   const [row] = await db
-    .select({ name: users.email, role: users.role, userId: users.id, reach: users.reach })
+    .select({
+      name: users.email,
+      role: users.role,
+      userId: users.id,
+      reach: users.reach,
+      issuer: users.oidcIssuer,
+    })
     .from(sessions)
     .innerJoin(users, eq(users.id, sessions.userId))
     .where(

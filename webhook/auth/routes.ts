@@ -21,6 +21,8 @@ const me = z
     reach: limitsSchema.nullable(),
     /** There are virtual devices to play with (`npm start`). */
     show: z.literal(true).optional(),
+    /** A user of the single sign-on: there is no password here to change. */
+    sso: z.literal(true).optional(),
     /** Of a login only: wrong passwords since the one before, and from where. */
     failedLogins: z.object({ count: z.int(), networks: z.array(z.string()) }).optional(),
   })
@@ -51,11 +53,12 @@ const whoAmI = createRoute({
 
 export function authRoutes(context: Context) {
   const router = createRouter();
-  const present = ({ name, role, reach }: Caller) => ({
+  const present = ({ name, role, reach, issuer }: Caller) => ({
     email: name,
     role,
     reach,
     ...(context.localRoutes && { show: true as const }),
+    ...(issuer && { sso: true as const }),
   });
   return router
     .openapi(login, async (c) => {

@@ -21,9 +21,9 @@ export async function tellOutcome(
   const about = { deployment: row.id, firmware: name, version };
   const regionIds = await regionsOf(tx, row.id);
   if (hasHalted) {
-    const { reason, message, wave, at } = halted;
+    const { reason, message, wave, at, figures } = halted;
     const key = `deployment_halted/${row.id}/${at}`;
-    const data = { ...about, reason, detail: message, wave };
+    const data = { ...about, reason, detail: message, wave, figures };
     return tell(tx, [{ kind: 'deployment_halted', severity: 'critical', key, regionIds, data }]);
   }
   const sum = (of: (tally: Tally) => number) => tallies.reduce((total, tally) => total + of(tally), 0);

@@ -34,6 +34,15 @@ export interface Halt {
   at: number;
   /** `health_worse`: which. */
   signals?: string[];
+  /** What the message counts, for whoever says it in another language; `percent` is what was allowed. */
+  figures?: HaltFigures;
+}
+export const haltMeasures = ['failed', 'silent', 'unreached', 'succeeded'] as const;
+export interface HaltFigures {
+  measure: (typeof haltMeasures)[number];
+  devices: number;
+  of: number;
+  percent?: number;
 }
 
 /** One window of the comparison with the control group, which ended at `until`. */
@@ -317,7 +326,9 @@ function findHalt(rollout: Rollout, tallies: Tally[], now: number): Halt | null 
     const tally = tallies[wave] ?? nothing;
     const gate = rollout.gates![wave];
     if (!gate) continue;
-    const halt = (reason: HaltReason, message: string): Halt => ({ reason, wave, message, at: now });
+    const halt = (reason: HaltReason, message: string, figures: HaltFigures): Halt => {
+      return { reason, wave, message, at: now, figures };
+    };
     const past = forgivenOf(rollout, wave, tally);
     const all = counted(tally) - past.failed - past.silent;
     const failed = tally.failed - past.failed;
@@ -326,20 +337,33 @@ function findHalt(rollout: Rollout, tallies: Tally[], now: number): Halt | null 
     const over = (n: number, percent: number) =>
       n * 100 > percent * all || (answered >= telling && n * 100 > percent * answered);
     if (over(failed, gate.failurePercent)) {
-      return halt('failures', `${failed} of ${all} devices failed (allowed: ${gate.failurePercent} %)`);
+      const figures = { measure: 'failed', devices: failed, of: all, percent: gate.failurePercent } as const;
+      return halt(
+        'failures',
+        `${failed} of ${all} devices failed (allowed: ${gate.failurePercent} %)`,
+        figures,
+      );
     }
     if (over(silent, gate.silencePercent)) {
-      return halt('silence', `${silent} of ${all} devices fell silent (allowed: ${gate.silencePercent} %)`);
+      const figures = { measure: 'silent', devices: silent, of: all, percent: gate.silencePercent } as const;
+      return halt(
+        'silence',
+        `${silent} of ${all} devices fell silent (allowed: ${gate.silencePercent} %)`,
+        figures,
+      );
     }
     const isGated = wave === rollout.wave && wave < rollout.gates!.length - 1;
     const unreached = isGated && isGateOverdue(rollout, now) ? tally.unreached : 0;
     if (isGated && isOpen(tally) === unreached && counted(tally) > 0) {
       if (isUnheard(rollout, wave, tally, unreached)) {
-        return halt('gate_missed', `none of its ${unreached} devices could be reached`);
+        const figures = { measure: 'unreached', devices: unreached, of: unreached } as const;
+        return halt('gate_missed', `none of its ${unreached} devices could be reached`, figures);
       }
       const wanted = needed(rollout, wave, tally, unreached);
       if (tally.succeeded < wanted) {
-        return halt('gate_missed', `${tally.succeeded} devices succeeded, the next wave needs ${wanted}`);
+        const figures = { measure: 'succeeded', devices: tally.succeeded, of: wanted } as const;
+        const message = `${tally.succeeded} devices succeeded, the next wave needs ${wanted}`;
+        return halt('gate_missed', message, figures);
       }
     }
   }

@@ -9,7 +9,7 @@ import { freezeSchema } from '../freezes/schema.ts';
 import { type FailureReason, failureReasons } from './failures.ts';
 import { foreseenSchema, healthSchema, toHealth } from './health/schema.ts';
 import { defaultGate, defaultRollout, type RolloutPolicy } from './policy.ts';
-import { haltReasons, rolloutStates } from './rollout.ts';
+import { haltMeasures, haltReasons, rolloutStates } from './rollout.ts';
 import { deferrableSteps, targetStates } from './states.ts';
 import { weekdays } from './window.ts';
 
@@ -219,6 +219,15 @@ export const deploymentSchema = z
         at: z.string(),
         /** Of `health_worse`: which of the policy's signals. */
         signals: z.array(z.string()).optional(),
+        /** What `message` counts; not of `health_worse`. */
+        figures: z
+          .object({
+            measure: z.enum(haltMeasures),
+            devices: z.int(),
+            of: z.int(),
+            percent: z.number().optional(),
+          })
+          .optional(),
       })
       .nullable(),
     total: z.int(),

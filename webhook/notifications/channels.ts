@@ -6,16 +6,18 @@ import { AppError } from '../errors.ts';
 import type { Courier } from './courier.ts';
 import { refuse } from './post.ts';
 import { createSecret, rotate, valid } from './signature.ts';
-import { notificationChannels, notificationDeliveries } from './table.ts';
+import { type ChannelLanguage, notificationChannels, notificationDeliveries } from './table.ts';
 
 export type Channel = typeof notificationChannels.$inferSelect;
-export type ChannelInput =
-  | { kind: 'webhook' | 'slack'; name: string; url: string }
-  | { kind: 'email'; name: string; recipients: string[] };
+export type ChannelInput = { name: string; language: ChannelLanguage } & (
+  | { kind: 'webhook' | 'slack'; url: string }
+  | { kind: 'email'; recipients: string[] }
+);
 export interface ChannelChange {
   name?: string | undefined;
   url?: string | undefined;
   recipients?: string[] | undefined;
+  language?: ChannelLanguage | undefined;
 }
 
 /** Where it leads, without what is secret in it: all of Slack's path, and the query of any. */
@@ -124,7 +126,8 @@ function checkTarget(
 }
 
 async function note(tx: Db, act: string, channel: Channel, actor: string): Promise<void> {
-  const detail = { name: channel.name, kind: channel.kind, target: targetOf(channel) };
+  const { name, kind, language } = channel;
+  const detail = { name, kind, language, target: targetOf(channel) };
   await record(tx, { actor, action: `notification_channel.${act}`, subject: channel.id, detail });
 }
 

@@ -12,7 +12,7 @@ import { mailOf, slackBody, type Told, webhookBody } from './message.ts';
 import type { Result } from './post.ts';
 import { rule } from './ruling.ts';
 import { type Secret, sign, signatureHeader } from './signature.ts';
-import type { channelKinds, Fault } from './table.ts';
+import type { ChannelLanguage, channelKinds, Fault } from './table.ts';
 
 const batch = 40;
 /** Of one channel at a time: one that hangs leaves room for the others. */
@@ -43,6 +43,7 @@ interface Row extends Told, Record<string, unknown> {
   url: string | null;
   recipients: string[] | null;
   secrets: Secret[];
+  language: ChannelLanguage;
 }
 
 export function startNotifier(
@@ -133,7 +134,7 @@ function read(db: Db, ids: string[]): Promise<Row[]> {
   return query<Row>(
     db,
     sql`select d.id::text as delivery, d.event_id as "eventId", d.tries, d.channel_kind as "channelKind", d.channel_id as "channelId",
-          c.url, c.recipients, c.secrets, e.kind, e.severity, e.at, e.data
+          c.url, c.recipients, c.secrets, c.language, e.kind, e.severity, e.at, e.data
         from notification_deliveries d join notification_events e on e.id = d.event_id
           join notification_channels c on c.id = d.channel_id
         where d.id in (select value::bigint from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb))

@@ -5,6 +5,8 @@ import { type Db, query } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import * as channels from './channels.ts';
 import {
+  type ChannelLanguage,
+  notificationChannels as channelTable,
   notificationDeliveries as deliveries,
   type deliveryStates,
   notificationEvents as events,
@@ -32,6 +34,8 @@ const columns = {
   status: deliveries.status,
   answer: deliveries.answer,
   fault: deliveries.fault,
+  /** Of the channel as it is; English after its end. */
+  language: sql<ChannelLanguage>`coalesce(${channelTable.language}, 'en')`,
 };
 
 /** Newest first. */
@@ -127,5 +131,10 @@ export async function countDeliveries(db: Db): Promise<{ waiting: number; dead: 
 }
 
 function select(db: Db) {
-  return db.select(columns).from(deliveries).innerJoin(events, eq(events.id, deliveries.eventId)).$dynamic();
+  return db
+    .select(columns)
+    .from(deliveries)
+    .innerJoin(events, eq(events.id, deliveries.eventId))
+    .leftJoin(channelTable, eq(channelTable.id, deliveries.channelId))
+    .$dynamic();
 }

@@ -70,6 +70,11 @@ describe('a deployment', () => {
     const halts = await events('deployment_halted', about(id));
     expect(halts).toMatchObject([{ severity: 'critical', regions: [region.id], data: { wave: 0 } }]);
     expect(sentenceOf(halts[0]!)).toContain(`${firmware.name} ${firmware.version} has halted in wave 1: `);
+    const { figures } = (await webhook.api('GET', `/api/deployments/${id}`)).body.halted;
+    expect(figures).toMatchObject({ measure: 'failed', devices: 1, of: 1 });
+    expect(sentenceOf(halts[0]!, 'ko')).toMatch(
+      /배포가 1단계에서 자동 중단되었습니다: 실패가 너무 많습니다 \(1대 중 1대 실패, 허용 \d+%\)$/,
+    );
     await webhook.api('POST', `/api/deployments/${id}/resume`);
     await failOne(await asked(devices.filter((one) => one !== first)));
     expect(await events('deployment_halted', about(id))).toHaveLength(2);

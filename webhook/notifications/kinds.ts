@@ -1,5 +1,5 @@
 /** What can be told, how grave it is, and what each kind says: a closed set, which rules, messages and the console go by. */
-import type { HaltReason } from '../deployments/rollout.ts';
+import type { HaltFigures, HaltReason } from '../deployments/rollout.ts';
 
 export const kinds = [
   'deployment_waiting',
@@ -30,7 +30,12 @@ interface Devices {
 
 export interface Facts {
   deployment_waiting: Deployment & { by: string; devices: number };
-  deployment_halted: Deployment & { reason: HaltReason; detail: string; wave: number };
+  deployment_halted: Deployment & {
+    reason: HaltReason;
+    detail: string;
+    wave: number;
+    figures?: HaltFigures | undefined;
+  };
   deployment_completed: Deployment & { succeeded: number; failed: number; others: number };
   /** `withinDays` 0: it has ended. */
   certificate_expiring: Devices & { withinDays: 14 | 3 | 0 };

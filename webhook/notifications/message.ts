@@ -1,5 +1,7 @@
 /** An event as each kind of channel is told it. */
 import type { Fact, Facts } from './kinds.ts';
+import { sentencesInKorean } from './message-ko.ts';
+import type { ChannelLanguage } from './table.ts';
 
 export interface Told {
   id: string;
@@ -7,13 +9,16 @@ export interface Told {
   kind: Fact['kind'];
   severity: Fact['severity'];
   data: Record<string, unknown>;
+  language: ChannelLanguage;
 }
 
 const list = ({ devices, first }: { devices: number; first: string[] }) =>
   `${first.join(', ')}${devices > first.length ? ` and ${devices - first.length} more` : ''}`;
 const many = (n: number) => (n === 1 ? '1 device' : `${n} devices`);
 
-const sentences: { [K in keyof Facts]: (data: Facts[K]) => string } = {
+export type Sentences = { [K in keyof Facts]: (data: Facts[K]) => string };
+
+const sentencesInEnglish: Sentences = {
   deployment_waiting: ({ firmware, version, by, devices }) =>
     `The deployment of ${firmware} ${version} to ${many(devices)} by ${by} waits for somebody else's approval`,
   deployment_halted: ({ firmware, version, detail, wave }) =>
@@ -35,9 +40,14 @@ const sentences: { [K in keyof Facts]: (data: Facts[K]) => string } = {
   test: () => 'This is a test',
 };
 
+const sentences: Record<ChannelLanguage, Sentences> = { en: sentencesInEnglish, ko: sentencesInKorean };
+
 /** One line, whatever names there are in it. */
-export function sentenceOf({ kind, data }: Pick<Told, 'kind' | 'data'>): string {
-  const write = sentences[kind] as (data: Record<string, unknown>) => string;
+export function sentenceOf(
+  { kind, data }: Pick<Told, 'kind' | 'data'>,
+  language: ChannelLanguage = 'en',
+): string {
+  const write = sentences[language][kind] as (data: Record<string, unknown>) => string;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
   return write(data).replace(/[\u0000-\u001f\u007f]+/g, ' ');
 }
@@ -54,30 +64,38 @@ const pages: Record<Fact['kind'], (data: Record<string, unknown>) => string> = {
   test: () => '/system/notifications',
 };
 
-export function pageOf({ kind, data }: Told, publicUrl: string): string {
+export function pageOf({ kind, data }: Pick<Told, 'kind' | 'data'>, publicUrl: string): string {
   return publicUrl.replace(/\/$/, '') + pages[kind](data);
 }
 
 /** The body of a signed webhook. `id` is the event's: a receiver that has it already has had it by an earlier try. */
 export function webhookBody(event: Told, publicUrl: string): string {
   const { id, kind, severity, at, data } = event;
-  const [text, url] = [sentenceOf(event), pageOf(event, publicUrl)];
+  const [text, url] = [sentenceOf(event, event.language), pageOf(event, publicUrl)];
   return JSON.stringify({ id, type: kind, severity, at: at.toISOString(), text, url, data });
 }
 
 const forSlack = (text: string) =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
+const koreanSeverities: Record<Fact['severity'], string> = {
+  info: '정보',
+  warning: '경고',
+  critical: '심각',
+};
+const severityIn = ({ severity, language }: Told) =>
+  language === 'ko' ? koreanSeverities[severity] : severity;
+
 export function slackBody(event: Told, publicUrl: string): string {
-  const text = `*${event.severity}* ${forSlack(sentenceOf(event))}\n<${pageOf(event, publicUrl)}>`;
+  const text = `*${severityIn(event)}* ${forSlack(sentenceOf(event, event.language))}\n<${pageOf(event, publicUrl)}>`;
   return JSON.stringify({ text });
 }
 
 export function mailOf(event: Told, publicUrl: string): { subject: string; text: string } {
-  const { id, severity, at } = event;
-  const sentence = sentenceOf(event);
+  const { id, at } = event;
+  const sentence = sentenceOf(event, event.language);
   return {
-    subject: `[Flota] ${severity}: ${sentence.slice(0, 150)}`,
+    subject: `[Flota] ${severityIn(event)}: ${sentence.slice(0, 150)}`,
     text: `${sentence}\n\n${pageOf(event, publicUrl)}\n\n${at.toISOString()}  ${id}\n`,
   };
 }

@@ -218,6 +218,36 @@ describe('a channel', () => {
   });
 });
 
+describe('the words of a channel', () => {
+  test('are of its language, in what is signed, in chat, in mail and in the log; and of another once it is changed', async () => {
+    const bodyOf = async (id: string) => (await api('POST', `/channels/${id}/test`)).text;
+    const hook = `/${randomUUID()}`;
+    const chat = `/${randomUUID()}`;
+    const made = async (channel: object) =>
+      (await api('POST', '/channels', { name: unique('words'), ...channel })).channel;
+    const signed = await made({ kind: 'webhook', url: receiver.url + hook, language: 'ko' });
+    const slack = await made({ kind: 'slack', url: receiver.url + chat, language: 'ko' });
+    const post = await made({ kind: 'email', recipients: ['ops@example.test'], language: 'ko' });
+    expect(signed.language).toBe('ko');
+    expect(await bodyOf(signed.id)).toBe('테스트 알림입니다');
+    expect(receiver.on(hook)[0]!.body).toMatchObject({
+      type: 'test',
+      severity: 'info',
+      text: '테스트 알림입니다',
+    });
+    await bodyOf(slack.id);
+    expect(receiver.on(chat)[0]!.body.text).toMatch(/^\*정보\* 테스트 알림입니다\n/);
+    mails.length = 0;
+    await bodyOf(post.id);
+    const printed = mails[0]!.text.replace(/=\r?\n/g, '');
+    expect(decodeURIComponent(printed.replace(/=([0-9A-F]{2})/g, '%$1'))).toContain('테스트 알림입니다');
+    const changed = await api('PATCH', `/channels/${signed.id}`, { language: 'en' });
+    expect(changed).toMatchObject({ language: 'en', target: signed.target });
+    expect(await bodyOf(signed.id)).toBe('This is a test');
+    expect(await refusal('PATCH', `/channels/${signed.id}`, { language: 'fr' })).toBe('400 invalid_request');
+  });
+});
+
 describe('a rule', () => {
   test.each([
     [{ kinds: [] }, '400 invalid_request'],

@@ -17,7 +17,7 @@ import * as deliveries from './deliveries.ts';
 import { kinds, severities } from './kinds.ts';
 import { pageOf, sentenceOf } from './message.ts';
 import * as rules from './rules.ts';
-import { channelKinds, deliveryStates, faults } from './table.ts';
+import { channelKinds, channelLanguages, deliveryStates, faults } from './table.ts';
 
 const id = z.object({ id: z.uuid() });
 const deliveryId = z.object({ id: wholeNumber(1) });
@@ -33,6 +33,8 @@ const url = z
     return !username && !password;
   }, 'must hold no user or password');
 const recipients = z.array(z.email().max(254)).min(1).max(20);
+const language = z.enum(channelLanguages);
+const spoken = language.default('en');
 const channelSchema = z
   .object({
     id: z.uuid(),
@@ -40,6 +42,8 @@ const channelSchema = z
     kind: z.enum(channelKinds),
     target: z.string(),
     secrets: z.int(),
+    /** Of what its readers are told. */
+    language: z.enum(channelLanguages),
     createdBy: z.string(),
     createdAt: z.string(),
   })
@@ -124,9 +128,9 @@ const createChannel = createRoute({
   summary: 'Add a signed webhook, a Slack-compatible webhook, or e-mail',
   request: jsonBody(
     z.discriminatedUnion('kind', [
-      z.strictObject({ kind: z.literal('webhook'), name, url }),
-      z.strictObject({ kind: z.literal('slack'), name, url }),
-      z.strictObject({ kind: z.literal('email'), name, recipients }),
+      z.strictObject({ kind: z.literal('webhook'), name, url, language: spoken }),
+      z.strictObject({ kind: z.literal('slack'), name, url, language: spoken }),
+      z.strictObject({ kind: z.literal('email'), name, recipients, language: spoken }),
     ]),
   ),
   responses: {
@@ -141,14 +145,10 @@ const changeChannel = createRoute({
   method: 'patch',
   path: `${base}/channels/{id}`,
   ...access('admin', 'fleet'),
-  summary: 'Change its name, address or recipients',
+  summary: 'Change its name, address, recipients or language',
   request: {
     params: id,
-    ...jsonBody(
-      z
-        .strictObject({ name: name.optional(), url: url.optional(), recipients: recipients.optional() })
-        .refine(atLeastOne, something),
-    ),
+    ...jsonBody(z.strictObject({ name, url, recipients, language }).partial().refine(atLeastOne, something)),
   },
   responses: { 200: answer('The channel', channelSchema), ...problems },
 });
@@ -299,21 +299,20 @@ export function notificationRoutes(context: Context) {
 }
 
 function presentChannel(channel: channels.Channel) {
-  const { id, name, kind, createdBy, createdAt } = channel;
+  const { id, name, kind, language, createdBy, createdAt } = channel;
   const [target, secrets] = [channels.targetOf(channel), channels.secretsOf(channel)];
-  return { id, name, kind, target, secrets, createdBy, createdAt: createdAt.toISOString() };
+  return { id, name, kind, target, secrets, language, createdBy, createdAt: createdAt.toISOString() };
 }
 
 function presentRule({ createdAt, ...rest }: rules.Rule) {
   return { ...rest, createdAt: createdAt.toISOString() };
 }
 
-function presentDelivery({ dueAt, ...row }: deliveries.Delivery, publicUrl: string) {
-  const told = { ...row, id: row.event };
+function presentDelivery({ dueAt, language, ...row }: deliveries.Delivery, publicUrl: string) {
   return {
     ...row,
-    text: sentenceOf(told),
-    url: pageOf(told, publicUrl),
+    text: sentenceOf(row, language),
+    url: pageOf(row, publicUrl),
     at: row.at.toISOString(),
     nextTryAt: row.state === 'waiting' ? dueAt.toISOString() : null,
     triedAt: row.triedAt?.toISOString() ?? null,

@@ -19,6 +19,9 @@ import type { Fact, Kind } from './kinds.ts';
 import { severities } from './kinds.ts';
 import type { Secret } from './signature.ts';
 
+export const channelLanguages = ['en', 'ko'] as const;
+export type ChannelLanguage = (typeof channelLanguages)[number];
+
 export const channelKinds = ['webhook', 'slack', 'email'] as const;
 
 export const notificationChannels = pgTable('notification_channels', {
@@ -31,6 +34,8 @@ export const notificationChannels = pgTable('notification_channels', {
   recipients: jsonb().$type<string[]>(),
   /** Of a signed webhook, the newest first; they are kept as they are, because each delivery is signed with them. */
   secrets: jsonb().$type<Secret[]>().notNull().default([]),
+  /** In which those who read it are told. */
+  language: text({ enum: channelLanguages }).notNull().default('en'),
   createdBy: text('created_by').notNull(),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
 });

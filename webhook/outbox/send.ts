@@ -27,10 +27,10 @@ import { firmwares } from '../firmware/table.ts';
 import { maxBackOffS } from './outbox.ts';
 import { outbox } from './table.ts';
 
-/** Commands in memory at a time. */
-const batch = 500;
+/** As many as EMQX takes in a call where its throughput levels off. */
+const batch = 1_000;
 /** As many a turn as a rollout's look starts, or they would wait in here while their time to answer runs. */
-const perTurn = 8;
+const perTurn = 4;
 const leaseS = 30;
 
 interface Row {
@@ -53,15 +53,51 @@ interface Row {
   atDeadline: DownloadRequest['atDeadline'] | null;
 }
 
-/** Sends some batches; returns whether there may be more. Throws what the broker's client throws; rows then wait for their lease. */
-export async function send(context: Context): Promise<boolean> {
-  for (let i = 0; i < perTurn; i++) if (!(await sendBatch(context))) return false;
-  return true;
+/** Claimed, and made into messages; not sent yet. */
+interface Batch {
+  /** There may be more that are due. */
+  full: boolean;
+  sendable: Row[];
+  messages: PublishMessage[];
+  unsendable: { row: Row; code: Unsendable }[];
+  stale: Row[];
 }
 
-async function sendBatch(context: Context): Promise<boolean> {
+/**
+ * Sends some batches; returns whether there may be more. While the broker takes one, the next is claimed and the one before is settled;
+ * they are published one after the other, so a device's commands come in order. Throws what the broker's client throws.
+ */
+export async function send(context: Context): Promise<boolean> {
+  let next = prepare(context);
+  let settling: Promise<void> = Promise.resolve();
+  let more = true;
+  for (let i = 0; i < perTurn && more; i++) {
+    const present = await next;
+    more = present.full;
+    if (more && i + 1 < perTurn) next = heard(prepare(context));
+    try {
+      const outcomes = await publish(context, present);
+      await settling;
+      settling = heard(settle(context, present, outcomes));
+    } catch (error) {
+      // What was claimed ahead must not overtake what comes again.
+      if (more && i + 1 < perTurn) await release(context, next).catch(() => {});
+      await settling;
+      throw error;
+    }
+  }
+  await settling;
+  return more;
+}
+
+/** Somebody awaits it later, and is told of its fault then. */
+function heard<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => {});
+  return work;
+}
+
+async function prepare(context: Context): Promise<Batch> {
   const rows = await claim(context.db);
-  if (rows.length === 0) return false;
   const { live, stale } = split(rows);
   // Signatures of one object made within a second are the same anyway, and each costs a millisecond.
   const urls = new Map<string, Promise<PresignedUrl>>();
@@ -76,6 +112,13 @@ async function sendBatch(context: Context): Promise<boolean> {
   );
   const sendable = live.filter((_, i) => typeof written[i] !== 'string');
   const messages = written.filter((message) => typeof message !== 'string');
+  return { full: rows.length === batch, sendable, messages, unsendable, stale };
+}
+
+async function publish(
+  context: Context,
+  { sendable, messages, unsendable, stale }: Batch,
+): Promise<PublishOutcome[]> {
   let outcomes: PublishOutcome[];
   try {
     outcomes = messages.length ? await context.broker.publishBulk(messages) : [];
@@ -85,9 +128,13 @@ async function sendBatch(context: Context): Promise<boolean> {
     await remove(context.db, stale);
     throw error;
   }
-  await giveUp(context, unsendable);
-  await settle(context, sendable, stale, outcomes);
-  return rows.length === batch;
+  return outcomes;
+}
+
+/** The lease would end by itself; this is sooner. */
+async function release(context: Context, claimed: Promise<Batch>): Promise<void> {
+  const { sendable, unsendable, stale } = await claimed;
+  await backOff(context.db, [...sendable, ...unsendable.map(({ row }) => row), ...stale]);
 }
 
 type Unsendable = 'url_too_long' | 'command_too_large';
@@ -115,7 +162,10 @@ async function giveUp(context: Context, rows: { row: Row; code: Unsendable }[]):
   context.live.changed('deployment', ...deploymentIds);
 }
 
-/** Leases rows that are due, oldest first; a request comes with what its message is made of if its attempt is still alive. */
+/**
+ * Leases rows that are due, oldest first; a request comes with what its message is made of if its attempt is still alive. A cancel waits
+ * until its request has left or was dropped: another copy may hold that, and a device would take it after the cancel.
+ */
 async function claim(db: Db): Promise<Row[]> {
   const claimed = await query<{ id: string }>(
     db,
@@ -123,6 +173,8 @@ async function claim(db: Db): Promise<Row[]> {
         where id in (
           select id from outbox o where send_at <= now()
             and not exists (select 1 from devices d where d.id = o.device_id and d.blocked)
+            and not (o.topic = 'firmware/download/cancel' and exists (
+              select 1 from outbox e where e.device_id = o.device_id and e.deployment_id = o.deployment_id and e.id < o.id))
           order by id limit ${batch} for update skip locked)
         returning id`,
   );
@@ -228,10 +280,11 @@ async function toDownload(row: Row, presign: (s3Path: string) => Promise<Presign
 
 async function settle(
   context: Context,
-  live: Row[],
-  stale: Row[],
+  { sendable: live, unsendable, stale }: Batch,
   outcomes: PublishOutcome[],
 ): Promise<void> {
+  await giveUp(context, unsendable);
+  if (live.length + stale.length === 0) return;
   const of = (kind: PublishOutcome['kind']) => live.filter((_, i) => outcomes[i]?.kind === kind);
   const refused = of('refused');
   for (const row of refused) {

@@ -22,6 +22,7 @@ import {
   wholeNumber,
 } from '../http.ts';
 import { type Command, commandFields, listCommands as list, sendCommand as sendTo } from './commands.ts';
+import { isElsewhere } from './elsewhere.ts';
 import * as measurements from './measurements.ts';
 
 const maxBuckets = 2_000;
@@ -188,7 +189,9 @@ export function deviceDataRoutes(context: Context) {
     .openapi(getStatus, async (c) => {
       const { id } = c.req.valid('param');
       const health = await devices.getHealth(db, c.get('reach'), id);
-      const latest = await measurements.getLatest(db, id);
+      const own = await measurements.getLatest(db, id);
+      const moved = (await context.telemetry?.getLatest(id)) ?? [];
+      const latest = [...own.filter((row) => !moved.some(({ topic }) => topic === row.topic)), ...moved];
       return c.json({ health, latest: latest.map((row) => ({ ...row, at: row.at.toISOString() })) }, 200);
     })
     .openapi(chart, async (c) => {
@@ -203,7 +206,9 @@ export function deviceDataRoutes(context: Context) {
       if (spanMs / bucketMs > maxBuckets) {
         throw new AppError('invalid_request', `bucketMs: would make more than ${maxBuckets} buckets`);
       }
-      const points = await measurements.bucket(db, { deviceId, topic, value, from, to, bucketMs });
+      const asked = { deviceId, topic, value, from, to, bucketMs };
+      const elsewhere = isElsewhere(topic) ? context.telemetry : null;
+      const points = await (elsewhere?.bucket(asked) ?? measurements.bucket(db, asked));
       const shown = points.map((p) => ({ ...p, at: new Date(p.at).toISOString() }));
       return c.json({ from: from.toISOString(), to: to.toISOString(), bucketMs, points: shown }, 200);
     })

@@ -23,13 +23,16 @@ function valueText(value: unknown): string {
     const shown = value.slice(0, shownOfMany).map(valueText).join(', ');
     return value.length > shownOfMany ? `${shown}, … (${value.length})` : shown;
   }
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return tMaybe(`audit.value.${text}`) ?? tMaybe(`role.${text}`) ?? text;
 }
+
+const fieldWord = (name: string): string => tMaybe(`audit.field.${name}`) ?? name;
 
 const detailOf = (entry: AuditEntry): string =>
   Object.entries(entry.detail ?? {})
     .filter(([, value]) => value !== null && !(Array.isArray(value) && value.length === 0))
-    .map(([name, value]) => `${name}: ${valueText(value)}`)
+    .map(([name, value]) => `${fieldWord(name)}: ${valueText(value)}`)
     .join(' · ');
 
 const actionWord = (action: string): string => tMaybe(`audit.${action}`) ?? action;

@@ -10,6 +10,13 @@ type Halt = NonNullable<Deployment['halted']>;
 
 export const haltWords = (halt: Halt): string => t(`halt.${halt.reason}`, { n: halt.wave + 1 });
 
+/** Of a halt that counted nothing (or was before counts were kept) the server's own words, where they are of the language. */
+function figuresInWords({ figures, message }: Halt): string {
+  if (!figures) return language() === 'en' ? `${message} · ` : '';
+  const { measure, devices, of, percent } = figures;
+  return `${t(`halt.figures.${measure}`, { n: devices, of, percent: percent ?? 0 })} · `;
+}
+
 /** Why it stopped by itself; after its end, why it had. */
 export function HaltNote(props: { deployment: Deployment }): JSX.Element {
   return (
@@ -20,8 +27,7 @@ export function HaltNote(props: { deployment: Deployment }): JSX.Element {
           <p>
             <strong>{haltWords(halt())}</strong> {halt().signals?.map(signalInWords).join(', ')}{' '}
             <span class="soft">
-              {/* The server's own words, with the figures, are English. */}
-              <Show when={language() === 'en'}>{halt().message} · </Show>
+              {figuresInWords(halt())}
               <Ago at={halt().at} />
             </span>
           </p>

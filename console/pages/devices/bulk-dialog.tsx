@@ -8,6 +8,7 @@ import { SelectField } from '../../parts/select-field.tsx';
 import { TextField } from '../../parts/text-field.tsx';
 import { CommandFields, namePattern, readArgs } from './command-fields.tsx';
 import { groupOptions } from './filters.tsx';
+import { FirmwareField } from './firmware-field.tsx';
 
 export type BulkAct = Job['act'] | 'deploy';
 
@@ -28,10 +29,7 @@ export function BulkDialog(props: {
   const [command, setCommand] = createSignal('');
   const [args, setArgs] = createSignal('');
   const [tags, setTags] = createSignal('');
-  const firmwares = createLoad(
-    () => (act === 'deploy' ? { limit: 200 } : null),
-    (query, signal) => api.listFirmwares(query, signal),
-  );
+  const [firmware, setFirmware] = createSignal('');
   const regions = createLoad(
     () => (act === 'move' ? true : null),
     (_, signal) => api.listRegions(signal),
@@ -41,7 +39,7 @@ export function BulkDialog(props: {
     if (asksNumber && typed().trim() !== String(count)) return false;
     if (act === 'command') return namePattern.test(command()) && readArgs(args()) !== null;
     if (act === 'tag') return tags().trim() !== '';
-    return act !== 'deploy' || (firmwares.data?.items.length ?? 0) > 0;
+    return act !== 'deploy' || firmware() !== '';
   };
   const run = async (fields: FormData): Promise<void> => {
     const text = (name: string) => String(fields.get(name) ?? '').trim();
@@ -55,7 +53,7 @@ export function BulkDialog(props: {
     };
     switch (act) {
       case 'deploy':
-        return navigate(`/firmware/${text('firmware')}/deploy`, { state: { chosen } });
+        return navigate(`/firmware/${firmware()}/deploy`, { state: { chosen } });
       case 'tag':
         return start({ add: words('add'), remove: words('remove') });
       case 'move':
@@ -87,15 +85,7 @@ export function BulkDialog(props: {
     >
       <Switch>
         <Match when={act === 'deploy'}>
-          <SelectField
-            name="firmware"
-            label={t('nav.firmware')}
-            value=""
-            options={(firmwares.data?.items ?? []).map(({ id, name, version, hardware }) => ({
-              value: id,
-              label: `${name} ${version} · ${hardware}`,
-            }))}
-          />
+          <FirmwareField onChoose={setFirmware} />
         </Match>
         <Match when={act === 'tag'}>
           <div onInput={(event) => setTags(tagsOf(event.currentTarget))}>

@@ -13,16 +13,18 @@ const runningText = (device: Device): string =>
 
 const pickColumn = (picks: Picks): LongColumn<Device> => ({
   head: t('bulk.pick'),
-  class: 'pick mid',
+  class: 'pick',
   width: '72px',
   cell: (device) => (
-    <input
-      type="checkbox"
-      aria-label={t('bulk.pickOne', { name: device.name || device.id })}
-      checked={picks.has(device.id)}
-      disabled={picks.every()}
-      onChange={() => picks.toggle(device.id)}
-    />
+    <label>
+      <input
+        type="checkbox"
+        aria-label={t('bulk.pickOne', { name: device.name || device.id })}
+        checked={picks.has(device.id)}
+        disabled={picks.every()}
+        onChange={() => picks.toggle(device.id)}
+      />
+    </label>
   ),
 });
 
@@ -44,7 +46,7 @@ export const describeColumns = (picks: Picks | null): LongColumn<Device>[] => [
     width: '208px',
     cell: (device) => <Online online={device.online} lastSeenAt={device.lastSeenAt} />,
   },
-  { head: t('devices.running'), width: '136px', cell: runningText },
+  { head: t('devices.running'), class: 'running', width: '136px', cell: runningText },
   {
     head: t('devices.region'),
     class: 'mid soft',

@@ -1,6 +1,6 @@
 import { createSignal, type JSX, Show } from 'solid-js';
 import { adminApi, type NotificationChannel } from '../../admin-api.ts';
-import { t } from '../../i18n/i18n.ts';
+import { language, languages, t } from '../../i18n/i18n.ts';
 import { Confirm } from '../../parts/confirm.tsx';
 import { FormDialog } from '../../parts/form-dialog.tsx';
 import { SecretShown } from '../../parts/secret-shown.tsx';
@@ -16,6 +16,52 @@ const wordsOf = (text: string) =>
     .map((word) => word.trim())
     .filter(Boolean);
 
+const languageOf = (fields: FormData) => fields.get('language') as NotificationChannel['language'];
+
+function LanguageField(props: { value: NotificationChannel['language'] }): JSX.Element {
+  return (
+    <SelectField
+      name="language"
+      label={t('notify.language')}
+      options={Object.entries(languages).map(([value, label]) => ({ value, label }))}
+      value={props.value}
+    />
+  );
+}
+
+/** An address is never told again, so what is left empty stays as it is. */
+export function ChangeChannel(props: { channel: NotificationChannel; onClose: () => void }): JSX.Element {
+  const { id, kind, name, target, language } = props.channel;
+  const isMail = kind === 'email';
+  const change = async (fields: FormData) => {
+    const to = String(fields.get('to')).trim();
+    await adminApi.changeChannel(id, {
+      name: String(fields.get('name')).trim(),
+      language: languageOf(fields),
+      ...(isMail ? { recipients: wordsOf(to) } : to !== '' && { url: to }),
+    });
+  };
+  return (
+    <FormDialog
+      title={t('notify.changeTitle', { name })}
+      act={change}
+      actLabel={t('common.save')}
+      onClose={props.onClose}
+    >
+      <TextField name="name" label={t('notify.name')} value={name} maxLength={100} required />
+      <TextField
+        name="to"
+        label={t(isMail ? 'notify.recipients' : 'notify.url')}
+        hint={isMail ? t('notify.recipientsHint') : t('notify.urlKept', { target })}
+        value={isMail ? target : ''}
+        maxLength={2_000}
+        required={isMail}
+      />
+      <LanguageField value={language} />
+    </FormDialog>
+  );
+}
+
 /** Adds one; the secret of a signed webhook is shown once. */
 export function AddChannel(props: { onClose: () => void }): JSX.Element {
   const [kind, setKind] = createSignal<Kind>('webhook');
@@ -25,7 +71,9 @@ export function AddChannel(props: { onClose: () => void }): JSX.Element {
     const to = String(fields.get('to')).trim();
     const one = kind();
     const made = await adminApi.createChannel(
-      one === 'email' ? { kind: one, name, recipients: wordsOf(to) } : { kind: one, name, url: to },
+      one === 'email'
+        ? { kind: one, name, language: languageOf(fields), recipients: wordsOf(to) }
+        : { kind: one, name, language: languageOf(fields), url: to },
     );
     if (made.secret) setSecret(made.secret);
   };
@@ -54,6 +102,7 @@ export function AddChannel(props: { onClose: () => void }): JSX.Element {
             maxLength={2_000}
             required
           />
+          <LanguageField value={language()} />
         </FormDialog>
       }
     >

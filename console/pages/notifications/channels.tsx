@@ -7,10 +7,10 @@ import { type Column, DataTable } from '../../parts/data-table.tsx';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Empty, Problem } from '../../parts/notes.tsx';
 import { RowAct } from '../../parts/row-act.tsx';
-import { AddChannel, DeleteChannel, RotateSecret } from './channel-dialogs.tsx';
+import { AddChannel, ChangeChannel, DeleteChannel, RotateSecret } from './channel-dialogs.tsx';
 import { DeliveryDialog } from './delivery.tsx';
 
-type Asked = { act: 'add' } | { act: 'rotate' | 'delete'; channel: NotificationChannel };
+type Asked = { act: 'add' } | { act: 'change' | 'rotate' | 'delete'; channel: NotificationChannel };
 
 const describe = (
   ask: (asked: Asked) => void,
@@ -37,6 +37,9 @@ const describe = (
       <>
         <RowAct name={one.name} onAct={() => test(one)}>
           {t('notify.test')}
+        </RowAct>{' '}
+        <RowAct name={one.name} onAct={() => ask({ act: 'change', channel: one })}>
+          {t('notify.change')}
         </RowAct>{' '}
         <Show when={one.kind === 'webhook'}>
           <RowAct name={one.name} onAct={() => ask({ act: 'rotate', channel: one })}>
@@ -92,6 +95,7 @@ export function Channels(props: { load: Load<NotificationChannel[]> }): JSX.Elem
         <Match when={asked()?.act === 'add'}>
           <AddChannel onClose={close} />
         </Match>
+        <Match when={of('change')}>{(one) => <ChangeChannel channel={one()} onClose={close} />}</Match>
         <Match when={of('rotate')}>{(one) => <RotateSecret channel={one()} onClose={close} />}</Match>
         <Match when={of('delete')}>{(one) => <DeleteChannel channel={one()} onClose={close} />}</Match>
         <Match when={tested()}>

@@ -17,6 +17,9 @@ const small = 10_000;
 const large = 100_000;
 const batch = 1_000;
 const memoryAimMb = 300;
+/** About what EMQX takes on a machine of its own: so much a call, and so much a message, in which the next are got ready. The baseline is one that takes none. */
+const callMs = 20;
+const messageMs = 0.1;
 
 export async function measureRollout(): Promise<Figures> {
   return withPostgresql(async (server) => {
@@ -24,6 +27,10 @@ export async function measureRollout(): Promise<Figures> {
     const plain = await measurePlainSql(server);
     const few = await measureDeployment(server, small);
     const many = await measureDeployment(server, large);
+    tell(`${small} targets through a broker that takes its time`);
+    const behind = await measureDeployment(server, small, async (messages) => {
+      await new Promise((resolve) => setTimeout(resolve, callMs + messages * messageMs));
+    });
     const figure = (value: number, unit: string, baseline: number, ratio: number, aim: number | null) => ({
       value: Math.round(value),
       unit,
@@ -41,6 +48,13 @@ export async function measureRollout(): Promise<Figures> {
         speed / few.targetsPerSecond,
         null,
       ),
+      'rollout.dispatch_behind_broker': figure(
+        behind.targetsPerSecond,
+        `targets/s through a double of the broker that takes ${callMs} ms a call and ${messageMs} ms a message`,
+        few.targetsPerSecond,
+        behind.targetsPerSecond / few.targetsPerSecond,
+        0.8,
+      ),
       'rollout.peak_memory': figure(peak, 'MB', memoryAimMb, memoryAimMb / peak, 1),
       'rollout.memory_growth': figure(peak, 'MB', few.peakMb, few.peakMb / peak, 0.8),
     };
@@ -51,6 +65,7 @@ export async function measureRollout(): Promise<Figures> {
 async function measureDeployment(
   server: string,
   devices: number,
+  take: (messages: number) => Promise<void> = async () => {},
 ): Promise<{ targetsPerSecond: number; peakMb: number }> {
   const url = await createDatabase(server);
   let sent = 0;
@@ -58,7 +73,8 @@ async function measureDeployment(
   const finished = new Promise<void>((resolve) => {
     allSent = resolve;
   });
-  const broker = deafBroker((messages) => {
+  const broker = deafBroker(async (messages) => {
+    await take(messages);
     sent += messages;
     if (sent % 10_000 === 0) tell(`${sent} of ${devices} targets dispatched`);
     if (sent >= devices) allSent();

@@ -78,10 +78,10 @@ export function parts(database: WebhookParts['database'], broker: EmqxApi): Webh
 }
 
 /** A broker that takes everything. */
-export function deafBroker(onPublish: (messages: number) => void = () => {}): EmqxApi {
+export function deafBroker(onPublish: (messages: number) => unknown = () => {}): EmqxApi {
   return {
     publishBulk: async (messages) => {
-      onPublish(messages.length);
+      await onPublish(messages.length);
       return messages.map(() => ({ kind: 'routed' as const }));
     },
     listClients: async () => [],

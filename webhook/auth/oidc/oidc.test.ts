@@ -58,7 +58,7 @@ describe('a login', () => {
     const sub = account();
     const { browser, end } = await logIn(sub, undefined, '/devices?search=a');
     expect(end.location).toBe(`${url}/devices?search=a`);
-    expect(await me(browser)).toEqual({ email: emailOf(sub), role: 'operator', reach: null });
+    expect(await me(browser)).toEqual({ email: emailOf(sub), role: 'operator', reach: null, sso: true });
     expect(end.cookies.find((line) => line.startsWith('flota_session='))).toMatch(
       /HttpOnly; SameSite=Strict/,
     );

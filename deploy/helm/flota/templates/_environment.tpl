@@ -53,6 +53,11 @@ OIDC_ROLES: {{ required "oidc.roles: is needed with oidc.issuer" .roles | quote 
 OIDC_BUTTON: {{ .button | quote }}
 {{- end }}
 {{- end }}
+{{- if .Values.mail.enabled }}
+SMTP_URL_FILE: {{ $files }}/smtp_url
+SMTP_FROM: {{ required "mail.from: is needed with mail.enabled" .Values.mail.from | quote }}
+SMTP_TLS: {{ .Values.mail.tls | quote }}
+{{- end }}
 {{- with .Values.webhook.env }}
 {{ toYaml . }}
 {{- end }}

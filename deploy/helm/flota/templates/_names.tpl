@@ -89,4 +89,5 @@ database_url emqx_api_secret webhook_certificate webhook_key ca_trust webhook_to
 {{- if eq .Values.store.credentials "secret" }} aws_credentials{{ end }}
 {{- if .Values.store.cdn.url }} cdn_private_key{{ end }}
 {{- if and .Values.oidc.issuer .Values.oidc.confidential }} oidc_client_secret{{ end }}
+{{- if .Values.mail.enabled }} smtp_url{{ end }}
 {{- end }}

@@ -10,6 +10,10 @@ variable "zones" {
   description = "In how many of them what we run is. Load balancers and the database's group want two in any case."
   type        = number
 }
+variable "mail" {
+  description = "Mail leaves by SES, whose endpoint is a SMTP server."
+  type        = bool
+}
 variable "tags" {
   type = map(string)
 }
@@ -27,7 +31,7 @@ data "aws_availability_zones" "available" {
 locals {
   zones           = slice(data.aws_availability_zones.available.names, 0, 2)
   task_subnet_ids = slice(aws_subnet.private[*].id, 0, var.zones)
-  interfaces      = toset(["ecr.api", "ecr.dkr", "logs", "secretsmanager", "kms", "ssmmessages"])
+  interfaces      = setunion(["ecr.api", "ecr.dkr", "logs", "secretsmanager", "kms", "ssmmessages"], var.mail ? ["email-smtp"] : [])
 }
 
 resource "aws_vpc" "main" {
@@ -119,6 +123,16 @@ resource "aws_vpc_security_group_ingress_rule" "endpoints" {
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443
+}
+
+resource "aws_vpc_security_group_ingress_rule" "mail" {
+  count             = var.mail ? 1 : 0
+  security_group_id = aws_security_group.endpoints.id
+  description       = "The VPC sends mail"
+  cidr_ipv4         = var.cidr
+  ip_protocol       = "tcp"
+  from_port         = 587
+  to_port           = 587
 }
 
 resource "aws_vpc_endpoint" "interfaces" {

@@ -11,6 +11,9 @@ variable "ca_keys" {
 variable "oidc" {
   type = bool
 }
+variable "mail" {
+  type = bool
+}
 variable "tags" {
   type = map(string)
 }
@@ -21,6 +24,7 @@ locals {
   to_fill = toset(concat(
     ["webhook_certificate", "webhook_key", "ca_root", "ca_trust", "firmware_keys", "cdn_private_key", "admin_email"],
     var.oidc ? ["oidc_client_secret"] : [],
+    var.mail ? ["smtp_url"] : [],
     [for number in range(var.broker_nodes) : "emqx_token_${number}"],
   ))
 }
