@@ -20,6 +20,7 @@ import { authRoutes } from './auth/routes.ts';
 import { sessionCookie } from './auth/session.ts';
 import { brokerRoutes } from './broker/routes.ts';
 import { certificateRoutes } from './certificates/routes.ts';
+import { claimRoutes } from './claims/routes.ts';
 import type { Context } from './context.ts';
 import { deploymentRoutes } from './deployments/routes.ts';
 import { groupRoutes } from './devices/group-routes.ts';
@@ -43,6 +44,7 @@ import { metricsRoutes } from './metrics/routes.ts';
 import { notificationRoutes } from './notifications/routes.ts';
 import { onboardingRoutes } from './onboarding/routes.ts';
 import { overviewRoutes } from './overview/routes.ts';
+import { policyRoutes } from './policies/routes.ts';
 import { searchRoutes } from './search/routes.ts';
 import { securityHeaders } from './security-headers.ts';
 import { deviceDataRoutes } from './telemetry/routes.ts';
@@ -105,6 +107,8 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', deadLetterRoutes(context, ingest))
     .route('/', deploymentRoutes(context))
     .route('/', freezeRoutes(context))
+    .route('/', policyRoutes(context))
+    .route('/', claimRoutes(context))
     .route('/', jobRoutes(context))
     .route('/', searchRoutes(context))
     .route('/', certificateRoutes(context))

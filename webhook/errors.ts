@@ -27,6 +27,7 @@ export const statusByCode = {
   user_exists: 409,
   last_admin: 409,
   in_use: 409,
+  claimed: 409,
   freezes_full: 409,
   deployment_finished: 409,
   deployment_undone: 409,

@@ -147,6 +147,7 @@ export const en = {
   'error.device_banned': 'The device is banned.',
   'error.device_exists': 'A device with this ID is registered already.',
   'error.name_taken': 'This name is taken.',
+  'error.claimed': 'Another fleet file has made it.',
   'error.in_use': 'It is still in use: devices or rules belong to it.',
   'error.device_updating':
     'An update of this device has not finished. Wait for it, or cancel it in its deployment, then delete the device.',

@@ -398,6 +398,103 @@ describe('a server', () => {
   }, 120_000);
 });
 
+describe('a fleet file', () => {
+  const asAdmin = (args: string[], more: Record<string, string> = {}) =>
+    startFlota(program, args, { env: { ...env, FLOTA_TOKEN: system.stack.apiToken, ...more } }).ended;
+  const text = `# Who keeps what.
+regions:
+  Jeju: {timeZone: Asia/Seoul}
+groups:
+  Pilots: {query: tag = pilot}
+policies:
+  careful: {waves: [{count: 1}, {percent: 100}], soakMs: 1000}
+channels:
+  Pager: {kind: slack, url: "$\{PAGER_URL}"}
+rules:
+  Night: {kinds: [dead_letters], region: Jeju, channels: [Pager]}
+`;
+  const pager = { PAGER_URL: 'https://hooks.example/services/secret' };
+
+  test('is planned, applied once, and taken back without what it has not made', async () => {
+    const path = file('fleet.yaml', text);
+    const planned = await asAdmin(['plan', '-f', path], pager);
+    expect(planned).toMatchObject({
+      status: 2,
+      err: '',
+      out: expect.stringMatching(/^\+ region Jeju\n {4}timeZone: "Asia\/Seoul"\n/),
+    });
+    expect(planned.out).toContain('5 to create, 0 to change, 0 to remove; ');
+    expect(planned.out).not.toContain('secret');
+    expect(await asAdmin(['apply', '-f', path], pager)).toMatchObject({
+      status: 0,
+      out: '5 changes made.\n',
+    });
+    expect(await asAdmin(['plan', '-f', path], pager)).toMatchObject({ status: 0 });
+    const again = await asAdmin(['apply', '-f', path, '--json'], pager);
+    expect([again.status, JSON.parse(again.out)]).toEqual([0, { changes: [] }]);
+
+    const app = file('policy.bin', image('9.9.7'));
+    expect((await flota('firmware', 'upload', app, '--version', '9.9.7')).status).toBe(0);
+    const order = ['deploy', '--version', '9.9.7', '--all', '--dry-run', '--json'];
+    const shown = JSON.parse((await flota(...order, '--policy', 'careful')).out);
+    expect(failure(await flota(...order, '--policy', 'careless')).code).toBe('policy_unknown');
+    expect(shown.waves[0].total).toBe(1);
+
+    file(
+      'fleet.yaml',
+      text
+        .replace('tag = pilot', 'online = yes')
+        .replace(/ {2}Jeju.*\n/, '')
+        .replace(/rules:[\s\S]*/, ''),
+    );
+    expect((await asAdmin(['apply', '-f', path], pager)).err).toBe(
+      'changed group Pilots\nremoved rule Night\nremoved region Jeju\n',
+    );
+    const regions = await unwrap(system.rest.api.regions.$get());
+    expect(regions.map(({ name }) => name)).toEqual(['Busan', 'Seoul']);
+    file('fleet.yaml', '');
+    expect(JSON.parse((await asAdmin(['apply', '-f', path, '--json'])).out).changes).toHaveLength(3);
+  }, 120_000);
+
+  test('pulled from the server says what is there; a plan of it has nothing to do, and comments stay', async () => {
+    const path = file('pulled.yaml', '# Ours.\nregions:\n  Busan: {timeZone: Europe/Madrid} # by the sea\n');
+    expect(await asAdmin(['pull', '-f', path])).toMatchObject({ status: 0 });
+    const pulled = readFileSync(path, 'utf8');
+    expect(pulled).toMatch(/^# Ours\.\nregions:\n {2}Busan:/);
+    expect(pulled).toMatch(/ {2}Seoul:/);
+    expect(await asAdmin(['plan', '-f', path])).toMatchObject({ status: 0 });
+    expect((await asAdmin(['pull'])).out).toMatch(/^regions:\n/);
+  }, 120_000);
+
+  test('with a fault ends a plan with 1, for 2 says that there are changes; what the server refuses says what was done', async () => {
+    const path = file('bad.yaml', 'regions:\n  Seoul: {timezone: Asia/Seoul}\n');
+    expect(failure(await asAdmin(['plan', '-f', path, '--json']))).toMatchObject({
+      status: 1,
+      code: 'fleet_file_invalid',
+      message: expect.stringContaining('bad.yaml:2:11: regions.Seoul.timezone: '),
+    });
+    expect((await asAdmin(['plan', '--file'])).status).toBe(1);
+    expect((await asAdmin(['apply', '-f', path])).status).toBe(2);
+    file('bad.yaml', 'divisions: {Made: }\ngroups: {Wrong: {query: "tag ="}}\n');
+    const broken = await asAdmin(['apply', '-f', path, '--json']);
+    expect(failure(broken)).toMatchObject({
+      status: 3,
+      code: 'apply_broke_off',
+      message: expect.stringMatching(
+        /invalid_request.*; done: create division Made; not done: create group Wrong$/,
+      ),
+    });
+    file('bad.yaml', '');
+    expect((await asAdmin(['apply', '-f', path])).err).toBe('removed division Made\n');
+    // An operator may not.
+    file('bad.yaml', 'regions: {Seoul: {timeZone: UTC}}\n');
+    expect(failure(await flota('apply', '-f', path, '--json'))).toMatchObject({
+      status: 3,
+      code: 'forbidden',
+    });
+  }, 120_000);
+});
+
 describe('help and completion', () => {
   test('each command has help with an example, and what is misspelt says where to look', async () => {
     const all = await flota('--help');

@@ -5,6 +5,9 @@ import { completion } from './completion.ts';
 import * as deployments from './deploy.ts';
 import * as devices from './devices.ts';
 import * as firmware from './firmware.ts';
+import { apply } from './fleet-file/apply.ts';
+import { plan } from './fleet-file/plan.ts';
+import { pull } from './fleet-file/pull.ts';
 import { login, logout } from './login.ts';
 import { logs } from './logs.ts';
 import { watch } from './watch.ts';
@@ -23,5 +26,8 @@ export const commands: Command[] = [
   devices.query,
   logs,
   certs,
+  plan,
+  apply,
+  pull,
 ];
 commands.push(completion(commands));

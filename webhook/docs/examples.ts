@@ -57,6 +57,9 @@ export const examples: Record<string, unknown> = {
     lastDay: '2027-01-02',
     timeZone: 'Europe/Madrid',
   },
+  postPolicies: { name: 'Careful', policy: { waves: [{ count: 1, soakMs: 600_000 }, { percent: 100 }] } },
+  patchPoliciesById: { name: 'Very careful' },
+  putClaims: { owner: 'fleet', kind: 'region', name: 'Jeju Island', subject: region },
   postIssueCert: { csr },
   postCertificatesTokens: { profile: 'device', commonName: 'pump-17' },
   postCertificates: {

@@ -27,6 +27,7 @@ const parts: Record<string, string> = {
   'devices.csv': 'devices',
   hardware: 'devices',
   freezes: 'deployments',
+  policies: 'deployments',
   calendar: 'deployments',
   bans: 'devices',
   issue_cert: 'certificates',
