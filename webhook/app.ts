@@ -45,15 +45,19 @@ import { notificationRoutes } from './notifications/routes.ts';
 import { onboardingRoutes } from './onboarding/routes.ts';
 import { overviewRoutes } from './overview/routes.ts';
 import { policyRoutes } from './policies/routes.ts';
+import { sbomRoutes } from './sbom/routes.ts';
+import { maxSbomBytes } from './sbom/sbom.ts';
 import { searchRoutes } from './search/routes.ts';
 import { securityHeaders } from './security-headers.ts';
 import { deviceDataRoutes } from './telemetry/routes.ts';
 import { trendRoutes } from './trends/routes.ts';
+import { vulnerabilityRoutes } from './vulnerabilities/routes.ts';
 
 /** API bodies are small; files go to the store and not through here. */
 const maxApiBodyBytes = 1024 * 1024;
-/** But for a list of devices. */
-const maxImportBytes = 8 * 1024 * 1024;
+/** But for a list of devices, an SBOM, and what feeds say. */
+const maxImportBytes = maxSbomBytes;
+const takesMore = /^\/api\/(devices\/import|firmware\/[^/]+\/(sbom|vex)|vulnerabilities\/feed)$/;
 
 const documentInfo = {
   openapi: '3.1.0',
@@ -75,9 +79,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     c.header('Cache-Control', 'no-store');
   });
   const [limit, limitImport] = [limitBody(maxApiBodyBytes), limitBody(maxImportBytes)];
-  base.use('/api/*', (c, next) =>
-    c.req.path === '/api/devices/import' ? limitImport(c, next) : limit(c, next),
-  );
+  base.use('/api/*', (c, next) => (takesMore.test(c.req.path) ? limitImport(c, next) : limit(c, next)));
   let table: AccessTable = new Map();
   let bodies: BodyTypes = new Map();
   base.use(
@@ -119,7 +121,9 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', trendRoutes(context))
     .route('/', onboardingRoutes(context))
     .route('/', brokerRoutes(context))
-    .route('/', notificationRoutes(context));
+    .route('/', notificationRoutes(context))
+    .route('/', sbomRoutes(context))
+    .route('/', vulnerabilityRoutes(context));
   // Made once: they cost more than any other answer, and take no login.
   let made: { document: object; page: string; asyncApi: object } | null = null;
   const describe = () => {

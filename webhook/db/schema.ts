@@ -15,5 +15,7 @@ export * from '../jobs/table.ts';
 export * from '../notifications/table.ts';
 export * from '../outbox/table.ts';
 export * from '../policies/table.ts';
+export * from '../sbom/table.ts';
 export * from '../telemetry/table.ts';
 export * from '../trends/table.ts';
+export * from '../vulnerabilities/table.ts';

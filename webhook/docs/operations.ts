@@ -39,6 +39,7 @@ const parts: Record<string, string> = {
   dead_letters: 'events',
   live: 'events',
   surroundings: 'devices',
+  packages: 'firmware',
 };
 
 /** `post /api/deployments/{id}/retry_failed`: `postDeploymentsByIdRetryFailed`. It changes with the path and with nothing else. */
