@@ -4,6 +4,7 @@ import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readAttested } from '#ca/client.ts';
 import { makeKey } from '#firmware/signing/key.ts';
 import { buildImage } from '#firmware/virtual/image.ts';
 import { espImage } from '#webhook/firmware/testing-images.ts';
@@ -395,6 +396,91 @@ describe('a server', () => {
     });
     const root = file('root.pem', system.stack.trust);
     expect(await ask({ FLOTA_URL: url, NODE_EXTRA_CA_CERTS: root })).toMatchObject({ code: 'not_flota' });
+  }, 120_000);
+});
+
+describe('components and vulnerabilities', () => {
+  const sbom = JSON.stringify({
+    bomFormat: 'CycloneDX',
+    specVersion: '1.6',
+    components: [{ name: 'mbedtls', version: '3.4.0', purl: 'pkg:github/mbed-tls/mbedtls@v3.4.0' }],
+  });
+  const advisory = (id: string, fixed: string) => ({
+    id,
+    modified: '2024-08-30T00:00:00Z',
+    aliases: [`CVE-${id.slice(4)}`],
+    summary: 'A hole',
+    affected: [
+      {
+        package: { ecosystem: 'OSS-Fuzz', name: 'mbedtls' },
+        ranges: [{ type: 'SEMVER', events: [{ introduced: '0' }, { fixed }] }],
+      },
+    ],
+  });
+
+  test('an image with a signed SBOM is taken by devices, and a feed finds them', async () => {
+    const app = file('sbom.bin', image('9.9.8'));
+    const key = join(system.dataDir, 'firmware-signing-key.pem');
+    const made = ['--version', '9.9.8', '--sbom', file('sbom.json', sbom), '--key', key];
+    const uploaded = await flota('firmware', 'upload', app, ...made, '--json');
+    expect(uploaded).toMatchObject({ status: 0, err: '' });
+    const { id } = JSON.parse(uploaded.out);
+    const kept = await unwrap(system.rest.api.firmware[':id'].sbom.$get({ param: { id } }));
+    expect(kept).toMatchObject({ packages: 1, signed: true });
+    const rollOut = [
+      'deploy',
+      '--version',
+      '9.9.8',
+      '--device',
+      'device-002',
+      '--watch',
+      '--timeout',
+      '5min',
+    ];
+    expect(await flota(...rollOut)).toMatchObject({ status: 0 });
+    const feed = file(
+      'feed.jsonl',
+      [advisory('OSV-2024-45157', '3.6.1'), advisory('OSV-2024-1', '3.0.0')]
+        .map((one) => JSON.stringify(one))
+        .join('\n'),
+    );
+    expect((await flota('cve', 'import', feed)).out).toBe('2 imported, 0 there already, 0 withdrawn\n');
+    const idsOf = async (...args: string[]) =>
+      JSON.parse((await flota(...args, '--json')).out).map((device: { id: string }) => device.id);
+    expect(await idsOf('cve', 'devices', 'CVE-2024-45157')).toEqual(['device-002']);
+    expect(await idsOf('components', '--name', 'mbedtls', '--below', '3.6.1')).toEqual(['device-002']);
+    expect(await idsOf('components', '--name', 'mbedtls', '--below', '3.4.0')).toEqual([]);
+    expect((await flota('cve', 'show', 'CVE-2024-45157')).out).toMatch(/3\.6\.1 +open +1\n/);
+
+    const evidence = join(system.dataDir, 'evidence.json');
+    expect((await flota('cve', 'evidence', 'CVE-2024-45157', '--out', evidence)).status).toBe(0);
+    const signed = JSON.parse(readFileSync(evidence, 'utf8'));
+    const { issuing } = await system.stack.authority.trust();
+    expect(readAttested(signed.signature, issuing)?.sha256).toBe(signed.sha256);
+    expect(JSON.parse(signed.evidence).devices).toMatchObject([{ device: 'device-002', until: null }]);
+
+    const judged = ['--status', 'not_affected', '--justification', 'vulnerable_code_not_present'];
+    expect((await flota('cve', 'state', 'CVE-2024-45157', ...judged)).status).toBe(0);
+    expect(JSON.parse((await flota('cve', 'list', '--json')).out)).toEqual([]);
+    expect((await flota('cve', 'list', '--all')).out).toMatch(/CVE-2024-45157 +0 +1 +not_affected +mbedtls/);
+  }, 120_000);
+
+  test('what is no feed is refused by its line before, or by its entry after the server has seen it', async () => {
+    const refused = async (name: string, text: string) =>
+      failure(await flota('cve', 'import', file(name, text), '--json'));
+    expect(await refused('bad.jsonl', '{}\nnonsense\n')).toMatchObject({
+      status: 2,
+      code: 'feed_invalid',
+      message: expect.stringMatching(/^line 2/),
+    });
+    expect(await refused('sbom.json', sbom)).toMatchObject({
+      status: 3,
+      code: 'feed_invalid',
+      message: expect.stringMatching(/^Entry 1 is not OSV/),
+    });
+    expect(failure(await flota('cve', 'import', 'nowhere.zip', '--json'))).toMatchObject({
+      code: 'file_unreadable',
+    });
   }, 120_000);
 });
 

@@ -2,6 +2,7 @@
 import { certs } from './certs.ts';
 import type { Command } from './command.ts';
 import { completion } from './completion.ts';
+import * as cve from './cve.ts';
 import * as deployments from './deploy.ts';
 import * as devices from './devices.ts';
 import * as firmware from './firmware.ts';
@@ -26,6 +27,13 @@ export const commands: Command[] = [
   devices.query,
   logs,
   certs,
+  cve.list,
+  cve.show,
+  cve.devices,
+  cve.bring,
+  cve.state,
+  cve.evidence,
+  cve.components,
   plan,
   apply,
   pull,

@@ -28,6 +28,7 @@ const exitByCode = {
   image_version_unknown: exits.usage,
   key_invalid: exits.usage,
   fleet_file_invalid: exits.usage,
+  feed_invalid: exits.usage,
   policy_unknown: exits.refused,
   apply_broke_off: exits.refused,
   firmware_ambiguous: exits.usage,

@@ -1,14 +1,14 @@
 /** Which versions an advisory is about, and what VEX documents say. No server. */
 import { expect, test } from 'vitest';
-import { fixedIn, isAffected, osvSchema, toRanges, vulnerabilityOf } from './osv.ts';
+import { fixedIn, isAffected, type Osv, osvSchema, toRanges, vulnerabilityOf } from './osv.ts';
 import { readVex } from './vex.ts';
 
-const affected = (events: object[], versions: string[] = []) => ({
+const affected = (events: Osv['affected'][number]['ranges'][number]['events'], versions: string[] = []) => ({
   versions,
   ranges: toRanges([{ type: 'SEMVER', events }]),
 });
 
-test.each<[string, boolean, object[]]>([
+test.each<[string, boolean, Record<string, string>[]]>([
   ['1.4.9', true, [{ introduced: '0' }, { fixed: '1.5.0' }]],
   ['1.5.0', false, [{ introduced: '0' }, { fixed: '1.5.0' }]],
   ['1.5.0-rc.1', true, [{ introduced: '0' }, { fixed: '1.5.0' }]],
