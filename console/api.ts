@@ -95,7 +95,7 @@ export async function get<T>(path: string, query?: Query, signal?: AbortSignal):
 }
 
 export async function send<T>(
-  method: 'POST' | 'PATCH' | 'DELETE',
+  method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
   path: string,
   body?: unknown,
   options: { signal?: AbortSignal | undefined; type?: string; by?: typeof sessionFetch } = {},
@@ -104,7 +104,12 @@ export async function send<T>(
   const response = await by(path, {
     method,
     headers: body === undefined ? {} : { 'content-type': type },
-    body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
+    body:
+      body === undefined
+        ? null
+        : typeof body === 'string' || body instanceof Blob
+          ? body
+          : JSON.stringify(body),
     signal: signal ?? null,
   });
   return (response.status === 204 ? undefined : await response.json()) as T;

@@ -14,6 +14,9 @@ import { Shell } from './shell.tsx';
 import { speakOfFields } from './validity.ts';
 
 // Each page is fetched when it is gone to, so that the first one is there soon.
+const VulnerabilitiesPage = lazy(() => import('./pages/vulnerabilities/index.tsx'));
+const VulnerabilityPage = lazy(() => import('./pages/vulnerabilities/vulnerability.tsx'));
+const EvidencePage = lazy(() => import('./pages/vulnerabilities/evidence.tsx'));
 const CertificatePage = lazy(() => import('./pages/certificates/certificate.tsx'));
 const CertificatesPage = lazy(() => import('./pages/certificates/index.tsx'));
 const DeploymentPage = lazy(() => import('./pages/deployments/deployment.tsx'));
@@ -44,6 +47,7 @@ const ShowPage =
 
 const uuid = { id: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i };
 const serial = { serial: /^[0-9A-F]{2,40}$/i };
+const vulnerability = { id: /^[A-Za-z0-9][A-Za-z0-9:._-]{0,99}$/ };
 const deviceId = { id: /^[A-Za-z0-9_-]{1,64}$/ };
 
 /** What each page asks for first, as it asks for it; of one with filters only without any. */
@@ -67,6 +71,8 @@ const beginnings: [path: RegExp, page: { preload(): Promise<unknown> }, ...asks:
   [/^\/devices\//, DevicePage],
   [/^\/certificates$/, CertificatesPage],
   [/^\/certificates\//, CertificatePage],
+  [/^\/vulnerabilities$/, VulnerabilitiesPage],
+  [/^\/vulnerabilities\//, VulnerabilityPage],
   [/^\/system/, SystemFrame],
 ];
 
@@ -98,6 +104,9 @@ render(
       <Route path="/jobs/:id" matchFilters={uuid} component={JobPage} />
       <Route path="/certificates" component={CertificatesPage} />
       <Route path="/certificates/:serial" matchFilters={serial} component={CertificatePage} />
+      <Route path="/vulnerabilities" component={VulnerabilitiesPage} />
+      <Route path="/vulnerabilities/:id" matchFilters={vulnerability} component={VulnerabilityPage} />
+      <Route path="/vulnerabilities/:id/evidence" matchFilters={vulnerability} component={EvidencePage} />
       <Route path="/system" component={SystemFrame}>
         <Route path="/" component={() => <Navigate href="/system/broker" />} />
         <Route path="/broker" component={BrokerPage} />

@@ -13,7 +13,7 @@ export function Navigation(): JSX.Element {
       () => setOpen(false),
     ),
   );
-  const isInMore = () => /^\/(certificates|system|show)/.test(location.pathname);
+  const isInMore = () => /^\/(certificates|vulnerabilities|system|show)/.test(location.pathname);
   return (
     <nav
       class="nav"
@@ -37,6 +37,7 @@ export function Navigation(): JSX.Element {
       </button>
       <div class="others" classList={{ open: open() }}>
         <A href="/certificates">{t('nav.certificates')}</A>
+        <A href="/vulnerabilities">{t('nav.vulnerabilities')}</A>
         <A href="/system">{t('nav.system')}</A>
         {/* What is built for production has neither the page nor its words, whoever serves it. */}
         <Show when={import.meta.env.MODE !== 'production' && user()?.show && may('admin')}>

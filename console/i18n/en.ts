@@ -4,6 +4,7 @@ import { manyEn } from './many-en.ts';
 import { notifyEn } from './notify-en.ts';
 import { releaseEn } from './release-en.ts';
 import { showEn } from './show-en.ts';
+import { vulnerabilityEn } from './vulnerability-en.ts';
 
 export const en = {
   'nav.label': 'Main',
@@ -795,6 +796,7 @@ export const en = {
   ...manyEn,
   ...releaseEn,
   ...notifyEn,
+  ...vulnerabilityEn,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showEn) : showEn),
 } as const;

@@ -5,6 +5,7 @@ import { manyKo } from './many-ko.ts';
 import { notifyKo } from './notify-ko.ts';
 import { releaseKo } from './release-ko.ts';
 import { showKo } from './show-ko.ts';
+import { vulnerabilityKo } from './vulnerability-ko.ts';
 
 export const ko: Record<keyof typeof en, string> = {
   'nav.label': '주 메뉴',
@@ -790,6 +791,7 @@ export const ko: Record<keyof typeof en, string> = {
   ...manyKo,
   ...releaseKo,
   ...notifyKo,
+  ...vulnerabilityKo,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showKo) : showKo),
 };

@@ -57,7 +57,7 @@ const get = createRoute({
   ...access('viewer'),
   summary: 'What the SBOM of a firmware says',
   request: byId,
-  responses: { 200: answer('The SBOM', sbomSchema), ...problems },
+  responses: { 200: answer('The SBOM; null: it has none', sbomSchema.nullable()), ...problems },
 });
 const download = createRoute({
   method: 'get',
@@ -101,7 +101,10 @@ export function sbomRoutes(context: Context) {
       const view = await sbom.attach(context, c.req.valid('param').id, content, c.get('caller').name);
       return c.json(present(view), 200);
     })
-    .openapi(get, async (c) => c.json(present(await sbom.get(db, c.req.valid('param').id)), 200))
+    .openapi(get, async (c) => {
+      const found = await sbom.find(db, c.req.valid('param').id);
+      return c.json(found && present(found), 200);
+    })
     .openapi(download, async (c) => {
       const { url, expiresAt } = await sbom.presignDocument(context, c.req.valid('param').id);
       return c.json({ url, expiresAt: expiresAt.toISOString() }, 200);

@@ -79,11 +79,19 @@ function distinct(packages: Package[]): Package[] {
   return [...new Map(packages.map((one) => [keyOf(one), one])).values()];
 }
 
-export async function get(db: Db, id: string): Promise<SbomView> {
-  const [row] = await db.select().from(firmwareSboms).where(eq(firmwareSboms.firmwareId, id));
-  if (!row) throw new AppError('not_found', 'This firmware has no SBOM.');
+/** Null: it has none. Throws `not_found` where there is no such firmware. */
+export async function find(db: Db, id: string): Promise<SbomView | null> {
   const { manifest } = await firmware.get(db, id);
-  return { ...row, signed: manifest !== null && firmware.readManifest(manifest).sbom === row.sha256 };
+  const [row] = await db.select().from(firmwareSboms).where(eq(firmwareSboms.firmwareId, id));
+  return row
+    ? { ...row, signed: manifest !== null && firmware.readManifest(manifest).sbom === row.sha256 }
+    : null;
+}
+
+async function get(db: Db, id: string): Promise<SbomView> {
+  const found = await find(db, id);
+  if (!found) throw new AppError('not_found', 'This firmware has no SBOM.');
+  return found;
 }
 
 export async function presignDocument({ db, objects }: Context, id: string): Promise<PresignedUrl> {

@@ -41,7 +41,7 @@ const advisory = (vulnerability: string, name: string, fixed: string, more: obje
 const importFeed = (...advisories: unknown[]) => api('POST', '/api/vulnerabilities/feed', { advisories });
 const get = async (path: string): Promise<Json> => {
   const answer = await api('GET', path);
-  expect([answer.status, answer.body.detail]).toEqual([200, undefined]);
+  expect([answer.status, answer.body?.detail]).toEqual([200, undefined]);
   return answer.body;
 };
 const idsOf = async (path: string) => (await get(path)).items.map(({ id }: Json) => id);
@@ -146,9 +146,10 @@ describe('an SBOM', () => {
     expect(await get(`/api/firmware/${id}/sbom`)).toEqual(before);
     expect((await putSbom(randomUUID(), sbomOf('a', '1'))).body.code).toBe('not_found');
     expect((await api('PUT', `/api/firmware/${id}/sbom`, {})).body.code).toBe('unsupported_media_type');
-    expect((await api('GET', `/api/firmware/${(await webhook.firmware()).id}/sbom`)).body.code).toBe(
-      'not_found',
-    );
+    const other = `/api/firmware/${(await webhook.firmware()).id}/sbom`;
+    expect(await get(other)).toBeNull();
+    expect((await api('GET', `${other}/document`)).body.code).toBe('not_found');
+    expect((await api('GET', `/api/firmware/${randomUUID()}/sbom`)).body.code).toBe('not_found');
   });
 });
 

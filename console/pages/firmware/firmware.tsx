@@ -14,6 +14,7 @@ import { Problem } from '../../parts/notes.tsx';
 import { Fact, Facts, Head } from '../../parts/page.tsx';
 import { Signature } from '../../parts/signature.tsx';
 import { When } from '../../parts/time.tsx';
+import { SbomSection } from './sbom.tsx';
 
 function FirmwareFacts(props: { firmware: FirmwareDetails }): JSX.Element {
   return (
@@ -96,6 +97,7 @@ export default function FirmwarePage(): JSX.Element {
               </p>
             </section>
           </div>
+          <SbomSection firmwareId={firmware().id} />
           <section aria-labelledby="deployments" class="block">
             <h2 id="deployments">{t('firmware.itsDeployments')}</h2>
             <Show
