@@ -243,10 +243,7 @@ export function vulnerabilityRoutes(context: Context) {
       );
     })
     .openapi(devices, async (c) => {
-      const findings = await vulnerabilities.listFindings(db, c.req.valid('param').id);
-      const open = findings
-        .filter((one) => !vulnerabilities.harmless(one))
-        .map(({ firmwareId }) => firmwareId);
+      const open = await vulnerabilities.listOpenFirmwares(db, c.req.valid('param').id);
       return c.json(await listDevices(db, open, c.req.valid('query')), 200);
     })
     .openapi(state, async (c) => {

@@ -140,6 +140,12 @@ export async function listFindings(
     .sort((a, b) => b.devices - a.devices || (a.firmwareVersion < b.firmwareVersion ? 1 : -1));
 }
 
+/** Those that have it and were not judged harmless. */
+export async function listOpenFirmwares(db: Db, vulnerability: string): Promise<string[]> {
+  const found = await query<Finding>(db, judged(sql`g.vulnerability = ${vulnerability}`));
+  return found.filter((one) => !harmless(one)).map(({ firmwareId }) => firmwareId);
+}
+
 export const harmless = ({ status }: Pick<Finding, 'status'>): boolean =>
   (harmlessStatuses as readonly (string | null)[]).includes(status);
 
