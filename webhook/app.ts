@@ -11,6 +11,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { compress } from 'hono/compress';
 import { matchedRoutes } from 'hono/route';
 import { createAsyncApi } from '#emqx/asyncapi.ts';
+import product from '../package.json' with { type: 'json' };
 import { answerError } from './answer-error.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { accountRoutes } from './auth/account-routes.ts';
@@ -37,16 +38,19 @@ import { eventPath } from './events/receiver.ts';
 import { firmwareRoutes } from './firmware/routes.ts';
 import { freezeRoutes } from './freezes/routes.ts';
 import { type AppEnv, createRouter } from './http.ts';
+import { answerOnce } from './idempotency/idempotency.ts';
 import { jobRoutes } from './jobs/routes.ts';
 import { liveRoutes } from './live/routes.ts';
 import { type Log, requestScope } from './log.ts';
 import { metricsRoutes } from './metrics/routes.ts';
+import { feedRoutes } from './notifications/feed-routes.ts';
 import { notificationRoutes } from './notifications/routes.ts';
 import { onboardingRoutes } from './onboarding/routes.ts';
 import { overviewRoutes } from './overview/routes.ts';
 import { policyRoutes } from './policies/routes.ts';
 import { sbomRoutes } from './sbom/routes.ts';
 import { maxSbomBytes } from './sbom/sbom.ts';
+import { limitRate } from './rate-limit.ts';
 import { searchRoutes } from './search/routes.ts';
 import { securityHeaders } from './security-headers.ts';
 import { deviceDataRoutes } from './telemetry/routes.ts';
@@ -59,9 +63,13 @@ const maxApiBodyBytes = 1024 * 1024;
 const maxImportBytes = maxSbomBytes;
 const takesMore = /^\/api\/(devices\/import|firmware\/[^/]+\/(sbom|vex)|vulnerabilities\/feed)$/;
 
+const description = [
+  'Firmware updates over the air. Within a major version nothing that a client may rely on is taken away: paths, parameters and fields stay,',
+  'bodies need nothing new. Answers may get more fields, and their enumerations more values: read what you know and pass over the rest.',
+].join(' ');
 const documentInfo = {
   openapi: '3.1.0',
-  info: { title: 'Flota', version: '1', description: 'Firmware updates over the air.' },
+  info: { title: 'Flota', version: product.version, description },
 };
 const securitySchemes = {
   session: { type: 'apiKey', in: 'cookie', name: sessionCookie },
@@ -85,7 +93,9 @@ export function createPublicApp(context: Context, ingest: Ingest) {
   base.use(
     '/api/*',
     createGuard(context, () => table),
+    ...(context.requestsPerMinute ? [limitRate(context.requestsPerMinute)] : []),
     checkBody(() => bodies),
+    answerOnce(context),
   );
   for (const [name, scheme] of Object.entries(securitySchemes)) {
     base.openAPIRegistry.registerComponent('securitySchemes', name, scheme);
@@ -123,7 +133,8 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', brokerRoutes(context))
     .route('/', notificationRoutes(context))
     .route('/', sbomRoutes(context))
-    .route('/', vulnerabilityRoutes(context));
+    .route('/', vulnerabilityRoutes(context))
+    .route('/', feedRoutes(context));
   // Made once: they cost more than any other answer, and take no login.
   let made: { document: object; page: string; asyncApi: object } | null = null;
   const describe = () => {
