@@ -53,9 +53,9 @@ export function ImportDialog(props: { onClose: () => void }): JSX.Element {
           </div>
           <p role="status" data-testid="imported">
             <Show when={sum()}>
-              {(counts) =>
-                bringIn.busy() ? t('vuln.importing', { n: total() }) : t('vuln.imported', counts())
-              }
+              <Show when={bringIn.busy()} fallback={t('vuln.imported', sum()!)}>
+                {t('vuln.importing', { n: total() })}
+              </Show>
             </Show>
           </p>
           <div class="actions">
