@@ -4,9 +4,15 @@
  */
 import { Agent, request } from 'node:https';
 import { z } from 'zod';
-import type { LogHead, WitnessedHead } from './witnessed-head.ts';
+import type { Attested, LogHead, WitnessedHead } from './witnessed-head.ts';
 
-export { type LogHead, readWitnessedHead, type WitnessedHead } from './witnessed-head.ts';
+export {
+  type Attested,
+  type LogHead,
+  readAttested,
+  readWitnessedHead,
+  type WitnessedHead,
+} from './witnessed-head.ts';
 
 export const profileNames = ['device', 'broker', 'broker-node', 'service'] as const;
 export type ProfileName = (typeof profileNames)[number];
@@ -122,6 +128,8 @@ export interface RevokingAuthority extends CertificateAuthority {
   witness(head: LogHead): Promise<WitnessedHead>;
   /** The last head that was witnessed; null before the first. */
   witnessed(): Promise<WitnessedHead | null>;
+  /** Signs the SHA-256 (64 hex digits) of evidence. */
+  attest(sha256: string): Promise<Attested>;
   /** Prometheus' text; absent of one behind a connection, which tells it itself. */
   metrics?(): Promise<string>;
 }
@@ -158,6 +166,7 @@ const crlSchema = z.object({
 });
 const headSchema = z.object({ id: z.int(), hash: z.string(), at: z.string(), jws: z.string() });
 const lastHeadSchema = z.object({ head: headSchema.nullable() });
+const attestedSchema = z.object({ sha256: z.string(), at: z.string(), jws: z.string() });
 const problemSchema = z.object({ code: z.enum(caErrorCodes), detail: z.string() });
 
 const maxAnswerBytes = 32 * 1024 * 1024;
@@ -196,6 +205,7 @@ export function connectAuthority(options: ConnectOptions): AuthorityConnection {
     crl: async () => (await call('GET', '/crl', crlSchema)).crls.map(({ pem }) => pem).join(''),
     crls: async () => (await call('GET', '/crl', crlSchema)).crls,
     witness: (head) => call('POST', '/witness', headSchema, head),
+    attest: (sha256) => call('POST', '/attest', attestedSchema, { sha256 }),
     witnessed: async () => (await call('GET', '/witness', lastHeadSchema)).head,
     close: () => agent.destroy(),
   };

@@ -71,6 +71,8 @@ const revokeSchema = z.strictObject({
 
 const headSchema = z.strictObject({ id: z.int().min(0), hash: z.string().regex(/^[0-9a-f]{64}$/) });
 
+const digestSchema = z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/) });
+
 const statuses: Partial<Record<CaErrorCode, number>> = {
   not_allowed: 403,
   not_found: 404,
@@ -109,6 +111,7 @@ const routes: Record<string, Route> = {
   },
   'GET /witness': async (authority) => ({ head: await authority.witnessed() }),
   'POST /witness': (authority, { body }) => authority.witness(validate(headSchema, body)),
+  'POST /attest': (authority, { body }) => authority.attest(validate(digestSchema, body).sha256),
 };
 
 /** The authority behind mutual TLS: only service certificates of ours that are named in `callers` get an answer. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { compactVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalAuthority, openAuthority } from './authority.ts';
-import { readWitnessedHead } from './client.ts';
+import { readAttested, readWitnessedHead } from './client.ts';
 import { openWorkspace, type Workspace } from './test-openssl.ts';
 import { forgetHead } from './witness.ts';
 
@@ -29,6 +29,14 @@ describe('the witness of the audit log', () => {
     const { payload } = await compactVerify(head.jws, createPublicKey(issuing));
     expect(JSON.parse(Buffer.from(payload).toString())).toEqual({ id: 3, hash: hash('a'), at: head.at });
     expect(await (await openAuthority({ dir: dir() })).witnessed()).toEqual(head);
+  });
+
+  it('signs the digest of evidence, which is no head, nor a head evidence', async () => {
+    const attested = await authority.attest(hash('e'));
+    const { issuing } = await authority.trust();
+    expect(readAttested(attested.jws, issuing)).toEqual(attested);
+    expect(readWitnessedHead(attested.jws, issuing)).toBeNull();
+    expect(readAttested((await authority.witnessed())!.jws, issuing)).toBeNull();
   });
 
   it('signs the same one again and a longer one, but no shorter one and no other of the same length', async () => {

@@ -10,7 +10,14 @@ import { CaError } from './client.ts';
 import { replaceFile } from './durable-files.ts';
 import type { Hierarchy } from './hierarchy.ts';
 import { withLock } from './lock.ts';
-import { encodePart, headHeader, type LogHead, type WitnessedHead } from './witnessed-head.ts';
+import {
+  type Attested,
+  encodePart,
+  evidenceHeader,
+  headHeader,
+  type LogHead,
+  type WitnessedHead,
+} from './witnessed-head.ts';
 
 export interface Witness {
   /**
@@ -20,13 +27,23 @@ export interface Witness {
   witness(head: LogHead): Promise<WitnessedHead>;
   /** The last one; null before the first. */
   witnessed(): Promise<WitnessedHead | null>;
+  /** Signs the digest of evidence; nothing of it is kept here. */
+  attest(sha256: string): Promise<Attested>;
 }
 
 const fileName = 'audit-head.json';
 
 export function createWitness(context: { dir: string; hierarchy: Hierarchy; now: () => number }): Witness {
   const { dir, hierarchy, now } = context;
+  const sign = async <T extends object>(header: object, payload: T): Promise<T & { jws: string }> => {
+    const [issuer] = await hierarchy.issuers();
+    const signed = `${encodePart(header)}.${encodePart(payload)}`;
+    const signature = toRaw(await issuer!.signer.sign(Buffer.from(signed)));
+    return { ...payload, jws: `${signed}.${signature.toString('base64url')}` };
+  };
+  const at = () => new Date(now()).toISOString();
   return {
+    attest: (sha256) => sign(evidenceHeader, { sha256, at: at() }),
     witnessed: () => readLast(dir),
     witness: ({ id, hash }) =>
       withLock(dir, async () => {
@@ -34,11 +51,7 @@ export function createWitness(context: { dir: string; hierarchy: Hierarchy; now:
         if (last && (id < last.id || (id === last.id && hash !== last.hash))) {
           throw new CaError('head_conflict', `the audit log was witnessed as ${last.id}:${last.hash} before`);
         }
-        const [issuer] = await hierarchy.issuers();
-        const head = { id, hash, at: new Date(now()).toISOString() };
-        const signed = `${encodePart(headHeader)}.${encodePart(head)}`;
-        const signature = toRaw(await issuer!.signer.sign(Buffer.from(signed)));
-        const witnessed = { ...head, jws: `${signed}.${signature.toString('base64url')}` };
+        const witnessed = await sign(headHeader, { id, hash, at: at() });
         await replaceFile(join(dir, fileName), JSON.stringify(witnessed), 0o600);
         return witnessed;
       }),

@@ -109,7 +109,12 @@ export async function send<T>(
   const response = await by(path, {
     method,
     headers: body === undefined ? {} : { 'content-type': type },
-    body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
+    body:
+      body === undefined
+        ? null
+        : typeof body === 'string' || body instanceof Blob
+          ? body
+          : JSON.stringify(body),
     signal: signal ?? null,
   });
   return (response.status === 204 ? undefined : await response.json()) as T;

@@ -22,5 +22,7 @@ export const beginnings = [
   { path: /^\/devices\//, page: 'pages/devices/device.tsx' },
   { path: /^\/certificates$/, page: 'pages/certificates/index.tsx' },
   { path: /^\/certificates\//, page: 'pages/certificates/certificate.tsx' },
+  { path: /^\/vulnerabilities$/, page: 'pages/vulnerabilities/index.tsx' },
+  { path: /^\/vulnerabilities\/[^/]+$/, page: 'pages/vulnerabilities/vulnerability.tsx' },
   { path: /^\/system/, page: 'pages/system.tsx' },
 ] as const satisfies { path: RegExp; page: string; asks?: readonly string[]; later?: readonly string[] }[];

@@ -6,6 +6,7 @@ export type ChangedKind =
   | 'deployment'
   | 'device'
   | 'firmware'
+  | 'vulnerability'
   | 'audit'
   | 'dead_letter'
   | 'notification'

@@ -16,6 +16,9 @@ import { Shell } from './shell.tsx';
 import { speakOfFields } from './validity.ts';
 
 // Each page is fetched when it is gone to, so that the first one is there soon.
+const VulnerabilitiesPage = lazy(() => import('./pages/vulnerabilities/index.tsx'));
+const VulnerabilityPage = lazy(() => import('./pages/vulnerabilities/vulnerability.tsx'));
+const EvidencePage = lazy(() => import('./pages/vulnerabilities/evidence.tsx'));
 const CertificatePage = lazy(() => import('./pages/certificates/certificate.tsx'));
 const CertificatesPage = lazy(() => import('./pages/certificates/index.tsx'));
 const CrashPage = lazy(() => import('./pages/crashes/crash.tsx'));
@@ -49,6 +52,7 @@ const ShowPage =
 
 const uuid = { id: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i };
 const serial = { serial: /^[0-9A-F]{2,40}$/i };
+const vulnerability = { id: /^[A-Za-z0-9][A-Za-z0-9:._-]{0,99}$/ };
 const deviceId = { id: /^[A-Za-z0-9_-]{1,64}$/ };
 
 const firstPages: Record<(typeof beginnings)[number]['page'], { preload(): Promise<unknown> }> = {
@@ -66,6 +70,8 @@ const firstPages: Record<(typeof beginnings)[number]['page'], { preload(): Promi
   'pages/devices/device.tsx': DevicePage,
   'pages/certificates/index.tsx': CertificatesPage,
   'pages/certificates/certificate.tsx': CertificatePage,
+  'pages/vulnerabilities/index.tsx': VulnerabilitiesPage,
+  'pages/vulnerabilities/vulnerability.tsx': VulnerabilityPage,
   'pages/system.tsx': SystemFrame,
 };
 
@@ -100,6 +106,9 @@ render(
       <Route path="/jobs/:id" matchFilters={uuid} component={JobPage} />
       <Route path="/certificates" component={CertificatesPage} />
       <Route path="/certificates/:serial" matchFilters={serial} component={CertificatePage} />
+      <Route path="/vulnerabilities" component={VulnerabilitiesPage} />
+      <Route path="/vulnerabilities/:id" matchFilters={vulnerability} component={VulnerabilityPage} />
+      <Route path="/vulnerabilities/:id/evidence" matchFilters={vulnerability} component={EvidencePage} />
       <Route path="/system" component={SystemFrame}>
         <Route
           path="/"

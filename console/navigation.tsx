@@ -13,7 +13,8 @@ export function Navigation(): JSX.Element {
       () => setOpen(false),
     ),
   );
-  const isInMore = () => /^\/(crashes|certificates|system|show)/.test(location.pathname);
+  const isInMore = () =>
+    /^\/(crashes|certificates|vulnerabilities|system|show)/.test(location.pathname);
   return (
     <nav
       class="nav"
@@ -40,6 +41,7 @@ export function Navigation(): JSX.Element {
           <A href="/crashes">{t('nav.crashes')}</A>
         </Show>
         <A href="/certificates">{t('nav.certificates')}</A>
+        <A href="/vulnerabilities">{t('nav.vulnerabilities')}</A>
         <A href="/system">{t('nav.system')}</A>
         {/* What is built for production has neither the page nor its words, whoever serves it. */}
         <Show when={import.meta.env.MODE !== 'production' && user()?.show && may('admin')}>

@@ -142,6 +142,8 @@ export const manifestSchema = z.object({
   fileName: z.string().min(1).max(128),
   size: z.int().positive(),
   sha256,
+  /** Of the image's SBOM, so that what is said of its parts is as genuine as the image. Devices ignore it. */
+  sbom: sha256.optional(),
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 

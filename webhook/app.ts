@@ -19,6 +19,7 @@ import { sessionCookie } from './auth/session.ts';
 import { brokerRoutes } from './broker/routes.ts';
 import { certificateRoutes } from './certificates/routes.ts';
 import { serveConsole } from './console.ts';
+import { claimRoutes } from './claims/routes.ts';
 import type { Context } from './context.ts';
 import { crashRoutes } from './crashes/routes.ts';
 import { deploymentRoutes } from './deployments/routes.ts';
@@ -45,16 +46,21 @@ import { feedRoutes } from './notifications/feed-routes.ts';
 import { notificationRoutes } from './notifications/routes.ts';
 import { onboardingRoutes } from './onboarding/routes.ts';
 import { overviewRoutes } from './overview/routes.ts';
+import { policyRoutes } from './policies/routes.ts';
 import { limitRate } from './rate-limit.ts';
+import { sbomRoutes } from './sbom/routes.ts';
+import { maxSbomBytes } from './sbom/sbom.ts';
 import { searchRoutes } from './search/routes.ts';
 import { securityHeaders } from './security-headers.ts';
 import { deviceDataRoutes } from './telemetry/routes.ts';
 import { trendRoutes } from './trends/routes.ts';
+import { vulnerabilityRoutes } from './vulnerabilities/routes.ts';
 
 /** API bodies are small; files go to the store and not through here. */
 const maxApiBodyBytes = 1024 * 1024;
-/** But for a list of devices. */
-const maxImportBytes = 8 * 1024 * 1024;
+/** But for a list of devices, an SBOM, and what feeds say. */
+const maxImportBytes = maxSbomBytes;
+const takesMore = /^\/api\/(devices\/import|firmware\/[^/]+\/(sbom|vex)|vulnerabilities\/feed)$/;
 
 const description = [
   'Firmware updates over the air. Within a major version nothing that a client may rely on is taken away: paths, parameters and fields stay,',
@@ -80,9 +86,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     c.header('Cache-Control', 'no-store');
   });
   const [limit, limitImport] = [limitBody(maxApiBodyBytes), limitBody(maxImportBytes)];
-  base.use('/api/*', (c, next) =>
-    c.req.path === '/api/devices/import' ? limitImport(c, next) : limit(c, next),
-  );
+  base.use('/api/*', (c, next) => (takesMore.test(c.req.path) ? limitImport(c, next) : limit(c, next)));
   let table: AccessTable = new Map();
   let bodies: BodyTypes = new Map();
   base.use(
@@ -116,6 +120,8 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', approvalRoutes(context))
     .route('/', crashRoutes(context))
     .route('/', freezeRoutes(context))
+    .route('/', policyRoutes(context))
+    .route('/', claimRoutes(context))
     .route('/', jobRoutes(context))
     .route('/', searchRoutes(context))
     .route('/', certificateRoutes(context))
@@ -127,6 +133,8 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', onboardingRoutes(context))
     .route('/', brokerRoutes(context))
     .route('/', notificationRoutes(context))
+    .route('/', sbomRoutes(context))
+    .route('/', vulnerabilityRoutes(context))
     .route('/', feedRoutes(context));
   // Made once: they cost more than any other answer, and take no login.
   let made: { document: object; page: string; asyncApi: object } | null = null;

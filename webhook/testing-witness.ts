@@ -22,7 +22,7 @@ r2H8ifeRmIhN6b6uqnnxPzcQwJKhRANCAAQwmYu5Lw7S2isvM91+KcXp9tBP2Bb6
 -----END PRIVATE KEY-----
 `);
 
-export interface TestWitness extends Pick<RevokingAuthority, 'witness' | 'witnessed'> {
+export interface TestWitness extends Pick<RevokingAuthority, 'witness' | 'witnessed' | 'attest'> {
   last: WitnessedHead | null;
 }
 
@@ -35,6 +35,14 @@ export function createTestWitness(isAway: () => boolean): TestWitness {
     async witnessed() {
       refuse();
       return witness.last;
+    },
+    async attest(sha256) {
+      refuse();
+      const attested = { sha256, at: new Date().toISOString() };
+      const jws = await new CompactSign(Buffer.from(JSON.stringify(attested)))
+        .setProtectedHeader({ alg: 'ES256', typ: 'flota-evidence' })
+        .sign(key);
+      return { ...attested, jws };
     },
     async witness({ id, hash, ...more }) {
       refuse();

@@ -207,6 +207,7 @@ export function createTestAuthority(): TestAuthority {
     log,
     witness: log.witness,
     witnessed: log.witnessed,
+    attest: log.attest,
     issued: 0,
     lifetimeMs: 86_400_000,
     revoked: new Map(),

@@ -7,6 +7,7 @@ import { manyEn } from './many-en.ts';
 import { notifyEn } from './notify-en.ts';
 import { releaseEn } from './release-en.ts';
 import { showEn } from './show-en.ts';
+import { vulnerabilityEn } from './vulnerability-en.ts';
 
 export const en = {
   'nav.label': 'Main',
@@ -153,6 +154,7 @@ export const en = {
   'error.device_banned': 'The device is banned.',
   'error.device_exists': 'A device with this ID is registered already.',
   'error.name_taken': 'This name is taken.',
+  'error.claimed': 'Another fleet file has made it.',
   'error.in_use': 'It is still in use: devices or rules belong to it.',
   'error.device_updating':
     'An update of this device has not finished. Wait for it, or cancel it in its deployment, then delete the device.',
@@ -809,6 +811,7 @@ export const en = {
   ...releaseEn,
   ...notifyEn,
   ...approvalEn,
+  ...vulnerabilityEn,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showEn) : showEn),
 } as const;

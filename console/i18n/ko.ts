@@ -8,6 +8,7 @@ import { manyKo } from './many-ko.ts';
 import { notifyKo } from './notify-ko.ts';
 import { releaseKo } from './release-ko.ts';
 import { showKo } from './show-ko.ts';
+import { vulnerabilityKo } from './vulnerability-ko.ts';
 
 export const ko: Record<keyof typeof en, string> = {
   'nav.label': '주 메뉴',
@@ -152,6 +153,7 @@ export const ko: Record<keyof typeof en, string> = {
   'error.device_banned': '차단된 디바이스입니다.',
   'error.device_exists': '같은 ID의 디바이스가 이미 등록되어 있습니다.',
   'error.name_taken': '이미 사용 중인 이름입니다.',
+  'error.claimed': '다른 플릿 파일이 만든 항목입니다.',
   'error.in_use': '아직 사용 중입니다. 소속된 디바이스나 규칙이 있습니다.',
   'error.device_updating':
     '이 디바이스의 업데이트가 아직 끝나지 않았습니다. 끝날 때까지 기다리거나 해당 배포에서 취소한 뒤 삭제하세요.',
@@ -804,6 +806,7 @@ export const ko: Record<keyof typeof en, string> = {
   ...crashKo,
   ...notifyKo,
   ...approvalKo,
+  ...vulnerabilityKo,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showKo) : showKo),
 };

@@ -4,6 +4,7 @@ import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readAttested } from '#ca/client.ts';
 import { makeKey } from '#firmware/signing/key.ts';
 import { buildImage } from '#firmware/virtual/image.ts';
 import { espImage } from '#webhook/firmware/testing-images.ts';
@@ -406,6 +407,188 @@ describe('a server', () => {
     });
     const root = file('root.pem', system.stack.trust);
     expect(await ask({ FLOTA_URL: url, NODE_EXTRA_CA_CERTS: root })).toMatchObject({ code: 'not_flota' });
+  }, 120_000);
+});
+
+describe('components and vulnerabilities', () => {
+  const sbom = JSON.stringify({
+    bomFormat: 'CycloneDX',
+    specVersion: '1.6',
+    components: [{ name: 'mbedtls', version: '3.4.0', purl: 'pkg:github/mbed-tls/mbedtls@v3.4.0' }],
+  });
+  const advisory = (id: string, fixed: string) => ({
+    id,
+    modified: '2024-08-30T00:00:00Z',
+    aliases: [`CVE-${id.slice(4)}`],
+    summary: 'A hole',
+    affected: [
+      {
+        package: { ecosystem: 'OSS-Fuzz', name: 'mbedtls' },
+        ranges: [{ type: 'SEMVER', events: [{ introduced: '0' }, { fixed }] }],
+      },
+    ],
+  });
+
+  test('an image with a signed SBOM is taken by devices, and a feed finds them', async () => {
+    const app = file('sbom.bin', image('9.9.8'));
+    const key = join(system.dataDir, 'firmware-signing-key.pem');
+    const made = ['--version', '9.9.8', '--sbom', file('sbom.json', sbom), '--key', key];
+    const uploaded = await flota('firmware', 'upload', app, ...made, '--json');
+    expect(uploaded).toMatchObject({ status: 0, err: '' });
+    const { id } = JSON.parse(uploaded.out);
+    const kept = await unwrap(system.rest.api.firmware[':id'].sbom.$get({ param: { id } }));
+    expect(kept).toMatchObject({ packages: 1, signed: true });
+    const rollOut = [
+      'deploy',
+      '--version',
+      '9.9.8',
+      '--device',
+      'device-002',
+      '--watch',
+      '--timeout',
+      '5min',
+    ];
+    expect(await flota(...rollOut)).toMatchObject({ status: 0 });
+    const feed = file(
+      'feed.jsonl',
+      [advisory('OSV-2024-45157', '3.6.1'), advisory('OSV-2024-1', '3.0.0')]
+        .map((one) => JSON.stringify(one))
+        .join('\n'),
+    );
+    expect((await flota('cve', 'import', feed)).out).toBe('2 imported, 0 there already, 0 withdrawn\n');
+    const idsOf = async (...args: string[]) =>
+      JSON.parse((await flota(...args, '--json')).out).map((device: { id: string }) => device.id);
+    expect(await idsOf('cve', 'devices', 'CVE-2024-45157')).toEqual(['device-002']);
+    expect(await idsOf('components', '--name', 'mbedtls', '--below', '3.6.1')).toEqual(['device-002']);
+    expect(await idsOf('components', '--name', 'mbedtls', '--below', '3.4.0')).toEqual([]);
+    expect((await flota('cve', 'show', 'CVE-2024-45157')).out).toMatch(/3\.6\.1 +open +1\n/);
+
+    const evidence = join(system.dataDir, 'evidence.json');
+    expect((await flota('cve', 'evidence', 'CVE-2024-45157', '--out', evidence)).status).toBe(0);
+    const signed = JSON.parse(readFileSync(evidence, 'utf8'));
+    const { issuing } = await system.stack.authority.trust();
+    expect(readAttested(signed.signature, issuing)?.sha256).toBe(signed.sha256);
+    expect(JSON.parse(signed.evidence).devices).toMatchObject([{ device: 'device-002', until: null }]);
+
+    const judged = ['--status', 'not_affected', '--justification', 'vulnerable_code_not_present'];
+    expect((await flota('cve', 'state', 'CVE-2024-45157', ...judged)).status).toBe(0);
+    expect(JSON.parse((await flota('cve', 'list', '--json')).out)).toEqual([]);
+    expect((await flota('cve', 'list', '--all')).out).toMatch(/CVE-2024-45157 +0 +1 +not_affected +mbedtls/);
+  }, 120_000);
+
+  test('what is no feed is refused by its line before, or by its entry after the server has seen it', async () => {
+    const refused = async (name: string, text: string) =>
+      failure(await flota('cve', 'import', file(name, text), '--json'));
+    expect(await refused('bad.jsonl', '{}\nnonsense\n')).toMatchObject({
+      status: 2,
+      code: 'feed_invalid',
+      message: expect.stringMatching(/^line 2/),
+    });
+    expect(await refused('sbom.json', sbom)).toMatchObject({
+      status: 3,
+      code: 'feed_invalid',
+      message: expect.stringMatching(/^Entry 1 is not OSV/),
+    });
+    expect(failure(await flota('cve', 'import', 'nowhere.zip', '--json'))).toMatchObject({
+      code: 'file_unreadable',
+    });
+  }, 120_000);
+});
+
+describe('a fleet file', () => {
+  const asAdmin = (args: string[], more: Record<string, string> = {}) =>
+    startFlota(program, args, { env: { ...env, FLOTA_TOKEN: system.stack.apiToken, ...more } }).ended;
+  const text = `# Who keeps what.
+regions:
+  Jeju: {timeZone: Asia/Seoul}
+groups:
+  Pilots: {query: tag = pilot}
+policies:
+  careful: {waves: [{count: 1}, {percent: 100}], soakMs: 1000}
+channels:
+  Pager: {kind: slack, url: "$\{PAGER_URL}"}
+rules:
+  Night: {kinds: [dead_letters], region: Jeju, channels: [Pager]}
+`;
+  const pager = { PAGER_URL: 'https://hooks.example/services/secret' };
+
+  test('is planned, applied once, and taken back without what it has not made', async () => {
+    const path = file('fleet.yaml', text);
+    const planned = await asAdmin(['plan', '-f', path], pager);
+    expect(planned).toMatchObject({
+      status: 2,
+      err: '',
+      out: expect.stringMatching(/^\+ region Jeju\n {4}timeZone: "Asia\/Seoul"\n/),
+    });
+    expect(planned.out).toContain('5 to create, 0 to change, 0 to remove; ');
+    expect(planned.out).not.toContain('secret');
+    expect(await asAdmin(['apply', '-f', path], pager)).toMatchObject({
+      status: 0,
+      out: '5 changes made.\n',
+    });
+    expect(await asAdmin(['plan', '-f', path], pager)).toMatchObject({ status: 0 });
+    const again = await asAdmin(['apply', '-f', path, '--json'], pager);
+    expect([again.status, JSON.parse(again.out)]).toEqual([0, { changes: [] }]);
+
+    const app = file('policy.bin', image('9.9.7'));
+    expect((await flota('firmware', 'upload', app, '--version', '9.9.7')).status).toBe(0);
+    const order = ['deploy', '--version', '9.9.7', '--all', '--dry-run', '--json'];
+    const shown = JSON.parse((await flota(...order, '--policy', 'careful')).out);
+    expect(failure(await flota(...order, '--policy', 'careless')).code).toBe('policy_unknown');
+    expect(shown.waves[0].total).toBe(1);
+
+    file(
+      'fleet.yaml',
+      text
+        .replace('tag = pilot', 'online = yes')
+        .replace(/ {2}Jeju.*\n/, '')
+        .replace(/rules:[\s\S]*/, ''),
+    );
+    expect((await asAdmin(['apply', '-f', path], pager)).err).toBe(
+      'changed group Pilots\nremoved rule Night\nremoved region Jeju\n',
+    );
+    const regions = await unwrap(system.rest.api.regions.$get());
+    expect(regions.map(({ name }) => name)).toEqual(['Busan', 'Seoul']);
+    file('fleet.yaml', '');
+    expect(JSON.parse((await asAdmin(['apply', '-f', path, '--json'])).out).changes).toHaveLength(3);
+  }, 120_000);
+
+  test('pulled from the server says what is there; a plan of it has nothing to do, and comments stay', async () => {
+    const path = file('pulled.yaml', '# Ours.\nregions:\n  Busan: {timeZone: Europe/Madrid} # by the sea\n');
+    expect(await asAdmin(['pull', '-f', path])).toMatchObject({ status: 0 });
+    const pulled = readFileSync(path, 'utf8');
+    expect(pulled).toMatch(/^# Ours\.\nregions:\n {2}Busan:/);
+    expect(pulled).toMatch(/ {2}Seoul:/);
+    expect(await asAdmin(['plan', '-f', path])).toMatchObject({ status: 0 });
+    expect((await asAdmin(['pull'])).out).toMatch(/^regions:\n/);
+  }, 120_000);
+
+  test('with a fault ends a plan with 1, for 2 says that there are changes; what the server refuses says what was done', async () => {
+    const path = file('bad.yaml', 'regions:\n  Seoul: {timezone: Asia/Seoul}\n');
+    expect(failure(await asAdmin(['plan', '-f', path, '--json']))).toMatchObject({
+      status: 1,
+      code: 'fleet_file_invalid',
+      message: expect.stringContaining('bad.yaml:2:11: regions.Seoul.timezone: '),
+    });
+    expect((await asAdmin(['plan', '--file'])).status).toBe(1);
+    expect((await asAdmin(['apply', '-f', path])).status).toBe(2);
+    file('bad.yaml', 'divisions: {Made: }\ngroups: {Wrong: {query: "tag ="}}\n');
+    const broken = await asAdmin(['apply', '-f', path, '--json']);
+    expect(failure(broken)).toMatchObject({
+      status: 3,
+      code: 'apply_broke_off',
+      message: expect.stringMatching(
+        /invalid_request.*; done: create division Made; not done: create group Wrong$/,
+      ),
+    });
+    file('bad.yaml', '');
+    expect((await asAdmin(['apply', '-f', path])).err).toBe('removed division Made\n');
+    // An operator may not.
+    file('bad.yaml', 'regions: {Seoul: {timeZone: UTC}}\n');
+    expect(failure(await flota('apply', '-f', path, '--json'))).toMatchObject({
+      status: 3,
+      code: 'forbidden',
+    });
   }, 120_000);
 });
 

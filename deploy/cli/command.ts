@@ -22,6 +22,8 @@ export interface Command {
   operands?: string[];
   summary: string;
   options?: Record<string, Option>;
+  /** Where 2 has a meaning of its own: what bad usage and a bad file end with. */
+  usageExit?: Exit;
   /** What follows the name. */
   examples: string[];
   /** Resolves with the exit status; with nothing it is 0. */

@@ -2,9 +2,13 @@
 import { certs } from './certs.ts';
 import type { Command } from './command.ts';
 import { completion } from './completion.ts';
+import * as cve from './cve.ts';
 import * as deployments from './deploy.ts';
 import * as devices from './devices.ts';
 import * as firmware from './firmware.ts';
+import { apply } from './fleet-file/apply.ts';
+import { plan } from './fleet-file/plan.ts';
+import { pull } from './fleet-file/pull.ts';
 import { login, logout } from './login.ts';
 import { logs } from './logs.ts';
 import { watch } from './watch.ts';
@@ -23,5 +27,15 @@ export const commands: Command[] = [
   devices.query,
   logs,
   certs,
+  cve.list,
+  cve.show,
+  cve.devices,
+  cve.bring,
+  cve.state,
+  cve.evidence,
+  cve.components,
+  plan,
+  apply,
+  pull,
 ];
 commands.push(completion(commands));

@@ -26,6 +26,10 @@ export const deploy: Command = {
     device: { hint: 'ID', multiple: true, help: 'to this device' },
     query: { hint: 'QUERY', help: 'only to those of them that match; alone, to all that match' },
     group: { hint: 'NAME', help: 'the same, by a saved group of the console' },
+    policy: {
+      hint: 'NAME',
+      help: 'a rollout policy that is kept under a name; the options below go before it',
+    },
     waves: { hint: 'LIST', help: 'how far each wave reaches: 1,5%,25%,100%' },
     success: { hint: 'P', help: 'of a wave must succeed before the next one: 95%' },
     failure: { hint: 'P', help: 'of a wave that fail halt the deployment: 5%' },
@@ -79,7 +83,7 @@ async function readOrder(flota: Flota, input: Input): Promise<NewDeployment> {
     devices: input.all('device'),
     query,
     group,
-    policy: { ...(waves && { waves }), ...gate },
+    policy: { ...(await findPolicy(flota, input.text('policy'))), ...(waves && { waves }), ...gate },
     ...(startAt !== undefined && { startAt }),
   };
 }
@@ -93,6 +97,15 @@ function readPolicy(input: Input) {
     ratePerMinute: input.parsed('rate', parseWhole(1, 1_000_000)),
   };
   return JSON.parse(JSON.stringify(policy)) as typeof policy;
+}
+
+async function findPolicy(flota: Flota, name: string | undefined): Promise<NewDeployment['policy']> {
+  if (name === undefined) return {};
+  const known = await insist(flota.GET('/api/policies'));
+  const found = known.find((one) => one.name === name);
+  if (found) return found.policy;
+  const names = known.map((one) => one.name).join(', ') || 'none';
+  throw CliError.of('policy_unknown', `There is no policy "${name}".`, `There are: ${names}`);
 }
 
 async function chooseFirmware(flota: Flota, input: Input): Promise<string> {

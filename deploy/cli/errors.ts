@@ -3,6 +3,8 @@ export const exits = {
   succeeded: 0,
   failed: 1,
   usage: 2,
+  /** Of `plan` alone, as of the broker's plan and of others. */
+  differs: 2,
   refused: 3,
   unreachable: 4,
   waiting: 5,
@@ -26,6 +28,10 @@ const exitByCode = {
   image_is_hex: exits.usage,
   image_version_unknown: exits.usage,
   key_invalid: exits.usage,
+  fleet_file_invalid: exits.usage,
+  feed_invalid: exits.usage,
+  policy_unknown: exits.refused,
+  apply_broke_off: exits.refused,
   firmware_ambiguous: exits.usage,
   firmware_unknown: exits.refused,
   place_unknown: exits.refused,
@@ -51,6 +57,11 @@ export class CliError extends Error {
 
   static of(code: CliCode, message: string, next?: string, cause?: unknown): CliError {
     return new CliError(code, exitByCode[code], message, next, cause);
+  }
+
+  /** Where its exit status would say something else. */
+  endingWith(exit: Exit): CliError {
+    return new CliError(this.code, exit, this.message, this.next, this.cause);
   }
 
   /** Of a problem that the API returned (RFC 9457). */

@@ -1,10 +1,12 @@
 /** `flota firmware`: uploads, and the list; and which firmware `deploy` means. */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { formatBytes } from '#deploy/local/progress.ts';
 import { openKey, type SigningKey } from '#firmware/signing/key.ts';
 import { type Flota, insist, type Schemas } from './client.ts';
 import type { Command, Input } from './command.ts';
+import { readDocument } from './cve.ts';
 import { CliError } from './errors.ts';
 import { type ImageFile, readImageFile } from './image-file.ts';
 import { table } from './output.ts';
@@ -55,6 +57,8 @@ export const upload: Command = {
       help: 'devices never go back behind it (default: what the image says, else 0)',
     },
     key: { hint: 'PEM', help: 'sign here, with this key (FLOTA_SIGNING_KEY); default: the server signs' },
+    sbom: { hint: 'FILE', help: 'what it is made of: CycloneDX or SPDX as JSON, or SPDX as tag-value' },
+    vex: { hint: 'FILE', help: 'what is judged of its vulnerabilities: OpenVEX or CycloneDX, as JSON' },
     notes: { hint: 'TEXT', help: 'release notes' },
     name: { hint: 'TEXT', help: 'what people call it (default: the name of the file)' },
     'file-name': { hint: 'NAME', help: 'default: the name of the file' },
@@ -63,6 +67,7 @@ export const upload: Command = {
     'build/app.bin',
     'app.bin --version 9.9.9 --hardware esp32-s3',
     'build/app.bin --key firmware-signing-key.pem --json',
+    'build/app.bin --sbom build/sbom.spdx',
   ],
   async run(input) {
     const [file] = input.operands;
@@ -74,10 +79,15 @@ export const upload: Command = {
       securityVersion: input.parsed('security-version', readSecurityVersion),
     });
     const fileName = input.text('file-name') ?? basename(file!);
+    const sbom = await readGiven(input.text('sbom'));
+    const vex = await readGiven(input.text('vex'));
     const flota = input.flota();
     const { firmware, isNew } = await register(flota, file!, image, fileName, input);
+    const sbomSha256 = sbom && (await sendSbom(flota, firmware.id, sbom));
+    if (vex) await sendVex(flota, firmware.id, vex);
+    const isUnsigned = isNew || !firmware.signed || sbomSha256 !== undefined;
     const signed =
-      key && (isNew || !firmware.signed) ? await sign(flota, firmware.id, image, fileName, key) : firmware;
+      key && isUnsigned ? await sign(flota, firmware.id, image, fileName, key, sbomSha256) : firmware;
     const { id, version, hardware } = signed;
     input.out.show(
       signed,
@@ -123,10 +133,34 @@ async function sign(
   image: ImageFile,
   fileName: string,
   key: SigningKey,
+  sbom: string | undefined,
 ): Promise<Firmware> {
   const { sizeBytes: size, ...claims } = image;
-  const manifest = await key.sign({ ...claims, size, fileName });
+  const manifest = await key.sign({ ...claims, size, fileName, ...(sbom && { sbom }) });
   return insist(flota.PUT('/api/firmware/{id}/manifest', { params: { path: { id } }, body: { manifest } }));
+}
+
+async function readGiven(path: string | undefined): Promise<Buffer | undefined> {
+  return path === undefined ? undefined : readDocument(path);
+}
+
+/** Its digest, of the bytes that are here. */
+async function sendSbom(flota: Flota, id: string, content: Buffer): Promise<string> {
+  await insist(flota.PUT('/api/firmware/{id}/sbom', { params: { path: { id } }, ...octets(content) }));
+  return createHash('sha256').update(content).digest('hex');
+}
+
+async function sendVex(flota: Flota, id: string, content: Buffer): Promise<void> {
+  await insist(flota.POST('/api/firmware/{id}/vex', { params: { path: { id } }, ...octets(content) }));
+}
+
+function octets(content: Buffer) {
+  return {
+    // The generator knows bytes as text.
+    body: content as unknown as string,
+    bodySerializer: () => content as unknown as string,
+    headers: { 'content-type': 'application/octet-stream' },
+  };
 }
 
 async function readKey(file: string | undefined): Promise<SigningKey | null> {

@@ -14,7 +14,7 @@ function callOf({ name, operands = [] }: Command): string {
 }
 
 const closing = `Environment: FLOTA_URL, FLOTA_TOKEN (both are enough in CI), FLOTA_SIGNING_KEY; NODE_EXTRA_CA_CERTS for a private CA.
-Exit status: 0 all succeeded, 1 some failed or not in time, 2 usage, 3 refused by the server, 4 server not reached, 130 Ctrl-C.
+Exit status: 0 all succeeded, 1 some failed or not in time, 2 usage (of plan: there are changes), 3 refused by the server, 4 server not reached, 130 Ctrl-C.
 `;
 
 export function helpOfAll(commands: Command[]): string {

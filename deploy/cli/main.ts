@@ -26,12 +26,16 @@ async function run(args: string[]): Promise<Exit> {
   }
   const isHelp = first === 'help';
   const { command, rest } = findCommand(isHelp ? args.slice(1) : args);
-  const input = isHelp ? 'help' : readInput(command, rest);
-  if (input === 'help') {
-    process.stdout.write(helpOf(command));
-    return exits.succeeded;
+  try {
+    const input = isHelp ? 'help' : readInput(command, rest);
+    if (input !== 'help') return (await command.run(input)) ?? exits.succeeded;
+  } catch (error) {
+    const { usageExit } = command;
+    if (usageExit === undefined || !(error instanceof CliError) || error.exit !== exits.usage) throw error;
+    throw error.endingWith(usageExit);
   }
-  return (await command.run(input)) ?? exits.succeeded;
+  process.stdout.write(helpOf(command));
+  return exits.succeeded;
 }
 
 function findCommand(args: string[]): { command: Command; rest: string[] } {

@@ -124,3 +124,42 @@ export async function askBroker(stack: Ways, method: string, path: string, body?
   });
   if (!answer.ok) throw new Error(`the broker refused ${method} ${path}: ${answer.status}`);
 }
+
+/** Gives a firmware an SBOM, and brings in an advisory about what is in it; answers the vulnerability's name. */
+export async function addVulnerability(
+  { rest, stack }: { rest: Rest; stack: System },
+  firmware: string,
+): Promise<string> {
+  const components = [
+    { name: 'mbedtls', version: '3.4.0', purl: 'pkg:github/mbed-tls/mbedtls@v3.4.0' },
+    { name: 'lwip', version: '2.1.3' },
+  ];
+  const headers = {
+    authorization: `Bearer ${stack.apiToken}`,
+    'content-type': 'application/octet-stream',
+  };
+  const body = JSON.stringify({ bomFormat: 'CycloneDX', specVersion: '1.6', components });
+  const put = await fetch(`${stack.url}/api/firmware/${firmware}/sbom`, { method: 'PUT', headers, body });
+  if (!put.ok) throw new Error(await put.text());
+  const advisory = {
+    id: 'OSV-2024-45157',
+    modified: '2024-09-30T00:00:00Z',
+    published: '2024-08-30T00:00:00Z',
+    aliases: ['CVE-2024-45157'],
+    summary: 'The generator of random numbers that was chosen is not the one that is used',
+    severity: [{ type: 'CVSS_V3', score: 'CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:H/I:N/A:N' }],
+    references: [
+      {
+        url: 'https://mbed-tls.readthedocs.io/en/latest/security-advisories/mbedtls-security-advisory-2024-08-2/',
+      },
+    ],
+    affected: [
+      {
+        package: { ecosystem: 'OSS-Fuzz', name: 'mbedtls' },
+        ranges: [{ type: 'SEMVER', events: [{ introduced: '0' }, { fixed: '3.6.1' }] }],
+      },
+    ],
+  };
+  await unwrap(rest.api.vulnerabilities.feed.$post({ json: { advisories: [advisory] } }));
+  return advisory.aliases[0]!;
+}

@@ -9,7 +9,7 @@ import { unwrap } from '../lab/rest.ts';
 import { openBrowser, startTestSystem, type TestSystem } from '../lab/testing.ts';
 import { findViolations } from './browser-axe.ts';
 import { findLayoutFaults } from './browser-layout.ts';
-import { addFirmware, addUser, askBroker, logIn, sendEvent } from './browser-scene.ts';
+import { addFirmware, addUser, addVulnerability, askBroker, logIn, sendEvent } from './browser-scene.ts';
 import { buildConsole } from './console-build.ts';
 
 let system: TestSystem;
@@ -413,7 +413,9 @@ async function findRoutes(): Promise<Record<string, string>> {
     unwrap(api.jobs.tag.$post({ json: { devices: ['device-001'], add: ['looked-at'] } })),
   ]);
   const crashes = await unwrap(api.crashes.$get({ query: { limit: '1' } }));
-  const firmware = `/firmware/${Array.isArray(firmwares) ? '' : firmwares.items[0]!.id}`;
+  const firmwareId = Array.isArray(firmwares) ? '' : firmwares.items[0]!.id;
+  const firmware = `/firmware/${firmwareId}`;
+  const vulnerability = await addVulnerability(system, firmwareId);
   return {
     '/': '/',
     '/firmware': '/firmware',
@@ -428,6 +430,9 @@ async function findRoutes(): Promise<Record<string, string>> {
     '/connect': '/connect',
     '/devices': '/devices',
     '/devices/:id': '/devices/device-001',
+    '/vulnerabilities': '/vulnerabilities',
+    '/vulnerabilities/:id': `/vulnerabilities/${vulnerability}`,
+    '/vulnerabilities/:id/evidence': `/vulnerabilities/${vulnerability}/evidence`,
     '/certificates': '/certificates',
     '/certificates/:serial': `/certificates/${certificates.items[0]!.serial}`,
     '/jobs': '/jobs',
@@ -610,6 +615,46 @@ it('what the document has had fetched is used, and asked for no second time', as
   await at.context().close();
 });
 
+it('an SBOM and an advisory show who is affected, what is assessed counts, and evidence can be read', async () => {
+  const firmware = await addFirmware(system.rest, { version: '8.1.0', sizeBytes: 50_000 });
+  const { id } = await unwrap(
+    system.rest.api.deployments.$post({ json: { firmwareId: firmware, devices: ['device-002'] } }),
+  );
+  const ended = () => unwrap(system.rest.api.deployments[':id'].$get({ param: { id } }));
+  await expect.poll(async () => (await ended()).state, { timeout: 20_000 }).toBe('completed');
+  await open(`/firmware/${firmware}`);
+  await page.getByText('No SBOM has been uploaded').waitFor();
+  const buffer = Buffer.from('{"bomFormat":"CycloneDX"');
+  const broken = { name: 'sbom.json', mimeType: 'application/json', buffer };
+  await page.getByTestId('sbom').locator('input').setInputFiles(broken);
+  await page.getByText('The SBOM cannot be read.').waitFor();
+  // The browser logs what the server has refused.
+  faults.splice(0);
+  const name = await addVulnerability(system, firmware);
+  await page.getByTestId('sbom').getByRole('link', { name }).click();
+  await page.getByRole('link', { name: 'device-002' }).waitFor();
+  await page.getByRole('button', { name: 'Assess' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Assessment').selectOption('fixed');
+  await dialog.getByLabel('Note').fill('Patched in our build');
+  expect(await findViolations(page)).toEqual([]);
+  await dialog.getByRole('button', { name: 'Assess' }).click();
+  await page.getByText('No device reports an image that is affected.').waitFor();
+  await page.getByText('Patched in our build').waitFor();
+  await open('/vulnerabilities');
+  await page.getByText('No known vulnerabilities').waitFor();
+  await page.getByLabel('Which').selectOption('all');
+  await page.getByRole('link', { name }).waitFor();
+  const advisory = { id: 'OSV-2024-7', modified: '2024-01-01T00:00:00Z', affected: [] };
+  await page.getByRole('button', { name: 'Import advisories' }).click();
+  const feed = { name: 'feed.jsonl', mimeType: '', buffer: Buffer.from(JSON.stringify(advisory)) };
+  await dialog.getByLabel('File').setInputFiles(feed);
+  await dialog.getByText('1 imported, 0 already known, 0 withdrawn').waitFor();
+  await open(`/vulnerabilities/${name}/evidence`);
+  await page.getByRole('link', { name: 'Download the signed file' }).waitFor();
+  expect(await page.getByRole('link', { name: 'device-002' }).count()).toBe(1);
+}, 60_000);
+
 it('no page keeps anybody out, in the light and in the dark, on a phone and in Korean', async () => {
   const routes = await findRoutes();
   const router = readFileSync(new URL('../../console/main.tsx', import.meta.url), 'utf8');
@@ -644,6 +689,7 @@ it('no page keeps anybody out, in the light and in the dark, on a phone and in K
       expect(text, path).not.toMatch(/\b(undefined|NaN|Invalid Date)\b|\[object|\{\w+\}/);
       // Devices, certificates and firmware are called what they are in any language.
       if (/devices\/|certificates\/|crashes\/|firmware\/.*-|deployments\//.test(path)) continue;
+      if (/devices\/|certificates\/|vulnerabilities\/|firmware\/.*-|deployments\//.test(path)) continue;
       const hangul = /\p{Script=Hangul}/u.test(await at.locator('h1').innerText());
       expect(hangul, `the title of ${path}`).toBe(view.locale === 'ko-KR');
     }

@@ -13,10 +13,10 @@ const help = `Usage: npm run firmware -- <command> [options]
 
   keygen --out DIR      makes firmware-signing-key.pem (keep it offline) and firmware-keys.json (what FIRMWARE_KEYS names, and
                         what devices are built with)
-  sign --key KEY.pem --file IMAGE --version V --hardware H [--component main] [--security-version 0] [--name FILENAME]
+  sign --key KEY.pem --file IMAGE --version V --hardware H [--component main] [--security-version 0] [--name FILENAME] [--sbom FILE]
                         prints the signed manifest of an image: bring it in with
                         PUT /api/firmware/<id>/manifest {"manifest": "…"}. Give what the firmware was registered with; FILENAME
-                        is the image's own name unless given.
+                        is the image's own name unless given. With --sbom its digest is signed as well.
   keys FILE… [--pem]    prints the public keys of PEM files (private or public keys, certificates) and JSON Web Key Sets as one set, for
                         FIRMWARE_KEYS and devices; with --pem as PEM. Give the present key and the next one to rotate.
   pack --out DIR        writes flota-<version>.tgz, the ESP-IDF component with the agent in it, to unpack into components/ of any
@@ -35,6 +35,7 @@ async function run(args: string[]): Promise<void> {
       version: { type: 'string' },
       hardware: { type: 'string' },
       component: { type: 'string', default: 'main' },
+      sbom: { type: 'string' },
       'security-version': { type: 'string', default: '0' },
       pem: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
@@ -61,6 +62,7 @@ async function run(args: string[]): Promise<void> {
       fileName: values.name ?? basename(file),
       size: statSync(file).size,
       sha256: await digest(file),
+      ...(values.sbom !== undefined && { sbom: await digest(values.sbom) }),
     });
     if (!manifest.success) {
       throw new Error(manifest.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).join('; '));

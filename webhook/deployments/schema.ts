@@ -103,7 +103,7 @@ export const policySchema = z
     }
   })
   .openapi('RolloutPolicy');
-type AskedPolicy = z.infer<typeof policySchema>;
+export type AskedPolicy = z.infer<typeof policySchema>;
 
 /** What was not asked for by default: one wave for all. A wave's own thresholds go before the policy's. */
 export function toPolicy(asked: AskedPolicy = {}): RolloutPolicy {

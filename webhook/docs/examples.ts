@@ -62,6 +62,9 @@ export const examples: Record<string, unknown> = {
     lastDay: '2027-01-02',
     timeZone: 'Europe/Madrid',
   },
+  postPolicies: { name: 'Careful', policy: { waves: [{ count: 1, soakMs: 600_000 }, { percent: 100 }] } },
+  patchPoliciesById: { name: 'Very careful' },
+  putClaims: { owner: 'fleet', kind: 'region', name: 'Jeju Island', subject: region },
   postIssueCert: { csr },
   postCertificatesTokens: { profile: 'device', commonName: 'pump-17' },
   postCertificates: {
@@ -79,5 +82,27 @@ export const examples: Record<string, unknown> = {
     channels: [region],
   },
   patchNotificationsRulesById: { enabled: false },
+  postVulnerabilitiesFeed: {
+    advisories: [
+      {
+        id: 'OSV-2024-0001',
+        modified: '2024-08-30T00:00:00Z',
+        aliases: ['CVE-2024-45157'],
+        summary: 'Weak generator of random numbers',
+        affected: [
+          {
+            package: { ecosystem: 'OSS-Fuzz', name: 'mbedtls' },
+            ranges: [{ type: 'SEMVER', events: [{ introduced: '0' }, { fixed: '3.6.1' }] }],
+          },
+        ],
+      },
+    ],
+  },
+  postVulnerabilitiesByIdStatements: {
+    firmwareId: firmware,
+    status: 'not_affected',
+    justification: 'vulnerable_code_not_present',
+    note: 'Built without the generator.',
+  },
   postBans: { device: 'pump-17', reason: 'Stolen' },
 };

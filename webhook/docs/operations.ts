@@ -37,6 +37,7 @@ const parts: Record<string, string> = {
   hardware: 'devices',
   crashes: 'firmware',
   freezes: 'deployments',
+  policies: 'deployments',
   calendar: 'deployments',
   approvals: 'deployments',
   approval_rules: 'deployments',
@@ -50,6 +51,7 @@ const parts: Record<string, string> = {
   dead_letters: 'events',
   live: 'events',
   surroundings: 'devices',
+  packages: 'firmware',
 };
 
 /** `post /api/deployments/{id}/retry_failed`: `postDeploymentsByIdRetryFailed`. It changes with the path and with nothing else. */

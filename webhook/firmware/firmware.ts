@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { and, count, desc, eq, ilike, or, sql } from 'drizzle-orm';
-import type { Manifest } from '#emqx/protocol.ts';
+import { type Manifest, manifestSchema } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import * as imageElf from '../crashes/image-elf.ts';
@@ -139,6 +139,16 @@ export async function attachManifest(
   });
   context.live.changed('firmware', id);
   return row;
+}
+
+/** Signed again by ourselves. */
+export async function setManifest(tx: Db, id: string, manifest: string): Promise<void> {
+  await tx.update(firmwares).set({ manifest, updatedAt: new Date() }).where(eq(firmwares.id, id));
+}
+
+/** Of one that was verified when it was stored. */
+export function readManifest(jws: string): Manifest {
+  return manifestSchema.parse(JSON.parse(Buffer.from(jws.split('.')[1]!, 'base64url').toString()));
 }
 
 export function toManifest(

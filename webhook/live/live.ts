@@ -15,6 +15,7 @@ export type LiveKind =
   | 'deployment'
   | 'device'
   | 'firmware'
+  | 'vulnerability'
   | 'audit'
   | 'dead_letter'
   | 'notification'

@@ -16,6 +16,7 @@ const finds: Record<LiveKind, Find | 'everybody' | 'closed'> = {
   deployment: findDeployments,
   job: findJobs,
   firmware: 'everybody',
+  vulnerability: 'everybody',
   audit: 'closed',
   dead_letter: 'closed',
   notification: 'closed',

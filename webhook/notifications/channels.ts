@@ -7,6 +7,7 @@ import type { Courier } from './courier.ts';
 import { refuse } from './post.ts';
 import { createSecret, rotate, valid } from './signature.ts';
 import { type ChannelLanguage, notificationChannels, notificationDeliveries } from './table.ts';
+import { targetOf } from './target.ts';
 
 export type Channel = typeof notificationChannels.$inferSelect;
 export type ChannelInput = { name: string; language: ChannelLanguage } & (
@@ -18,13 +19,6 @@ export interface ChannelChange {
   url?: string | undefined;
   recipients?: string[] | undefined;
   language?: ChannelLanguage | undefined;
-}
-
-/** Where it leads, without what is secret in it: all of Slack's path, and the query of any. */
-export function targetOf({ kind, url, recipients }: Pick<Channel, 'kind' | 'url' | 'recipients'>): string {
-  if (url === null) return (recipients ?? []).join(', ');
-  const { origin, pathname, search } = new URL(url);
-  return kind === 'slack' ? `${origin}/…` : `${origin}${pathname}${search && '?…'}`;
 }
 
 /** How many secrets are valid now: two for a day after a rotation. */

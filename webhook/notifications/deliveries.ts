@@ -11,6 +11,7 @@ import {
   type deliveryStates,
   notificationEvents as events,
 } from './table.ts';
+import { targetOf } from './target.ts';
 
 export type DeliveryState = (typeof deliveryStates)[number];
 
@@ -115,7 +116,7 @@ export function addressed(channel: channels.Channel) {
     channelId: channel.id,
     channelName: channel.name,
     channelKind: channel.kind,
-    target: channels.targetOf(channel),
+    target: targetOf(channel),
   };
 }
 

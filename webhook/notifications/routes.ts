@@ -18,6 +18,7 @@ import { kinds, severities } from './kinds.ts';
 import { pageOf, sentenceOf } from './message.ts';
 import * as rules from './rules.ts';
 import { channelKinds, channelLanguages, deliveryStates, faults } from './table.ts';
+import { targetOf } from './target.ts';
 
 const id = z.object({ id: z.uuid() });
 const deliveryId = z.object({ id: wholeNumber(1) });
@@ -300,7 +301,7 @@ export function notificationRoutes(context: Context) {
 
 function presentChannel(channel: channels.Channel) {
   const { id, name, kind, language, createdBy, createdAt } = channel;
-  const [target, secrets] = [channels.targetOf(channel), channels.secretsOf(channel)];
+  const [target, secrets] = [targetOf(channel), channels.secretsOf(channel)];
   return { id, name, kind, target, secrets, language, createdBy, createdAt: createdAt.toISOString() };
 }
 

@@ -36,7 +36,7 @@ export function Elf(props: { firmwareId: string }): JSX.Element {
         <A class="button" href={`/crashes?firmware=${props.firmwareId}`}>
           {t('firmware.crashes')}
         </A>
-        <Allowed to="operator">
+        <Allowed to="operator" fleet>
           <button type="button" class="button" onClick={() => setOpen(true)}>
             {t('firmware.elfUpload')}
           </button>

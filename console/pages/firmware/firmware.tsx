@@ -15,6 +15,7 @@ import { Fact, Facts, Head } from '../../parts/page.tsx';
 import { Signature } from '../../parts/signature.tsx';
 import { When } from '../../parts/time.tsx';
 import { Elf } from './elf.tsx';
+import { SbomSection } from './sbom.tsx';
 
 function FirmwareFacts(props: { firmware: FirmwareDetails }): JSX.Element {
   return (
@@ -101,6 +102,7 @@ export default function FirmwarePage(): JSX.Element {
             <h2 id="elf">{t('firmware.elf')}</h2>
             <Elf firmwareId={firmware().id} />
           </section>
+          <SbomSection firmwareId={firmware().id} />
           <section aria-labelledby="deployments" class="block">
             <h2 id="deployments">{t('firmware.itsDeployments')}</h2>
             <Show

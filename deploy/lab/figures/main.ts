@@ -10,6 +10,7 @@ import { measureGate } from './gate.ts';
 import { measureIngest } from './ingest.ts';
 import { measureQueries } from './queries.ts';
 import { measureRollout } from './rollout.ts';
+import { measureSbom } from './sbom.ts';
 import { measureUndo } from './undo.ts';
 
 interface Benchmark {
@@ -35,6 +36,7 @@ const benchmarks: Record<string, Benchmark> = {
   fleet: { oneCore: false, measure: measureFleet },
   gate: { oneCore: false, measure: measureGate },
   undo: { oneCore: false, measure: measureUndo },
+  sbom: { oneCore: false, measure: measureSbom },
 };
 
 const help = `npm run bench [-- --json] [NAME …]      figures as ratios against a baseline measured in the same run

@@ -122,6 +122,7 @@ const noAuthority: RevokingAuthority = {
   crls: async () => [],
   witness: async (head) => ({ ...head, at: new Date().toISOString(), jws: '' }),
   witnessed: async () => null,
+  attest: away,
 };
 
 function replaceError(_: string, value: unknown): unknown {

@@ -1,0 +1,49 @@
+/** What a fleet file may say. Each thing is named by its key; names stand where the API has ids. */
+import { z } from 'zod';
+import { policySchema } from '#webhook/deployments/schema.ts';
+import { isTimeZone } from '#webhook/devices/time-zone.ts';
+import { kinds, severities } from '#webhook/notifications/kinds.ts';
+
+export const defaultOwner = 'fleet';
+const name = z
+  .string()
+  .min(1)
+  .max(100)
+  .refine((text) => text.trim() === text, 'must not begin or end with a space');
+const timeZone = z.string().refine(isTimeZone, 'must be a time zone such as Europe/Madrid');
+const time = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be HH:MM, in quotes');
+/** A key without a value says that all is by default. */
+const orEmpty = (value: unknown) => value ?? {};
+const named = <S extends z.ZodType>(value: S) =>
+  z.preprocess(orEmpty, z.record(name, z.preprocess(orEmpty, value))).default({});
+
+/** Checked where what it has of the environment is filled in. */
+const url = z.string().max(2_000);
+const channel = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('webhook'), url }),
+  z.strictObject({ kind: z.literal('slack'), url }),
+  z.strictObject({ kind: z.literal('email'), recipients: z.array(z.email()).min(1).max(20) }),
+]);
+const rule = z.strictObject({
+  enabled: z.boolean().default(true),
+  kinds: z.array(z.enum(kinds)).min(1),
+  region: name.nullable().default(null),
+  minSeverity: z.enum(severities).default('info'),
+  quietHours: z.strictObject({ from: time, to: time, timeZone }).nullable().default(null),
+  channels: z.array(name).min(1).max(20),
+});
+
+export const fleetSchema = z.preprocess(
+  orEmpty,
+  z.strictObject({
+    owner: name.default(defaultOwner),
+    regions: named(z.strictObject({ timeZone: timeZone.default('UTC') })),
+    divisions: named(z.strictObject({})),
+    groups: named(z.strictObject({ query: z.string().min(1) })),
+    policies: named(policySchema),
+    channels: named(channel),
+    rules: named(rule),
+  }),
+);
+export type Fleet = z.infer<typeof fleetSchema>;
+export type ChannelAddress = z.infer<typeof channel>;

@@ -1,0 +1,159 @@
+/** The kinds of things that a fleet file holds: how the server has each, what the file wants, and how one becomes the other. */
+import { targetOf } from '#webhook/notifications/target.ts';
+import { type Flota, insist, type Schemas } from '../client.ts';
+import type { ChannelAddress, Fleet } from './schema.ts';
+
+export type Kind = Schemas['Claim']['kind'];
+export type Claim = Schemas['Claim'];
+/** In words of the file: names and not ids. */
+export type Fields = Record<string, unknown>;
+
+export interface Live {
+  kind: Kind;
+  id: string;
+  name: string;
+  fields: Fields;
+  /** How many devices are of it: while there are any, it cannot be removed. */
+  devices?: number;
+}
+
+export interface Wanted {
+  kind: Kind;
+  name: string;
+  /** As they can be compared. */
+  fields: Fields;
+  /** Of a channel: where it leads, with what is secret of it. */
+  address?: ChannelAddress;
+  /** In the file. */
+  path: string[];
+}
+
+/** In the order in which they are made: what is named before what names it. */
+export const sections = {
+  region: 'regions',
+  division: 'divisions',
+  group: 'groups',
+  policy: 'policies',
+  channel: 'channels',
+  rule: 'rules',
+} as const satisfies Record<Kind, keyof Fleet>;
+export const kinds = Object.keys(sections) as Kind[];
+
+export interface Present {
+  things: Live[];
+  claims: Claim[];
+}
+
+export async function readPresent(flota: Flota): Promise<Present> {
+  const [regions, divisions, groups, policies, channels, rules, claims] = await Promise.all([
+    insist(flota.GET('/api/regions')),
+    insist(flota.GET('/api/divisions')),
+    insist(flota.GET('/api/groups')),
+    insist(flota.GET('/api/policies')),
+    insist(flota.GET('/api/notifications/channels')),
+    insist(flota.GET('/api/notifications/rules')),
+    insist(flota.GET('/api/claims')),
+  ]);
+  const nameOf = (all: { id: string; name: string }[], id: string) =>
+    all.find((one) => one.id === id)?.name ?? id;
+  const things: Live[] = [
+    ...regions.map(({ id, name, timeZone, devices }) => live('region', id, name, { timeZone }, devices)),
+    ...divisions.map(({ id, name, devices }) => live('division', id, name, {}, devices)),
+    ...groups.map(({ id, name, query }) => live('group', id, name, { query })),
+    ...policies.map(({ id, name, policy }) => live('policy', id, name, policy)),
+    ...channels.map(({ id, name, kind, target }) => live('channel', id, name, { kind, target })),
+    ...rules.map(({ id, name, enabled, kinds, regionId, minSeverity, quietHours, channels: ids }) =>
+      live('rule', id, name, {
+        enabled,
+        kinds: [...kinds].sort(),
+        region: regionId && nameOf(regions, regionId),
+        minSeverity,
+        quietHours,
+        channels: ids.map((one) => nameOf(channels, one)).sort(),
+      }),
+    ),
+  ];
+  return { things, claims };
+}
+
+function live(kind: Kind, id: string, name: string, fields: Fields, devices?: number): Live {
+  return { kind, id, name, fields, ...(devices !== undefined && { devices }) };
+}
+
+export function toWanted(fleet: Fleet): Wanted[] {
+  return kinds.flatMap((kind) =>
+    Object.entries(fleet[sections[kind]]).map(([name, given]) => {
+      const path = [sections[kind], name];
+      if (kind === 'channel') {
+        const address = given as ChannelAddress;
+        const fields = { kind: address.kind, target: targetOf({ url: null, recipients: null, ...address }) };
+        return { kind, name, fields, address, path };
+      }
+      const fields = { ...(given as Fields) };
+      if (kind === 'rule')
+        for (const list of ['kinds', 'channels'])
+          fields[list] = [...new Set(fields[list] as string[])].sort();
+      return { kind, name, fields, path };
+    }),
+  );
+}
+
+/** Makes it, or gives `id` the fields and the name of the file; resolves with its id. */
+export async function write(
+  flota: Flota,
+  wanted: Wanted,
+  id: string | null,
+  present: Live[],
+): Promise<string> {
+  const { kind, name, fields, address } = wanted;
+  const params = { path: { id: id ?? '' } };
+  const find = (of: Kind, called: string) =>
+    present.find((one) => one.kind === of && one.name === called)!.id;
+  if (kind === 'region') {
+    const body = { name, timeZone: fields.timeZone as string };
+    if (id) return idOf(flota.PATCH('/api/regions/{id}', { params, body }));
+    return idOf(flota.POST('/api/regions', { body }));
+  }
+  if (kind === 'division') {
+    if (id) return idOf(flota.PATCH('/api/divisions/{id}', { params, body: { name } }));
+    return idOf(flota.POST('/api/divisions', { body: { name } }));
+  }
+  if (kind === 'group') {
+    const body = { name, query: fields.query as string };
+    if (id) return idOf(flota.PATCH('/api/groups/{id}', { params, body }));
+    return idOf(flota.POST('/api/groups', { body }));
+  }
+  if (kind === 'policy') {
+    const body = { name, policy: fields };
+    if (id) return idOf(flota.PATCH('/api/policies/{id}', { params, body }));
+    return idOf(flota.POST('/api/policies', { body }));
+  }
+  if (kind === 'channel') {
+    const { kind: _, ...to } = address!;
+    if (id) return idOf(flota.PATCH('/api/notifications/channels/{id}', { params, body: { name, ...to } }));
+    const made = insist(flota.POST('/api/notifications/channels', { body: { ...address!, name } }));
+    return (await made).channel.id;
+  }
+  const { region, channels, ...rest } = fields as unknown as Fleet['rules'][string];
+  const regionId = region === null ? null : find('region', region);
+  const body = { ...rest, name, regionId, channels: channels.map((one) => find('channel', one)) };
+  if (id) return idOf(flota.PATCH('/api/notifications/rules/{id}', { params, body }));
+  return idOf(flota.POST('/api/notifications/rules', { body }));
+}
+
+async function idOf(asked: Parameters<typeof insist<{ id: string }>>[0]): Promise<string> {
+  return (await insist(asked)).id;
+}
+
+const paths = {
+  region: '/api/regions/{id}',
+  division: '/api/divisions/{id}',
+  group: '/api/groups/{id}',
+  policy: '/api/policies/{id}',
+  channel: '/api/notifications/channels/{id}',
+  rule: '/api/notifications/rules/{id}',
+} as const;
+
+export async function remove(flota: Flota, { kind, id }: Live): Promise<void> {
+  await insist(flota.DELETE(paths[kind], { params: { path: { id } } }));
+}
