@@ -15,3 +15,4 @@ export * from '../notifications/table.ts';
 export * from '../outbox/table.ts';
 export * from '../telemetry/table.ts';
 export * from '../trends/table.ts';
+export * from './table.ts';

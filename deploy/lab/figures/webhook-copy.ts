@@ -84,7 +84,7 @@ export function deafBroker(onPublish: (messages: number) => void = () => {}): Em
       onPublish(messages.length);
       return messages.map(() => ({ kind: 'routed' as const }));
     },
-    listClients: async () => [],
+    async *listClients() {},
     kick: async () => false,
     ban: async () => {},
     unban: async () => {},
