@@ -59,6 +59,7 @@ export const environmentSchema = z.object({
   TELEMETRY_DAYS: days.default(defaultRetention.telemetry),
   LOG_DAYS: days.default(defaultRetention.logs),
   EVENT_DAYS: days.default(defaultRetention.targetEvents),
+  TARGET_DAYS: days.default(defaultRetention.targets),
   DEAD_LETTER_DAYS: days.default(defaultRetention.deadLetters),
   NOTIFICATION_DAYS: days.default(defaultRetention.notifications),
   NOTIFY_ALLOWED_NETWORKS: z
@@ -231,6 +232,7 @@ export function toRetention(env: Environment): Retention {
     telemetry: env.TELEMETRY_DAYS,
     logs: env.LOG_DAYS,
     targetEvents: env.EVENT_DAYS,
+    targets: env.TARGET_DAYS,
     deadLetters: env.DEAD_LETTER_DAYS,
     notifications: env.NOTIFICATION_DAYS,
   };

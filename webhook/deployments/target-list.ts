@@ -23,7 +23,9 @@ export async function list(db: Db, deploymentId: string, filter: TargetFilter) {
 }
 
 async function readTargets(db: Db, deploymentId: string, filter: TargetFilter) {
-  if (!(await createdAtOf(db, deploymentId))) throw noDeployment();
+  const known = await find(db, deploymentId);
+  if (!known) throw noDeployment();
+  if (known.targetsForgottenAt) return { items: [], total: 0 };
   const ofState = (state: TargetState) =>
     and(eq(targets.deploymentId, deploymentId), eq(targets.state, state));
   const counts = new Map<TargetState, number>();
@@ -85,9 +87,9 @@ export function presentDeferral({
 
 /** A device's timeline within a deployment, oldest first. */
 export async function readTimeline(db: Db, deploymentId: string, deviceId: string) {
-  const createdAt = await createdAtOf(db, deploymentId);
-  if (!createdAt) return [];
-  const rows = await timelineOf(db, deploymentId, deviceId, createdAt);
+  const known = await find(db, deploymentId);
+  if (!known) return [];
+  const rows = await timelineOf(db, deploymentId, deviceId, known.createdAt);
   return rows.map(({ at, event, state, detail }) => ({ at: at.toISOString(), event, state, detail }));
 }
 
@@ -103,11 +105,10 @@ export function timelineOf(db: Db, deploymentId: string, deviceId: string, creat
     .limit(1000);
 }
 
-/** Null: there is no such deployment. */
-async function createdAtOf(db: Db, id: string): Promise<Date | null> {
+async function find(db: Db, id: string) {
   const [row] = await db
-    .select({ createdAt: deployments.createdAt })
+    .select({ createdAt: deployments.createdAt, targetsForgottenAt: deployments.targetsForgottenAt })
     .from(deployments)
     .where(eq(deployments.id, id));
-  return row?.createdAt ?? null;
+  return row;
 }

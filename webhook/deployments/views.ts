@@ -26,6 +26,7 @@ const summaryColumns = {
   createdBy: deployments.createdBy,
   createdAt: deployments.createdAt,
   finishedAt: deployments.finishedAt,
+  targetsForgottenAt: deployments.targetsForgottenAt,
   startAt: deployments.startAt,
   policy: deployments.policy,
   memory: deployments.memory,
@@ -164,6 +165,7 @@ export function present(d: Deployment) {
     createdAt: d.createdAt.toISOString(),
     startAt: d.startAt?.toISOString() ?? null,
     finishedAt: d.finishedAt?.toISOString() ?? null,
+    targetsForgottenAt: d.targetsForgottenAt?.toISOString() ?? null,
   };
 }
 

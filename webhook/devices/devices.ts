@@ -1,8 +1,9 @@
-import { and, arrayContains, asc, count, desc, eq, gt, ilike, inArray, or, type SQL, sql } from 'drizzle-orm';
+import { and, arrayContains, asc, desc, eq, gt, ilike, inArray, or, type SQL, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { findCurrent } from '../certificates/certificates.ts';
 import { revokeAll } from '../certificates/revocation.ts';
-import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/query.ts';
+import { countUpTo, type Total } from '../db/count.ts';
+import { type Db, foreignKeyViolation, query as queryRows, sqlState, uniqueViolation } from '../db/query.ts';
 import { containing } from '../db/search.ts';
 import * as history from '../deployments/history.ts';
 import { markJoinable } from '../deployments/store.ts';
@@ -14,6 +15,7 @@ import * as incidents from './incidents.ts';
 import { compile } from './query/compile.ts';
 import type { Query } from './query/grammar.ts';
 import { components, devices, divisions, regions } from './table.ts';
+import { countTallied } from './tallies.ts';
 
 /** A leading minus is descending. */
 export const sorts = [
@@ -43,14 +45,35 @@ export type DevicePage = DeviceFilter & {
   offset: number;
 };
 
-export async function list(db: Db, filter: DevicePage): Promise<{ items: DeviceView[]; total: number }> {
+export async function list(db: Db, filter: DevicePage): Promise<{ items: DeviceView[] } & Total> {
   const where = matching(filter);
-  const rows = select(db)
+  const sorted = order(filter.sort ?? 'id');
+  if (!filter.limit) {
+    const items = await view(
+      db,
+      await select(db)
+        .where(where)
+        .orderBy(...sorted),
+    );
+    return { items, total: items.length };
+  }
+  // Only ids are walked over to the page; its devices are read and joined then.
+  const ids = db
+    .select({ id: devices.id })
+    .from(devices)
     .where(where)
-    .orderBy(...order(filter.sort ?? 'id'));
-  const items = await (filter.limit ? rows.limit(filter.limit).offset(filter.offset) : rows);
-  const [total] = await db.select({ value: count() }).from(devices).where(where);
-  return { items: await view(db, items), total: total!.value };
+    .orderBy(...sorted)
+    .limit(filter.limit)
+    .offset(filter.offset);
+  const rows = await select(db)
+    .where(inArray(devices.id, ids))
+    .orderBy(...sorted);
+  const { search, tag, query } = filter;
+  const isTallied = !search && !tag && !query;
+  const total = isTallied
+    ? { total: await countTallied(db, filter) }
+    : await countUpTo(db, devices, where, filter);
+  return { items: await view(db, rows), ...total };
 }
 
 /** By id, behind this one. */
@@ -84,11 +107,12 @@ function matching(filter: DeviceFilter): SQL | undefined {
 function order(sort: Sort): SQL[] {
   const column = devices[sort.replace('-', '') as 'id' | 'name' | 'lastSeenAt' | 'createdAt'];
   const descends = sort.startsWith('-');
-  // As the primary key has it, or every device would be sorted for one page.
-  if (column === devices.id) return [descends ? desc(devices.id) : asc(devices.id)];
+  const inOrder = descends ? desc : asc;
+  // As an index has it, or every device would be sorted for one page.
+  if (column === devices.id) return [inOrder(devices.id)];
   // The id after it, so that pages neither repeat nor miss a device.
-  if (descends) return [sql`${column} desc nulls last`, desc(devices.id)];
-  return [sql`${column} asc nulls first`, asc(devices.id)];
+  if (column !== devices.lastSeenAt) return [inOrder(column), inOrder(devices.id)];
+  return [descends ? sql`${column} desc nulls last` : sql`${column} asc nulls first`, inOrder(devices.id)];
 }
 
 export async function get(db: Db, id: string): Promise<DeviceView> {
@@ -124,11 +148,11 @@ export async function create(
 
 /** How many devices run this image, by their last attested report. */
 export async function countRunning(db: Db, component: string, sha256: string): Promise<number> {
-  const [row] = await db
-    .select({ value: count() })
-    .from(components)
-    .where(and(eq(components.component, component), eq(components.sha256, sha256)));
-  return row!.value;
+  const [row] = await queryRows<{ n: number }>(
+    db,
+    sql`select coalesce(sum(n), 0)::int as n from component_tallies where component = ${component} and sha256 = ${sha256}`,
+  );
+  return row!.n;
 }
 
 export async function change(db: Db, id: string, input: DeviceChange, actor: string): Promise<DeviceView> {
@@ -177,11 +201,10 @@ export async function remove(db: Db, id: string, actor: string): Promise<void> {
 
 /** What hardware there is, by name. */
 export async function listHardware(db: Db): Promise<{ hardware: string; devices: number }[]> {
-  return db
-    .select({ hardware: devices.hardware, devices: count() })
-    .from(devices)
-    .groupBy(devices.hardware)
-    .orderBy(asc(devices.hardware));
+  return queryRows(
+    db,
+    sql`select hardware, sum(n)::int as devices from device_tallies group by hardware having sum(n) > 0 order by hardware`,
+  );
 }
 
 /** Its last health report as it came, or null before any. */

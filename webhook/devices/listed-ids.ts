@@ -49,7 +49,7 @@ function toNumber(id: string, seed: number): number {
   }
   one = mix(one) ^ mix(other ^ one);
   other = mix(other) ^ mix(one ^ other);
-  return ((other & 0x1fffff) * 2 ** 32 + (one >>> 0)) || 1;
+  return (other & 0x1fffff) * 2 ** 32 + (one >>> 0) || 1;
 }
 
 function mix(n: number): number {

@@ -1,16 +1,16 @@
 /** Regions and divisions: alike but for their names. */
-import { asc, count, eq, getTableColumns } from 'drizzle-orm';
+import { asc, eq, getTableColumns, sql } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import { record } from '../audit/audit.ts';
 import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/query.ts';
 import { AppError } from '../errors.ts';
-import { devices, divisions, regions } from './table.ts';
+import { deviceTallies, divisions, regions } from './table.ts';
 import { defaultTimeZone } from './time-zone.ts';
 
 export type Place = 'regions' | 'divisions';
 const places = {
-  regions: { table: regions, column: devices.regionId },
-  divisions: { table: divisions, column: devices.divisionId },
+  regions: { table: regions, column: deviceTallies.regionId },
+  divisions: { table: divisions, column: deviceTallies.divisionId },
 };
 
 export interface PlaceView {
@@ -97,11 +97,15 @@ export async function remove(db: Db, place: Place, id: string, actor: string): P
 
 function select(db: Db, place: Place) {
   const { table, column } = places[place];
+  const tallies = db
+    .select({ place: column, devices: sql<number>`sum(${deviceTallies.n})::int`.as('devices') })
+    .from(deviceTallies)
+    .groupBy(column)
+    .as('tallies');
   return db
-    .select({ ...getTableColumns(table), devices: count(devices.id) })
+    .select({ ...getTableColumns(table), devices: sql<number>`coalesce(${tallies.devices}, 0)` })
     .from(table as PgTable)
-    .leftJoin(devices, eq(column, table.id))
-    .groupBy(table.id)
+    .leftJoin(tallies, eq(tallies.place, table.id))
     .$dynamic();
 }
 

@@ -139,8 +139,8 @@ export function deviceRoutes(context: Context) {
   return router
     .openapi(list, async (c) => {
       const query = c.req.valid('query');
-      const { items, total } = await devices.list(db, { ...query, query: query.q });
-      return c.json(query.limit ? { items, total } : items, 200);
+      const { items, ...total } = await devices.list(db, { ...query, query: query.q });
+      return c.json(query.limit ? { items, ...total } : items, 200);
     })
     .openapi(listCsv, async (c) => {
       const { q, ...rest } = c.req.valid('query');

@@ -5,7 +5,7 @@ import { type Db, query, sqlList } from '../db/query.ts';
 import type { HaltReason } from '../deployments/rollout.ts';
 import { failedStates, type TargetState } from '../deployments/states.ts';
 import { countDrifted } from '../devices/expected.ts';
-import { presenceCounts } from '../devices/presence.ts';
+import { countFleet, runningCounts } from '../devices/tallies.ts';
 
 /** Updates of deployments made within these days make the figures; what failed longer ago no longer needs attention. */
 export const figureDays = 30;
@@ -61,21 +61,30 @@ interface Updates {
 }
 
 export async function read(db: Db): Promise<Overview> {
-  const [devices, drifted, versions, updates, certificates, letters, deployments, halted, failing] =
-    await Promise.all([
-      readDevices(db),
-      countDrifted(db),
-      readVersions(db),
-      readUpdates(db),
-      countExpiring(db),
-      readLetters(db),
-      readDeployments(db),
-      readHalted(db),
-      readFailing(db),
-    ]);
+  const [
+    { unreported, ...devices },
+    drifted,
+    versions,
+    updates,
+    certificates,
+    letters,
+    deployments,
+    halted,
+    failing,
+  ] = await Promise.all([
+    countFleet(db),
+    countDrifted(db),
+    readVersions(db),
+    readUpdates(db),
+    countExpiring(db),
+    readLetters(db),
+    readDeployments(db),
+    readHalted(db),
+    readFailing(db),
+  ]);
   return {
     devices: { ...devices, drifted },
-    versions,
+    versions: { ...versions, unreported },
     updates,
     certificates,
     deadLetters: letters,
@@ -85,17 +94,7 @@ export async function read(db: Db): Promise<Overview> {
   };
 }
 
-async function readDevices(db: Db) {
-  const [row] = await query<Omit<Overview['devices'], 'drifted'>>(
-    db,
-    sql`select count(*)::int as total, ${presenceCounts(sql`devices`)},
-          count(*) filter (where health->>'state' = 'failing')::int as failing,
-          count(*) filter (where health->>'state' = 'degraded')::int as degraded from devices`,
-  );
-  return row!;
-}
-
-async function readVersions(db: Db): Promise<Overview['versions']> {
+async function readVersions(db: Db): Promise<Omit<Overview['versions'], 'unreported'>> {
   const rows = await query<{
     component: string;
     version: string;
@@ -105,21 +104,15 @@ async function readVersions(db: Db): Promise<Overview['versions']> {
     all: number;
   }>(
     db,
-    sql`with counted as (select component, version, sha256, count(*)::int as devices
-          from components group by component, version, sha256)
+    sql`with counted as (${runningCounts})
         select component, version, sha256, devices, sum(devices) over ()::int as "all",
           (select id from firmwares f where f.sha256 = counted.sha256 order by created_at desc limit 1) as firmware
         from counted order by devices desc, component, version, sha256 limit ${versionsShown}`,
-  );
-  const [silent] = await query<{ n: number }>(
-    db,
-    sql`select count(*)::int as n from devices d where not exists (select from components c where c.device_id = d.id)`,
   );
   const listed = rows.reduce((sum, row) => sum + row.devices, 0);
   return {
     items: rows.map(({ all, ...row }) => row),
     others: (rows[0]?.all ?? 0) - listed,
-    unreported: silent!.n,
   };
 }
 

@@ -8,6 +8,7 @@ import type { Figure, Figures } from './figures.ts';
 import { measureFleet } from './fleet.ts';
 import { measureGate } from './gate.ts';
 import { measureIngest } from './ingest.ts';
+import { measureMillion } from './million.ts';
 import { measureQueries } from './queries.ts';
 import { measureRollout } from './rollout.ts';
 import { measureUndo } from './undo.ts';
@@ -30,6 +31,11 @@ const benchmarks: Record<string, Benchmark> = {
     oneCore: false,
     v8: ['--max-old-space-size=160', '--max-semi-space-size=8'],
     measure: measureRollout,
+  },
+  million: {
+    oneCore: false,
+    v8: ['--max-old-space-size=160', '--max-semi-space-size=8'],
+    measure: measureMillion,
   },
   queries: { oneCore: false, measure: measureQueries },
   fleet: { oneCore: false, measure: measureFleet },

@@ -48,7 +48,7 @@ export async function measureRollout(): Promise<Figures> {
 }
 
 /** From the request to the last command handed to the broker (a double that takes everything), presigned URLs included. */
-async function measureDeployment(
+export async function measureDeployment(
   server: string,
   devices: number,
 ): Promise<{ targetsPerSecond: number; peakMb: number }> {
@@ -122,7 +122,7 @@ async function measurePlainSql(server: string): Promise<number> {
   }
 }
 
-function watchMemory(): { stop(): number } {
+export function watchMemory(): { stop(): number } {
   let peak = process.memoryUsage.rss();
   const timer = setInterval(() => {
     peak = Math.max(peak, process.memoryUsage.rss());

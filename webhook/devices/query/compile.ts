@@ -18,7 +18,7 @@ import {
 } from 'drizzle-orm';
 import { mainComponent } from '#emqx/protocol.ts';
 import { containing } from '../../db/search.ts';
-import { newestValue } from '../../telemetry/measurements.ts';
+import { withNewest } from '../../telemetry/newest.ts';
 import { devices, divisions, hasDrifted, regions } from '../table.ts';
 import { ageMs, type Operator, type Query, unpinned } from './grammar.ts';
 
@@ -167,5 +167,6 @@ function age(
 }
 
 function metric(name: string, operator: Operator, value: number): SQL {
-  return compared[operator as '='](newestValue(sql`${devices.id}`, name), sql`${value}::float8`);
+  const newest = withNewest(name, (told) => compared[operator as '='](told, sql`${value}::float8`));
+  return sql`${devices.id} in (${newest})`;
 }
