@@ -124,12 +124,13 @@ export interface ExpiryCounts {
 
 /**
  * Of those that end within so many days, each device's certificate: the one that it was last seen with, or else the newest that it was given;
- * revoked ones do not count. It goes by the end, of which an index has those that count, so that its cost is that of what is urgent.
+ * revoked ones do not count. It goes by the end, of which an index has those that count, so that its cost is that of what is urgent; the days are
+ * written out, or the planner would not know that they are few.
  */
 export const urgent = (days: number): SQL => sql`
   select c.common_name as device, c.serial, c.not_after
   from certificates c join devices d on d.id = c.common_name
-  where c.profile = 'device' and c.revoked_at is null and c.not_after <= now() + make_interval(days => ${days}::int)
+  where c.profile = 'device' and c.revoked_at is null and c.not_after <= now() + ${sql.raw(`interval '${Math.trunc(days)} days'`)}
     and not exists (
       select from certificates b
       where b.common_name = c.common_name and b.profile = 'device' and b.revoked_at is null

@@ -41,6 +41,8 @@ export interface DeviceFilter {
 }
 export type DevicePage = DeviceFilter & {
   sort?: Sort | undefined;
+  /** Else to a thousand behind the page, where tallies do not know. */
+  count?: 'exact' | undefined;
   limit?: number | undefined;
   offset: number;
 };
@@ -72,7 +74,9 @@ export async function list(db: Db, filter: DevicePage): Promise<{ items: DeviceV
   const isTallied = !search && !tag && !query;
   const total = isTallied
     ? { total: await countTallied(db, filter) }
-    : await countUpTo(db, devices, where, filter);
+    : filter.count === 'exact'
+      ? { total: await db.$count(devices, where) }
+      : await countUpTo(db, devices, where, filter);
   return { items: await view(db, rows), ...total };
 }
 

@@ -29,7 +29,12 @@ const list = createRoute({
   ...access('viewer'),
   summary: 'Devices, by id unless `sort` says otherwise',
   request: {
-    query: paging.extend({ ...filter, sort: z.enum(devices.sorts).optional() }),
+    query: paging.extend({
+      ...filter,
+      sort: z.enum(devices.sorts).optional(),
+      /** Of a page: every device that matches is counted, however long that takes. */
+      count: z.enum(['exact']).optional(),
+    }),
   },
   responses: {
     200: answer('All, or a page with its total when `limit` is given', listOrPage(deviceSchema)),

@@ -3,6 +3,7 @@
  * into the telemetry of every device.
  */
 import { type SQL, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Db } from '../db/query.ts';
 import type { TelemetryRow } from './telemetry.ts';
 
@@ -49,8 +50,8 @@ export async function keepNewest(db: Db, rows: TelemetryRow[]): Promise<void> {
       and (m.value <> excluded.value or m.preferred <> excluded.preferred or m.at < excluded.at - ${span(againMs)})`);
 }
 
-/** Devices (their ids) whose newest number of that name fulfils `holds`, a condition on it. One that told none within a day is none of them. */
-export function withNewest(name: string, holds: (value: SQL) => SQL): SQL {
-  return sql`select m.device_id from device_metrics m
-    where m.name = ${name} and m.at > now() - ${span(freshMs)} and ${holds(sql`m.value`)}`;
+/** Whether the device's newest number of that name fulfils `holds`, a condition on it; not when it told none within a day. Never null. */
+export function hasNewest(deviceId: PgColumn, name: string, holds: (value: SQL) => SQL): SQL {
+  return sql`exists (select from device_metrics m
+    where m.device_id = ${deviceId} and m.name = ${name} and m.at > now() - ${span(freshMs)} and ${holds(sql`m.value`)})`;
 }
