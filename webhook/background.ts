@@ -21,6 +21,7 @@ import { advance, forgetOldMarks } from './deployments/rollouts.ts';
 import { applyToDue } from './deployments/store.ts';
 import { createTellSilent } from './devices/silence.ts';
 import { gatherFleetTallies } from './devices/tallies.ts';
+import { forgetOldKeys } from './idempotency/idempotency.ts';
 import { forgetOld as forgetOldJobs, workJobs } from './jobs/jobs.ts';
 import { type Loop, type Pause, startLoop } from './loop.ts';
 import { send } from './outbox/send.ts';
@@ -87,6 +88,7 @@ const createKeepHouse = () =>
     await forgetOldMarks(db);
     await forgetOldJobs(db);
     await gatherFleetTallies(db);
+    await forgetOldKeys(db);
     return 'done';
   });
 
