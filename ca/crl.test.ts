@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalAuthority, openAuthority } from './authority.ts';
+import { pickEntries } from './crl.ts';
 import { issueKeyPair } from './key-pair.ts';
 import { openWorkspace, type Workspace } from './test-openssl.ts';
 
@@ -97,6 +98,24 @@ describe('the CRL', () => {
     expect(numberOf(shown)).toBeGreaterThan(before);
     expect(numberOf(await show(await moved.crl()))).toBe(numberOf(shown));
     expect(await show(await authority.crl())).toContain('URI:http://127.0.0.1:8081/crl.pem');
+  });
+
+  it('keeps all that must not be used, and of those that were replaced the ones with most of their life left', () => {
+    const entry = (serial: string, reason: 'superseded' | 'keyCompromise', days: number) => ({
+      ...{ serial, reason, issuer: 'x', revokedAt: new Date(now).toISOString() },
+      notAfter: new Date(now + days * day).toISOString(),
+    });
+    const all = [
+      entry('1', 'superseded', 5),
+      entry('2', 'superseded', 30),
+      entry('3', 'superseded', 20),
+      entry('4', 'keyCompromise', 1),
+      entry('5', 'superseded', -1),
+      entry('6', 'keyCompromise', -3),
+    ];
+    const picked = (most: number) => pickEntries(all, now, most).map(({ serial }) => serial);
+    expect(picked(4)).toEqual(['1', '2', '3', '4', '5']);
+    expect(picked(2)).toEqual(['4', '2', '3']);
   });
 
   it('takes a serial once, and only one that was issued', async () => {

@@ -137,8 +137,7 @@ async function signCrl(
   crl.issuer = issuer.subject;
   crl.thisUpdate = time(new Date(now));
   crl.nextUpdate = time(new Date(now + crlLifetimeMs));
-  // RFC 5280 §3.3: an entry stays until a CRL issued after its certificate's end has carried it.
-  const entries = revocations.filter((entry) => Date.parse(entry.notAfter) > now - crlLifetimeMs);
+  const entries = pickEntries(revocations, now);
   // RFC 5280 §5.1.2.6: absent, not empty.
   if (entries.length > 0) crl.revokedCertificates = entries.map(toEntry);
   crl.crlExtensions = new pkijs.Extensions({
@@ -151,6 +150,26 @@ async function signCrl(
   // encodeTBS is protected in pkijs' types for CRLs only; signing goes through our Signer, not through a CryptoKey.
   const tbs = (crl as unknown as { encodeTBS(): Parameters<typeof signTbs>[0] }).encodeTBS();
   return encodePem('X509 CRL', await signTbs(tbs, issuer.signer));
+}
+
+/**
+ * What is revoked because its holder has a newer one makes nearly all entries of a large fleet. So many of them keep a CRL near 2 MB, those with
+ * the longest life left; the webhook refuses what comes by the others, and disconnects it.
+ */
+export const supersededMax = 20_000;
+
+/** RFC 5280 §3.3: an entry stays until a CRL issued after its certificate's end has carried it, and there is one every day. */
+export function pickEntries(
+  revocations: readonly Revocation[],
+  now: number,
+  most = supersededMax,
+): Revocation[] {
+  const ends = (entry: Revocation) => Date.parse(entry.notAfter);
+  const left = revocations.filter((entry) => ends(entry) > now - 2 * crlRefreshMs);
+  const superseded = left.filter(({ reason }) => reason === 'superseded');
+  if (superseded.length <= most) return left;
+  const listed = superseded.sort((a, b) => ends(b) - ends(a)).slice(0, most);
+  return [...left.filter(({ reason }) => reason !== 'superseded'), ...listed];
 }
 
 function toEntry(revocation: Revocation): pkijs.RevokedCertificate {

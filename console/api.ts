@@ -73,7 +73,8 @@ export type Surroundings = InferResponseType<Routes['surroundings']['$get'], 200
 export type FirstSteps = InferResponseType<OfDevice['first_steps']['$get'], 200>;
 export type NewToken = Body<Routes['certificates']['tokens']['$post']>;
 export type Token = InferResponseType<Routes['certificates']['tokens']['$post'], 201>;
-export type Page<T> = { items: T[]; total: number };
+/** `more`: there are more than `total`. */
+export type Page<T> = { items: T[]; total: number; more?: true | undefined };
 
 type Query = Record<string, string | number | undefined>;
 
@@ -170,6 +171,8 @@ export const api = {
   listDivisions: (signal?: AbortSignal) => get<Group[]>('/api/divisions', undefined, signal),
   listDevices: (query: Paging & DeviceFilter, signal?: AbortSignal) =>
     get<Page<Device>>('/api/devices', query, signal),
+  countDevices: async (q: string): Promise<number> =>
+    (await get<Page<Device>>('/api/devices', { ...(q && { q }), limit: 1, count: 'exact' })).total,
   search: (q: string, signal?: AbortSignal) => get<Search>('/api/search', { q }, signal),
   devicesCsv: ({ sort: _, ...filter }: DeviceFilter) => pathWith('/api/devices.csv', filter),
   listGroups: (signal?: AbortSignal) => get<DeviceGroup[]>('/api/groups', undefined, signal),

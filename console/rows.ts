@@ -21,6 +21,7 @@ export function createRows<Query extends object, Item extends object>(options: {
   const { pageSize, key = 'id' } = options;
   const [pages, setPages] = createStore<Record<number, Item[]>>({});
   const [total, setTotal] = createSignal<number>();
+  const [more, setMore] = createSignal(false);
   const [error, setError] = createSignal<unknown>();
   const [stale, setStale] = createSignal(true);
   const underWay = new Map<number, AbortController>();
@@ -39,6 +40,7 @@ export function createRows<Query extends object, Item extends object>(options: {
         setPages(page, reconcile(found.items, { key, merge: false }));
       }
       setTotal(found.total);
+      setMore(found.more ?? false);
       setError(undefined);
     });
 
@@ -121,6 +123,8 @@ export function createRows<Query extends object, Item extends object>(options: {
 
   return {
     total,
+    /** There are more than `total`; whoever scrolls on finds them. */
+    more,
     error,
     /** The rows shown are of another query, or there are none yet. */
     stale,

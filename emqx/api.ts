@@ -38,11 +38,11 @@ export interface EmqxApi {
    */
   publishBulk(messages: PublishMessage[]): Promise<PublishOutcome[]>;
   /**
-   * Everybody whom the broker knows, or those of `ids`; with `connected`, only those who are or are not. EMQX numbers its pages
+   * Everybody whom the broker knows, or those of `ids`, page by page; with `connected`, only those who are or are not. EMQX numbers its pages
    * anew for each: when some leave meanwhile, others slip from one page to an earlier one and are missed. Only who is missing
    * when asked for by id is gone.
    */
-  listClients(options?: { connected?: boolean; ids?: string[] }): Promise<BrokerClient[]>;
+  listClients(options?: { connected?: boolean; ids?: string[] }): AsyncIterable<BrokerClient[]>;
   /** Ends the connection and the session; false when there is no such client. */
   kick(clientId: string): Promise<boolean>;
   /** Nobody comes in by this client id until it is lifted, and who is in goes. Also when it is banned already. */
@@ -83,8 +83,7 @@ export function createEmqxApi(options: EmqxApiOptions): EmqxApi {
     return batch.texts.map(() => ({ kind, reason: reasonOf(answer) }));
   };
 
-  const listPages = async (filter: string): Promise<BrokerClient[]> => {
-    const clients: BrokerClient[] = [];
+  async function* listPages(filter: string): AsyncGenerator<BrokerClient[]> {
     for (let page = 1; ; page++) {
       const answer = await call(
         'GET',
@@ -92,15 +91,14 @@ export function createEmqxApi(options: EmqxApiOptions): EmqxApi {
       );
       const { data, meta } = (answer.body ?? {}) as { data?: unknown; meta?: { hasnext?: boolean } };
       if (answer.status !== 200 || !Array.isArray(data)) throw refusal(answer);
-      for (const { clientid, connected, connected_at } of data)
-        clients.push({
-          clientid,
-          connected: connected === true,
-          connectedAt: connected_at ? Date.parse(connected_at) : null,
-        });
-      if (!meta?.hasnext) return clients;
+      yield data.map(({ clientid, connected, connected_at }) => ({
+        clientid,
+        connected: connected === true,
+        connectedAt: connected_at ? Date.parse(connected_at) : null,
+      }));
+      if (!meta?.hasnext) return;
     }
-  };
+  }
 
   return {
     async publishBulk(messages) {
@@ -119,11 +117,9 @@ export function createEmqxApi(options: EmqxApiOptions): EmqxApi {
       }
       return outcomes;
     },
-    async listClients({ connected, ids } = {}) {
+    async *listClients({ connected, ids } = {}) {
       const state = connected === undefined ? '' : `&conn_state=${connected ? 'connected' : 'disconnected'}`;
-      const clients: BrokerClient[] = [];
-      for (const asked of ids ? byIds(ids) : ['']) clients.push(...(await listPages(`${state}${asked}`)));
-      return clients;
+      for (const asked of ids ? byIds(ids) : ['']) yield* listPages(`${state}${asked}`);
     },
     async kick(clientId) {
       const answer = await call('DELETE', `/clients/${encodeURIComponent(clientId)}`);

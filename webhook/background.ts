@@ -20,7 +20,7 @@ import { at } from './db/clock.ts';
 import { advance, forgetOldMarks } from './deployments/rollouts.ts';
 import { applyToDue } from './deployments/store.ts';
 import { createTellSilent } from './devices/silence.ts';
-import { forgetOldMessages } from './events/received.ts';
+import { gatherFleetTallies } from './devices/tallies.ts';
 import { forgetOldKeys } from './idempotency/idempotency.ts';
 import { forgetOld as forgetOldJobs, workJobs } from './jobs/jobs.ts';
 import { type Loop, type Pause, startLoop } from './loop.ts';
@@ -85,9 +85,9 @@ export function startBackground(
 const createKeepHouse = () =>
   paced({ everyMs: housekeepingMs }, async function keepHouse({ db }: Context) {
     await forgetOldTokens(db);
-    await forgetOldMessages(db);
     await forgetOldMarks(db);
     await forgetOldJobs(db);
+    await gatherFleetTallies(db);
     await forgetOldKeys(db);
     return 'done';
   });

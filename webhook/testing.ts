@@ -135,7 +135,7 @@ export function createRecordingBroker(): RecordingBroker {
       return outcomes;
     },
     to: (device, topic) => broker.sent.filter((s) => s.device === device && (!topic || s.topic === topic)),
-    listClients: async () => [],
+    async *listClients() {},
     kicked: [],
     onKick: () => {},
     banned: new Map(),

@@ -21,6 +21,7 @@ export const manyEn = {
   'bulk.pick': 'Choose',
   'bulk.pickOne': 'Choose {name}',
   'bulk.every': 'All {n} that match',
+  'bulk.everyMore': 'All that match, more than {n}',
   'bulk.chosen': '{n} chosen',
   'bulk.deploy': 'Deploy',
   'bulk.command': 'Send command',

@@ -23,6 +23,7 @@ export const manyKo: Record<keyof typeof manyEn, string> = {
   'bulk.pick': '선택',
   'bulk.pickOne': '{name} 선택',
   'bulk.every': '조건에 맞는 {n}대 모두',
+  'bulk.everyMore': '조건에 맞는 {n}대 이상 모두',
   'bulk.chosen': '{n}대 선택',
   'bulk.deploy': '배포',
   'bulk.command': '명령 전송',

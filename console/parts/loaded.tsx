@@ -1,4 +1,5 @@
 import { type Accessor, type JSX, Show } from 'solid-js';
+import type { Page } from '../api.ts';
 import { ApiError } from '../http.ts';
 import type { Load } from '../load.ts';
 import { Missing } from './missing.tsx';
@@ -24,7 +25,7 @@ export function Loaded<T>(props: {
 
 /** One page of a list and the way to the others; `empty` where there is nothing at all. `page` counts from 1. */
 export function Paged<Item>(props: {
-  load: Load<{ items: Item[]; total: number }>;
+  load: Load<Page<Item>>;
   page: number;
   pageSize: number;
   onPage: (page: number) => void;
@@ -36,7 +37,13 @@ export function Paged<Item>(props: {
       {(data) => (
         <Show when={data().total > 0} fallback={props.empty}>
           {props.children(() => data().items)}
-          <Pager page={props.page} pageSize={props.pageSize} total={data().total} onPage={props.onPage} />
+          <Pager
+            page={props.page}
+            pageSize={props.pageSize}
+            total={data().total}
+            more={data().more}
+            onPage={props.onPage}
+          />
         </Show>
       )}
     </Loaded>

@@ -6,13 +6,17 @@ export function Pager(props: {
   page: number;
   pageSize: number;
   total: number;
+  /** There are more than that. */
+  more?: boolean | undefined;
   onPage: (page: number) => void;
 }): JSX.Element {
   const from = () => Math.min((props.page - 1) * props.pageSize + 1, props.total);
   const to = () => Math.min(props.page * props.pageSize, props.total);
   return (
     <nav class="pager" aria-label={t('pager.label')}>
-      <span role="status">{t('pager.range', { from: from(), to: to(), total: props.total })}</span>
+      <span role="status">
+        {t(props.more ? 'pager.rangeMore' : 'pager.range', { from: from(), to: to(), total: props.total })}
+      </span>
       <Show when={props.total > props.pageSize || props.page > 1}>
         <button
           type="button"

@@ -1,4 +1,5 @@
-import { and, asc, count, desc, eq, gt, gte, isNull, lt, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, gte, isNull, lt, sql } from 'drizzle-orm';
+import { countUpTo } from '../db/count.ts';
 import type { Db } from '../db/query.ts';
 import { announce } from '../live/live.ts';
 import { type Anchor, genesis, type Head, hashOf, sealAction, type Verdict, Verifier } from './chain.ts';
@@ -54,8 +55,7 @@ export async function list(db: Db, filter: AuditFilter) {
     .orderBy(desc(auditLog.id))
     .limit(filter.limit)
     .offset(filter.offset);
-  const [total] = await db.select({ value: count() }).from(auditLog).where(where);
-  return { items, total: total!.value };
+  return { items, ...(await countUpTo(db, auditLog, where, filter)) };
 }
 
 const pageSize = 1_000;

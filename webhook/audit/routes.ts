@@ -69,12 +69,12 @@ export function auditRoutes(context: Context) {
   return createRouter()
     .openapi(list, async (c) => {
       const { from, to, ...query } = c.req.valid('query');
-      const { items, total } = await audit.list(context.db, {
+      const { items, ...total } = await audit.list(context.db, {
         ...query,
         from: from ? new Date(from) : undefined,
         to: to ? new Date(to) : undefined,
       });
-      return c.json({ items: items.map((row) => ({ ...row, at: row.at.toISOString() })), total }, 200);
+      return c.json({ items: items.map((row) => ({ ...row, at: row.at.toISOString() })), ...total }, 200);
     })
     .openapi(verify, async (c) => {
       const [id, hash] = c.req.valid('query').expect?.split(':') ?? [];

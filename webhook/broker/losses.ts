@@ -14,7 +14,7 @@ const retryMs = 60_000;
 /** A broker that goes on losing is told of so often. */
 const tellEveryS = 3_600;
 /** Any number will do, as long as all copies use the same. */
-const lossesLock = 4_717_243;
+const lossesLock = 4_717_244;
 
 type Place = Pick<Context, 'db' | 'inspector'>;
 

@@ -7,7 +7,7 @@ import { everything } from '../devices/reach.ts';
 import { tell } from '../notifications/events.ts';
 import { byRegion } from '../notifications/kinds.ts';
 import { paced } from '../paced.ts';
-import { current } from './inventory.ts';
+import { urgent } from './inventory.ts';
 
 const everyMs = 3_600_000;
 const retryMs = 60_000;
@@ -26,11 +26,10 @@ export async function tellExpiringOnce(db: Db): Promise<boolean> {
   return db.transaction(async (tx) => {
     const due = await query<{ id: string; regionId: string | null; stage: Stage }>(
       tx,
-      sql`with current as (${current(everything)}),
-          due as (
+      sql`with due as (
             select serial, case when not_after <= now() then 0
               when not_after <= now() + make_interval(days => ${stages[1]}::int) then ${stages[1]}::int else ${stages[2]}::int end as stage
-            from current where not_after <= now() + make_interval(days => ${stages[2]}::int)),
+            from (${urgent(everything, stages[2])}) u),
           taken as (
             select c.serial, due.stage from certificates c join due on due.serial = c.serial
             where c.expiry_told is null or c.expiry_told > due.stage
@@ -51,4 +50,26 @@ export async function tellExpiringOnce(db: Db): Promise<boolean> {
     await tell(tx, facts);
     return due.length === batch;
   });
+}
+
+/**
+ * Forgets at most `most` certificates that ended so many days ago, of holders that were given a newer one; returns how many. The last one of
+ * each stays: a device whose certificate has expired comes back by its key.
+ */
+export async function forgetExpired(db: Db, days: number, most: number): Promise<number> {
+  const [row] = await query<{ n: number }>(
+    db,
+    sql`with gone as (
+          delete from certificates where serial = any(array(
+            select c.serial from certificates c
+            where c.not_after < now() - make_interval(days => ${days}::int)
+              and exists (
+                select from certificates newer
+                where newer.common_name = c.common_name and newer.profile = c.profile and newer.not_after > c.not_after)
+              and (c.revoked_at is null or c.revocation_confirmed_at is not null)
+            limit ${most} for update of c skip locked))
+          returning 1)
+        select count(*)::int as n from gone`,
+  );
+  return row!.n;
 }

@@ -1,5 +1,6 @@
 /** Certificates as an admin sees them. */
-import { and, asc, desc, eq, ilike, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, ilike, isNotNull, isNull, lte, or, type SQL, sql } from 'drizzle-orm';
+import { countUpTo, type Total } from '../db/count.ts';
 import { type Db, query } from '../db/query.ts';
 import { beginsWith, containing } from '../db/search.ts';
 import type { Reach } from '../devices/reach.ts';
@@ -58,14 +59,15 @@ export async function list(
   db: Db,
   reach: Reach,
   filter: Filter,
-): Promise<{ items: CertificateView[]; total: number }> {
-  const pattern = filter.search ? containing(filter.search) : null;
+): Promise<{ items: CertificateView[] } & Total> {
   const where = and(
     isWithin(reach),
-    pattern ? or(ilike(certificates.commonName, pattern), ilike(certificates.serial, pattern)) : undefined,
+    filter.search
+      ? or(ilike(certificates.commonName, containing(filter.search)), serialBegins(filter.search))
+      : undefined,
     filter.commonName ? eq(certificates.commonName, filter.commonName) : undefined,
     filter.profile ? eq(certificates.profile, filter.profile) : undefined,
-    filter.status ? sql`${status} = ${filter.status}` : undefined,
+    filter.status && hasStatus(filter.status),
     filter.expiresWithinDays === undefined ? undefined : endsWithin(filter.expiresWithinDays),
   );
   const order =
@@ -77,8 +79,16 @@ export async function list(
     .orderBy(order, asc(certificates.serial))
     .limit(filter.limit)
     .offset(filter.offset);
-  const [total] = await db.select({ value: sql<string>`count(*)` }).from(certificates).where(where);
-  return { items: rows.map(view), total: Number(total!.value) };
+  return { items: rows.map(view), ...(await countUpTo(db, certificates, where, filter)) };
+}
+
+/** What an index has goes first: the rest of `status` looks at other certificates of each. */
+function hasStatus(wanted: Status): SQL {
+  if (wanted === 'revoked') return isNotNull(certificates.revokedAt);
+  const notRevoked = isNull(certificates.revokedAt);
+  if (wanted === 'expired') return and(notRevoked, lte(certificates.notAfter, sql`now()`))!;
+  const isUnused = wanted === 'unused' ? isNull(certificates.firstSeenAt) : undefined;
+  return and(notRevoked, gt(certificates.notAfter, sql`now()`), isUnused, sql`${status} = ${wanted}`)!;
 }
 
 export async function get(
@@ -96,14 +106,19 @@ export async function get(
 
 /** Whose serial begins so, as hexadecimal digits with or without colons. */
 export async function findBySerial(db: Db, reach: Reach, text: string, limit: number) {
-  const digits = text.replaceAll(':', '').toUpperCase();
-  if (!/^[0-9A-F]{4,40}$/.test(digits)) return [];
+  const begins = serialBegins(text);
+  if (!begins) return [];
   return db
     .select({ serial: certificates.serial, commonName: certificates.commonName })
     .from(certificates)
-    .where(and(beginsWith(certificates.serial, sql`${digits}::text`), isWithin(reach)))
+    .where(and(begins, isWithin(reach)))
     .orderBy(asc(certificates.serial))
     .limit(limit);
+}
+
+function serialBegins(text: string): SQL | undefined {
+  const digits = text.replaceAll(':', '').toUpperCase();
+  return /^[0-9A-F]{4,40}$/.test(digits) ? beginsWith(certificates.serial, sql`${digits}::text`) : undefined;
 }
 
 /** How many devices, by the end of the certificate that each is using (or else of the newest that it was given). */
@@ -114,28 +129,31 @@ export interface ExpiryCounts {
   expired: number;
 }
 
-/** A device's certificate: the one that it was last seen with, or else the newest that it was given; revoked ones do not count. */
-export const current = (reach: Reach) => sql`
-  select distinct on (c.common_name) c.common_name as device, c.serial, c.not_after
+/**
+ * Of those that end within so many days, each device's certificate: the one that it was last seen with, or else the newest that it was given;
+ * revoked ones do not count. It goes by the end, of which an index has those that count, so that its cost is that of what is urgent; the days are
+ * written out, or the planner would not know that they are few.
+ */
+export const urgent = (reach: Reach, days: number): SQL => sql`
+  select c.common_name as device, c.serial, c.not_after
   from certificates c join devices d on d.id = c.common_name
   where c.profile = 'device' and c.revoked_at is null and ${reach.on('d')}
-  order by c.common_name, c.first_seen_at desc nulls last, c.not_after desc`;
+    and c.not_after <= now() + ${sql.raw(`interval '${Math.trunc(days)} days'`)}
+    and not exists (
+      select from certificates b
+      where b.common_name = c.common_name and b.profile = 'device' and b.revoked_at is null
+        and (coalesce(b.first_seen_at, '-infinity'), b.not_after, b.serial)
+          > (coalesce(c.first_seen_at, '-infinity'), c.not_after, c.serial))`;
 
 export async function countExpiring(db: Db, reach: Reach): Promise<ExpiryCounts> {
   const within = (days: number) =>
-    sql`count(*) filter (where not_after > now() and not_after <= now() + make_interval(days => ${days}))`;
-  const [row] = await query<Record<keyof ExpiryCounts, string>>(
+    sql`(count(*) filter (where not_after > now() and not_after <= now() + make_interval(days => ${days}::int)))::int`;
+  const [row] = await query<Record<keyof ExpiryCounts, number>>(
     db,
-    sql`with current as (${current(reach)})
-        select ${within(30)} as "within30Days", ${within(14)} as "within14Days", ${within(3)} as "within3Days",
-          count(*) filter (where not_after <= now()) as "expired" from current`,
+    sql`select ${within(30)} as "within30Days", ${within(14)} as "within14Days", ${within(3)} as "within3Days",
+          (count(*) filter (where not_after <= now()))::int as "expired" from (${urgent(reach, 30)}) u`,
   );
-  return {
-    within30Days: Number(row!.within30Days),
-    within14Days: Number(row!.within14Days),
-    within3Days: Number(row!.within3Days),
-    expired: Number(row!.expired),
-  };
+  return row!;
 }
 
 export interface ExpiringDevice extends Record<string, unknown> {
@@ -152,9 +170,7 @@ export async function listExpiring(
 ): Promise<{ items: ExpiringDevice[]; total: number }> {
   const rows = await query<{ device: string; serial: string; notAfter: string | Date; total: string }>(
     db,
-    sql`with current as (${current(reach)})
-        select device, serial, not_after as "notAfter", count(*) over () as total from current
-        where not_after <= now() + make_interval(days => ${days})
+    sql`select device, serial, not_after as "notAfter", count(*) over () as total from (${urgent(reach, days)}) u
         order by not_after, device limit ${limit} offset ${offset}`,
   );
   return {

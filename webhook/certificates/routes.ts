@@ -3,7 +3,16 @@ import { type RevocationReason, revocationReasons } from '#ca/client.ts';
 import { deviceIdSchema } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
-import { access, alwaysPaging, answer, createRouter, jsonBody, problems, wholeNumber } from '../http.ts';
+import {
+  access,
+  alwaysPaging,
+  answer,
+  createRouter,
+  jsonBody,
+  page,
+  problems,
+  wholeNumber,
+} from '../http.ts';
 import * as bans from './blocked-ban.ts';
 import { renewBroker } from './broker-renewal.ts';
 import { createGrant, createToken, readRoot, redeemToken } from './certificates.ts';
@@ -103,7 +112,7 @@ const listCertificates = createRoute({
     }),
   },
   responses: {
-    200: answer('A page', z.object({ items: z.array(certificate), total: z.int() })),
+    200: answer('A page', page(certificate)),
     ...problems,
   },
 });

@@ -12,23 +12,36 @@ const everyMs = 10_000;
 /** Of devices: after a storm of renewals the CRLs grow evenly, and not by thousands at once. */
 const batch = 50;
 
+/** Whose certificate was first seen within these minutes is looked at each time; everybody is when a copy starts, and every hour. */
+const freshMinutes = 120;
+const everybodyEveryMs = 3_600_000;
+
 /** A step of `background.ts`. */
-export const createSupersede = () =>
-  paced({ everyMs }, async function supersede(context: Context) {
+export const createSupersede = () => {
+  let everybodyAt = performance.now();
+  return paced({ everyMs }, async function supersede(context: Context) {
+    const now = performance.now();
+    const devices = await findCandidates(context.db, now < everybodyAt);
+    // Once nobody is left.
+    if (devices.length < batch && now >= everybodyAt) everybodyAt = now + everybodyEveryMs;
     let revoked = 0;
-    for (const device of await findCandidates(context.db)) revoked += await revokeSuperseded(context, device);
+    for (const device of devices) revoked += await revokeSuperseded(context, device);
     if (revoked > 0) context.wake();
     return 'done';
   });
+};
 
-async function findCandidates(db: Db): Promise<string[]> {
+async function findCandidates(db: Db, onlyFresh: boolean): Promise<string[]> {
+  const fresh = onlyFresh
+    ? sql`and c.profile = 'device' and c.first_seen_at > now() - make_interval(mins => ${freshMinutes}::int)`
+    : sql``;
   const rows = await query<{ id: string }>(
     db,
     sql`select distinct d.id from certificates o
         join devices d on d.id = o.common_name
         join certificates c on c.serial = d.certificate_serial and c.common_name = d.id
         where o.profile = 'device' and o.revoked_at is null and o.not_after > now() and o.issued_at < c.issued_at
-          and c.revoked_at is null and c.first_seen_at <= now() - make_interval(secs => ${settleMs / 1000})
+          and c.revoked_at is null and c.first_seen_at <= now() - make_interval(secs => ${settleMs / 1000}) ${fresh}
         limit ${batch}`,
   );
   return rows.map(({ id }) => id);

@@ -38,7 +38,13 @@ export const certificates = pgTable(
   },
   (t) => [
     index('certificates_name').on(t.commonName, t.notAfter),
-    index('certificates_expiry').on(t.notAfter),
+    index('certificates_expiry').on(t.notAfter, t.serial),
+    index('certificates_issued').on(t.issuedAt.desc().nullsFirst(), t.serial),
+    index('certificates_revoked')
+      .on(t.issuedAt.desc().nullsFirst(), t.serial)
+      .where(sql`revoked_at is not null`),
+    index('certificates_urgent').on(t.notAfter).where(sql`profile = 'device' and revoked_at is null`),
+    index('certificates_seen').on(t.firstSeenAt).where(sql`profile = 'device' and revoked_at is null`),
     index('certificates_serial_begins').on(t.serial.op('text_pattern_ops')),
     index('certificates_unconfirmed')
       .on(t.revokedAt)

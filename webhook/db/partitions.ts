@@ -1,14 +1,30 @@
 /**
- * What grows by the message is partitioned by day (UTC), natively: charts and pages read only the days that they ask for, and old days
+ * What grows by the message is partitioned by day (UTC) or week, natively: charts and pages read only the days that they ask for, and old days
  * are dropped instead of deleted row by row. drizzle-kit knows no partitions, so its migrations make plain tables, and this step
  * follows them: `table.ts` stays the one place that names columns and indexes.
  */
 import { sql } from 'drizzle-orm';
 import { type Db, query } from './query.ts';
 
-/** Each with a column `at`. */
-export const partitioned = ['telemetry', 'device_logs', 'device_incidents', 'target_events'] as const;
+export const partitioned = [
+  'telemetry',
+  'device_logs',
+  'device_incidents',
+  'target_events',
+  'received_messages',
+] as const;
 export type Partitioned = (typeof partitioned)[number];
+
+/** By which column, and of how many days each partition is. */
+const daily = { column: 'at', days: 1 };
+const shapes: Record<Partitioned, { column: string; days: number }> = {
+  telemetry: daily,
+  device_logs: daily,
+  device_incidents: daily,
+  target_events: daily,
+  // Every message is looked for in all of them.
+  received_messages: { column: 'received_at', days: 7 },
+};
 
 const dayMs = 86_400_000;
 /** From yesterday on, for what the broker has kept back; as long as copies may be down before the default partition fills. */
@@ -26,19 +42,20 @@ export async function preparePartitions(db: Db): Promise<void> {
 
 /** Makes the partitions of the days around `now` that are not there. False when another copy is at it. */
 export async function createPartitions(db: Db, now: number): Promise<boolean> {
-  const today = Math.floor(now / dayMs) * dayMs;
   for (const table of partitioned) {
     const known = new Set(await listDays(db, table));
-    for (let day = today - dayMs; day <= today + aheadDays * dayMs; day += dayMs) {
+    const spanMs = spanOf(table);
+    const first = Math.floor((now - dayMs) / spanMs) * spanMs;
+    for (let day = first; day <= now + aheadDays * dayMs; day += spanMs) {
       if (!known.has(day) && !(await createPartition(db, table, day))) return false;
     }
   }
   return true;
 }
 
-/** Drops the days that ended before; answers how many. What has no day of its own is in `defaultOf(table)`. */
+/** Drops the partitions that ended before; answers how many. What has no day of its own is in `defaultOf(table)`. */
 export async function dropPartitions(db: Db, table: Partitioned, before: number): Promise<number> {
-  const old = (await listDays(db, table)).filter((day) => day + dayMs <= before);
+  const old = (await listDays(db, table)).filter((day) => day + spanOf(table) <= before);
   let dropped = 0;
   for (const day of old) {
     const done = await exclusively(db, async (tx) => {
@@ -54,6 +71,12 @@ export async function dropPartitions(db: Db, table: Partitioned, before: number)
 export function defaultOf(table: Partitioned): string {
   return `${table}_default`;
 }
+
+export function columnOf(table: Partitioned): string {
+  return shapes[table].column;
+}
+
+const spanOf = (table: Partitioned): number => shapes[table].days * dayMs;
 
 function nameOf(table: Partitioned, day: number): string {
   return `${table}_${new Date(day).toISOString().slice(0, 10).replaceAll('-', '')}`;
@@ -71,8 +94,10 @@ async function listDays(db: Db, table: Partitioned): Promise<number[]> {
 
 /** `CREATE TABLE … PARTITION OF` would lock out everybody; attaching a table locks only the default partition, whose rows of that day move. */
 async function createPartition(db: Db, table: Partitioned, day: number): Promise<boolean> {
-  const [parent, name, rest] = [table, nameOf(table, day), defaultOf(table)].map((n) => sql.identifier(n));
-  const [from, to] = [day, day + dayMs].map((at) => sql.raw(`'${new Date(at).toISOString()}'`));
+  const [parent, name, rest, column] = [table, nameOf(table, day), defaultOf(table), columnOf(table)].map(
+    (n) => sql.identifier(n),
+  );
+  const [from, to] = [day, day + spanOf(table)].map((at) => sql.raw(`'${new Date(at).toISOString()}'`));
   return exclusively(db, async (tx) => {
     const [there] = await query<{ is: boolean }>(
       tx,
@@ -82,7 +107,8 @@ async function createPartition(db: Db, table: Partitioned, day: number): Promise
     await tx.execute(sql`create table ${name} (like ${parent} including defaults including constraints)`);
     await tx.execute(sql`lock table ${rest} in access exclusive mode`);
     await tx.execute(sql`
-      with moved as (delete from ${rest} where at >= ${from}::timestamptz and at < ${to}::timestamptz returning *)
+      with moved as (
+        delete from ${rest} where ${column} >= ${from}::timestamptz and ${column} < ${to}::timestamptz returning *)
       insert into ${name} select * from moved`);
     await tx.execute(
       sql`alter table ${parent} attach partition ${name} for values from (${from}) to (${to})`,
@@ -119,9 +145,15 @@ async function convert(db: Db, table: Partitioned): Promise<void> {
     );
     await tx.execute(sql`alter table ${parent} rename to ${rest}`);
     await tx.execute(
-      sql`create table ${parent} (like ${rest} including defaults including constraints) partition by range (at)`,
+      sql`create table ${parent} (like ${rest} including defaults including constraints)
+          partition by range (${sql.identifier(columnOf(table))})`,
     );
-    await tx.execute(sql`alter sequence ${sql.identifier(`${table}_id_seq`)} owned by ${parent}.id`);
+    const sequence = `${table}_id_seq`;
+    const [counted] = await query<{ is: boolean }>(
+      tx,
+      sql`select to_regclass(${sequence}) is not null as is`,
+    );
+    if (counted!.is) await tx.execute(sql`alter sequence ${sql.identifier(sequence)} owned by ${parent}.id`);
     for (const { name } of indexes) await tx.execute(sql`drop index ${sql.identifier(name)}`);
     await tx.execute(sql`alter table ${parent} attach partition ${rest} default`);
     // They say the parent's name, for they were read before.

@@ -22,3 +22,4 @@ export * from '../sbom/table.ts';
 export * from '../telemetry/table.ts';
 export * from '../trends/table.ts';
 export * from '../vulnerabilities/table.ts';
+export * from './table.ts';

@@ -13,7 +13,7 @@ const refusals = ['42501', '0A000', '58P01'];
 export async function prepareSearch(db: Db): Promise<void> {
   const [index] = await query<{ there: boolean }>(
     db,
-    sql`select to_regclass('devices_search') is not null as there`,
+    sql`select to_regclass('certificates_search') is not null as there`,
   );
   if (index!.there) return;
   try {
@@ -24,6 +24,9 @@ export async function prepareSearch(db: Db): Promise<void> {
   }
   await db.execute(
     sql`create index if not exists devices_search on devices using gin (id gin_trgm_ops, name gin_trgm_ops)`,
+  );
+  await db.execute(
+    sql`create index if not exists certificates_search on certificates using gin (common_name gin_trgm_ops)`,
   );
 }
 

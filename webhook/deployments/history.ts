@@ -1,6 +1,6 @@
 /** What deployments did, and are doing, to one device. */
-import { and, count, desc, eq, inArray } from 'drizzle-orm';
-import type { Db } from '../db/query.ts';
+import { and, count, desc, eq, inArray, sql } from 'drizzle-orm';
+import { type Db, query } from '../db/query.ts';
 import { firmwares } from '../firmware/table.ts';
 import * as outbox from '../outbox/outbox.ts';
 import { openStates } from './states.ts';
@@ -47,4 +47,30 @@ export async function isBusy(db: Db, deviceId: string): Promise<boolean> {
 export async function forgetDevice(db: Db, deviceId: string): Promise<void> {
   await outbox.forgetDevice(db, deviceId);
   await db.delete(targetEvents).where(eq(targetEvents.deviceId, deviceId));
+}
+
+/**
+ * Forgets at most `most` targets of deployments that ended so many days ago; returns how many. What tallies say of them stays, and the
+ * deployment tells from when on its targets are not known any more.
+ */
+export async function forgetTargets(db: Db, days: number, most: number): Promise<number> {
+  return db.transaction(async (tx) => {
+    const old = sql`finished_at < now() - make_interval(days => ${days}::int)`;
+    await tx.execute(
+      sql`update deployments set targets_forgotten_at = now() where ${old} and targets_forgotten_at is null`,
+    );
+    // Read by the trigger that tallies what is deleted.
+    await tx.execute(sql`select set_config('flota.keep_tallies', 'on', true)`);
+    const [row] = await query<{ n: number }>(
+      tx,
+      sql`with gone as (
+            delete from targets where ctid = any(array(
+              select t.ctid from deployments d join targets t on t.deployment_id = d.id
+              where d.targets_forgotten_at is not null and d.${old}
+              limit ${most} for update of t skip locked))
+            returning 1)
+          select count(*)::int as n from gone`,
+    );
+    return row!.n;
+  });
 }

@@ -230,6 +230,8 @@ export const deploymentSchema = z
           .optional(),
       })
       .nullable(),
+    /** Its targets are older than they are kept: none is listed any more, and the counts stay. */
+    targetsForgottenAt: z.string().nullable(),
     total: z.int(),
     counts: z.record(z.enum(targetStates), z.int()),
     figures: z.object({

@@ -62,6 +62,8 @@ export const deployments = pgTable(
     approval: jsonb().$type<Approval>(),
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
     finishedAt: timestamp('finished_at', { withTimezone: true }),
+    /** Since then its targets are deleted by age; what they came to stays in their tallies. */
+    targetsForgottenAt: timestamp('targets_forgotten_at', { withTimezone: true }),
   },
   (t) => [
     index('deployments_created').on(t.createdAt),

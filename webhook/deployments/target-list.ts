@@ -24,7 +24,9 @@ export async function list(db: Db, reach: Reach, deploymentId: string, filter: T
 }
 
 async function readTargets(db: Db, reach: Reach, deploymentId: string, filter: TargetFilter) {
-  if (!(await createdAtOf(db, reach, deploymentId))) throw noDeployment();
+  const known = await find(db, reach, deploymentId);
+  if (!known) throw noDeployment();
+  if (known.targetsForgottenAt) return { items: [], total: 0 };
   const ofState = (state: TargetState) =>
     and(eq(targets.deploymentId, deploymentId), eq(targets.state, state), reach.on());
   const counts = new Map<TargetState, number>();
@@ -86,9 +88,9 @@ export function presentDeferral({
 
 /** A device's timeline within a deployment, oldest first. */
 export async function readTimeline(db: Db, reach: Reach, deploymentId: string, deviceId: string) {
-  const createdAt = await createdAtOf(db, reach, deploymentId);
-  if (!createdAt) return [];
-  const rows = await timelineOf(db, reach, deploymentId, deviceId, createdAt);
+  const known = await find(db, reach, deploymentId);
+  if (!known) return [];
+  const rows = await timelineOf(db, reach, deploymentId, deviceId, known.createdAt);
   return rows.map(({ at, event, state, detail }) => ({ at: at.toISOString(), event, state, detail }));
 }
 
@@ -104,11 +106,10 @@ export function timelineOf(db: Db, reach: Reach, deploymentId: string, deviceId:
     .limit(1000);
 }
 
-/** Null: there is no such deployment. */
-async function createdAtOf(db: Db, reach: Reach, id: string): Promise<Date | null> {
+async function find(db: Db, reach: Reach, id: string) {
   const [row] = await db
-    .select({ createdAt: deployments.createdAt })
+    .select({ createdAt: deployments.createdAt, targetsForgottenAt: deployments.targetsForgottenAt })
     .from(deployments)
     .where(and(eq(deployments.id, id), isThere(reach)));
-  return row?.createdAt ?? null;
+  return row;
 }

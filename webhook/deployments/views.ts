@@ -27,6 +27,7 @@ const summaryColumns = (reach: Reach) => ({
   approval: deployments.approval,
   createdAt: deployments.createdAt,
   finishedAt: deployments.finishedAt,
+  targetsForgottenAt: deployments.targetsForgottenAt,
   startAt: deployments.startAt,
   policy: deployments.policy,
   memory: deployments.memory,
@@ -186,6 +187,7 @@ export function present({ authorId: _, ...d }: Deployment) {
     createdAt: d.createdAt.toISOString(),
     startAt: d.startAt?.toISOString() ?? null,
     finishedAt: d.finishedAt?.toISOString() ?? null,
+    targetsForgottenAt: d.targetsForgottenAt?.toISOString() ?? null,
   };
 }
 

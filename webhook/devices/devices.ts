@@ -1,9 +1,10 @@
-import { and, arrayContains, asc, count, desc, eq, gt, ilike, inArray, or, type SQL, sql } from 'drizzle-orm';
+import { and, arrayContains, asc, desc, eq, gt, ilike, inArray, or, type SQL, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { findCurrent } from '../certificates/certificates.ts';
 import { revokeAll } from '../certificates/revocation.ts';
 import * as crashes from '../crashes/crashes.ts';
-import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/query.ts';
+import { countUpTo, type Total } from '../db/count.ts';
+import { type Db, foreignKeyViolation, query as queryRows, sqlState, uniqueViolation } from '../db/query.ts';
 import { containing } from '../db/search.ts';
 import * as history from '../deployments/history.ts';
 import { markJoinable } from '../deployments/store.ts';
@@ -16,6 +17,7 @@ import { compile } from './query/compile.ts';
 import type { Query } from './query/grammar.ts';
 import { beyondReach, ensureKept, everything, type Reach, unknownPlace } from './reach.ts';
 import { components, devices, divisions, regions } from './table.ts';
+import { countTallied } from './tallies.ts';
 
 /** A leading minus is descending. */
 export const sorts = [
@@ -41,6 +43,8 @@ export interface DeviceFilter {
 }
 export type DevicePage = DeviceFilter & {
   sort?: Sort | undefined;
+  /** Else to a thousand behind the page, where tallies do not know. */
+  count?: 'exact' | undefined;
   limit?: number | undefined;
   offset: number;
 };
@@ -49,14 +53,37 @@ export async function list(
   db: Db,
   reach: Reach,
   filter: DevicePage,
-): Promise<{ items: DeviceView[]; total: number }> {
+): Promise<{ items: DeviceView[] } & Total> {
   const where = and(reach.on(), matching(filter));
-  const rows = select(db)
+  const sorted = order(filter.sort ?? 'id');
+  if (!filter.limit) {
+    const items = await view(
+      db,
+      await select(db)
+        .where(where)
+        .orderBy(...sorted),
+    );
+    return { items, total: items.length };
+  }
+  // Only ids are walked over to the page; its devices are read and joined then.
+  const ids = db
+    .select({ id: devices.id })
+    .from(devices)
     .where(where)
-    .orderBy(...order(filter.sort ?? 'id'));
-  const items = await (filter.limit ? rows.limit(filter.limit).offset(filter.offset) : rows);
-  const [total] = await db.select({ value: count() }).from(devices).where(where);
-  return { items: await view(db, items), total: total!.value };
+    .orderBy(...sorted)
+    .limit(filter.limit)
+    .offset(filter.offset);
+  const rows = await select(db)
+    .where(inArray(devices.id, ids))
+    .orderBy(...sorted);
+  const { search, tag, query } = filter;
+  const isTallied = !search && !tag && !query;
+  const total = isTallied
+    ? { total: await countTallied(db, reach, filter) }
+    : filter.count === 'exact'
+      ? { total: await db.$count(devices, where) }
+      : await countUpTo(db, devices, where, filter);
+  return { items: await view(db, rows), ...total };
 }
 
 /** By id, behind this one. */
@@ -91,11 +118,12 @@ function matching(filter: DeviceFilter): SQL | undefined {
 function order(sort: Sort): SQL[] {
   const column = devices[sort.replace('-', '') as 'id' | 'name' | 'lastSeenAt' | 'createdAt'];
   const descends = sort.startsWith('-');
-  // As the primary key has it, or every device would be sorted for one page.
-  if (column === devices.id) return [descends ? desc(devices.id) : asc(devices.id)];
+  const inOrder = descends ? desc : asc;
+  // As an index has it, or every device would be sorted for one page.
+  if (column === devices.id) return [inOrder(devices.id)];
   // The id after it, so that pages neither repeat nor miss a device.
-  if (descends) return [sql`${column} desc nulls last`, desc(devices.id)];
-  return [sql`${column} asc nulls first`, asc(devices.id)];
+  if (column !== devices.lastSeenAt) return [inOrder(column), inOrder(devices.id)];
+  return [descends ? sql`${column} desc nulls last` : sql`${column} asc nulls first`, inOrder(devices.id)];
 }
 
 export async function get(db: Db, reach: Reach, id: string): Promise<DeviceView> {
@@ -131,17 +159,12 @@ export async function create(
 
 /** How many devices run this image, by their last attested report. */
 export async function countRunning(db: Db, reach: Reach, component: string, sha256: string): Promise<number> {
-  const [row] = await db
-    .select({ value: count() })
-    .from(components)
-    .where(
-      and(
-        eq(components.component, component),
-        eq(components.sha256, sha256),
-        reach.holds(components.deviceId),
-      ),
-    );
-  return row!.value;
+  const [row] = await queryRows<{ n: number }>(
+    db,
+    sql`select coalesce(sum(n), 0)::int as n from component_tallies t
+        where component = ${component} and sha256 = ${sha256} and ${reach.on('t')}`,
+  );
+  return row!.n;
 }
 
 /** Throws `unknown_reference` for a place beyond the reach, and `beyond_reach` for what would take the device out of it. */
@@ -209,12 +232,11 @@ export async function remove(db: Db, reach: Reach, id: string, actor: string): P
 
 /** What hardware there is, by name. */
 export async function listHardware(db: Db, reach: Reach): Promise<{ hardware: string; devices: number }[]> {
-  return db
-    .select({ hardware: devices.hardware, devices: count() })
-    .from(devices)
-    .where(reach.on())
-    .groupBy(devices.hardware)
-    .orderBy(asc(devices.hardware));
+  return queryRows(
+    db,
+    sql`select hardware, sum(n)::int as devices from device_tallies t where ${reach.on('t')}
+        group by hardware having sum(n) > 0 order by hardware`,
+  );
 }
 
 /** Its last health report as it came, or null before any. */

@@ -1,17 +1,17 @@
 /** Regions and divisions: alike but for their names. */
-import { and, asc, count, eq, getTableColumns, type SQL, sql } from 'drizzle-orm';
+import { asc, eq, getTableColumns, type SQL, sql } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import { record } from '../audit/audit.ts';
 import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import { everything, type Reach } from './reach.ts';
-import { devices, divisions, regions } from './table.ts';
+import { deviceTallies, divisions, regions } from './table.ts';
 import { defaultTimeZone } from './time-zone.ts';
 
 export type Place = 'regions' | 'divisions';
 const places = {
-  regions: { table: regions, column: devices.regionId },
-  divisions: { table: divisions, column: devices.divisionId },
+  regions: { table: regions, column: deviceTallies.regionId },
+  divisions: { table: divisions, column: deviceTallies.divisionId },
 };
 
 export interface PlaceView {
@@ -29,7 +29,7 @@ export type PlaceChange<P extends Place> = P extends 'regions'
 /** By name, with how many devices each has: those that the reach names, or has a device in. */
 export async function list<P extends Place>(db: Db, reach: Reach, place: P): Promise<View<P>[]> {
   return select(db, place, reach)
-    .having(isWithin(reach, place))
+    .where(isWithin(reach, place))
     .orderBy(asc(places[place].table.name)) as unknown as Promise<View<P>[]>;
 }
 
@@ -101,17 +101,22 @@ export async function remove(db: Db, place: Place, id: string, actor: string): P
 function isWithin({ limits }: Reach, place: Place): SQL | undefined {
   if (limits === null) return undefined;
   const { table } = places[place];
-  return sql`count(${devices.id}) > 0 or ${table.id}::text in (
+  return sql`tallies.devices > 0 or ${table.id}::text in (
     select value from jsonb_array_elements_text(${JSON.stringify(limits[place])}::jsonb))`;
 }
 
 function select(db: Db, place: Place, reach = everything) {
   const { table, column } = places[place];
+  const tallies = db
+    .select({ place: column, devices: sql<number>`sum(${deviceTallies.n})::int`.as('devices') })
+    .from(deviceTallies)
+    .where(reach.on('device_tallies'))
+    .groupBy(column)
+    .as('tallies');
   return db
-    .select({ ...getTableColumns(table), devices: count(devices.id) })
+    .select({ ...getTableColumns(table), devices: sql<number>`coalesce(${tallies.devices}, 0)` })
     .from(table as PgTable)
-    .leftJoin(devices, and(eq(column, table.id), reach.on()))
-    .groupBy(table.id)
+    .leftJoin(tallies, eq(tallies.place, table.id))
     .$dynamic();
 }
 

@@ -2,6 +2,8 @@ import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
 import type { BrokerClient } from '#emqx/api.ts';
+import { readClock } from '../db/clock.ts';
+import { type Lease, takeLease } from '../db/lease.ts';
 import {
   createRecordingBroker,
   openDatabase,
@@ -11,6 +13,7 @@ import {
   type TestDevice,
   type TestWebhook,
 } from '../testing.ts';
+import { createListedIds } from './listed-ids.ts';
 
 const minute = 60_000;
 const times = { periodMs: 3_600_000, faultMs: 30, youngMs: minute, settledMs: 15_000 };
@@ -51,17 +54,20 @@ async function reconcile(
   const broker = createRecordingBroker();
   if (answer) broker.answer = answer;
   let lists = 0;
-  broker.listClients = async ({ connected, ids } = {}) => {
+  broker.listClients = async function* ({ connected, ids } = {}) {
     expect(connected).toBe(true);
-    if (ids) return slipped.filter(({ clientid }) => ids.includes(clientid));
+    if (ids) return yield slipped.filter(({ clientid }) => ids.includes(clientid));
     lists++;
     await meanwhile?.();
-    return listed;
+    yield listed;
   };
+  const since = await readClock(database.db);
   const copy = await startTestWebhook(database, { broker, reconcile: times });
   open.push(copy);
-  await until('a listing', () => lists > 0);
-  // Stopping waits for the round that is under way.
+  await until('a whole round', async () => {
+    const lease = await database.db.query.leases.findFirst({ where: (l, { eq }) => eq(l.name, 'presence') });
+    return lease?.doneAt && lease.beganAt.getTime() >= since;
+  });
   return { broker, copy, lists: () => lists };
 }
 async function reconciled(...args: Parameters<typeof reconcile>): Promise<void> {
@@ -192,10 +198,10 @@ describe('when it looks', () => {
     const broker = createRecordingBroker();
     let away = true;
     let lists = 0;
-    broker.listClients = async () => {
+    broker.listClients = async function* () {
       lists++;
       if (away) throw new Error('away');
-      return [client(device, Date.now() - 10 * minute)];
+      yield [client(device, Date.now() - 10 * minute)];
     };
     const copy = await startTestWebhook(database, { broker, reconcile: times });
     open.push(copy);
@@ -221,39 +227,49 @@ describe('when it looks', () => {
     await until('another look', () => lists > settled);
   });
 
-  // PGlite has one opener, and so one copy.
-  if (process.env.TEST_DATABASE_URL)
-    test('one copy applies it at a time', async () => {
-      const connectedAt = Date.now() - 10 * minute;
-      const device = await events.device();
-      const other = await database.another();
-      let release = () => {};
-      const held = new Promise<void>((resolve) => {
-        release = resolve;
-      });
-      let isHeld = false;
-      const holding = other.db.transaction(async (tx) => {
-        await tx.execute(sql`select pg_advisory_xact_lock(4717242)`);
-        isHeld = true;
-        await held;
-      });
-      await until('the lock', () => isHeld);
-      const broker = createRecordingBroker();
-      let looks = 0;
-      broker.listClients = async () => {
-        looks++;
-        return [client(device, connectedAt)];
-      };
-      const copy = await startTestWebhook(database, {
-        broker,
-        reconcile: { ...times, periodMs: 20 },
-      });
-      open.push(copy);
-      await until('three rounds', () => looks > 3);
-      expect(await isOnline(device)).toBe(false);
-      release();
-      await holding;
-      await until('online', () => isOnline(device));
-      await other.close();
-    });
+  test('one copy at a time', async () => {
+    const connectedAt = Date.now() - 10 * minute;
+    const device = await events.device();
+    const other = (await takeLease(database.db, 'presence', -1)) as Lease;
+    const broker = createRecordingBroker();
+    let looks = 0;
+    broker.listClients = async function* ({ ids } = {}) {
+      if (!ids) looks++;
+      yield [client(device, connectedAt)];
+    };
+    const copy = await startTestWebhook(database, { broker, reconcile: { ...times, faultMs: 5 } });
+    open.push(copy);
+    // Its background work goes round meanwhile, and its own first look would have been before that.
+    await device.critical('control/response', { seq: [1, 1], command: 'c', ok: true });
+    await expect(takeLease(database.db, 'presence', 0)).resolves.toBe('held');
+    expect([looks, await isOnline(device)]).toEqual([0, false]);
+    await other.end(true);
+    await until('a look of its own', () => isOnline(device));
+    expect(looks).toBe(1);
+  });
+
+  test('who holds the lease and is heard of no more loses it', async () => {
+    const dead = (await takeLease(database.db, 'a test', 0)) as Lease;
+    const { db } = database;
+    await db.execute(sql`update leases set ends_at = now() - interval '1 second' where name = 'a test'`);
+    const heir = (await takeLease(db, 'a test', minute)) as Lease;
+    await dead.end(true);
+    expect(await takeLease(db, 'a test', minute)).toBe('held');
+    await heir.end(false);
+    const third = (await takeLease(db, 'a test', minute)) as Lease;
+    // A clock that went back by an hour.
+    await db.execute(sql`update leases set ends_at = now() + interval '1 hour' where name = 'a test'`);
+    const fourth = (await takeLease(db, 'a test', minute)) as Lease;
+    await third.end(true);
+    await fourth.end(true);
+    expect(await takeLease(db, 'a test', minute)).toBe('done');
+  });
+});
+
+test('the ids of a long list are told apart from all others', () => {
+  const listed = createListedIds(7);
+  for (let n = 0; n < 20_000; n++) listed.add(`dev-${n}`);
+  for (let n = 0; n < 20_000; n++) expect(listed.has(`dev-${n}`)).toBe(true);
+  const wrong = Array.from({ length: 20_000 }, (_, n) => `dev-${n + 20_000}`).filter((id) => listed.has(id));
+  expect(wrong).toEqual([]);
 });

@@ -6,10 +6,12 @@ import { sql } from 'drizzle-orm';
 import type { BrokerClient, EmqxApi } from '#emqx/api.ts';
 import type { Context } from '../context.ts';
 import { at, readClock } from '../db/clock.ts';
+import { type Lease, takeLease } from '../db/lease.ts';
 import { type Db, query } from '../db/query.ts';
 import { concerning, Fold } from '../deployments/store.ts';
 import { type Loop, startLoop } from '../loop.ts';
 import { unpark } from '../outbox/outbox.ts';
+import { createListedIds, type ListedIds } from './listed-ids.ts';
 
 export interface ReconcileTimes {
   periodMs: number;
@@ -25,11 +27,16 @@ const defaults: ReconcileTimes = { periodMs: 300_000, faultMs: 10_000, youngMs: 
 /** A wake says that the broker was away: devices came and went unseen. */
 export function startReconciler(context: () => Context, times: ReconcileTimes = defaults): Loop {
   let settled = false;
+  // Steady clock, ms: a round of any copy that began since then will do.
+  let wantedSince = performance.now();
   const loop = startLoop(async () => {
     try {
-      await reconcile(context(), times);
+      const lease = await takeLease(context().db, leaseName, performance.now() - wantedSince);
+      if (lease === 'held') return { pauseMs: times.faultMs };
+      if (lease !== 'done') await reconcile(context(), times, lease);
       // Connections too young for this round are old enough for the next.
       const pauseMs = settled ? times.periodMs : Math.min(times.periodMs, times.youngMs * 1.5);
+      wantedSince = performance.now() + (settled ? 0 : pauseMs);
       settled = true;
       return { pauseMs };
     } catch (error) {
@@ -42,6 +49,7 @@ export function startReconciler(context: () => Context, times: ReconcileTimes = 
     ...loop,
     wake() {
       settled = false;
+      wantedSince = performance.now();
       loop.wake();
     },
   };
@@ -66,49 +74,80 @@ export function noticeReturn(broker: EmqxApi, onReturn: () => void): EmqxApi {
   };
 }
 
-interface Seen {
-  /** Database's clock, ms: what was heard of a device since then is newer than the list. */
-  beganAt: number;
-  clients: BrokerClient[];
-  /** Ids of devices that count as online here and that the broker does not know, asked for them one by one. */
-  missing: string[];
+const leaseName = 'presence';
+/** Devices that are looked at together. */
+const atOnce = 1_000;
+
+/**
+ * One copy at a time, page by page: what the broker says of a thousand is applied before it is asked for the next, and nothing is held while
+ * it answers, so that a million connections take no more memory than their ids as numbers.
+ */
+async function reconcile(context: Context, times: ReconcileTimes, lease: Lease): Promise<void> {
+  const { db, broker, closing } = context;
+  let done = false;
+  try {
+    const beganAt = await readClock(db);
+    const listed = createListedIds();
+    for await (const clients of broker.listClients({ connected: true })) {
+      for (const { clientid } of clients) listed.add(clientid);
+      tell(context, await db.transaction((tx) => markBack(tx, clients, beganAt, times)));
+      if (closing.aborted) return;
+      await lease.keep();
+    }
+    for await (const ids of unlisted(db, listed, beganAt, times)) {
+      tell(context, await mendUnlisted(context, ids, beganAt, times));
+      if (closing.aborted) return;
+      await lease.keep();
+    }
+    done = true;
+  } finally {
+    await lease.end(done);
+  }
 }
 
-/** Any number will do, as long as all copies use the same. */
-const reconcileLock = 4_717_242;
+interface Mended {
+  deviceIds: string[];
+  deploymentIds: string[];
+}
 
-/** Nothing is held while the broker lists; what it says is applied by one copy at a time, and the next one finds nothing left. */
-async function reconcile(context: Context, times: ReconcileTimes): Promise<void> {
-  const { db } = context;
-  const seen = await look(context, times);
-  const mended = await db.transaction(async (tx) => {
-    const [lock] = await query<{ mine: boolean }>(
-      tx,
-      sql`select pg_try_advisory_xact_lock(${reconcileLock}) as mine`,
-    );
-    return lock?.mine ? mend(tx, seen, times) : null;
-  });
-  if (!mended || mended.deviceIds.length === 0) return;
-  context.log('info', 'presence mended', { devices: mended.deviceIds.length });
-  context.live.changed('device', ...mended.deviceIds);
-  context.live.changed('deployment', ...mended.deploymentIds);
+function tell(context: Context, { deviceIds, deploymentIds }: Mended): void {
+  if (deviceIds.length === 0) return;
+  context.log('info', 'presence mended', { devices: deviceIds.length });
+  context.live.changed('device', ...deviceIds);
+  context.live.changed('deployment', ...deploymentIds);
   context.wake();
 }
 
-/** A list that is made page by page misses some while others leave, so who is not in it is asked for by id. */
-async function look({ broker, db }: Context, times: ReconcileTimes): Promise<Seen> {
-  const beganAt = await readClock(db);
-  const clients = await broker.listClients({ connected: true });
-  const listed = JSON.stringify(clients.map(({ clientid }) => clientid));
-  const unlisted = await query<{ id: string }>(
-    db,
-    sql`select d.id from devices d
-        where ${isSettled(beganAt, times)} and d.id not in (select jsonb_array_elements_text(${listed}::jsonb))`,
-  );
-  const ids = unlisted.map(({ id }) => id);
-  const found = ids.length > 0 ? await broker.listClients({ connected: true, ids }) : [];
+/** Devices that count as online here and are on no page, by id. */
+async function* unlisted(
+  db: Db,
+  listed: ListedIds,
+  beganAt: number,
+  times: ReconcileTimes,
+): AsyncGenerator<string[]> {
+  for (let after = '', last = false; !last; ) {
+    const rows = await query<{ id: string }>(
+      db,
+      sql`select d.id from devices d where d.id > ${after} and ${isSettled(beganAt, times)} order by d.id limit ${atOnce}`,
+    );
+    last = rows.length < atOnce;
+    after = rows.at(-1)?.id ?? after;
+    const ids = rows.map(({ id }) => id).filter((id) => !listed.has(id));
+    if (ids.length > 0) yield ids;
+  }
+}
+
+/** A list that is made page by page misses some while others leave, so who is not on it is asked for by id. */
+async function mendUnlisted({ broker, db }: Context, ids: string[], beganAt: number, times: ReconcileTimes) {
+  const found: BrokerClient[] = [];
+  for await (const clients of broker.listClients({ connected: true, ids })) found.push(...clients);
   const there = new Set(found.map(({ clientid }) => clientid));
-  return { beganAt, clients: [...clients, ...found], missing: ids.filter((id) => !there.has(id)) };
+  const missing = ids.filter((id) => !there.has(id));
+  return db.transaction(async (tx): Promise<Mended> => {
+    const gone = await markGone(tx, missing, beganAt, times);
+    const back = await markBack(tx, found, beganAt, times);
+    return { deviceIds: [...gone, ...back.deviceIds], deploymentIds: back.deploymentIds };
+  });
 }
 
 const unheard = (beganAt: number) => sql`(d.last_seen_at is null or d.last_seen_at < ${at(beganAt)})`;
@@ -118,13 +157,12 @@ const isSettled = (beganAt: number, { youngMs }: ReconcileTimes) =>
   sql`d.online and ${unheard(beganAt)}
       and (d.connected_at is null or d.connected_at < ${at(beganAt - youngMs)})`;
 
-async function mend(tx: Db, { beganAt, clients, missing }: Seen, times: ReconcileTimes) {
-  const listed = JSON.stringify(
-    clients.flatMap(({ clientid, connectedAt }) =>
-      connectedAt === null ? [] : [{ id: clientid, at: connectedAt / 1000 }],
-    ),
-  );
-  const began = at(beganAt);
+async function markGone(
+  tx: Db,
+  missing: string[],
+  beganAt: number,
+  times: ReconcileTimes,
+): Promise<string[]> {
   const gone = await query<{ id: string }>(
     tx,
     sql`with gone as (
@@ -134,6 +172,21 @@ async function mend(tx: Db, { beganAt, clients, missing }: Seen, times: Reconcil
           order by d.id for no key update)
         update devices d set online = false, reachable = false from gone where d.id = gone.id returning d.id`,
   );
+  return gone.map(({ id }) => id);
+}
+
+async function markBack(
+  tx: Db,
+  clients: BrokerClient[],
+  beganAt: number,
+  times: ReconcileTimes,
+): Promise<Mended> {
+  const listed = JSON.stringify(
+    clients.flatMap(({ clientid, connectedAt }) =>
+      connectedAt === null ? [] : [{ id: clientid, at: connectedAt / 1000 }],
+    ),
+  );
+  const began = at(beganAt);
   // One millisecond early, so that the connection's own events, should they still come, count as news.
   const back = await query<{ id: string; reachable: boolean }>(
     tx,
@@ -152,24 +205,15 @@ async function mend(tx: Db, { beganAt, clients, missing }: Seen, times: Reconcil
             connected_at = greatest(d.connected_at, back.at - interval '1 millisecond')
         from back where d.id = back.id returning d.id, d.reachable`,
   );
-  const deploymentIds = await tellSubscribed(
-    tx,
-    back.filter((device) => device.reachable).map((device) => device.id),
-  );
-  return { deviceIds: [...gone, ...back].map((device) => device.id), deploymentIds };
+  const reachable = back.filter((device) => device.reachable).map(({ id }) => id);
+  return { deviceIds: back.map(({ id }) => id), deploymentIds: await tellSubscribed(tx, reachable) };
 }
 
-const atOnce = 1_000;
-
 /** As their lost events would have: what they may have missed is said again. */
-async function tellSubscribed(tx: Db, deviceIds: string[]): Promise<string[]> {
-  const changed: string[] = [];
-  for (let i = 0; i < deviceIds.length; i += atOnce) {
-    const ids = deviceIds.slice(i, i + atOnce);
-    const fold = await Fold.open(tx, concerning(ids, []));
-    for (const id of ids) for (const target of fold.ofDevice(id)) fold.apply(target, { type: 'subscribed' });
-    await unpark(tx, ids);
-    changed.push(...(await fold.save(tx)).deploymentIds);
-  }
-  return changed;
+async function tellSubscribed(tx: Db, ids: string[]): Promise<string[]> {
+  if (ids.length === 0) return [];
+  const fold = await Fold.open(tx, concerning(ids, []));
+  for (const id of ids) for (const target of fold.ofDevice(id)) fold.apply(target, { type: 'subscribed' });
+  await unpark(tx, ids);
+  return (await fold.save(tx)).deploymentIds;
 }

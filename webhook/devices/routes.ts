@@ -29,7 +29,12 @@ const list = createRoute({
   ...access('viewer', 'devices'),
   summary: 'Devices, by id unless `sort` says otherwise',
   request: {
-    query: paging.extend({ ...filter, sort: z.enum(devices.sorts).optional() }),
+    query: paging.extend({
+      ...filter,
+      sort: z.enum(devices.sorts).optional(),
+      /** Of a page: every device that matches is counted, however long that takes. */
+      count: z.enum(['exact']).optional(),
+    }),
   },
   responses: {
     200: answer('All, or a page with its total when `limit` is given', listOrPage(deviceSchema)),
@@ -139,8 +144,8 @@ export function deviceRoutes(context: Context) {
   return router
     .openapi(list, async (c) => {
       const query = c.req.valid('query');
-      const { items, total } = await devices.list(db, c.get('reach'), { ...query, query: query.q });
-      return c.json(query.limit ? { items, total } : items, 200);
+      const { items, ...total } = await devices.list(db, c.get('reach'), { ...query, query: query.q });
+      return c.json(query.limit ? { items, ...total } : items, 200);
     })
     .openapi(listCsv, async (c) => {
       const { q, ...rest } = c.req.valid('query');

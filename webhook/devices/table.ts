@@ -73,12 +73,43 @@ export const devices = pgTable(
     index('devices_blocked').on(t.id).where(sql`blocked`),
     index('devices_pinned').on(t.pinned).where(sql`pinned is not null`),
     index('devices_channel').on(t.channel),
+    index('devices_name').on(t.name, t.id),
+    index('devices_created').on(t.createdAt, t.id),
     index('devices_tags').using('gin', t.tags),
     // For the beginning of one; a part of one has trigrams (`db/search.ts`).
     index('devices_id_begins').on(sql`lower(id) text_pattern_ops`),
     index('devices_name_begins').on(sql`lower(name) text_pattern_ops`),
   ],
 );
+
+/**
+ * How many devices are how: sums of these rows, which only the triggers on `devices` insert (one for each kind of device that a statement
+ * has moved, so that nobody waits for another's lock) and `tallies.ts` gathers.
+ */
+export const deviceTallies = pgTable('device_tallies', {
+  regionId: uuid('region_id'),
+  divisionId: uuid('division_id'),
+  hardware: text().notNull(),
+  online: boolean().notNull(),
+  /** Heard of at least once. */
+  seen: boolean().notNull(),
+  /** State of its last health report. */
+  health: text(),
+  n: integer().notNull(),
+});
+
+/**
+ * How many components run what, in the same way: the triggers on `components` insert these, and those on `devices` when devices move. A row
+ * without a component counts devices of which anything is known.
+ */
+export const componentTallies = pgTable('component_tallies', {
+  regionId: uuid('region_id'),
+  divisionId: uuid('division_id'),
+  component: text(),
+  version: text(),
+  sha256: text(),
+  n: integer().notNull(),
+});
 
 /**
  * What a device has counted its boots in (`epoch` of the protocol), numbered as the epochs came: one that was left never comes back.

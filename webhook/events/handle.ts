@@ -43,6 +43,8 @@ export interface Memory {
   heard: Heard;
 }
 
+type Standing = Extract<Input, { deviceId: string }>;
+
 /** `raws` are the rows as they came, for dead letters: one that is kept whole can be replayed. */
 export async function handle(
   tx: Db,
@@ -78,6 +80,15 @@ export async function handle(
     }
   });
 
+  // All at once, in the order of their ids; before anything is said of their messages, and so that none moves while what it runs is counted.
+  const standing = inputs.filter((input, i) => 'deviceId' in input && rejects[i] === null) as Standing[];
+  const due = heard.take(
+    standing.flatMap((input) => (input.kind === 'message' ? [input.deviceId] : [])),
+    now,
+  );
+  const changing = standing.filter((input) => input.kind !== 'message' || input.critical !== null);
+  await presence.lock(tx, [...new Set([...due, ...changing.map(({ deviceId }) => deviceId)])]);
+
   const acks = await deduplicate(tx, inputs, rejects, refuse);
   const accepted = inputs.filter((_, i) => rejects[i] === null && !acks.repeats.has(i));
   const arrived = accepted.filter((input): input is DeviceMessage => input.kind === 'message');
@@ -86,18 +97,6 @@ export async function handle(
   const of = <T extends DeviceMessage['topic']>(...topics: T[]) =>
     messages.filter((m) => (topics as string[]).includes(m.topic)) as MessageOn<T>[];
 
-  const due = heard.take(
-    messages.map((m) => m.deviceId),
-    now,
-  );
-  await presence.lock(tx, [
-    ...new Set([
-      ...due,
-      ...accepted.flatMap((a) =>
-        'deviceId' in a && (a.kind !== 'message' || a.topic === 'status/health') ? [a.deviceId] : [],
-      ),
-    ]),
-  ]);
   if (due.length > 0) await presence.markHeard(tx, due, heardEveryMs);
   const { subscribed, kicks } = await applyPresence(tx, accepted);
   const current = await withoutOutdatedBoots(tx, messages, orders);

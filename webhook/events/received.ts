@@ -1,7 +1,6 @@
 /** The memory that makes critical messages count once. */
-import { lt, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import { type Db, query } from '../db/query.ts';
-import { receivedMessages } from './table.ts';
 
 export interface Received {
   deviceId: string;
@@ -11,7 +10,7 @@ export interface Received {
 
 export type Verdict = 'new' | 'duplicate' | 'id_reused';
 
-/** Stores what is new and says of each message, positionally, whether it is new, a repeat, or another message under a used id. */
+/** The devices must be locked, so that no other copy remembers the same meanwhile. Stores what is new and says of each message, positionally, whether it is new, a repeat, or another message under a used id. */
 export async function remember(db: Db, messages: Received[]): Promise<Verdict[]> {
   const first = new Map<string, Received>();
   for (const m of messages) if (!first.has(key(m))) first.set(key(m), m);
@@ -21,7 +20,9 @@ export async function remember(db: Db, messages: Received[]): Promise<Verdict[]>
     sql`insert into received_messages (device_id, message_id, digest)
         select "deviceId", "messageId", digest from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
           as v("deviceId" text, "messageId" text, digest text)
-        on conflict do nothing returning device_id as "deviceId", message_id as "messageId"`,
+        where not exists (
+          select from received_messages r where r.device_id = v."deviceId" and r.message_id = v."messageId")
+        returning device_id as "deviceId", message_id as "messageId"`,
   );
   const fresh = new Set(inserted.map(key));
   const known = await findDigests(
@@ -34,15 +35,6 @@ export async function remember(db: Db, messages: Received[]): Promise<Verdict[]>
     const stored = known.get(k) ?? first.get(k)!.digest;
     return stored === m.digest ? 'duplicate' : 'id_reused';
   });
-}
-
-/** A device re-sends until it is acked; a message that old is never sent again. */
-const keepDays = 30;
-
-export async function forgetOldMessages(db: Db): Promise<void> {
-  await db
-    .delete(receivedMessages)
-    .where(lt(receivedMessages.receivedAt, sql`now() - make_interval(days => ${keepDays})`));
 }
 
 async function findDigests(db: Db, messages: Received[]): Promise<Map<string, string>> {

@@ -1,6 +1,9 @@
-import { bigint, bigserial, index, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core';
+import { bigint, bigserial, index, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
 
-/** Critical messages that were handled: makes handling idempotent by (device, id). */
+/**
+ * Critical messages that were handled: makes handling idempotent by (device, id). Partitioned by week (`db/partitions.ts`), and so without a
+ * key; that a message is there once only is kept by the lock of its device.
+ */
 export const receivedMessages = pgTable(
   'received_messages',
   {
@@ -10,7 +13,7 @@ export const receivedMessages = pgTable(
     digest: text().notNull(),
     receivedAt: timestamp('received_at', { withTimezone: true }).notNull().defaultNow(),
   },
-  (t) => [primaryKey({ columns: [t.deviceId, t.messageId] }), index('received_messages_at').on(t.receivedAt)],
+  (t) => [index('received_messages_id').on(t.deviceId, t.messageId)],
 );
 
 /** What can never be handled, kept for an admin to see. */

@@ -4,6 +4,7 @@ import { ageOfPublished } from '../certificates/crl.ts';
 import { countExpiring } from '../certificates/inventory.ts';
 import { type Db, query } from '../db/query.ts';
 import { everything } from '../devices/reach.ts';
+import { countFleet } from '../devices/tallies.ts';
 import { countDropped } from '../events/dead-letters.ts';
 import { countDeliveries } from '../notifications/deliveries.ts';
 import { heading, sample } from './metrics.ts';
@@ -25,10 +26,7 @@ export async function writeFleet(db: Db): Promise<string> {
   );
   const [letters] = await query<{ n: number }>(db, sql`select count(*)::int as n from dead_letters`);
   const dropped = await countDropped(db);
-  const [devices] = await query<{ total: number; online: number }>(
-    db,
-    sql`select count(*)::int as total, count(*) filter (where online)::int as online from devices`,
-  );
+  const devices = await countFleet(db, everything);
   const expiring = await countExpiring(db, everything);
   const notifications = await countDeliveries(db);
   const crls = await ageOfPublished(db);
@@ -55,8 +53,8 @@ export async function writeFleet(db: Db): Promise<string> {
     ...heading('flota_dead_letters_dropped_bytes_total', 'counter', 'What they held'),
     sample('flota_dead_letters_dropped_bytes_total', {}, dropped.bytes),
     ...heading('flota_devices', 'gauge', 'Registered devices, by presence'),
-    sample('flota_devices', { online: 'true' }, devices!.online),
-    sample('flota_devices', { online: 'false' }, devices!.total - devices!.online),
+    sample('flota_devices', { online: 'true' }, devices.online),
+    sample('flota_devices', { online: 'false' }, devices.total - devices.online),
     ...heading(
       'flota_device_certificates_expiring',
       'gauge',

@@ -7,8 +7,8 @@ import type { HaltReason } from '../deployments/rollout.ts';
 import { failedStates, type TargetState } from '../deployments/states.ts';
 import { talliesWithin } from '../deployments/tallies.ts';
 import { countDrifted } from '../devices/expected.ts';
-import { presenceCounts } from '../devices/presence.ts';
 import type { Reach } from '../devices/reach.ts';
+import { countFleet, runningCounts } from '../devices/tallies.ts';
 
 /** Updates of deployments made within these days make the figures; what failed longer ago no longer needs attention. */
 export const figureDays = 30;
@@ -64,21 +64,30 @@ interface Updates {
 }
 
 export async function read(db: Db, reach: Reach): Promise<Overview> {
-  const [devices, drifted, versions, updates, certificates, letters, deployments, halted, failing] =
-    await Promise.all([
-      readDevices(db, reach),
-      countDrifted(db, reach),
-      readVersions(db, reach),
-      readUpdates(db, reach),
-      countExpiring(db, reach),
-      readLetters(db, reach),
-      readDeployments(db, reach),
-      readHalted(db, reach),
-      readFailing(db, reach),
-    ]);
+  const [
+    { unreported, ...devices },
+    drifted,
+    versions,
+    updates,
+    certificates,
+    letters,
+    deployments,
+    halted,
+    failing,
+  ] = await Promise.all([
+    countFleet(db, reach),
+    countDrifted(db, reach),
+    readVersions(db, reach),
+    readUpdates(db, reach),
+    countExpiring(db, reach),
+    readLetters(db, reach),
+    readDeployments(db, reach),
+    readHalted(db, reach),
+    readFailing(db, reach),
+  ]);
   return {
     devices: { ...devices, drifted },
-    versions,
+    versions: { ...versions, unreported },
     updates,
     certificates,
     deadLetters: letters,
@@ -88,17 +97,7 @@ export async function read(db: Db, reach: Reach): Promise<Overview> {
   };
 }
 
-async function readDevices(db: Db, reach: Reach) {
-  const [row] = await query<Omit<Overview['devices'], 'drifted'>>(
-    db,
-    sql`select count(*)::int as total, ${presenceCounts(sql`devices`)},
-          count(*) filter (where health->>'state' = 'failing')::int as failing,
-          count(*) filter (where health->>'state' = 'degraded')::int as degraded from devices where ${reach.on()}`,
-  );
-  return row!;
-}
-
-async function readVersions(db: Db, reach: Reach): Promise<Overview['versions']> {
+async function readVersions(db: Db, reach: Reach): Promise<Omit<Overview['versions'], 'unreported'>> {
   const rows = await query<{
     component: string;
     version: string;
@@ -108,22 +107,15 @@ async function readVersions(db: Db, reach: Reach): Promise<Overview['versions']>
     all: number;
   }>(
     db,
-    sql`with counted as (select component, version, sha256, count(*)::int as devices
-          from components where ${reach.holds(sql`device_id`)} group by component, version, sha256)
+    sql`with counted as (${runningCounts(reach)})
         select component, version, sha256, devices, sum(devices) over ()::int as "all",
           (select id from firmwares f where f.sha256 = counted.sha256 order by created_at desc limit 1) as firmware
         from counted order by devices desc, component, version, sha256 limit ${versionsShown}`,
-  );
-  const [silent] = await query<{ n: number }>(
-    db,
-    sql`select count(*)::int as n from devices d
-        where ${reach.on('d')} and not exists (select from components c where c.device_id = d.id)`,
   );
   const listed = rows.reduce((sum, row) => sum + row.devices, 0);
   return {
     items: rows.map(({ all, ...row }) => row),
     others: (rows[0]?.all ?? 0) - listed,
-    unreported: silent!.n,
   };
 }
 

@@ -83,6 +83,61 @@ test('of the epochs in which a device has counted its boots, the newest 16 stay 
   expect(await runs()).toBe(image(41));
 });
 
+test('targets of a deployment that ended long ago go, and its figures stay; one that runs keeps its own', async () => {
+  const [old, present] = [await webhook.device(), await webhook.device()];
+  const firmware = await webhook.firmware();
+  const [ended, running] = [
+    await webhook.deploy(firmware.id, old),
+    await webhook.deploy(firmware.id, present),
+  ];
+  await webhook.api('POST', `/api/deployments/${ended.id}/cancel`);
+  await until(
+    'its end',
+    async () => (await webhook.api('GET', `/api/deployments/${ended.id}`)).body.finishedAt,
+  );
+  const look = async ({ id }: { id: string }) => {
+    const { body } = await webhook.api('GET', `/api/deployments/${id}`);
+    const list = (await webhook.api('GET', `/api/deployments/${id}/targets?limit=10`)).body;
+    return {
+      counts: body.counts,
+      total: body.total,
+      gone: body.targetsForgottenAt !== null,
+      listed: [list.items.length, list.total],
+    };
+  };
+  const before = await look(ended);
+  expect(before).toMatchObject({ total: 1, gone: false, listed: [1, 1] });
+  await sweepOnce(database.db, defaultRetention);
+  expect(await look(ended)).toEqual(before);
+  await database.db.execute(
+    sql`update deployments set finished_at = now() - interval '366 days' where id = ${ended.id}`,
+  );
+  await sweepOnce(database.db, defaultRetention);
+  expect(await look(ended)).toEqual({ ...before, gone: true, listed: [0, 0] });
+  expect(await look(running)).toMatchObject({ total: 1, gone: false, listed: [1, 1] });
+  // What is deleted otherwise does leave the figures.
+  await webhook.api('POST', `/api/deployments/${running.id}/cancel`);
+  await until(
+    'the end',
+    async () => (await webhook.api('DELETE', `/api/devices/${present.id}`)).status === 204,
+  );
+  expect(await look(running)).toMatchObject({ total: 0 });
+});
+
+test('of certificates that ended long ago, the newest of each holder stays', async () => {
+  const device = await webhook.device();
+  const add = (serial: string, days: number) =>
+    database.db.execute(sql`
+      insert into certificates (serial, profile, common_name, certificate, chain, not_before, not_after)
+      select ${`${device.id}-${serial}`}, 'device', ${device.id}, '', '', t, t from (select now() - make_interval(days => ${days}::int) as t) t`);
+  await add('oldest', 300);
+  await add('older', 200);
+  await add('newest', 100);
+  while ((await sweepOnce(database.db, defaultRetention)) > 0);
+  const { items } = (await webhook.api('GET', `/api/certificates?commonName=${device.id}`)).body;
+  expect(items.map(({ serial }: { serial: string }) => serial)).toEqual([`${device.id}-newest`]);
+});
+
 test('a copy sweeps when it starts', async () => {
   const id = randomUUID();
   await database.db.execute(
@@ -120,10 +175,35 @@ describe('days', () => {
     '%s has a partition for today and the days around it, and one for the rest',
     async (table) => {
       const now = Date.now();
-      const around = [-1, 0, 1, 2, 3].map((n) => label(now + n * dayMs));
+      // Weeks begin where 1970 did.
+      const first = (at: number) => (table === 'received_messages' ? at - (at % (7 * dayMs)) : at);
+      const around = [-1, 0, 1, 2, 3].map((n) => label(first(now + n * dayMs)));
       expect(await days(table)).toEqual(expect.arrayContaining([...around, 'default']));
     },
   );
+
+  test('a message of the week before is known again, and goes with its week', async () => {
+    const device = await webhook.device();
+    const id = randomUUID();
+    const report = device.row('control/response', { id, seq: [1, 1], command: 'c', ok: true });
+    expect((await webhook.event(report)).status).toBe(204);
+    await database.db.execute(
+      sql`update received_messages set received_at = now() - interval '20 days' where device_id = ${device.id}`,
+    );
+    const kept = () =>
+      query(
+        database.db,
+        sql`select tableoid::regclass::text as name from received_messages where device_id = ${device.id}`,
+      );
+    expect(await kept()).toEqual([{ name: 'received_messages_default' }]);
+    await createPartitions(database.db, Date.now() - 20 * dayMs);
+    const [{ name } = {}] = await kept();
+    expect(name).toMatch(/^received_messages_[0-9]{8}$/);
+    expect((await webhook.event(report)).status).toBe(204);
+    expect(await kept()).toHaveLength(1);
+    await turnDays(database.db, defaultRetention, Date.now() + 20 * dayMs);
+    expect(await kept()).toEqual([]);
+  });
 
   test('what comes for a day without a partition is kept, and moves when the day gets one', async () => {
     const device = randomUUID();

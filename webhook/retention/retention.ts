@@ -4,9 +4,11 @@
  * device has counted its boots in goes by its number.
  */
 import { sql } from 'drizzle-orm';
+import { forgetExpired } from '../certificates/expiry.ts';
 import type { Context } from '../context.ts';
-import { createPartitions, defaultOf, dropPartitions, partitioned } from '../db/partitions.ts';
+import { columnOf, createPartitions, defaultOf, dropPartitions, partitioned } from '../db/partitions.ts';
 import { type Db, query } from '../db/query.ts';
+import { forgetTargets } from '../deployments/history.ts';
 import { forgetEpochs } from '../devices/presence.ts';
 import { type Loop, startLoop } from '../loop.ts';
 
@@ -14,6 +16,8 @@ import { type Loop, startLoop } from '../loop.ts';
 export interface Retention {
   telemetry: number;
   logs: number;
+  /** Of finished deployments, whose figures stay. */
+  targets: number;
   targetEvents: number;
   deadLetters: number;
   notifications: number;
@@ -23,21 +27,29 @@ export interface Retention {
 export const defaultRetention: Retention = {
   telemetry: 30,
   logs: 30,
+  targets: 365,
   targetEvents: 180,
   deadLetters: 30,
   notifications: 90,
   crashes: 90,
 };
 
+/** A device re-sends until it is acked; a message that old is never sent again. */
+const receivedDays = 30;
+/** Of a certificate that has expired and of which its holder has a newer one. */
+const certificateDays = 90;
+
 const days = {
   telemetry: 'telemetry',
   device_logs: 'logs',
   device_incidents: 'telemetry',
   target_events: 'targetEvents',
+  received_messages: 'received',
 } as const;
 const rows = [
-  ...partitioned.map((table) => ({ table: defaultOf(table), column: 'at', days: days[table] })),
+  ...partitioned.map((table) => ({ table: defaultOf(table), column: columnOf(table), days: days[table] })),
   { table: 'dead_letters', column: 'received_at', days: 'deadLetters' as const },
+  { table: 'device_metrics', column: 'at', days: 'telemetry' as const },
   // Their deliveries go with them.
   { table: 'notification_events', column: 'at', days: 'notifications' as const },
   { table: 'crash_reports', column: 'at', days: 'crashes' as const },
@@ -49,12 +61,15 @@ const batch = 5_000;
 const everyMs = 10 * 60_000;
 const dayMs = 86_400_000;
 
+const daysOf = (retention: Retention, kind: keyof Retention | 'received'): number =>
+  kind === 'received' ? receivedDays : retention[kind];
+
 /** Partitions made ahead and dropped; answers how many were dropped. Safe in any number of copies at the same time. */
 export async function turnDays(db: Db, retention: Retention, now: number): Promise<number> {
   await createPartitions(db, now);
   let dropped = 0;
   for (const table of partitioned) {
-    dropped += await dropPartitions(db, table, now - retention[days[table]] * dayMs);
+    dropped += await dropPartitions(db, table, now - daysOf(retention, days[table]) * dayMs);
   }
   return dropped;
 }
@@ -62,13 +77,15 @@ export async function turnDays(db: Db, retention: Retention, now: number): Promi
 /** Deletes one batch of each table; answers how many rows of all. Safe in any number of copies at the same time. */
 export async function sweepOnce(db: Db, retention: Retention): Promise<number> {
   let deleted = await forgetEpochs(db, batch);
+  deleted += await forgetTargets(db, retention.targets, batch);
+  deleted += await forgetExpired(db, certificateDays, batch);
   for (const { table, column, days } of rows) {
     const [name, at] = [sql.identifier(table), sql.identifier(column)];
     const [row] = await query<{ n: number }>(
       db,
       sql`with gone as (
             delete from ${name} where ctid = any(array(
-              select ctid from ${name} where ${at} < now() - make_interval(days => ${retention[days]}::int)
+              select ctid from ${name} where ${at} < now() - make_interval(days => ${daysOf(retention, days)}::int)
               limit ${batch} for update skip locked))
             returning 1)
           select count(*)::int as n from gone`,

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { expect, test } from 'vitest';
+import { sql } from 'drizzle-orm';
+import { describe, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
+import { query } from '../db/query.ts';
 import type { Json, TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 
-const { webhook } = await startSuite();
+const { database, webhook } = await startSuite();
 
 const of = async (device: { id: string }, what: string): Promise<Json> =>
   (await webhook.api('GET', `/api/devices/${device.id}/${what}`)).body;
@@ -136,4 +138,46 @@ test('what deployments did to a device is its firmware history, newest first', a
   });
   expect((await of(device, 'firmware_history?limit=1')).items[0].deployment).not.toBe(first.id);
   expect((await webhook.api('GET', `/api/devices/${randomUUID()}/firmware_history`)).status).toBe(404);
+});
+
+describe('the newest number of each name', () => {
+  const told = async (device: TestDevice) => {
+    const rows = await query<{ name: string; value: number }>(
+      database.db,
+      sql`select name, value from device_metrics where device_id = ${device.id} order by name`,
+    );
+    return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+  };
+  const say = (device: TestDevice, topic: 'data/metrics' | 'data/sensors', values: object, agoMs = 0) =>
+    webhook.event({ ...device.row(topic, { values }), received_at: Date.now() - agoMs });
+
+  test('is kept, whichever message comes last; data/metrics goes before data/sensors for a day', async () => {
+    const device = await webhook.device();
+    await say(device, 'data/sensors', { battery: 1, light: 300 }, 5_000);
+    await say(device, 'data/sensors', { battery: 2 });
+    await say(device, 'data/sensors', { battery: 3, light: 100 }, 9_000);
+    expect(await told(device)).toEqual({ battery: 2, light: 300 });
+    await say(device, 'data/metrics', { battery: 40 }, 60_000);
+    expect(await told(device)).toEqual({ battery: 2, light: 300 });
+    await say(device, 'data/metrics', { battery: 50 });
+    await say(device, 'data/sensors', { battery: 4 });
+    expect(await told(device)).toEqual({ battery: 50, light: 300 });
+    const { db } = database;
+    await db.execute(
+      sql`update device_metrics set at = at - interval '25 hours' where device_id = ${device.id}`,
+    );
+    await say(device, 'data/sensors', { battery: 5 });
+    expect(await told(device)).toEqual({ battery: 5, light: 300 });
+    await webhook.api('DELETE', `/api/devices/${device.id}`);
+    expect(await told(device)).toEqual({});
+  });
+
+  test('is kept of some names only of a device that goes on inventing them', async () => {
+    const device = await webhook.device();
+    const named = (n: number) => Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`m-${n}-${i}`, i]));
+    for (let n = 0; n < 4; n++) await say(device, 'data/metrics', named(n));
+    await say(device, 'data/metrics', { 'm-0-7': 99 });
+    const kept = await told(device);
+    expect([Object.keys(kept).length, kept['m-0-7']]).toEqual([64, 99]);
+  });
 });

@@ -1,5 +1,6 @@
 /** What devices measured and logged, read back for charts and screens. */
-import { and, count, desc, eq, gte, lt, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, gte, lt, type SQL, sql } from 'drizzle-orm';
+import { countUpTo } from '../db/count.ts';
 import { type Db, query } from '../db/query.ts';
 import { deviceLogs } from './table.ts';
 
@@ -31,15 +32,6 @@ export function latestOf(deviceId: string, topics: readonly MeasuredTopic[], fro
     cross join lateral (
       select t.at, t.body from telemetry t where t.device_id = ${deviceId} and t.topic = m.topic ${since}
       order by t.at desc limit 1) l`;
-}
-
-/** Of the device with that id: the newest number of that name within a day, of data/metrics, or else of data/sensors; null where there is none. */
-export function newestValue(deviceId: SQL, name: string): SQL {
-  // One walk down the index each; the partitions of days to come are left out.
-  const of = (topic: MeasuredTopic) => sql`(
-    select (t.body->'values'->>${name})::float8 from telemetry t where t.device_id = ${deviceId} and t.topic = ${topic}
-      and t.at > now() - interval '1 day' and t.at < now() + interval '1 hour' and jsonb_typeof(t.body->'values'->${name}) = 'number' order by t.at desc limit 1)`;
-  return sql`coalesce(${of('data/metrics')}, ${of('data/sensors')})`;
 }
 
 export interface Bucket extends Record<string, unknown> {
@@ -108,6 +100,5 @@ export async function listLogs(
     .orderBy(desc(deviceLogs.at), desc(deviceLogs.id))
     .limit(filter.limit)
     .offset(filter.offset);
-  const [total] = await db.select({ value: count() }).from(deviceLogs).where(where);
-  return { items, total: total!.value };
+  return { items, ...(await countUpTo(db, deviceLogs, where, filter)) };
 }

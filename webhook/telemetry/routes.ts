@@ -179,12 +179,12 @@ export function deviceDataRoutes(context: Context) {
       const { id } = c.req.valid('param');
       await ensureKnown(db, c.get('reach'), id);
       const { from, to, ...rest } = c.req.valid('query');
-      const { items, total } = await measurements.listLogs(db, id, {
+      const { items, ...total } = await measurements.listLogs(db, id, {
         ...rest,
         from: from ? new Date(from) : undefined,
         to: to ? new Date(to) : undefined,
       });
-      return c.json({ items: items.map((row) => ({ ...row, at: row.at.toISOString() })), total }, 200);
+      return c.json({ items: items.map((row) => ({ ...row, at: row.at.toISOString() })), ...total }, 200);
     })
     .openapi(getStatus, async (c) => {
       const { id } = c.req.valid('param');

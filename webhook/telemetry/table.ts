@@ -1,4 +1,15 @@
-import { bigserial, index, jsonb, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
+import {
+  bigserial,
+  boolean,
+  doublePrecision,
+  index,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+} from 'drizzle-orm/pg-core';
+import { devices } from '../devices/table.ts';
 
 /** Status and data messages as they came; partitioned by day (`db/partitions.ts`), and so without a key. `at` is the broker's clock, for a device's may be wrong. */
 export const telemetry = pgTable(
@@ -11,6 +22,25 @@ export const telemetry = pgTable(
     body: jsonb().$type<Record<string, unknown>>().notNull(),
   },
   (t) => [index('telemetry_device').on(t.deviceId, t.topic, t.at)],
+);
+
+/**
+ * The newest number of each name of a device, which `newest.ts` keeps beside `telemetry`. No index has what changes: then an update writes
+ * the row anew on its page and nothing else.
+ */
+export const deviceMetrics = pgTable(
+  'device_metrics',
+  {
+    deviceId: text('device_id')
+      .notNull()
+      .references(() => devices.id, { onDelete: 'cascade' }),
+    name: text().notNull(),
+    value: doublePrecision().notNull(),
+    at: timestamp({ withTimezone: true }).notNull(),
+    /** Of data/metrics, which goes before data/sensors. */
+    preferred: boolean().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.name, t.deviceId] }), index('device_metrics_device').on(t.deviceId)],
 );
 
 /** Partitioned by day as well. */

@@ -1,5 +1,6 @@
 import { eq, sql } from 'drizzle-orm';
 import type { Db } from '../db/query.ts';
+import { keepNewest } from './newest.ts';
 import { controlCommands, deviceLogs, telemetry } from './table.ts';
 
 export interface TelemetryRow {
@@ -14,6 +15,7 @@ export async function recordTelemetry(db: Db, rows: TelemetryRow[]): Promise<voi
     insert into telemetry (device_id, topic, at, body)
     select "deviceId", topic, at, body from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
       as v("deviceId" text, topic text, at timestamptz, body jsonb)`);
+  await keepNewest(db, rows);
 }
 
 export async function recordLogs(

@@ -2,7 +2,6 @@
 import { sql } from 'drizzle-orm';
 import type { Context } from '../context.ts';
 import type { Db } from '../db/query.ts';
-import { presenceCounts } from '../devices/presence.ts';
 import { type Outcome, paced } from '../paced.ts';
 
 export const keptDays = 31;
@@ -34,11 +33,12 @@ export async function recordHour(db: Db): Promise<void> {
   await db.execute(sql`
     insert into fleet_hours (hour, total, online, versions)
     select now_hour, d.total, d.online, coalesce(v.versions, '{}') from (select date_trunc('hour', now()) as now_hour) h
-    cross join lateral (select count(*)::int as total, ${presenceCounts(sql`devices`)} from devices) d
+    cross join lateral (
+      select coalesce(sum(n), 0)::int as total, coalesce(sum(n) filter (where online), 0)::int as online from device_tallies) d
     cross join lateral (
       select jsonb_object_agg(version, devices) as versions from (
-        select version, count(*)::int as devices from components where component = 'main'
-        group by version order by 2 desc, 1 limit ${versionsKept}) c
+        select version, sum(n)::int as devices from component_tallies where component = 'main'
+        group by version having sum(n) > 0 order by 2 desc, 1 limit ${versionsKept}) c
     ) v
     where not exists (select from fleet_hours f where f.hour = h.now_hour)
     on conflict do nothing`);

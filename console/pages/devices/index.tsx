@@ -39,7 +39,12 @@ export default function DevicesPage(): JSX.Element {
       region: nameIn(regions.data, query().region),
       division: nameIn(divisions.data, query().division),
     });
-  const picks = createPicks({ query: asked, total: rows.total });
+  const picks = createPicks({
+    query: asked,
+    total: rows.total,
+    more: rows.more,
+    countAll: api.countDevices,
+  });
   const columns = createMemo(() => describeColumns(may('operator') ? picks : null));
   const narrowed = () => filterNames.some((name) => name !== 'sort' && filters.value(name) !== '');
   createEffect(
@@ -60,7 +65,7 @@ export default function DevicesPage(): JSX.Element {
         lead={
           <Show when={rows.total() !== undefined}>
             <span role="status" data-testid="device-count">
-              {t('common.devices', { n: rows.total()! })}
+              {t(rows.more() ? 'common.devicesMore' : 'common.devices', { n: rows.total()! })}
             </span>
           </Show>
         }
@@ -109,7 +114,7 @@ export default function DevicesPage(): JSX.Element {
           }
         >
           <Allowed to="operator">
-            <BulkBar picks={picks} total={rows.total()!} />
+            <BulkBar picks={picks} total={rows.total()!} more={rows.more()} />
           </Allowed>
           <LongTable
             caption={t('devices.title')}

@@ -7,8 +7,9 @@ import type { Bed } from './bed.ts';
 
 export function defineMessages(bed: () => Bed): void {
   const isAway = async (id: string) => {
-    const found = await bed().broker.listClients({ ids: [id] });
-    return found.every(({ connected }) => !connected);
+    for await (const found of bed().broker.listClients({ ids: [id] }))
+      if (found.some(({ connected }) => connected)) return false;
+    return true;
   };
 
   describe('messages', () => {

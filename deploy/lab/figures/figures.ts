@@ -5,6 +5,8 @@ export interface Figure {
   baseline: number;
   /** value / baseline, or the other way round where less is better: more is always better. */
   ratio: number;
+  /** Of the process that does it (its driver in the benchmark included), µs for each unit of work: a busy machine changes it less than the time. */
+  processorUs?: number;
   /** What the ratio should reach; null where nothing was promised. */
   aim: number | null;
 }
@@ -15,4 +17,34 @@ export type Figures = Record<string, Figure>;
 /** The upper middle one, of at least one value. */
 export function median(values: number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1]!;
+}
+
+/** Processor time of this process from now on. */
+export function watchProcessor(): { us(): number } {
+  const before = process.cpuUsage();
+  return {
+    us() {
+      const { user, system } = process.cpuUsage(before);
+      return user + system;
+    },
+  };
+}
+
+/** Against an earlier run: by ratio and processor time, which other machines and their load change least. */
+export function describeChange(now: Figure, before: Figure | undefined): string {
+  if (!before) return 'new';
+  if (before.unit !== now.unit) return `not comparable: it was measured as "${before.unit}"`;
+  const change = (from: number, to: number) => {
+    const percent = from === 0 ? 0 : Math.round((to / from - 1) * 100);
+    return `${percent >= 0 ? '+' : ''}${percent} %`;
+  };
+  const parts = [
+    `value ${before.value} → ${now.value}`,
+    `ratio ${before.ratio} → ${now.ratio} (${change(before.ratio, now.ratio)})`,
+  ];
+  if (before.processorUs !== undefined && now.processorUs !== undefined)
+    parts.push(
+      `processor time ${before.processorUs} → ${now.processorUs} µs (${change(before.processorUs, now.processorUs)})`,
+    );
+  return parts.join(', ');
 }

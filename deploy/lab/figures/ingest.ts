@@ -48,7 +48,7 @@ async function compare(server: string, client: ChildProcess): Promise<Figures> {
   const url = await createDatabase(server);
   const deployment = await startUpdates(url);
   const api = createEmqxApi({ url: `http://127.0.0.1:${apiPort}`, key: 'bench', secret: 'bench' });
-  const copy = await startCopy(url, { ...api, listClients: async () => [] });
+  const copy = await startCopy(url, { ...api, async *listClients() {} });
   const database = await connect({ url });
   await database.db.execute(
     sql`create table single (device_id text, topic text, at timestamptz, body jsonb)`,

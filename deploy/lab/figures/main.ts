@@ -1,13 +1,15 @@
 import '#deploy/lab/primitives/closed-pipe.ts';
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { measureCa } from './ca.ts';
 import { measureConsole } from './console.ts';
 import { measureEmqx } from './emqx.ts';
-import type { Figure, Figures } from './figures.ts';
+import { describeChange, type Figure, type Figures } from './figures.ts';
 import { measureFleet } from './fleet.ts';
 import { measureGate } from './gate.ts';
 import { measureIngest } from './ingest.ts';
+import { measureMillion } from './million.ts';
 import { measureQueries } from './queries.ts';
 import { measureRollout } from './rollout.ts';
 import { measureSbom } from './sbom.ts';
@@ -32,6 +34,11 @@ const benchmarks: Record<string, Benchmark> = {
     v8: ['--max-old-space-size=160', '--max-semi-space-size=8'],
     measure: measureRollout,
   },
+  million: {
+    oneCore: false,
+    v8: ['--max-old-space-size=160', '--max-semi-space-size=8'],
+    measure: measureMillion,
+  },
   queries: { oneCore: false, measure: measureQueries },
   fleet: { oneCore: false, measure: measureFleet },
   gate: { oneCore: false, measure: measureGate },
@@ -43,6 +50,7 @@ const help = `npm run bench [-- --json] [NAME …]      figures as ratios agains
 
   NAME        ${Object.keys(benchmarks).join(', ')} (default: all)
   --json      one object: {"<name>": {"value", "unit", "baseline", "ratio", "aim"}, …}
+  --compare FILE   an earlier run's --json: each figure beside what it was
   --help
 `;
 
@@ -58,6 +66,7 @@ async function run(): Promise<void> {
     allowPositionals: true,
     options: {
       json: { type: 'boolean', default: false },
+      compare: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
       // Internal: measure one here and print it.
       one: { type: 'string' },
@@ -67,13 +76,17 @@ async function run(): Promise<void> {
   if (values.one !== undefined) return console.log(JSON.stringify(await pick(values.one).measure()));
   const names = positionals.length > 0 ? positionals : Object.keys(benchmarks);
   for (const name of names) pick(name);
+  const before = values.compare === undefined ? null : readRun(values.compare);
   const figures: Figures = {};
   for (const name of names) {
     if (!values.json) process.stderr.write(`measuring ${name} …\n`);
     Object.assign(figures, measureApart(name));
   }
   if (values.json) return console.log(JSON.stringify(figures, null, 2));
-  for (const [name, figure] of Object.entries(figures)) console.log(describe(name, figure));
+  for (const [name, figure] of Object.entries(figures)) {
+    console.log(describe(name, figure));
+    if (before) console.log(`  ${describeChange(figure, before[name])}`);
+  }
 }
 
 function pick(name: string): Benchmark {
@@ -104,7 +117,17 @@ function canPin(): boolean {
   }
 }
 
-function describe(name: string, { value, unit, baseline, ratio, aim }: Figure): string {
+/** Throws when it is no run. */
+function readRun(path: string): Figures {
+  const found: unknown = JSON.parse(readFileSync(path, 'utf8'));
+  const isFigure = (one: unknown) => typeof (one as Figure | null)?.ratio === 'number';
+  if (typeof found !== 'object' || found === null || !Object.values(found).every(isFigure))
+    throw new Error(`${path} holds no figures of an earlier run with --json`);
+  return found as Figures;
+}
+
+function describe(name: string, { value, unit, baseline, ratio, aim, processorUs }: Figure): string {
   const promised = aim === null ? '' : `, aim ${aim}: ${ratio >= aim ? 'reached' : 'NOT reached'}`;
-  return `${name}: ${value} ${unit}, baseline ${baseline}, ratio ${ratio}${promised}`;
+  const processor = processorUs === undefined ? '' : `, ${processorUs} µs of processor time each`;
+  return `${name}: ${value} ${unit}, baseline ${baseline}, ratio ${ratio}${processor}${promised}`;
 }

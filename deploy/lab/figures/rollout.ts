@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import postgres from 'postgres';
 import { connect } from '#webhook/db/connect.ts';
-import type { Figures } from './figures.ts';
+import { type Figures, watchProcessor } from './figures.ts';
 import {
   createDatabase,
   deafBroker,
@@ -40,7 +40,16 @@ export async function measureRollout(): Promise<Figures> {
     });
     const [speed, peak] = [many.targetsPerSecond, many.peakMb];
     return {
-      'rollout.dispatch': figure(speed, 'targets/s', plain, speed / plain, null),
+      'rollout.dispatch': {
+        ...figure(
+          speed,
+          'targets/s; baseline: the same rows in plain SQL, without a webhook',
+          plain,
+          speed / plain,
+          null,
+        ),
+        processorUs: many.processorUs,
+      },
       'rollout.dispatch_at_scale': figure(
         speed,
         'targets/s',
@@ -62,11 +71,11 @@ export async function measureRollout(): Promise<Figures> {
 }
 
 /** From the request to the last command handed to the broker (a double that takes everything), presigned URLs included. */
-async function measureDeployment(
+export async function measureDeployment(
   server: string,
   devices: number,
   take: (messages: number) => Promise<void> = async () => {},
-): Promise<{ targetsPerSecond: number; peakMb: number }> {
+): Promise<{ targetsPerSecond: number; peakMb: number; processorUs: number }> {
   const url = await createDatabase(server);
   let sent = 0;
   let allSent = () => {};
@@ -85,16 +94,18 @@ async function measureDeployment(
     const region = await fillDevices(sql, devices);
     const memory = watchMemory();
     const began = performance.now();
+    const processor = watchProcessor();
     // Nobody answers here; without the policy the first would time out before the last is sent.
     const policy = { ackTimeoutMs: 86_400_000 };
     await copy.api('POST', '/api/deployments', { firmwareId: firmware.id, regions: [region], policy });
     await finished;
     const seconds = (performance.now() - began) / 1000;
     const peakMb = memory.stop();
+    const processorUs = Math.round(processor.us() / devices);
     const [row] = await sql`select count(*)::int as n from targets where state = 'sent' and attempt = 1`;
     if (row!.n !== devices || sent !== devices)
       throw new Error(`${row!.n} targets and ${sent} commands sent`);
-    return { targetsPerSecond: devices / seconds, peakMb };
+    return { targetsPerSecond: devices / seconds, peakMb, processorUs };
   } finally {
     await copy.close();
   }
@@ -138,7 +149,7 @@ async function measurePlainSql(server: string): Promise<number> {
   }
 }
 
-function watchMemory(): { stop(): number } {
+export function watchMemory(): { stop(): number } {
   let peak = process.memoryUsage.rss();
   const timer = setInterval(() => {
     peak = Math.max(peak, process.memoryUsage.rss());

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import postgres from 'postgres';
 import type { EmqxApi } from '#emqx/api.ts';
 import { connect } from '#webhook/db/connect.ts';
+import type { ReconcileTimes } from '#webhook/devices/reconcile.ts';
 import { createObjectStore } from '#webhook/firmware/objects.ts';
 import { startWebhook, type Webhook, type WebhookParts } from '#webhook/server.ts';
 import { createCluster } from '../primitives/postgresql.ts';
@@ -84,7 +85,7 @@ export function deafBroker(onPublish: (messages: number) => unknown = () => {}):
       await onPublish(messages.length);
       return messages.map(() => ({ kind: 'routed' as const }));
     },
-    listClients: async () => [],
+    async *listClients() {},
     kick: async () => false,
     ban: async () => {},
     unban: async () => {},
@@ -102,7 +103,12 @@ export interface Copy extends Webhook {
 }
 
 /** On the database at `url`; closed with all that it has opened. */
-export async function startCopy(url: string, broker: EmqxApi): Promise<Copy> {
+export async function startCopy(
+  url: string,
+  broker: EmqxApi,
+  // The doubles list no client: a comparison during a long run would put all devices offline.
+  reconcile: ReconcileTimes = { periodMs: dayMs, faultMs: dayMs, youngMs: dayMs, settledMs: dayMs },
+): Promise<Copy> {
   const database = await connect({ url });
   const sql = postgres(url, { max: 1, onnotice: () => {} });
   const copy = await startWebhook(parts(database, broker), {
@@ -110,8 +116,7 @@ export async function startCopy(url: string, broker: EmqxApi): Promise<Copy> {
     port: 0,
     internalPort: 0,
     admin: null,
-    // The doubles list no client: a comparison during a long run would put all devices offline.
-    reconcile: { periodMs: dayMs, faultMs: dayMs, youngMs: dayMs, settledMs: dayMs },
+    reconcile,
   });
   return {
     ...copy,

@@ -181,10 +181,10 @@ export class ModelledBroker implements EmqxApi {
     return outcomes;
   };
 
-  readonly listClients: EmqxApi['listClients'] = async ({ connected, ids } = {}) => {
+  async *listClients({ connected, ids }: { connected?: boolean; ids?: string[] } = {}) {
     await this.#time.delay(this.#random.int(5, 50));
     if (this.#isAway()) throw new EmqxError('broker_unreachable', 'no connection');
-    return [...this.#sessions]
+    yield [...this.#sessions]
       .filter(([, s]) => s.connection !== null || s.exists)
       .map(([clientid, { connection }]) => ({
         clientid,
@@ -193,7 +193,7 @@ export class ModelledBroker implements EmqxApi {
       }))
       .filter((client) => connected === undefined || client.connected === connected)
       .filter((client) => ids === undefined || ids.includes(client.clientid));
-  };
+  }
 
   readonly kick = async (deviceId: string): Promise<boolean> => {
     const { connection } = this.#session(deviceId);

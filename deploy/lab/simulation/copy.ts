@@ -1,7 +1,7 @@
 /** One copy of the webhook: its own ingest, background loops and operations on a connection that breaks when it dies. No sockets. */
 import type { RevokingAuthority } from '#ca/client.ts';
 import { CaError } from '#ca/client.ts';
-import type { EmqxApi } from '#emqx/api.ts';
+import type { BrokerClient, EmqxApi } from '#emqx/api.ts';
 import { type BrokerEvent, brokerEventSchema } from '#emqx/protocol.ts';
 import { startBackground } from '#webhook/background.ts';
 import type { Context } from '#webhook/context.ts';
@@ -99,9 +99,13 @@ export class Copy {
         const result = await call(...args);
         return this.#alive ? result : new Promise<never>(() => {});
       };
+    const pageOf = guard((pages: AsyncIterator<BrokerClient[]>) => pages.next());
     return {
       publishBulk: guard(broker.publishBulk),
-      listClients: guard(broker.listClients),
+      async *listClients(options) {
+        const pages = broker.listClients(options)[Symbol.asyncIterator]();
+        for (let page = await pageOf(pages); !page.done; page = await pageOf(pages)) yield page.value;
+      },
       kick: guard(broker.kick),
       ban: guard(broker.ban),
       unban: guard(broker.unban),

@@ -18,7 +18,7 @@ import {
 } from 'drizzle-orm';
 import { mainComponent } from '#emqx/protocol.ts';
 import { containing } from '../../db/search.ts';
-import { newestValue } from '../../telemetry/measurements.ts';
+import { hasNewest } from '../../telemetry/newest.ts';
 import { devices, divisions, hasDrifted, regions } from '../table.ts';
 import { ageMs, type Operator, type Query, unpinned } from './grammar.ts';
 
@@ -29,10 +29,20 @@ type Comparison = Extract<Query, { is: 'comparison' }>;
  * are nulls made false, so that elsewhere the planner is free to join.
  */
 export function compile(query: Query): SQL {
+  // Without it the planner can look for what is not there, instead of reading all that is.
+  if (query.is === 'not' && isNeverNull(query.of)) return sql`not ${compile(query.of)}`;
   if (query.is === 'not') return sql`not coalesce(${compile(query.of)}, false)`;
   if (query.is === 'comparison') return comparison(query);
   const all = query.of.map(compile);
   return (query.is === 'and' ? and(...all) : or(...all))!;
+}
+
+/** Fields whose condition asks whether a row exists. */
+const existing: string[] = ['version', 'sha256', 'drifted', 'metric'];
+
+function isNeverNull(query: Query): boolean {
+  if (query.is === 'comparison') return existing.includes(query.field.name);
+  return query.is === 'not' || query.of.every(isNeverNull);
 }
 
 function comparison(query: Comparison): SQL {
@@ -69,7 +79,7 @@ function comparison(query: Comparison): SQL {
       return text(sql`${devices.channel}`, operator, values);
     case 'drifted':
       return flag(
-        sql`${devices.id} in (select c.device_id from components c where ${hasDrifted})`,
+        sql`exists (select from components c where c.device_id = ${devices.id} and ${hasDrifted})`,
         operator,
         values,
       );
@@ -114,7 +124,8 @@ function place(
 }
 
 function component(part: string, holds: SQL): SQL {
-  return sql`${devices.id} in (select c.device_id from components c where c.component = ${part || mainComponent} and ${holds})`;
+  return sql`exists (select from components c
+    where c.device_id = ${devices.id} and c.component = ${part || mainComponent} and ${holds})`;
 }
 
 /**
@@ -167,5 +178,5 @@ function age(
 }
 
 function metric(name: string, operator: Operator, value: number): SQL {
-  return compared[operator as '='](newestValue(sql`${devices.id}`, name), sql`${value}::float8`);
+  return hasNewest(devices.id, name, (told) => compared[operator as '='](told, sql`${value}::float8`));
 }

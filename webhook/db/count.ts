@@ -1,0 +1,28 @@
+/** How many rows a list has in all, without reading all of them: nobody turns a thousand pages. */
+import { type SQL, sql } from 'drizzle-orm';
+import type { PgTable } from 'drizzle-orm/pg-core';
+import { type Db, query } from './query.ts';
+
+const countedBeyond = 1_000;
+
+/** `more`: there are more than `total`. */
+export interface Total {
+  total: number;
+  more?: true;
+}
+
+/** Counts on for a thousand rows behind the page, so that whoever goes on finds more. */
+export async function countUpTo(
+  db: Db,
+  table: PgTable,
+  where: SQL | undefined,
+  { offset }: { offset: number },
+): Promise<Total> {
+  const most = offset + countedBeyond;
+  const condition = where ? sql`where ${where}` : sql``;
+  const [row] = await query<{ n: number }>(
+    db,
+    sql`select count(*)::int as n from (select from ${table} ${condition} limit ${most + 1}) counted`,
+  );
+  return row!.n > most ? { total: most, more: true } : { total: row!.n };
+}
