@@ -30,26 +30,31 @@ export interface TestDatabase extends Database {
   another(): Promise<Database>;
 }
 
-/** PostgreSQL in a database of its own when TEST_DATABASE_URL names a server, PGlite in memory otherwise. */
-export async function openDatabase(): Promise<TestDatabase> {
+/**
+ * PostgreSQL in a database of its own when TEST_DATABASE_URL names a server, PGlite in memory otherwise. `written`: what another
+ * version left, as SQL; without it the database is empty.
+ */
+export async function openDatabase(written?: string): Promise<TestDatabase> {
   const server = process.env.TEST_DATABASE_URL;
   if (!server) {
-    const kept = process.env.FLOTA_TEST_PGLITE;
+    const kept = written === undefined && process.env.FLOTA_TEST_PGLITE;
     const client = await PGlite.create({ loadDataDir: kept ? await openAsBlob(kept) : undefined });
+    if (written !== undefined) await client.exec(written);
     const database = await connect({ client });
     return { ...database, another: async () => ({ ...database, close: async () => {} }) };
   }
   const name = `flota_test_${randomUUID().replaceAll('-', '')}`;
-  const run = async (statement: string) => {
-    const client = postgres(server, { max: 1, onnotice: () => {} });
+  const run = async (statement: string, at = server) => {
+    const client = postgres(at, { max: 1, onnotice: () => {} });
     await client.unsafe(statement);
     await client.end();
   };
   // The server of `npm test` has one that is migrated already.
-  const template = server === process.env.FLOTA_TEST_POSTGRESQL ? 'template flota_template' : '';
-  await run(`create database ${name} ${template}`);
+  const isMigrated = written === undefined && server === process.env.FLOTA_TEST_POSTGRESQL;
+  await run(`create database ${name} ${isMigrated ? 'template flota_template' : ''}`);
   const url = new URL(server);
   url.pathname = `/${name}`;
+  if (written !== undefined) await run(written, url.href);
   const open = () => connect({ url: url.href, connections: 6 });
   const database = await open();
   return {

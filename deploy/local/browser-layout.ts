@@ -43,7 +43,13 @@ const script = `(() => {
   }
   const faults = new Set();
   const width = document.documentElement.clientWidth;
-  if (document.documentElement.scrollWidth > width) faults.add('the page is ' + document.documentElement.scrollWidth + ' px wide');
+  if (document.documentElement.scrollWidth > width) {
+    // The innermost are the cause.
+    const wide = [...document.body.querySelectorAll('*')].filter((e) => Math.min(e.getBoundingClientRect().right, clipOf(e.parentElement).right) > width + 0.5);
+    const cause = wide.filter((e) => !wide.some((other) => other !== e && e.contains(other)));
+    const name = (e) => e.tagName.toLowerCase() + (e.getAttribute('class') ? '.' + e.getAttribute('class').replaceAll(' ', '.') : '');
+    faults.add('the page is ' + document.documentElement.scrollWidth + ' px wide: ' + cause.map((e) => name(e.parentElement) + ' > ' + name(e)).join(', '));
+  }
   for (const [i, one] of pieces.entries()) {
     if (one.right > width + 1 || one.left < -1) faults.add('sticks out: ' + one.text.slice(0, 40));
     for (const other of pieces.slice(i + 1)) {

@@ -1,0 +1,64 @@
+/** What the last release wrote is opened, migrated and gone on with. */
+import { readFile } from 'node:fs/promises';
+import { afterAll, expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
+import { createPasswords } from './auth/password.ts';
+import { createDevice, type Json, openDatabase, startTestWebhook } from './testing.ts';
+
+const written = await readFile(new URL('db/fixtures/0.1.0.sql', import.meta.url), 'utf8');
+const database = await openDatabase(written);
+afterAll(() => database.close());
+// What was hashed at the real cost is compared at it.
+const webhook = await startTestWebhook(database, { passwords: createPasswords() });
+afterAll(() => webhook.close());
+
+/** Made in it: one that is complete, and one that was paused before its two devices, which were offline, had been asked. */
+const paused = '280e6ab9-0919-4508-8dca-d9bb4b5c566f';
+const get = async (path: string, headers?: Record<string, string>): Promise<Json> => {
+  const { status, body } = await webhook.api('GET', path, undefined, headers);
+  expect([path, status]).toEqual([path, 200]);
+  return body;
+};
+
+test('devices, firmware, deployments and people are all there', async () => {
+  const { items, total } = await get('/api/devices?limit=100');
+  expect(total).toBe(10);
+  expect(items.map((d: Json) => [d.id, d.running[0].version])).toEqual(
+    Array.from({ length: 10 }, (_, i) => [`device-${String(i + 1).padStart(3, '0')}`, '1.0.0']),
+  );
+  expect((await get('/api/devices?limit=1&q=tag = pilot')).items.map((d: Json) => d.id)).toEqual([
+    'device-003',
+  ]);
+  expect((await get('/api/devices/device-001')).channel).toBe('stable');
+  const deployments = (await get('/api/deployments?limit=9')).items;
+  expect(deployments.map((d: Json) => [d.firmware.version, d.state, d.counts.succeeded])).toEqual([
+    ['2.0.0', 'paused', 0],
+    ['1.0.0', 'completed', 0],
+    ['1.0.0', 'completed', 10],
+  ]);
+  const secret = 'flota_T47erh-qlo8mR3oLQcXzoH44z0mW13ioNY4xqBSFnZc';
+  expect((await get('/api/me', { authorization: `Bearer ${secret}` })).role).toBe('operator');
+  const login = { email: 'viewer@flota.test', password: 'a viewer of the first release' };
+  expect((await webhook.api('POST', '/api/login', login, {})).status).toBe(200);
+});
+
+test('the audit log goes on from the hash that it ended with', async () => {
+  expect((await webhook.api('PATCH', '/api/devices/device-004', { tags: ['upgraded'] })).status).toBe(200);
+  expect(await get('/api/audit/verification')).toMatchObject({ valid: true });
+});
+
+test('a paused deployment is resumed, its devices are asked and end it; a command that waited is sent', async () => {
+  const devices = ['device-008', 'device-009'].map((id) => createDevice(webhook, id));
+  for (const device of devices) {
+    await device.connect();
+    await device.subscribe();
+  }
+  await until('the command', () => webhook.broker.to('device-009', 'control/command').length === 1);
+  expect((await webhook.api('POST', `/api/deployments/${paused}/resume`)).status).toBe(202);
+  await until('the requests', () => devices.every((device) => device.requests().length === 1));
+  const { firmware } = await get(`/api/deployments/${paused}`);
+  const { sha256 } = await get(`/api/firmware/${firmware.id}`);
+  // Numbers of their first boots were used up before.
+  for (const device of devices) await device.result(paused, sha256, 'succeeded', { seq: [99, 0] });
+  await until('the end', async () => (await get(`/api/deployments/${paused}`)).state === 'completed');
+});
