@@ -282,7 +282,7 @@ export interface TestWebhook {
   device(options?: { hardware?: string; region?: string; division?: string }): Promise<TestDevice>;
   firmware(options?: {
     hardware?: string;
-    content?: string;
+    content?: string | Buffer;
   }): Promise<{ id: string; sha256: string; [k: string]: Json }>;
   deploy(firmwareId: string, ...devices: TestDevice[]): Promise<Json>;
   target(deployment: string, device: TestDevice): Promise<Json>;

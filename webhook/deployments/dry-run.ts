@@ -8,6 +8,7 @@ import * as firmware from '../firmware/firmware.ts';
 import * as freezes from '../freezes/freezes.ts';
 import { presentFreeze } from '../freezes/schema.ts';
 import { foreseeNeeds } from './health/needs.ts';
+import { foreseePatches } from './patching.ts';
 import { controlSize, cutWaves, type RolloutPolicy } from './policy.ts';
 import { type DryRun, type Reason, reasons, type StartRequest, toPolicy } from './schema.ts';
 import { countByReason, eligible, numberedWithControl, refuseNoMatch, resolved } from './selection.ts';
@@ -80,6 +81,7 @@ export async function dryRun(db: Db, request: StartRequest): Promise<DryRun> {
     atDeadline: policy.atDeadline,
     health,
     egressBytes: total * image.sizeBytes,
+    patches: await foreseePatches(db, image, resolved(image, selection), total),
     measuredBytesPerSecond,
     expectedMs:
       downloadMs === null

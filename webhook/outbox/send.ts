@@ -35,6 +35,8 @@ const batch = 500;
 /** As many a turn as a rollout's look starts, or they would wait in here while their time to answer runs. */
 const perTurn = 8;
 const leaseS = 30;
+/** Whether a patch that a request waits for is there. */
+const lookAgainS = 1;
 
 interface Row {
   id: string;
@@ -74,7 +76,11 @@ async function sendBatch(context: Context): Promise<boolean> {
   if (rows.length === 0) return false;
   const { live: due, stale } = split(rows);
   const { now: live, later } = await holdForPatches(context.db, due);
-  await backOff(context.db, later);
+  if (later.length)
+    await context.db
+      .update(outbox)
+      .set({ sendAt: sql`now() + make_interval(secs => ${lookAgainS})` })
+      .where(among(later));
   // Signatures of one object made within a second are the same anyway, and each costs a millisecond.
   const urls = new Map<string, Promise<PresignedUrl>>();
   const presign = (s3Path: string) => {
