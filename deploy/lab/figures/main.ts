@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { measureCa } from './ca.ts';
 import { measureConsole } from './console.ts';
+import { measureDelta } from './delta.ts';
 import { measureEmqx } from './emqx.ts';
 import type { Figure, Figures } from './figures.ts';
 import { measureFleet } from './fleet.ts';
@@ -35,6 +36,7 @@ const benchmarks: Record<string, Benchmark> = {
   fleet: { oneCore: false, measure: measureFleet },
   gate: { oneCore: false, measure: measureGate },
   undo: { oneCore: false, measure: measureUndo },
+  delta: { oneCore: false, measure: measureDelta },
 };
 
 const help = `npm run bench [-- --json] [NAME …]      figures as ratios against a baseline measured in the same run

@@ -122,6 +122,30 @@ static void knows_what_it_stored(void) {
   }
 }
 
+/** Those of DELTA.md. */
+static void applies_the_vectors(void) {
+  static const uint8_t plain[] = {0x00, 0x03, 0x00, 0x03, 0x01, 0x01, 0x01, 0x00, 0x00};
+  static const uint8_t crle[] = {0x02, 0x08, 0x00, 0x02, 0x00, 0x08, 0x01, 0x08, 0x01, 0x00, 0x02, 0x00, 0x00};
+  static const uint8_t heatshrink[] = {0x04, 0x08, 0x61, 0x80, 0x42, 0x20, 0x20, 0x01, 0xa0, 0x10, 0x00};
+  static const struct {
+    const uint8_t *patch;
+    uint32_t bytes, images;
+  } vectors[] = {{plain, sizeof plain, 3}, {crle, sizeof crle, 8}, {heatshrink, sizeof heatshrink, 8}};
+  for (unsigned i = 0; i < 3; i++) {
+    memset(&bench, 0, sizeof bench);
+    for (uint32_t at = 0; at < 8; at++) {
+      bench.old[at] = (uint8_t)(at + 1);
+      bench.wanted[at] = (uint8_t)(at + 2);
+    }
+    memcpy(bench.patch, vectors[i].patch, vectors[i].bytes);
+    bench.patch_bytes = vectors[i].bytes;
+    bench.wanted_bytes = vectors[i].images;
+    patch_begin(&patch, vectors[i].images, vectors[i].images);
+    CHECK(feed(2, NULL) == PATCH_OK);
+    check_made();
+  }
+}
+
 static void refuses_another(void) {
   // Type in place, lzma, a size of another image, a window of 2^11, one processor's code.
   static const uint8_t heads[][4] = {{0x10, 1, 0, 0}, {1, 1, 0, 0}, {0, 5, 0, 0}, {0x84, 1, 0, 0}};
@@ -183,6 +207,7 @@ static void tells_a_broken_one(void) {
 
 static const struct test tests[] = {
     {"a patch of each compression makes the image, in portions of any size", applies_each_kind},
+    {"the vectors of the specification make what they say", applies_the_vectors},
     {"a patch goes on at the very byte after a reset at any grain", goes_on_after_a_reset},
     {"what is stored of a patch is believed only for the same images, and does no harm when it is damaged", knows_what_it_stored},
     {"a patch of another type, compression, window or image is refused before anything is written", refuses_another},
