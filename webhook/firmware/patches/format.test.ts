@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { changes, pair } from '#deploy/lab/delta/linker.ts';
 import { applyPatch } from './apply.ts';
 import { makePatch } from './format.ts';
 
@@ -26,18 +25,6 @@ describe('the format', () => {
   ])('a patch %s is none', (_, patch) => {
     expect(() => applyPatch(of, hex(patch))).toThrow(RangeError);
   });
-});
-
-test.each([
-  ['constant', 2],
-  ['function', 6],
-  ['release', 13],
-] as const)('a change of a %s is made by a patch of less than %d %% of the image', (what, percent) => {
-  expect(changes).toContain(what);
-  const [old, next] = pair(what, 5, 48 * 1024);
-  const patch = makePatch(old, next);
-  expect(Buffer.compare(applyPatch(old, patch), next)).toBe(0);
-  expect((patch.length / next.length) * 100).toBeLessThan(percent);
 });
 
 test('images that have nothing in common, are equal, or have a byte, are made as well', () => {
