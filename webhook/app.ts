@@ -11,6 +11,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { compress } from 'hono/compress';
 import { matchedRoutes } from 'hono/route';
 import { createAsyncApi } from '#emqx/asyncapi.ts';
+import product from '../package.json' with { type: 'json' };
 import { answerError } from './answer-error.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { accountRoutes } from './auth/account-routes.ts';
@@ -36,13 +37,16 @@ import { eventPath } from './events/receiver.ts';
 import { firmwareRoutes } from './firmware/routes.ts';
 import { freezeRoutes } from './freezes/routes.ts';
 import { type AppEnv, createRouter } from './http.ts';
+import { answerOnce } from './idempotency/idempotency.ts';
 import { jobRoutes } from './jobs/routes.ts';
 import { liveRoutes } from './live/routes.ts';
 import { type Log, requestScope } from './log.ts';
 import { metricsRoutes } from './metrics/routes.ts';
+import { feedRoutes } from './notifications/feed-routes.ts';
 import { notificationRoutes } from './notifications/routes.ts';
 import { onboardingRoutes } from './onboarding/routes.ts';
 import { overviewRoutes } from './overview/routes.ts';
+import { limitRate } from './rate-limit.ts';
 import { searchRoutes } from './search/routes.ts';
 import { securityHeaders } from './security-headers.ts';
 import { deviceDataRoutes } from './telemetry/routes.ts';
@@ -53,9 +57,13 @@ const maxApiBodyBytes = 1024 * 1024;
 /** But for a list of devices. */
 const maxImportBytes = 8 * 1024 * 1024;
 
+const description = [
+  'Firmware updates over the air. Within a major version nothing that a client may rely on is taken away: paths, parameters and fields stay,',
+  'bodies need nothing new. Answers may get more fields, and their enumerations more values: read what you know and pass over the rest.',
+].join(' ');
 const documentInfo = {
   openapi: '3.1.0',
-  info: { title: 'Flota', version: '1', description: 'Firmware updates over the air.' },
+  info: { title: 'Flota', version: product.version, description },
 };
 const securitySchemes = {
   session: { type: 'apiKey', in: 'cookie', name: sessionCookie },
@@ -81,7 +89,9 @@ export function createPublicApp(context: Context, ingest: Ingest) {
   base.use(
     '/api/*',
     createGuard(context, () => table),
+    ...(context.requestsPerMinute ? [limitRate(context.requestsPerMinute)] : []),
     checkBody(() => bodies),
+    answerOnce(context),
   );
   for (const [name, scheme] of Object.entries(securitySchemes)) {
     base.openAPIRegistry.registerComponent('securitySchemes', name, scheme);
@@ -115,7 +125,8 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', trendRoutes(context))
     .route('/', onboardingRoutes(context))
     .route('/', brokerRoutes(context))
-    .route('/', notificationRoutes(context));
+    .route('/', notificationRoutes(context))
+    .route('/', feedRoutes(context));
   // Made once: they cost more than any other answer, and take no login.
   let made: { document: object; page: string; asyncApi: object } | null = null;
   const describe = () => {

@@ -22,6 +22,7 @@ import { applyToDue } from './deployments/store.ts';
 import { createTellSilent } from './devices/silence.ts';
 import { forgetOldMessages } from './events/received.ts';
 import { createForgetPatches, createMakePatches } from './firmware/patches/patches.ts';
+import { forgetOldKeys } from './idempotency/idempotency.ts';
 import { forgetOld as forgetOldJobs, workJobs } from './jobs/jobs.ts';
 import { type Loop, type Pause, startLoop } from './loop.ts';
 import { send } from './outbox/send.ts';
@@ -90,6 +91,7 @@ const createKeepHouse = () =>
     await forgetOldMessages(db);
     await forgetOldMarks(db);
     await forgetOldJobs(db);
+    await forgetOldKeys(db);
     return 'done';
   });
 

@@ -66,6 +66,7 @@ export const environmentSchema = z.object({
     .transform((list) => list.split(',').map((network) => network.trim()))
     .pipe(z.array(z.string().refine(parseNetwork, 'must be networks such as 10.1.0.0/16, with commas')))
     .optional(),
+  API_REQUESTS_PER_MINUTE: z.coerce.number().int().min(60).max(1_000_000).default(6_000),
   SILENT_HOURS: z.coerce.number().int().min(1).max(8760).default(24),
   SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
   SMTP_FROM: z.email().optional(),
@@ -186,6 +187,7 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
     internalPort: env.INTERNAL_PORT,
     publicUrl: env.PUBLIC_URL ?? null,
     proxies: env.TRUSTED_PROXIES,
+    requestsPerMinute: env.API_REQUESTS_PER_MINUTE,
     databaseUrl: need('DATABASE_URL'),
     store: {
       endpoint: env.S3_ENDPOINT,

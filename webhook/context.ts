@@ -47,6 +47,8 @@ export interface Context {
   apiToken: string | null;
   /** Single sign-on; absent where there is none. */
   oidc?: OidcSettings | undefined;
+  /** Of one caller, by one copy; absent: as many as they like. */
+  requestsPerMinute?: number | undefined;
   /** How many proxies of ours stand in front; default 0. */
   proxies?: number;
   /** Where admins reach the console; its origin is the one that may change things by cookie. */

@@ -42,6 +42,7 @@ async function serve(): Promise<void> {
       apiToken: config.apiToken,
       publicUrl: config.publicUrl,
       proxies: config.proxies,
+      requestsPerMinute: config.requestsPerMinute,
       oidc: config.oidc,
       courier: createCourier(config.courier),
       silentHours: config.silentHours,

@@ -5,13 +5,13 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { digestOf, readDocument } from './document.ts';
+import { digestOf, readUsed } from './document.ts';
 
 // The generator has a package of its own: it needs the TypeScript before ours.
 const generator = fileURLToPath(new URL('../clients/typescript/', import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), 'flota-types-'));
 try {
-  const document = await readDocument();
+  const document = await readUsed();
   const [from, to] = [join(dir, 'openapi.json'), join(dir, 'api.ts')];
   writeFileSync(from, JSON.stringify(document));
   for (const name of ['package.json', 'package-lock.json'])

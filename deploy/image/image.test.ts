@@ -12,6 +12,7 @@ import { holdPort } from '../lab/primitives/listen.ts';
 import { type Cluster, createCluster } from '../lab/primitives/postgresql.ts';
 import { until } from '../lab/primitives/until.ts';
 import { buildPrograms, finishBuild, root } from './build.ts';
+import { writeSbom } from './sbom.ts';
 
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 const dir = mkdtempSync(join(tmpdir(), 'flota-image-'));
@@ -78,6 +79,17 @@ describe('the build', () => {
     }
     for (const { ref } of sbom.dependencies.slice(1))
       expect(sbom.components.map((one: { 'bom-ref': string }) => one['bom-ref'])).toContain(ref);
+  });
+
+  it('lists what development needs too, in the production that a build is', () => {
+    const before = process.env.NODE_ENV;
+    process.env.NODE_ENV = 'production';
+    try {
+      const jose = `jose@${JSON.parse(read('node_modules/jose/package.json')).version}`;
+      expect(JSON.parse(writeSbom(root, new Set([jose]), null)).components).toMatchObject([{ name: 'jose' }]);
+    } finally {
+      process.env.NODE_ENV = before;
+    }
   });
 
   it('refuses a date that is none', async () => {

@@ -30,6 +30,8 @@ export function collectPackages(packages: Set<string>): Plugin {
 /** The same text for the same packages: without a time, or with that of SOURCE_DATE_EPOCH. Throws for a package that the lock does not hold. */
 export function writeSbom(root: string, packages: Set<string>, sourceDate: Date | null): string {
   const args = ['sbom', '--sbom-format', 'cyclonedx', '--sbom-type', 'application', '--package-lock-only'];
+  // A build is production, for which npm leaves out what development needs too, such as jose, although the product does.
+  args.push('--include', 'dev');
   const listed = execFileSync('npm', args, { cwd: root, encoding: 'utf8', maxBuffer: 64 << 20 });
   const sbom = JSON.parse(listed) as Sbom;
   const { component } = sbom.metadata;

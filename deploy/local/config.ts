@@ -130,6 +130,7 @@ export function toLocalConfig(
     },
     publicUrl: env.PUBLIC_URL ?? null,
     proxies: env.TRUSTED_PROXIES,
+    requestsPerMinute: env.API_REQUESTS_PER_MINUTE,
     oidc: oidc ?? null,
     retention: toRetention(env),
     courier,

@@ -22,7 +22,7 @@ function version(): string {
 }
 
 /** Writes `dir`/`file` with the one folder `name` that `fill` fills. The same sources make the same archive. Throws when it cannot be written. */
-function archive(dir: string, file: string, name: string, fill: (root: string) => void): string {
+export function archive(dir: string, file: string, name: string, fill: (root: string) => void): string {
   mkdirSync(dir, { recursive: true });
   const path = resolve(dir, file);
   const scratch = mkdtempSync(join(tmpdir(), 'flota-pack-'));

@@ -11,6 +11,7 @@ export * from '../events/table.ts';
 export * from '../firmware/patches/table.ts';
 export * from '../firmware/table.ts';
 export * from '../freezes/table.ts';
+export * from '../idempotency/table.ts';
 export * from '../jobs/table.ts';
 export * from '../notifications/table.ts';
 export * from '../outbox/table.ts';

@@ -4,9 +4,18 @@ import { examples } from './examples.ts';
 interface Operation {
   operationId?: string;
   tags?: string[];
+  parameters?: object[];
+  'x-access'?: string;
   requestBody?: { content: Record<string, { example?: unknown }> };
 }
 const methods = ['get', 'post', 'put', 'patch', 'delete'];
+
+const idempotencyKey = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  description: 'Sent again under the same key within a day, the request is answered as before and done once.',
+  schema: { type: 'string', pattern: '^[!-~]{8,255}$' },
+};
 
 /** Every operation of a document, in its order. */
 export function operationsOf<O extends object>({ paths = {} }: { paths?: Record<string, object> }) {
@@ -60,6 +69,9 @@ export function nameOperations<D extends { paths?: Record<string, object> }>(
     operation.operationId = operationIdOf(method, path);
     operation.tags = [tag];
     const json = operation.requestBody?.content['application/json'];
+    if (method === 'post' && operation['x-access'] !== 'anyone') {
+      operation.parameters = [...(operation.parameters ?? []), idempotencyKey];
+    }
     if (json) json.example = examples[operation.operationId];
     tags.add(tag);
   }

@@ -1,10 +1,12 @@
 import { sql } from 'drizzle-orm';
 import {
+  bigint,
   bigserial,
   boolean,
   index,
   integer,
   jsonb,
+  pgSequence,
   pgTable,
   primaryKey,
   text,
@@ -69,6 +71,8 @@ export const notificationRuleChannels = pgTable(
   ],
 );
 
+export const eventNumbers = pgSequence('notification_event_numbers');
+
 /** What has happened, written in the transaction in which it did; its id is the one that receivers are told. */
 export const notificationEvents = pgTable(
   'notification_events',
@@ -82,6 +86,8 @@ export const notificationEvents = pgTable(
     at: timestamp({ withTimezone: true }).notNull().defaultNow(),
     /** The rules have been asked who is to be told. */
     ruledAt: timestamp('ruled_at', { withTimezone: true }),
+    /** Its place in the feed, given with `ruledAt`, in the order in which they become visible. */
+    number: bigint({ mode: 'number' }).unique(),
   },
   (t) => [
     index('notification_events_at').on(t.at),

@@ -41,6 +41,8 @@ export interface SystemOptions {
   publicUrl: string | null;
   /** How many proxies of ours stand in front. */
   proxies: number;
+  /** Of one caller of the API; null: as many as they like. */
+  requestsPerMinute: number | null;
   /** Single sign-on. */
   oidc: OidcSettings | null;
   adminEmail: string;
@@ -87,6 +89,7 @@ export const defaultOptions: Omit<SystemOptions, 'dataDir'> = {
   dashboardUrl: null,
   publicUrl: null,
   proxies: 0,
+  requestsPerMinute: null,
   oidc: null,
   adminEmail: 'admin@flota.local',
   adminPassword: null,

@@ -246,6 +246,7 @@ async function startParts(options: SystemOptions, closers: Closers): Promise<Omi
       apiToken,
       publicUrl: options.publicUrl,
       proxies: options.proxies,
+      requestsPerMinute: options.requestsPerMinute ?? undefined,
       oidc: options.oidc ?? undefined,
       consoleDir: existsSync(consoleDir) ? consoleDir : null,
       ...(options.courier && { courier: createCourier(options.courier) }),

@@ -1,0 +1,25 @@
+/** Clients of the last release go on working: its OpenAPI document against today's, by oasdiff. */
+import { expect, test } from 'vitest';
+import { readDocument } from '#webhook/docs/document.ts';
+import { findBreaks, readContract } from './contract.ts';
+
+test('nothing that the last release promised is gone', async () => {
+  const { document } = await readContract();
+  expect(await findBreaks(document, await readDocument())).toEqual([]);
+}, 600_000);
+
+test('what is taken away is found', async () => {
+  const { document } = await readContract();
+  const less = structuredClone(document);
+  delete less.paths['/api/devices/{id}'];
+  const body = (less.paths['/api/regions'] as { post: { requestBody: { content: object } } }).post
+    .requestBody;
+  body.content = {
+    'application/json': {
+      schema: { type: 'object', properties: { colour: { type: 'string' } }, required: ['colour'] },
+    },
+  };
+  const breaks = (await findBreaks(document, less)).join('\n');
+  expect(breaks).toMatch(/GET \/api\/devices\/\{id\}: .*removed/);
+  expect(breaks).toMatch(/POST \/api\/regions: .*colour/);
+}, 600_000);
