@@ -5,6 +5,9 @@
 #include "ota_delta.h"
 #include "ota_life.h"
 
+// Builds that take all sources of this folder leave it out, too.
+#ifdef FLOTA_DELTA
+
 /** Behind the checkpoint of an ordinary download; another number with another struct patch_state. */
 enum { stored_format = 1, grain_default = 4096 };
 
@@ -230,3 +233,5 @@ void ota_delta_write_stats(const struct ota_agent *agent, struct ota_text *text)
 void ota_delta_write_ability(const struct ota_agent *agent, struct ota_text *text) {
   if (is_able(agent)) ota_text_member_string(text, "patch", "detools");
 }
+
+#endif
