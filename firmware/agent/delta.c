@@ -97,7 +97,7 @@ static bool load(struct ota_agent *agent, struct ota_checkpoint *checkpoint) {
       data[head] != stored_format)
     return false;
   memcpy(&patch->state, data + head + 1, sizeof patch->state);
-  return patch_resume(patch, agent->running[OTA_MAIN].size, job_of(agent)->image.size) &&
+  return ota_patch_resume(patch, agent->running[OTA_MAIN].size, job_of(agent)->image.size) &&
          patch->state.made <= port->staging_bytes(port->ctx);
 }
 
@@ -113,7 +113,7 @@ bool ota_delta_resume(struct ota_agent *agent) {
   }
   struct ota_delta *delta = agent->config.buffers.delta;
   bool known = load(agent, &checkpoint);
-  if (!known) patch_begin(&delta->patch, agent->running[OTA_MAIN].size, job->image.size);
+  if (!known) ota_patch_begin(&delta->patch, agent->running[OTA_MAIN].size, job->image.size);
   delta->from = delta->to = 0;
   // What a life left undone between two bytes of the patch.
   delta->more = known;
@@ -189,7 +189,7 @@ bool ota_delta_work(struct ota_agent *agent) {
   const struct patch_io io = {.ctx = agent, .read = read_old, .write = write_new};
   size_t taken = 0;
   int result = delta->astray ? PATCH_ERR_BROKEN
-                             : patch_feed(&delta->patch, &io, grain_of(agent), delta->in + delta->from,
+                             : ota_patch_feed(&delta->patch, &io, grain_of(agent), delta->in + delta->from,
                                           (size_t)(delta->to - delta->from), &taken);
   delta->from = (uint16_t)(delta->from + taken);
   delta->more = result == PATCH_MORE;
@@ -204,7 +204,7 @@ bool ota_delta_stores_itself(const struct ota_agent *agent) { return is_patch(ag
 
 bool ota_delta_finish(struct ota_agent *agent) {
   if (!is_patch(agent)) return true;
-  if (!patch_is_done(&agent->config.buffers.delta->patch)) {
+  if (!ota_patch_is_done(&agent->config.buffers.delta->patch)) {
     break_off(agent);
     return false;
   }

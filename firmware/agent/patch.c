@@ -16,13 +16,13 @@ struct input {
   size_t bytes, at;
 };
 
-void patch_begin(struct patch *patch, uint32_t old_bytes, uint32_t new_bytes) {
+void ota_patch_begin(struct patch *patch, uint32_t old_bytes, uint32_t new_bytes) {
   memset(patch, 0, sizeof *patch);
   patch->state.old_bytes = old_bytes;
   patch->state.new_bytes = new_bytes;
 }
 
-bool patch_resume(struct patch *patch, uint32_t old_bytes, uint32_t new_bytes) {
+bool ota_patch_resume(struct patch *patch, uint32_t old_bytes, uint32_t new_bytes) {
   const struct patch_state *it = &patch->state;
   patch->filled = patch->fetched = 0;
   return it->old_bytes == old_bytes && it->new_bytes == new_bytes && it->made <= new_bytes &&
@@ -31,9 +31,9 @@ bool patch_resume(struct patch *patch, uint32_t old_bytes, uint32_t new_bytes) {
          it->window_bits <= PATCH_WINDOW_BITS && it->length_bits <= PATCH_WINDOW_BITS;
 }
 
-bool patch_is_aligned(const struct patch *patch) { return patch->filled == 0; }
+bool ota_patch_is_aligned(const struct patch *patch) { return patch->filled == 0; }
 
-bool patch_is_done(const struct patch *patch) {
+bool ota_patch_is_done(const struct patch *patch) {
   return patch->state.step == DONE && patch->state.made == patch->state.new_bytes;
 }
 
@@ -220,7 +220,7 @@ static int unpack(struct patch_state *it, struct input *in, uint8_t *byte) {
   return 1;
 }
 
-int patch_feed(struct patch *patch, const struct patch_io *io, uint32_t grain, const uint8_t *data, size_t bytes, size_t *taken) {
+int ota_patch_feed(struct patch *patch, const struct patch_io *io, uint32_t grain, const uint8_t *data, size_t bytes, size_t *taken) {
   struct patch_state *it = &patch->state;
   struct input in = {.data = data, .bytes = bytes};
   uint8_t byte = 0;

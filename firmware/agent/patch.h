@@ -3,7 +3,7 @@
  * Applies a patch as a stream: bytes of the patch go in as they come, bytes of the new image come out in order, and the old image is read
  * wherever the patch wants it. The format is that of detools, sequential (../DELTA.md). Portable, no allocation, no libc but memcpy.
  *
- * What is inside is plain data without pointers: stored as it is while patch_is_aligned says so, and put back after a reset, it goes on at that
+ * What is inside is plain data without pointers: stored as it is while ota_patch_is_aligned says so, and put back after a reset, it goes on at that
  * very byte. Nothing that a patch, or a damaged store, says reaches outside the old image, the new one, or this memory.
  */
 #ifndef PATCH_H
@@ -18,7 +18,7 @@
 /** Bytes of the new image that are written at once. */
 #define PATCH_BLOCK_BYTES 256u
 
-/** What patch_feed returns. */
+/** What ota_patch_feed returns. */
 enum patch_result {
   /** It wants more bytes. */
   PATCH_OK = 0,
@@ -65,7 +65,7 @@ struct patch_state {
   /** @endcond */
 };
 
-/** Declared by its owner; set to nothing by patch_begin. */
+/** Declared by its owner; set to nothing by ota_patch_begin. */
 struct patch {
   /** @cond PRIVATE */
   struct patch_state state;
@@ -76,21 +76,21 @@ struct patch {
 };
 
 /** From `old_bytes` of the old image to exactly `new_bytes`, which must be more than 0. */
-void patch_begin(struct patch *patch, uint32_t old_bytes, uint32_t new_bytes);
+void ota_patch_begin(struct patch *patch, uint32_t old_bytes, uint32_t new_bytes);
 
 /** Goes on from what was stored of an earlier life (in patch->state). False: it cannot have been stored by this program. */
-bool patch_resume(struct patch *patch, uint32_t old_bytes, uint32_t new_bytes);
+bool ota_patch_resume(struct patch *patch, uint32_t old_bytes, uint32_t new_bytes);
 
 /**
  * Takes bytes of the patch, and sets `*taken` to how many. It stops where the bytes of the new image that are written become a multiple of
  * `grain` (itself one of PATCH_BLOCK_BYTES), so that a call does a bounded piece of work, however much a few bytes stand for.
  */
-int patch_feed(struct patch *patch, const struct patch_io *io, uint32_t grain, const uint8_t *data, size_t bytes, size_t *taken);
+int ota_patch_feed(struct patch *patch, const struct patch_io *io, uint32_t grain, const uint8_t *data, size_t bytes, size_t *taken);
 
 /** All that was made is written: patch->state may be stored. */
-bool patch_is_aligned(const struct patch *patch);
+bool ota_patch_is_aligned(const struct patch *patch);
 
 /** The whole image is written, and the patch has come to its end. */
-bool patch_is_done(const struct patch *patch);
+bool ota_patch_is_done(const struct patch *patch);
 
 #endif

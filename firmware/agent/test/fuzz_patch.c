@@ -31,17 +31,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const size_t portion = (size_t)data[0] + 1;
   new_bytes = 1 + (uint32_t)data[1] * 32;
   written = 0;
-  patch_begin(&patch, old_bytes, new_bytes);
+  ota_patch_begin(&patch, old_bytes, new_bytes);
   data += 2;
   size -= 2;
   for (size_t at = 0;;) {
     size_t taken = 0;
     size_t bytes = size - at < portion ? size - at : portion;
-    int result = patch_feed(&patch, &io, 512, data + at, bytes, &taken);
+    int result = ota_patch_feed(&patch, &io, 512, data + at, bytes, &taken);
     at += taken;
     if (result < 0 || (result == PATCH_OK && at == size)) break;
-    if (result == PATCH_MORE && !patch_resume(&patch, old_bytes, new_bytes)) abort();
+    if (result == PATCH_MORE && !ota_patch_resume(&patch, old_bytes, new_bytes)) abort();
   }
-  if (patch_is_done(&patch) && written != new_bytes) abort();
+  if (ota_patch_is_done(&patch) && written != new_bytes) abort();
   return 0;
 }

@@ -46,7 +46,7 @@ static void prepare(int compression) {
   bench.wanted_bytes = fake_release(bench.old, old_bytes, bench.wanted, pieces);
   bench.patch_bytes =
       fake_patch(compression, bench.old, bench.wanted, bench.wanted_bytes, pieces, 2, bench.patch, sizeof bench.patch);
-  patch_begin(&patch, old_bytes, bench.wanted_bytes);
+  ota_patch_begin(&patch, old_bytes, bench.wanted_bytes);
 }
 
 /** Feeds the rest in portions of `portion`; at every grain `stop` may end this life. Returns the last result. */
@@ -55,15 +55,15 @@ static int feed(size_t portion, bool (*stop)(void)) {
     size_t left = bench.patch_bytes - patch.state.taken;
     size_t taken = 0;
     size_t bytes = left < portion ? left : portion;
-    int result = patch_feed(&patch, &io, grain, bench.patch + patch.state.taken, bytes, &taken);
+    int result = ota_patch_feed(&patch, &io, grain, bench.patch + patch.state.taken, bytes, &taken);
     if (result < 0 || (result == PATCH_OK && left == bytes)) return result;
-    if (result == PATCH_MORE) CHECK(patch_is_aligned(&patch) && patch.state.made % grain == 0);
+    if (result == PATCH_MORE) CHECK(ota_patch_is_aligned(&patch) && patch.state.made % grain == 0);
     if (result == PATCH_MORE && stop && stop()) return result;
   }
 }
 
 static void check_made(void) {
-  CHECK(patch_is_done(&patch) && bench.written == bench.wanted_bytes);
+  CHECK(ota_patch_is_done(&patch) && bench.written == bench.wanted_bytes);
   CHECK(memcmp(bench.made, bench.wanted, bench.wanted_bytes) == 0);
 }
 
@@ -86,7 +86,7 @@ static bool lose_power(void) {
   stored = patch.state;
   memset(&patch, 0xa5, sizeof patch);
   patch.state = stored;
-  CHECK(patch_resume(&patch, old_bytes, bench.wanted_bytes));
+  CHECK(ota_patch_resume(&patch, old_bytes, bench.wanted_bytes));
   return false;
 }
 
@@ -102,8 +102,8 @@ static void goes_on_after_a_reset(void) {
 static void knows_what_it_stored(void) {
   prepare(fake_heatshrink);
   CHECK(feed(100, NULL) == PATCH_OK);
-  CHECK(patch_resume(&patch, old_bytes, bench.wanted_bytes) && !patch_resume(&patch, old_bytes - 1, bench.wanted_bytes));
-  CHECK(!patch_resume(&patch, old_bytes, bench.wanted_bytes + 1));
+  CHECK(ota_patch_resume(&patch, old_bytes, bench.wanted_bytes) && !ota_patch_resume(&patch, old_bytes - 1, bench.wanted_bytes));
+  CHECK(!ota_patch_resume(&patch, old_bytes, bench.wanted_bytes + 1));
   // Any bytes as a stored state are refused, or do no harm.
   uint32_t x = 1;
   for (int round = 0; round < 3000; round++) {
@@ -118,7 +118,7 @@ static void knows_what_it_stored(void) {
     patch.state.left %= room;
     patch.state.old_at %= old_bytes;
     patch.state.taken = 0;
-    if (patch_resume(&patch, old_bytes, bench.wanted_bytes)) (void)feed(64, NULL);
+    if (ota_patch_resume(&patch, old_bytes, bench.wanted_bytes)) (void)feed(64, NULL);
   }
 }
 
@@ -140,7 +140,7 @@ static void applies_the_vectors(void) {
     memcpy(bench.patch, vectors[i].patch, vectors[i].bytes);
     bench.patch_bytes = vectors[i].bytes;
     bench.wanted_bytes = vectors[i].images;
-    patch_begin(&patch, vectors[i].images, vectors[i].images);
+    ota_patch_begin(&patch, vectors[i].images, vectors[i].images);
     CHECK(feed(2, NULL) == PATCH_OK);
     check_made();
   }
@@ -172,7 +172,7 @@ static void refuses_what_reaches_outside(void) {
   }
   // More old bytes than there are; more new ones than the image has.
   prepare(fake_plain);
-  patch_begin(&patch, old_bytes / 8, bench.wanted_bytes);
+  ota_patch_begin(&patch, old_bytes / 8, bench.wanted_bytes);
   CHECK(feed(50, NULL) == PATCH_ERR_BROKEN);
   static const struct fake_piece long_one[] = {{old_bytes, room, 0}};
   prepare(fake_plain);
@@ -196,7 +196,7 @@ static void tells_a_broken_one(void) {
   CHECK(feed(100, NULL) == PATCH_ERR_BROKEN);
   prepare(fake_heatshrink);
   bench.patch_bytes -= 2;
-  CHECK(feed(100, NULL) == PATCH_OK && !patch_is_done(&patch));
+  CHECK(feed(100, NULL) == PATCH_OK && !ota_patch_is_done(&patch));
   prepare(fake_heatshrink);
   bench.read_fails = true;
   CHECK(feed(100, NULL) == PATCH_ERR_STORAGE);
