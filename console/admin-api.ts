@@ -16,6 +16,7 @@ export type NewAccount = Body<Routes['users']['$post']>;
 export type AccountChange = Body<Routes['users'][':id']['$patch']>;
 export type ApiToken = InferResponseType<Routes['tokens']['$get'], 200>[number];
 export type NewApiToken = Body<Routes['tokens']['$post']>;
+export type ApprovalRule = InferResponseType<Routes['approval_rules']['$get'], 200>[number];
 export type AuditEntry = InferResponseType<Routes['audit']['$get'], 200>['items'][number];
 export type Verdict = InferResponseType<Routes['audit']['verification']['$get'], 200>;
 export type DeadLetters = InferResponseType<Routes['dead_letters']['$get'], 200>;
@@ -52,6 +53,9 @@ export const adminApi = {
   createApiToken: (body: NewApiToken) =>
     send<{ secret: string; token: ApiToken }>('POST', '/api/tokens', body),
   revokeApiToken: (id: string) => send<void>('DELETE', `/api/tokens/${part(id)}`),
+
+  listApprovalRules: (signal?: AbortSignal) => get<ApprovalRule[]>('/api/approval_rules', undefined, signal),
+  setApprovalRules: (rules: ApprovalRule[]) => send<ApprovalRule[]>('PUT', '/api/approval_rules', { rules }),
 
   listAudit: (query: Paging & { actor?: string; action?: string; subject?: string }, signal?: AbortSignal) =>
     get<Page<AuditEntry>>('/api/audit', query, signal),

@@ -40,6 +40,7 @@ export type Selection = Body<Routes['deployments']['$post']>;
 export type Policy = NonNullable<Selection['policy']>;
 export type MaintenanceWindow = NonNullable<Deployment['policy']['window']>;
 export type Weekday = MaintenanceWindow['days'][number];
+export type Proposal = InferResponseType<Routes['deployments'][':id']['approval']['$get'], 200>;
 export type DryRun = InferResponseType<Routes['deployments']['dry_run']['$post'], 200>;
 export type Deployment = InferResponseType<Routes['deployments'][':id']['$get'], 200>;
 export type UndoPlan = InferResponseType<Routes['deployments'][':id']['undo']['$get'], 200>;
@@ -96,7 +97,7 @@ export async function get<T>(path: string, query?: Query, signal?: AbortSignal):
 }
 
 export async function send<T>(
-  method: 'POST' | 'PATCH' | 'DELETE',
+  method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
   path: string,
   body?: unknown,
   options: { signal?: AbortSignal | undefined; type?: string; by?: typeof sessionFetch } = {},
@@ -244,6 +245,13 @@ export const api = {
   deleteFreeze: (id: string) => send<void>('DELETE', `/api/freezes/${part(id)}`),
   overrideFreeze: (id: string, reason: string) =>
     post<Deployment>(`/api/deployments/${part(id)}/override_freeze`, { reason }),
+  listApprovals: (signal?: AbortSignal) => get<Deployment[]>('/api/approvals', undefined, signal),
+  getProposal: (id: string, signal?: AbortSignal) =>
+    get<Proposal>(`/api/deployments/${part(id)}/approval`, undefined, signal),
+  approveDeployment: (id: string, body: { digest: string; reason: string }) =>
+    post<Deployment>(`/api/deployments/${part(id)}/approve`, body),
+  refuseDeployment: (id: string, body: { reason: string }) =>
+    post<Deployment>(`/api/deployments/${part(id)}/refuse`, body),
   operateDeployment: (id: string, operation: 'cancel' | 'pause' | 'resume' | 'retry_failed') =>
     post<Deployment>(`/api/deployments/${part(id)}/${operation}`),
 };

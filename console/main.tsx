@@ -9,6 +9,7 @@ import './styles/devices.css';
 import './styles/rollout.css';
 import { askEarly } from './early.ts';
 import { ready } from './i18n/i18n.ts';
+import { reachesAll } from './session.ts';
 import { applyTheme } from './settings.ts';
 import { Shell } from './shell.tsx';
 import { speakOfFields } from './validity.ts';
@@ -34,6 +35,7 @@ const SystemFrame = lazy(() => import('./pages/system.tsx'));
 const BrokerPage = lazy(() => import('./pages/broker/index.tsx'));
 const PlacesPage = lazy(() => import('./pages/regions/index.tsx'));
 const DeadLettersPage = lazy(() => import('./pages/accounts/dead-letters.tsx'));
+const ApprovalRulesPage = lazy(() => import('./pages/approvals/index.tsx'));
 const NotificationsPage = lazy(() => import('./pages/notifications/index.tsx'));
 const UsersPage = lazy(() => import('./pages/accounts/users.tsx'));
 const TokensPage = lazy(() => import('./pages/accounts/tokens.tsx'));
@@ -99,10 +101,14 @@ render(
       <Route path="/certificates" component={CertificatesPage} />
       <Route path="/certificates/:serial" matchFilters={serial} component={CertificatePage} />
       <Route path="/system" component={SystemFrame}>
-        <Route path="/" component={() => <Navigate href="/system/broker" />} />
+        <Route
+          path="/"
+          component={() => <Navigate href={reachesAll() ? '/system/broker' : '/system/regions'} />}
+        />
         <Route path="/broker" component={BrokerPage} />
         <Route path="/regions" component={PlacesPage} />
         <Route path="/dead-letters" component={DeadLettersPage} />
+        <Route path="/approvals" component={ApprovalRulesPage} />
         <Route path="/notifications" component={NotificationsPage} />
         <Route path="/users" component={UsersPage} />
         <Route path="/tokens" component={TokensPage} />

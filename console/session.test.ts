@@ -13,20 +13,20 @@ it('asks once for all requests that wait for a session, and again when that sess
   const first = askLogin();
   expect(askLogin()).toBe(first);
   expect(loginWanted()).toBe(true);
-  loggedIn({ email: 'a@example.test', role: 'admin' });
+  loggedIn({ email: 'a@example.test', role: 'admin', reach: null });
   await first;
   expect(loginWanted()).toBe(false);
-  expect(user()).toEqual({ email: 'a@example.test', role: 'admin' });
+  expect(user()).toEqual({ email: 'a@example.test', role: 'admin', reach: null });
 
   const second = askLogin();
   expect(second).not.toBe(first);
   expect(loginWanted()).toBe(true);
-  loggedIn({ email: 'a@example.test', role: 'admin' });
+  loggedIn({ email: 'a@example.test', role: 'admin', reach: null });
   await second;
 });
 
 it('tells the wrong passwords that came before a login until they are dismissed, and of no other login', () => {
-  const who = { email: 'a@example.test', role: 'admin' };
+  const who = { email: 'a@example.test', role: 'admin', reach: null };
   const told = { count: 3, networks: ['192.0.2.0/24'] };
   loggedIn({ ...who, failedLogins: told });
   setUser(who);

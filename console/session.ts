@@ -4,7 +4,9 @@ import { createSignal } from 'solid-js';
 const roles = ['viewer', 'operator', 'admin'];
 export type Role = 'viewer' | 'operator' | 'admin';
 /** `show`: there are virtual devices to play with (`npm start`). */
-export type User = { email: string; role: string; show?: true };
+export type Reach = { regions: string[]; divisions: string[] };
+/** `reach` null: the role holds for the whole fleet. */
+export type User = { email: string; role: string; reach: Reach | null; show?: true };
 
 const [user, setUser] = createSignal<User | null>(null);
 /** Wrong passwords for this account since the login before, and the networks of most of them; null once it was read. */
@@ -17,6 +19,9 @@ const [loginWanted, setLoginWanted] = createSignal(false);
 function may(role: Role): boolean {
   return roles.indexOf(user()?.role ?? '') >= roles.indexOf(role);
 }
+
+/** What belongs to the whole fleet is closed to a role that holds for a part of it. */
+const reachesAll = (): boolean => user()?.reach === null;
 
 let waiting: Promise<void> | null = null;
 let resolveWaiting = () => {};
@@ -41,4 +46,4 @@ function loggedIn({ failedLogins = null, ...who }: User & { failedLogins?: Faile
 
 const dismissFailedLogins = () => setFailedLogins(null);
 
-export { askLogin, dismissFailedLogins, failedLogins, loggedIn, loginWanted, may, setUser, user };
+export { askLogin, dismissFailedLogins, failedLogins, loggedIn, loginWanted, may, reachesAll, setUser, user };

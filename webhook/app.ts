@@ -13,6 +13,7 @@ import { matchedRoutes } from 'hono/route';
 import { createAsyncApi } from '#emqx/asyncapi.ts';
 import product from '../package.json' with { type: 'json' };
 import { answerError } from './answer-error.ts';
+import { approvalRoutes } from './approvals/routes.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { accountRoutes } from './auth/account-routes.ts';
 import { type AccessTable, createGuard, readAccess } from './auth/guard.ts';
@@ -114,6 +115,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', deviceDataRoutes(context))
     .route('/', deadLetterRoutes(context, ingest))
     .route('/', deploymentRoutes(context))
+    .route('/', approvalRoutes(context))
     .route('/', freezeRoutes(context))
     .route('/', jobRoutes(context))
     .route('/', searchRoutes(context))

@@ -61,7 +61,7 @@ const oidc = {
   OIDC_ISSUER: 'https://id.example.org/realms/flota',
   OIDC_CLIENT_ID: 'flota',
   OIDC_CLIENT_SECRET: 'secret',
-  OIDC_ROLES: 'cn=admins=admin, ops=operator',
+  OIDC_ROLES: 'cn=admins=admin, ops=operator@region:New York@division:A=B@region:Busan',
 };
 
 test('a single sign-on is read whole, and there is none without an issuer', () => {
@@ -71,8 +71,8 @@ test('a single sign-on is read whole, and there is none without an issuer', () =
     clientSecret: 'secret',
     roleClaim: 'groups',
     roles: new Map([
-      ['cn=admins', 'admin'],
-      ['ops', 'operator'],
+      ['cn=admins', { role: 'admin', places: null }],
+      ['ops', { role: 'operator', places: { regions: ['New York', 'Busan'], divisions: ['A=B'] } }],
     ]),
     button: 'Single sign-on',
   });
@@ -89,6 +89,8 @@ test.each([
   [{ OIDC_ROLES: '' }, 'OIDC_ROLES: is needed'],
   [{ OIDC_ROLES: 'ops=owner' }, 'OIDC_ROLES: "ops=owner" must be group=viewer|operator|admin'],
   [{ OIDC_ROLES: 'admin' }, 'OIDC_ROLES: "admin" must be'],
+  [{ OIDC_ROLES: 'a=admin@Busan' }, 'OIDC_ROLES: "a=admin@Busan" must be'],
+  [{ OIDC_ROLES: 'a=admin@region:' }, 'OIDC_ROLES: "a=admin@region:" must be'],
   [{ OIDC_ROLES: 'a=admin,a=viewer' }, 'OIDC_ROLES: "a" is there twice'],
   [{ PUBLIC_URL: '' }, 'PUBLIC_URL: is needed with OIDC_ISSUER'],
 ])('a single sign-on with %j is refused', (change, problem) => {

@@ -17,6 +17,9 @@ export const statusByCode = {
   oidc_email_taken: 409,
   oidc_user: 409,
   forbidden: 403,
+  beyond_reach: 403,
+  approval_by_token: 403,
+  approval_by_author: 403,
   origin_refused: 403,
   device_banned: 403,
   not_found: 404,
@@ -30,6 +33,9 @@ export const statusByCode = {
   freezes_full: 409,
   deployment_finished: 409,
   deployment_undone: 409,
+  waiting_for_approval: 409,
+  not_waiting: 409,
+  dry_run_changed: 409,
   job_finished: 409,
   already_revoked: 409,
   already_banned: 409,
@@ -96,18 +102,26 @@ export interface FieldError {
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly errors: FieldError[] | undefined;
+  /** What else the caller is told: members of the problem (RFC 9457, 3.2). */
+  readonly data: Record<string, unknown> | undefined;
   /** When it is worth asking again. */
   readonly retryAfterS: number | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { cause?: unknown; errors?: FieldError[]; retryAfterS?: number } = {},
+    options: {
+      cause?: unknown;
+      errors?: FieldError[];
+      data?: Record<string, unknown>;
+      retryAfterS?: number;
+    } = {},
   ) {
     super(message, { cause: options.cause });
     this.name = 'AppError';
     this.code = code;
     this.errors = options.errors;
+    this.data = options.data;
     this.retryAfterS = options.retryAfterS;
   }
 }
@@ -129,6 +143,7 @@ export function toProblem(error: AppError): Problem {
     status: statusByCode[error.code],
     code: error.code,
     detail: error.message,
+    ...error.data,
     ...(error.errors && { errors: error.errors }),
   };
 }

@@ -2,6 +2,7 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context as HonoContext } from 'hono';
 import { matchedRoutes } from 'hono/route';
+import type { Limits, Reach } from './devices/reach.ts';
 import { AppError } from './errors.ts';
 import { fieldErrorSchema, inOneLine, toFieldErrors } from './field-errors.ts';
 
@@ -15,15 +16,27 @@ export interface Caller {
   role: Role;
   /** Null for a token. */
   userId: string | null;
+  /** Null: the role holds for the whole fleet. */
+  reach: Limits | null;
 }
 
 /** `anyone` is for the routes by which one gets in. */
 export type Access = Role | 'anyone';
 
-/** Who may call a route at least: spread it into `createRoute`. The app does not start with a route that lacks it. */
-export function access(to: Access) {
+/**
+ * What a route is to a caller whose role holds for some regions and divisions only. `devices`: its queries take `c.get('reach')`.
+ * `everybody`: it says the same to all, and nothing of any device. `fleet`: it takes somebody who reaches everything.
+ */
+export const reaches = ['devices', 'everybody', 'fleet'] as const;
+export type Reaches = (typeof reaches)[number];
+
+/**
+ * Who may call a route at least: spread it into `createRoute`. The app does not start with a route that lacks it. One that does not say
+ * how it takes a limited reach is closed to who has one, and fails `reach.test.ts`.
+ */
+export function access(to: Access, reaching?: Reaches) {
   const security: Record<string, string[]>[] = to === 'anyone' ? [] : [{ session: [] }, { bearer: [] }];
-  return { 'x-access': to, security };
+  return { 'x-access': to, ...(reaching && { 'x-reach': reaching }), security };
 }
 
 /** How a route is named in tables of routes, with its path as OpenAPI (`{id}`) or as the router (`:id`) writes it. */
@@ -37,7 +50,7 @@ export function findRoute(c: HonoContext<AppEnv>) {
 }
 
 export interface AppEnv {
-  Variables: { caller: Caller; requestId: string };
+  Variables: { caller: Caller; reach: Reach; requestId: string };
 }
 
 /** A router whose request validation ends as our own coded error. */

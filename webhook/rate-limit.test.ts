@@ -10,7 +10,7 @@ function limited(perMinute: number) {
   const at = { ms: 0 };
   const app = createRouter();
   app.use(async (c, next) => {
-    c.set('caller', { name: c.req.header('who') ?? 'somebody', role: 'viewer', userId: null });
+    c.set('caller', { name: c.req.header('who') ?? 'somebody', role: 'viewer', userId: null, reach: null });
     await next();
   });
   app.use(limitRate(perMinute, () => at.ms));

@@ -21,3 +21,23 @@ export function share<T>(load: () => Promise<T>, restMs: (tookMs: number) => num
     return loading;
   };
 }
+
+/** So many keys are remembered, the latest that were asked for. */
+const keysKept = 100;
+
+/** The same for each of what has the same key. */
+export function shareEach<K, T>(
+  keyOf: (of: K) => string,
+  load: (of: K) => Promise<T>,
+  restMs: (tookMs: number) => number,
+): (of: K) => Promise<T> {
+  const shared = new Map<string, () => Promise<T>>();
+  return (of) => {
+    const key = keyOf(of);
+    const known = shared.get(key) ?? share(() => load(of), restMs);
+    shared.delete(key);
+    shared.set(key, known);
+    if (shared.size > keysKept) shared.delete(shared.keys().next().value!);
+    return known();
+  };
+}

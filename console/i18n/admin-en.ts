@@ -185,6 +185,13 @@ export const adminEn = {
   'error.user_exists': 'A user with this email exists already.',
   'error.last_admin': 'One administrator must remain.',
 
+  'reach.title': 'Applies to',
+  'reach.fleet': 'The whole fleet',
+  'reach.places': 'Some regions or divisions',
+  'reach.hint':
+    'Other devices are invisible, and what belongs to the whole fleet is closed: users, broker, notifications, new firmware.',
+  'reach.of': 'in {n} {n|place|places}',
+
   'tokens.title': 'API tokens',
   'tokens.lead':
     'For automation. They keep working after their creator has left, until they expire or are revoked.',

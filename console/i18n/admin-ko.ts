@@ -184,6 +184,13 @@ export const adminKo: Record<keyof typeof adminEn, string> = {
   'error.user_exists': '이 이메일의 사용자가 이미 있습니다.',
   'error.last_admin': '관리자가 한 명은 남아 있어야 합니다.',
 
+  'reach.title': '적용 범위',
+  'reach.fleet': '전체 디바이스',
+  'reach.places': '일부 지역 또는 부서',
+  'reach.hint':
+    '다른 디바이스는 보이지 않으며 사용자, 브로커, 알림, 펌웨어 등록처럼 전체에 관한 기능은 쓸 수 없습니다.',
+  'reach.of': '{n}개 지역·부서',
+
   'tokens.title': 'API 토큰',
   'tokens.lead': '자동화를 위한 토큰입니다. 만료되거나 폐기될 때까지 만든 사람과 관계없이 작동합니다.',
   'tokens.name': '이름',

@@ -1,4 +1,5 @@
 import { adminEn } from './admin-en.ts';
+import { approvalEn } from './approval-en.ts';
 import { failuresIn } from './failures.ts';
 import { manyEn } from './many-en.ts';
 import { notifyEn } from './notify-en.ts';
@@ -68,6 +69,8 @@ export const en = {
   'pager.next': 'Next',
   'allowed.title': 'Your role does not allow this',
   'allowed.lead': 'This needs the role {needed}; yours is {yours}. An administrator can change that.',
+  'allowed.fleet':
+    'This belongs to the whole fleet; your role holds for some regions or divisions only. An administrator can change that.',
   'role.viewer': 'viewer',
   'role.operator': 'operator',
   'role.admin': 'administrator',
@@ -90,6 +93,7 @@ export const en = {
   'error.oidc_unavailable': 'The single sign-on cannot be reached. Local accounts can still log in.',
   'error.logout_token_invalid': 'The logout token is not valid.',
   'error.login_failed': 'This email and password do not match.',
+  'error.beyond_reach': 'This includes devices outside your regions and divisions.',
   'error.forbidden': 'Your account may not do this.',
   'error.not_found': 'This does not exist, or no longer does.',
   'error.firmware_exists': 'A firmware with this version and file name is registered already.',
@@ -401,6 +405,8 @@ export const en = {
   'deployment.cancelled': 'Cancelled',
   'deployment.requestedBy': 'Requested by {who}',
   'deployment.took': 'took {duration}',
+  'deployment.beyondReach':
+    'This deployment also has devices outside your regions and divisions. Shown are yours; only somebody responsible for all of them can change it.',
   'deployment.cancel': 'Cancel deployment',
   'deployment.cancelTitle': 'Cancel this deployment?',
   'deployment.cancelWaiting': '{n} {n|device is|devices are} still waiting and will not get it.',
@@ -794,6 +800,7 @@ export const en = {
   ...manyEn,
   ...releaseEn,
   ...notifyEn,
+  ...approvalEn,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showEn) : showEn),
 } as const;

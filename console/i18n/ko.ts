@@ -1,4 +1,5 @@
 import { adminKo } from './admin-ko.ts';
+import { approvalKo } from './approval-ko.ts';
 import type { en } from './en.ts';
 import { failuresIn } from './failures.ts';
 import { manyKo } from './many-ko.ts';
@@ -69,6 +70,8 @@ export const ko: Record<keyof typeof en, string> = {
   'pager.next': '다음',
   'allowed.title': '이 역할로는 할 수 없습니다',
   'allowed.lead': '{needed} 역할이 필요합니다. 현재 역할은 {yours}이며, 관리자가 바꿀 수 있습니다.',
+  'allowed.fleet':
+    '전체 디바이스에 대한 권한이 필요합니다. 현재 역할은 일부 지역이나 부서에만 적용되며, 관리자가 바꿀 수 있습니다.',
   'role.viewer': '조회자',
   'role.operator': '운영자',
   'role.admin': '관리자',
@@ -91,6 +94,7 @@ export const ko: Record<keyof typeof en, string> = {
   'error.oidc_unavailable': '싱글 사인온에 연결할 수 없습니다. 로컬 계정으로는 로그인할 수 있습니다.',
   'error.logout_token_invalid': '로그아웃 토큰이 올바르지 않습니다.',
   'error.login_failed': '이메일 또는 비밀번호가 맞지 않습니다.',
+  'error.beyond_reach': '담당 지역이나 부서에 속하지 않는 디바이스가 포함되어 있습니다.',
   'error.forbidden': '이 작업을 할 권한이 없습니다.',
   'error.not_found': '존재하지 않거나 삭제된 항목입니다.',
   'error.firmware_exists': '버전과 파일 이름이 같은 펌웨어가 이미 등록되어 있습니다.',
@@ -399,6 +403,8 @@ export const ko: Record<keyof typeof en, string> = {
   'deployment.cancelled': '취소됨',
   'deployment.requestedBy': '{who} 요청',
   'deployment.took': '{duration} 소요',
+  'deployment.beyondReach':
+    '담당 지역과 부서 밖의 디바이스도 포함된 배포입니다. 담당 디바이스만 표시되며, 전체를 담당하는 사용자만 변경할 수 있습니다.',
   'deployment.cancel': '배포 취소',
   'deployment.cancelTitle': '이 배포를 취소할까요?',
   'deployment.cancelWaiting': '아직 보내지 않은 {n}대에는 보내지 않습니다.',
@@ -789,6 +795,7 @@ export const ko: Record<keyof typeof en, string> = {
   ...manyKo,
   ...releaseKo,
   ...notifyKo,
+  ...approvalKo,
   // What is built for production has no lab, and no words for it.
   ...(import.meta.env.MODE === 'production' ? ({} as typeof showKo) : showKo),
 };

@@ -59,6 +59,7 @@ export const notifyEn = {
   'notify.quietHint':
     'For example 22:00; empty: never. What is critical is sent at once, the rest afterwards.',
   'notify.quietHours': 'quiet {from}–{to} {zone}',
+  'notify.event.deployment_waiting': 'Deployment waiting for approval',
   'notify.event.deployment_halted': 'Deployment halted',
   'notify.event.deployment_completed': 'Deployment completed',
   'notify.event.certificate_expiring': 'Certificates near their end',

@@ -59,6 +59,7 @@ export const notifyKo: Record<keyof typeof notifyEn, string> = {
   'notify.quietZone': '방해 금지 시간대',
   'notify.quietHint': '예: 22:00. 비워 두면 항상 알립니다. 심각한 알림은 바로, 나머지는 끝난 뒤에 보냅니다.',
   'notify.quietHours': '방해 금지 {from}–{to} {zone}',
+  'notify.event.deployment_waiting': '배포 승인 대기',
   'notify.event.deployment_halted': '배포 중단',
   'notify.event.deployment_completed': '배포 완료',
   'notify.event.certificate_expiring': '인증서 만료 임박',

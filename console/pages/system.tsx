@@ -2,7 +2,7 @@ import { A, type RouteSectionProps } from '@solidjs/router';
 import { For, type JSX, Show } from 'solid-js';
 import { t } from '../i18n/i18n.ts';
 import { useActiveSeen } from '../parts/active-seen.ts';
-import { may } from '../session.ts';
+import { may, reachesAll } from '../session.ts';
 import '../styles/admin.css';
 import { tabs } from './system-tabs.ts';
 
@@ -15,7 +15,7 @@ export default function SystemFrame(props: RouteSectionProps): JSX.Element {
       <nav class="tabs" ref={nav} aria-label={t('nav.system')}>
         <For each={tabs}>
           {(tab) => (
-            <Show when={may(tab.to)}>
+            <Show when={may(tab.to) && (!tab.fleet || reachesAll())}>
               <A class="tab" href={`/system/${tab.path}`}>
                 {t(tab.name)}
               </A>

@@ -33,7 +33,10 @@ export const describeDeployments = (): Column<Deployment>[] => [
     head: t('deployments.targets'),
     class: 'num mid',
     // Before its start nobody has been chosen yet.
-    cell: ({ state, total }) => (state === 'scheduled' && !total ? '–' : formatNumber(language(), total)),
+    cell: ({ state, total }) =>
+      (state === 'scheduled' || state === 'waiting_for_approval') && !total
+        ? '–'
+        : formatNumber(language(), total),
   },
   { head: t('deployments.by'), class: 'wide soft', cell: (deployment) => deployment.createdBy },
   {

@@ -77,6 +77,8 @@ export function ListTable<Item extends object, Name extends string>(props: {
 export function ListPage<Item extends object, Name extends string>(props: {
   title: string;
   actions?: JSX.Element;
+  /** Under the heading. */
+  before?: JSX.Element;
   list: List<Item, Name>;
   /** With it the list must have a filter named `search`. */
   searchLabel?: string;
@@ -88,6 +90,7 @@ export function ListPage<Item extends object, Name extends string>(props: {
   return (
     <>
       <Head title={props.title} actions={props.actions} />
+      {props.before}
       <Show when={props.searchLabel}>
         {(label) => (
           <Tools list={props.list as unknown as List<Item, 'search'>} searchLabel={label()}>

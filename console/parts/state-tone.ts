@@ -22,6 +22,11 @@ const looks: Record<TargetState | DeploymentState, Look> = {
   cancelled: { tone: 'stopped', tint: '--s-stopped', glyph: `${ring}M3.8 6h4.4` },
   skipped: { tone: 'stopped', tint: '--s-stopped', glyph: 'M2 2.5 5.5 6 2 9.5M6.5 2.5 10 6 6.5 9.5' },
   running: { tone: 'moving', tint: '--s-downloading', glyph: 'M3 1.5v9L10.5 6z', filled: true },
+  waiting_for_approval: {
+    tone: 'waiting',
+    tint: '--s-waiting',
+    glyph: 'M6 1.5a2 2 0 1 0 0 4a2 2 0 1 0 0-4M2 10.5c0-2.5 1.5-3.5 4-3.5s4 1 4 3.5z',
+  },
   scheduled: { tone: 'waiting', tint: '--s-waiting', glyph: 'M2 3h8v7.5H2zM2 5.5h8M4.2 1.5v2M7.8 1.5v2' },
   paused: { tone: 'stopped', tint: '--s-stopped', glyph: 'M4 2v8M8 2v8' },
   halted: { tone: 'bad', tint: '--s-failed', glyph: 'M4 1.5h4L10.5 4v4L8 10.5H4L1.5 8V4zM6 3.5v3M6 8.4h.01' },

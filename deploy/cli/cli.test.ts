@@ -86,6 +86,17 @@ describe('in CI, with FLOTA_URL and FLOTA_TOKEN alone,', () => {
     expect(done.status).toBe(1);
     expect(done.out).toContain('device-001  rolled_back (self_test_failed)');
   }, 120_000);
+
+  test('a deployment that waits for a second person ends with 5, and says where that one decides', async () => {
+    const setRules = (rules: { hardware: null; aboveDevices: number }[]) =>
+      unwrap(system.rest.api.approval_rules.$put({ json: { rules } }));
+    await setRules([{ hardware: null, aboveDevices: 0 }]);
+    const waiting = await flota('deploy', '--version', '9.9.10', '--device', 'device-002', '--watch');
+    expect(waiting.status).toBe(5);
+    const [, id] = /Waiting for approval by somebody else: \S+\/deployments\/(\S+)/.exec(waiting.err)!;
+    expect((await flota('cancel', id!)).status).toBe(0);
+    await setRules([]);
+  }, 120_000);
 });
 
 describe('the GitHub action', () => {

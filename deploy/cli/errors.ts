@@ -5,6 +5,7 @@ export const exits = {
   usage: 2,
   refused: 3,
   unreachable: 4,
+  waiting: 5,
   interrupted: 130,
 } as const;
 export type Exit = (typeof exits)[keyof typeof exits];

@@ -114,10 +114,16 @@ export function summarize({ state, total, counts }: Deployment): string {
   return `${state}: ${total} devices${some.length ? `, ${some.join(', ')}` : ''}`;
 }
 
-/** Null while it goes on by itself. A halted one waits for somebody, and a script is nobody. */
+/** Null while it goes on by itself. One that is halted or waits for approval waits for somebody, and a script is nobody. */
 async function judge(flota: Flota, deployment: Deployment, out: Output): Promise<Exit | null> {
   const { id, state, counts, halted, total } = deployment;
   const open = targetStates.filter(isOpen).reduce((sum, of) => sum + (counts[of] ?? 0), 0);
+  if (state === 'waiting_for_approval') {
+    out.note(
+      `Waiting for approval by somebody else: ${flota.url}/deployments/${id}\n  Once it is approved: flota watch ${id}`,
+    );
+    return exits.waiting;
+  }
   if (state === 'halted') {
     out.note(
       `Halted: ${halted?.message ?? ''}\n  Decide in the console, ${flota.url}/deployments/${id}, or stop it: flota cancel ${id}`,

@@ -163,6 +163,8 @@ it('users and tokens are made, changed and taken back; a secret is shown once', 
   await page.getByLabel('Password').fill('long enough');
   await page.getByLabel('Role').selectOption('operator');
   await page.getByText('Also registers firmware').waitFor();
+  await page.getByLabel('Applies to').selectOption('places');
+  await page.getByLabel('Jeju Island').check();
   await page.getByRole('button', { name: 'Add', exact: true }).click();
   await page.getByRole('button', { name: 'Disable ana@example.com' }).click();
   await page.getByText('All sessions of this user end at once').waitFor();
@@ -170,7 +172,7 @@ it('users and tokens are made, changed and taken back; a secret is shown once', 
   await page.getByRole('row', { name: /ana@example.com.*Disabled/i }).waitFor();
   await page.getByText('ana@example.com disabled').waitFor();
   await page.getByRole('button', { name: 'Undo' }).click();
-  await page.getByRole('row', { name: /ana@example.com.*Active/i }).waitFor();
+  await page.getByRole('row', { name: /ana@example.com.*operator in 1 place.*Active/i }).waitFor();
 
   await page.getByRole('link', { name: 'API tokens' }).click();
   await page.getByRole('button', { name: 'Create a token' }).click();
@@ -382,6 +384,7 @@ async function findRoutes(): Promise<Record<string, string>> {
     '/dead-letters': '/system/dead-letters',
     '/users': '/system/users',
     '/tokens': '/system/tokens',
+    '/approvals': '/system/approvals',
     '/notifications': '/system/notifications',
     '/audit': '/system/audit',
     '/show': '/show',
@@ -453,6 +456,41 @@ it('a freeze is told wherever it matters and is overridden with a reason; who is
   await dialog.getByRole('button', { name: 'Delete' }).click();
   await page.getByText('No freezes ahead').waitFor();
   await expect.poll(() => today.getByText('Audit week').count()).toBe(0);
+});
+
+it('a deployment waits for a second person, who sees what it would do and lets it begin', async () => {
+  const { rest, stack } = system;
+  await open('/system/approvals');
+  await page.getByRole('button', { name: 'Add a rule' }).click();
+  await page.getByLabel('More devices than').fill('1');
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  await page.getByRole('row', { name: /Any hardware/ }).waitFor();
+  const firmwareId = await addFirmware(rest, { version: '8.2.0', sizeBytes: 50_000 });
+  await open(`/firmware/${firmwareId}/deploy`);
+  await page.getByTestId('pick-every').getByRole('checkbox').check();
+  await page.getByTestId('forecast-approval').waitFor();
+  await page.getByTestId('request').click();
+  await page.getByTestId('approval').getByText('Somebody else must approve it').waitFor();
+  expect(await page.getByRole('button', { name: 'Approve' }).count()).toBe(0);
+  const path = new URL(page.url()).pathname;
+
+  const second = { email: 'second@example.test', password: 'somebody else looks' };
+  await unwrap(rest.api.users.$post({ json: { ...second, role: 'operator' } }));
+  const { page: theirs } = await logIn(browser, stack.url, second, { locale: 'en-US' });
+  await open('/deployments', theirs);
+  await theirs.getByTestId('waiting-for-you').getByRole('link').click();
+  await theirs.getByTestId('approval').getByText('4 devices').first().waitFor();
+  await theirs.getByRole('button', { name: 'Approve' }).click();
+  await theirs.getByLabel('Reason').fill('Tested in the lab');
+  await theirs.getByRole('dialog').getByRole('button', { name: 'Approve' }).click();
+  await theirs.getByTestId('decision').getByText('Approved by second@example.test').waitFor();
+  await theirs.context().close();
+  await page.getByTestId('decision').getByText('Tested in the lab').waitFor();
+  expect(new URL(page.url()).pathname).toBe(path);
+  await open('/system/approvals');
+  await page.getByRole('button', { name: 'Delete Any hardware' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await page.getByText('No rules').waitFor();
 });
 
 it('no page keeps anybody out, in the light and in the dark, on a phone and in Korean', async () => {

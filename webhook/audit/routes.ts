@@ -20,7 +20,7 @@ const headSchema = z.object({ id: z.int(), hash: z.string() });
 const list = createRoute({
   method: 'get',
   path: '/api/audit',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Who did what, newest first',
   request: {
     query: alwaysPaging.extend({
@@ -36,7 +36,7 @@ const list = createRoute({
 const verify = createRoute({
   method: 'get',
   path: '/api/audit/verification',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Whether the hash chain over all entries holds and contains the heads that the CA has signed',
   request: {
     query: z.object({

@@ -1,6 +1,7 @@
 /** Users, API tokens and one's own password. */
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
+import { limitsSchema } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import { access, answer, createRouter, jsonBody, problems, roles } from '../http.ts';
 import { clientAddress } from './address.ts';
@@ -13,12 +14,15 @@ const id = z.object({ id: z.uuid() });
 const role = z.enum(roles);
 const password = z.string().min(8).max(1024);
 const moment = z.string().nullable();
+/** Of the role; null: the whole fleet. */
+const reach = limitsSchema.nullable();
 
 const userSchema = z
   .object({
     id: z.uuid(),
     email: z.string(),
     role,
+    reach,
     disabled: z.boolean(),
     createdAt: z.string(),
     /** Of the single sign-on that vouches for this user; null for a local account. */
@@ -30,6 +34,7 @@ const tokenSchema = z
     id: z.uuid(),
     name: z.string(),
     role,
+    reach,
     createdBy: z.string(),
     createdAt: z.string(),
     expiresAt: moment,
@@ -41,29 +46,34 @@ const tokenSchema = z
 const listUsers = createRoute({
   method: 'get',
   path: '/api/users',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Users by e-mail',
   responses: { 200: answer('All users', z.array(userSchema)), ...problems },
 });
 const createUser = createRoute({
   method: 'post',
   path: '/api/users',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Add a user',
-  request: jsonBody(z.object({ email: z.email().max(254), password, role })),
+  request: jsonBody(z.object({ email: z.email().max(254), password, role, reach: reach.default(null) })),
   responses: { 201: answer('The user', userSchema), ...problems },
 });
 const changeUser = createRoute({
   method: 'patch',
   path: '/api/users/{id}',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary:
-    'Change role or password, disable or enable; ends the sessions of who is disabled or gets another password',
+    'Change role, reach or password, disable or enable; ends the sessions of who is disabled or gets another password',
   request: {
     params: id,
     ...jsonBody(
       z
-        .object({ role: role.optional(), disabled: z.boolean().optional(), password: password.optional() })
+        .object({
+          role: role.optional(),
+          reach: reach.optional(),
+          disabled: z.boolean().optional(),
+          password: password.optional(),
+        })
         .refine((change) => Object.keys(change).length > 0, 'must change something'),
     ),
   },
@@ -72,7 +82,7 @@ const changeUser = createRoute({
 const changePassword = createRoute({
   method: 'post',
   path: '/api/me/password',
-  ...access('viewer'),
+  ...access('viewer', 'everybody'),
   summary: "Change one's own password; ends all sessions but a new one",
   request: jsonBody(z.object({ currentPassword: z.string().min(1).max(1024), newPassword: password })),
   responses: { 204: { description: 'Changed' }, ...problems },
@@ -80,19 +90,20 @@ const changePassword = createRoute({
 const listTokens = createRoute({
   method: 'get',
   path: '/api/tokens',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'API tokens, newest first',
   responses: { 200: answer('All, also revoked and expired ones', z.array(tokenSchema)), ...problems },
 });
 const createToken = createRoute({
   method: 'post',
   path: '/api/tokens',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'A bearer token for automation',
   request: jsonBody(
     z.object({
       name: z.string().trim().min(1).max(100),
       role,
+      reach: reach.default(null),
       expiresAt: z.iso
         .datetime({ offset: true })
         .refine((at) => Date.parse(at) > Date.now(), 'must be in the future')
@@ -108,7 +119,7 @@ const createToken = createRoute({
 const revokeToken = createRoute({
   method: 'delete',
   path: '/api/tokens/{id}',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Revoke an API token at once',
   request: { params: id },
   responses: { 204: { description: 'Revoked' }, ...problems },
@@ -154,8 +165,9 @@ export function accountRoutes(context: Context) {
     });
 }
 
-function presentUser({ id, email, role, disabledAt, createdAt, oidcIssuer: issuer }: User) {
-  return { id, email, role, disabled: disabledAt !== null, createdAt: createdAt.toISOString(), issuer };
+function presentUser({ id, email, role, reach, disabledAt, createdAt, oidcIssuer: issuer }: User) {
+  const disabled = disabledAt !== null;
+  return { id, email, role, reach, disabled, createdAt: createdAt.toISOString(), issuer };
 }
 
 function presentToken({ createdAt, expiresAt, revokedAt, lastUsedAt, ...rest }: tokens.ApiToken) {

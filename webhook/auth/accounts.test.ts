@@ -175,6 +175,7 @@ describe('API tokens', () => {
     expect((await webhook.api('GET', '/api/me', undefined, bearer(secret))).body).toEqual({
       email: `token ${token.name}`,
       role: 'operator',
+      reach: null,
     });
     const refused = await webhook.api('GET', '/api/users', undefined, bearer(secret));
     expect([refused.status, refused.body.code]).toEqual([403, 'forbidden']);

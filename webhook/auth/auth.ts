@@ -22,7 +22,7 @@ export async function ensureAdmin(
 ): Promise<void> {
   const existing = await findByEmail(db, email);
   const matches = existing !== null && (await passwords.verify(password, existing.passwordHash));
-  if (matches && existing.role === 'admin' && !existing.disabledAt) return;
+  if (matches && existing.role === 'admin' && !existing.reach && !existing.disabledAt) return;
   const passwordHash = matches ? existing.passwordHash : await passwords.hash(password);
   if (!existing) {
     const values = { email: email.toLowerCase(), passwordHash, role: 'admin' as const };
@@ -33,7 +33,14 @@ export async function ensureAdmin(
   await db.transaction(async (tx) => {
     await tx
       .update(users)
-      .set({ passwordHash, role: 'admin', disabledAt: null, oidcIssuer: null, oidcSubject: null })
+      .set({
+        passwordHash,
+        role: 'admin',
+        reach: null,
+        disabledAt: null,
+        oidcIssuer: null,
+        oidcSubject: null,
+      })
       .where(eq(users.id, existing.id));
     if (!matches) await endSessions(tx, existing.id);
   });
@@ -66,7 +73,7 @@ export async function logIn(
     await record(tx, { actor: user.email, action: 'session.start', subject: user.id, ...detail });
     return { token, device, failed };
   });
-  return { ...made, caller: { name: user.email, role: user.role, userId: user.id } };
+  return { ...made, caller: { name: user.email, role: user.role, userId: user.id, reach: user.reach } };
 }
 
 /** Wrong passwords since the login before, and the networks of most of them, the busiest first. */
@@ -148,7 +155,7 @@ export async function logOut(db: Db, token: string): Promise<void> {
 
 export async function findSession(db: Db, token: string): Promise<Caller | null> {
   const [row] = await db
-    .select({ name: users.email, role: users.role, userId: users.id })
+    .select({ name: users.email, role: users.role, userId: users.id, reach: users.reach })
     .from(sessions)
     .innerJoin(users, eq(users.id, sessions.userId))
     .where(

@@ -121,5 +121,5 @@ test('an app with a route that says nothing is not put together', () => {
   expect(() => readAccess(plain)).toThrow('GET /api/plain');
   const declared = createRouter();
   declared.openapi({ ...route, ...access('admin') }, (c) => c.text(''));
-  expect(readAccess(declared).get('GET /api/secret/:id')).toBe('admin');
+  expect(readAccess(declared).get('GET /api/secret/:id')).toEqual({ to: 'admin', reaching: 'fleet' });
 });

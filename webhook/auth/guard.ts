@@ -5,12 +5,13 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 import type { Context } from '../context.ts';
+import { reachOf } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
-import { type Access, type AppEnv, findRoute, roles, routeKey } from '../http.ts';
+import { type Access, type AppEnv, findRoute, type Reaches, roles, routeKey } from '../http.ts';
 import { identify } from './session.ts';
 
-/** Access by `METHOD /path/:parameter`, as the router names a route. */
-export type AccessTable = Map<string, Access>;
+/** By `METHOD /path/:parameter`, as the router names a route. */
+export type AccessTable = Map<string, { to: Access; reaching: Reaches }>;
 
 /** Served beside the documented routes, to anyone: what the routes are is no secret. */
 const undocumented = ['GET /api/openapi.json', 'GET /api/asyncapi.json', 'GET /api/docs'];
@@ -22,29 +23,37 @@ export function createGuard(context: Context, table: () => AccessTable): Middlew
     if (!route) return next();
     const needed = table().get(routeKey(route.method, route.path));
     if (needed === undefined) throw new AppError('forbidden', 'Nobody may call this.');
-    if (needed === 'anyone') return next();
+    if (needed.to === 'anyone') return next();
     const caller = await identify(context, c);
-    if (roles.indexOf(caller.role) < roles.indexOf(needed)) {
-      throw new AppError('forbidden', `This takes the role ${needed}; yours is ${caller.role}.`);
+    if (roles.indexOf(caller.role) < roles.indexOf(needed.to)) {
+      throw new AppError('forbidden', `This takes the role ${needed.to}; yours is ${caller.role}.`);
+    }
+    if (caller.reach !== null && needed.reaching === 'fleet') {
+      throw new AppError('beyond_reach', 'This takes a role that holds for the whole fleet.');
     }
     c.set('caller', caller);
+    c.set('reach', reachOf(caller.reach));
     return next();
   };
 }
 
 /** Throws when a route of the API declares nothing: that is a mistake of ours, found when the app is put together. */
 export function readAccess(app: OpenAPIHono<AppEnv>): AccessTable {
-  const table: AccessTable = new Map(undocumented.map((route) => [route, 'anyone']));
+  const table: AccessTable = new Map(
+    undocumented.map((route) => [route, { to: 'anyone', reaching: 'everybody' }]),
+  );
   for (const definition of app.openAPIRegistry.definitions) {
     if (definition.type !== 'route') continue;
     const {
       method,
       path,
       'x-access': to,
+      'x-reach': reaching = 'fleet',
     } = definition.route as typeof definition.route & {
       'x-access'?: Access;
+      'x-reach'?: Reaches;
     };
-    if (to) table.set(routeKey(method, path), to);
+    if (to) table.set(routeKey(method, path), { to, reaching });
   }
   for (const { method, path } of app.routes) {
     if (method === 'ALL' || !path.startsWith('/api/') || table.has(`${method} ${path}`)) continue;

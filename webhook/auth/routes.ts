@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { deleteCookie, getCookie } from 'hono/cookie';
 import type { Context } from '../context.ts';
+import { limitsSchema } from '../devices/reach.ts';
 import { access, answer, type Caller, createRouter, jsonBody, problems } from '../http.ts';
 import { clientAddress } from './address.ts';
 import { logIn, logOut } from './auth.ts';
@@ -16,6 +17,8 @@ const me = z
   .object({
     email: z.string(),
     role: z.enum(['admin', 'operator', 'viewer']),
+    /** What the role holds for; null: the whole fleet. */
+    reach: limitsSchema.nullable(),
     /** There are virtual devices to play with (`npm start`). */
     show: z.literal(true).optional(),
     /** Of a login only: wrong passwords since the one before, and from where. */
@@ -26,7 +29,7 @@ const me = z
 const login = createRoute({
   method: 'post',
   path: '/api/login',
-  ...access('anyone'),
+  ...access('anyone', 'everybody'),
   summary: 'Log in; sets the session cookie',
   request: jsonBody(z.object({ email: z.string().min(1).max(254), password: z.string().min(1).max(1024) })),
   responses: { 200: answer('Who is logged in', me), ...problems },
@@ -34,23 +37,24 @@ const login = createRoute({
 const logout = createRoute({
   method: 'post',
   path: '/api/logout',
-  ...access('anyone'),
+  ...access('anyone', 'everybody'),
   summary: 'Log out',
   responses: { 204: { description: 'Logged out' }, ...problems },
 });
 const whoAmI = createRoute({
   method: 'get',
   path: '/api/me',
-  ...access('viewer'),
+  ...access('viewer', 'everybody'),
   summary: 'Who is logged in',
   responses: { 200: answer('Who is logged in', me), ...problems },
 });
 
 export function authRoutes(context: Context) {
   const router = createRouter();
-  const present = ({ name, role }: Caller) => ({
+  const present = ({ name, role, reach }: Caller) => ({
     email: name,
     role,
+    reach,
     ...(context.localRoutes && { show: true as const }),
   });
   return router

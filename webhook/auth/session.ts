@@ -18,7 +18,7 @@ export async function identify(context: Context, c: HonoContext<AppEnv>): Promis
   const bearer = /^Bearer (.+)$/.exec(c.req.header('authorization') ?? '')?.[1];
   if (bearer) {
     if (context.apiToken && sameSecret(bearer, context.apiToken)) {
-      return { name: 'api-token', role: 'admin', userId: null };
+      return { name: 'api-token', role: 'admin', userId: null, reach: null };
     }
     const caller = await findCaller(context.db, bearer);
     if (!caller) throw new AppError('token_invalid', 'The bearer token is not known, expired or revoked.');

@@ -1,5 +1,16 @@
 import { sql } from 'drizzle-orm';
-import { index, integer, pgTable, primaryKey, text, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import {
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
+import type { Limits } from '../devices/reach.ts';
 import { roles } from '../http.ts';
 
 export const users = pgTable(
@@ -12,6 +23,8 @@ export const users = pgTable(
     oidcIssuer: text('oidc_issuer'),
     oidcSubject: text('oidc_subject'),
     role: text({ enum: roles }).notNull(),
+    /** What the role holds for; null: the whole fleet. */
+    reach: jsonb().$type<Limits>(),
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
     disabledAt: timestamp('disabled_at', { withTimezone: true }),
   },
@@ -44,6 +57,8 @@ export const apiTokens = pgTable(
     name: text().notNull(),
     tokenHash: text('token_hash').notNull().unique(),
     role: text({ enum: roles }).notNull(),
+    /** As a user's. */
+    reach: jsonb().$type<Limits>(),
     createdBy: text('created_by').notNull(),
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
     expiresAt: timestamp('expires_at', { withTimezone: true }),

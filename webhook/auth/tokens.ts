@@ -2,6 +2,7 @@
 import { and, desc, eq, gt, isNull, lt, or } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
+import { ensurePlaces, type Limits } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import type { Caller, Role } from '../http.ts';
 import { makeSecret, sha256 } from './secrets.ts';
@@ -11,6 +12,7 @@ export type ApiToken = Omit<typeof apiTokens.$inferSelect, 'tokenHash'>;
 
 /** Lets scanners of repositories and logs recognise a token that has leaked. */
 const prefix = 'flota_';
+const callerPrefix = 'token ';
 const usedEveryMs = 60_000;
 
 export async function list(db: Db): Promise<ApiToken[]> {
@@ -20,16 +22,17 @@ export async function list(db: Db): Promise<ApiToken[]> {
 
 export async function create(
   db: Db,
-  input: { name: string; role: Role; expiresAt: Date | null },
+  input: { name: string; role: Role; reach: Limits | null; expiresAt: Date | null },
   actor: string,
 ): Promise<{ secret: string; token: ApiToken }> {
   const secret = `${prefix}${makeSecret()}`;
   try {
     const token = await db.transaction(async (tx) => {
+      await ensurePlaces(tx, input.reach);
       const values = { ...input, tokenHash: sha256(secret), createdBy: actor };
       const [row] = await tx.insert(apiTokens).values(values).returning();
-      const { name, role, expiresAt } = input;
-      const detail = { name, role, expiresAt: expiresAt?.toISOString() ?? null };
+      const { name, role, reach, expiresAt } = input;
+      const detail = { name, role, reach, expiresAt: expiresAt?.toISOString() ?? null };
       await record(tx, { actor, action: 'token.create', subject: row!.id, detail });
       return row!;
     });
@@ -76,7 +79,17 @@ export async function findCaller(db: Db, secret: string): Promise<Caller | null>
         and(eq(apiTokens.id, row.id), or(isNull(apiTokens.lastUsedAt), lt(apiTokens.lastUsedAt, stale))),
       );
   }
-  return { name: `token ${row.name}`, role: row.role, userId: null };
+  return { name: `${callerPrefix}${row.name}`, role: row.role, userId: null, reach: row.reach };
+}
+
+/** E-mails of who made tokens that go by this name as a caller, also before; none when it is no token's. */
+export async function makersOf(db: Db, caller: string): Promise<string[]> {
+  if (!caller.startsWith(callerPrefix)) return [];
+  const rows = await db
+    .select({ by: apiTokens.createdBy })
+    .from(apiTokens)
+    .where(eq(apiTokens.name, caller.slice(callerPrefix.length)));
+  return rows.map(({ by }) => by);
 }
 
 function withoutHash({ tokenHash, ...rest }: typeof apiTokens.$inferSelect): ApiToken {

@@ -2,6 +2,7 @@
 import { and, asc, eq, isNotNull, isNull } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
+import { ensurePlaces, type Limits } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import type { Role } from '../http.ts';
 import { endSessions, startSession, type User } from './auth.ts';
@@ -16,19 +17,21 @@ export async function list(db: Db): Promise<User[]> {
 export async function create(
   db: Db,
   passwords: Passwords,
-  input: { email: string; password: string; role: Role },
+  input: { email: string; password: string; role: Role; reach: Limits | null },
   actor: string,
 ): Promise<User> {
   const passwordHash = await passwords.hash(input.password);
   const email = input.email.toLowerCase();
   try {
     return await db.transaction(async (tx) => {
-      const [row] = await tx.insert(users).values({ email, role: input.role, passwordHash }).returning();
+      const { role, reach } = input;
+      await ensurePlaces(tx, reach);
+      const [row] = await tx.insert(users).values({ email, role, reach, passwordHash }).returning();
       await record(tx, {
         actor,
         action: 'user.create',
         subject: row!.id,
-        detail: { email, role: input.role },
+        detail: { email, role, reach },
       });
       return row!;
     });
@@ -42,12 +45,14 @@ export async function create(
 
 export interface UserChange {
   role?: Role | undefined;
+  /** Null: the whole fleet. */
+  reach?: Limits | null | undefined;
   disabled?: boolean | undefined;
   password?: string | undefined;
 }
 
 /**
- * Throws `last_admin` when no local admin would be left to undo it (an issuer may be away), and `oidc_user` for what an issuer says
+ * Throws `last_admin` when no local admin of the whole fleet would be left to undo it (an issuer may be away), and `oidc_user` for what an issuer says
  * anew at each login.
  */
 export async function change(
@@ -59,7 +64,13 @@ export async function change(
 ): Promise<User> {
   const passwordHash = input.password === undefined ? undefined : await passwords.hash(input.password);
   return db.transaction(async (tx) => {
-    const isAdmin = and(eq(users.role, 'admin'), isNull(users.disabledAt), isNotNull(users.passwordHash));
+    await ensurePlaces(tx, input.reach);
+    const isAdmin = and(
+      eq(users.role, 'admin'),
+      isNull(users.reach),
+      isNull(users.disabledAt),
+      isNotNull(users.passwordHash),
+    );
     // Locked in order, so that two admins who disable each other at once cannot both succeed.
     const before = await tx
       .select({ id: users.id })
@@ -71,14 +82,18 @@ export async function change(
       .update(users)
       .set({
         ...(input.role && { role: input.role }),
+        ...(input.reach !== undefined && { reach: input.reach }),
         ...(input.disabled !== undefined && { disabledAt: input.disabled ? new Date() : null }),
         ...(passwordHash && { passwordHash }),
       })
       .where(eq(users.id, id))
       .returning();
     if (!row) throw new AppError('not_found', 'There is no such user.');
-    if (row.oidcIssuer !== null && (input.role || passwordHash))
-      throw new AppError('oidc_user', 'Role and password of this user are those of the single sign-on.');
+    if (row.oidcIssuer !== null && (input.role || input.reach !== undefined || passwordHash))
+      throw new AppError(
+        'oidc_user',
+        'Role, reach and password of this user are those of the single sign-on.',
+      );
     const admins = await tx.select({ id: users.id }).from(users).where(isAdmin).limit(1);
     if (before.length > 0 && admins.length === 0) throw new AppError('last_admin', 'One admin must remain.');
     if (input.disabled || passwordHash) await endSessions(tx, id);

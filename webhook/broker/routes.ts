@@ -53,7 +53,7 @@ const brokerSchema = z
 const broker = createRoute({
   method: 'get',
   path: '/api/broker',
-  ...access('viewer'),
+  ...access('viewer', 'fleet'),
   summary: "The broker's rules and actions with EMQX's counts, and what differs from the files",
   responses: {
     200: answer(

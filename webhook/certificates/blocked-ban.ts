@@ -7,6 +7,7 @@ import { type Db, query } from '../db/query.ts';
 import { ensureKnown, findKnown } from '../devices/known.ts';
 import { missing } from '../devices/many.ts';
 import * as presence from '../devices/presence.ts';
+import { everything, type Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import { paced } from '../paced.ts';
 import { updateBlocked } from './blocked.ts';
@@ -20,9 +21,15 @@ export interface BanView {
   bannedAt: string;
 }
 
-export async function ban(context: Context, device: string, reason: string, actor: string): Promise<BanView> {
+export async function ban(
+  context: Context,
+  reach: Reach,
+  device: string,
+  reason: string,
+  actor: string,
+): Promise<BanView> {
   const row = await context.db.transaction(async (tx) => {
-    await ensureKnown(tx, device);
+    await ensureKnown(tx, reach, device);
     const [added] = await insertBans(tx, [device], reason, actor);
     if (!added) throw new AppError('already_banned', 'This device is banned already.');
     await record(tx, { actor, action: 'device.ban', subject: device, detail: { reason } });
@@ -36,7 +43,7 @@ export async function ban(context: Context, device: string, reason: string, acto
 
 /** In the caller's transaction, who kicks them after it; returns those that are not there or banned already. */
 export async function banMany(tx: Db, ids: string[], reason: string, actor: string) {
-  const known = await findKnown(tx, ids);
+  const known = await findKnown(tx, everything, ids);
   const to = known.map(({ id }) => id);
   const added = to.length > 0 ? await insertBans(tx, to, reason, actor) : [];
   const banned = new Set(added.map(({ deviceId }) => deviceId));
@@ -63,13 +70,15 @@ async function insertBans(tx: Db, ids: string[], reason: string, actor: string) 
   return added;
 }
 
-export async function lift(context: Context, device: string, actor: string): Promise<void> {
+export async function lift(context: Context, reach: Reach, device: string, actor: string): Promise<void> {
   await context.db.transaction(async (tx) => {
     await presence.lock(tx, [device]);
     const gone = await tx
       .update(deviceBans)
       .set({ liftedAt: sql`now()`, tellAt: sql`now()` })
-      .where(and(eq(deviceBans.deviceId, device), isNull(deviceBans.liftedAt)))
+      .where(
+        and(eq(deviceBans.deviceId, device), isNull(deviceBans.liftedAt), reach.holds(deviceBans.deviceId)),
+      )
       .returning();
     if (gone.length === 0) throw new AppError('not_found', 'This device is not banned.');
     await record(tx, { actor, action: 'device.unban', subject: device });
@@ -114,10 +123,13 @@ export const createTellBans = () =>
     return due.length === batch ? 'more' : 'done';
   });
 
-export async function list(db: Db): Promise<BanView[]> {
-  return (
-    await db.select().from(deviceBans).where(isNull(deviceBans.liftedAt)).orderBy(desc(deviceBans.bannedAt))
-  ).map(view);
+export async function list(db: Db, reach: Reach): Promise<BanView[]> {
+  const rows = await db
+    .select()
+    .from(deviceBans)
+    .where(and(isNull(deviceBans.liftedAt), reach.holds(deviceBans.deviceId)))
+    .orderBy(desc(deviceBans.bannedAt));
+  return rows.map(view);
 }
 
 function view({ deviceId, reason, bannedBy, bannedAt }: typeof deviceBans.$inferSelect): BanView {

@@ -6,6 +6,7 @@ import { record } from '../audit/audit.ts';
 import { sha256 } from '../auth/auth.ts';
 import type { Context } from '../context.ts';
 import type { Db } from '../db/query.ts';
+import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import { findBanned } from './blocked.ts';
 import { certificates, enrollmentTokens } from './table.ts';
@@ -74,6 +75,7 @@ function checkNames({ profile, commonName, names }: NewToken): void {
  */
 export async function createGrant(
   db: Db,
+  reach: Reach,
   input: { device: string; lifetimeMs: number },
   actor: string,
 ): Promise<{ token: string; expiresAt: Date; serial: string }> {
@@ -83,6 +85,7 @@ export async function createGrant(
     .where(
       and(
         eq(certificates.commonName, input.device),
+        reach.holds(certificates.commonName),
         eq(certificates.profile, 'device'),
         or(isNull(certificates.revocationReason), ne(certificates.revocationReason, 'keyCompromise')),
       ),

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/query.ts';
+import { everything } from '../devices/reach.ts';
 import { tell } from '../notifications/events.ts';
 import { byRegion } from '../notifications/kinds.ts';
 import { paced } from '../paced.ts';
@@ -25,7 +26,7 @@ export async function tellExpiringOnce(db: Db): Promise<boolean> {
   return db.transaction(async (tx) => {
     const due = await query<{ id: string; regionId: string | null; stage: Stage }>(
       tx,
-      sql`with current as (${current}),
+      sql`with current as (${current(everything)}),
           due as (
             select serial, case when not_after <= now() then 0
               when not_after <= now() + make_interval(days => ${stages[1]}::int) then ${stages[1]}::int else ${stages[2]}::int end as stage

@@ -2,6 +2,7 @@
 import { and, asc, desc, eq, ilike, or, type SQL, sql } from 'drizzle-orm';
 import { type Db, query } from '../db/query.ts';
 import { beginsWith, containing } from '../db/search.ts';
+import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import { renewableFrom } from './renewal-rules.ts';
 import { certificates } from './table.ts';
@@ -53,9 +54,14 @@ const status = sql<Status>`case
     and e.issued_at < certificates.issued_at and e.first_seen_at is not null) then 'unused'
   else 'valid' end`;
 
-export async function list(db: Db, filter: Filter): Promise<{ items: CertificateView[]; total: number }> {
+export async function list(
+  db: Db,
+  reach: Reach,
+  filter: Filter,
+): Promise<{ items: CertificateView[]; total: number }> {
   const pattern = filter.search ? containing(filter.search) : null;
   const where = and(
+    isWithin(reach),
     pattern ? or(ilike(certificates.commonName, pattern), ilike(certificates.serial, pattern)) : undefined,
     filter.commonName ? eq(certificates.commonName, filter.commonName) : undefined,
     filter.profile ? eq(certificates.profile, filter.profile) : undefined,
@@ -77,24 +83,25 @@ export async function list(db: Db, filter: Filter): Promise<{ items: Certificate
 
 export async function get(
   db: Db,
+  reach: Reach,
   serial: string,
 ): Promise<CertificateView & { certificate: string; chain: string }> {
   const [row] = await db
     .select({ certificate: certificates, status })
     .from(certificates)
-    .where(eq(certificates.serial, serial));
+    .where(and(eq(certificates.serial, serial), isWithin(reach)));
   if (!row) throw new AppError('not_found', 'There is no certificate with this serial.');
   return { ...view(row), certificate: row.certificate.certificate, chain: row.certificate.chain };
 }
 
 /** Whose serial begins so, as hexadecimal digits with or without colons. */
-export async function findBySerial(db: Db, text: string, limit: number) {
+export async function findBySerial(db: Db, reach: Reach, text: string, limit: number) {
   const digits = text.replaceAll(':', '').toUpperCase();
   if (!/^[0-9A-F]{4,40}$/.test(digits)) return [];
   return db
     .select({ serial: certificates.serial, commonName: certificates.commonName })
     .from(certificates)
-    .where(beginsWith(certificates.serial, sql`${digits}::text`))
+    .where(and(beginsWith(certificates.serial, sql`${digits}::text`), isWithin(reach)))
     .orderBy(asc(certificates.serial))
     .limit(limit);
 }
@@ -108,18 +115,18 @@ export interface ExpiryCounts {
 }
 
 /** A device's certificate: the one that it was last seen with, or else the newest that it was given; revoked ones do not count. */
-export const current = sql`
+export const current = (reach: Reach) => sql`
   select distinct on (c.common_name) c.common_name as device, c.serial, c.not_after
   from certificates c join devices d on d.id = c.common_name
-  where c.profile = 'device' and c.revoked_at is null
+  where c.profile = 'device' and c.revoked_at is null and ${reach.on('d')}
   order by c.common_name, c.first_seen_at desc nulls last, c.not_after desc`;
 
-export async function countExpiring(db: Db): Promise<ExpiryCounts> {
+export async function countExpiring(db: Db, reach: Reach): Promise<ExpiryCounts> {
   const within = (days: number) =>
     sql`count(*) filter (where not_after > now() and not_after <= now() + make_interval(days => ${days}))`;
   const [row] = await query<Record<keyof ExpiryCounts, string>>(
     db,
-    sql`with current as (${current})
+    sql`with current as (${current(reach)})
         select ${within(30)} as "within30Days", ${within(14)} as "within14Days", ${within(3)} as "within3Days",
           count(*) filter (where not_after <= now()) as "expired" from current`,
   );
@@ -140,11 +147,12 @@ export interface ExpiringDevice extends Record<string, unknown> {
 /** Devices whose certificate ends within these days, also those for whom it is too late (0: only those), the most urgent first. */
 export async function listExpiring(
   db: Db,
+  reach: Reach,
   { days, limit, offset }: { days: number; limit: number; offset: number },
 ): Promise<{ items: ExpiringDevice[]; total: number }> {
   const rows = await query<{ device: string; serial: string; notAfter: string | Date; total: string }>(
     db,
-    sql`with current as (${current})
+    sql`with current as (${current(reach)})
         select device, serial, not_after as "notAfter", count(*) over () as total from current
         where not_after <= now() + make_interval(days => ${days})
         order by not_after, device limit ${limit} offset ${offset}`,
@@ -157,6 +165,12 @@ export async function listExpiring(
     })),
     total: Number(rows[0]?.total ?? 0),
   };
+}
+
+/** Those of brokers and services are the fleet's. */
+export function isWithin(reach: Reach): SQL | undefined {
+  if (reach.limits === null) return undefined;
+  return and(eq(certificates.profile, 'device'), reach.holds(certificates.commonName));
 }
 
 function endsWithin(days: number): SQL {

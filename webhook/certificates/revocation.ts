@@ -8,22 +8,28 @@ import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import type { Db } from '../db/query.ts';
 import * as presence from '../devices/presence.ts';
+import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import { paced } from '../paced.ts';
 import { updateBlocked } from './blocked.ts';
 import { kick } from './blocked-kick.ts';
 import { publishCrls } from './crl.ts';
+import { isWithin } from './inventory.ts';
 import { certificates } from './table.ts';
 
 /** The same device is free to come back with another certificate. */
 export async function revoke(
   context: Context,
+  reach: Reach,
   serial: string,
   reason: RevocationReason,
   actor: string,
 ): Promise<void> {
   const blocked = await context.db.transaction(async (tx) => {
-    const [found] = await tx.select().from(certificates).where(eq(certificates.serial, serial));
+    const [found] = await tx
+      .select()
+      .from(certificates)
+      .where(and(eq(certificates.serial, serial), isWithin(reach)));
     if (!found) throw new AppError('not_found', 'There is no certificate with this serial.');
     // Against a connect of the same moment: it commits before, and is seen here, or finds the certificate revoked.
     await presence.lock(tx, [found.commonName]);

@@ -15,7 +15,7 @@ import { revoke } from './revocation.ts';
 const issueCert = createRoute({
   method: 'post',
   path: '/api/issue_cert',
-  ...access('anyone'),
+  ...access('anyone', 'everybody'),
   summary:
     'A certificate for a CSR, by a one-time token (Authorization: Bearer); a broker renews by its key instead',
   request: jsonBody(
@@ -45,7 +45,7 @@ const issueCert = createRoute({
 const newToken = createRoute({
   method: 'post',
   path: '/api/certificates/tokens',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'A one-time token for issue_cert, bound to a profile and a name',
   request: jsonBody(
     z.object({
@@ -91,7 +91,7 @@ const reasons = Object.keys(revocationReasons) as [RevocationReason, ...Revocati
 const listCertificates = createRoute({
   method: 'get',
   path: '/api/certificates',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'Certificates, the newest first; by expiry, the most urgent first',
   request: {
     query: alwaysPaging.extend({
@@ -110,7 +110,7 @@ const listCertificates = createRoute({
 const expiring = createRoute({
   method: 'get',
   path: '/api/certificates/expiring',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary:
     'Devices whose certificate ends soon or has ended, by days left: counts at 30, 14 and 3, and a page',
   request: { query: alwaysPaging.extend({ days: wholeNumber(0, 3650).default(30) }) },
@@ -134,7 +134,7 @@ const expiring = createRoute({
 const getCertificate = createRoute({
   method: 'get',
   path: '/api/certificates/{serial}',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'One certificate, with its PEM',
   request: { params: z.object({ serial }) },
   responses: { 200: answer('The certificate', details), ...problems },
@@ -142,7 +142,7 @@ const getCertificate = createRoute({
 const registerCertificate = createRoute({
   method: 'post',
   path: '/api/certificates',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: "Make a device's certificate known that our CA issued without this API (factory provisioning)",
   request: jsonBody(z.object({ certificate: z.string().min(1).max(16_384) })),
   responses: {
@@ -153,7 +153,7 @@ const registerCertificate = createRoute({
 const revokeCertificate = createRoute({
   method: 'post',
   path: '/api/certificates/{serial}/revoke',
-  ...access('admin'),
+  ...access('admin', 'devices'),
   summary:
     'Revoke one certificate: who is connected with it is disconnected; its device may come back with another',
   request: {
@@ -165,7 +165,7 @@ const revokeCertificate = createRoute({
 const newGrant = createRoute({
   method: 'post',
   path: '/api/certificates/grants',
-  ...access('admin'),
+  ...access('admin', 'devices'),
   summary: 'A one-time token for a device whose certificate has expired: for a CSR by the key that it had',
   request: jsonBody(
     z.object({
@@ -191,14 +191,14 @@ const banSchema = z
 const listBans = createRoute({
   method: 'get',
   path: '/api/bans',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'Banned devices, the newest first',
   responses: { 200: answer('All', z.array(banSchema)), ...problems },
 });
 const newBan = createRoute({
   method: 'post',
   path: '/api/bans',
-  ...access('admin'),
+  ...access('admin', 'devices'),
   summary: 'Ban a whole device, whatever its certificate',
   request: jsonBody(z.object({ device: deviceIdSchema, reason: z.string().trim().max(500).default('') })),
   responses: { 201: answer('The ban', banSchema), ...problems },
@@ -206,7 +206,7 @@ const newBan = createRoute({
 const liftBan = createRoute({
   method: 'delete',
   path: '/api/bans/{device}',
-  ...access('admin'),
+  ...access('admin', 'devices'),
   summary: 'Let a banned device come back',
   request: { params: z.object({ device: deviceIdSchema }) },
   responses: { 204: { description: 'Lifted' }, ...problems },
@@ -239,33 +239,37 @@ export function certificateRoutes(context: Context) {
       return c.json({ token, expiresAt: expiresAt.toISOString() }, 201);
     })
     .openapi(newGrant, async (c) => {
-      const grant = await createGrant(db, c.req.valid('json'), c.get('caller').name);
+      const grant = await createGrant(db, c.get('reach'), c.req.valid('json'), c.get('caller').name);
       return c.json({ ...grant, expiresAt: grant.expiresAt.toISOString() }, 201);
     })
-    .openapi(listCertificates, async (c) => c.json(await inventory.list(db, c.req.valid('query')), 200))
+    .openapi(listCertificates, async (c) =>
+      c.json(await inventory.list(db, c.get('reach'), c.req.valid('query')), 200),
+    )
     .openapi(expiring, async (c) => {
       const [counts, found] = await Promise.all([
-        inventory.countExpiring(db),
-        inventory.listExpiring(db, c.req.valid('query')),
+        inventory.countExpiring(db, c.get('reach')),
+        inventory.listExpiring(db, c.get('reach'), c.req.valid('query')),
       ]);
       return c.json({ counts, ...found }, 200);
     })
-    .openapi(getCertificate, async (c) => c.json(await inventory.get(db, c.req.valid('param').serial), 200))
+    .openapi(getCertificate, async (c) =>
+      c.json(await inventory.get(db, c.get('reach'), c.req.valid('param').serial), 200),
+    )
     .openapi(registerCertificate, async (c) =>
       c.json(await register(context, c.req.valid('json').certificate, c.get('caller').name), 201),
     )
     .openapi(revokeCertificate, async (c) => {
       const { serial: of } = c.req.valid('param');
-      await revoke(context, of, c.req.valid('json').reason, c.get('caller').name);
-      return c.json(await inventory.get(db, of), 200);
+      await revoke(context, c.get('reach'), of, c.req.valid('json').reason, c.get('caller').name);
+      return c.json(await inventory.get(db, c.get('reach'), of), 200);
     })
-    .openapi(listBans, async (c) => c.json(await bans.list(db), 200))
+    .openapi(listBans, async (c) => c.json(await bans.list(db, c.get('reach')), 200))
     .openapi(newBan, async (c) => {
       const { device, reason } = c.req.valid('json');
-      return c.json(await bans.ban(context, device, reason, c.get('caller').name), 201);
+      return c.json(await bans.ban(context, c.get('reach'), device, reason, c.get('caller').name), 201);
     })
     .openapi(liftBan, async (c) => {
-      await bans.lift(context, c.req.valid('param').device, c.get('caller').name);
+      await bans.lift(context, c.get('reach'), c.req.valid('param').device, c.get('caller').name);
       return c.body(null, 204);
     });
 }

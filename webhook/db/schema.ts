@@ -1,4 +1,5 @@
 /** All tables, for migrations and the typed client. Features own theirs; nobody else queries them. */
+export * from '../approvals/table.ts';
 export * from '../audit/table.ts';
 export * from '../auth/oidc/table.ts';
 export * from '../auth/table.ts';

@@ -3,8 +3,10 @@ import { z } from '@hono/zod-openapi';
 import { sql } from 'drizzle-orm';
 import { at } from '../db/clock.ts';
 import { type Db, query } from '../db/query.ts';
+import type { Reach } from '../devices/reach.ts';
 import * as freezes from '../freezes/freezes.ts';
 import { freezeSchema, presentFreeze } from '../freezes/schema.ts';
+import { isThere } from './reached.ts';
 import { type RolloutState, rolloutStates } from './rollout.ts';
 
 const maxDays = 62;
@@ -38,7 +40,7 @@ export const calendarSchema = z
   })
   .openapi('Calendar');
 
-export async function readCalendar(db: Db, span: z.infer<typeof spanSchema>) {
+export async function readCalendar(db: Db, reach: Reach, span: z.infer<typeof spanSchema>) {
   const [from, to] = [Date.parse(span.from), Date.parse(span.to)];
   const rows = await query<{
     id: string;
@@ -55,7 +57,7 @@ export async function readCalendar(db: Db, span: z.infer<typeof spanSchema>) {
           (extract(epoch from d.finished_at) * 1000)::float8 as "end"
         from deployments d join firmwares f on f.id = d.firmware_id
         where coalesce(d.start_at, d.created_at) < ${at(to)}
-          and coalesce(d.finished_at, greatest(now(), d.start_at)) >= ${at(from)}
+          and coalesce(d.finished_at, greatest(now(), d.start_at)) >= ${at(from)} and ${isThere(reach, 'd')}
         order by start, d.id limit ${shown}`,
   );
   const iso = (ms: number) => new Date(ms).toISOString();

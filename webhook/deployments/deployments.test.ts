@@ -3,6 +3,7 @@ import { and, between, eq, inArray, isNull, sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { query } from '../db/query.ts';
+import { everything } from '../devices/reach.ts';
 import { send } from '../outbox/send.ts';
 import { outbox } from '../outbox/table.ts';
 import { sendCommand } from '../telemetry/commands.ts';
@@ -299,7 +300,7 @@ describe('commands that wait for a device', () => {
   test('are parked while nobody subscribes, and go when the device does', async () => {
     const device = await webhook.device();
     webhook.broker.answer = () => ({ kind: 'no_subscriber' });
-    await sendCommand(context(), device.id, 'blink', { times: 3 }, 'me');
+    await sendCommand(context(), everything, device.id, 'blink', { times: 3 }, 'me');
     await until('parking', async () => (await rowsFor(device))[0]?.sendAt === null);
     webhook.broker.answer = () => ({ kind: 'routed' });
     await device.connect();
@@ -324,7 +325,7 @@ describe('commands that wait for a device', () => {
       await device.subscribe();
       return { kind: 'no_subscriber' };
     };
-    await sendCommand(context(), device.id, 'blink', undefined, 'me');
+    await sendCommand(context(), everything, device.id, 'blink', undefined, 'me');
     await until('a second plan', async () => {
       const [row] = await rowsFor(device);
       return row && row.tries > 0 && (row.sendAt === null || row.sendAt.getTime() < Date.now() + 10_000);
@@ -518,7 +519,8 @@ describe('two copies on one database', () => {
       claimed = resolve;
     });
     webhook.broker.answer = () => ({ kind: 'failed', reason: 'not yet' });
-    await sendCommand({ ...deadContext(() => claimed()), wake() {} }, device.id, 'blink', undefined, 'me');
+    const dead = { ...deadContext(() => claimed()), wake() {} };
+    await sendCommand(dead, everything, device.id, 'blink', undefined, 'me');
     await until('the row in the hands of the dying copy', async () => {
       await database.db
         .update(outbox)

@@ -2,21 +2,37 @@
 import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { mainComponent } from '#emqx/protocol.ts';
+import { findRule } from '../approvals/rules.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import * as groups from '../devices/groups.ts';
+import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
-import { foreseeHealth } from './dry-run.ts';
+import { foreseeHealth, isFixed } from './dry-run.ts';
+import { tellWaiting } from './outcome.ts';
+import { ensureCovered, noDeployment } from './reached.ts';
 import { createRollout, type RolloutState } from './rollout.ts';
 import * as rollouts from './rollouts.ts';
 import { type Reason, type StartRequest, toPolicy } from './schema.ts';
 import { countByReason, eligible, refuseNoMatch } from './selection.ts';
 import { deployments } from './table.ts';
-import { type Deployment, get, noDeployment, undone } from './views.ts';
+import { type Deployment, get, undone } from './views.ts';
+
+/** By whom a deployment is asked for, and whether it waits for a second person where a rule says so. */
+export interface Asking {
+  authorId?: string | null;
+  waits?: boolean;
+}
 
 /** Resolves the selection (at its start time, if it has one) and starts: commands follow as waves open and devices can be reached. */
-export async function start(context: Context, request: StartRequest, actor: string): Promise<Deployment> {
+export async function start(
+  context: Context,
+  reach: Reach,
+  request: StartRequest,
+  actor: string,
+  { authorId = null, waits = true }: Asking = {},
+): Promise<Deployment> {
   const { firmwareId, policy: asked, startAt, overrideFreeze, ...chosen } = request;
   const id = randomUUID();
   await context.db.transaction(async (tx) => {
@@ -24,7 +40,7 @@ export async function start(context: Context, request: StartRequest, actor: stri
     if (!image.manifest) {
       throw new AppError('firmware_unsigned', 'The firmware has no signed manifest yet: sign it first.');
     }
-    const selection = await groups.pin(tx, chosen);
+    const selection = await groups.pin(tx, reach, chosen);
     const policy = toPolicy(asked);
     const counts = await countByReason(tx, image, selection);
     const ready = counts.get(null) ?? 0;
@@ -41,6 +57,7 @@ export async function start(context: Context, request: StartRequest, actor: stri
       );
     }
     await foreseeHealth(tx, policy, eligible(image, selection), ready);
+    const rule = waits ? await findRule(tx, image.hardware, isFixed(policy, startAt) ? ready : null) : null;
     const starts = startAt === undefined ? null : new Date(startAt);
     await tx.insert(deployments).values({
       id,
@@ -50,24 +67,28 @@ export async function start(context: Context, request: StartRequest, actor: stri
       startAt: starts,
       freezeOverride: overrideFreeze ?? null,
       createdBy: actor,
+      authorId,
+      approval: rule && { rule, decision: null },
       // The newer one wins, also when the clock has gone back since the last.
       createdAt: sql`greatest(now(), (select max(created_at) + interval '1 microsecond' from deployments))`,
-      ...rollouts.toRow(createRollout(policy, starts?.getTime() ?? null)),
+      ...rollouts.toRow(createRollout(policy, starts?.getTime() ?? null, rule !== null)),
     });
     await rollouts.apply(tx, id, { type: 'tick' });
+    if (rule) await tellWaiting(tx, { id, image, selection, by: actor, devices: ready });
     await record(tx, {
       actor,
       action: 'deployment.start',
       subject: id,
       detail: {
         ...{ firmware: firmwareId, ...selection, targets: total, overrideFreeze },
+        ...(rule && { waitsForApproval: rule }),
         ...(policy.health && { health: policy.health }),
       },
     });
   });
   context.wake();
   context.live.changed('deployment', id);
-  return get(context.db, id);
+  return get(context.db, reach, id);
 }
 
 function describe({ component, hardware }: firmware.Firmware): string {
@@ -86,20 +107,24 @@ const finishedFor: Record<OperatorEvent, RolloutState[]> = {
 
 /**
  * What an operator wants of it. The same again changes nothing. After `cancel` or `pause` has committed nothing more is started; by
- * `cancel`, devices that hold the command are told to stop. Errors: not_found, deployment_finished,
+ * `cancel`, devices that hold the command are told to stop. Errors: not_found, beyond_reach, waiting_for_approval, deployment_finished,
  * deployment_undone.
  */
 export async function operate(
   context: Context,
+  reach: Reach,
   id: string,
   event: OperatorEvent,
   actor: string,
 ): Promise<Deployment> {
   await context.db.transaction(async (tx) => {
+    await ensureCovered(tx, reach, id);
     // What was taken back is not tried again.
-    if (event === 'retry_failed' && (await get(tx, id)).undoneBy) throw undone();
+    if (event === 'retry_failed' && (await get(tx, reach, id)).undoneBy) throw undone();
     const before = await rollouts.apply(tx, id, { type: event });
     if (!before) throw noDeployment();
+    if (before.state === 'waiting_for_approval' && event !== 'cancel')
+      throw new AppError('waiting_for_approval', 'The deployment waits for a second person.');
     if (finishedFor[event].includes(before.state)) {
       throw new AppError('deployment_finished', `The deployment is ${before.state} already.`);
     }
@@ -107,17 +132,19 @@ export async function operate(
   });
   context.wake();
   context.live.changed('deployment', id);
-  return get(context.db, id);
+  return get(context.db, reach, id);
 }
 
-/** From now on it starts devices in freezes, too. Errors: not_found, deployment_finished. */
+/** From now on it starts devices in freezes, too. Errors: not_found, beyond_reach, deployment_finished. */
 export async function overrideFreeze(
   context: Context,
+  reach: Reach,
   id: string,
   reason: string,
   actor: string,
 ): Promise<Deployment> {
   await context.db.transaction(async (tx) => {
+    await ensureCovered(tx, reach, id);
     const [row] = await tx
       .select({ state: deployments.state, finishedAt: deployments.finishedAt })
       .from(deployments)
@@ -131,5 +158,5 @@ export async function overrideFreeze(
   });
   context.wake();
   context.live.changed('deployment', id);
-  return get(context.db, id);
+  return get(context.db, reach, id);
 }

@@ -1,13 +1,17 @@
 /** What a deployment would do, before anything is written or sent. */
 import { type SQL, sql } from 'drizzle-orm';
+import { findRule } from '../approvals/rules.ts';
+import type { ApprovalRule } from '../approvals/schema.ts';
 import { type Db, query, sqlList } from '../db/query.ts';
 import * as groups from '../devices/groups.ts';
 import { type PresenceCounts, presenceCounts } from '../devices/presence.ts';
+import { type Reach, reachOf } from '../devices/reach.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';
 import * as firmware from '../firmware/firmware.ts';
 import * as freezes from '../freezes/freezes.ts';
 import { presentFreeze } from '../freezes/schema.ts';
 import { foreseeNeeds } from './health/needs.ts';
+import type { Selected } from './left-out.ts';
 import { foreseePatches } from './patching.ts';
 import { controlSize, cutWaves, type RolloutPolicy } from './policy.ts';
 import { type DryRun, type Reason, reasons, type StartRequest, toPolicy } from './schema.ts';
@@ -21,14 +25,46 @@ const foreseenMs = 30 * 86_400_000;
 /** So many of the latest downloads make the measured rate. */
 const measured = 1_000;
 
-export async function dryRun(db: Db, request: StartRequest): Promise<DryRun> {
+export async function dryRun(db: Db, reach: Reach, request: StartRequest): Promise<DryRun> {
   const { firmwareId, policy: asked, startAt, overrideFreeze, ...chosen } = request;
-  const startsAt = startAt === undefined ? Date.now() : Date.parse(startAt);
   const image = await firmware.get(db, firmwareId);
-  const selection = await groups.pin(db, chosen);
+  const selection = await groups.pin(db, reach, chosen);
   const policy = toPolicy(asked);
   const counts = await countByReason(db, image, selection);
   refuseNoMatch(selection, counts, policy);
+  return foresee(db, {
+    ...{ image, selection, policy },
+    startsAt: startAt === undefined ? Date.now() : Date.parse(startAt),
+    overridesFreeze: overrideFreeze !== undefined,
+    approval: await findRule(db, image.hardware, isFixed(policy, startAt) ? (counts.get(null) ?? 0) : null),
+  });
+}
+
+/** How many devices get it is known when it is asked for: it starts now, and nobody joins. */
+export function isFixed({ lateJoinersMs }: RolloutPolicy, startAt: string | undefined): boolean {
+  return startAt === undefined && lateJoinersMs === null;
+}
+
+/** What one does that is known as it is kept. */
+export async function foresee(
+  db: Db,
+  {
+    image,
+    selection,
+    policy,
+    startsAt,
+    overridesFreeze,
+    approval,
+  }: {
+    image: firmware.Firmware;
+    selection: Selected;
+    policy: RolloutPolicy;
+    startsAt: number;
+    overridesFreeze: boolean;
+    approval: ApprovalRule | null;
+  },
+): Promise<DryRun> {
+  const counts = await countByReason(db, image, selection);
   const total = counts.get(null) ?? 0;
   const health = await foreseeHealth(db, policy, eligible(image, selection), total);
   const control = controlSize(policy.health, total);
@@ -61,12 +97,13 @@ export async function dryRun(db: Db, request: StartRequest): Promise<DryRun> {
     sql`select ${presenceCounts(sql`d`)} from devices d
         join (${resolved(image, selection)}) r on r.id = d.id and r.reason is null`,
   );
-  const measuredBytesPerSecond = await measure(db, image.hardware);
+  const measuredBytesPerSecond = await measure(db, reachOf(selection.reach ?? null), image.hardware);
   const downloadMs =
     measuredBytesPerSecond === null ? null : (image.sizeBytes / measuredBytesPerSecond) * 1000;
   const startsMs = (n: number) =>
     policy.ratePerMinute ? Math.floor((n - 1) / policy.ratePerMinute) * 60_000 : 0;
   return {
+    approval,
     targets: total,
     presence: presence!,
     excluded,
@@ -76,7 +113,7 @@ export async function dryRun(db: Db, request: StartRequest): Promise<DryRun> {
     windows: policy.window
       ? await foreseeWindow(db, policy.window, sql`${resolved(image, selection)}`, startsAt)
       : [],
-    ...(await foreseeFreezes(db, startsAt, overrideFreeze !== undefined)),
+    ...(await foreseeFreezes(db, startsAt, overridesFreeze)),
     deferralMs: policy.deferralMs,
     atDeadline: policy.atDeadline,
     health,
@@ -132,12 +169,12 @@ async function foreseeWindow(db: Db, window: MaintenanceWindow, chosen: SQL, now
   });
 }
 
-async function measure(db: Db, hardware: string): Promise<number | null> {
+async function measure(db: Db, reach: Reach, hardware: string): Promise<number | null> {
   const [row] = await query<{ own: number | null; any: number | null }>(
     db,
     sql`select avg(rate) filter (where hardware = ${hardware}) as own, avg(rate) as any
         from (select t.total_bytes * 1000.0 / (t.stats->>'downloadMs')::float8 as rate, v.hardware
-              from targets t join devices v on v.id = t.device_id
+              from targets t join devices v on v.id = t.device_id and ${reach.on('v')}
               where t.state = 'succeeded' and (t.stats->>'downloadMs')::float8 > 0
               order by t.updated_at desc limit ${measured}) latest`,
   );

@@ -1,9 +1,11 @@
-/** Tells that a deployment has halted or is complete, in the transaction in which it does. */
+/** Tells that a deployment waits for a second person, has halted or is complete, in the transaction in which it does. */
 import { sql } from 'drizzle-orm';
 import { type Db, query } from '../db/query.ts';
 import * as firmware from '../firmware/firmware.ts';
 import { tell } from '../notifications/events.ts';
+import type { Selected } from './left-out.ts';
 import type { Rollout, Tally } from './rollout.ts';
+import { resolved } from './selection.ts';
 import type { DeploymentRow } from './table.ts';
 
 export async function tellOutcome(
@@ -34,6 +36,23 @@ export async function tellOutcome(
   await tell(tx, [
     { kind: 'deployment_completed', severity: 'info', key, regionIds, data: { ...about, ...counts } },
   ]);
+}
+
+/** It waits for a second person. */
+export async function tellWaiting(
+  tx: Db,
+  of: { id: string; image: firmware.Firmware; selection: Selected; by: string; devices: number },
+): Promise<void> {
+  const { id, image, by, devices } = of;
+  const rows = await query<{ id: string }>(
+    tx,
+    sql`select distinct region_id as id from (${resolved(image, of.selection)}) r
+        where reason is null and region_id is not null`,
+  );
+  const data = { deployment: id, firmware: image.name, version: image.version, by, devices };
+  const regionIds = rows.map((row) => row.id);
+  const key = `deployment_waiting/${id}`;
+  await tell(tx, [{ kind: 'deployment_waiting', severity: 'warning', key, regionIds, data }]);
 }
 
 async function regionsOf(tx: Db, id: string): Promise<string[]> {

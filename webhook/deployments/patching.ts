@@ -2,6 +2,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { PatchFault } from '#emqx/protocol.ts';
 import { type Db, query } from '../db/query.ts';
+import type { Reach } from '../devices/reach.ts';
 import type { Firmware } from '../firmware/firmware.ts';
 import { patchFormat } from '../firmware/patches/format.ts';
 import { want } from '../firmware/patches/patches.ts';
@@ -32,13 +33,14 @@ export async function foreseePatches(
 }
 
 /** As the devices have told it with their results. Throws not_found. */
-export async function readPatchFigures(db: Db, id: string): Promise<PatchFigures> {
-  await get(db, id);
+export async function readPatchFigures(db: Db, reach: Reach, id: string): Promise<PatchFigures> {
+  await get(db, reach, id);
   const rows = await query<{ patch: 'applied' | PatchFault; n: number; saved: number }>(
     db,
     sql`select stats->>'patch' as patch, count(*)::int as n,
                sum(greatest(total_bytes - (stats->>'receivedBytes')::bigint, 0))::float8 as saved
-        from targets where deployment_id = ${id}::uuid and stats->>'patch' is not null group by 1`,
+        from targets where deployment_id = ${id}::uuid and stats->>'patch' is not null
+          and ${reach.holds(sql`device_id`)} group by 1`,
   );
   const applied = rows.find(({ patch }) => patch === 'applied');
   const faults = rows.filter(({ patch }) => patch !== 'applied');

@@ -2,6 +2,7 @@
 import { sql } from 'drizzle-orm';
 import { type Db, query } from '../db/query.ts';
 import { maxDevices } from '../devices/chosen.ts';
+import type { Reach } from '../devices/reach.ts';
 import { get } from './views.ts';
 
 export interface Previous {
@@ -13,11 +14,11 @@ export interface Previous {
 }
 
 /** What most of its devices had by their last update before it, or run where they have not got it. */
-export async function findPrevious(db: Db, id: string): Promise<Previous> {
-  const { firmware: bad } = await get(db, id);
+export async function findPrevious(db: Db, reach: Reach, id: string): Promise<Previous> {
+  const { firmware: bad } = await get(db, reach, id);
   const mine = sql`select t.device_id, t.component, d.created_at, f.id as firmware, f.sha256, f.hardware
     from targets t join deployments d on d.id = t.deployment_id join firmwares f on f.id = d.firmware_id
-    where t.deployment_id = ${id}::uuid and t.wave >= 0`;
+    where t.deployment_id = ${id}::uuid and t.wave >= 0 and ${reach.holds(sql`t.device_id`)}`;
   const [firmware] = await query<{ id: string; name: string; version: string }>(
     db,
     sql`with mine as (${mine}),

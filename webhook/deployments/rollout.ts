@@ -6,10 +6,19 @@ import type { Judgement } from './health/verdict.ts';
 import { findWorse, isObserved, observe, observeFrom, soakEndsAt, windowDueAt } from './health/windows.ts';
 import type { Gate, RolloutPolicy } from './policy.ts';
 
-export const rolloutStates = ['scheduled', 'running', 'paused', 'halted', 'completed', 'cancelled'] as const;
+export const rolloutStates = [
+  'waiting_for_approval',
+  'scheduled',
+  'running',
+  'paused',
+  'halted',
+  'completed',
+  'cancelled',
+] as const;
 export type RolloutState = (typeof rolloutStates)[number];
 /** Something may still be started. */
 export const unfinishedStates = [
+  'waiting_for_approval',
   'scheduled',
   'running',
   'paused',
@@ -86,6 +95,8 @@ export type RolloutEvent =
   | { type: 'tick'; registryChanged?: boolean; observed?: Observed | undefined }
   | { type: 'resolved'; gates: Gate[] }
   | { type: 'dispatched'; count: number }
+  | { type: 'approve' }
+  | { type: 'refuse' }
   | { type: 'pause' }
   | { type: 'resume' }
   | { type: 'cancel' }
@@ -114,11 +125,12 @@ const joinersEveryMs = 60_000;
 /** From so many answers on, their share counts, and not only the share of the whole wave. */
 const telling = 20;
 
-export function createRollout(policy: RolloutPolicy, startAt: number | null): Rollout {
+/** `waits`: for a second person. */
+export function createRollout(policy: RolloutPolicy, startAt: number | null, waits = false): Rollout {
   return {
     policy,
     startAt,
-    state: 'scheduled',
+    state: waits ? 'waiting_for_approval' : 'scheduled',
     gates: null,
     wave: 0,
     resolvedAt: null,
@@ -148,6 +160,12 @@ export function stepRollout(
       return stay(observeFrom({ ...rollout, gates: event.gates, resolvedAt: now, waveOpenedAt: now }, now));
     case 'dispatched':
       return stay(count(rollout, event.count, now));
+    case 'approve':
+      return stay(state === 'waiting_for_approval' ? { ...rollout, state: 'scheduled' } : rollout);
+    case 'refuse':
+      return stay(
+        state === 'waiting_for_approval' ? { ...rollout, state: 'cancelled', finishedAt: now } : rollout,
+      );
     case 'pause':
       return stay(state === 'running' || state === 'scheduled' ? { ...rollout, state: 'paused' } : rollout);
     case 'resume':

@@ -7,6 +7,7 @@ import type { ClockJump } from '../clock-jumps.ts';
 import type { Context } from '../context.ts';
 import { readClock } from '../db/clock.ts';
 import { type Db, query, sqlList, sqlState, uniqueViolation } from '../db/query.ts';
+import { everything } from '../devices/reach.ts';
 import * as firmware from '../firmware/firmware.ts';
 import { observe } from './health/observe.ts';
 import { windowDueAt } from './health/windows.ts';
@@ -213,7 +214,7 @@ async function tally(
   now: number,
 ): Promise<{ tallies: Tally[]; nextAttemptAt: number | null }> {
   await gatherTallies(tx, id);
-  const tallies = toTallies(await readTallies(tx, [id]));
+  const tallies = toTallies(await readTallies(tx, everything, [id]));
   const [retry] = await query<{ at: number | null }>(
     tx,
     sql`select (extract(epoch from min(next_attempt_at)) * 1000)::float8 as at from targets

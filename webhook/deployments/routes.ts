@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { deviceIdSchema } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
-import { access, answer, createRouter, jsonBody, page, paging, problems } from '../http.ts';
+import { type AppEnv, access, answer, createRouter, jsonBody, page, paging, problems } from '../http.ts';
 import { calendarSchema, readCalendar, spanSchema } from './calendar.ts';
 import * as deployments from './deployments.ts';
 import { dryRun as runDry } from './dry-run.ts';
@@ -28,7 +28,7 @@ const id = z.object({ id: z.uuid() });
 const dryRun = createRoute({
   method: 'post',
   path: '/api/deployments/dry_run',
-  ...access('operator'),
+  ...access('operator', 'devices'),
   summary: 'Who would get it, who not and why; nothing is sent',
   request: jsonBody(startSchema),
   responses: { 200: answer('The outcome', dryRunSchema), ...problems },
@@ -36,7 +36,7 @@ const dryRun = createRoute({
 const start = createRoute({
   method: 'post',
   path: '/api/deployments',
-  ...access('operator'),
+  ...access('operator', 'devices'),
   summary: 'Deploy a firmware',
   request: jsonBody(startSchema),
   responses: { 201: answer('The deployment', deploymentSchema), ...problems },
@@ -44,7 +44,7 @@ const start = createRoute({
 const list = createRoute({
   method: 'get',
   path: '/api/deployments',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'Deployments, newest first',
   request: { query: paging },
   responses: { 200: answer('A page', page(deploymentSchema)), ...problems },
@@ -52,7 +52,7 @@ const list = createRoute({
 const get = createRoute({
   method: 'get',
   path: '/api/deployments/{id}',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'One deployment',
   request: { params: id },
   responses: { 200: answer('The deployment', deploymentSchema), ...problems },
@@ -60,7 +60,7 @@ const get = createRoute({
 const listTargets = createRoute({
   method: 'get',
   path: '/api/deployments/{id}/targets',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'Its devices, those that need attention first',
   request: { params: id, query: paging.extend({ state: z.enum(targetStates).optional() }) },
   responses: { 200: answer('A page', page(targetSchema)), ...problems },
@@ -68,7 +68,7 @@ const listTargets = createRoute({
 const listEvents = createRoute({
   method: 'get',
   path: '/api/deployments/{id}/targets/{device}/events',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: "A device's timeline, oldest first",
   request: { params: id.extend({ device: deviceIdSchema }) },
   responses: {
@@ -84,7 +84,7 @@ const listEvents = createRoute({
 const previous = createRoute({
   method: 'get',
   path: '/api/deployments/{id}/previous',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'What its devices had before, and which of them run its image now: what to put back where',
   request: { params: id },
   responses: {
@@ -102,7 +102,7 @@ const previous = createRoute({
 const health = createRoute({
   method: 'get',
   path: '/api/deployments/{id}/health',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary:
     'How its devices fare against the control group: each signal at the end of each window, oldest first',
   request: { params: id },
@@ -126,7 +126,7 @@ const patchFigures = createRoute({
 const undoDryRun = createRoute({
   method: 'get',
   path: '/api/deployments/{id}/undo',
-  ...access('operator'),
+  ...access('operator', 'devices'),
   summary: 'Who would boot the previous image, who cannot and why; nothing is sent',
   request: { params: id },
   responses: { 200: answer('The outcome', undoDryRunSchema), ...problems },
@@ -134,7 +134,7 @@ const undoDryRun = createRoute({
 const undo = createRoute({
   method: 'post',
   path: '/api/deployments/{id}/undo',
-  ...access('operator'),
+  ...access('operator', 'devices'),
   summary:
     'Undo: stop it, and have every device that it updated boot its previous image, which is in its other slot',
   request: { params: id, ...jsonBody(undoRequestSchema) },
@@ -144,7 +144,7 @@ const operation = <P extends string>(path: P, summary: string) =>
   createRoute({
     method: 'post',
     path,
-    ...access('operator'),
+    ...access('operator', 'devices'),
     summary,
     request: { params: id },
     responses: { 202: answer('The deployment', deploymentSchema), ...problems },
@@ -166,7 +166,7 @@ const retryFailed = operation(
 const calendar = createRoute({
   method: 'get',
   path: '/api/calendar',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'Deployments and freezes of up to 62 days',
   request: { query: spanSchema },
   responses: { 200: answer('What has a moment in common with them', calendarSchema), ...problems },
@@ -174,7 +174,7 @@ const calendar = createRoute({
 const overrideFreeze = createRoute({
   method: 'post',
   path: '/api/deployments/{id}/override_freeze',
-  ...access('operator'),
+  ...access('operator', 'devices'),
   summary: 'Start devices in freezes, too; the audit log keeps the reason',
   request: { params: id, ...jsonBody(z.object({ reason: overrideReason })) },
   responses: { 202: answer('The deployment', deploymentSchema), ...problems },
@@ -183,55 +183,80 @@ const overrideFreeze = createRoute({
 export function deploymentRoutes(context: Context) {
   const router = createRouter();
   const { db } = context;
-  const operate = async (event: deployments.OperatorEvent, id: string, actor: string) =>
-    views.present(await deployments.operate(context, id, event, actor));
+  const operate = async (
+    event: deployments.OperatorEvent,
+    id: string,
+    { caller, reach }: AppEnv['Variables'],
+  ) => views.present(await deployments.operate(context, reach, id, event, caller.name));
   return router
-    .openapi(dryRun, async (c) => c.json(await runDry(db, c.req.valid('json')), 200))
+    .openapi(dryRun, async (c) => c.json(await runDry(db, c.get('reach'), c.req.valid('json')), 200))
     .openapi(start, async (c) => {
-      const deployment = await deployments.start(context, c.req.valid('json'), c.get('caller').name);
+      const deployment = await deployments.start(
+        context,
+        c.get('reach'),
+        c.req.valid('json'),
+        c.get('caller').name,
+        { authorId: c.get('caller').userId },
+      );
       return c.json(views.present(deployment), 201);
     })
     .openapi(list, async (c) => {
-      const { items, total } = await views.list(db, c.req.valid('query'));
+      const { items, total } = await views.list(db, c.get('reach'), c.req.valid('query'));
       return c.json({ items: items.map(views.present), total }, 200);
     })
-    .openapi(get, async (c) => c.json(views.present(await views.get(db, c.req.valid('param').id)), 200))
-    .openapi(previous, async (c) => c.json(await findPrevious(db, c.req.valid('param').id), 200))
-    .openapi(health, async (c) => c.json(await listJudgements(db, c.req.valid('param').id), 200))
-    .openapi(patchFigures, async (c) => c.json(await readPatchFigures(db, c.req.valid('param').id), 200))
-    .openapi(undoDryRun, async (c) => c.json(await dryRunUndo(db, c.req.valid('param').id), 200))
+    .openapi(get, async (c) =>
+      c.json(views.present(await views.get(db, c.get('reach'), c.req.valid('param').id)), 200),
+    )
+    .openapi(previous, async (c) =>
+      c.json(await findPrevious(db, c.get('reach'), c.req.valid('param').id), 200),
+    )
+    .openapi(health, async (c) =>
+      c.json(await listJudgements(db, c.get('reach'), c.req.valid('param').id), 200),
+    )
+    .openapi(undoDryRun, async (c) =>
+      c.json(await dryRunUndo(db, c.get('reach'), c.req.valid('param').id), 200),
+    )
+    .openapi(patchFigures, async (c) =>
+      c.json(await readPatchFigures(db, c.get('reach'), c.req.valid('param').id), 200),
+    )
     .openapi(undo, async (c) => {
       const { id: deployment } = c.req.valid('param');
-      const done = await startUndo(context, deployment, c.req.valid('json'), c.get('caller').name);
+      const done = await startUndo(
+        context,
+        c.get('reach'),
+        deployment,
+        c.req.valid('json'),
+        c.get('caller').name,
+      );
       return c.json(
         { undo: views.present(done.undo), others: done.others && views.present(done.others) },
         201,
       );
     })
     .openapi(listTargets, async (c) =>
-      c.json(await targetList.list(db, c.req.valid('param').id, c.req.valid('query')), 200),
+      c.json(await targetList.list(db, c.get('reach'), c.req.valid('param').id, c.req.valid('query')), 200),
     )
     .openapi(listEvents, async (c) => {
       const { id: deployment, device } = c.req.valid('param');
-      return c.json(await targetList.readTimeline(db, deployment, device), 200);
+      return c.json(await targetList.readTimeline(db, c.get('reach'), deployment, device), 200);
     })
-    .openapi(cancel, async (c) =>
-      c.json(await operate('cancel', c.req.valid('param').id, c.get('caller').name), 202),
-    )
-    .openapi(pause, async (c) =>
-      c.json(await operate('pause', c.req.valid('param').id, c.get('caller').name), 202),
-    )
-    .openapi(resume, async (c) =>
-      c.json(await operate('resume', c.req.valid('param').id, c.get('caller').name), 202),
-    )
-    .openapi(calendar, async (c) => c.json(await readCalendar(db, c.req.valid('query')), 200))
+    .openapi(cancel, async (c) => c.json(await operate('cancel', c.req.valid('param').id, c.var), 202))
+    .openapi(pause, async (c) => c.json(await operate('pause', c.req.valid('param').id, c.var), 202))
+    .openapi(resume, async (c) => c.json(await operate('resume', c.req.valid('param').id, c.var), 202))
+    .openapi(calendar, async (c) => c.json(await readCalendar(db, c.get('reach'), c.req.valid('query')), 200))
     .openapi(overrideFreeze, async (c) => {
       const { id } = c.req.valid('param');
       const { reason } = c.req.valid('json');
-      const deployment = await deployments.overrideFreeze(context, id, reason, c.get('caller').name);
+      const deployment = await deployments.overrideFreeze(
+        context,
+        c.get('reach'),
+        id,
+        reason,
+        c.get('caller').name,
+      );
       return c.json(views.present(deployment), 202);
     })
     .openapi(retryFailed, async (c) =>
-      c.json(await operate('retry_failed', c.req.valid('param').id, c.get('caller').name), 202),
+      c.json(await operate('retry_failed', c.req.valid('param').id, c.var), 202),
     );
 }

@@ -1,7 +1,9 @@
 import { z } from '@hono/zod-openapi';
 import { deadlineActions, patchFaults } from '#emqx/protocol.ts';
+import { approvalSchema, ruleSchema } from '../approvals/schema.ts';
 import { chosenFields } from '../devices/chosen.ts';
 import { channelSchema } from '../devices/fields.ts';
+import { limitsSchema } from '../devices/reach.ts';
 import { defaultChannel } from '../devices/table.ts';
 import { freezeSchema } from '../freezes/schema.ts';
 import { type FailureReason, failureReasons } from './failures.ts';
@@ -163,7 +165,11 @@ export const deploymentSchema = z
       hardware: z.string(),
     }),
     state: z.enum(rolloutStates),
+    /** It has devices beyond the caller's reach, too: nothing can be done with it, and what is counted are those within. */
+    beyondReach: z.boolean(),
     createdBy: z.string(),
+    /** Null: it needs no second person. */
+    approval: approvalSchema.nullable(),
     createdAt: z.string(),
     finishedAt: z.string().nullable(),
     startAt: z.string().nullable(),
@@ -186,6 +192,8 @@ export const deploymentSchema = z
       query: z.string().optional(),
       /** Whose query it was when the deployment was made. */
       group: z.string().optional(),
+      /** Of whoever made it: it has no device beyond it. */
+      reach: limitsSchema.optional(),
       channels: z.array(z.string()).optional(),
     }),
     /** It takes back what that deployment brought: its devices boot their previous image, and download nothing. */
@@ -293,6 +301,8 @@ export type Reason = (typeof reasons)[number];
 
 export const dryRunSchema = z
   .object({
+    /** It would wait for a second person, by this rule. Null: for none. */
+    approval: ruleSchema.nullable(),
     targets: z.int(),
     /** Of the targets, as they are now; `sleeping` were seen before, and get it when they are back. */
     presence: z.object({ online: z.int(), sleeping: z.int(), neverSeen: z.int() }),

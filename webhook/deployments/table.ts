@@ -16,6 +16,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import { type DownloadStats, patchFaults } from '#emqx/protocol.ts';
+import type { Approval } from '../approvals/schema.ts';
 import { sqlList } from '../db/query.ts';
 import { devices } from '../devices/table.ts';
 import { firmwares } from '../firmware/table.ts';
@@ -55,6 +56,10 @@ export const deployments = pgTable(
     /** Why it does not heed freezes; null: it does. */
     freezeOverride: text('freeze_override'),
     createdBy: text('created_by').notNull(),
+    /** The user who made it; null: a token did. */
+    authorId: uuid('author_id'),
+    /** By which rule it waits, or waited, for a second person, and what that one said; null: it needs none. */
+    approval: jsonb().$type<Approval>(),
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
     finishedAt: timestamp('finished_at', { withTimezone: true }),
   },

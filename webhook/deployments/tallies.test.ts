@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, expect, test } from 'vitest';
 import { type Db, query } from '../db/query.ts';
+import { everything, reachOf } from '../devices/reach.ts';
 import { startSuite } from '../testing-suite.ts';
 import { targetStates } from './states.ts';
 import { deployments, targets, targetTallies } from './table.ts';
@@ -9,6 +10,8 @@ import { gatherTallies, readTallies } from './tallies.ts';
 
 const { database, webhook } = await startSuite();
 const other = await database.another();
+const { id: region } = (await webhook.api('POST', '/api/regions', { name: 'All of them' })).body;
+const reach = reachOf({ regions: [region], divisions: [] });
 afterAll(() => other.close());
 
 /** A deployment that no dispatcher looks at, with targets in three waves. */
@@ -27,8 +30,8 @@ async function create(devices: number): Promise<string> {
     })
     .returning({ id: deployments.id });
   await database.db.execute(sql`
-    insert into devices (id, name, hardware)
-    select ${row!.id} || '-' || n, 'x', 'esp32-s3' from generate_series(1, ${devices}::int) n`);
+    insert into devices (id, name, hardware, region_id)
+    select ${row!.id} || '-' || n, 'x', 'esp32-s3', ${region}::uuid from generate_series(1, ${devices}::int) n`);
   await database.db.execute(sql`
     insert into targets (deployment_id, device_id, component, wave, state, total_bytes)
     select ${row!.id}::uuid, id, 'main', (row_number() over ()) % 3 - 1, 'pending', 1000
@@ -49,8 +52,8 @@ async function count(db: Db, id: string) {
   );
 }
 
-async function read(db: Db, id: string) {
-  const rows = await readTallies(db, [id]);
+async function read(db: Db, id: string, within = everything) {
+  const rows = await readTallies(db, within, [id]);
   return rows.sort((a, b) => a.wave - b.wave || (a.state < b.state ? -1 : 1));
 }
 
@@ -78,6 +81,7 @@ test('say what a count would say, however targets are written, gathered and dele
       );
     }
     expect(await read(database.db, id)).toEqual(await count(database.db, id));
+    expect(await read(database.db, id, reach)).toEqual(await count(database.db, id));
   }
   expect(await database.db.$count(targets, eq(targets.deploymentId, id))).toBe(300 - 4 * 3);
 });
@@ -108,5 +112,5 @@ test('what has been gathered takes one row for each wave and state', async () =>
 });
 
 test('nothing is counted for a deployment without targets', async () => {
-  expect(await readTallies(database.db, [randomUUID()])).toEqual([]);
+  expect(await readTallies(database.db, everything, [randomUUID()])).toEqual([]);
 });

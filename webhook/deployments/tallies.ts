@@ -1,6 +1,7 @@
 /** How many targets of a deployment are where, without counting them: `target_tallies` follows `targets` by triggers. */
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { type Db, query } from '../db/query.ts';
+import type { Reach } from '../devices/reach.ts';
 import type { TargetState } from './states.ts';
 
 /** Targets of one wave (-1: skipped when it started) and state. */
@@ -18,12 +19,30 @@ export type TallyRow = {
   resumed: number;
 };
 
-export async function readTallies(db: Db, deploymentIds: string[]): Promise<TallyRow[]> {
+/**
+ * Rows as `target_tallies` has them, to be summed. Within a limited reach they are counted: one for each target, by the words of
+ * the triggers (migration `0001`), which `tallies.test.ts` holds them to.
+ */
+export function talliesWithin(reach: Reach): SQL {
+  if (reach.limits === null) return sql`target_tallies`;
+  return sql`(
+    select t.deployment_id, t.wave, t.state, 1 as n,
+      (t.state = 'timed_out' or (t.state = 'pending' and t.error_code = 'timed_out' and t.attempt > t.attempts_forgiven))::int as silent,
+      (s.ms is not null)::int as timed, coalesce(s.ms, 0) as download_ms, s.resumes::int as resumed,
+      (t.state in ('failed', 'timed_out') and not s.resumes
+        and t.received_bytes > 0 and t.received_bytes < t.total_bytes)::int as broken_off,
+      (t.state = 'timed_out' and t.total_bytes > 0 and t.received_bytes >= t.total_bytes)::int as lost
+    from targets t join devices v on v.id = t.device_id and ${reach.on('v')},
+      lateral (select round((t.stats->>'downloadMs')::numeric)::bigint as ms,
+        coalesce((t.stats->>'resumes')::int, 0) > 0 as resumes) s)`;
+}
+
+export async function readTallies(db: Db, reach: Reach, deploymentIds: string[]): Promise<TallyRow[]> {
   return query<TallyRow>(
     db,
-    sql`select deployment_id as id, wave, state, sum(n)::int as n, sum(silent)::int as silent, sum(timed)::int as timed,
+    sql`select deployment_id as id, wave, state, sum(n)::int as n, coalesce(sum(silent), 0)::int as silent, sum(timed)::int as timed,
           sum(download_ms)::float8 as "downloadMs", sum(resumed)::int as resumed
-        from target_tallies
+        from ${talliesWithin(reach)} tallies
         where deployment_id in (select value::uuid from jsonb_array_elements_text(${JSON.stringify(deploymentIds)}::jsonb))
         group by 1, 2, 3 having sum(n) <> 0`,
   );

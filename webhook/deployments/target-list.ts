@@ -1,12 +1,13 @@
 /** A deployment's targets, page by page, and the timeline of each. */
 import { and, eq, gte } from 'drizzle-orm';
 import type { Db } from '../db/query.ts';
+import type { Reach } from '../devices/reach.ts';
 import { devices, divisions, regions } from '../devices/table.ts';
 import type { Deferral } from './machine.ts';
+import { isThere, noDeployment } from './reached.ts';
 import { byAttention, type TargetState } from './states.ts';
 import { deployments, targetEvents, targets } from './table.ts';
 import { readTallies } from './tallies.ts';
-import { noDeployment } from './views.ts';
 
 interface TargetFilter {
   state?: TargetState | undefined;
@@ -15,19 +16,19 @@ interface TargetFilter {
 }
 
 /** One snapshot for all its statements: a target that changes its state meanwhile would be on the page twice, or not at all. */
-export async function list(db: Db, deploymentId: string, filter: TargetFilter) {
-  return db.transaction((tx) => readTargets(tx, deploymentId, filter), {
+export async function list(db: Db, reach: Reach, deploymentId: string, filter: TargetFilter) {
+  return db.transaction((tx) => readTargets(tx, reach, deploymentId, filter), {
     isolationLevel: 'repeatable read',
     accessMode: 'read only',
   });
 }
 
-async function readTargets(db: Db, deploymentId: string, filter: TargetFilter) {
-  if (!(await createdAtOf(db, deploymentId))) throw noDeployment();
+async function readTargets(db: Db, reach: Reach, deploymentId: string, filter: TargetFilter) {
+  if (!(await createdAtOf(db, reach, deploymentId))) throw noDeployment();
   const ofState = (state: TargetState) =>
-    and(eq(targets.deploymentId, deploymentId), eq(targets.state, state));
+    and(eq(targets.deploymentId, deploymentId), eq(targets.state, state), reach.on());
   const counts = new Map<TargetState, number>();
-  for (const { state, n } of await readTallies(db, [deploymentId])) {
+  for (const { state, n } of await readTallies(db, reach, [deploymentId])) {
     if (!filter.state || state === filter.state) counts.set(state, (counts.get(state) ?? 0) + n);
   }
   const readState = (state: TargetState, limit: number, offset: number) =>
@@ -84,30 +85,30 @@ export function presentDeferral({
 }
 
 /** A device's timeline within a deployment, oldest first. */
-export async function readTimeline(db: Db, deploymentId: string, deviceId: string) {
-  const createdAt = await createdAtOf(db, deploymentId);
+export async function readTimeline(db: Db, reach: Reach, deploymentId: string, deviceId: string) {
+  const createdAt = await createdAtOf(db, reach, deploymentId);
   if (!createdAt) return [];
-  const rows = await timelineOf(db, deploymentId, deviceId, createdAt);
+  const rows = await timelineOf(db, reach, deploymentId, deviceId, createdAt);
   return rows.map(({ at, event, state, detail }) => ({ at: at.toISOString(), event, state, detail }));
 }
 
 /** Days before the deployment was made are not opened; an hour for clocks that differ. */
-export function timelineOf(db: Db, deploymentId: string, deviceId: string, createdAt: Date) {
+export function timelineOf(db: Db, reach: Reach, deploymentId: string, deviceId: string, createdAt: Date) {
   const first = new Date(createdAt.getTime() - 3_600_000);
   const { deploymentId: deployment, deviceId: device, at, id } = targetEvents;
   return db
     .select()
     .from(targetEvents)
-    .where(and(eq(device, deviceId), eq(deployment, deploymentId), gte(at, first)))
+    .where(and(eq(device, deviceId), eq(deployment, deploymentId), gte(at, first), reach.holds(device)))
     .orderBy(id)
     .limit(1000);
 }
 
 /** Null: there is no such deployment. */
-async function createdAtOf(db: Db, id: string): Promise<Date | null> {
+async function createdAtOf(db: Db, reach: Reach, id: string): Promise<Date | null> {
   const [row] = await db
     .select({ createdAt: deployments.createdAt })
     .from(deployments)
-    .where(eq(deployments.id, id));
+    .where(and(eq(deployments.id, id), isThere(reach)));
   return row?.createdAt ?? null;
 }

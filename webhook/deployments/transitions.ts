@@ -56,17 +56,25 @@ export const transitions: readonly Transition[] = [
 
 /** Mermaid: an arrow for each pair of states, with all that leads along it. */
 export function drawDiagram(): string {
-  const arrows = new Map<string, Cause[]>();
-  for (const { on, from, to } of transitions)
+  return draw(transitions, ['pending'], closedStates);
+}
+
+export function draw<State extends string, On extends string>(
+  steps: readonly { on: On; from: readonly State[]; to: readonly State[] }[],
+  first: readonly State[],
+  last: readonly State[],
+): string {
+  const arrows = new Map<string, On[]>();
+  for (const { on, from, to } of steps)
     for (const a of from)
       for (const b of to) {
         const arrow = `${a} --> ${b}`;
         arrows.set(arrow, [...(arrows.get(arrow) ?? []), on]);
       }
   const lines = [
-    '[*] --> pending',
+    ...first.map((state) => `[*] --> ${state}`),
     ...[...arrows].map(([arrow, causes]) => `${arrow}: ${causes.join(', ')}`),
-    ...closedStates.map((state) => `${state} --> [*]`),
+    ...last.map((state) => `${state} --> [*]`),
   ];
   return ['stateDiagram-v2', ...lines.map((line) => `  ${line}`), ''].join('\n');
 }

@@ -10,11 +10,13 @@ import type { Context } from '../context.ts';
 import { type Db, query, sqlList, sqlState, uniqueViolation } from '../db/query.ts';
 import { maxDevices } from '../devices/chosen.ts';
 import { type PresenceCounts, presenceCounts } from '../devices/presence.ts';
+import type { Reach } from '../devices/reach.ts';
 import { defaultChannel } from '../devices/table.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
 import { start } from './deployments.ts';
 import { findPrevious } from './previous.ts';
+import { ensureCovered } from './reached.ts';
 import { createRollout } from './rollout.ts';
 import * as rollouts from './rollouts.ts';
 import { toPolicy } from './schema.ts';
@@ -37,23 +39,24 @@ interface WayBack {
   why: string;
 }
 
-/** What it would go back to. Errors: not_found, deployment_undone. */
-async function findWayBack(db: Db, id: string): Promise<WayBack> {
-  const deployment = await get(db, id);
+/** What it would go back to. Errors: not_found, beyond_reach, deployment_undone. */
+async function findWayBack(db: Db, reach: Reach, id: string): Promise<WayBack> {
+  await ensureCovered(db, reach, id, false);
+  const deployment = await get(db, reach, id);
   if (deployment.undoneBy) throw undone();
   const { sha256: leaves, component } = await firmware.get(db, deployment.firmware.id);
   const none = (why: string) => ({ leaves, image: null, why });
   if (deployment.undoes) return none('It is an undo itself: deploy the newer version again.');
   if (component !== mainComponent)
     return none('A child component has one place for its image: deploy the older version.');
-  const { firmware: had } = await findPrevious(db, id);
+  const { firmware: had } = await findPrevious(db, reach, id);
   if (!had) return none('Nothing registered and signed is known to have run there before.');
   return { leaves, image: await firmware.get(db, had.id), why: '' };
 }
 
 /** Who would boot the older image, who cannot and why; nothing is sent. */
-export async function dryRunUndo(db: Db, id: string): Promise<UndoDryRun> {
-  const { image } = await findWayBack(db, id);
+export async function dryRunUndo(db: Db, reach: Reach, id: string): Promise<UndoDryRun> {
+  const { image } = await findWayBack(db, reach, id);
   const candidates = image ? undoable(image, id) : sql`select '' as id, '' as reason where false`;
   const counts = await query<{ reason: UndoReason | null; n: number }>(
     db,
@@ -79,16 +82,17 @@ export async function dryRunUndo(db: Db, id: string): Promise<UndoDryRun> {
 }
 
 /**
- * Stops the deployment and starts its undo. Errors: not_found, deployment_undone, not_undoable, firmware_unsigned (no signing key at
+ * Stops the deployment and starts its undo. Errors: not_found, beyond_reach, deployment_undone, not_undoable, firmware_unsigned (no signing key at
  * hand), no_targets.
  */
 export async function undo(
   context: Context,
+  reach: Reach,
   id: string,
   request: UndoRequest,
   actor: string,
 ): Promise<{ undo: Deployment; others: Deployment | null }> {
-  const { leaves, image, why } = await findWayBack(context.db, id);
+  const { leaves, image, why } = await findWayBack(context.db, reach, id);
   if (!image) throw new AppError('not_undoable', why);
   const order = await sign(context, {
     ...firmware.toManifest(image),
@@ -98,6 +102,7 @@ export async function undo(
   const policy = { ...toPolicy(request.policy), health: null };
   const others = await context.db
     .transaction(async (tx) => {
+      await ensureCovered(tx, reach, id);
       await rollouts.apply(tx, id, { type: 'cancel' });
       const counts = await countByReason(tx, image, { ...nobody, undoes: id });
       if (!counts.get(null)) throw new AppError('no_targets', 'No device can boot its previous image.');
@@ -131,11 +136,12 @@ export async function undo(
   context.wake();
   context.live.changed('deployment', id, undoId);
   return {
-    undo: await get(context.db, undoId),
+    undo: await get(context.db, reach, undoId),
     others:
       request.others && others.length
         ? await start(
             context,
+            reach,
             {
               ...nobody,
               channels: [defaultChannel],
@@ -144,6 +150,8 @@ export async function undo(
               policy: request.policy,
             },
             actor,
+            // Back to what ran there before, which the server has found: no second person is waited for.
+            { waits: false },
           )
         : null,
   };

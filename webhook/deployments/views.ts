@@ -1,10 +1,12 @@
 /** Deployments as pages and scripts see them: what the machine remembers beside what has become of the targets. */
-import { between, count, desc, eq, inArray, or, sql } from 'drizzle-orm';
+import { and, between, count, desc, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
 import type { Db } from '../db/query.ts';
+import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import { firmwares } from '../firmware/table.ts';
 import { soakEndsAt } from './health/windows.ts';
 import { defaultRollout } from './policy.ts';
+import { isCovered, isThere, noDeployment, withinReach } from './reached.ts';
 import { joinersUntil, nothing, type Rollout, type RolloutState, type Tally } from './rollout.ts';
 import * as rollouts from './rollouts.ts';
 import type { WaveView } from './schema.ts';
@@ -12,18 +14,17 @@ import { type TargetState, targetStates } from './states.ts';
 import { deployments } from './table.ts';
 import { readTallies, type TallyRow } from './tallies.ts';
 
-export function noDeployment(): AppError {
-  return new AppError('not_found', 'There is no such deployment.');
-}
-
 export function undone(): AppError {
   return new AppError('deployment_undone', 'The deployment has been undone.');
 }
 
-const summaryColumns = {
+const summaryColumns = (reach: Reach) => ({
+  beyondReach: sql<boolean>`not ${isCovered(reach)}`,
   id: deployments.id,
   state: deployments.state,
   createdBy: deployments.createdBy,
+  authorId: deployments.authorId,
+  approval: deployments.approval,
   createdAt: deployments.createdAt,
   finishedAt: deployments.finishedAt,
   startAt: deployments.startAt,
@@ -46,26 +47,38 @@ const summaryColumns = {
     component: firmwares.component,
     hardware: firmwares.hardware,
   },
-};
+});
 
 export type Deployment = Awaited<ReturnType<typeof summarize>>[number];
 
-export async function get(db: Db, id: string): Promise<Deployment> {
-  const [row] = await summarize(db, await summaries(db).where(eq(deployments.id, id)));
+export async function get(db: Db, reach: Reach, id: string): Promise<Deployment> {
+  const where = and(eq(deployments.id, id), isThere(reach));
+  const [row] = await summarize(db, reach, await summaries(db, reach).where(where));
   if (!row) throw noDeployment();
   return row;
 }
 
 export async function list(
   db: Db,
+  reach: Reach,
   paging: { limit?: number | undefined; offset: number },
 ): Promise<{ items: Deployment[]; total: number }> {
-  const rows = await summaries(db)
+  const rows = await summaries(db, reach)
+    .where(isThere(reach))
     .orderBy(desc(deployments.createdAt), deployments.id)
     .limit(paging.limit ?? 1000)
     .offset(paging.offset);
-  const [total] = await db.select({ value: count() }).from(deployments);
-  return { items: await summarize(db, rows), total: total!.value };
+  const [total] = await db.select({ value: count() }).from(deployments).where(isThere(reach));
+  return { items: await summarize(db, reach, rows), total: total!.value };
+}
+
+/** Oldest first. */
+export async function listWhere(db: Db, reach: Reach, where: SQL): Promise<Deployment[]> {
+  const rows = await summaries(db, reach)
+    .where(and(where, isThere(reach)))
+    .orderBy(deployments.createdAt)
+    .limit(1000);
+  return summarize(db, reach, rows);
 }
 
 export interface FoundDeployment {
@@ -78,6 +91,7 @@ export interface FoundDeployment {
 /** By the beginning of the id, or of these firmwares; newest first. */
 export async function find(
   db: Db,
+  reach: Reach,
   text: string,
   firmwareIds: string[],
   limit: number,
@@ -91,7 +105,7 @@ export async function find(
     })
     .from(deployments)
     .innerJoin(firmwares, eq(firmwares.id, deployments.firmwareId))
-    .where(or(inArray(deployments.firmwareId, firmwareIds), idBegins(text)))
+    .where(and(or(inArray(deployments.firmwareId, firmwareIds), idBegins(text)), isThere(reach)))
     .orderBy(desc(deployments.createdAt))
     .limit(limit);
 }
@@ -103,26 +117,27 @@ function idBegins(text: string) {
   return between(deployments.id, digits.padEnd(32, '0'), digits.padEnd(32, 'f'));
 }
 
-export async function listForFirmware(db: Db, firmwareId: string): Promise<Deployment[]> {
-  const rows = await summaries(db)
-    .where(eq(deployments.firmwareId, firmwareId))
+export async function listForFirmware(db: Db, reach: Reach, firmwareId: string): Promise<Deployment[]> {
+  const rows = await summaries(db, reach)
+    .where(and(eq(deployments.firmwareId, firmwareId), isThere(reach)))
     .orderBy(desc(deployments.createdAt))
     .limit(100);
-  return summarize(db, rows);
+  return summarize(db, reach, rows);
 }
 
-function summaries(db: Db) {
+function summaries(db: Db, reach: Reach) {
   return db
-    .select(summaryColumns)
+    .select(summaryColumns(reach))
     .from(deployments)
     .innerJoin(firmwares, eq(firmwares.id, deployments.firmwareId))
     .$dynamic();
 }
 
-async function summarize(db: Db, rows: Awaited<ReturnType<typeof summaries>>) {
+async function summarize(db: Db, reach: Reach, rows: Awaited<ReturnType<typeof summaries>>) {
   if (rows.length === 0) return [];
   const tallies = await readTallies(
     db,
+    reach,
     rows.map((row) => row.id),
   );
   return rows.map((row) => {
@@ -135,14 +150,21 @@ async function summarize(db: Db, rows: Awaited<ReturnType<typeof summaries>>) {
     const ended = succeeded + counts.failed + counts.rolled_back + counts.timed_out;
     const { memory, windowOpensAt, frozenUntil, ...rest } = row;
     const until = joinersUntil({ policy: row.policy, resolvedAt: memory.resolvedAt });
+    const { halted } = memory;
     return {
       ...rest,
+      selection: row.beyondReach ? withinReach(reach, row.selection) : row.selection,
       policy: { ...defaultRollout, ...row.policy },
       joinersUntil: until === null ? null : new Date(until).toISOString(),
       windowOpensAt: row.state === 'running' ? (windowOpensAt?.toISOString() ?? null) : null,
       frozenUntil: row.state === 'running' ? (frozenUntil?.toISOString() ?? null) : null,
       waves: describeWaves(rollouts.toRollout(row), rollouts.toTallies(mine)),
-      halted: memory.halted && { ...memory.halted, at: new Date(memory.halted.at).toISOString() },
+      // Its words count devices that are beyond the reach, too.
+      halted: halted && {
+        ...halted,
+        message: row.beyondReach ? '' : halted.message,
+        at: new Date(halted.at).toISOString(),
+      },
       total: sum(mine, (t) => t.n),
       counts,
       figures: {
@@ -158,7 +180,7 @@ function sum(rows: TallyRow[], of: (row: TallyRow) => number): number {
   return rows.reduce((total, row) => total + of(row), 0);
 }
 
-export function present(d: Deployment) {
+export function present({ authorId: _, ...d }: Deployment) {
   return {
     ...d,
     createdAt: d.createdAt.toISOString(),

@@ -4,6 +4,7 @@ import { and, inArray, or, type SQL, sql } from 'drizzle-orm';
 import { compile } from './query/compile.ts';
 import { parseQuery } from './query/grammar.ts';
 import { queryTextSchema } from './query/schema.ts';
+import { type Limits, reachOf } from './reach.ts';
 import { devices } from './table.ts';
 
 export interface Chosen {
@@ -15,6 +16,8 @@ export interface Chosen {
   query?: string | undefined;
   /** Name of the group that the query was taken from. */
   group?: string | undefined;
+  /** Of whoever chose: nothing beyond it is chosen, also not later. Left out: the whole fleet. */
+  reach?: Limits | undefined;
 }
 
 export const maxDevices = 10_000;
@@ -29,7 +32,7 @@ export const chosenFields = {
   group: z.string().max(100).optional(),
 };
 
-/** Condition on `devices`: in any of the regions or divisions, or named itself, or (with `all`) as `fits` says; and as the query says. */
+/** Condition on `devices`: in any of the regions or divisions, or named itself, or (with `all`) as `fits` says; and as the query says, within the reach. */
 export function chosen(selection: Chosen, fits: SQL): SQL {
   const named = or(
     selection.all ? fits : undefined,
@@ -37,5 +40,6 @@ export function chosen(selection: Chosen, fits: SQL): SQL {
     selection.divisions.length ? inArray(devices.divisionId, selection.divisions) : undefined,
     selection.devices.length ? inArray(devices.id, selection.devices) : undefined,
   );
-  return and(named, selection.query ? compile(parseQuery(selection.query)) : undefined) ?? sql`false`;
+  const asked = and(named, selection.query ? compile(parseQuery(selection.query)) : undefined);
+  return asked ? and(asked, reachOf(selection.reach ?? null).on())! : sql`false`;
 }

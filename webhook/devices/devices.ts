@@ -13,6 +13,7 @@ import { type DeviceChange, type DeviceView, type NewDevice, toldFields } from '
 import * as incidents from './incidents.ts';
 import { compile } from './query/compile.ts';
 import type { Query } from './query/grammar.ts';
+import { beyondReach, ensureKept, everything, type Reach, unknownPlace } from './reach.ts';
 import { components, devices, divisions, regions } from './table.ts';
 
 /** A leading minus is descending. */
@@ -43,8 +44,12 @@ export type DevicePage = DeviceFilter & {
   offset: number;
 };
 
-export async function list(db: Db, filter: DevicePage): Promise<{ items: DeviceView[]; total: number }> {
-  const where = matching(filter);
+export async function list(
+  db: Db,
+  reach: Reach,
+  filter: DevicePage,
+): Promise<{ items: DeviceView[]; total: number }> {
+  const where = and(reach.on(), matching(filter));
   const rows = select(db)
     .where(where)
     .orderBy(...order(filter.sort ?? 'id'));
@@ -56,13 +61,14 @@ export async function list(db: Db, filter: DevicePage): Promise<{ items: DeviceV
 /** By id, behind this one. */
 export async function listAfter(
   db: Db,
+  reach: Reach,
   filter: DeviceFilter,
   after: string | null,
   limit: number,
 ): Promise<DeviceView[]> {
   const behind = after === null ? undefined : gt(devices.id, after);
   const rows = await select(db)
-    .where(and(matching(filter), behind))
+    .where(and(reach.on(), matching(filter), behind))
     .orderBy(asc(devices.id))
     .limit(limit);
   return view(db, rows);
@@ -91,8 +97,8 @@ function order(sort: Sort): SQL[] {
   return [sql`${column} asc nulls first`, asc(devices.id)];
 }
 
-export async function get(db: Db, id: string): Promise<DeviceView> {
-  const rows = await select(db).where(eq(devices.id, id));
+export async function get(db: Db, reach: Reach, id: string): Promise<DeviceView> {
+  const rows = await select(db).where(and(eq(devices.id, id), reach.on()));
   const [device] = await view(db, rows);
   if (!device) throw notFound();
   return device;
@@ -119,22 +125,42 @@ export async function create(
     }
     throw asUnknownReference(error);
   }
-  return get(db, told.id);
+  return get(db, everything, told.id);
 }
 
 /** How many devices run this image, by their last attested report. */
-export async function countRunning(db: Db, component: string, sha256: string): Promise<number> {
+export async function countRunning(db: Db, reach: Reach, component: string, sha256: string): Promise<number> {
   const [row] = await db
     .select({ value: count() })
     .from(components)
-    .where(and(eq(components.component, component), eq(components.sha256, sha256)));
+    .where(
+      and(
+        eq(components.component, component),
+        eq(components.sha256, sha256),
+        reach.holds(components.deviceId),
+      ),
+    );
   return row!.value;
 }
 
-export async function change(db: Db, id: string, input: DeviceChange, actor: string): Promise<DeviceView> {
+/** Throws `unknown_reference` for a place beyond the reach, and `beyond_reach` for what would take the device out of it. */
+export async function change(
+  db: Db,
+  reach: Reach,
+  id: string,
+  input: DeviceChange,
+  actor: string,
+): Promise<DeviceView> {
   const { region, division, ...told } = input;
   try {
     await db.transaction(async (tx) => {
+      const [has] = await tx
+        .select({ region: devices.regionId, division: devices.divisionId })
+        .from(devices)
+        .where(and(eq(devices.id, id), reach.on()))
+        .for('no key update');
+      if (!has) throw notFound();
+      ensureKept(reach, input, has);
       const changed = await tx
         .update(devices)
         .set({
@@ -143,25 +169,29 @@ export async function change(db: Db, id: string, input: DeviceChange, actor: str
           ...(division !== undefined && { divisionId: division }),
         })
         .where(eq(devices.id, id))
-        .returning({ id: devices.id });
-      if (changed.length === 0) throw notFound();
+        .returning({ within: reach.on() });
+      if (changed[0]!.within !== true) throw beyondReach();
       await markJoinable(tx);
       await record(tx, { actor, action: 'device.change', subject: id, detail: { ...input } });
     });
   } catch (error) {
     throw asUnknownReference(error);
   }
-  return get(db, id);
+  return get(db, reach, id);
 }
 
 /**
  * With all that is kept of it; its past updates leave their deployments' counts. Throws `in_use` while an update has not ended. Its
  * certificates are revoked; the caller kicks it. Nothing that an unregistered device says is taken in.
  */
-export async function remove(db: Db, id: string, actor: string): Promise<void> {
+export async function remove(db: Db, reach: Reach, id: string, actor: string): Promise<void> {
   await db.transaction(async (tx) => {
     // Until the end, no deployment can choose it any more.
-    const [row] = await tx.select({ id: devices.id }).from(devices).where(eq(devices.id, id)).for('update');
+    const [row] = await tx
+      .select({ id: devices.id })
+      .from(devices)
+      .where(and(eq(devices.id, id), reach.on()))
+      .for('update');
     if (!row) throw notFound();
     if (await history.isBusy(tx, id)) {
       throw new AppError('in_use', 'An update of this device has not ended: cancel it first.');
@@ -176,17 +206,21 @@ export async function remove(db: Db, id: string, actor: string): Promise<void> {
 }
 
 /** What hardware there is, by name. */
-export async function listHardware(db: Db): Promise<{ hardware: string; devices: number }[]> {
+export async function listHardware(db: Db, reach: Reach): Promise<{ hardware: string; devices: number }[]> {
   return db
     .select({ hardware: devices.hardware, devices: count() })
     .from(devices)
+    .where(reach.on())
     .groupBy(devices.hardware)
     .orderBy(asc(devices.hardware));
 }
 
 /** Its last health report as it came, or null before any. */
-export async function getHealth(db: Db, id: string): Promise<Record<string, unknown> | null> {
-  const [row] = await db.select({ health: devices.health }).from(devices).where(eq(devices.id, id));
+export async function getHealth(db: Db, reach: Reach, id: string): Promise<Record<string, unknown> | null> {
+  const [row] = await db
+    .select({ health: devices.health })
+    .from(devices)
+    .where(and(eq(devices.id, id), reach.on()));
   if (!row) throw notFound();
   return row.health as Record<string, unknown> | null;
 }
@@ -197,7 +231,7 @@ function notFound(): AppError {
 
 function asUnknownReference(error: unknown): unknown {
   if (sqlState(error) !== foreignKeyViolation) return error;
-  return new AppError('unknown_reference', 'There is no such region or division.', { cause: error });
+  return unknownPlace(error);
 }
 
 function select(db: Db) {

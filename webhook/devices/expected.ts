@@ -2,6 +2,7 @@
 import { sql } from 'drizzle-orm';
 import { at } from '../db/clock.ts';
 import { type Db, query } from '../db/query.ts';
+import type { Reach } from './reach.ts';
 import { type components, hasDrifted } from './table.ts';
 
 interface Success {
@@ -32,10 +33,10 @@ export async function expect(db: Db, successes: Success[], now: number): Promise
     where c.device_id = v.d and c.component = v.c`);
 }
 
-export async function countDrifted(db: Db): Promise<number> {
+export async function countDrifted(db: Db, reach: Reach): Promise<number> {
   const [row] = await query<{ n: number }>(
     db,
-    sql`select count(distinct device_id)::int as n from components where ${hasDrifted}`,
+    sql`select count(distinct device_id)::int as n from components where ${hasDrifted} and ${reach.holds(sql`device_id`)}`,
   );
   return row!.n;
 }

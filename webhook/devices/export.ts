@@ -5,6 +5,7 @@ import type { Db } from '../db/query.ts';
 import { formatCsvLine } from './csv.ts';
 import { type DeviceFilter, listAfter } from './devices.ts';
 import type { DeviceView } from './fields.ts';
+import type { Reach } from './reach.ts';
 
 const pageSize = 1_000;
 
@@ -30,13 +31,18 @@ const columns: Columns = {
 };
 
 /** By id. What fails before the first page is thrown; later it breaks the stream off, so that nobody takes a part for the whole. */
-export async function exportCsv(db: Db, filter: DeviceFilter): Promise<ReadableStream<Uint8Array>> {
-  let devices = await listAfter(db, filter, null, pageSize);
+export async function exportCsv(
+  db: Db,
+  reach: Reach,
+  filter: DeviceFilter,
+): Promise<ReadableStream<Uint8Array>> {
+  const after = (id: string | null) => listAfter(db, reach, filter, id, pageSize);
+  let devices = await after(null);
   async function* lines() {
     yield formatCsvLine(Object.keys(columns));
     while (devices.length > 0) {
       yield devices.map(toLine).join('');
-      devices = devices.length < pageSize ? [] : await listAfter(db, filter, devices.at(-1)!.id, pageSize);
+      devices = devices.length < pageSize ? [] : await after(devices.at(-1)!.id);
     }
   }
   const bytes = Readable.from(lines(), { objectMode: true, highWaterMark: 1 }).map((text: string) =>

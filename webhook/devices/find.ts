@@ -2,6 +2,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { type Db, query } from '../db/query.ts';
 import { beginsWith, containing } from '../db/search.ts';
+import type { Reach } from './reach.ts';
 
 export interface FoundDevice extends Record<string, unknown> {
   id: string;
@@ -13,10 +14,10 @@ export interface FoundDevice extends Record<string, unknown> {
 const shortest = 3;
 
 /** Those whose id or name begins with it come before those that have it anywhere. */
-export async function find(db: Db, text: string, limit: number): Promise<FoundDevice[]> {
+export async function find(db: Db, reach: Reach, text: string, limit: number): Promise<FoundDevice[]> {
   return db.transaction(async (tx) => {
     const by = (column: SQL) => sql`
-      (select id, name, online from devices where ${beginsWith(sql`lower(${column})`, sql`lower(${text}::text)`)} order by lower(${column}) using ~<~ limit ${limit})`;
+      (select id, name, online from devices where ${beginsWith(sql`lower(${column})`, sql`lower(${text}::text)`)} and ${reach.on()} order by lower(${column}) using ~<~ limit ${limit})`;
     const first = await query<FoundDevice>(
       tx,
       sql`select distinct id, name, online from (${by(sql`id`)} union all ${by(sql`name`)}) found order by id limit ${limit}`,
@@ -27,7 +28,7 @@ export async function find(db: Db, text: string, limit: number): Promise<FoundDe
     const part = containing(text);
     const more = await query<FoundDevice>(
       tx,
-      sql`select id, name, online from devices where id ilike ${part} or name ilike ${part} limit ${limit * 2}`,
+      sql`select id, name, online from devices where (id ilike ${part} or name ilike ${part}) and ${reach.on()} limit ${limit * 2}`,
     );
     const known = new Set(first.map(({ id }) => id));
     return [...first, ...more.filter(({ id }) => !known.has(id))].slice(0, limit);

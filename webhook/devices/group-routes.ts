@@ -21,14 +21,14 @@ const fields = z.object({ name: nameSchema, query: queryTextSchema });
 const list = createRoute({
   method: 'get',
   path: '/api/groups',
-  ...access('viewer'),
+  ...access('viewer', 'fleet'),
   summary: 'Saved queries by name',
   responses: { 200: answer('All', z.array(group)), ...problems },
 });
 const create = createRoute({
   method: 'post',
   path: '/api/groups',
-  ...access('operator'),
+  ...access('operator', 'fleet'),
   summary: 'Save a query under a name',
   request: jsonBody(fields),
   responses: { 201: answer('The group', group), ...problems },
@@ -36,7 +36,7 @@ const create = createRoute({
 const change = createRoute({
   method: 'patch',
   path: '/api/groups/{id}',
-  ...access('operator'),
+  ...access('operator', 'fleet'),
   summary: 'Rename a group, or give it another query; deployments keep the query that they were made with',
   request: {
     params: id,
@@ -47,7 +47,7 @@ const change = createRoute({
 const remove = createRoute({
   method: 'delete',
   path: '/api/groups/{id}',
-  ...access('operator'),
+  ...access('operator', 'fleet'),
   summary: 'Delete a group; devices and deployments stay as they are',
   request: { params: id },
   responses: { 204: { description: 'Deleted' }, ...problems },

@@ -1,9 +1,10 @@
 /** Queries under a name: who is in a group is found each time that somebody asks. */
-import { asc, eq } from 'drizzle-orm';
+import { and, asc, eq, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import type { Chosen } from './chosen.ts';
+import type { Reach } from './reach.ts';
 import { deviceGroups } from './table.ts';
 
 export type Group = typeof deviceGroups.$inferSelect;
@@ -55,12 +56,17 @@ export async function remove(db: Db, id: string, actor: string): Promise<void> {
   });
 }
 
-/** The choice with its group's query, as that is now. Throws `unknown_reference`. */
-export async function pin<C extends Chosen>(db: Db, chosen: C): Promise<C> {
+/**
+ * The choice within the reach, with its group's query as that is now. Throws `unknown_reference`; groups are the fleet's, so to a limited
+ * reach there is none.
+ */
+export async function pin<C extends Chosen>(db: Db, { limits }: Reach, asked: C): Promise<C> {
+  const chosen = limits === null ? asked : { ...asked, reach: limits };
   if (chosen.group === undefined) return chosen;
   if (chosen.query !== undefined)
     throw new AppError('invalid_request', 'group: cannot be given beside a query');
-  const [group] = await db.select().from(deviceGroups).where(eq(deviceGroups.name, chosen.group));
+  const named = and(eq(deviceGroups.name, chosen.group), sql`${limits === null}`);
+  const [group] = await db.select().from(deviceGroups).where(named);
   if (!group) throw new AppError('unknown_reference', `There is no group named ${chosen.group}.`);
   return { ...chosen, query: group.query };
 }

@@ -11,6 +11,7 @@ import { inOneLine, toFieldErrors } from '../field-errors.ts';
 import { parseCsv } from './csv.ts';
 import { hardwareSchema, maxTags, nameSchema, tagSchema } from './fields.ts';
 import * as places from './places.ts';
+import { everything } from './reach.ts';
 import { devices } from './table.ts';
 
 const columns = ['id', 'hardware', 'name', 'region', 'division', 'tags'] as const;
@@ -158,7 +159,7 @@ function readHeader(fields: string[]): string[] {
 
 /** The places of a kind by name, and those that lines miss. A place to be made has its id at once, and its row with `make`. */
 async function openPlaces(db: Db, place: places.Place, make: boolean) {
-  const ids = new Map((await places.list(db, place)).map(({ id, name }) => [name, id]));
+  const ids = new Map((await places.list(db, everything, place)).map(({ id, name }) => [name, id]));
   const missing = new Map<string, number>();
   const toMake = new Map<string, string>();
   return {

@@ -12,7 +12,7 @@ const moved = answer('How many', z.object({ devices: z.int() }));
 const moveOutOfRegion = createRoute({
   method: 'post',
   path: '/api/regions/{id}/move_devices',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Move all of its devices to another region, or to none',
   request,
   responses: { 200: moved, ...problems },
@@ -20,7 +20,7 @@ const moveOutOfRegion = createRoute({
 const moveOutOfDivision = createRoute({
   method: 'post',
   path: '/api/divisions/{id}/move_devices',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Move all of its devices to another division, or to none',
   request,
   responses: { 200: moved, ...problems },

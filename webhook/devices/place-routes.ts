@@ -15,14 +15,14 @@ const region = place.extend({ timeZone: z.string() }).openapi('Region');
 const listRegions = createRoute({
   method: 'get',
   path: '/api/regions',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'Regions by name',
   responses: { 200: answer('All regions', z.array(region)), ...problems },
 });
 const createRegion = createRoute({
   method: 'post',
   path: '/api/regions',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Add a region',
   request: jsonBody(z.object({ name, timeZone: timeZoneSchema.default('UTC') })),
   responses: { 201: answer('The region', region), ...problems },
@@ -30,7 +30,7 @@ const createRegion = createRoute({
 const changeRegion = createRoute({
   method: 'patch',
   path: '/api/regions/{id}',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Rename a region, or set its time zone',
   request: {
     params: id,
@@ -45,7 +45,7 @@ const changeRegion = createRoute({
 const deleteRegion = createRoute({
   method: 'delete',
   path: '/api/regions/{id}',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Delete a region without devices',
   request: { params: id },
   responses: { 204: { description: 'Deleted' }, ...problems },
@@ -53,14 +53,14 @@ const deleteRegion = createRoute({
 const listDivisions = createRoute({
   method: 'get',
   path: '/api/divisions',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'Divisions by name',
   responses: { 200: answer('All divisions', z.array(place)), ...problems },
 });
 const createDivision = createRoute({
   method: 'post',
   path: '/api/divisions',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Add a division',
   request: naming,
   responses: { 201: answer('The division', place), ...problems },
@@ -68,7 +68,7 @@ const createDivision = createRoute({
 const renameDivision = createRoute({
   method: 'patch',
   path: '/api/divisions/{id}',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Rename a division',
   request: { params: id, ...naming },
   responses: { 200: answer('The division', place), ...problems },
@@ -76,7 +76,7 @@ const renameDivision = createRoute({
 const deleteDivision = createRoute({
   method: 'delete',
   path: '/api/divisions/{id}',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Delete a division without devices',
   request: { params: id },
   responses: { 204: { description: 'Deleted' }, ...problems },
@@ -84,7 +84,7 @@ const deleteDivision = createRoute({
 
 export function placeRoutes({ db }: Context) {
   return createRouter()
-    .openapi(listRegions, async (c) => c.json(await places.list(db, 'regions'), 200))
+    .openapi(listRegions, async (c) => c.json(await places.list(db, c.get('reach'), 'regions'), 200))
     .openapi(createRegion, async (c) =>
       c.json(await places.create(db, 'regions', c.req.valid('json'), c.get('caller').name), 201),
     )
@@ -96,7 +96,7 @@ export function placeRoutes({ db }: Context) {
       await places.remove(db, 'regions', c.req.valid('param').id, c.get('caller').name);
       return c.body(null, 204);
     })
-    .openapi(listDivisions, async (c) => c.json(await places.list(db, 'divisions'), 200))
+    .openapi(listDivisions, async (c) => c.json(await places.list(db, c.get('reach'), 'divisions'), 200))
     .openapi(createDivision, async (c) =>
       c.json(await places.create(db, 'divisions', c.req.valid('json'), c.get('caller').name), 201),
     )

@@ -1,9 +1,10 @@
 /** Regions and divisions: alike but for their names. */
-import { asc, count, eq, getTableColumns } from 'drizzle-orm';
+import { and, asc, count, eq, getTableColumns, type SQL, sql } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import { record } from '../audit/audit.ts';
 import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/query.ts';
 import { AppError } from '../errors.ts';
+import { everything, type Reach } from './reach.ts';
 import { devices, divisions, regions } from './table.ts';
 import { defaultTimeZone } from './time-zone.ts';
 
@@ -25,9 +26,11 @@ export type PlaceChange<P extends Place> = P extends 'regions'
   ? { name?: string | undefined; timeZone?: string | undefined }
   : { name?: string | undefined };
 
-/** By name, with how many devices each has. */
-export async function list<P extends Place>(db: Db, place: P): Promise<View<P>[]> {
-  return select(db, place).orderBy(asc(places[place].table.name)) as unknown as Promise<View<P>[]>;
+/** By name, with how many devices each has: those that the reach names, or has a device in. */
+export async function list<P extends Place>(db: Db, reach: Reach, place: P): Promise<View<P>[]> {
+  return select(db, place, reach)
+    .having(isWithin(reach, place))
+    .orderBy(asc(places[place].table.name)) as unknown as Promise<View<P>[]>;
 }
 
 export async function create<P extends Place>(
@@ -95,12 +98,19 @@ export async function remove(db: Db, place: Place, id: string, actor: string): P
   }
 }
 
-function select(db: Db, place: Place) {
+function isWithin({ limits }: Reach, place: Place): SQL | undefined {
+  if (limits === null) return undefined;
+  const { table } = places[place];
+  return sql`count(${devices.id}) > 0 or ${table.id}::text in (
+    select value from jsonb_array_elements_text(${JSON.stringify(limits[place])}::jsonb))`;
+}
+
+function select(db: Db, place: Place, reach = everything) {
   const { table, column } = places[place];
   return db
     .select({ ...getTableColumns(table), devices: count(devices.id) })
     .from(table as PgTable)
-    .leftJoin(devices, eq(column, table.id))
+    .leftJoin(devices, and(eq(column, table.id), reach.on()))
     .groupBy(table.id)
     .$dynamic();
 }

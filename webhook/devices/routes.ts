@@ -26,7 +26,7 @@ const filter = {
 const list = createRoute({
   method: 'get',
   path: '/api/devices',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'Devices, by id unless `sort` says otherwise',
   request: {
     query: paging.extend({ ...filter, sort: z.enum(devices.sorts).optional() }),
@@ -39,7 +39,7 @@ const list = createRoute({
 const listCsv = createRoute({
   method: 'get',
   path: '/api/devices.csv',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary:
     'The same devices as CSV, by id; a field that a spreadsheet would take for a formula has an apostrophe before it',
   request: { query: z.object(filter) },
@@ -51,7 +51,7 @@ const listCsv = createRoute({
 const get = createRoute({
   method: 'get',
   path: '/api/devices/{id}',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'One device',
   request: { params: z.object({ id: deviceIdSchema }) },
   responses: { 200: answer('The device', deviceSchema), ...problems },
@@ -59,7 +59,7 @@ const get = createRoute({
 const create = createRoute({
   method: 'post',
   path: '/api/devices',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Register a device',
   request: jsonBody(newDeviceSchema),
   responses: { 201: answer('The device', deviceSchema), ...problems },
@@ -67,7 +67,7 @@ const create = createRoute({
 const change = createRoute({
   method: 'patch',
   path: '/api/devices/{id}',
-  ...access('admin'),
+  ...access('admin', 'devices'),
   summary: 'Change what is known of a device; null takes it out of its region or division',
   request: {
     params: z.object({ id: deviceIdSchema }),
@@ -78,7 +78,7 @@ const change = createRoute({
 const remove = createRoute({
   method: 'delete',
   path: '/api/devices/{id}',
-  ...access('admin'),
+  ...access('admin', 'devices'),
   summary:
     'Delete a device and all that is kept of it, and revoke its certificates; refused while an update of it has not ended',
   request: { params: z.object({ id: deviceIdSchema }) },
@@ -87,7 +87,7 @@ const remove = createRoute({
 const listHardware = createRoute({
   method: 'get',
   path: '/api/hardware',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'Hardware names with how many devices each has',
   responses: {
     200: answer('All', z.array(z.object({ hardware: z.string(), devices: z.int() }))),
@@ -102,7 +102,7 @@ const missing = z.object({ name: z.string(), lines: z.int() });
 const importDevices = createRoute({
   method: 'post',
   path: '/api/devices/import',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary:
     'Register devices from CSV (id, hardware, name, region, division, tags); wrong lines are told, the others go in. `makePlaces` adds regions and divisions that are not there',
   request: {
@@ -139,17 +139,17 @@ export function deviceRoutes(context: Context) {
   return router
     .openapi(list, async (c) => {
       const query = c.req.valid('query');
-      const { items, total } = await devices.list(db, { ...query, query: query.q });
+      const { items, total } = await devices.list(db, c.get('reach'), { ...query, query: query.q });
       return c.json(query.limit ? { items, total } : items, 200);
     })
     .openapi(listCsv, async (c) => {
       const { q, ...rest } = c.req.valid('query');
-      return c.body(await exportCsv(db, { ...rest, query: q }), 200, {
+      return c.body(await exportCsv(db, c.get('reach'), { ...rest, query: q }), 200, {
         'Content-Type': 'text/csv; charset=utf-8',
         'Content-Disposition': 'attachment; filename="devices.csv"',
       }) as never;
     })
-    .openapi(get, async (c) => c.json(await devices.get(db, c.req.valid('param').id), 200))
+    .openapi(get, async (c) => c.json(await devices.get(db, c.get('reach'), c.req.valid('param').id), 200))
     .openapi(create, async (c) => {
       const input = c.req.valid('json');
       const device = await devices.create(
@@ -162,19 +162,20 @@ export function deviceRoutes(context: Context) {
     })
     .openapi(change, async (c) => {
       const { id } = c.req.valid('param');
-      const device = await devices.change(db, id, c.req.valid('json'), c.get('caller').name);
+      const actor = c.get('caller').name;
+      const device = await devices.change(db, c.get('reach'), id, c.req.valid('json'), actor);
       context.live.changed('device', id);
       return c.json(device, 200);
     })
     .openapi(remove, async (c) => {
       const { id } = c.req.valid('param');
-      await devices.remove(db, id, c.get('caller').name);
+      await devices.remove(db, c.get('reach'), id, c.get('caller').name);
       await kick(context, [id]);
       context.wake();
       context.live.changed('device', id);
       return c.body(null, 204);
     })
-    .openapi(listHardware, async (c) => c.json(await devices.listHardware(db), 200))
+    .openapi(listHardware, async (c) => c.json(await devices.listHardware(db, c.get('reach')), 200))
     .openapi(importDevices, async (c) => {
       const report = await importCsv(db, await c.req.text(), c.req.valid('query'), c.get('caller').name);
       // One hint of one device: lists ask for all that is on screen anyway.

@@ -51,6 +51,9 @@ export const examples: Record<string, unknown> = {
   postDeployments: deployment,
   postDeploymentsByIdUndo: { others: true },
   postDeploymentsByIdOverrideFreeze: { reason: 'Security fix, agreed with the customer' },
+  putApprovalRules: { rules: [{ hardware: null, aboveDevices: 100 }] },
+  postDeploymentsByIdApprove: { digest: 'a'.repeat(64), reason: 'Tested in the lab' },
+  postDeploymentsByIdRefuse: { reason: 'Not before the weekend' },
   postFreezes: {
     name: 'Christmas',
     firstDay: '2026-12-24',

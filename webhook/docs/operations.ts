@@ -37,6 +37,8 @@ const parts: Record<string, string> = {
   hardware: 'devices',
   freezes: 'deployments',
   calendar: 'deployments',
+  approvals: 'deployments',
+  approval_rules: 'deployments',
   bans: 'devices',
   issue_cert: 'certificates',
   login: 'accounts',

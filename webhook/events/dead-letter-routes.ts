@@ -20,7 +20,7 @@ const letterSchema = z
 const list = createRoute({
   method: 'get',
   path: '/api/dead_letters',
-  ...access('viewer'),
+  ...access('viewer', 'fleet'),
   summary: 'What could not be handled, newest first',
   request: {
     query: alwaysPaging.extend({
@@ -39,7 +39,7 @@ const list = createRoute({
 const get = createRoute({
   method: 'get',
   path: '/api/dead_letters/{id}',
-  ...access('viewer'),
+  ...access('viewer', 'fleet'),
   summary: 'One dead letter with its body',
   request: { params: id },
   responses: { 200: answer('The dead letter', letterSchema.extend({ body: z.string() })), ...problems },
@@ -47,7 +47,7 @@ const get = createRoute({
 const replay = createRoute({
   method: 'post',
   path: '/api/dead_letters/{id}/replay',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Handle it again, as if it had just come; refused again, it is a new dead letter',
   request: { params: id },
   responses: {
@@ -65,7 +65,7 @@ const replay = createRoute({
 const remove = createRoute({
   method: 'delete',
   path: '/api/dead_letters/{id}',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Delete a dead letter',
   request: { params: id },
   responses: { 204: { description: 'Deleted' }, ...problems },

@@ -45,7 +45,7 @@ export const firmwareSchema = z
 const upload = createRoute({
   method: 'post',
   path: '/api/s3/presigned_upload',
-  ...access('operator'),
+  ...access('operator', 'fleet'),
   summary: 'Step 1: where to PUT the file, and with which headers',
   request: jsonBody(
     z.object({
@@ -73,7 +73,7 @@ const upload = createRoute({
 const register = createRoute({
   method: 'post',
   path: '/api/firmwares/metadata',
-  ...access('operator'),
+  ...access('operator', 'fleet'),
   summary: 'Step 3: register the uploaded file',
   description:
     'Reads what the image says of itself (ESP-IDF application, MCUboot, Intel HEX, AVR program). Refused with 422: ' +
@@ -106,7 +106,7 @@ const register = createRoute({
 const list = createRoute({
   method: 'get',
   path: '/api/firmwares/metadata',
-  ...access('viewer'),
+  ...access('viewer', 'everybody'),
   summary: 'Firmwares, newest first',
   request: { query: paging.extend({ search: z.string().max(100).optional() }) },
   responses: {
@@ -117,7 +117,7 @@ const list = createRoute({
 const get = createRoute({
   method: 'get',
   path: '/api/firmware/{id}',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'One firmware, where it runs and its deployments',
   request: { params: z.object({ id: z.uuid() }) },
   responses: {
@@ -131,7 +131,7 @@ const get = createRoute({
 const download = createRoute({
   method: 'get',
   path: '/api/s3/presigned_download',
-  ...access('viewer'),
+  ...access('viewer', 'everybody'),
   summary: 'A URL that downloads the file',
   request: { query: z.object({ version, fileName }) },
   responses: {
@@ -142,7 +142,7 @@ const download = createRoute({
 const attach = createRoute({
   method: 'put',
   path: '/api/firmware/{id}/manifest',
-  ...access('operator'),
+  ...access('operator', 'fleet'),
   summary: 'Bring in a manifest that was signed elsewhere (compact JWS, ES256)',
   request: {
     params: z.object({ id: z.uuid() }),
@@ -177,8 +177,8 @@ export function firmwareRoutes(context: Context) {
     .openapi(get, async (c) => {
       const row = await firmware.get(context.db, c.req.valid('param').id);
       const [runningOn, deployments] = await Promise.all([
-        countRunning(context.db, row.component, row.sha256),
-        listForFirmware(context.db, row.id),
+        countRunning(context.db, c.get('reach'), row.component, row.sha256),
+        listForFirmware(context.db, c.get('reach'), row.id),
       ]);
       return c.json({ ...present(row), runningOn, deployments: deployments.map(presentDeployment) }, 200);
     })

@@ -11,14 +11,14 @@ const maxDays = 366;
 const list = createRoute({
   method: 'get',
   path: '/api/freezes',
-  ...access('viewer'),
+  ...access('viewer', 'everybody'),
   summary: 'Freezes that are not over, earliest first',
   responses: { 200: answer('All', z.array(freezeSchema)), ...problems },
 });
 const create = createRoute({
   method: 'post',
   path: '/api/freezes',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'No update starts on these days, both included, by the wall clock of the time zone',
   request: jsonBody(
     z
@@ -44,7 +44,7 @@ const create = createRoute({
 const remove = createRoute({
   method: 'delete',
   path: '/api/freezes/{id}',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Delete a freeze: what waited for its end goes on',
   request: { params: z.object({ id: z.uuid() }) },
   responses: { 204: { description: 'Deleted' }, ...problems },

@@ -6,6 +6,7 @@ import type { Context } from '../context.ts';
 import type { Db } from '../db/query.ts';
 import { channelSchema, maxTags, tagSchema, versionSchema } from '../devices/fields.ts';
 import { followMany, moveMany, pinMany, tagMany } from '../devices/many.ts';
+import { beyondReach, ensureKept, type Reach } from '../devices/reach.ts';
 import type { Role } from '../http.ts';
 import type { LiveKind } from '../live/live.ts';
 import { commandFields, sendMany } from '../telemetry/commands.ts';
@@ -20,6 +21,8 @@ interface Act<Fields extends z.ZodRawShape> {
   fields: Fields;
   /** What would change nothing is refused. */
   isNothing?(args: z.infer<z.ZodObject<Fields>>): boolean;
+  /** Throws for what would take devices out of the reach of who asks. */
+  keeps?(reach: Reach, args: z.infer<z.ZodObject<Fields>>): void;
   /** Who watches a device is told by this. */
   tells: LiveKind;
   apply(tx: Db, devices: string[], args: z.infer<z.ZodObject<Fields>>, actor: string): Promise<Failures>;
@@ -43,6 +46,10 @@ export const acts = {
     role: 'admin',
     summary: 'Move devices to a region; null takes them out of theirs',
     fields: { region: z.uuid().nullable() },
+    keeps(reach, { region }) {
+      ensureKept(reach, { region });
+      if (reach.limits !== null && region === null) throw beyondReach();
+    },
     tells: 'device',
     apply: (tx, devices, { region }) => moveMany(tx, devices, region),
   }),

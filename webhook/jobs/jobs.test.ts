@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
 import type { Context } from '../context.ts';
 import { query } from '../db/query.ts';
+import { everything } from '../devices/reach.ts';
 import { type Json, startTestWebhook, type TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { cancel, start as startJob, workJobs } from './jobs.ts';
@@ -179,7 +180,7 @@ test('a copy that is killed in a batch leaves it to the next: each device gets i
   await webhook.copy.close();
   await quiet(async (context) => {
     const choice = { all: false, regions: [], divisions: [], devices: [], query: `tag = ${tag}` };
-    const { id } = await startJob(context, 'command', { command: 'reboot' }, choice, 'test');
+    const { id } = await startJob(context, everything, 'command', { command: 'reboot' }, choice, 'test');
     expect(await workJobs(context)).toBe(true);
     // What a kill does to a transaction: none of it is there.
     const dying = new Proxy(db, {
@@ -218,9 +219,9 @@ test('a cancelled one does nothing more; what was done stays', async () => {
   await fill(tag, 1_200);
   await quiet(async (context) => {
     const choice = { all: false, regions: [], divisions: [], devices: [], query: `tag = ${tag}` };
-    const { id } = await startJob(context, 'tag', { add: ['late'], remove: [] }, choice, 'test');
+    const { id } = await startJob(context, everything, 'tag', { add: ['late'], remove: [] }, choice, 'test');
     await workJobs(context);
-    expect(await cancel(context, id, 'test')).toMatchObject({ state: 'cancelled', done: 500 });
+    expect(await cancel(context, everything, id, 'test')).toMatchObject({ state: 'cancelled', done: 500 });
     expect(await workJobs(context)).toBe(false);
     const [row] = await query<{ n: number }>(
       db,

@@ -1,10 +1,13 @@
 /** Acts on many devices: chosen at once, done in the background, a batch a transaction. */
-import { and, asc, count, desc, eq, getTableColumns, isNotNull, type SQL, sql } from 'drizzle-orm';
+import { and, asc, count, desc, eq, getTableColumns, inArray, isNotNull, type SQL, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import { type Db, foreignKeyViolation, isPermanent, query, sqlState } from '../db/query.ts';
 import { type Chosen, chosen } from '../devices/chosen.ts';
 import * as groups from '../devices/groups.ts';
+import { findKnown } from '../devices/known.ts';
+import { missing } from '../devices/many.ts';
+import { type Reach, reachOf } from '../devices/reach.ts';
 import { devices } from '../devices/table.ts';
 import { AppError } from '../errors.ts';
 import { type ActName, acts, type Failures } from './acts.ts';
@@ -16,16 +19,21 @@ export type Job = typeof jobs.$inferSelect;
 const batch = 500;
 const keptDays = 90;
 
-/** Chooses its devices now: who comes to match later is not among them. Throws `no_match`. */
+/**
+ * Chooses its devices now: who comes to match later is not among them. Throws `no_match`, and for what would take devices out of the
+ * reach `unknown_reference` or `beyond_reach`.
+ */
 export async function start(
   context: Context,
+  reach: Reach,
   act: ActName,
   args: Record<string, unknown>,
   asked: Chosen,
   actor: string,
 ): Promise<Job> {
+  acts[act].keeps?.(reach, args as never);
   const job = await context.db.transaction(async (tx) => {
-    const selection = await groups.pin(tx, asked);
+    const selection = await groups.pin(tx, reach, asked);
     const [made] = await tx.insert(jobs).values({ act, args, selection, createdBy: actor }).returning();
     const [added] = await query<{ n: number }>(
       tx,
@@ -46,9 +54,13 @@ export async function start(
 }
 
 /** Stops it after the batch that is under way; what is done stays. Throws `not_found`, `job_finished`. */
-export async function cancel(context: Context, id: string, actor: string): Promise<Job> {
+export async function cancel(context: Context, reach: Reach, id: string, actor: string): Promise<Job> {
   const job = await context.db.transaction(async (tx) => {
-    const [found] = await tx.select().from(jobs).where(eq(jobs.id, id)).for('update');
+    const [found] = await tx
+      .select()
+      .from(jobs)
+      .where(and(eq(jobs.id, id), isThere(reach)))
+      .for('update');
     if (!found) throw notFound();
     if (found.state !== 'running') throw new AppError('job_finished', `The job is ${found.state} already.`);
     await tx.delete(jobDevices).where(and(eq(jobDevices.jobId, id), sql`error is null`));
@@ -101,15 +113,21 @@ async function runBatch(tx: Db, job: Job) {
 
 /** What can never succeed fails its batch and not the job. */
 async function apply(tx: Db, job: Job, taken: string[]): Promise<Failures> {
+  // Some may have been moved beyond the reach of who asked.
+  const known = await findKnown(tx, reachOf(job.selection.reach ?? null), taken);
+  const gone = new Map(missing(taken, known));
+  if (known.length === 0) return gone;
   try {
+    const ids = known.map(({ id }) => id).sort();
     // The act has checked its arguments when the job was asked for.
-    return await tx.transaction((inner) =>
-      acts[job.act].apply(inner, taken, job.args as never, job.createdBy),
+    const failures = await tx.transaction((inner) =>
+      acts[job.act].apply(inner, ids, job.args as never, job.createdBy),
     );
+    return new Map([...gone, ...failures]);
   } catch (error) {
     if (!isPermanent(error)) throw error;
     const reason = sqlState(error) === foreignKeyViolation ? 'unknown_reference' : 'refused';
-    return new Map(taken.map((id) => [id, reason]));
+    return new Map([...gone, ...known.map(({ id }) => [id, reason] as const)]);
   }
 }
 
@@ -126,26 +144,34 @@ async function finish(tx: Db, job: Job, state: 'done' | 'cancelled', actor: stri
 }
 
 /** Newest first. */
-export async function list(db: Db, { limit, offset }: Paging): Promise<{ items: Job[]; total: number }> {
+export async function list(
+  db: Db,
+  reach: Reach,
+  { limit, offset }: Paging,
+): Promise<{ items: Job[]; total: number }> {
   const items = await db
     .select()
     .from(jobs)
+    .where(isThere(reach))
     .orderBy(desc(jobs.createdAt), desc(jobs.id))
     .limit(limit)
     .offset(offset);
-  const [total] = await db.select({ value: count() }).from(jobs);
+  const [total] = await db.select({ value: count() }).from(jobs).where(isThere(reach));
   return { items, total: total!.value };
 }
 
-export async function get(db: Db, id: string): Promise<Job> {
-  const [job] = await db.select().from(jobs).where(eq(jobs.id, id));
+export async function get(db: Db, reach: Reach, id: string): Promise<Job> {
+  const [job] = await db
+    .select()
+    .from(jobs)
+    .where(and(eq(jobs.id, id), isThere(reach)));
   if (!job) throw notFound();
   return job;
 }
 
 /** By device. */
-export async function listFailures(db: Db, id: string, { limit, offset }: Paging) {
-  const { failed } = await get(db, id);
+export async function listFailures(db: Db, reach: Reach, id: string, { limit, offset }: Paging) {
+  const { failed } = await get(db, reach, id);
   const { deviceId: device, error } = getTableColumns(jobDevices);
   const where: SQL = and(eq(jobDevices.jobId, id), isNotNull(jobDevices.error))!;
   const rows = await db
@@ -165,6 +191,19 @@ export async function forgetOld(db: Db): Promise<void> {
 interface Paging {
   limit: number;
   offset: number;
+}
+
+/** Those of the ids that are there. */
+export async function findThere(db: Db, reach: Reach, ids: string[]): Promise<{ id: string }[]> {
+  return db
+    .select({ id: jobs.id })
+    .from(jobs)
+    .where(and(inArray(jobs.id, ids), isThere(reach)));
+}
+
+/** What is done leaves no row of its devices: to a limited reach, a job is there that was asked for with no wider one. */
+export function isThere(reach: Reach): SQL {
+  return reach.contains(sql`jobs.selection->'reach'`);
 }
 
 function notFound(): AppError {

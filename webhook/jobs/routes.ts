@@ -1,7 +1,16 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
 import { chosenFields } from '../devices/chosen.ts';
-import { access, alwaysPaging, answer, createRouter, jsonBody, page, problems } from '../http.ts';
+import {
+  type AppEnv,
+  access,
+  alwaysPaging,
+  answer,
+  createRouter,
+  jsonBody,
+  page,
+  problems,
+} from '../http.ts';
 import { type ActName, acts } from './acts.ts';
 import * as jobs from './jobs.ts';
 import { actNames, jobFailures, jobStates } from './table.ts';
@@ -31,7 +40,7 @@ const starting = <N extends ActName>(name: N) => {
   return createRoute({
     method: 'post',
     path: `/api/jobs/${name}` as const,
-    ...access(acts[name].role),
+    ...access(acts[name].role, 'devices'),
     summary: acts[name].summary,
     description: 'Devices are chosen as for a deployment; those that match when it is asked for.',
     request: jsonBody(
@@ -45,7 +54,7 @@ const starting = <N extends ActName>(name: N) => {
 const list = createRoute({
   method: 'get',
   path: '/api/jobs',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'What was or is done to many devices, newest first',
   request: { query: alwaysPaging },
   responses: { 200: answer('A page', page(jobSchema)), ...problems },
@@ -53,7 +62,7 @@ const list = createRoute({
 const get = createRoute({
   method: 'get',
   path: '/api/jobs/{id}',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'One job and how far it is',
   request: { params: id },
   responses: { 200: answer('The job', jobSchema), ...problems },
@@ -61,7 +70,7 @@ const get = createRoute({
 const listFailures = createRoute({
   method: 'get',
   path: '/api/jobs/{id}/failures',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'Devices with which it was not done, by id',
   request: { params: id, query: alwaysPaging },
   responses: {
@@ -72,7 +81,7 @@ const listFailures = createRoute({
 const cancel = createRoute({
   method: 'post',
   path: '/api/jobs/{id}/cancel',
-  ...access('operator'),
+  ...access('operator', 'devices'),
   summary: 'Stop it; what is done stays',
   request: { params: id },
   responses: { 200: answer('The job', jobSchema), ...problems },
@@ -80,43 +89,38 @@ const cancel = createRoute({
 
 export function jobRoutes(context: Context) {
   const { db } = context;
-  const start = async (name: ActName, body: Body, actor: string) => {
+  const start = async (name: ActName, body: Body, { caller, reach }: AppEnv['Variables']) => {
     const { all, regions, divisions, devices, query, group, ...args } = body;
     const selection = { all, regions, divisions, devices, query, group };
-    return present(await jobs.start(context, name, args, selection, actor));
+    return present(await jobs.start(context, reach, name, args, selection, caller.name));
   };
   return createRouter()
-    .openapi(starting('tag'), async (c) =>
-      c.json(await start('tag', c.req.valid('json'), c.get('caller').name), 202),
-    )
-    .openapi(starting('move'), async (c) =>
-      c.json(await start('move', c.req.valid('json'), c.get('caller').name), 202),
-    )
-    .openapi(starting('pin'), async (c) =>
-      c.json(await start('pin', c.req.valid('json'), c.get('caller').name), 202),
-    )
-    .openapi(starting('unpin'), async (c) =>
-      c.json(await start('unpin', c.req.valid('json'), c.get('caller').name), 202),
-    )
+    .openapi(starting('tag'), async (c) => c.json(await start('tag', c.req.valid('json'), c.var), 202))
+    .openapi(starting('move'), async (c) => c.json(await start('move', c.req.valid('json'), c.var), 202))
+    .openapi(starting('pin'), async (c) => c.json(await start('pin', c.req.valid('json'), c.var), 202))
+    .openapi(starting('unpin'), async (c) => c.json(await start('unpin', c.req.valid('json'), c.var), 202))
     .openapi(starting('channel'), async (c) =>
-      c.json(await start('channel', c.req.valid('json'), c.get('caller').name), 202),
+      c.json(await start('channel', c.req.valid('json'), c.var), 202),
     )
     .openapi(starting('command'), async (c) =>
-      c.json(await start('command', c.req.valid('json'), c.get('caller').name), 202),
+      c.json(await start('command', c.req.valid('json'), c.var), 202),
     )
-    .openapi(starting('ban'), async (c) =>
-      c.json(await start('ban', c.req.valid('json'), c.get('caller').name), 202),
-    )
+    .openapi(starting('ban'), async (c) => c.json(await start('ban', c.req.valid('json'), c.var), 202))
     .openapi(list, async (c) => {
-      const { items, total } = await jobs.list(db, c.req.valid('query'));
+      const { items, total } = await jobs.list(db, c.get('reach'), c.req.valid('query'));
       return c.json({ items: items.map(present), total }, 200);
     })
-    .openapi(get, async (c) => c.json(present(await jobs.get(db, c.req.valid('param').id)), 200))
+    .openapi(get, async (c) =>
+      c.json(present(await jobs.get(db, c.get('reach'), c.req.valid('param').id)), 200),
+    )
     .openapi(listFailures, async (c) =>
-      c.json(await jobs.listFailures(db, c.req.valid('param').id, c.req.valid('query')), 200),
+      c.json(await jobs.listFailures(db, c.get('reach'), c.req.valid('param').id, c.req.valid('query')), 200),
     )
     .openapi(cancel, async (c) =>
-      c.json(present(await jobs.cancel(context, c.req.valid('param').id, c.get('caller').name)), 200),
+      c.json(
+        present(await jobs.cancel(context, c.get('reach'), c.req.valid('param').id, c.get('caller').name)),
+        200,
+      ),
     );
 }
 

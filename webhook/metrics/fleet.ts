@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm';
 import { ageOfPublished } from '../certificates/crl.ts';
 import { countExpiring } from '../certificates/inventory.ts';
 import { type Db, query } from '../db/query.ts';
+import { everything } from '../devices/reach.ts';
 import { countDropped } from '../events/dead-letters.ts';
 import { countDeliveries } from '../notifications/deliveries.ts';
 import { heading, sample } from './metrics.ts';
@@ -28,7 +29,7 @@ export async function writeFleet(db: Db): Promise<string> {
     db,
     sql`select count(*)::int as total, count(*) filter (where online)::int as online from devices`,
   );
-  const expiring = await countExpiring(db);
+  const expiring = await countExpiring(db, everything);
   const notifications = await countDeliveries(db);
   const crls = await ageOfPublished(db);
   return `${[

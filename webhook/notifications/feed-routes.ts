@@ -24,7 +24,7 @@ const eventSchema = z
 const follow = createRoute({
   method: 'get',
   path: '/api/events',
-  ...access('viewer'),
+  ...access('viewer', 'fleet'),
   summary: 'What has happened since, oldest first, for programs that follow it',
   description:
     'Ask again with `after` = `next`. Numbers only grow, none is given later than a greater one, and gaps mean nothing. Events are kept for NOTIFICATION_DAYS.',

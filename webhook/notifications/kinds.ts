@@ -2,6 +2,7 @@
 import type { HaltReason } from '../deployments/rollout.ts';
 
 export const kinds = [
+  'deployment_waiting',
   'deployment_halted',
   'deployment_completed',
   'certificate_expiring',
@@ -27,6 +28,7 @@ interface Devices {
 }
 
 export interface Facts {
+  deployment_waiting: Deployment & { by: string; devices: number };
   deployment_halted: Deployment & { reason: HaltReason; detail: string; wave: number };
   deployment_completed: Deployment & { succeeded: number; failed: number; others: number };
   /** `withinDays` 0: it has ended. */

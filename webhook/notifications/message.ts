@@ -14,6 +14,8 @@ const list = ({ devices, first }: { devices: number; first: string[] }) =>
 const many = (n: number) => (n === 1 ? '1 device' : `${n} devices`);
 
 const sentences: { [K in keyof Facts]: (data: Facts[K]) => string } = {
+  deployment_waiting: ({ firmware, version, by, devices }) =>
+    `The deployment of ${firmware} ${version} to ${many(devices)} by ${by} waits for somebody else's approval`,
   deployment_halted: ({ firmware, version, detail, wave }) =>
     `The deployment of ${firmware} ${version} has halted in wave ${wave + 1}: ${detail}`,
   deployment_completed: ({ firmware, version, succeeded, failed, others }) =>
@@ -39,6 +41,7 @@ export function sentenceOf({ kind, data }: Pick<Told, 'kind' | 'data'>): string 
 }
 
 const pages: Record<Fact['kind'], (data: Record<string, unknown>) => string> = {
+  deployment_waiting: ({ deployment }) => `/deployments/${deployment}`,
   deployment_halted: ({ deployment }) => `/deployments/${deployment}`,
   deployment_completed: ({ deployment }) => `/deployments/${deployment}`,
   certificate_expiring: () => '/certificates',

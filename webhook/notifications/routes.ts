@@ -113,14 +113,14 @@ const base = '/api/notifications';
 const listChannels = createRoute({
   method: 'get',
   path: `${base}/channels`,
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Where notifications go, by name; secrets and what is secret of an address are left out',
   responses: { 200: answer('All channels', z.array(channelSchema)), ...problems },
 });
 const createChannel = createRoute({
   method: 'post',
   path: `${base}/channels`,
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Add a signed webhook, a Slack-compatible webhook, or e-mail',
   request: jsonBody(
     z.discriminatedUnion('kind', [
@@ -140,7 +140,7 @@ const createChannel = createRoute({
 const changeChannel = createRoute({
   method: 'patch',
   path: `${base}/channels/{id}`,
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Change its name, address or recipients',
   request: {
     params: id,
@@ -155,7 +155,7 @@ const changeChannel = createRoute({
 const rotateSecret = createRoute({
   method: 'post',
   path: `${base}/channels/{id}/rotate`,
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'A new secret for a signed webhook; the one before it signs, too, for 24 hours',
   request: { params: id },
   responses: { 200: answer('`secret` is shown this once', z.object({ secret: z.string() })), ...problems },
@@ -163,7 +163,7 @@ const rotateSecret = createRoute({
 const testChannel = createRoute({
   method: 'post',
   path: `${base}/channels/{id}/test`,
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Send a test there now, once',
   request: { params: id },
   responses: { 200: answer('What became of it', deliverySchema), ...problems },
@@ -171,7 +171,7 @@ const testChannel = createRoute({
 const deleteChannel = createRoute({
   method: 'delete',
   path: `${base}/channels/{id}`,
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Delete a channel that no rule names; what was sent to it stays in the log',
   request: { params: id },
   responses: { 204: { description: 'Deleted' }, ...problems },
@@ -180,14 +180,14 @@ const deleteChannel = createRoute({
 const listRules = createRoute({
   method: 'get',
   path: `${base}/rules`,
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Who is told what, by name',
   responses: { 200: answer('All rules', z.array(ruleSchema)), ...problems },
 });
 const createRule = createRoute({
   method: 'post',
   path: `${base}/rules`,
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Add a rule: what, of where, from which severity on, when not, and to which channels',
   request: jsonBody(newRule),
   responses: { 201: answer('The rule', ruleSchema), ...problems },
@@ -195,7 +195,7 @@ const createRule = createRoute({
 const changeRule = createRoute({
   method: 'patch',
   path: `${base}/rules/{id}`,
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Change a rule; what is left out stays as it is',
   request: {
     params: id,
@@ -206,7 +206,7 @@ const changeRule = createRoute({
 const deleteRule = createRoute({
   method: 'delete',
   path: `${base}/rules/{id}`,
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Delete a rule',
   request: { params: id },
   responses: { 204: { description: 'Deleted' }, ...problems },
@@ -215,7 +215,7 @@ const deleteRule = createRoute({
 const listDeliveries = createRoute({
   method: 'get',
   path: `${base}/deliveries`,
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'What was sent to whom, and what became of it, newest first',
   request: {
     query: alwaysPaging.extend({
@@ -228,7 +228,7 @@ const listDeliveries = createRoute({
 const getDelivery = createRoute({
   method: 'get',
   path: `${base}/deliveries/{id}`,
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'One delivery',
   request: { params: deliveryId },
   responses: { 200: answer('The delivery', deliverySchema), ...problems },
@@ -236,7 +236,7 @@ const getDelivery = createRoute({
 const replayDelivery = createRoute({
   method: 'post',
   path: `${base}/deliveries/{id}/replay`,
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Send it again, with the same event id',
   request: { params: deliveryId },
   responses: { 200: answer('The delivery, which waits', deliverySchema), ...problems },

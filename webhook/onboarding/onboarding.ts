@@ -5,6 +5,7 @@ import { readRoot } from '../certificates/certificates.ts';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/query.ts';
 import { ensureKnown } from '../devices/known.ts';
+import type { Reach } from '../devices/reach.ts';
 
 export interface Surroundings {
   url: string;
@@ -34,8 +35,8 @@ export type FirstSteps = {
 };
 
 /** `subscribed` is as it is now; the others stay. Throws `not_found`. */
-export async function readFirstSteps(db: Db, id: string): Promise<FirstSteps> {
-  await ensureKnown(db, id);
+export async function readFirstSteps(db: Db, reach: Reach, id: string): Promise<FirstSteps> {
+  await ensureKnown(db, reach, id);
   const [steps] = await query<FirstSteps>(
     db,
     sql`select

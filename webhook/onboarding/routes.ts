@@ -8,7 +8,7 @@ const jwk = z.looseObject({ kty: z.string(), kid: z.string().optional() });
 const surroundings = createRoute({
   method: 'get',
   path: '/api/surroundings',
-  ...access('viewer'),
+  ...access('viewer', 'everybody'),
   summary:
     'What a device is given before its first connection: addresses, the root certificate, the signing keys',
   responses: {
@@ -28,7 +28,7 @@ const surroundings = createRoute({
 const firstSteps = createRoute({
   method: 'get',
   path: '/api/devices/{id}/first_steps',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'How far a new device has come, from its certificate to its first update',
   request: { params: z.object({ id: deviceIdSchema }) },
   responses: {
@@ -52,5 +52,7 @@ export function onboardingRoutes(context: Context) {
       const { keys, ...rest } = await readSurroundings(context);
       return c.json({ ...rest, keys: { keys: keys.keys as z.infer<typeof jwk>[] } }, 200);
     })
-    .openapi(firstSteps, async (c) => c.json(await readFirstSteps(context.db, c.req.valid('param').id), 200));
+    .openapi(firstSteps, async (c) =>
+      c.json(await readFirstSteps(context.db, c.get('reach'), c.req.valid('param').id), 200),
+    );
 }

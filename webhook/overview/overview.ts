@@ -2,10 +2,13 @@
 import { sql } from 'drizzle-orm';
 import { countExpiring, type ExpiryCounts } from '../certificates/inventory.ts';
 import { type Db, query, sqlList } from '../db/query.ts';
+import { isThere } from '../deployments/reached.ts';
 import type { HaltReason } from '../deployments/rollout.ts';
 import { failedStates, type TargetState } from '../deployments/states.ts';
+import { talliesWithin } from '../deployments/tallies.ts';
 import { countDrifted } from '../devices/expected.ts';
 import { presenceCounts } from '../devices/presence.ts';
+import type { Reach } from '../devices/reach.ts';
 
 /** Updates of deployments made within these days make the figures; what failed longer ago no longer needs attention. */
 export const figureDays = 30;
@@ -60,18 +63,18 @@ interface Updates {
   lost: number;
 }
 
-export async function read(db: Db): Promise<Overview> {
+export async function read(db: Db, reach: Reach): Promise<Overview> {
   const [devices, drifted, versions, updates, certificates, letters, deployments, halted, failing] =
     await Promise.all([
-      readDevices(db),
-      countDrifted(db),
-      readVersions(db),
-      readUpdates(db),
-      countExpiring(db),
-      readLetters(db),
-      readDeployments(db),
-      readHalted(db),
-      readFailing(db),
+      readDevices(db, reach),
+      countDrifted(db, reach),
+      readVersions(db, reach),
+      readUpdates(db, reach),
+      countExpiring(db, reach),
+      readLetters(db, reach),
+      readDeployments(db, reach),
+      readHalted(db, reach),
+      readFailing(db, reach),
     ]);
   return {
     devices: { ...devices, drifted },
@@ -85,17 +88,17 @@ export async function read(db: Db): Promise<Overview> {
   };
 }
 
-async function readDevices(db: Db) {
+async function readDevices(db: Db, reach: Reach) {
   const [row] = await query<Omit<Overview['devices'], 'drifted'>>(
     db,
     sql`select count(*)::int as total, ${presenceCounts(sql`devices`)},
           count(*) filter (where health->>'state' = 'failing')::int as failing,
-          count(*) filter (where health->>'state' = 'degraded')::int as degraded from devices`,
+          count(*) filter (where health->>'state' = 'degraded')::int as degraded from devices where ${reach.on()}`,
   );
   return row!;
 }
 
-async function readVersions(db: Db): Promise<Overview['versions']> {
+async function readVersions(db: Db, reach: Reach): Promise<Overview['versions']> {
   const rows = await query<{
     component: string;
     version: string;
@@ -106,14 +109,15 @@ async function readVersions(db: Db): Promise<Overview['versions']> {
   }>(
     db,
     sql`with counted as (select component, version, sha256, count(*)::int as devices
-          from components group by component, version, sha256)
+          from components where ${reach.holds(sql`device_id`)} group by component, version, sha256)
         select component, version, sha256, devices, sum(devices) over ()::int as "all",
           (select id from firmwares f where f.sha256 = counted.sha256 order by created_at desc limit 1) as firmware
         from counted order by devices desc, component, version, sha256 limit ${versionsShown}`,
   );
   const [silent] = await query<{ n: number }>(
     db,
-    sql`select count(*)::int as n from devices d where not exists (select from components c where c.device_id = d.id)`,
+    sql`select count(*)::int as n from devices d
+        where ${reach.on('d')} and not exists (select from components c where c.device_id = d.id)`,
   );
   const listed = rows.reduce((sum, row) => sum + row.devices, 0);
   return {
@@ -123,7 +127,7 @@ async function readVersions(db: Db): Promise<Overview['versions']> {
   };
 }
 
-async function readUpdates(db: Db): Promise<Updates> {
+async function readUpdates(db: Db, reach: Reach): Promise<Updates> {
   const [row] = await query<{ [K in keyof Updates]: Updates[K] }>(
     db,
     sql`select coalesce(sum(n), 0)::int as "ended", coalesce(sum(n) filter (where t.state = 'succeeded'), 0)::int as "succeeded",
@@ -133,24 +137,25 @@ async function readUpdates(db: Db): Promise<Updates> {
           coalesce(sum(resumed) filter (where t.state in ${sqlList(['succeeded', 'rolled_back'] satisfies TargetState[])}), 0)::int as "resumed",
           coalesce(sum(n) filter (where t.state = 'rolled_back'), 0)::int as "rolledBack",
           coalesce(sum(lost), 0)::int as "lost"
-        from target_tallies t join deployments d on d.id = t.deployment_id
+        from ${talliesWithin(reach)} t join deployments d on d.id = t.deployment_id
         where d.created_at > now() - make_interval(days => ${figureDays}) and (t.state = 'succeeded' or t.state in ${bad})`,
   );
   return row!;
 }
 
-async function readLetters(db: Db): Promise<Overview['deadLetters']> {
+async function readLetters(db: Db, reach: Reach): Promise<Overview['deadLetters']> {
   const [row] = await query<{ total: number; latest: string | Date | null }>(
     db,
-    sql`select count(*)::int as total, max(received_at) as latest from dead_letters`,
+    sql`select count(*)::int as total, max(received_at) as latest from dead_letters where ${reach.limits === null}::boolean`,
   );
   return { total: row!.total, latestAt: row!.latest === null ? null : new Date(row!.latest).toISOString() };
 }
 
-async function readDeployments(db: Db): Promise<Overview['deployments']> {
+async function readDeployments(db: Db, reach: Reach): Promise<Overview['deployments']> {
   const rows = await query<{ state: string; n: number }>(
     db,
-    sql`select state, count(*)::int as n from deployments where finished_at is null group by state`,
+    sql`select state, count(*)::int as n from deployments
+        where finished_at is null and ${isThere(reach)} group by state`,
   );
   const of = (state: string) => rows.find((row) => row.state === state)?.n ?? 0;
   return {
@@ -161,7 +166,7 @@ async function readDeployments(db: Db): Promise<Overview['deployments']> {
   };
 }
 
-async function readHalted(db: Db): Promise<Overview['halted']> {
+async function readHalted(db: Db, reach: Reach): Promise<Overview['halted']> {
   const rows = await query<{
     id: string;
     firmware: string;
@@ -173,18 +178,18 @@ async function readHalted(db: Db): Promise<Overview['halted']> {
     db,
     sql`select d.id, f.name as firmware, f.version, d.memory->'halted'->>'reason' as reason,
           (d.memory->'halted'->>'at')::float8 as at,
-          (select coalesce(sum(n), 0)::int from target_tallies t where t.deployment_id = d.id and t.state = 'pending') as waiting
+          (select coalesce(sum(n), 0)::int from ${talliesWithin(reach)} t where t.deployment_id = d.id and t.state = 'pending') as waiting
         from deployments d join firmwares f on f.id = d.firmware_id
-        where d.state = 'halted' and d.finished_at is null order by d.created_at desc limit ${deploymentsShown}`,
+        where d.state = 'halted' and d.finished_at is null and ${isThere(reach, 'd')} order by d.created_at desc limit ${deploymentsShown}`,
   );
   return rows.map((row) => ({ ...row, at: row.at === null ? null : new Date(row.at).toISOString() }));
 }
 
-async function readFailing(db: Db): Promise<Overview['failing']> {
+async function readFailing(db: Db, reach: Reach): Promise<Overview['failing']> {
   return query(
     db,
     sql`select d.id, f.name as firmware, f.version, sum(n)::int as devices
-        from deployments d join target_tallies t on t.deployment_id = d.id and t.state in ${bad}
+        from deployments d join ${talliesWithin(reach)} t on t.deployment_id = d.id and t.state in ${bad}
         join firmwares f on f.id = d.firmware_id
         where d.created_at > now() - make_interval(days => ${attentionDays}) and d.state <> 'halted'
         group by d.id, f.id having sum(n) > 0 order by d.created_at desc limit ${deploymentsShown}`,

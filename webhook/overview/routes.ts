@@ -1,8 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
 import { haltReasons } from '../deployments/rollout.ts';
+import type { Reach } from '../devices/reach.ts';
 import { access, answer, createRouter, problems } from '../http.ts';
-import { share } from '../shared.ts';
+import { shareEach } from '../shared.ts';
 import { attentionDays, figureDays, type Overview, read } from './overview.ts';
 
 const n = z.int();
@@ -59,7 +60,7 @@ const overviewSchema = z
 const overview = createRoute({
   method: 'get',
   path: '/api/overview',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'The fleet by version, how updates went, and what needs attention',
   responses: { 200: answer('Figures over `days.figures` days', overviewSchema), ...problems },
 });
@@ -68,8 +69,12 @@ const overview = createRoute({
 const restMs = (tookMs: number) => 4 * tookMs;
 
 export function overviewRoutes({ db }: Context) {
-  const look = share(() => read(db), restMs);
+  const look = shareEach(
+    ({ key }: Reach) => key,
+    (reach) => read(db, reach),
+    restMs,
+  );
   return createRouter().openapi(overview, async (c) =>
-    c.json({ days: { figures: figureDays, attention: attentionDays }, ...(await look()) }, 200),
+    c.json({ days: { figures: figureDays, attention: attentionDays }, ...(await look(c.get('reach'))) }, 200),
   );
 }

@@ -6,6 +6,7 @@ import { createPartitions, partitioned, preparePartitions } from '../db/partitio
 import { query } from '../db/query.ts';
 import { timelineOf } from '../deployments/target-list.ts';
 import { forgetEpochs } from '../devices/presence.ts';
+import { everything } from '../devices/reach.ts';
 import { bucketsOf, latestOf } from '../telemetry/measurements.ts';
 import { startTestWebhook } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
@@ -173,7 +174,7 @@ describe('days', () => {
         await explain(bucketsOf(chart)),
         await explain(latestOf('x', ['status/system'], new Date(now.getTime() - dayMs))),
       ],
-      target_events: [await explain(timelineOf(database.db, randomUUID(), 'x', now).getSQL())],
+      target_events: [await explain(timelineOf(database.db, everything, randomUUID(), 'x', now).getSQL())],
     };
     for (const [table, plans] of Object.entries(read)) {
       for (const plan of plans) {

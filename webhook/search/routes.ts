@@ -13,7 +13,7 @@ const perKind = 5;
 const search = createRoute({
   method: 'get',
   path: '/api/search',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: `Devices by id or name, certificates by serial, firmware by name, version or digest, deployments by firmware or id: at most ${perKind} of each`,
   request: { query: z.object({ q: z.string().trim().min(1).max(100) }) },
   responses: {
@@ -42,13 +42,14 @@ const search = createRoute({
 export function searchRoutes({ db }: Context) {
   return createRouter().openapi(search, async (c) => {
     const { q } = c.req.valid('query');
+    const reach = c.get('reach');
     const [devices, certificates, firmwares] = await Promise.all([
-      findDevices(db, q, perKind),
-      findBySerial(db, q, perKind),
+      findDevices(db, reach, q, perKind),
+      findBySerial(db, reach, q, perKind),
       firmware.find(db, q, perKind),
     ]);
     const ids = firmwares.map(({ id }) => id);
-    const deployments = await findDeployments(db, q, ids, perKind);
+    const deployments = await findDeployments(db, reach, q, ids, perKind);
     return c.json(
       {
         devices,

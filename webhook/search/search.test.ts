@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { type Db, query } from '../db/query.ts';
 import { prepareSearch } from '../db/search.ts';
 import { find } from '../devices/find.ts';
+import { everything } from '../devices/reach.ts';
 import type { Json } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 
@@ -84,7 +85,7 @@ test.runIf(database.kind === 'postgresql')('reads no table of devices from end t
   for (const word of Array.from({ length: 30 }, (_, i) => words[i % words.length]!))
     await db.transaction(async (tx) => {
       const before = await read(tx);
-      await find(tx, word, 5);
+      await find(tx, everything, word, 5);
       expect([word, (await read(tx)) - before]).toEqual([word, 0]);
     });
 });

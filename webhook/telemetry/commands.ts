@@ -8,6 +8,7 @@ import type { Context } from '../context.ts';
 import type { Db } from '../db/query.ts';
 import { ensureKnown, findKnown } from '../devices/known.ts';
 import { missing } from '../devices/many.ts';
+import { everything, type Reach } from '../devices/reach.ts';
 import { enqueue } from '../outbox/outbox.ts';
 import { controlCommands } from './table.ts';
 
@@ -28,12 +29,13 @@ type Args = Record<string, unknown> | undefined;
 /** Sends a command to a device; its answer is stored beside it when it comes. */
 export async function sendCommand(
   context: Context,
+  reach: Reach,
   deviceId: string,
   command: string,
   args: Args,
   actor: string,
 ): Promise<Command> {
-  await ensureKnown(context.db, deviceId);
+  await ensureKnown(context.db, reach, deviceId);
   const sent = await context.db.transaction(async (tx) => {
     const [row] = await write(tx, [deviceId], command, args, actor);
     await record(tx, { actor, action: 'device.command', subject: deviceId, detail: { command } });
@@ -45,7 +47,7 @@ export async function sendCommand(
 
 /** To many devices, in the caller's transaction; returns those that are not there. */
 export async function sendMany(tx: Db, ids: string[], command: string, args: Args, actor: string) {
-  const known = await findKnown(tx, ids);
+  const known = await findKnown(tx, everything, ids);
   if (known.length > 0) {
     const to = known.map(({ id }) => id);
     await write(tx, to, command, args, actor);

@@ -47,7 +47,7 @@ const commandSchema = z
 const sendCommand = createRoute({
   method: 'post',
   path: '/api/devices/{id}/commands',
-  ...access('operator'),
+  ...access('operator', 'devices'),
   summary: 'Send a command; it waits for a device that is away',
   request: {
     params: device,
@@ -58,7 +58,7 @@ const sendCommand = createRoute({
 const listCommands = createRoute({
   method: 'get',
   path: '/api/devices/{id}/commands',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'Commands and their answers, newest first',
   request: { params: device, query: alwaysPaging },
   responses: { 200: answer('A page', page(commandSchema)), ...problems },
@@ -66,7 +66,7 @@ const listCommands = createRoute({
 const listLogs = createRoute({
   method: 'get',
   path: '/api/devices/{id}/logs',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'What the device logged, newest first; `level` is the lowest',
   request: {
     params: device,
@@ -84,7 +84,7 @@ const listLogs = createRoute({
 const getStatus = createRoute({
   method: 'get',
   path: '/api/devices/{id}/status',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'The last health report, and the last message of each kind of measurement',
   request: { params: device },
   responses: {
@@ -101,7 +101,7 @@ const getStatus = createRoute({
 const chart = createRoute({
   method: 'get',
   path: '/api/devices/{id}/telemetry',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'A measured value over time, bucketed',
   request: {
     params: device,
@@ -131,7 +131,7 @@ const chart = createRoute({
 const listHistory = createRoute({
   method: 'get',
   path: '/api/devices/{id}/firmware_history',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'What deployments did to the device, newest first',
   request: { params: device, query: alwaysPaging },
   responses: {
@@ -164,19 +164,19 @@ export function deviceDataRoutes(context: Context) {
     .openapi(sendCommand, async (c) => {
       const { command, args } = c.req.valid('json');
       const { id } = c.req.valid('param');
-      const sent = await sendTo(context, id, command, args, c.get('caller').name);
+      const sent = await sendTo(context, c.get('reach'), id, command, args, c.get('caller').name);
       context.live.changed('command', id);
       return c.json(presentCommand(sent), 202);
     })
     .openapi(listCommands, async (c) => {
       const { id } = c.req.valid('param');
-      await ensureKnown(db, id);
+      await ensureKnown(db, c.get('reach'), id);
       const { items, total } = await list(db, id, c.req.valid('query'));
       return c.json({ items: items.map(presentCommand), total }, 200);
     })
     .openapi(listLogs, async (c) => {
       const { id } = c.req.valid('param');
-      await ensureKnown(db, id);
+      await ensureKnown(db, c.get('reach'), id);
       const { from, to, ...rest } = c.req.valid('query');
       const { items, total } = await measurements.listLogs(db, id, {
         ...rest,
@@ -187,13 +187,13 @@ export function deviceDataRoutes(context: Context) {
     })
     .openapi(getStatus, async (c) => {
       const { id } = c.req.valid('param');
-      const health = await devices.getHealth(db, id);
+      const health = await devices.getHealth(db, c.get('reach'), id);
       const latest = await measurements.getLatest(db, id);
       return c.json({ health, latest: latest.map((row) => ({ ...row, at: row.at.toISOString() })) }, 200);
     })
     .openapi(chart, async (c) => {
       const { id: deviceId } = c.req.valid('param');
-      await ensureKnown(db, deviceId);
+      await ensureKnown(db, c.get('reach'), deviceId);
       const { topic, value, ...range } = c.req.valid('query');
       const to = new Date(range.to ?? Date.now());
       const from = new Date(range.from ?? to.getTime() - 86_400_000);
@@ -209,7 +209,7 @@ export function deviceDataRoutes(context: Context) {
     })
     .openapi(listHistory, async (c) => {
       const { id } = c.req.valid('param');
-      await ensureKnown(db, id);
+      await ensureKnown(db, c.get('reach'), id);
       const { items, total } = await listForDevice(db, id, c.req.valid('query'));
       const shown = items.map(({ stats, createdAt, updatedAt, deferred, deferralEndsAt, ...rest }) => ({
         ...rest,

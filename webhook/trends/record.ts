@@ -22,7 +22,7 @@ export async function recordMoments(db: Db): Promise<void> {
     ) tally
     left join lateral (
       select at, counts from deployment_moments m where m.deployment_id = d.id order by at desc limit 1) latest on true
-    where (d.finished_at is null or d.finished_at > now() - interval '1 hour') and d.state <> 'scheduled'
+    where (d.finished_at is null or d.finished_at > now() - interval '1 hour') and d.state not in ('scheduled', 'waiting_for_approval')
       and tally.counts is not null and tally.counts is distinct from latest.counts
       and (latest.at is null or d.finished_at is not null
         or now() - latest.at >= (now() - coalesce(d.start_at, d.created_at)) / 100)

@@ -1,7 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
+import type { Reach } from '../devices/reach.ts';
 import { access, answer, createRouter, problems } from '../http.ts';
-import { share } from '../shared.ts';
+import { shareEach } from '../shared.ts';
 import { momentsOf, readTrends, trendDays } from './trends.ts';
 
 const n = z.int();
@@ -10,7 +11,7 @@ const counts = z.record(z.string(), n);
 const moments = createRoute({
   method: 'get',
   path: '/api/deployments/{id}/moments',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: 'How many devices were in which state, whenever that had changed; the oldest first',
   request: { params: z.object({ id: z.uuid() }) },
   responses: { 200: answer('The moments', z.array(z.object({ at: z.string(), counts }))), ...problems },
@@ -18,7 +19,7 @@ const moments = createRoute({
 const trends = createRoute({
   method: 'get',
   path: '/api/trends',
-  ...access('viewer'),
+  ...access('viewer', 'devices'),
   summary: `The fleet over ${trendDays} days: hour by hour, and the updates of each day`,
   responses: {
     200: answer(
@@ -38,8 +39,12 @@ const trends = createRoute({
 const restMs = (tookMs: number) => 4 * tookMs;
 
 export function trendRoutes({ db }: Context) {
-  const look = share(() => readTrends(db), restMs);
+  const look = shareEach(
+    ({ key }: Reach) => key,
+    (reach) => readTrends(db, reach),
+    restMs,
+  );
   return createRouter()
-    .openapi(moments, async (c) => c.json(await momentsOf(db, c.req.valid('param').id), 200))
-    .openapi(trends, async (c) => c.json(await look(), 200));
+    .openapi(moments, async (c) => c.json(await momentsOf(db, c.get('reach'), c.req.valid('param').id), 200))
+    .openapi(trends, async (c) => c.json(await look(c.get('reach')), 200));
 }

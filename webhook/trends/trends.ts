@@ -2,7 +2,9 @@
 import { asc, eq, sql } from 'drizzle-orm';
 import { type Db, query, sqlList } from '../db/query.ts';
 import { failedStates } from '../deployments/states.ts';
+import { talliesWithin } from '../deployments/tallies.ts';
 import { get } from '../deployments/views.ts';
+import type { Reach } from '../devices/reach.ts';
 import { deploymentMoments } from './table.ts';
 
 export const trendDays = 30;
@@ -14,15 +16,16 @@ export interface Moment {
 export interface Trends {
   from: string;
   to: string;
-  /** Every hour that has been written down, and now. */
+  /** Every hour that has been written down, and now; of the whole fleet only. */
   hours: { at: string; total: number; online: number; versions: Record<string, number> }[];
   /** Updates that have ended, by the day (UTC) on which their deployment was made; days without any are left out. */
   updates: { day: string; ended: number; succeeded: number }[];
 }
 
 /** Oldest first. Throws `not_found` for a deployment that is not there. */
-export async function momentsOf(db: Db, deploymentId: string): Promise<Moment[]> {
-  await get(db, deploymentId);
+export async function momentsOf(db: Db, reach: Reach, deploymentId: string): Promise<Moment[]> {
+  // They count all of its devices.
+  if ((await get(db, reach, deploymentId)).beyondReach) return [];
   const rows = await db
     .select({ at: deploymentMoments.at, counts: deploymentMoments.counts })
     .from(deploymentMoments)
@@ -31,7 +34,7 @@ export async function momentsOf(db: Db, deploymentId: string): Promise<Moment[]>
   return rows.map(({ at, counts }) => ({ at: at.toISOString(), counts }));
 }
 
-export async function readTrends(db: Db): Promise<Trends> {
+export async function readTrends(db: Db, reach: Reach): Promise<Trends> {
   const nowMs = Date.now();
   const fromMs = nowMs - trendDays * 86_400_000;
   const hours = await query<{
@@ -42,13 +45,13 @@ export async function readTrends(db: Db): Promise<Trends> {
   }>(
     db,
     sql`select extract(epoch from hour)::float8 * 1000 as "atMs", total, online, versions from fleet_hours
-        where hour >= to_timestamp(${fromMs / 1000}) order by hour`,
+        where hour >= to_timestamp(${fromMs / 1000}) and ${reach.limits === null}::boolean order by hour`,
   );
   const updates = await query<Trends['updates'][number]>(
     db,
     sql`select to_char(d.created_at at time zone 'UTC', 'YYYY-MM-DD') as day, sum(n)::int as ended,
           coalesce(sum(n) filter (where t.state = 'succeeded'), 0)::int as succeeded
-        from target_tallies t join deployments d on d.id = t.deployment_id
+        from ${talliesWithin(reach)} t join deployments d on d.id = t.deployment_id
         where d.created_at >= to_timestamp(${fromMs / 1000}) and (t.state = 'succeeded' or t.state in ${sqlList(failedStates)})
         group by 1 having sum(n) > 0 order by 1`,
   );

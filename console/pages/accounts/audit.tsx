@@ -172,7 +172,7 @@ function Audit(): JSX.Element {
 
 export default function AuditPage(): JSX.Element {
   return (
-    <Allowed to="admin" page>
+    <Allowed to="admin" fleet page>
       <Audit />
     </Allowed>
   );

@@ -6,6 +6,7 @@ import { SecretShown } from '../../parts/secret-shown.tsx';
 import { SelectField } from '../../parts/select-field.tsx';
 import { TextField } from '../../parts/text-field.tsx';
 import type { Role } from '../../session.ts';
+import { ReachField, reachOf } from './reach-field.tsx';
 import { RoleField } from './role-field.tsx';
 
 const lifetimes = [30, 90, 365];
@@ -19,6 +20,7 @@ export function NewToken(props: { onClose: () => void }): JSX.Element {
     const made = await adminApi.createApiToken({
       name: String(fields.get('name')).trim(),
       role: fields.get('role') as Role,
+      reach: reachOf(fields),
       expiresAt: days() ? new Date(Date.now() + Number(days()) * dayMs).toISOString() : null,
     });
     setSecret(made.secret);
@@ -41,6 +43,7 @@ export function NewToken(props: { onClose: () => void }): JSX.Element {
             required
           />
           <RoleField value="operator" />
+          <ReachField value={null} />
           <SelectField
             name="days"
             label={t('tokens.expires')}

@@ -14,6 +14,7 @@ import { RowAct } from '../../parts/row-act.tsx';
 import { Sign } from '../../parts/state.tsx';
 import { Ago, nowMs } from '../../parts/time.tsx';
 import { NewToken } from './new-token.tsx';
+import { ReachNote } from './reach-field.tsx';
 
 const stateOf = (token: ApiToken): 'revoked' | 'expired' | 'active' =>
   token.revokedAt
@@ -43,7 +44,16 @@ const describe = (revoke: (token: ApiToken) => void): Column<ApiToken>[] => [
       </>
     ),
   },
-  { head: t('users.role'), class: 'tight cap', cell: (token) => t(`role.${token.role}`) },
+  {
+    head: t('users.role'),
+    class: 'tight',
+    cell: (token) => (
+      <>
+        <span class="cap">{t(`role.${token.role}`)}</span>
+        <ReachNote reach={token.reach} />
+      </>
+    ),
+  },
   { head: t('users.state'), class: 'tight', cell: (token) => <State token={token} /> },
   {
     head: t('tokens.used'),
@@ -132,7 +142,7 @@ function Tokens(): JSX.Element {
 
 export default function TokensPage(): JSX.Element {
   return (
-    <Allowed to="admin" page>
+    <Allowed to="admin" fleet page>
       <Tokens />
     </Allowed>
   );

@@ -4,8 +4,11 @@ import { t } from '../../i18n/i18n.ts';
 import { FormDialog } from '../../parts/form-dialog.tsx';
 import { PasswordField } from '../../parts/password-field.tsx';
 import { TextField } from '../../parts/text-field.tsx';
-import { type Role, user } from '../../session.ts';
+import { type Reach, type Role, user } from '../../session.ts';
+import { ReachField, reachOf } from './reach-field.tsx';
 import { RoleField } from './role-field.tsx';
+
+const sorted = (reach: Reach | null) => reach && [reach.regions.toSorted(), reach.divisions.toSorted()];
 
 export function AddUser(props: { onClose: () => void }): JSX.Element {
   const add = (fields: FormData) =>
@@ -13,24 +16,29 @@ export function AddUser(props: { onClose: () => void }): JSX.Element {
       email: String(fields.get('email')).trim(),
       password: String(fields.get('password')),
       role: fields.get('role') as Role,
+      reach: reachOf(fields),
     });
   return (
     <FormDialog title={t('users.add')} act={add} actLabel={t('users.addAct')} onClose={props.onClose}>
       <TextField name="email" label={t('login.email')} maxLength={254} required />
       <PasswordField label={t('login.password')} hint={t('users.passwordHint')} required />
       <RoleField value="viewer" />
+      <ReachField value={null} />
     </FormDialog>
   );
 }
 
-/** Role and password; what is left as it is is not sent. */
+/** Role, reach and password; what is left as it is is not sent. */
 export function ChangeUser(props: { who: Account; onClose: () => void }): JSX.Element {
   const change = async (fields: FormData) => {
     const role = fields.get('role') as Role;
     const password = String(fields.get('password'));
-    if (role === props.who.role && !password) return;
+    const reach = reachOf(fields);
+    const isSameReach = JSON.stringify(sorted(reach)) === JSON.stringify(sorted(props.who.reach));
+    if (role === props.who.role && isSameReach && !password) return;
     await adminApi.changeAccount(props.who.id, {
       ...(role !== props.who.role && { role }),
+      ...(!isSameReach && { reach }),
       ...(password && { password }),
     });
   };
@@ -42,6 +50,7 @@ export function ChangeUser(props: { who: Account; onClose: () => void }): JSX.El
       onClose={props.onClose}
     >
       <RoleField value={props.who.role} />
+      <ReachField value={props.who.reach} />
       <PasswordField
         label={t('users.newPassword')}
         hint={props.who.email === user()?.email ? t('users.ownPasswordHint') : t('users.newPasswordHint')}

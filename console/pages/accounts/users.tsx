@@ -14,6 +14,7 @@ import { Sign } from '../../parts/state.tsx';
 import { Ago } from '../../parts/time.tsx';
 import { told } from '../../parts/toast.tsx';
 import { user } from '../../session.ts';
+import { ReachNote } from './reach-field.tsx';
 import { AddUser, ChangeUser } from './user-dialogs.tsx';
 
 type Asked = { act: 'add' } | { act: 'change' | 'disable' | 'enable'; who: Account };
@@ -59,7 +60,16 @@ const describe = (ask: (asked: Asked) => void): Column<Account>[] => [
       </>
     ),
   },
-  { head: t('users.role'), class: 'tight cap', cell: (who) => t(`role.${who.role}`) },
+  {
+    head: t('users.role'),
+    class: 'tight',
+    cell: (who) => (
+      <>
+        <span class="cap">{t(`role.${who.role}`)}</span>
+        <ReachNote reach={who.reach} />
+      </>
+    ),
+  },
   { head: t('users.state'), class: 'tight', cell: (who) => <State disabled={who.disabled} /> },
   { head: t('users.since'), class: 'tight mid soft', cell: (who) => <Ago at={who.createdAt} /> },
   { head: '', class: 'num acts stacks', cell: (who) => <Acts who={who} ask={ask} /> },
@@ -141,7 +151,7 @@ function Users(): JSX.Element {
 
 export default function UsersPage(): JSX.Element {
   return (
-    <Allowed to="admin" page>
+    <Allowed to="admin" fleet page>
       <Users />
     </Allowed>
   );

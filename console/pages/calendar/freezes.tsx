@@ -11,7 +11,7 @@ import { FormDialog } from '../../parts/form-dialog.tsx';
 import { Loaded } from '../../parts/loaded.tsx';
 import { RowAct } from '../../parts/row-act.tsx';
 import { TextField } from '../../parts/text-field.tsx';
-import { may } from '../../session.ts';
+import { may, reachesAll } from '../../session.ts';
 import { browserZone, timeZone } from '../../settings.ts';
 import { dayOf } from './month.ts';
 
@@ -60,7 +60,7 @@ const describe = (remove: (freeze: Freeze) => void): Column<Freeze>[] => [
   { head: t('freezes.firstDay'), cell: (freeze) => formatDay(language(), freeze.firstDay) },
   { head: t('freezes.lastDay'), cell: (freeze) => formatDay(language(), freeze.lastDay) },
   { head: t('freezes.timeZone'), class: 'mid soft', cell: (freeze) => freeze.timeZone },
-  ...(may('admin')
+  ...(may('admin') && reachesAll()
     ? [
         {
           head: '',
@@ -89,7 +89,7 @@ export function Freezes(props: { load: Load<Freeze[]>; onDone: () => void }): JS
     <section aria-labelledby="freezes">
       <div class="section-head">
         <h2 id="freezes">{t('freezes.title')}</h2>
-        <Allowed to="admin">
+        <Allowed to="admin" fleet>
           <button type="button" class="button" onClick={() => setAdding(true)}>
             {t('freezes.add')}
           </button>

@@ -60,7 +60,7 @@ export default function CertificatesPage(): JSX.Element {
       <ListPage
         title={t('certificates.title')}
         actions={
-          <Allowed to="admin">
+          <Allowed to="admin" fleet>
             <button type="button" class="button primary" onClick={() => setIssuing(true)}>
               {t('certificates.issueToken')}
             </button>

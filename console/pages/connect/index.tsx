@@ -208,7 +208,7 @@ export default function ConnectPage(): JSX.Element {
   return (
     <>
       <Head title={t('connect.title')} lead={t('connect.lead')} />
-      <Allowed page to="admin">
+      <Allowed page to="admin" fleet>
         <Connect />
       </Allowed>
     </>

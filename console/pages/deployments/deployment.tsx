@@ -13,6 +13,7 @@ import { countsInWords, StateBar, StateMark } from '../../parts/state.tsx';
 import { Ago } from '../../parts/time.tsx';
 import { Who } from '../../parts/who.tsx';
 import { Announcement } from './announcement.tsx';
+import { ApprovalNote } from './approval.tsx';
 import { Figures } from './figures.tsx';
 import { FreezeNote } from './freeze-note.tsx';
 import { HaltNote } from './halt.tsx';
@@ -95,11 +96,17 @@ export default function DeploymentPage(): JSX.Element {
                 <A class="button" href={`/firmware/${deployment().firmware.id}`}>
                   {t('nav.firmware')}
                 </A>
-                <Operations deployment={deployment()} onDone={load.refetch} onError={setRefused} />
+                <Show when={!deployment().beyondReach}>
+                  <Operations deployment={deployment()} onDone={load.refetch} onError={setRefused} />
+                </Show>
               </>
             }
           />
           <Problem error={refused()} />
+          <Show when={deployment().beyondReach}>
+            <p role="note">{t('deployment.beyondReach')}</p>
+          </Show>
+          <ApprovalNote deployment={deployment()} onDone={load.refetch} />
           <HaltNote deployment={deployment()} />
           <FreezeNote deployment={deployment()} onDone={load.refetch} />
           <Figures deployment={deployment()} />

@@ -20,11 +20,13 @@ export function FreezeNote(props: { deployment: Deployment; onDone: () => void }
       {(at) => (
         <div class="tools" role="status" data-testid="frozen">
           <p>{t('deployment.frozen', { at: formatDateTime(language(), at()) })}</p>
-          <Allowed to="operator">
-            <button type="button" class="button" onClick={() => setAsking(true)}>
-              {t('deployment.override')}
-            </button>
-          </Allowed>
+          <Show when={!props.deployment.beyondReach}>
+            <Allowed to="operator">
+              <button type="button" class="button" onClick={() => setAsking(true)}>
+                {t('deployment.override')}
+              </button>
+            </Allowed>
+          </Show>
           <Show when={asking()}>
             <FormDialog
               title={t('deployment.override')}

@@ -6,6 +6,7 @@ import { createList } from '../../list.ts';
 import { describeDeployments } from '../../parts/deployment-table.tsx';
 import { ListPage } from '../../parts/list-page.tsx';
 import { Empty } from '../../parts/notes.tsx';
+import { WaitingForYou } from './waiting-for-you.tsx';
 
 export default function DeploymentsPage(): JSX.Element {
   const list = createList({ filters: [], fetch: api.listDeployments, live: 'deployment' });
@@ -18,6 +19,7 @@ export default function DeploymentsPage(): JSX.Element {
           {t('calendar.title')}
         </A>
       }
+      before={<WaitingForYou />}
       list={list}
       columns={columns()}
       empty={

@@ -96,7 +96,8 @@ export function Operations(props: {
   };
   const state = () => props.deployment.state;
   const failed = () => sumOf(props.deployment.counts, failedStates);
-  const unfinished = () => ['scheduled', 'running', 'paused', 'halted'].includes(state());
+  const unfinished = () =>
+    ['waiting_for_approval', 'scheduled', 'running', 'paused', 'halted'].includes(state());
 
   return (
     <Allowed to="operator">

@@ -108,7 +108,7 @@ export function DeviceCertificates(props: { device: Device }): JSX.Element {
           </ul>
         )}
       </Loaded>
-      <Allowed to="admin">
+      <Allowed to="admin" fleet={first()}>
         <button type="button" class="plain link" disabled={!load.data} onClick={() => setAsking('token')}>
           {t(first() ? 'firstToken.open' : 'grant.open')}
         </button>

@@ -8,12 +8,13 @@ import { Confirm } from '../../parts/confirm.tsx';
 import { FormDialog } from '../../parts/form-dialog.tsx';
 import { Select } from '../../parts/select.tsx';
 import { TextField } from '../../parts/text-field.tsx';
+import { reachesAll } from '../../session.ts';
 
-/** Saved queries, also when somebody else saves one. */
+/** Saved queries, also when somebody else saves one. They are the fleet's: a limited reach has none. */
 export function createGroups() {
   const load = createLoad(
     () => true,
-    (_, signal) => api.listGroups(signal),
+    (_, signal) => (reachesAll() ? api.listGroups(signal) : Promise.resolve([])),
   );
   useLive('audit', 'group', load.refetch);
   return load;
@@ -39,7 +40,7 @@ export function Groups(props: { query: string; onQuery: (query: string) => void 
           onChange={(id) => props.onQuery(groups.data?.find((one) => one.id === id)?.query ?? '')}
         />
       </Show>
-      <Allowed to="operator">
+      <Allowed to="operator" fleet>
         <Show
           when={chosen()}
           fallback={

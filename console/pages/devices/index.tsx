@@ -72,7 +72,7 @@ export default function DevicesPage(): JSX.Element {
             <A class="button" href="/jobs">
               {t('devices.jobs')}
             </A>
-            <Allowed to="admin">
+            <Allowed to="admin" fleet>
               <button type="button" class="button" onClick={() => setImporting(true)}>
                 {t('import.open')}
               </button>

@@ -40,11 +40,19 @@ function Names(props: {
 }
 
 /** The server's dry run of exactly this deployment: who gets it and when, who does not and why, how much and how long. */
-export function Forecast(props: { run: DryRun; startAt: string | undefined }): JSX.Element {
+export function Forecast(props: {
+  run: DryRun;
+  startAt: string | undefined;
+  /** It is there, and waits for approval already. */
+  waits?: boolean;
+}): JSX.Element {
   const allOnline = () => props.run.presence.online === props.run.targets;
   return (
     <>
       <p class="big">{t('deploy.wouldGet', { n: props.run.targets })}</p>
+      <Show when={props.run.approval && !props.waits}>
+        <p data-testid="forecast-approval">{t('approval.will')}</p>
+      </Show>
       <p class="soft">
         {t('deploy.egress', { bytes: formatBytes(language(), props.run.egressBytes) })} ·{' '}
         <Show when={props.run.expectedMs !== null} fallback={t('deploy.noMeasure')}>

@@ -38,7 +38,7 @@ const describeColumns = (): Column<Firmware>[] => [
 ];
 
 const Register = () => (
-  <Allowed to="operator">
+  <Allowed to="operator" fleet>
     <A class="button primary" href="/firmware/new">
       {t('firmware.register')}
     </A>

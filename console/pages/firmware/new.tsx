@@ -193,7 +193,7 @@ export default function RegisterPage(): JSX.Element {
   return (
     <>
       <Head title={t('register.title')} lead={t('register.lead')} />
-      <Allowed page to="operator">
+      <Allowed page to="operator" fleet>
         <RegisterForm />
       </Allowed>
     </>

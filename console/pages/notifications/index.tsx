@@ -30,7 +30,7 @@ function Notifications(): JSX.Element {
 /** Who is told what, where to, and what was sent. */
 export default function NotificationsPage(): JSX.Element {
   return (
-    <Allowed to="admin" page>
+    <Allowed to="admin" fleet page>
       <Notifications />
     </Allowed>
   );

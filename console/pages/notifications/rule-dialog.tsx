@@ -7,6 +7,7 @@ import {
   type Place,
 } from '../../admin-api.ts';
 import { t } from '../../i18n/i18n.ts';
+import { Boxes } from '../../parts/boxes.tsx';
 import { FormDialog } from '../../parts/form-dialog.tsx';
 import { SelectField } from '../../parts/select-field.tsx';
 import { TextField } from '../../parts/text-field.tsx';
@@ -14,37 +15,6 @@ import { eventKinds, severities } from './words.ts';
 
 const zoneList = 'quiet-zones';
 const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
-
-/** Boxes to tick, of one name. */
-function Boxes(props: {
-  legend: string;
-  name: string;
-  options: readonly { value: string; label: string }[];
-  chosen: readonly string[];
-}): JSX.Element {
-  return (
-    <fieldset class="field">
-      <legend>{props.legend}</legend>
-      <ul class="choices">
-        <For each={props.options}>
-          {(one) => (
-            <li>
-              <label>
-                <input
-                  type="checkbox"
-                  name={props.name}
-                  value={one.value}
-                  checked={props.chosen.includes(one.value)}
-                />
-                <span>{one.label}</span>
-              </label>
-            </li>
-          )}
-        </For>
-      </ul>
-    </fieldset>
-  );
-}
 
 /** Adds a rule, or changes the one that is given. */
 export function RuleDialog(props: {

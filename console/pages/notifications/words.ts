@@ -4,6 +4,7 @@ import type { Tone } from '../../parts/state-tone.ts';
 
 /** As the webhook has them; that none is left out, the compiler checks. */
 const order: Record<NotificationRule['kinds'][number], number> = {
+  deployment_waiting: 0,
   deployment_halted: 0,
   deployment_completed: 1,
   certificate_expiring: 2,

@@ -8,6 +8,7 @@ import { createLoad, usePoll } from '../../load.ts';
 import { DeploymentTable } from '../../parts/deployment-table.tsx';
 import { Loaded } from '../../parts/loaded.tsx';
 import { Head } from '../../parts/page.tsx';
+import { reachesAll } from '../../session.ts';
 import { createThrottle } from '../../throttle.ts';
 import '../../styles/admin.css';
 import { Attention } from './attention.tsx';
@@ -27,7 +28,10 @@ export default function OverviewPage(): JSX.Element {
     api.listDeployments({ limit: shownDeployments }, signal),
   );
   // Apart and last, because a broker that is away takes its time to be found so.
-  const broker = createLoad(always, (_, signal) => adminApi.getBroker(signal));
+  const broker = createLoad(
+    () => reachesAll() || null,
+    (_, signal) => adminApi.getBroker(signal),
+  );
   const refetch = createThrottle(load.refetch, throttleMs);
   const refetchDeployments = createThrottle(deployments.refetch, throttleMs);
   useLive('device', undefined, refetch);

@@ -11,7 +11,7 @@ import { Loaded } from '../../parts/loaded.tsx';
 import { Empty } from '../../parts/notes.tsx';
 import { Head } from '../../parts/page.tsx';
 import { RowAct } from '../../parts/row-act.tsx';
-import { may } from '../../session.ts';
+import { may, reachesAll } from '../../session.ts';
 import { DeletePlace, NamePlace } from './dialogs.tsx';
 
 type Asked = { act: 'add' } | { act: 'rename' | 'delete'; place: Place };
@@ -38,7 +38,7 @@ const describe = (kind: PlaceKind, ask: (asked: Asked) => void): Column<Place>[]
         },
       ]
     : []),
-  ...(may('admin')
+  ...(may('admin') && reachesAll()
     ? [
         {
           head: '',
@@ -77,7 +77,7 @@ function Places(props: { kind: PlaceKind }): JSX.Element {
     <section aria-labelledby={props.kind}>
       <div class="section-head">
         <h2 id={props.kind}>{t(`places.${props.kind}`)}</h2>
-        <Allowed to="admin">
+        <Allowed to="admin" fleet>
           <button type="button" class="button" onClick={() => setAsked({ act: 'add' })}>
             {t(`places.add.${word()}`)}
           </button>

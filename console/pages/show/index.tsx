@@ -156,7 +156,7 @@ function Stage(): JSX.Element {
 export default function ShowPage(): JSX.Element {
   return (
     <Show when={!user() || user()?.show} fallback={<NotFoundPage />}>
-      <Allowed to="admin" page>
+      <Allowed to="admin" fleet page>
         <Stage />
       </Allowed>
     </Show>

@@ -17,21 +17,21 @@ const beatMs = 4_000;
 const get = createRoute({
   method: 'get',
   path: '/api/show',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'The virtual devices of this `npm start`, with their chunk maps',
   responses: { 200: answer('By id', z.object({ devices: z.array(deviceSchema) })), ...problems },
 });
 const live = createRoute({
   method: 'get',
   path: '/api/show/live',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'The same as it changes (text/event-stream): all at first, then those that have changed',
   responses: { 200: { description: 'Events `devices`: an array' }, ...problems },
 });
 const act = createRoute({
   method: 'post',
   path: '/api/show/act',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Cut the network of virtual devices, pull their plug, slow them down',
   request: jsonBody(
     z.object({
@@ -45,7 +45,7 @@ const act = createRoute({
 const deploy = createRoute({
   method: 'post',
   path: '/api/show/deploy',
-  ...access('admin'),
+  ...access('admin', 'fleet'),
   summary: 'Register a fresh image, good or bad, and deploy it to all virtual devices',
   request: jsonBody(z.object({ image: z.enum(images) })),
   responses: {

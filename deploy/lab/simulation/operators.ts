@@ -2,6 +2,7 @@
 import * as deployments from '#webhook/deployments/deployments.ts';
 import { policySchema, type StartRequest } from '#webhook/deployments/schema.ts';
 import * as devices from '#webhook/devices/devices.ts';
+import { everything } from '#webhook/devices/reach.ts';
 import { defaultChannel } from '#webhook/devices/table.ts';
 import { AppError } from '#webhook/errors.ts';
 import type { Firmware } from '#webhook/firmware/firmware.ts';
@@ -74,7 +75,7 @@ export class Operators {
         this.#stage.after(r.int(0, hostileMs), () => this.#bringHome(deviceId, regions.home, id));
     });
     await this.#operate(`deploys ${image.version}: ${JSON.stringify(policy)}`, (copy) =>
-      deployments.start(copy.context, request, actor),
+      deployments.start(copy.context, everything, request, actor),
     );
   }
 
@@ -99,7 +100,7 @@ export class Operators {
 
   async #bringHome(deviceId: string, region: string, deploymentId: string): Promise<void> {
     const moved = await this.#operate(`moves ${deviceId}`, (copy) =>
-      devices.change(copy.context.db, deviceId, { region }, actor),
+      devices.change(copy.context.db, everything, deviceId, { region }, actor),
     );
     if (moved === null) return;
     this.#stage.seen.joined++;
@@ -110,7 +111,9 @@ export class Operators {
   #meddle(id: string): void {
     const { random: r } = this.#stage;
     const operate = (event: deployments.OperatorEvent) =>
-      this.#operate(`${event} ${id}`, (copy) => deployments.operate(copy.context, id, event, actor));
+      this.#operate(`${event} ${id}`, (copy) =>
+        deployments.operate(copy.context, everything, id, event, actor),
+      );
     for (let n = r.int(0, 2); n > 0; n--) {
       const event = r.pick(['pause', 'resume', 'resume', 'retry_failed', 'cancel'] as const);
       this.#stage.after(r.int(0, hostileMs), () => operate(event));

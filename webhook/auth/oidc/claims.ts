@@ -1,7 +1,7 @@
 /** What an issuer says of somebody, as our user. */
 import { AppError } from '../../errors.ts';
 import { type Role, roles } from '../../http.ts';
-import type { OidcSettings } from './settings.ts';
+import type { Grant, OidcSettings, Places } from './settings.ts';
 
 export type Claims = Record<string, unknown>;
 
@@ -12,13 +12,15 @@ export interface Identity {
   sid: string | null;
   email: string;
   role: Role;
+  /** What the role holds for; null: the whole fleet. */
+  places: Places | null;
 }
 
 /** Throws `oidc_no_role` and `oidc_no_email`. */
 export function toIdentity(claims: Claims, settings: OidcSettings): Identity {
   const { iss, sub, sid, email, email_verified: verified } = claims;
-  const role = findRole(readClaim(claims, settings.roleClaim), settings.roles);
-  if (!role) throw new AppError('oidc_no_role', 'None of the groups of this account has a role here.');
+  const grant = findGrant(readClaim(claims, settings.roleClaim), settings.roles);
+  if (!grant) throw new AppError('oidc_no_role', 'None of the groups of this account has a role here.');
   // Who may write any address into an account of the issuer must not be named by it here.
   if (
     typeof email !== 'string' ||
@@ -32,7 +34,7 @@ export function toIdentity(claims: Claims, settings: OidcSettings): Identity {
     subject: String(sub),
     sid: typeof sid === 'string' ? sid : null,
     email: email.toLowerCase(),
-    role,
+    ...grant,
   };
 }
 
@@ -44,8 +46,18 @@ export function readClaim(claims: Claims, name: string): unknown {
   }, claims);
 }
 
-/** The highest of those that the groups map to. */
-function findRole(value: unknown, map: Map<string, Role>): Role | null {
-  const found = [value].flat().map((group) => (typeof group === 'string' ? map.get(group) : undefined));
-  return roles.findLast((role) => found.includes(role)) ?? null;
+/** The highest role that the groups have, for all that they have it for: a lower one for more adds nothing to it. */
+function findGrant(value: unknown, map: Map<string, Grant>): Grant | null {
+  const found = [value].flat().flatMap((group) => (typeof group === 'string' ? (map.get(group) ?? []) : []));
+  const role = roles.findLast((one) => found.some((grant) => grant.role === one));
+  if (!role) return null;
+  const places = found.filter((grant) => grant.role === role).map((grant) => grant.places);
+  if (places.includes(null)) return { role, places: null };
+  return {
+    role,
+    places: {
+      regions: [...new Set(places.flatMap((one) => one!.regions))],
+      divisions: [...new Set(places.flatMap((one) => one!.divisions))],
+    },
+  };
 }

@@ -18,8 +18,12 @@ const { database, webhook } = await startSuite({
     clientSecret,
     roleClaim: 'groups',
     roles: new Map([
-      ['flota-admins', 'admin'],
-      ['flota-ops', 'operator'],
+      ['flota-admins', { role: 'admin', places: null }],
+      ['flota-ops', { role: 'operator', places: null }],
+      ['seoul-ops', { role: 'operator', places: { regions: ['Seoul'], divisions: [] } }],
+      ['lab-ops', { role: 'operator', places: { regions: [], divisions: ['Lab', 'Not there'] } }],
+      ['flota-viewers', { role: 'viewer', places: null }],
+      ['lost', { role: 'admin', places: { regions: ['Not there'], divisions: [] } }],
     ]),
     button: 'Company account',
   },
@@ -54,7 +58,7 @@ describe('a login', () => {
     const sub = account();
     const { browser, end } = await logIn(sub, undefined, '/devices?search=a');
     expect(end.location).toBe(`${url}/devices?search=a`);
-    expect(await me(browser)).toEqual({ email: emailOf(sub), role: 'operator' });
+    expect(await me(browser)).toEqual({ email: emailOf(sub), role: 'operator', reach: null });
     expect(end.cookies.find((line) => line.startsWith('flota_session='))).toMatch(
       /HttpOnly; SameSite=Strict/,
     );
@@ -92,6 +96,28 @@ describe('a login', () => {
     expect((await me(browser)).role).toBe('operator');
     const { id } = await user(sub);
     expect((await audit(`subject=${id}&action=user.change`))[0].detail).toMatchObject({ role: 'operator' });
+  });
+
+  test('gives the role for the places that the groups have it for, and no more by a lower role for all', async () => {
+    const [region, division] = await Promise.all(
+      [
+        ['regions', 'Seoul'],
+        ['divisions', 'Lab'],
+      ].map(async ([kind, name]) => (await webhook.api('POST', `/api/${kind}`, { name })).body.id),
+    );
+    const sub = account({ groups: ['seoul-ops', 'lab-ops', 'flota-viewers'] });
+    const { browser } = await logIn(sub);
+    const both = { regions: [region], divisions: [division] };
+    expect(await me(browser)).toMatchObject({ role: 'operator', reach: both });
+    issuer.accounts.set(sub, { email: emailOf(sub), groups: ['seoul-ops'] });
+    await logIn(sub);
+    // The session from before, too.
+    expect((await me(browser)).reach).toEqual({ regions: [region], divisions: [] });
+    issuer.accounts.set(sub, { email: emailOf(sub), groups: ['seoul-ops', 'flota-ops'] });
+    await logIn(sub);
+    expect((await me(browser)).reach).toBeNull();
+    expect((await change((await user(sub)).id, { reach: both })).body.code).toBe('oidc_user');
+    expect((await logIn(account({ groups: ['lost'] }))).end.location).toBe(refusedBy('oidc_no_role'));
   });
 
   test.each([

@@ -19,7 +19,7 @@ const localPath = z
 const describeOidc = createRoute({
   method: 'get',
   path: '/api/oidc',
-  ...access('anyone'),
+  ...access('anyone', 'everybody'),
   summary: 'Whether there is a single sign-on',
   responses: {
     200: answer('The label of its button; null without one', z.object({ button: z.string().nullable() })),
@@ -29,7 +29,7 @@ const describeOidc = createRoute({
 const login = createRoute({
   method: 'get',
   path: '/api/oidc/login',
-  ...access('anyone'),
+  ...access('anyone', 'everybody'),
   summary: 'To the issuer, for a login (in a browser)',
   request: { query: z.object({ return_to: localPath }) },
   responses: { 302: { description: 'To the issuer, or to the login page with `login_error`' }, ...problems },
@@ -37,14 +37,14 @@ const login = createRoute({
 const callback = createRoute({
   method: 'get',
   path: '/api/oidc/callback',
-  ...access('anyone'),
+  ...access('anyone', 'everybody'),
   summary: 'Back from the issuer; sets the session cookie',
   responses: { 302: { description: 'To the console, or to the login page with `login_error`' }, ...problems },
 });
 const logout = createRoute({
   method: 'post',
   path: '/api/oidc/backchannel-logout',
-  ...access('anyone'),
+  ...access('anyone', 'everybody'),
   summary: 'The issuer ends sessions (OpenID Connect Back-Channel Logout)',
   request: {
     body: {

@@ -1,6 +1,18 @@
 /** Settings of the single sign-on, checked whole. */
 import { type Role, roles } from '../../http.ts';
 
+/** Regions and divisions by name. */
+export interface Places {
+  regions: string[];
+  divisions: string[];
+}
+
+/** What a group gives; without places, for the whole fleet. */
+export interface Grant {
+  role: Role;
+  places: Places | null;
+}
+
 export interface OidcSettings {
   issuer: string;
   clientId: string;
@@ -8,7 +20,7 @@ export interface OidcSettings {
   clientSecret: string | null;
   roleClaim: string;
   /** By what the claim holds. */
-  roles: Map<string, Role>;
+  roles: Map<string, Grant>;
   /** On the button of the login page. */
   button: string;
 }
@@ -52,17 +64,27 @@ export function isLoopback({ hostname }: URL): boolean {
   return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
 }
 
-/** `group=role,group=role`; a group may hold `=`. */
-function readRoles(text: string, problems: string[]): Map<string, Role> {
-  const map = new Map<string, Role>();
+const form = 'group=viewer|operator|admin, after it @region:NAME or @division:NAME';
+const grant = new RegExp(`^(.*)=(${roles.join('|')})((?:@(?:region|division):[^@]+)*)$`);
+
+/** `group=role,group=role@region:Seoul@division:Lab`; a group may hold `=`. */
+function readRoles(text: string, problems: string[]): Map<string, Grant> {
+  const map = new Map<string, Grant>();
   for (const entry of text.split(',').map((part) => part.trim())) {
     if (entry === '') continue;
-    const at = entry.lastIndexOf('=');
-    const [group, name] = [entry.slice(0, Math.max(at, 0)).trim(), entry.slice(at + 1).trim()];
-    const role = roles.find((known) => known === name);
-    if (!group || !role) problems.push(`OIDC_ROLES: "${entry}" must be group=${roles.join('|')}`);
-    else if (map.has(group)) problems.push(`OIDC_ROLES: "${group}" is there twice`);
-    else map.set(group, role);
+    const [, group = '', role, places = ''] = grant.exec(entry) ?? [];
+    const name = group.trim();
+    if (!name || !role) problems.push(`OIDC_ROLES: "${entry}" must be ${form}`);
+    else if (map.has(name)) problems.push(`OIDC_ROLES: "${name}" is there twice`);
+    else map.set(name, { role: role as Role, places: readPlaces(places) });
   }
   return map;
+}
+
+function readPlaces(text: string): Places | null {
+  if (text === '') return null;
+  const named = text.split('@').slice(1);
+  const of = (kind: string) =>
+    named.filter((place) => place.startsWith(kind)).map((place) => place.slice(kind.length).trim());
+  return { regions: of('region:'), divisions: of('division:') };
 }

@@ -2,6 +2,7 @@
 import { and, eq, exists, isNull, lt, or } from 'drizzle-orm';
 import { record } from '../../audit/audit.ts';
 import { type Db, sqlState, uniqueViolation } from '../../db/query.ts';
+import { findLimits, reachOf } from '../../devices/reach.ts';
 import { AppError } from '../../errors.ts';
 import { startSession, type User } from '../auth.ts';
 import { sha256 } from '../secrets.ts';
@@ -24,12 +25,18 @@ export async function logInBy(db: Db, identity: Identity, key: string, until: Da
 }
 
 /** What the issuer says now is true from now on. An address that is somebody else's here stays theirs: `oidc_email_taken`. */
-async function findOrMake(tx: Db, { issuer, subject, email, role }: Identity): Promise<User> {
+async function findOrMake(tx: Db, { issuer, subject, email, role, places }: Identity): Promise<User> {
+  const reach = places && (await findLimits(tx, places));
+  if (reach && reach.regions.length + reach.divisions.length === 0)
+    throw new AppError(
+      'oidc_no_role',
+      'The regions and divisions that its groups have a role for are not there.',
+    );
   const named = { oidcIssuer: issuer, oidcSubject: subject };
   try {
     const [made] = await tx
       .insert(users)
-      .values({ ...named, email, role })
+      .values({ ...named, email, role, reach })
       .onConflictDoNothing({ target: [users.oidcIssuer, users.oidcSubject] })
       .returning();
     if (made) {
@@ -37,19 +44,21 @@ async function findOrMake(tx: Db, { issuer, subject, email, role }: Identity): P
         actor: email,
         action: 'user.create',
         subject: made.id,
-        detail: { email, role, issuer },
+        detail: { email, role, reach, issuer },
       });
       return made;
     }
     const who = and(eq(users.oidcIssuer, issuer), eq(users.oidcSubject, subject));
     const [known] = await tx.select().from(users).where(who).for('update');
-    if (known!.disabledAt || (known!.email === email && known!.role === role)) return known!;
-    const [changed] = await tx.update(users).set({ email, role }).where(who).returning();
+    const isSame =
+      known!.email === email && known!.role === role && reachOf(known!.reach).key === reachOf(reach).key;
+    if (known!.disabledAt || isSame) return known!;
+    const [changed] = await tx.update(users).set({ email, role, reach }).where(who).returning();
     await record(tx, {
       actor: email,
       action: 'user.change',
       subject: changed!.id,
-      detail: { email, role, issuer },
+      detail: { email, role, reach, issuer },
     });
     return changed!;
   } catch (error) {

@@ -1,6 +1,7 @@
 /** What a gate has found so far, for the page's plot. */
 import { sql } from 'drizzle-orm';
 import { type Db, query } from '../../db/query.ts';
+import type { Reach } from '../../devices/reach.ts';
 import { get } from '../views.ts';
 import type { Judgement } from './verdict.ts';
 
@@ -9,9 +10,11 @@ const shown = 1_000;
 
 export async function listJudgements(
   db: Db,
+  reach: Reach,
   id: string,
 ): Promise<(Omit<Judgement, 'mixture'> & { at: string })[]> {
-  await get(db, id);
+  // They compare all of its devices.
+  if ((await get(db, reach, id)).beyondReach) return [];
   const rows = await query<{ at: string; judgement: Judgement }>(
     db,
     sql`select at, judgement from (

@@ -1,0 +1,164 @@
+/** What waits for a second person: who may decide, on which dry run, and what comes of it. */
+import { createHash } from 'node:crypto';
+import { and, eq, sql } from 'drizzle-orm';
+import { record } from '../audit/audit.ts';
+import { makersOf } from '../auth/tokens.ts';
+import type { Context } from '../context.ts';
+import { type Db, query } from '../db/query.ts';
+import { foresee } from '../deployments/dry-run.ts';
+import { ensureCovered, isCovered } from '../deployments/reached.ts';
+import * as rollouts from '../deployments/rollouts.ts';
+import type { DryRun } from '../deployments/schema.ts';
+import { resolved } from '../deployments/selection.ts';
+import { type DeploymentRow, deployments } from '../deployments/table.ts';
+import { type Deployment, get, listWhere } from '../deployments/views.ts';
+import type { Reach } from '../devices/reach.ts';
+import { AppError } from '../errors.ts';
+import * as firmware from '../firmware/firmware.ts';
+import type { Caller } from '../http.ts';
+
+/** What would happen now, and what is approved of it. */
+export interface Proposal {
+  digest: string;
+  dryRun: DryRun;
+}
+
+/** Those that wait, and that the caller may decide; oldest first. A token may none. */
+export async function listFor(db: Db, reach: Reach, caller: Caller): Promise<Deployment[]> {
+  if (caller.userId === null) return [];
+  const waiting = await listWhere(
+    db,
+    reach,
+    and(eq(deployments.state, 'waiting_for_approval'), isCovered(reach))!,
+  );
+  const others = await Promise.all(waiting.map(async (one) => !(await isAuthor(db, one, caller))));
+  return waiting.filter((_, i) => others[i]);
+}
+
+/** Throws `not_found`, `beyond_reach`, `not_waiting`. */
+export async function propose(db: Db, reach: Reach, id: string): Promise<Proposal> {
+  return db.transaction(
+    async (tx) => {
+      await ensureCovered(tx, reach, id, false);
+      return proposalOf(tx, await readWaiting(tx, id));
+    },
+    { isolationLevel: 'repeatable read' },
+  );
+}
+
+/**
+ * Starts it (at its time, if that is still to come). Errors: not_found, beyond_reach, not_waiting, approval_by_token,
+ * approval_by_author, and dry_run_changed with the dry run as it is now.
+ */
+export async function approve(
+  context: Context,
+  reach: Reach,
+  id: string,
+  { digest, reason }: { digest: string; reason: string },
+  caller: Caller,
+): Promise<Deployment> {
+  await context.db.transaction(async (tx) => {
+    const row = await readDecidable(tx, reach, id, caller);
+    const proposal = await proposalOf(tx, row);
+    if (proposal.digest !== digest)
+      throw new AppError('dry_run_changed', 'The deployment would do something else by now: look again.', {
+        data: { proposal },
+      });
+    await decide(tx, row, { outcome: 'approved', reason, digest }, caller.name);
+    await rollouts.apply(tx, id, { type: 'approve' });
+    // Its devices are those of this moment, unless it has a time of its own.
+    await rollouts.apply(tx, id, { type: 'tick' });
+    const detail = { reason, digest, author: row.createdBy, targets: proposal.dryRun.targets };
+    await record(tx, { actor: caller.name, action: 'deployment.approve', subject: id, detail });
+  });
+  context.wake();
+  context.live.changed('deployment', id);
+  return get(context.db, reach, id);
+}
+
+/** Ends it before it has begun. Errors as for `approve`. */
+export async function refuse(
+  context: Context,
+  reach: Reach,
+  id: string,
+  reason: string,
+  caller: Caller,
+): Promise<Deployment> {
+  await context.db.transaction(async (tx) => {
+    const row = await readDecidable(tx, reach, id, caller);
+    await decide(tx, row, { outcome: 'refused', reason, digest: null }, caller.name);
+    await rollouts.apply(tx, id, { type: 'refuse' });
+    const detail = { reason, author: row.createdBy };
+    await record(tx, { actor: caller.name, action: 'deployment.refuse', subject: id, detail });
+  });
+  context.live.changed('deployment', id);
+  return get(context.db, reach, id);
+}
+
+async function readDecidable(tx: Db, reach: Reach, id: string, caller: Caller): Promise<DeploymentRow> {
+  await ensureCovered(tx, reach, id);
+  if (caller.userId === null) throw new AppError('approval_by_token', 'A person decides, not a token.');
+  const row = await readWaiting(tx, id);
+  if (await isAuthor(tx, row, caller))
+    throw new AppError('approval_by_author', 'Somebody else than its author decides.');
+  return row;
+}
+
+async function readWaiting(tx: Db, id: string): Promise<DeploymentRow> {
+  const [row] = await tx.select().from(deployments).where(eq(deployments.id, id));
+  if (row?.state !== 'waiting_for_approval')
+    throw new AppError('not_waiting', `The deployment does not wait for approval: it is ${row?.state}.`);
+  return row;
+}
+
+/** Also who made the token that asked for it. */
+async function isAuthor(
+  db: Db,
+  row: { authorId: string | null; createdBy: string },
+  caller: Caller,
+): Promise<boolean> {
+  if (row.authorId !== null && row.authorId === caller.userId) return true;
+  if (row.createdBy === caller.name) return true;
+  return (await makersOf(db, row.createdBy)).includes(caller.name);
+}
+
+async function decide(
+  tx: Db,
+  { id, approval }: DeploymentRow,
+  decision: { outcome: 'approved' | 'refused'; reason: string; digest: string | null },
+  by: string,
+): Promise<void> {
+  const made = { ...decision, by, at: new Date().toISOString() };
+  await tx
+    .update(deployments)
+    .set({ approval: { rule: approval!.rule, decision: made } })
+    .where(eq(deployments.id, id));
+}
+
+/**
+ * The digest is over what it brings to whom and how, and not over what changes by itself all the time: who is online, how fast
+ * downloads are, when a window opens next.
+ */
+async function proposalOf(tx: Db, row: DeploymentRow): Promise<Proposal> {
+  const image = await firmware.get(tx, row.firmwareId);
+  const { selection, freezeOverride, policy } = row;
+  const startAt = row.startAt?.toISOString() ?? null;
+  const dryRun = await foresee(tx, {
+    ...{ image, selection, policy },
+    startsAt: Math.max(Date.now(), row.startAt?.getTime() ?? 0),
+    overridesFreeze: freezeOverride !== null,
+    approval: row.approval?.rule ?? null,
+  });
+  const [devices] = await query<{ digest: string }>(
+    tx,
+    sql`select encode(sha256(convert_to(coalesce(string_agg(id, ',' order by id), ''), 'UTF8')), 'hex') as digest
+        from (${resolved(image, selection)}) r where reason is null`,
+  );
+  const { targets, excludedCounts, freezes } = dryRun;
+  const told = {
+    ...{ deployment: row.id, image: image.sha256, selection, policy, startAt, freezeOverride },
+    ...{ targets, excludedCounts, devices: devices!.digest, freezes: freezes.map(({ id }) => id) },
+    waves: dryRun.waves.map(({ total }) => total),
+  };
+  return { digest: createHash('sha256').update(JSON.stringify(told)).digest('hex'), dryRun };
+}

@@ -1,0 +1,45 @@
+/** Which deployments need a second person: of some hardware, or to many devices. Without rules none does. */
+import { sql } from 'drizzle-orm';
+import { record } from '../audit/audit.ts';
+import type { Db } from '../db/query.ts';
+import type { ApprovalRule } from './schema.ts';
+import { approvalRules } from './table.ts';
+
+/** Those of any hardware first, then by hardware. */
+export async function list(db: Db): Promise<ApprovalRule[]> {
+  return db
+    .select({ hardware: approvalRules.hardware, aboveDevices: approvalRules.aboveDevices })
+    .from(approvalRules)
+    .orderBy(sql`hardware nulls first`);
+}
+
+/** These, and no others. What waits goes on waiting, and what runs goes on. */
+export async function replace(db: Db, rules: ApprovalRule[], actor: string): Promise<ApprovalRule[]> {
+  return db.transaction(async (tx) => {
+    // One at a time, or two would add theirs up.
+    await tx.execute(sql`lock table ${approvalRules} in share row exclusive mode`);
+    const before = await list(tx);
+    await tx.delete(approvalRules);
+    if (rules.length > 0)
+      await tx.insert(approvalRules).values(rules.map((rule) => ({ ...rule, createdBy: actor })));
+    const detail = { before, after: rules };
+    await record(tx, { actor, action: 'approval_rules.change', subject: 'approval_rules', detail });
+    return list(tx);
+  });
+}
+
+/** The rule by which it needs a second person; null: none does. `devices` null: how many is not known before it starts. */
+export async function findRule(
+  db: Db,
+  hardware: string,
+  devices: number | null,
+): Promise<ApprovalRule | null> {
+  const rules = await list(db);
+  return (
+    rules.find(
+      (rule) =>
+        (rule.hardware === null || rule.hardware === hardware) &&
+        (devices === null || devices > rule.aboveDevices),
+    ) ?? null
+  );
+}
