@@ -45,6 +45,7 @@ export type DryRun = InferResponseType<Routes['deployments']['dry_run']['$post']
 export type Deployment = InferResponseType<Routes['deployments'][':id']['$get'], 200>;
 export type UndoPlan = InferResponseType<Routes['deployments'][':id']['undo']['$get'], 200>;
 export type Undone = InferResponseType<Routes['deployments'][':id']['undo']['$post'], 201>;
+export type PatchFigures = InferResponseType<Routes['deployments'][':id']['patches']['$get'], 200>;
 export type Previous = InferResponseType<Routes['deployments'][':id']['previous']['$get'], 200>;
 export type Calendar = InferResponseType<Routes['calendar']['$get'], 200>;
 export type Freeze = InferResponseType<Routes['freezes']['$get'], 200>[number];
@@ -241,6 +242,8 @@ export const api = {
     get<HealthJudgement[]>(`/api/deployments/${part(id)}/health`, undefined, signal),
   getPrevious: (id: string, signal?: AbortSignal) =>
     get<Previous>(`/api/deployments/${part(id)}/previous`, undefined, signal),
+  getPatchFigures: (id: string, signal?: AbortSignal) =>
+    get<PatchFigures>(`/api/deployments/${part(id)}/patches`, undefined, signal),
   foreseeUndo: (id: string, signal?: AbortSignal) =>
     get<UndoPlan>(`/api/deployments/${part(id)}/undo`, undefined, signal),
   undoDeployment: (id: string, body: { others: boolean }) =>

@@ -13,8 +13,7 @@ export function Navigation(): JSX.Element {
       () => setOpen(false),
     ),
   );
-  const isInMore = () =>
-    /^\/(crashes|certificates|vulnerabilities|system|show)/.test(location.pathname);
+  const isInMore = () => /^\/(crashes|certificates|vulnerabilities|system|show)/.test(location.pathname);
   return (
     <nav
       class="nav"

@@ -130,6 +130,8 @@ export const runningSchema = z.object({
   sha256,
   /** It knows undos (`undoSchema`), and its other slot may hold what ran before. One that does not say so is sent none. */
   undo: z.boolean().optional(),
+  /** The form of patches (`patchSchema`) that it takes. One that does not say so is sent whole images. */
+  patch: z.string().min(1).max(32).optional(),
 });
 export type Running = z.infer<typeof runningSchema>;
 
@@ -156,6 +158,23 @@ export const undoSchema = manifestSchema.extend({
   undo: z.object({ deployment: z.uuid(), leaves: sha256, expiresUnixMs: z.int().nonnegative() }),
 });
 export type Undo = z.infer<typeof undoSchema>;
+
+/**
+ * The manifest of an image that is sent as a patch: `url` is then that of the patch, of `patch.size` bytes, which makes the image out of one
+ * whose digest is `base`. A device to which it is of no use, or fails, asks for a fresh URL and says why (`patch` in a progress): it is sent
+ * the same request with the image's own manifest and URL.
+ */
+export const patchSchema = manifestSchema.extend({
+  patch: z.object({ format: z.string().min(1).max(32), base: sha256, size: z.int().positive(), sha256 }),
+});
+export type PatchManifest = z.infer<typeof patchSchema>;
+
+/**
+ * Why a device takes the whole image although it was offered a patch: it is for another image or of another form, it cannot be downloaded, it is
+ * none, it has made another image than the signed one, the server has sent the whole image meanwhile.
+ */
+export const patchFaults = ['refused', 'missing', 'broken', 'differs', 'withdrawn'] as const;
+export type PatchFault = (typeof patchFaults)[number];
 
 /** What a device does at the deadline when its application still puts an update off. */
 export const deadlineActions = ['proceed', 'give_up'] as const;
@@ -215,15 +234,19 @@ export const downloadProgressSchema = z.object({
   bytesPerSecond: z.number().nonnegative().optional(),
   urlExpired: z.boolean().optional(),
   deferred: deferredSchema.nullish(),
+  /** Why the patch that was offered is not used. */
+  patch: z.enum(patchFaults).optional(),
 });
 export type DownloadProgress = z.infer<typeof downloadProgressSchema>;
 
-/** Figures of one attempt, kept across resets by the checkpoint. */
+/** Figures of one attempt, kept across resets by the checkpoint. Bytes are those that came over the air. */
 export const downloadStatsSchema = z.object({
   downloadMs: z.int().nonnegative(),
   resumes: z.int().nonnegative(),
   receivedBytes: bytes,
   redownloadedBytes: bytes,
+  /** The image was made by the patch that was offered, or why not. */
+  patch: z.enum(['applied', ...patchFaults]).optional(),
 });
 export type DownloadStats = z.infer<typeof downloadStatsSchema>;
 

@@ -21,6 +21,7 @@ import { advance, forgetOldMarks } from './deployments/rollouts.ts';
 import { applyToDue } from './deployments/store.ts';
 import { createTellSilent } from './devices/silence.ts';
 import { gatherFleetTallies } from './devices/tallies.ts';
+import { createForgetPatches, createMakePatches } from './firmware/patches/patches.ts';
 import { forgetOldKeys } from './idempotency/idempotency.ts';
 import { forgetOld as forgetOldJobs, workJobs } from './jobs/jobs.ts';
 import { type Loop, type Pause, startLoop } from './loop.ts';
@@ -47,7 +48,9 @@ export function startBackground(
     advance,
     workRenewals,
     workJobs,
+    createMakePatches(),
     send,
+    createForgetPatches(),
     createKickBlocked(),
     createTellBans(),
     createSupersede(),

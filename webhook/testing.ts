@@ -179,7 +179,7 @@ export function createMemoryStore(): MemoryStore {
       if (!object) throw new AppError('object_missing', 'no such object');
       return { stream: Readable.from([object]), sizeBytes: object.length };
     },
-    put: async (key, text) => void objects.set(key, Buffer.from(text)),
+    put: async (key, content) => void objects.set(key, Buffer.from(content)),
     delete: async (key) => void objects.delete(key),
     ping: async () => {},
     close() {},

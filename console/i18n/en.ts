@@ -1,7 +1,7 @@
 import { adminEn } from './admin-en.ts';
 import { approvalEn } from './approval-en.ts';
-import { crashEn } from './crash-en.ts';
 import { auditEn } from './audit-en.ts';
+import { crashEn } from './crash-en.ts';
 import { failuresIn } from './failures.ts';
 import { manyEn } from './many-en.ts';
 import { notifyEn } from './notify-en.ts';

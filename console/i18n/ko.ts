@@ -1,7 +1,7 @@
 import { adminKo } from './admin-ko.ts';
 import { approvalKo } from './approval-ko.ts';
-import { crashKo } from './crash-ko.ts';
 import { auditKo } from './audit-ko.ts';
+import { crashKo } from './crash-ko.ts';
 import type { en } from './en.ts';
 import { failuresIn } from './failures.ts';
 import { manyKo } from './many-ko.ts';

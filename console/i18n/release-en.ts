@@ -22,6 +22,11 @@ export const releaseEn = {
   'jobs.act.channel': 'Set channel',
   'excluded.pinned': 'pinned to another version',
   'excluded.other_channel': 'they follow another channel',
+  'deploy.byPatch': 'With patches {bytes}: {n} {n|device takes|devices take} one',
+  'deploy.patchMaking': 'Patches for these devices are being made',
+  'deployment.byPatch': 'By patch',
+  'deployment.patchSaved': '{bytes} saved',
+  'deployment.patchFellBack': 'Patch not used',
   'deploy.excludedList': 'Show these devices',
   'plan.channels': 'Channels',
   'plan.channelsHint':

@@ -23,6 +23,11 @@ export const releaseKo: Record<keyof typeof releaseEn, string> = {
   'jobs.act.channel': '채널 변경',
   'excluded.pinned': '다른 버전에 고정됨',
   'excluded.other_channel': '다른 채널 사용 중',
+  'deploy.byPatch': '패치 사용 시 {bytes}: 디바이스 {n}대가 패치로 업데이트',
+  'deploy.patchMaking': '이 디바이스들에 쓸 패치를 만드는 중',
+  'deployment.byPatch': '패치로 업데이트',
+  'deployment.patchSaved': '{bytes} 절감',
+  'deployment.patchFellBack': '패치 미사용',
   'deploy.excludedList': '해당 디바이스 보기',
   'plan.channels': '채널',
   'plan.channelsHint':

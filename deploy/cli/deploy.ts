@@ -144,6 +144,9 @@ function showDryRun(input: Input, run: Schemas['DryRun']): Exit {
     ...waves.map((wave, at) => `  wave ${at + 1}: ${wave.total}`),
     ...excluded.map(([reason, count]) => `  not: ${count} ${reason.replaceAll('_', ' ')}`),
     `  ${formatBytes(run.egressBytes)} to send${run.expectedMs === null ? '' : `, in about ${Math.ceil(run.expectedMs / 60_000)} min`}`,
+    ...(run.patches.devices > 0
+      ? [`  ${formatBytes(run.patches.egressBytes)} with patches, which ${run.patches.devices} devices take`]
+      : []),
   ]);
   return exits.succeeded;
 }

@@ -19,6 +19,9 @@ export async function buildPrograms(
 ): Promise<void> {
   await rm(dist, { recursive: true, force: true });
   for (const name of names) await bundle(name, dist, `${name}.js`, packages);
+  // A process of its own, which the webhook starts.
+  if (names.includes('webhook/main'))
+    await bundle('webhook/firmware/patches/worker', dist, 'webhook/patch-worker.js', packages);
   await cp(join(root, 'webhook/db/migrations'), join(dist, 'webhook/migrations'), { recursive: true });
   await writeFile(join(dist, 'package.json'), JSON.stringify({ type: 'module' }));
 }

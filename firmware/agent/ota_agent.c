@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "ota_delta.h"
 #include "ota_life.h"
 #include "ota_pace.h"
 
@@ -154,7 +155,7 @@ void ota_agent_snapshot(const struct ota_agent *agent, struct ota_snapshot *snap
       .component = busy ? ota_installer_of(agent, job->component)->component : NULL,
       .version = busy ? job->image.version : NULL,
       .deferred = agent->work == OTA_WORK_CONSENT && agent->consent.deferred ? agent->consent.reason : NULL,
-      .received_bytes = busy ? agent->download.received_bytes : 0,
+      .received_bytes = busy ? ota_delta_made(agent, agent->download.received_bytes) : 0,
       .total_bytes = busy ? job->image.size : 0,
       .chunk_bytes = busy ? agent->download.chunk_bytes : 0,
       .boot_count = agent->journal.state.boot_count,

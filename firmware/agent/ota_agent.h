@@ -79,6 +79,8 @@ extern const char *const ota_downlink_topics[];
 #define OTA_WORK_MIN_BYTES 4096u    /**< One block. */
 #define OTA_JOURNAL_MIN_BYTES 6144u /**< The state and a message of the largest size. */
 
+struct ota_delta;
+
 /** Memory that the agent uses as long as it lives. */
 struct ota_buffers {
   /** One incoming message. */
@@ -92,7 +94,10 @@ struct ota_buffers {
   size_t journal_bytes; /**< At least OTA_JOURNAL_MIN_BYTES. */
   /** OTA_URL_MAX + 1 bytes. */
   char *url;
+  /** For delta updates (delta.h), in programs built with FLOTA_DELTA; null: every update is a whole image. */
+  struct ota_delta *delta;
 };
+
 
 /** All that the agent is told; everything it points to outlives it. */
 struct ota_config {

@@ -1,5 +1,6 @@
 #include "ota_download.h"
 
+#include "ota_delta.h"
 #include "ota_life.h"
 #include "ota_pace.h"
 
@@ -18,6 +19,7 @@ int ota_download_checkpoint(struct ota_agent *agent) {
   tick(agent);
   it->unsaved_chunks = 0;
   it->saved_at = it->clock;
+  if (ota_delta_stores_itself(agent)) return OTA_OK;
   struct ota_checkpoint checkpoint = {
       .staging = agent->journal.state.staging,
       .received_bytes = it->received_bytes,
@@ -45,6 +47,7 @@ static void resume(struct ota_agent *agent, bool after_restart) {
   struct ota_checkpoint checkpoint;
   uint32_t staged = port->staging_bytes(port->ctx);
   int bytes = port->store_read(port->ctx, OTA_STORE_CHECKPOINT, data, sizeof data);
+  if (ota_delta_resume(agent)) return;
   bool known = bytes > 0 && ota_checkpoint_decode(&checkpoint, data, (size_t)bytes) == OTA_OK &&
                checkpoint.staging == agent->journal.state.staging;
   if (known) it->received_bytes = checkpoint.received_bytes < staged ? checkpoint.received_bytes : staged;
@@ -139,7 +142,7 @@ static void ended(struct ota_agent *agent, enum ota_range_problem problem, bool 
   if (problem != OTA_RANGE_OK || it->wrote >= it->chunk_bytes)
     it->chunk_bytes = ota_next_chunk(it->chunk_bytes, problem != OTA_RANGE_OK, now - it->started_at, timing->fast_chunk_ms,
                                      timing->slow_chunk_ms, limits->chunk_floor_bytes, limits->chunk_ceiling_bytes);
-  bool complete = it->received_bytes >= agent->journal.state.job.image.size;
+  bool complete = it->received_bytes >= ota_delta_bytes(agent);
   bool due = it->unsaved_chunks >= limits->checkpoint_chunks || problem != OTA_RANGE_OK || complete ||
              now - it->saved_at >= timing->checkpoint_ms;
   if (it->unsaved_chunks > 0 && due && ota_download_checkpoint(agent) != OTA_OK) {
@@ -172,7 +175,7 @@ static void ended(struct ota_agent *agent, enum ota_range_problem problem, bool 
 
 static void get(struct ota_agent *agent, uint64_t now) {
   struct ota_download *it = &agent->download;
-  uint32_t size = agent->journal.state.job.image.size;
+  uint32_t size = ota_delta_bytes(agent);
   uint32_t left = size - it->received_bytes;
   it->from = it->received_bytes;
   uint32_t to = it->from + (left < it->chunk_bytes ? left : it->chunk_bytes);
@@ -205,13 +208,13 @@ static void read_head(struct ota_agent *agent, uint64_t now) {
   }
   it->heard_at = now;
   enum ota_range_problem problem =
-      ota_http_plan(&it->head, it->from, agent->journal.state.job.image.size, &it->at, &it->end);
+      ota_http_plan(&it->head, it->from, ota_delta_bytes(agent), &it->at, &it->end);
   if (problem != OTA_RANGE_OK) ended(agent, problem, false);
   else it->phase = OTA_DOWNLOAD_BODY;
 }
 
 /** Takes the part of a piece of the body that is wanted. False when storage failed. */
-static bool take(struct ota_agent *agent, uint32_t bytes) {
+static bool take(struct ota_agent *agent, const uint8_t *data, uint32_t bytes) {
   const struct ota_port *port = agent->port;
   struct ota_download *it = &agent->download;
   uint32_t unwanted = it->from > it->at ? it->from - it->at : 0;
@@ -220,8 +223,9 @@ static bool take(struct ota_agent *agent, uint32_t bytes) {
   uint32_t stop = room < bytes ? room : bytes;
   if (stop < start) stop = start;
   if (stop > start) {
-    uint8_t *data = agent->config.buffers.work + start;
-    if (port->staging_write(port->ctx, it->at + start, data, stop - start) != OTA_OK) return false;
+    if (!ota_delta_take(agent, data + start, stop - start) &&
+        port->staging_write(port->ctx, it->at + start, data + start, stop - start) != OTA_OK)
+      return false;
     if (it->resuming) it->stats.resumes++;
     it->resuming = false;
     it->received_bytes = it->at + stop;
@@ -236,10 +240,12 @@ static bool take(struct ota_agent *agent, uint32_t bytes) {
 static bool read_body(struct ota_agent *agent, uint64_t now) {
   const struct ota_port *port = agent->port;
   struct ota_download *it = &agent->download;
-  int bytes = port->http_read(port->ctx, agent->config.buffers.work, agent->config.buffers.work_bytes);
+  size_t capacity = 0;
+  uint8_t *data = ota_delta_buffer(agent, &capacity);
+  int bytes = port->http_read(port->ctx, data, capacity);
   if (bytes > 0) {
     it->heard_at = now;
-    if (!take(agent, (uint32_t)bytes)) {
+    if (!take(agent, data, (uint32_t)bytes)) {
       ended(agent, OTA_RANGE_STORAGE, false);
       return true;
     }
@@ -267,6 +273,7 @@ static bool read_body(struct ota_agent *agent, uint64_t now) {
 uint64_t ota_download_poll(struct ota_agent *agent, uint64_t now) {
   struct ota_download *it = &agent->download;
   uint64_t stalled_at = it->heard_at + agent->config.timing.stall_ms;
+  if (ota_delta_work(agent)) return now;
   switch (it->phase) {
     case OTA_DOWNLOAD_HEAD:
       read_head(agent, now);
@@ -282,7 +289,8 @@ uint64_t ota_download_poll(struct ota_agent *agent, uint64_t now) {
       break;
   }
   if (it->wait_until > now) return it->wait_until;
-  if (it->received_bytes >= agent->journal.state.job.image.size) {
+  if (it->received_bytes >= ota_delta_bytes(agent)) {
+    if (!ota_delta_finish(agent)) return now;
     agent->journal.state.job.stats = it->stats;
     ota_apply_simple(agent, OTA_EVENT_DOWNLOADED);
   } else if (agent->config.buffers.url[0] == '\0') {

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "ota_delta.h"
+
 const struct ota_installer *ota_installer_of(const struct ota_agent *agent, enum ota_component component) {
   return component == OTA_CHILD && agent->config.child ? agent->config.child : agent->config.main;
 }
@@ -46,12 +48,13 @@ void ota_restart(struct ota_agent *agent, enum ota_boot_reason reason) {
   agent->port->reboot(agent->port->ctx);
 }
 
-static void write_stats(struct ota_text *text, const struct ota_stats *stats) {
+static void write_stats(const struct ota_agent *agent, struct ota_text *text, const struct ota_stats *stats) {
   ota_text_raw(text, ",\"stats\":{\"downloadMs\":");
   ota_text_number(text, stats->download_ms);
   ota_text_member_number(text, "resumes", stats->resumes);
   ota_text_member_number(text, "receivedBytes", stats->received_bytes);
   ota_text_member_number(text, "redownloadedBytes", stats->redownloaded_bytes);
+  ota_delta_write_stats(agent, text);
   ota_text_raw(text, "}");
 }
 
@@ -71,7 +74,7 @@ static int write_message(struct ota_agent *agent, const struct ota_message *mess
     ota_text_raw(text, message->flag ? "true" : "false");
   }
   ota_failure_write(text, &message->failure);
-  if (message->has_stats) write_stats(text, &message->stats);
+  if (message->has_stats) write_stats(agent, text, &message->stats);
   return ota_journal_end(&agent->journal);
 }
 
@@ -82,7 +85,7 @@ static void name_job(const struct ota_agent *agent, struct ota_text *text, char 
   ota_text_raw(text, attempt->deployment);
   ota_text_raw(text, " ");
   ota_text_number(text, attempt->number);
-  ota_text_raw(text, " ");
+  ota_text_raw(text, ota_delta_name(agent));
 }
 
 /** The URL is stored after the job that wants it: should the power go in between, another one is asked for. */
@@ -105,7 +108,7 @@ static void load_url(struct ota_agent *agent) {
   int bytes = agent->port->store_read(agent->port->ctx, OTA_STORE_URL, buffers->work, buffers->work_bytes - 1);
   if (bytes <= 0) return;
   stored[bytes] = '\0';
-  char expected[OTA_UUID_MAX + 24];
+  char expected[OTA_UUID_MAX + 32];
   struct ota_text text;
   name_job(agent, &text, expected, sizeof expected);
   int prefix = ota_text_end(&text);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "ota_delta.h"
+
 struct context {
   struct ota_state *state;
   const struct ota_event *event;
@@ -148,11 +150,13 @@ static void begin(struct context *it) {
     go_to(it, OTA_INSTALLING, OTA_DO_INSTALL);
     return;
   }
+  ota_delta_begin(state, event);
   // Bytes of the same image, staged for an earlier attempt, are as good for this one.
-  if (state->staged_size != event->image.size || !same_digest(state->staged_sha256, event->image.sha256)) {
+  const uint8_t *digest = ota_delta_event_digest(event);
+  if (state->staged_size != ota_delta_event_bytes(event) || !same_digest(state->staged_sha256, digest)) {
     forget_staged(state);
-    state->staged_size = event->image.size;
-    memcpy(state->staged_sha256, event->image.sha256, OTA_SHA256_BYTES);
+    state->staged_size = ota_delta_event_bytes(event);
+    memcpy(state->staged_sha256, digest, OTA_SHA256_BYTES);
   }
   it->step->effects |= OTA_DO_DOWNLOAD;
 }
@@ -168,6 +172,11 @@ static void interrupt(struct context *it) {
   if (event->attempt.number < current->number) return;
   if (event->attempt.number == current->number) {
     if (!event->has_url) return;
+    if (ota_delta_is_other(it->state, event)) {
+      // The whole image instead of a patch is always welcome, and never the other way round.
+      if (ota_delta_falls_back(it->state, NULL)) go_to(it, OTA_ACCEPTED, OTA_DO_STOP | OTA_DO_DOWNLOAD);
+      return;
+    }
     it->step->effects |= OTA_DO_USE_FRESH_URL;
     it->step->changed = true;
     return;
@@ -222,6 +231,10 @@ static void tell_result(struct context *it, enum ota_outcome outcome, const stru
 
 static void fail(struct context *it) {
   const struct ota_failure *failure = &it->event->failure;
+  if (ota_delta_falls_back(it->state, failure)) {
+    go_to(it, OTA_ACCEPTED, OTA_DO_STOP | OTA_DO_DOWNLOAD);
+    return;
+  }
   tell_result(it, OTA_FAILED, failure);
   it->step->effects |= OTA_DO_STOP;
   struct ota_attempt attempt = it->state->job.attempt;

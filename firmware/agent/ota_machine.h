@@ -37,6 +37,9 @@ struct ota_event {
   bool has_url;
   /** Of an undo, else null: the deployment that is undone. */
   const char *undoes;
+  /** Of a request whose URL is that of a patch: its bytes, else 0; and why one is not used. With FLOTA_DELTA only. */
+  uint32_t patch_bytes, patch_fault;
+  uint8_t patch_sha256[OTA_SHA256_BYTES];
   struct ota_failure failure;
 };
 

@@ -70,6 +70,11 @@ struct ota_installer {
   int (*self_test)(void *ctx);
   /** May the device reboot into the image, which is installed and read back, now? As `may_install`. */
   ota_ask *may_reboot;
+
+  /** Reads the slot that runs, which patches are applied to. Null: this device takes none. */
+  int (*read_running)(void *ctx, uint32_t offset, uint8_t *data, size_t bytes);
+  /** Of patches: what a reset may leave of the staging area is whole pieces of so many bytes (a sector). 0: 4,096. */
+  uint32_t patch_grain_bytes;
 };
 
 /** What the agent asks of the hardware. Only those at the end may be null. */

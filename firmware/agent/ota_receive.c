@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "ota_delta.h"
 #include "ota_field.h"
 #include "ota_life.h"
 #include "ota_manifest.h"
@@ -50,6 +51,7 @@ static void verify_manifest(struct ota_agent *agent, char *jws, struct ota_event
   if (event->failure.code != OTA_FAILURE_NONE) return;
   if (event->undoes) check_undo(agent, &manifest, event);
   else if (!event->has_url) ota_failure_set(&event->failure, OTA_FAILURE_URL_REFUSED, no_url);
+  else ota_delta_offer(agent, event);
 }
 
 static void receive_request(struct ota_agent *agent) {

@@ -1,5 +1,6 @@
 #include "ota_reporter.h"
 
+#include "ota_delta.h"
 #include "ota_life.h"
 #include "ota_pace.h"
 
@@ -40,7 +41,7 @@ void ota_report_progress(struct ota_agent *agent, bool url_expired) {
   enum ota_stage stage = job->stage == OTA_ACCEPTED ? OTA_DOWNLOADING : job->stage;
   uint64_t now = ota_now(agent);
   uint64_t elapsed = now - reporter->progress_at;
-  uint32_t received = agent->download.received_bytes;
+  uint32_t received = ota_delta_made(agent, agent->download.received_bytes);
   bool same = stage == reporter->stage && job->attempt.number == reporter->attempt;
   if (same && elapsed < agent->config.timing.progress_ms && !url_expired) return;
   if (!same) reporter->bytes_per_second = 0;
@@ -61,6 +62,7 @@ void ota_report_progress(struct ota_agent *agent, bool url_expired) {
   if (agent->download.chunk_bytes > 0) ota_text_member_number(&text, "chunkBytes", agent->download.chunk_bytes);
   if (reporter->bytes_per_second > 0) ota_text_member_number(&text, "bytesPerSecond", reporter->bytes_per_second);
   if (url_expired) ota_text_raw(&text, ",\"urlExpired\":true");
+  ota_delta_write_progress(agent, &text);
   ota_consent_write(agent, &text);
   send(agent, ota_uplink_topics[OTA_UP_PROGRESS], &text);
 }
@@ -92,6 +94,7 @@ void ota_write_running(struct ota_agent *agent, struct ota_text *text, enum ota_
   ota_text_member_number(text, "securityVersion", image->security_version);
   ota_text_raw(text, ",\"sha256\":");
   ota_text_hex(text, image->sha256, OTA_SHA256_BYTES);
+  if (component == OTA_MAIN) ota_delta_write_ability(agent, text);
   ota_text_raw(text, component == OTA_MAIN ? ",\"undo\":true}" : "}");
 }
 

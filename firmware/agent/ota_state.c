@@ -118,6 +118,10 @@ static void state(struct cursor *cursor, void *of) {
   u64(cursor, &value->job.deadline.unix_ms);
   value->job.deadline.give_up = small(cursor, value->job.deadline.give_up, 2, 0);
   text(cursor, value->job.undoes, sizeof value->job.undoes);
+#ifdef FLOTA_DELTA
+  u32(cursor, &value->job.patch_bytes);
+  value->job.patch_fault = small(cursor, value->job.patch_fault, 256, 0);
+#endif
 }
 
 static void checkpoint(struct cursor *cursor, void *of) {

@@ -57,6 +57,10 @@ struct ota_job {
   struct ota_deadline deadline;
   /** The deployment that it undoes: the image is in the other slot already. Empty: it is an update like any other. */
   char undoes[OTA_UUID_MAX + 1];
+  /** Of the patch that is downloaded instead of the image; 0: it is the image. Used and stored with FLOTA_DELTA only, as what follows. */
+  uint32_t patch_bytes;
+  /** Why a patch that was offered is not used (enum ota_patch_fault). */
+  uint32_t patch_fault;
 };
 
 /** The newest attempt of a deployment that is over, so that late copies of its messages are recognised. */

@@ -55,6 +55,8 @@ export interface Lab {
   killsItself: boolean;
   /** Its application can be made to put an update off: `--hold-install`, `--hold-reboot`. */
   canHold: boolean;
+  /** As it says itself when it comes online for the first time. */
+  takesPatches: boolean;
   /** The library that makes a device's storage forget what was not synced; null: not for this device. */
   lossy: string | null;
   /** A directory of an enrolled device that has never been updated, and the files around it. */
@@ -76,6 +78,7 @@ export async function openLab(command: string, help: string, lossy: string | nul
     stranger: await openKey(makeKey()),
     killsItself: help.includes('--kill-at-write'),
     canHold: help.includes('--hold-install'),
+    takesPatches: false,
     lossy,
     dir,
     close: async () => fs.rmSync(dir, { recursive: true, force: true }),
@@ -131,6 +134,8 @@ async function enroll(lab: Lab): Promise<void> {
   const rig = await Rig.open(lab, { dir: join(lab.dir, 'enrolled') });
   try {
     await rig.start(ca.options);
+    await rig.broker.see('status/health', (it) => it.boot !== undefined, 15_000);
+    lab.takesPatches = rig.running.patch === 'detools';
     await rig.device.shutDown();
     assert.equal(ca.issued(), 1, 'it did not ask for exactly one certificate');
   } catch (error) {

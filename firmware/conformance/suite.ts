@@ -5,6 +5,7 @@ import { bootCases } from './cases/boot.ts';
 import { cancelCases } from './cases/cancel.ts';
 import { certificateCases } from './cases/certificate.ts';
 import { deferCases } from './cases/defer.ts';
+import { deltaCases } from './cases/delta.ts';
 import { downloadCases } from './cases/download.ts';
 import { orderCases } from './cases/order.ts';
 import { powerCases } from './cases/power.ts';
@@ -32,6 +33,7 @@ export const groups: Record<string, Case[]> = {
   defer: deferCases,
   boot: bootCases,
   undo: undoCases,
+  delta: deltaCases,
   power: powerCases,
   storage: storageCases,
   certificate: certificateCases,
@@ -57,6 +59,7 @@ export async function runSuite(input: {
         if (input.short && !one.short) continue;
         if (one.needsLossyStorage && !input.lossy) continue;
         if (one.needsHold && !lab.canHold) continue;
+        if (one.needsPatches && !lab.takesPatches) continue;
         if (input.only && !`${group}: ${one.name}`.includes(input.only)) continue;
         const outcome = await runCase(lab, group, one);
         outcomes.push(outcome);

@@ -1,6 +1,7 @@
 /** The agent's life on any machine that has files: from power-on to reboot. */
 #include <stdlib.h>
 
+#include "../agent/delta.h"
 #include "host.h"
 
 struct host_memory {
@@ -9,6 +10,7 @@ struct host_memory {
   uint8_t work[64 * 1024];
   uint8_t journal[24 * 1024];
   char url[OTA_URL_MAX + 1];
+  struct ota_delta delta;
 };
 
 static uint64_t uptime_ms(void *ctx) { return host_monotonic_ms() - ((struct host *)ctx)->booted_at + 1; }
@@ -73,7 +75,8 @@ bool host_live(struct host *host, const volatile sig_atomic_t *stopping) {
                   .work_bytes = sizeof memory->work,
                   .journal = memory->journal,
                   .journal_bytes = sizeof memory->journal,
-                  .url = memory->url},
+                  .url = memory->url,
+                  .delta = &memory->delta},
   };
   bool online = false;
   host->booted_at = host_monotonic_ms();

@@ -99,6 +99,12 @@ static int read_slot(void *ctx, uint32_t offset, uint8_t *data, size_t bytes) {
   return file ? host_read_at(ctx, file, offset, data, bytes) : OTA_ERR_STORAGE;
 }
 
+static int read_running(void *ctx, uint32_t offset, uint8_t *data, size_t bytes) {
+  struct boot_record record;
+  int error = load(ctx, &record);
+  return error == OTA_OK ? host_read_at(ctx, slot_files[record.active], offset, data, bytes) : error;
+}
+
 static int activate(void *ctx, const struct ota_image *image) {
   struct boot_record record;
   int error = load(ctx, &record);
@@ -193,6 +199,7 @@ void host_fill_slots(struct host *host) {
       .confirm = confirm,
       .revert = revert,
       .self_test = self_test,
+      .read_running = read_running,
   };
   struct ota_port *port = &host->port;
   port->staging_bytes = staging_bytes;

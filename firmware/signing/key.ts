@@ -1,14 +1,21 @@
 /** A firmware signing key: ECDSA P-256, PKCS#8 PEM. What devices trust is its public half, in a JSON Web Key Set (RFC 7517). */
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { CompactSign, calculateJwkThumbprint, exportJWK, type JSONWebKeySet } from 'jose';
-import { type Manifest, manifestSchema, type Undo, undoSchema } from '#emqx/protocol.ts';
+import {
+  type Manifest,
+  manifestSchema,
+  type PatchManifest,
+  patchSchema,
+  type Undo,
+  undoSchema,
+} from '#emqx/protocol.ts';
 
 export interface SigningKey {
   /** RFC 7638 thumbprint of the public key. */
   kid: string;
   publicKeys: JSONWebKeySet;
   /** Compact JWS, alg ES256, with this `kid`. */
-  sign(manifest: Manifest | Undo): Promise<string>;
+  sign(manifest: Manifest | Undo | PatchManifest): Promise<string>;
 }
 
 export function makeKey(): string {
@@ -27,12 +34,13 @@ export async function openKey(pem: string): Promise<SigningKey> {
     kid,
     publicKeys: { keys: [{ ...jwk, kid, alg: 'ES256', use: 'sig' }] },
     sign: (manifest) =>
-      new CompactSign(
-        new TextEncoder().encode(
-          JSON.stringify(('undo' in manifest ? undoSchema : manifestSchema).parse(manifest)),
-        ),
-      )
+      new CompactSign(new TextEncoder().encode(JSON.stringify(schemaOf(manifest).parse(manifest))))
         .setProtectedHeader({ alg: 'ES256', kid })
         .sign(key),
   };
+}
+
+function schemaOf(manifest: Manifest | Undo | PatchManifest) {
+  if ('undo' in manifest) return undoSchema;
+  return 'patch' in manifest ? patchSchema : manifestSchema;
 }

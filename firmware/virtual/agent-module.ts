@@ -13,6 +13,8 @@ export interface AgentConfig {
   bootReason: 'power_on' | 'watchdog';
   /** false: forgets a download that breaks. */
   resume: boolean;
+  /** Takes updates by patch. */
+  patches: boolean;
   /** `timing` and `limits` of options.ts in one. */
   numbers: Record<string, number>;
   /** x || y, 64 bytes. */
@@ -22,7 +24,7 @@ export interface AgentConfig {
 interface Exports {
   memory: WebAssembly.Memory;
   __stack_pointer: WebAssembly.Global;
-  create(resumes: number, reason: number, slotBytes: number): number;
+  create(resumes: number, reason: number, slotBytes: number, takesPatches: number): number;
   destroy(device: number): void;
   setting_names(): number;
   scratch(): number;
@@ -68,7 +70,9 @@ export class AgentModule {
   create(config: AgentConfig, port: AgentPort): Agent {
     const exports = this.#exports;
     const reason = bootReasons.indexOf(config.bootReason);
-    const device = this.enter(() => exports.create(Number(config.resume), reason, config.slotBytes));
+    const device = this.enter(() =>
+      exports.create(Number(config.resume), reason, config.slotBytes, Number(config.patches)),
+    );
     if (device === 0) throw new RangeError('no memory for another agent');
     this.#ports.set(device, port);
     this.#configure(device, config);

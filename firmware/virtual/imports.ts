@@ -157,6 +157,8 @@ export function createImports(
     slot_write: (n, at, data, bytes) => attempt(() => port(n).slots.write(at! >>> 0, view(data!, bytes!))),
     slot_finish: (n) => attempt(() => port(n).slots.finish()),
     slot_read: (n, at, data, bytes) => attempt(() => port(n).slots.read(at! >>> 0, view(data!, bytes!))),
+    slot_read_running: (n, at, data, bytes) =>
+      attempt(() => port(n).slots.readRunning(at! >>> 0, view(data!, bytes!))),
     slot_activate: (n, version, securityVersion, size, sha256) =>
       attempt(() =>
         port(n).slots.activate({

@@ -80,7 +80,7 @@ export class Life {
 
   /** Boots. False when the storage cannot be read or written. */
   start(reason: 'power_on' | 'watchdog'): boolean {
-    const { component, hardware, limits, timing, resume, signingKeys } = this.#settings;
+    const { component, hardware, limits, timing, resume, patches, signingKeys } = this.#settings;
     let booted = false;
     this.#guard(() => {
       try {
@@ -95,6 +95,7 @@ export class Life {
         slotBytes: limits.slotBytes,
         bootReason: reason,
         resume,
+        patches,
         numbers: { ...timing, ...limits },
         keys: signingKeys,
       };

@@ -125,6 +125,8 @@ export interface DeviceOptions {
   fsync?: boolean;
   /** false: a download that breaks starts again from zero, as devices without checkpoints do; for comparison. Default true. */
   resume?: boolean;
+  /** false: takes whole images only, and says so. Default true. */
+  patches?: boolean;
   /** Called before every change on disk; a test cuts the power here. */
   onDiskWrite?: (what: string) => void;
   /** Called for every message that goes to the broker. */
@@ -197,6 +199,7 @@ export function toSettings(options: DeviceOptions): Settings {
     network: undefined,
     surroundings: {},
     resume: true,
+    patches: true,
     onDiskWrite: undefined,
     onPublish: undefined,
     mayInstall: () => 'now',

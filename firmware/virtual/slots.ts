@@ -111,6 +111,11 @@ export class Slots {
     this.#flash.readAt(this.#inactiveFile, offset, target);
   }
 
+  /** What patches are applied to. */
+  readRunning(offset: number, target: Uint8Array): void {
+    this.#flash.readAt(slotFile(this.#record.active), offset, target);
+  }
+
   /** The point of no return: from this write on, the next boot is that of `image`. */
   activate(image: SlotImage): void {
     const slot = this.#inactive;

@@ -12,6 +12,7 @@ import * as freezes from '../freezes/freezes.ts';
 import { presentFreeze } from '../freezes/schema.ts';
 import { foreseeNeeds } from './health/needs.ts';
 import type { Selected } from './left-out.ts';
+import { foreseePatches } from './patching.ts';
 import { controlSize, cutWaves, type RolloutPolicy } from './policy.ts';
 import { type DryRun, type Reason, reasons, type StartRequest, toPolicy } from './schema.ts';
 import { countByReason, eligible, numberedWithControl, refuseNoMatch, resolved } from './selection.ts';
@@ -117,6 +118,7 @@ export async function foresee(
     atDeadline: policy.atDeadline,
     health,
     egressBytes: total * image.sizeBytes,
+    patches: await foreseePatches(db, image, resolved(image, selection), total),
     measuredBytesPerSecond,
     expectedMs:
       downloadMs === null

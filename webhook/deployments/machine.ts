@@ -2,7 +2,7 @@
  * The life of one update on one device, as a pure function: (target, event, now) → (target, commands). It decides everything;
  * the database only stores what it says. It must hold when events are lost, repeated, late or out of order.
  */
-import type { DeviceError, DownloadStats } from '#emqx/protocol.ts';
+import type { DeviceError, DownloadStats, PatchFault } from '#emqx/protocol.ts';
 import type { FailureReason } from './failures.ts';
 import { isTransient, type Policy, retryDelay } from './policy.ts';
 import { type deferrableSteps, failedStates, isOpen, type TargetState } from './states.ts';
@@ -46,6 +46,8 @@ export interface Target {
   deferred: Deferral | null;
   /** Until when the application may put it off, attempts that follow included; null before the first. */
   deferralEndsAt: number | null;
+  /** Its device has given up a patch that it was offered: it gets the whole image. */
+  patchFault: PatchFault | null;
 }
 
 export type TargetEvent =
@@ -68,6 +70,7 @@ export type TargetEvent =
       bytesPerSecond?: number;
       urlExpired?: boolean;
       deferred?: { until: string | null; reason: string } | null;
+      patch?: PatchFault;
     }
   | {
       type: 'result';
@@ -247,7 +250,10 @@ function progress(target: Target, event: Extract<TargetEvent, { type: 'progress'
     : ['sent', 'accepted', 'downloading'];
   if (!before.includes(target.state)) return stay(target);
   const state = installing ? 'installing' : 'downloading';
-  const receivedBytes = Math.min(Math.max(target.receivedBytes, event.receivedBytes), target.totalBytes);
+  // A device that gives a patch up begins again.
+  const fellBack = event.patch !== undefined && target.patchFault === null;
+  const known = fellBack ? 0 : target.receivedBytes;
+  const receivedBytes = Math.min(Math.max(known, event.receivedBytes), target.totalBytes);
   // Only getting on buys time: a device that repeats itself without advancing times out like a silent one.
   const advanced = state !== target.state || receivedBytes > target.receivedBytes;
   const timeoutMs = installing ? target.policy.installTimeoutMs : target.policy.downloadTimeoutMs;
@@ -256,13 +262,14 @@ function progress(target: Target, event: Extract<TargetEvent, { type: 'progress'
     ...target,
     state,
     receivedBytes,
+    patchFault: target.patchFault ?? event.patch ?? null,
     bytesPerSecond: event.bytesPerSecond ?? (installing ? null : target.bytesPerSecond),
     deferred,
     // A device that waits for its application is not silent, whether it can be heard meanwhile or not: it has until the application's time
     // is over. One that was never told of an end has as long as it says so again.
     deadlineAt: deferred
       ? (target.deferralEndsAt ?? now) + timeoutMs
-      : target.deferred || state !== target.state
+      : target.deferred || state !== target.state || fellBack
         ? now + timeoutMs
         : advanced
           ? prolong(target.deadlineAt, timeoutMs, now)
@@ -357,6 +364,7 @@ function tryAgain(target: Target): Target {
     stats: null,
     nextAttemptAt: null,
     deferralEndsAt: null,
+    patchFault: null,
   };
 }
 

@@ -7,8 +7,16 @@ import * as deployments from './deployments.ts';
 import { dryRun as runDry } from './dry-run.ts';
 import { listJudgements } from './health/judgements.ts';
 import { judgementSchema } from './health/schema.ts';
+import { readPatchFigures } from './patching.ts';
 import { findPrevious } from './previous.ts';
-import { deploymentSchema, dryRunSchema, overrideReason, startSchema, targetSchema } from './schema.ts';
+import {
+  deploymentSchema,
+  dryRunSchema,
+  overrideReason,
+  patchFiguresSchema,
+  startSchema,
+  targetSchema,
+} from './schema.ts';
 import { targetStates } from './states.ts';
 import * as targetList from './target-list.ts';
 import { dryRunUndo, undo as startUndo } from './undo.ts';
@@ -106,6 +114,15 @@ const health = createRoute({
     ...problems,
   },
 });
+const patchFigures = createRoute({
+  method: 'get',
+  path: '/api/deployments/{id}/patches',
+  ...access('viewer', 'devices'),
+  summary:
+    'How many devices were updated by patch, how many took the whole image instead and why, and what was saved',
+  request: { params: id },
+  responses: { 200: answer('As devices have told it', patchFiguresSchema), ...problems },
+});
 const undoDryRun = createRoute({
   method: 'get',
   path: '/api/deployments/{id}/undo',
@@ -198,6 +215,9 @@ export function deploymentRoutes(context: Context) {
     )
     .openapi(undoDryRun, async (c) =>
       c.json(await dryRunUndo(db, c.get('reach'), c.req.valid('param').id), 200),
+    )
+    .openapi(patchFigures, async (c) =>
+      c.json(await readPatchFigures(db, c.get('reach'), c.req.valid('param').id), 200),
     )
     .openapi(undo, async (c) => {
       const { id: deployment } = c.req.valid('param');

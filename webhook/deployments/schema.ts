@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { deadlineActions } from '#emqx/protocol.ts';
+import { deadlineActions, patchFaults } from '#emqx/protocol.ts';
 import { approvalSchema, ruleSchema } from '../approvals/schema.ts';
 import { chosenFields } from '../devices/chosen.ts';
 import { channelSchema } from '../devices/fields.ts';
@@ -339,8 +339,10 @@ export const dryRunSchema = z
     atDeadline: z.enum(deadlineActions),
     /** Null without a gate. */
     health: foreseenSchema.nullable(),
-    /** Every image once. */
+    /** Every image once, whole. */
     egressBytes: z.int(),
+    /** What would be sent with patches, as far as they are known: to how many devices, and for how many one is being made. */
+    patches: z.object({ devices: z.int(), making: z.int(), egressBytes: z.int() }),
     /** From the policy and `measuredBytesPerSecond`, if every device can be reached, puts nothing off and succeeds at once; null without a measurement. */
     expectedMs: z.number().nullable(),
     /** Mean of the latest successful downloads of that hardware, or of any. */
@@ -348,3 +350,16 @@ export const dryRunSchema = z
   })
   .openapi('DryRun');
 export type DryRun = z.infer<typeof dryRunSchema>;
+
+export const patchFiguresSchema = z
+  .object({
+    /** Devices that have made the image out of their own by a patch. */
+    applied: z.int(),
+    /** Devices that were offered one and took the whole image, by their reason in `faults`. */
+    fellBack: z.int(),
+    faults: z.partialRecord(z.enum(patchFaults), z.int()),
+    /** Bytes of images that did not go over the air. */
+    savedBytes: z.int(),
+  })
+  .openapi('PatchFigures');
+export type PatchFigures = z.infer<typeof patchFiguresSchema>;

@@ -46,6 +46,7 @@ async function lockTargets(db: Db, where: SQL | undefined): Promise<Target[]> {
     deadlineAt: target.deadlineAt?.getTime() ?? null,
     deferred: target.deferred,
     deferralEndsAt: target.deferralEndsAt?.getTime() ?? null,
+    patchFault: target.patchFault,
   }));
 }
 
@@ -252,6 +253,7 @@ async function updateTargets(db: Db, changed: Target[], now: number): Promise<vo
     deadline_at: isOpen(t.state) ? iso(t.deadlineAt) : null,
     deferred: t.deferred,
     deferral_ends_at: iso(t.deferralEndsAt),
+    patch_fault: t.patchFault,
   }));
   await db.execute(sql`
     update targets t
@@ -259,12 +261,12 @@ async function updateTargets(db: Db, changed: Target[], now: number): Promise<vo
         cancel_requested = v.cancel_requested, received_bytes = v.received_bytes,
         bytes_per_second = v.bytes_per_second, error_code = v.error_code, error_message = v.error_message,
         stats = v.stats, next_attempt_at = v.next_attempt_at, deadline_at = v.deadline_at,
-        deferred = v.deferred, deferral_ends_at = v.deferral_ends_at,
+        deferred = v.deferred, deferral_ends_at = v.deferral_ends_at, patch_fault = v.patch_fault,
         updated_at = ${new Date(now).toISOString()}::timestamptz
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as v(
       deployment_id uuid, device_id text, state text, attempt int, attempts_forgiven int, cancel_requested boolean, received_bytes bigint,
       bytes_per_second double precision, error_code text, error_message text, stats jsonb,
-      next_attempt_at timestamptz, deadline_at timestamptz, deferred jsonb, deferral_ends_at timestamptz)
+      next_attempt_at timestamptz, deadline_at timestamptz, deferred jsonb, deferral_ends_at timestamptz, patch_fault text)
     where t.deployment_id = v.deployment_id and t.device_id = v.device_id`);
 }
 

@@ -15,7 +15,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
-import type { DownloadStats } from '#emqx/protocol.ts';
+import { type DownloadStats, patchFaults } from '#emqx/protocol.ts';
 import type { Approval } from '../approvals/schema.ts';
 import { sqlList } from '../db/query.ts';
 import { devices } from '../devices/table.ts';
@@ -119,6 +119,8 @@ export const targets = pgTable(
     deferred: jsonb().$type<Deferral>(),
     /** Until when it may: told with the first attempt. */
     deferralEndsAt: timestamp('deferral_ends_at', { withTimezone: true }),
+    /** Why its device takes no patch for it. */
+    patchFault: text('patch_fault', { enum: patchFaults }),
     updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
   },
   (t) => [

@@ -25,6 +25,7 @@ export function newTarget(over: Partial<Target> = {}): Target {
     deadlineAt: null,
     deferred: null,
     deferralEndsAt: null,
+    patchFault: null,
     ...over,
   };
 }

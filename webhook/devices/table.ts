@@ -152,6 +152,8 @@ export const components = pgTable(
     expectedAt: timestamp('expected_at', { withTimezone: true }),
     /** Its program knows undos: it can be told to boot what it ran before. */
     undo: boolean().notNull().default(false),
+    /** The form of patches that its program takes; null: none. */
+    patch: text(),
     epochNumber: integer('epoch_number').notNull().default(0),
     bootSeq: integer('boot_seq').notNull(),
     seqNumber: integer('seq_number').notNull(),

@@ -104,7 +104,16 @@ function toTargetEvent(m: DeviceMessage): TargetEvent | null {
     case 'firmware/download/progress':
       return {
         type: 'progress',
-        ...pick(m.message, 'attempt', 'stage', 'receivedBytes', 'bytesPerSecond', 'urlExpired', 'deferred'),
+        ...pick(
+          m.message,
+          'attempt',
+          'stage',
+          'receivedBytes',
+          'bytesPerSecond',
+          'urlExpired',
+          'deferred',
+          'patch',
+        ),
       };
     case 'firmware/download/result': {
       const { attempt, outcome, running, error, stats } = m.message;

@@ -41,8 +41,8 @@ export interface ObjectStore {
   presignForDevice(key: string): Promise<PresignedUrl>;
   /** Throws `object_missing` or `storage_unavailable`. The caller reads or destroys the stream. */
   open(key: string): Promise<{ stream: Readable; sizeBytes: number }>;
-  /** A small text of our own. Throws `storage_unavailable`. */
-  put(key: string, text: string, contentType: string): Promise<void>;
+  /** Something small of our own. Throws `storage_unavailable`. */
+  put(key: string, content: string | Uint8Array, contentType: string): Promise<void>;
   delete(key: string): Promise<void>;
   /** Throws when the bucket cannot be reached. */
   ping(): Promise<void>;
@@ -131,10 +131,10 @@ export function createObjectStore(settings: ObjectStoreSettings): ObjectStore {
         throw new AppError('storage_unavailable', 'The file store does not answer.', { cause: error });
       }
     },
-    async put(key, text, contentType) {
+    async put(key, content, contentType) {
       try {
         await internal.send(
-          new PutObjectCommand({ Bucket: bucket, Key: key, Body: text, ContentType: contentType }),
+          new PutObjectCommand({ Bucket: bucket, Key: key, Body: content, ContentType: contentType }),
         );
       } catch (error) {
         throw new AppError('storage_unavailable', 'The file store does not answer.', { cause: error });

@@ -1,11 +1,11 @@
 import { compactVerify, createLocalJWKSet, type JSONWebKeySet } from 'jose';
-import { type Manifest, manifestSchema, type Undo } from '#emqx/protocol.ts';
+import { type Manifest, manifestSchema, type PatchManifest, type Undo } from '#emqx/protocol.ts';
 import { AppError } from '../errors.ts';
 
 /** Holds the firmware signing key, outside this process in production (KMS, or a person with `npm run firmware -- sign`). */
 export interface FirmwareSigner {
   /** Compact JWS (RFC 7515) with alg ES256 and a `kid`. */
-  sign(manifest: Manifest | Undo): Promise<string>;
+  sign(manifest: Manifest | Undo | PatchManifest): Promise<string>;
 }
 
 /** Throws `manifest_invalid` unless `jws` is signed by a trusted key and says exactly what `expected` says. */

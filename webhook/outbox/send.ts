@@ -3,7 +3,7 @@
  * the queue; the broker's session is only an optimisation, so a command for a device that is not subscribed waits here.
  */
 import { randomUUID } from 'node:crypto';
-import { and, eq, inArray, sql } from 'drizzle-orm';
+import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
 import type { PublishMessage, PublishOutcome } from '#emqx/api.ts';
 import {
   type DownloadRequest,
@@ -20,9 +20,12 @@ import { among as amongTargets, Fold } from '../deployments/store.ts';
 import { deployments, targets } from '../deployments/table.ts';
 import { isOpen, type MaintenanceWindow } from '../deployments/window.ts';
 import * as devices from '../devices/presence.ts';
-import { devices as deviceTable, regions } from '../devices/table.ts';
+import { components, devices as deviceTable, regions } from '../devices/table.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';
 import { deviceUrlLifetimeS, type PresignedUrl } from '../firmware/objects.ts';
+import { patchFormat } from '../firmware/patches/format.ts';
+import { holdMs, want } from '../firmware/patches/patches.ts';
+import { type PatchState, patches } from '../firmware/patches/table.ts';
 import { firmwares } from '../firmware/table.ts';
 import { maxBackOffS } from './outbox.ts';
 import { outbox } from './table.ts';
@@ -32,6 +35,8 @@ const batch = 1_000;
 /** As many a turn as a rollout's look starts, or they would wait in here while their time to answer runs. */
 const perTurn = 4;
 const leaseS = 30;
+/** Whether a patch that a request waits for is there. */
+const lookAgainS = 1;
 
 interface Row {
   id: string;
@@ -51,6 +56,13 @@ interface Row {
   frozen: boolean | null;
   deferralEndsAt: Date | null;
   atDeadline: DownloadRequest['atDeadline'] | null;
+  /** What the device attests, when it takes patches and has not given one up. */
+  base: string | null;
+  result: string | null;
+  patchState: PatchState | null;
+  patchWantedAt: Date | null;
+  patchManifest: string | null;
+  patchPath: string | null;
 }
 
 /** Claimed, and made into messages; not sent yet. */
@@ -98,7 +110,13 @@ function heard<T>(work: Promise<T>): Promise<T> {
 
 async function prepare(context: Context): Promise<Batch> {
   const rows = await claim(context.db);
-  const { live, stale } = split(rows);
+  const { live: due, stale } = split(rows);
+  const { now: live, later } = await holdForPatches(context.db, due);
+  if (later.length)
+    await context.db
+      .update(outbox)
+      .set({ sendAt: sql`now() + make_interval(secs => ${lookAgainS})` })
+      .where(among(later));
   // Signatures of one object made within a second are the same anyway, and each costs a millisecond.
   const urls = new Map<string, Promise<PresignedUrl>>();
   const presign = (s3Path: string) => {
@@ -198,6 +216,12 @@ async function claim(db: Db): Promise<Row[]> {
         select from freezes where starts_at <= now() and now() < ends_at)`,
       deferralEndsAt: targets.deferralEndsAt,
       atDeadline: sql<DownloadRequest['atDeadline'] | null>`${deployments.policy} ->> 'atDeadline'`,
+      base: components.sha256,
+      result: firmwares.sha256,
+      patchState: patches.state,
+      patchWantedAt: patches.wantedAt,
+      patchManifest: patches.manifest,
+      patchPath: patches.s3Path,
     })
     .from(outbox)
     .leftJoin(
@@ -211,6 +235,17 @@ async function claim(db: Db): Promise<Row[]> {
     )
     .leftJoin(deployments, eq(deployments.id, targets.deploymentId))
     .leftJoin(firmwares, eq(firmwares.id, deployments.firmwareId))
+    .leftJoin(
+      components,
+      and(
+        eq(components.deviceId, targets.deviceId),
+        eq(components.component, targets.component),
+        eq(components.patch, patchFormat),
+        isNull(targets.patchFault),
+        isNull(deployments.undoManifest),
+      ),
+    )
+    .leftJoin(patches, and(eq(patches.base, components.sha256), eq(patches.result, firmwares.sha256)))
     .leftJoin(deviceTable, eq(deviceTable.id, targets.deviceId))
     .leftJoin(regions, eq(regions.id, deviceTable.regionId))
     .where(among(claimed))
@@ -228,6 +263,26 @@ function split(rows: Row[]): { live: Row[]; stale: Row[] } {
     state === 'sent' && (frozen || (window !== null && !isOpen(window, timeZone ?? defaultTimeZone, now)));
   const isStale = (row: Row) => isRequest(row) && (row.s3Path === null || isLate(row));
   return { live: rows.filter((row) => !isStale(row)), stale: rows.filter(isStale) };
+}
+
+/** A request that a patch could serve has it made, and waits for it for a while. */
+async function holdForPatches(db: Db, rows: Row[]): Promise<{ now: Row[]; later: Row[] }> {
+  const begun = new Set<string>();
+  const unknown = rows.filter((row) => isRequest(row) && row.base !== null && row.patchState === null);
+  if (unknown.length) {
+    const pairs = JSON.stringify(unknown.map(({ base, result }) => ({ base, result })));
+    const wanted = await want(
+      db,
+      sql`select base, result from jsonb_to_recordset(${pairs}::jsonb) as v(base text, result text)`,
+    );
+    for (const { base, result } of wanted) begun.add(`${base} ${result}`);
+  }
+  const since = Date.now() - holdMs;
+  const isHeld = (row: Row) =>
+    isRequest(row) &&
+    (begun.has(`${row.base} ${row.result}`) ||
+      (row.patchState === 'wanted' && row.patchWantedAt!.getTime() > since));
+  return { now: rows.filter((row) => !isHeld(row)), later: rows.filter(isHeld) };
 }
 
 function isRequest(row: Row): boolean {
@@ -273,9 +328,11 @@ async function toMessage(
 }
 
 async function toDownload(row: Row, presign: (s3Path: string) => Promise<PresignedUrl>) {
-  const { url, expiresAt } = await presign(row.s3Path!);
+  const isPatch = row.patchState === 'ready';
+  const { url, expiresAt } = await presign(isPatch ? row.patchPath! : row.s3Path!);
   if (Buffer.byteLength(url) > maxUrlBytes) return 'url_too_long';
-  return { manifest: row.manifest, url, urlExpiresAt: expiresAt.toISOString() };
+  const manifest = isPatch ? row.patchManifest : row.manifest;
+  return { manifest, url, urlExpiresAt: expiresAt.toISOString() };
 }
 
 async function settle(

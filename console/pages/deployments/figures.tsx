@@ -1,7 +1,7 @@
 import { A } from '@solidjs/router';
 import { createEffect, createMemo, createSignal, type JSX, Show } from 'solid-js';
 import { api, type Deployment } from '../../api.ts';
-import { formatDuration, formatNumber, formatRate, formatShare } from '../../format.ts';
+import { formatBytes, formatDuration, formatNumber, formatRate, formatShare } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
@@ -57,6 +57,34 @@ function Figure(props: { name: string; testId: string; children: JSX.Element; no
   );
 }
 
+/** What patches have saved; nothing where no device was offered one. */
+function PatchFigures(props: { deployment: Deployment }): JSX.Element {
+  const load = createLoad(() => props.deployment.id, api.getPatchFigures, 'deployment');
+  useLive('deployment', () => props.deployment.id, load.refetch);
+  return (
+    <Show when={load.data}>
+      {(data) => (
+        <>
+          <Show when={data().applied > 0}>
+            <Figure
+              name={t('deployment.byPatch')}
+              testId="figure-by-patch"
+              note={t('deployment.patchSaved', { bytes: formatBytes(language(), data().savedBytes) })}
+            >
+              {formatNumber(language(), data().applied)}
+            </Figure>
+          </Show>
+          <Show when={data().fellBack > 0}>
+            <Figure name={t('deployment.patchFellBack')} testId="figure-patch-fell-back">
+              {formatNumber(language(), data().fellBack)}
+            </Figure>
+          </Show>
+        </>
+      )}
+    </Show>
+  );
+}
+
 /** The figures of a deployment; a dash where there is nothing to measure yet. */
 export function Figures(props: { deployment: Deployment }): JSX.Element {
   const figures = () => props.deployment.figures;
@@ -98,6 +126,7 @@ export function Figures(props: { deployment: Deployment }): JSX.Element {
       <Figure name={t('deployment.resumed')} testId="figure-resumed">
         {formatNumber(language(), figures().resumedDownloads)}
       </Figure>
+      <PatchFigures deployment={props.deployment} />
     </dl>
   );
 }

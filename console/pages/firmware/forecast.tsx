@@ -61,6 +61,16 @@ export function Forecast(props: {
           })}
         </Show>
       </p>
+      <Show when={props.run.patches.devices + props.run.patches.making > 0}>
+        <p class="soft" data-testid="forecast-patches">
+          {props.run.patches.devices > 0
+            ? t('deploy.byPatch', {
+                n: props.run.patches.devices,
+                bytes: formatBytes(language(), props.run.patches.egressBytes),
+              })
+            : t('deploy.patchMaking')}
+        </p>
+      </Show>
       <p class="soft" data-testid="forecast-presence">
         {t('deploy.presence', props.run.presence)}
       </p>

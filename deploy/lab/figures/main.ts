@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { measureCa } from './ca.ts';
 import { measureConsole } from './console.ts';
+import { measureDelta } from './delta.ts';
 import { measureEmqx } from './emqx.ts';
 import { describeChange, type Figure, type Figures } from './figures.ts';
 import { measureFleet } from './fleet.ts';
@@ -44,6 +45,7 @@ const benchmarks: Record<string, Benchmark> = {
   gate: { oneCore: false, measure: measureGate },
   undo: { oneCore: false, measure: measureUndo },
   sbom: { oneCore: false, measure: measureSbom },
+  delta: { oneCore: false, measure: measureDelta },
 };
 
 const help = `npm run bench [-- --json] [NAME …]      figures as ratios against a baseline measured in the same run

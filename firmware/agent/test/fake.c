@@ -204,6 +204,7 @@ static void boot(struct fake *fake) {
   memset(fake->journal, 0xa5, sizeof fake->journal);
   memset(fake->url, 0xa5, sizeof fake->url);
   memset(fake->sector, 0xa5, sizeof fake->sector);
+  memset(&fake->delta, 0xa5, sizeof fake->delta);
   if (fake->in_slot) fake_open_slot_staging(fake);
 }
 
@@ -240,7 +241,8 @@ bool fake_live(struct fake *fake, bool (*done)(struct fake *fake)) {
                   .work_bytes = sizeof fake->work,
                   .journal = fake->journal,
                   .journal_bytes = sizeof fake->journal,
-                  .url = fake->url},
+                  .url = fake->url,
+                  .delta = &fake->delta},
   };
   boot(fake);
   stack_paint();
@@ -268,12 +270,28 @@ static void write_hex(const uint8_t *digest, char *text) {
   for (unsigned i = 0; i < 32; i++) snprintf(text + (size_t)2 * i, 3, "%02x", digest[i]);
 }
 
+/** The signed part of a manifest that tells of a patch: nothing without one. */
+static void write_offer(struct fake *fake, char *text, size_t capacity) {
+  char base[65];
+  char sha256[65];
+  uint8_t digest[32];
+  text[0] = '\0';
+  if (!fake->offer) return;
+  write_hex(fake->slots[strcmp(fake->offer, "other base") == 0 ? 1 : 0].image.sha256, base);
+  fake_sha256(fake->patch, fake->patch_bytes, digest);
+  write_hex(digest, sha256);
+  snprintf(text, capacity, ",\"patch\":{\"format\":\"%s\",\"base\":\"%s\",\"size\":%u,\"sha256\":\"%s\"}",
+           strcmp(fake->offer, "other format") == 0 ? "vcdiff" : "detools", base,
+           strcmp(fake->offer, "no size") == 0 ? 0 : (unsigned)fake->patch_bytes, sha256);
+}
+
 const char *fake_request_text(struct fake *fake, const char *deployment, unsigned attempt, const char *change,
                               const char *url) {
   // Not on the stack, whose depth is measured.
   static char request[4096];
   static char jws[2048];
   static char payload[1024];
+  static char offer[300];
   char sha256[65];
   uint8_t digest[32];
   bool child = strcmp(change, "child") == 0;
@@ -283,10 +301,11 @@ const char *fake_request_text(struct fake *fake, const char *deployment, unsigne
   unsigned size = strcmp(change, "size") == 0 ? fake_slot_bytes + 1 : fake->image_bytes;
   fake_sha256(fake->image, fake->image_bytes, digest);
   write_hex(digest, sha256);
+  write_offer(fake, offer, sizeof offer);
   snprintf(payload, sizeof payload,
            "{\"component\":\"%s\",\"hardware\":\"%s\",\"version\":\"1.0.0\",\"securityVersion\":%u,\"fileName\":\"app.bin\","
-           "\"size\":%u,\"sha256\":\"%s\"}",
-           component, hardware, security, size, sha256);
+           "\"size\":%u,\"sha256\":\"%s\"%s}",
+           component, hardware, security, size, sha256, offer);
   int signer = strcmp(change, "stranger") == 0 ? 2 : (int)(attempt % 2);
   char header[64];
   snprintf(header, sizeof header, "{\"alg\":\"ES256\",\"kid\":\"fw-%d\"}", (int)(attempt % 2));
@@ -300,7 +319,9 @@ const char *fake_request_text(struct fake *fake, const char *deployment, unsigne
 }
 
 void fake_request(struct fake *fake, const char *deployment, unsigned attempt, const char *change) {
-  const char *url = strcmp(change, "http") == 0 ? "http://files/app.bin" : "https://files.example.com/app.bin?s=1";
+  const char *url = strcmp(change, "http") == 0 ? "http://files/app.bin"
+                    : fake->offer               ? "https://files.example.com/patch?s=1"
+                                                : "https://files.example.com/app.bin?s=1";
   fake_deliver(fake, "firmware/download/request", fake_request_text(fake, deployment, attempt, change, url));
 }
 

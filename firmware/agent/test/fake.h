@@ -7,6 +7,7 @@
 
 #include <setjmp.h>
 
+#include "../delta.h"
 #include "../ota_agent.h"
 #include "../slot_staging.h"
 
@@ -138,6 +139,15 @@ struct fake {
   uint32_t install_wait, reboot_wait;
   const char *wait_reason;
   unsigned asked_install, asked_reboot;
+  /** Reads of the slot that runs, by the patcher. */
+  unsigned old_reads;
+  /** The patch to serve under URLs with "patch" in them; and how the manifests of requests name it: null, or one of its flaws. */
+  const uint8_t *patch;
+  uint32_t patch_bytes;
+  const char *offer;
+  bool getting_patch;
+  /** Of the bodies of patches: all bytes that were sent. */
+  uint32_t patch_sent;
   /** Members of the next requests, such as `,"deadlineUnixMs":1000`. */
   const char *request_members;
   bool image_is_foreign, slot_write_fails, staging_write_fails, store_write_fails;
@@ -160,6 +170,7 @@ struct fake {
   uint8_t work[OTA_WORK_MIN_BYTES];
   uint8_t journal[12 * 1024];
   char url[OTA_URL_MAX + 1];
+  struct ota_delta delta;
   struct fake_hash hash;
 
   /* Not cleared for a new device: what counts is counted above. */
@@ -211,6 +222,9 @@ int fake_verify(void *ctx, const uint8_t *xy, const uint8_t *message, size_t byt
 
 /** Connected, nothing to do, and everything acked. */
 bool fake_is_quiet(struct fake *fake);
+
+/** Of what is being got: bytes and how many. */
+const uint8_t *fake_file(const struct fake *fake, uint32_t *bytes);
 
 #define ACK "firmware/download/request/ack"
 #define RESULT "firmware/download/result"

@@ -10,6 +10,11 @@ void fake_serve(struct fake *fake, enum fake_how how, uint32_t number) {
   fake->answers[fake->answer_count++] = (struct fake_answer){how, number};
 }
 
+const uint8_t *fake_file(const struct fake *fake, uint32_t *bytes) {
+  *bytes = fake->getting_patch ? fake->patch_bytes : fake->image_bytes;
+  return fake->getting_patch ? fake->patch : fake->image;
+}
+
 static int http_get(void *ctx, const char *url, uint32_t from, uint32_t to) {
   struct fake *fake = ctx;
   CHECK(!fake->getting && strncmp(url, "https://", 8) == 0);
@@ -26,7 +31,10 @@ static int http_get(void *ctx, const char *url, uint32_t from, uint32_t to) {
   fake->getting = true;
   fake->from = from;
   fake->body_at = to == 0 ? 0 : from;
-  fake->body_end = to == 0 || to > fake->image_bytes ? fake->image_bytes : to;
+  fake->getting_patch = strstr(url, "patch") != NULL;
+  uint32_t bytes = 0;
+  (void)fake_file(fake, &bytes);
+  fake->body_end = to == 0 || to > bytes ? bytes : to;
   return fake->answer.how == SERVE_NO_CONNECTION ? OTA_ERR_NETWORK : OTA_OK;
 }
 
@@ -48,11 +56,13 @@ static int http_head(void *ctx, struct ota_http_head *head) {
   if (status == 503) field(head, "Retry-After", "1");
   if (status != 200 && status != 206) return 1;
   if (whole) fake->body_at = 0;
-  if (whole) fake->body_end = fake->image_bytes;
+  uint32_t bytes = 0;
+  (void)fake_file(fake, &bytes);
+  if (whole) fake->body_end = bytes;
   if (how == SERVE_SHORT) fake->body_end = fake->body_at + fake->answer.number;
   if (how == SERVE_GZIP) field(head, "content-encoding", "gzip");
   uint32_t first = fake->body_at + (how == SERVE_WRONG_RANGE ? 7 : 0);
-  uint32_t total = fake->image_bytes + (how == SERVE_WRONG_TOTAL ? 1 : 0);
+  uint32_t total = bytes + (how == SERVE_WRONG_TOTAL ? 1 : 0);
   snprintf(text, sizeof text, "bytes %" PRIu32 "-%" PRIu32 "/%" PRIu32, first, fake->body_end - 1, total);
   if (status == 206 && how != SERVE_NO_RANGE) field(head, "Content-Range", text);
   snprintf(text, sizeof text, " %" PRIu32, whole ? total : fake->body_end - first);
@@ -76,10 +86,13 @@ static int http_read(void *ctx, uint8_t *data, size_t capacity) {
   uint32_t bytes = left < fake->piece_bytes ? left : fake->piece_bytes;
   if (bytes > capacity) bytes = (uint32_t)capacity;
   fake->uptime += fake->ms_per_piece;
+  uint32_t size = 0;
+  const uint8_t *file = fake_file(fake, &size);
+  if (fake->getting_patch) fake->patch_sent += bytes;
   for (uint32_t i = 0; i < bytes; i++) {
     uint32_t at = fake->body_at + i;
-    data[i] = at < fake->image_bytes ? fake->image[at] : 0xee;
-    if (fake->answer.how == SERVE_CORRUPT && at == fake->image_bytes / 2) data[i] ^= 1;
+    data[i] = at < size ? file[at] : 0xee;
+    if (fake->answer.how == SERVE_CORRUPT && at == size / 2) data[i] ^= 1;
   }
   fake->body_at += bytes;
   return (int)bytes;

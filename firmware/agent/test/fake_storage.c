@@ -173,6 +173,15 @@ static int slot_read(void *ctx, uint32_t offset, uint8_t *data, size_t bytes) {
   return OTA_OK;
 }
 
+static int read_running(void *ctx, uint32_t offset, uint8_t *data, size_t bytes) {
+  struct fake *fake = ctx;
+  const struct fake_slot *slot = &fake->slots[fake->active];
+  fake->old_reads++;
+  CHECK(offset <= slot->image.size && bytes <= slot->image.size - offset);
+  memcpy(data, slot->data + offset, bytes);
+  return OTA_OK;
+}
+
 static int slot_activate(void *ctx, const struct ota_image *image) {
   struct fake *fake = ctx;
   fake_write(fake);
@@ -282,6 +291,7 @@ static const struct ota_installer main_installer = {
     .begin = slot_begin,       .write = slot_write,    .finish = slot_finish,         .read = slot_read,
     .activate = slot_activate, .trial = slot_trial,    .confirm = slot_confirm,       .revert = slot_revert,
     .self_test = self_test, .may_install = may_install, .may_reboot = may_reboot,
+    .read_running = read_running, .patch_grain_bytes = fake_sector_bytes,
 };
 
 static const struct ota_installer child_installer = {

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "../ota_delta.h"
 #include "../ota_jws.h"
 #include "../ota_journal.h"
 #include "../ota_machine.h"
@@ -26,6 +27,8 @@ static void state_is_portable(void) {
   memset(state.renewal_id, 'r', OTA_ID_MAX);
   state.job.deadline = (struct ota_deadline){.unix_ms = UINT64_C(1) << 52, .give_up = true};
   memset(state.job.rollback.message, 'm', OTA_FAILURE_MESSAGE_MAX);
+  state.job.patch_bytes = 70000;
+  state.job.patch_fault = OTA_PATCH_DIFFERS;
   int bytes = ota_state_encode(&state, data, sizeof data);
   CHECK(bytes > 0 && ota_state_decode(&read, data, (size_t)bytes) == OTA_OK);
   CHECK(memcmp(&state, &read, sizeof state) == 0);
@@ -33,7 +36,9 @@ static void state_is_portable(void) {
   static const uint8_t start[] = {1, 4, 3, 2, 1, OTA_BOOT_COMMAND, OTA_INSTALLING, 36, '7', 'b', '0', 'd'};
   CHECK(memcmp(data, start, sizeof start) == 0);
   // An older state, that ends before fields which were added since, and a newer one with more of them.
-  const size_t deadline = 9;
+  const size_t patch = 5;
+  const size_t deadline = 9 + patch;
+  CHECK(ota_state_decode(&read, data, (size_t)bytes - patch) == OTA_OK && read.job.patch_bytes == 0 && read.job.deadline.give_up);
   CHECK(ota_state_decode(&read, data, (size_t)bytes - deadline) == OTA_OK && read.job.deadline.unix_ms == 0);
   CHECK(ota_state_decode(&read, data, (size_t)bytes - deadline - OTA_ID_MAX - 1) == OTA_OK && read.renewal_id[0] == '\0');
   memset(data + bytes, 0xff, sizeof data - (size_t)bytes);

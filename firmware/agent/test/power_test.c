@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "fake.h"
+#include "fake_delta.h"
 
 struct scenario {
   void (*begin)(struct fake *fake);
@@ -16,8 +16,7 @@ static bool in_slot;
 
 /** A webhook asks again for what was not answered: the device may have lost the message with its power. */
 static void repeat(struct fake *fake) {
-  if (again && fake_said(fake, "firmware/download/request/ack", "") == 0)
-    fake_request(fake, DEPLOYMENT, 1, again);
+  if (again && fake_said(fake, "firmware/download/request/ack", "") == 0) fake_request(fake, DEPLOYMENT, 1, again);
 }
 
 static bool is_settled(struct fake *fake) {
@@ -213,6 +212,44 @@ static void survives_an_undo(void) {
   cut_everywhere(&scenario);
 }
 
+static void offer_patch(struct fake *fake) {
+  again = "";
+  fake_offer(fake, fake_heatshrink);
+}
+
+/** Of the patch: what made the last grain, and what was in the buffer behind it, may have to come again after each cut; no more. */
+static void check_delta(struct fake *fake) {
+  const uint32_t per_grain = fake->patch_bytes / 2;
+  check_success(fake);
+  CHECK(fake_said(fake, RESULT, "\"patch\":\"applied\"") == 1);
+  CHECK(fake->patch_sent <= fake->patch_bytes + 2 * (per_grain + 2 * fake->limits.chunk_floor_bytes + 256));
+}
+
+static void survives_a_delta_update(void) {
+  static const struct scenario scenario = {offer_patch, has_result, check_delta};
+  cut_everywhere(&scenario);
+}
+
+static void offer_broken_patch(struct fake *fake) {
+  again = "";
+  fake_offer(fake, fake_heatshrink);
+  // It ends before the image does.
+  fake->patch_bytes -= 10;
+  fake->inbound_from = fake->inbound_to;
+  fake_request(fake, DEPLOYMENT, 1, "");
+}
+
+static void check_whole(struct fake *fake) {
+  check_success(fake);
+  CHECK(fake_said(fake, RESULT, "\"patch\":\"broken\"") == 1);
+}
+
+static void survives_a_broken_patch(void) {
+  static const struct scenario scenario = {offer_broken_patch, has_result, check_whole};
+  in_slot = true;
+  cut_at_every_write(&scenario);
+}
+
 static void age_certificate(struct fake *fake) {
   again = NULL;
   fake->wall = UINT64_C(71) * 24 * 3600 * 1000;
@@ -234,6 +271,9 @@ static const struct test tests[] = {
     {"a power cut at any write of an update ends on the new image, reported once", survives_an_update},
     {"a power cut at any write of an update that is put off ends on the new image, reported once", survives_being_put_off},
     {"a power cut at any write of a rollback ends on the old image, reported once", survives_a_rollback},
+    {"a power cut at any write of an update by patch ends on the new image, and little of the patch comes twice",
+     survives_a_delta_update},
+    {"a power cut at any write around a broken patch ends on the new image, reported once", survives_a_broken_patch},
     {"a power cut at any write of a child's update ends with the child updated", survives_an_update_of_the_child},
     {"a power cut at any write around a cancel leaves one truthful answer", survives_a_cancel},
     {"a power cut at any write of an undo ends on the previous image, reported once", survives_an_undo},

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../../agent/crash.h"
+#include "../../agent/delta.h"
 #include "../../agent/ota_agent.h"
 
 #define EXPORT(name) __attribute__((export_name(#name))) name
@@ -29,6 +30,8 @@ struct device {
   struct ota_agent agent;
   bool crashed;
   struct ota_crash crash;
+  bool takes_patches;
+  struct ota_delta delta;
   /** Of a block that is free. */
   struct device *next;
   /** Last: what of it is never written costs nothing. */
@@ -94,6 +97,7 @@ IMPORT(int, slot_begin, void *ctx);
 IMPORT(int, slot_write, void *ctx, uint32_t offset, const uint8_t *data, size_t bytes);
 IMPORT(int, slot_finish, void *ctx);
 IMPORT(int, slot_read, void *ctx, uint32_t offset, uint8_t *data, size_t bytes);
+IMPORT(int, slot_read_running, void *ctx, uint32_t offset, uint8_t *data, size_t bytes);
 IMPORT(int, slot_activate, void *ctx, const char *version, double security_version, uint32_t size,
        const uint8_t *sha256);
 IMPORT(int, slot_trial, void *ctx);
@@ -134,7 +138,8 @@ static void http_end(void *ctx, bool keep) {
   struct device *device = ctx;
   struct ota_download *download = &device->agent.download;
   // For comparison: a device without checkpoints begins again whenever its download breaks.
-  if (!device->resumes && !keep && download->received_bytes < device->agent.journal.state.job.image.size) {
+  const struct ota_job *job = &device->agent.journal.state.job;
+  if (!device->resumes && !keep && job->patch_bytes == 0 && download->received_bytes < job->image.size) {
     download->stats.redownloaded_bytes += download->received_bytes;
     download->received_bytes = download->from = 0;
   }
@@ -250,6 +255,7 @@ static const struct ota_installer installer = {
     .self_test = import_slot_self_test,
     .may_install = import_may_install,
     .may_reboot = import_may_reboot,
+    .read_running = import_slot_read_running,
 };
 
 static struct device *new_block(void) {
@@ -265,12 +271,13 @@ static struct device *new_block(void) {
 }
 
 /** A block for another agent, or null when memory has come to its end. The memory may have moved after this. */
-struct device *EXPORT(create)(bool resumes, int reason, uint32_t slot_bytes) {
+struct device *EXPORT(create)(bool resumes, int reason, uint32_t slot_bytes, bool takes_patches) {
   struct device *device = free_blocks;
   if (device) free_blocks = device->next;
   else device = new_block();
   if (!device) return NULL;
   device->resumes = resumes;
+  device->takes_patches = takes_patches;
   device->boot_reason = (enum ota_boot_reason)reason;
   device->key_count = 0;
   device->port = port;
@@ -333,7 +340,8 @@ int EXPORT(init)(struct device *device) {
                   .work_bytes = sizeof work,
                   .journal = device->journal,
                   .journal_bytes = sizeof device->journal,
-                  .url = device->url},
+                  .url = device->url,
+                  .delta = device->takes_patches ? &device->delta : NULL},
   };
   read_crash(device);
   return ota_agent_init(&device->agent, &config);

@@ -1,0 +1,187 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { and, eq } from 'drizzle-orm';
+import { compactVerify, createLocalJWKSet } from 'jose';
+import { describe, expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
+import { downloadRequestSchema, patchSchema } from '#emqx/protocol.ts';
+import { components } from '../../devices/table.ts';
+import type { Json, TestDevice } from '../../testing.ts';
+import { startSuite } from '../../testing-suite.ts';
+import { applyPatch } from './apply.ts';
+import { forget } from './patches.ts';
+import { patches } from './table.ts';
+
+const { database, webhook } = await startSuite();
+
+/** A program of so many bytes, and what a linker makes of it when something is put in: it has moved, and every address with it. */
+function release(seed: number, size = 40_000): [Buffer, Buffer] {
+  const old = Buffer.alloc(size);
+  let x = seed;
+  for (let i = 0; i < size; i++) {
+    x = (Math.imul(x, 1_664_525) + 1_013_904_223) >>> 0;
+    old[i] = x >>> 24;
+  }
+  const next = Buffer.concat([old.subarray(0, 9_000), Buffer.alloc(120, seed), old.subarray(9_000)]);
+  for (let i = 64; i < next.length; i += 640) next[i]! += 120;
+  return [old, next];
+}
+
+let seed = 1;
+
+/** A device that runs the older image and says that it takes patches, and the newer one. */
+async function setUp({
+  images = release(seed++),
+  patch = 'detools',
+}: {
+  images?: [Buffer, Buffer];
+  patch?: string | null;
+} = {}) {
+  const hardware = `h${randomUUID().slice(0, 8)}`;
+  const device = await webhook.device({ hardware });
+  await device.subscribe();
+  const [older, newer] = [
+    await webhook.firmware({ hardware, content: images[0] }),
+    await webhook.firmware({ hardware, content: images[1] }),
+  ];
+  const running = { ...device.running(older.sha256), ...(patch && { patch }) };
+  await device.critical('status/health', {
+    state: 'ok',
+    running: [running],
+    boot: { count: 1, reason: 'power_on' },
+  });
+  return { device, older, newer, images };
+}
+
+const stateOf = async (base: string, result: string) => {
+  const [row] = await database.db
+    .select()
+    .from(patches)
+    .where(and(eq(patches.base, base), eq(patches.result, result)));
+  return row;
+};
+const firstRequest = (device: TestDevice): Promise<Json> =>
+  until('the request', () => device.requests()[0]?.body, 30_000);
+const manifestOf = async (request: Json) => {
+  const { payload } = await compactVerify(request.manifest, createLocalJWKSet(webhook.signer.keys));
+  return JSON.parse(new TextDecoder().decode(payload));
+};
+
+describe('a device that takes patches', () => {
+  test('is sent one that makes the image out of what it attests, signed with both digests', async () => {
+    const { device, older, newer, images } = await setUp();
+    const selection = { firmwareId: newer.id, devices: [device.id] };
+    const foresee = async () => (await webhook.api('POST', '/api/deployments/dry_run', selection)).body;
+    // Whoever asks beforehand has it made.
+    expect((await foresee()).patches).toEqual({ devices: 0, making: 1, egressBytes: images[1].length });
+    const made = async () => (await stateOf(older.sha256, newer.sha256))?.state === 'ready';
+    await until('the patch', made, 30_000);
+    const row = (await stateOf(older.sha256, newer.sha256))!;
+    expect(await foresee()).toMatchObject({
+      egressBytes: images[1].length,
+      patches: { devices: 1, making: 0, egressBytes: row.sizeBytes },
+    });
+    const { id } = await webhook.deploy(newer.id, device);
+    const request = await firstRequest(device);
+    expect(downloadRequestSchema.safeParse(request).error).toBeUndefined();
+    const manifest = patchSchema.parse(await manifestOf(request));
+    expect(manifest).toMatchObject({
+      sha256: newer.sha256,
+      size: images[1].length,
+      patch: { format: 'detools', base: older.sha256 },
+    });
+    const patch = webhook.objects.objects.get(row.s3Path!)!;
+    expect(manifest.patch).toMatchObject({
+      size: patch.length,
+      sha256: createHash('sha256').update(patch).digest('hex'),
+    });
+    expect(decodeURIComponent(request.url)).toContain(row.s3Path);
+    expect(patch.length).toBeLessThan(images[1].length / 20);
+    expect(Buffer.compare(applyPatch(images[0], patch), images[1])).toBe(0);
+
+    await device.accept(id);
+    await device.result(id, newer.sha256, 'succeeded', {
+      stats: {
+        downloadMs: 5,
+        resumes: 0,
+        receivedBytes: patch.length,
+        redownloadedBytes: 0,
+        patch: 'applied',
+      },
+    });
+    const { body } = await webhook.api('GET', `/api/deployments/${id}/patches`);
+    expect(body).toEqual({
+      applied: 1,
+      fellBack: 0,
+      faults: {},
+      savedBytes: images[1].length - patch.length,
+    });
+  });
+
+  test('is sent the whole image once it says why it does not use the patch, which is forgotten when nobody runs its base', async () => {
+    const { device, older, newer, images } = await setUp();
+    const { id } = await webhook.deploy(newer.id, device);
+    await firstRequest(device);
+    await forget({ db: database.db, objects: webhook.objects }, 0);
+    expect(await stateOf(older.sha256, newer.sha256)).toBeDefined();
+    await device.accept(id);
+    const progress = (more: object) =>
+      device.send('firmware/download/progress', {
+        deployment: id,
+        attempt: 1,
+        stage: 'downloading',
+        totalBytes: images[1].length,
+        ...more,
+      });
+    await progress({ receivedBytes: 1_000 });
+    await progress({ receivedBytes: 0, urlExpired: true, patch: 'differs' });
+    const whole = await until('the whole image', () => device.requests()[1]?.body, 30_000);
+    expect(await manifestOf(whole)).not.toHaveProperty('patch');
+    expect(decodeURIComponent(whole.url)).toContain(newer.s3Path);
+    expect(await webhook.target(id, device)).toMatchObject({ state: 'downloading', receivedBytes: 0 });
+    await device.result(id, newer.sha256, 'succeeded', {
+      stats: { downloadMs: 5, resumes: 0, receivedBytes: 41_000, redownloadedBytes: 880, patch: 'differs' },
+    });
+    const { body } = await webhook.api('GET', `/api/deployments/${id}/patches`);
+    expect(body).toEqual({ applied: 0, fellBack: 1, faults: { differs: 1 }, savedBytes: 0 });
+
+    const { s3Path } = (await stateOf(older.sha256, newer.sha256))!;
+    const context = { db: database.db, objects: webhook.objects };
+    await forget(context);
+    expect(webhook.objects.objects.has(s3Path!)).toBe(true);
+    await forget(context, 0);
+    expect(await stateOf(older.sha256, newer.sha256)).toBeUndefined();
+    expect(webhook.objects.objects.has(s3Path!)).toBe(false);
+  });
+
+  test('is sent the whole image when a patch would save less than a fifth', async () => {
+    const images: [Buffer, Buffer] = [release(71)[0], release(72)[0]];
+    const { device, older, newer } = await setUp({ images });
+    await webhook.deploy(newer.id, device);
+    const request = await firstRequest(device);
+    expect(await manifestOf(request)).not.toHaveProperty('patch');
+    expect((await stateOf(older.sha256, newer.sha256))!.state).toBe('useless');
+  });
+
+  test('is sent the whole image when what it runs was never registered, or has another form of patches', async () => {
+    const { device, newer } = await setUp();
+    await database.db
+      .update(components)
+      .set({ sha256: 'e'.repeat(64) })
+      .where(eq(components.deviceId, device.id));
+    await webhook.deploy(newer.id, device);
+    expect(await manifestOf(await firstRequest(device))).not.toHaveProperty('patch');
+    expect(await stateOf('e'.repeat(64), newer.sha256)).toBeUndefined();
+
+    const other = await setUp({ patch: 'vcdiff' });
+    await webhook.deploy(other.newer.id, other.device);
+    expect(await manifestOf(await firstRequest(other.device))).not.toHaveProperty('patch');
+    expect(await stateOf(other.older.sha256, other.newer.sha256)).toBeUndefined();
+  });
+});
+
+test('a device that says nothing of patches is sent whole images', async () => {
+  const { device, older, newer } = await setUp({ patch: null });
+  await webhook.deploy(newer.id, device);
+  expect(await manifestOf(await firstRequest(device))).not.toHaveProperty('patch');
+  expect(await stateOf(older.sha256, newer.sha256)).toBeUndefined();
+});
