@@ -29,7 +29,7 @@ const operations = () =>
 describe('logging in', () => {
   test('gives a strict cookie that opens the API until logging out', async () => {
     const answer = await login();
-    expect([answer.status, answer.body]).toEqual([200, { email: admin.email, role: 'admin' }]);
+    expect([answer.status, answer.body]).toEqual([200, { email: admin.email, role: 'admin', reach: null }]);
     const flags = answer.headers.get('set-cookie')!;
     expect(flags).toMatch(/HttpOnly/);
     expect(flags).toMatch(/SameSite=Strict/);
@@ -88,7 +88,7 @@ describe('logging in', () => {
   });
 
   test('the automation token opens the API, another does not', async () => {
-    expect((await webhook.api('GET', '/api/me')).body).toEqual({ email: 'api-token', role: 'admin' });
+    expect((await webhook.api('GET', '/api/me')).body).toEqual({ email: 'api-token', role: 'admin', reach: null });
     for (const token of ['wrong', `${apiToken}x`, 'webhook-token-for-tests']) {
       const { status, body } = await webhook.api('GET', '/api/me', undefined, {
         authorization: `Bearer ${token}`,

@@ -10,7 +10,7 @@ import { examples } from './docs/examples.ts';
 import { operationsOf } from './docs/operations.ts';
 import { reaches } from './http.ts';
 import { requestScope } from './log.ts';
-import { type Json, sha256Of, type TestDevice } from './testing.ts';
+import { apiToken, type Json, sha256Of, type TestDevice } from './testing.ts';
 import { startSuite } from './testing-suite.ts';
 
 const { webhook } = await startSuite();
@@ -56,6 +56,19 @@ let here: Things;
 let hidden: Things;
 let firmware: Json;
 let token: string;
+
+/** Of what the firmware is made of, which a hidden device comes to run. */
+const advisory = {
+  id: 'CVE-2024-45157',
+  modified: '2024-09-30T00:00:00Z',
+  summary: 'Something is wrong in mbedtls',
+  affected: [
+    {
+      package: { ecosystem: 'OSS-Fuzz', name: 'mbedtls' },
+      ranges: [{ type: 'SEMVER', events: [{ introduced: '0' }, { fixed: '3.6.1' }] }],
+    },
+  ],
+};
 
 const made = async (path: string, body: object): Promise<Json> => {
   const answer = await api('POST', path, body);
@@ -119,6 +132,7 @@ const queries: Record<string, (of: Things) => string[]> = {
   '/api/certificates': ({ device }) => ['', `commonName=${device}`, `search=${device}`, 'profile=broker'],
   '/api/calendar': () => [`from=${yesterday}&to=${tomorrow}`],
   '/api/devices/{id}/telemetry': () => ['topic=status/system&value=heapFree'],
+  '/api/packages/devices': () => ['name=mbedtls&limit=10'],
   '/api/s3/presigned_download': () => [`version=${firmware.version}&fileName=${firmware.fileName}`],
 };
 
@@ -132,6 +146,7 @@ function at(path: string, of: Things): string {
     'certificates serial': of.serial,
     'jobs id': of.job,
     'firmware id': firmware.id,
+    'vulnerabilities id': advisory.id,
   };
   return path.replace(/\{(\w+)\}/g, (_, parameter: string) => {
     const id = named[`${path.split('/')[2]} ${parameter}`];
@@ -181,6 +196,14 @@ const secrets = () => [/hidden/i, ...Object.values(hidden).map((id) => new RegEx
 let before: Map<string, Json>;
 beforeAll(async () => {
   firmware = await webhook.firmware();
+  const sbom = {
+    bomFormat: 'CycloneDX',
+    specVersion: '1.6',
+    components: [{ name: 'mbedtls', version: '3.4.0' }],
+  };
+  const headers = { authorization: `Bearer ${apiToken}`, 'content-type': 'application/octet-stream' };
+  await api('PUT', `/api/firmware/${firmware.id}/sbom`, JSON.stringify(sbom), headers);
+  await made('/api/vulnerabilities/feed', { advisories: [advisory] });
   ({ things: here } = await settle('here'));
   const reach = { regions: [here.region], divisions: [] };
   ({ secret: token } = await made('/api/tokens', { name: 'here', role: 'admin', reach }));
