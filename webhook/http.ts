@@ -114,7 +114,7 @@ export const paging = z.object({ limit: limit.optional(), offset });
 /** Of a list that always pages. */
 export const alwaysPaging = z.object({ limit: limit.default(50), offset });
 
-/** `more`: there are more than `total`, which long lists count to a thousand behind the page only. */
+/** `more`: there are more than `total`, which long lists count to ten thousand behind the page only. */
 export const totalFields = { total: z.int(), more: z.literal(true).optional() };
 
 export function page<S extends z.ZodType>(item: S) {

@@ -1,9 +1,9 @@
-/** How many rows a list has in all, without reading all of them: nobody turns a thousand pages. */
+/** How many rows a list has in all, without reading all of them: nobody turns ten thousand. */
 import { type SQL, sql } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import { type Db, query } from './query.ts';
 
-const countedBeyond = 1_000;
+const countedBeyond = 10_000;
 
 /** `more`: there are more than `total`. */
 export interface Total {
@@ -11,7 +11,7 @@ export interface Total {
   more?: true;
 }
 
-/** Counts on for a thousand rows behind the page, so that whoever goes on finds more. */
+/** Counts on for ten thousand rows behind the page, so that whoever goes on finds more. */
 export async function countUpTo(
   db: Db,
   table: PgTable,

@@ -1,6 +1,6 @@
 /** How many targets of a deployment are where, without counting them: `target_tallies` follows `targets` by triggers. */
 import { type SQL, sql } from 'drizzle-orm';
-import { type Db, query } from '../db/query.ts';
+import { type Db, query, sqlList } from '../db/query.ts';
 import type { Reach } from '../devices/reach.ts';
 import type { TargetState } from './states.ts';
 
@@ -29,7 +29,7 @@ export function talliesWithin(reach: Reach): SQL {
     select t.deployment_id, t.wave, t.state, 1 as n,
       (t.state = 'timed_out' or (t.state = 'pending' and t.error_code = 'timed_out' and t.attempt > t.attempts_forgiven))::int as silent,
       (s.ms is not null)::int as timed, coalesce(s.ms, 0) as download_ms, s.resumes::int as resumed,
-      (t.state in ('failed', 'timed_out') and not s.resumes
+      (t.state in ${sqlList(['failed', 'timed_out'] satisfies TargetState[])} and not s.resumes
         and t.received_bytes > 0 and t.received_bytes < t.total_bytes)::int as broken_off,
       (t.state = 'timed_out' and t.total_bytes > 0 and t.received_bytes >= t.total_bytes)::int as lost
     from targets t join devices v on v.id = t.device_id and ${reach.on('v')},

@@ -43,7 +43,7 @@ export interface DeviceFilter {
 }
 export type DevicePage = DeviceFilter & {
   sort?: Sort | undefined;
-  /** Else to a thousand behind the page, where tallies do not know. */
+  /** Else to ten thousand behind the page, where tallies do not know. */
   count?: 'exact' | undefined;
   limit?: number | undefined;
   offset: number;

@@ -27,42 +27,26 @@ async function run({ createDisplay, name, seed }: Lab): Promise<Outcome> {
   const fleet = await startFleet(system, dir, devices, { fsync: false });
   try {
     const { rest } = system;
+    const [version, pc] = ['2.0.0', Number(place)];
     // It connects well before that, and the device gives it three boots.
-    const crash = {
-      afterMs: 4_000,
-      reason: 'LoadProhibited',
-      elf,
-      pc: Number(place),
-      backtrace: [Number(place)],
-    };
-    const image = { version: '2.0.0', sizeBytes: 64 * 1024, selfTest: 'busy', crash } as const;
-    const firmware = await registerFirmware(rest, buildImage({ ...image, seed: seed ?? 1 }), {
-      version: image.version,
-      fileName: 'loop.bin',
-      hardware,
-    });
+    const crash = { afterMs: 4_000, reason: 'LoadProhibited', elf, pc, backtrace: [pc] };
+    const image = { version, sizeBytes: 64 * 1024, selfTest: 'busy', crash, seed: seed ?? 1 } as const;
+    const file = { version, fileName: 'loop.bin', hardware };
+    const { id: firmwareId } = await registerFirmware(rest, buildImage(image), file);
     const policy = { waves: [{ count: 4 }, { percent: 100 }] };
-    const { id } = await deploy(rest, { firmwareId: firmware.id, devices: fleet.ids, policy });
-    const listGroups = async () =>
-      (await unwrap(rest.api.crashes.$get({ query: {} }))).items.filter((group) => group.elf === elf);
-    const rolledBack = async () =>
-      (await listTargets(rest, id)).filter(({ state }) => state === 'rolled_back').length;
-    const [first] = await until(listGroups, (groups) => groups.length > 0, patienceMs);
-    const before = await rolledBack();
-    const isOver = ({ state }: { state: string }) => state === 'halted' || state === 'completed';
+    const { id } = await deploy(rest, { firmwareId, devices: fleet.ids, policy });
+    const listGroups = async () => (await unwrap(rest.api.crashes.$get({ query: {} }))).items;
+    const [first] = await until(listGroups, ({ length }) => length > 0, patienceMs);
+    const before = (await listTargets(rest, id)).filter((target) => target.state === 'rolled_back').length;
+    const isOver = (one: { state: string }) => one.state === 'halted' || one.state === 'completed';
     const { state, halted } = await until(() => readDeployment(rest, id), isOver, patienceMs);
-    const affected = await until(listGroups, ([group]) => group!.devices === 4, patienceMs);
+    const groups = await until(listGroups, ([group]) => group!.devices === 4, patienceMs);
     const got = (await listTargets(rest, id)).filter((target) => target.attempt > 0).length;
-    const [group] = affected;
-    const good = [
-      before === 0,
-      affected.length === 1,
-      first!.frames[0] === place,
-      state === 'halted',
-      got === 4,
-    ].every(Boolean);
-    const text = `${state}; first report with ${before} rolled back; ${group!.reports} reports of ${group!.devices} devices in ${affected.length} group; ${got} of ${devices} devices had got it`;
-    return { good, text, report: { state, halted, before, groups: affected, got, devices } };
+    const isFound = groups.length === 1 && first!.elf === elf && first!.frames[0] === place;
+    const good = isFound && before === 0 && state === 'halted' && got === 4;
+    const { reports, devices: hit } = groups[0]!;
+    const text = `${state}; first report with ${before} rolled back; ${reports} reports of ${hit} devices in ${groups.length} group; ${got} of ${devices} devices had got it`;
+    return { good, text, report: { state, halted, before, groups, got, devices } };
   } finally {
     display.end();
     await fleet.close();
