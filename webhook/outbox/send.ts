@@ -61,6 +61,8 @@ interface Row {
   result: string | null;
   patchState: PatchState | null;
   patchWantedAt: Date | null;
+  /** Of the last try to make it. */
+  patchError: string | null;
   patchManifest: string | null;
   patchPath: string | null;
 }
@@ -111,7 +113,9 @@ function heard<T>(work: Promise<T>): Promise<T> {
 async function prepare(context: Context): Promise<Batch> {
   const rows = await claim(context.db);
   const { live: due, stale } = split(rows);
-  const { now: live, later } = await holdForPatches(context.db, due);
+  const { now: live, later } = context.signer
+    ? await holdForPatches(context.db, due)
+    : { now: due, later: [] };
   if (later.length)
     await context.db
       .update(outbox)
@@ -220,6 +224,7 @@ async function claim(db: Db): Promise<Row[]> {
       result: firmwares.sha256,
       patchState: patches.state,
       patchWantedAt: patches.wantedAt,
+      patchError: patches.error,
       patchManifest: patches.manifest,
       patchPath: patches.s3Path,
     })
@@ -265,7 +270,7 @@ function split(rows: Row[]): { live: Row[]; stale: Row[] } {
   return { live: rows.filter((row) => !isStale(row)), stale: rows.filter(isStale) };
 }
 
-/** A request that a patch could serve has it made, and waits for it for a while. */
+/** A request that a patch could serve has it made, and waits for it for a while, but not for one that could not be made at once. */
 async function holdForPatches(db: Db, rows: Row[]): Promise<{ now: Row[]; later: Row[] }> {
   const begun = new Set<string>();
   const unknown = rows.filter((row) => isRequest(row) && row.base !== null && row.patchState === null);
@@ -281,7 +286,7 @@ async function holdForPatches(db: Db, rows: Row[]): Promise<{ now: Row[]; later:
   const isHeld = (row: Row) =>
     isRequest(row) &&
     (begun.has(`${row.base} ${row.result}`) ||
-      (row.patchState === 'wanted' && row.patchWantedAt!.getTime() > since));
+      (row.patchState === 'wanted' && row.patchError === null && row.patchWantedAt!.getTime() > since));
   return { now: rows.filter((row) => !isHeld(row)), later: rows.filter(isHeld) };
 }
 
