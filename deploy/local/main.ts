@@ -55,6 +55,7 @@ async function run(config: LocalConfig): Promise<number> {
       say(`          ${path}  ${what}`);
     if (config.open) openInBrowser(system.url, (why) => say(`The browser was not opened: ${why}`));
     fleet = await startFleet(system, config.dataDir, config.devices, {
+      patches: true,
       bytesPerSecond: demoBytesPerSecond,
       timing: showTiming,
     });

@@ -130,6 +130,7 @@ async function main(): Promise<void> {
     timing: readJson('timing', args.timing),
     limits: readJson('limits', args.limits),
     fsync: !args['no-fsync'],
+    patches: true,
     onDiskWrite: killAt(Number(args['kill-at-write'])),
     mayInstall: askFile(args['hold-install']),
     mayReboot: askFile(args['hold-reboot']),

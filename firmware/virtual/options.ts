@@ -125,7 +125,7 @@ export interface DeviceOptions {
   fsync?: boolean;
   /** false: a download that breaks starts again from zero, as devices without checkpoints do; for comparison. Default true. */
   resume?: boolean;
-  /** false: takes whole images only, and says so. Default true. */
+  /** Takes updates by patch, and says so; what experiments measure of whole images would change. Default false. */
   patches?: boolean;
   /** Called before every change on disk; a test cuts the power here. */
   onDiskWrite?: (what: string) => void;
@@ -199,7 +199,7 @@ export function toSettings(options: DeviceOptions): Settings {
     network: undefined,
     surroundings: {},
     resume: true,
-    patches: true,
+    patches: false,
     onDiskWrite: undefined,
     onPublish: undefined,
     mayInstall: () => 'now',

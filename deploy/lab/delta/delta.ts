@@ -59,11 +59,11 @@ export async function runDelta(
   const able = await startFleet(system, join(dir, 'able'), 0, {
     ...options,
     ids: names('able', devices - oldCount),
+    patches: true,
   });
   const old = await startFleet(system, join(dir, 'old'), 0, {
     ...options,
     ids: names('old', oldCount),
-    patches: false,
   });
   try {
     const { rest } = system;
