@@ -3,6 +3,15 @@ import { defineConfig } from 'vitest/config';
 
 const folders = '{emqx,webhook,ca,console,firmware,deploy}';
 
+const overEither = [
+  'webhook/{edge,wire,operation,rate-limit,security-headers}.test.ts',
+  'webhook/auth/{guard,password}.test.ts',
+  'webhook/deployments/{window,transitions,rollout-transitions,states}.test.ts',
+  'webhook/deployments/health/{statistics,rollout-gate}.test.ts',
+  'webhook/events/hostile-json.test.ts',
+  'webhook/vulnerabilities/{osv,feed-file}.test.ts',
+];
+
 export default defineConfig({
   test: {
     // Real sockets, databases and browsers on two cores: more workers only make each other time out.
@@ -30,6 +39,8 @@ export default defineConfig({
         test: {
           name: 'postgresql',
           include: ['webhook/**/*.test.ts'],
+          // What is about HTTP, words and clocks is the same over either.
+          exclude: overEither,
           globalSetup: ['.ci/postgresql.ts'],
           setupFiles: ['.ci/use-postgresql.ts'],
         },

@@ -1,7 +1,7 @@
 import { A, useLocation } from '@solidjs/router';
 import { createEffect, createSignal, type JSX, on, Show } from 'solid-js';
 import { t } from './i18n/i18n.ts';
-import { may, reachesAll, user } from './session.ts';
+import { may, user } from './session.ts';
 
 /** The pages. On a phone the first four stand below, and the others open above them. */
 export function Navigation(): JSX.Element {
@@ -13,7 +13,7 @@ export function Navigation(): JSX.Element {
       () => setOpen(false),
     ),
   );
-  const isInMore = () => /^\/(crashes|certificates|vulnerabilities|system|show)/.test(location.pathname);
+  const isInMore = () => /^\/(certificates|system|show)/.test(location.pathname);
   return (
     <nav
       class="nav"
@@ -36,11 +36,7 @@ export function Navigation(): JSX.Element {
         {t('nav.more')}
       </button>
       <div class="others" classList={{ open: open() }}>
-        <Show when={reachesAll()}>
-          <A href="/crashes">{t('nav.crashes')}</A>
-        </Show>
         <A href="/certificates">{t('nav.certificates')}</A>
-        <A href="/vulnerabilities">{t('nav.vulnerabilities')}</A>
         <A href="/system">{t('nav.system')}</A>
         {/* What is built for production has neither the page nor its words, whoever serves it. */}
         <Show when={import.meta.env.MODE !== 'production' && user()?.show && may('admin')}>

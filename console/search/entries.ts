@@ -18,6 +18,7 @@ const pages: Place[] = [
   { href: '/devices', key: 'nav.devices' },
   { href: '/jobs', key: 'jobs.title' },
   { href: '/certificates', key: 'nav.certificates' },
+  { href: '/crashes', key: 'nav.crashes' },
   { href: '/vulnerabilities', key: 'nav.vulnerabilities' },
   ...tabs.map(({ path, name, to }) => ({ href: `/system/${path}`, key: name, to })),
 ];

@@ -13,8 +13,8 @@ import { reachesAll } from '../../session.ts';
 /** Saved queries, also when somebody else saves one. They are the fleet's: a limited reach has none. */
 export function createGroups() {
   const load = createLoad(
-    () => true,
-    (_, signal) => (reachesAll() ? api.listGroups(signal) : Promise.resolve([])),
+    () => reachesAll() || null,
+    (_, signal) => api.listGroups(signal),
   );
   useLive('audit', 'group', load.refetch);
   return load;

@@ -1,5 +1,5 @@
 import { A } from '@solidjs/router';
-import { createMemo, type JSX } from 'solid-js';
+import { createMemo, type JSX, Show } from 'solid-js';
 import { api, type Firmware } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
 import { createList } from '../../list.ts';
@@ -8,6 +8,7 @@ import type { Column } from '../../parts/data-table.tsx';
 import { ListPage } from '../../parts/list-page.tsx';
 import { Empty } from '../../parts/notes.tsx';
 import { Ago } from '../../parts/time.tsx';
+import { reachesAll } from '../../session.ts';
 
 const describeColumns = (): Column<Firmware>[] => [
   {
@@ -51,7 +52,19 @@ export default function FirmwaresPage(): JSX.Element {
   return (
     <ListPage
       title={t('firmware.title')}
-      actions={<Register />}
+      actions={
+        <>
+          <Show when={reachesAll()}>
+            <A class="button" href="/crashes">
+              {t('nav.crashes')}
+            </A>
+          </Show>
+          <A class="button" href="/vulnerabilities">
+            {t('nav.vulnerabilities')}
+          </A>
+          <Register />
+        </>
+      }
       list={list}
       searchLabel={t('firmware.search')}
       columns={columns()}
