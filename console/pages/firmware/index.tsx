@@ -54,6 +54,7 @@ export default function FirmwaresPage(): JSX.Element {
       title={t('firmware.title')}
       actions={
         <>
+          <Register />
           <Show when={reachesAll()}>
             <A class="button" href="/crashes">
               {t('nav.crashes')}
@@ -62,7 +63,6 @@ export default function FirmwaresPage(): JSX.Element {
           <A class="button" href="/vulnerabilities">
             {t('nav.vulnerabilities')}
           </A>
-          <Register />
         </>
       }
       list={list}
