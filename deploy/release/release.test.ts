@@ -66,8 +66,7 @@ describe('the changelog', () => {
     expect(() => closeSection('# Changelog\n', '0.1.0', '2026-03-05')).toThrow('no section "Unreleased"');
   });
 
-  test('of ours has a section of the version, or is gathering it', () => {
-    const ours = readFileSync(join(root, 'CHANGELOG.md'), 'utf8');
-    expect(sectionOf(ours, readVersion(root)) ?? closeSection(ours, '99.0.0', '2026-03-05')).not.toBe('');
+  test('of ours has a section of the version', () => {
+    expect(sectionOf(readFileSync(join(root, 'CHANGELOG.md'), 'utf8'), readVersion(root))).toMatch(/^.{50}/);
   });
 });
