@@ -88,7 +88,11 @@ describe('logging in', () => {
   });
 
   test('the automation token opens the API, another does not', async () => {
-    expect((await webhook.api('GET', '/api/me')).body).toEqual({ email: 'api-token', role: 'admin', reach: null });
+    expect((await webhook.api('GET', '/api/me')).body).toEqual({
+      email: 'api-token',
+      role: 'admin',
+      reach: null,
+    });
     for (const token of ['wrong', `${apiToken}x`, 'webhook-token-for-tests']) {
       const { status, body } = await webhook.api('GET', '/api/me', undefined, {
         authorization: `Bearer ${token}`,
