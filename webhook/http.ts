@@ -104,6 +104,9 @@ export function wholeNumber(minimum: number, maximum = Number.MAX_SAFE_INTEGER) 
     .pipe(z.int().min(minimum).max(maximum))
     .openapi({ type: 'integer', minimum, maximum });
 }
+/** SHA-256 as hexadecimal digits. */
+export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
+
 /** A moment in an address: RFC 3339, with its offset. */
 export const moment = z.iso.datetime({ offset: true });
 

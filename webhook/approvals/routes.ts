@@ -3,7 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
 import { deploymentSchema, dryRunSchema } from '../deployments/schema.ts';
 import { present } from '../deployments/views.ts';
-import { access, answer, createRouter, jsonBody, problems } from '../http.ts';
+import { access, answer, createRouter, jsonBody, problems, sha256Schema } from '../http.ts';
 import * as approvals from './approvals.ts';
 import * as rules from './rules.ts';
 import { ruleSchema } from './schema.ts';
@@ -65,7 +65,7 @@ const approve = createRoute({
     'By the digest of the dry run that was looked at: 409 `dry_run_changed`, with `proposal` (the new digest and dry run), when it would do something else by now.',
   request: {
     params: id,
-    ...jsonBody(z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/), reason: reason.default('') })),
+    ...jsonBody(z.object({ digest: sha256Schema, reason: reason.default('') })),
   },
   responses: { 202: answer('The deployment', deploymentSchema), ...problems },
 });

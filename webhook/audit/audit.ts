@@ -1,12 +1,10 @@
 import { and, asc, desc, eq, gt, gte, isNull, lt, sql } from 'drizzle-orm';
 import { countUpTo } from '../db/count.ts';
+import { locks } from '../db/locks.ts';
 import type { Db } from '../db/query.ts';
 import { announce } from '../live/live.ts';
 import { type Anchor, genesis, type Head, hashOf, sealAction, type Verdict, Verifier } from './chain.ts';
 import { auditLog } from './table.ts';
-
-/** Any number will do, as long as all copies use the same. */
-const chainLock = 4_717_242;
 
 /**
  * Pass the transaction of the act itself, so that neither is ever there without the other, and call it last in there: entries are
@@ -16,7 +14,7 @@ export async function record(
   tx: Db,
   entry: { actor: string; action: string; subject: string; detail?: Record<string, unknown> },
 ): Promise<void> {
-  await tx.execute(sql`select pg_advisory_xact_lock(${chainLock})`);
+  await tx.execute(sql`select pg_advisory_xact_lock(${locks.auditChain})`);
   const [last] = await tx
     .select({ id: auditLog.id, hash: auditLog.hash })
     .from(auditLog)
@@ -96,7 +94,7 @@ export async function has(db: Db, { id, hash }: Head): Promise<boolean> {
 
 /** Entries from before there was a chain are taken into it, once, by an entry that says how many they are and what they hash to. */
 export async function sealOlder(tx: Db): Promise<void> {
-  await tx.execute(sql`select pg_advisory_xact_lock(${chainLock})`);
+  await tx.execute(sql`select pg_advisory_xact_lock(${locks.auditChain})`);
   const [older] = await tx.select({ id: auditLog.id }).from(auditLog).where(isNull(auditLog.hash)).limit(1);
   const [sealed] = await tx.select().from(auditLog).where(eq(auditLog.action, sealAction)).limit(1);
   if (!older || sealed) return;

@@ -1,7 +1,8 @@
 /** API tokens: bearer tokens with a role of their own, shown once. They outlive the user who made them, until revoked or expired. */
 import { and, desc, eq, gt, isNull, lt, or } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
-import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
+import { orNameTaken } from '../db/name-taken.ts';
+import type { Db } from '../db/query.ts';
 import { ensurePlaces, type Limits } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import type { Caller, Role } from '../http.ts';
@@ -26,8 +27,8 @@ export async function create(
   actor: string,
 ): Promise<{ secret: string; token: ApiToken }> {
   const secret = `${prefix}${makeSecret()}`;
-  try {
-    const token = await db.transaction(async (tx) => {
+  const token = await orNameTaken(`A token named ${input.name}`, () =>
+    db.transaction(async (tx) => {
       await ensurePlaces(tx, input.reach);
       const values = { ...input, tokenHash: sha256(secret), createdBy: actor };
       const [row] = await tx.insert(apiTokens).values(values).returning();
@@ -35,14 +36,9 @@ export async function create(
       const detail = { name, role, reach, expiresAt: expiresAt?.toISOString() ?? null };
       await record(tx, { actor, action: 'token.create', subject: row!.id, detail });
       return row!;
-    });
-    return { secret, token: withoutHash(token) };
-  } catch (error) {
-    if (sqlState(error) === uniqueViolation) {
-      throw new AppError('name_taken', `A token named ${input.name} is there already.`, { cause: error });
-    }
-    throw error;
-  }
+    }),
+  );
+  return { secret, token: withoutHash(token) };
 }
 
 /** A token that was revoked before stays as it is. */

@@ -4,6 +4,7 @@ import { sql } from 'drizzle-orm';
 import { EmqxError } from '#emqx/api.ts';
 import type { Inspection } from '#emqx/inspect.ts';
 import type { Context } from '../context.ts';
+import { locks, tryLock } from '../db/locks.ts';
 import { type Db, query } from '../db/query.ts';
 import { tell } from '../notifications/events.ts';
 import { paced } from '../paced.ts';
@@ -13,8 +14,6 @@ const everyMs = 300_000;
 const retryMs = 60_000;
 /** A broker that goes on losing is told of so often. */
 const tellEveryS = 3_600;
-/** Any number will do, as long as all copies use the same. */
-const lossesLock = 4_717_244;
 
 type Place = Pick<Context, 'db' | 'inspector'>;
 
@@ -41,12 +40,12 @@ export async function compare(
     all.flatMap(({ id, lost }) => lost.map((one) => ({ kind, id, ...one })));
   const now = [...of('rule', rules), ...of('action', actions)];
   await db.transaction(async (tx) => {
-    const [turn] = await query<{ mine: boolean; rests: boolean }>(
+    if (!(await tryLock(tx, locks.losses))) return;
+    const [turn] = await query<{ rests: boolean }>(
       tx,
-      sql`select pg_try_advisory_xact_lock(${lossesLock}) as mine,
-            exists (select from broker_losses where told_at > now() - make_interval(secs => ${tellEveryS})) as rests`,
+      sql`select exists (select from broker_losses where told_at > now() - make_interval(secs => ${tellEveryS})) as rests`,
     );
-    if (!turn!.mine || turn!.rests) return;
+    if (turn!.rests) return;
     const before = await tx.select().from(brokerLosses);
     const losses = now.flatMap((one) => {
       const known = before.find((row) => row.kind === one.kind && row.id === one.id && row.why === one.why);

@@ -1,6 +1,16 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
-import { access, alwaysPaging, answer, createRouter, jsonBody, page, problems } from '../http.ts';
+import { presignedPutSchema } from '../firmware/presigned-put.ts';
+import {
+  access,
+  alwaysPaging,
+  answer,
+  createRouter,
+  jsonBody,
+  page,
+  problems,
+  sha256Schema,
+} from '../http.ts';
 import * as elfs from './elfs.ts';
 import * as views from './views.ts';
 
@@ -124,23 +134,12 @@ const presign = createRoute({
     ...jsonBody(
       z.object({
         fileName,
-        sha256: z
-          .string()
-          .regex(/^[0-9a-f]{64}$/)
-          .optional(),
+        sha256: sha256Schema.optional(),
       }),
     ),
   },
   responses: {
-    200: answer(
-      'A presigned PUT; the headers are signed and must be sent as they are',
-      z.object({
-        url: z.string(),
-        headers: z.record(z.string(), z.string()),
-        s3Path: z.string(),
-        expiresAt: z.string(),
-      }),
-    ),
+    200: answer('A presigned PUT; the headers are signed and must be sent as they are', presignedPutSchema),
     ...problems,
   },
 });

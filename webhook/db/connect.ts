@@ -9,6 +9,7 @@ import { migrate as migratePglite } from 'drizzle-orm/pglite/migrator';
 import { drizzle as drizzlePostgres } from 'drizzle-orm/postgres-js';
 import { migrate as migratePostgres } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
+import { locks } from './locks.ts';
 import { preparePartitions } from './partitions.ts';
 import { createPatientSockets } from './patient-socket.ts';
 import { prepareOften } from './prepared.ts';
@@ -28,8 +29,6 @@ export interface Database {
 export type DatabaseLocation = { url: string; connections?: number } | { dir: string } | { client: PGlite };
 
 const migrationsFolder = new URL('./migrations', import.meta.url).pathname;
-/** Any number will do, as long as all copies use the same. */
-const migrationLock = 4_717_241;
 
 export async function connect(location: DatabaseLocation): Promise<Database> {
   if ('url' in location) return connectPostgres(location.url, location.connections ?? 10);
@@ -53,7 +52,7 @@ async function connectPostgres(url: string, connections: number): Promise<Databa
     const single = postgres(url, { max: 1, onnotice: () => {} });
     try {
       const db = drizzlePostgres(single, { schema });
-      await db.execute(sql`select pg_advisory_lock(${migrationLock})`);
+      await db.execute(sql`select pg_advisory_lock(${locks.migration})`);
       await migratePostgres(db, { migrationsFolder });
       await preparePartitions(db as unknown as Db);
       await prepareSearch(db as unknown as Db);

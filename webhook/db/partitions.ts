@@ -4,6 +4,7 @@
  * follows them: `table.ts` stays the one place that names columns and indexes.
  */
 import { sql } from 'drizzle-orm';
+import { locks, tryLock } from './locks.ts';
 import { type Db, query } from './query.ts';
 
 export const partitioned = [
@@ -29,8 +30,6 @@ const shapes: Record<Partitioned, { column: string; days: number }> = {
 const dayMs = 86_400_000;
 /** From yesterday on, for what the broker has kept back; as long as copies may be down before the default partition fills. */
 const aheadDays = 3;
-/** Any number will do, as long as all copies use the same. */
-const partitionLock = 4_717_243;
 /** A query that runs for long must not keep every other one waiting behind this; the next round tries again. */
 const lockTimeout = sql.raw(`set local lock_timeout = '3s'`);
 
@@ -119,12 +118,9 @@ async function createPartition(db: Db, table: Partitioned, day: number): Promise
 async function exclusively(db: Db, work: (tx: Db) => Promise<void>): Promise<boolean> {
   return db.transaction(async (tx) => {
     await tx.execute(lockTimeout);
-    const [lock] = await query<{ mine: boolean }>(
-      tx,
-      sql`select pg_try_advisory_xact_lock(${partitionLock}) as mine`,
-    );
-    if (lock?.mine) await work(tx);
-    return lock?.mine ?? false;
+    const isMine = await tryLock(tx, locks.partitions);
+    if (isMine) await work(tx);
+    return isMine;
   });
 }
 

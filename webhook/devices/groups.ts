@@ -1,7 +1,8 @@
 /** Queries under a name: who is in a group is found each time that somebody asks. */
 import { and, asc, eq, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
-import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
+import { orNameTaken } from '../db/name-taken.ts';
+import type { Db } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import type { Chosen } from './chosen.ts';
 import type { Reach } from './reach.ts';
@@ -20,7 +21,7 @@ export async function list(db: Db): Promise<Group[]> {
 
 /** Throws `name_taken`. */
 export async function create(db: Db, input: GroupFields, actor: string): Promise<Group> {
-  return writing(input.name, () =>
+  return orNameTaken(input.name, () =>
     db.transaction(async (tx) => {
       const values = { ...input, createdBy: actor };
       const [row] = await tx.insert(deviceGroups).values(values).returning();
@@ -37,7 +38,7 @@ export async function change(
   input: { [K in keyof GroupFields]?: string | undefined },
   actor: string,
 ): Promise<Group> {
-  return writing(input.name, () =>
+  return orNameTaken(input.name ?? '', () =>
     db.transaction(async (tx) => {
       const values = { ...input, updatedAt: new Date() };
       const [row] = await tx.update(deviceGroups).set(values).where(eq(deviceGroups.id, id)).returning();
@@ -69,15 +70,6 @@ export async function pin<C extends Chosen>(db: Db, { limits }: Reach, asked: C)
   const [group] = await db.select().from(deviceGroups).where(named);
   if (!group) throw new AppError('unknown_reference', `There is no group named ${chosen.group}.`);
   return { ...chosen, query: group.query };
-}
-
-async function writing<T>(name: string | undefined, write: () => Promise<T>): Promise<T> {
-  try {
-    return await write();
-  } catch (error) {
-    if (sqlState(error) !== uniqueViolation) throw error;
-    throw new AppError('name_taken', `${name} is there already.`, { cause: error });
-  }
 }
 
 function notFound(): AppError {

@@ -2,7 +2,8 @@
 import { asc, eq, getTableColumns, type SQL, sql } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import { record } from '../audit/audit.ts';
-import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/query.ts';
+import { orNameTaken } from '../db/name-taken.ts';
+import { type Db, foreignKeyViolation, sqlState } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import { everything, type Reach } from './reach.ts';
 import { deviceTallies, divisions, regions } from './table.ts';
@@ -40,15 +41,13 @@ export async function create<P extends Place>(
   actor: string,
 ): Promise<View<P>> {
   const { table } = places[place];
-  try {
-    return await db.transaction(async (tx) => {
+  return orNameTaken(input.name, () =>
+    db.transaction(async (tx) => {
       const [row] = await tx.insert(table).values(input).returning();
       await record(tx, { actor, action: `${place}.create`, subject: row!.id, detail: { ...input } });
       return { ...row!, devices: 0 } as unknown as View<P>;
-    });
-  } catch (error) {
-    throw asTaken(error, input.name);
-  }
+    }),
+  );
 }
 
 export async function change<P extends Place>(
@@ -59,18 +58,16 @@ export async function change<P extends Place>(
   actor: string,
 ): Promise<View<P>> {
   const { table } = places[place];
-  try {
-    return await db.transaction(async (tx) => {
+  return orNameTaken(input.name ?? '', () =>
+    db.transaction(async (tx) => {
       const [row] = await tx.update(table).set(input).where(eq(table.id, id)).returning();
       if (!row) throw notFound();
       const [view] = await select(tx, place).where(eq(table.id, id));
       const action = input.name === undefined ? 'change' : 'rename';
       await record(tx, { actor, action: `${place}.${action}`, subject: id, detail: { ...input } });
       return view as unknown as View<P>;
-    });
-  } catch (error) {
-    throw asTaken(error, input.name ?? '');
-  }
+    }),
+  );
 }
 
 /** Of all regions, and of devices without one. */
@@ -122,9 +119,4 @@ function select(db: Db, place: Place, reach = everything) {
 
 function notFound(): AppError {
   return new AppError('not_found', 'There is no such place.');
-}
-
-function asTaken(error: unknown, name: string): unknown {
-  if (sqlState(error) !== uniqueViolation) return error;
-  return new AppError('name_taken', `${name} is there already.`, { cause: error });
 }

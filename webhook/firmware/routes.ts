@@ -4,8 +4,18 @@ import { deploymentSchema } from '../deployments/schema.ts';
 import { listForFirmware, present as presentDeployment } from '../deployments/views.ts';
 import { countRunning } from '../devices/devices.ts';
 import { AppError } from '../errors.ts';
-import { access, answer, createRouter, jsonBody, listOrPage, paging, problems } from '../http.ts';
+import {
+  access,
+  answer,
+  createRouter,
+  jsonBody,
+  listOrPage,
+  paging,
+  problems,
+  sha256Schema,
+} from '../http.ts';
 import * as firmware from './firmware.ts';
+import { presignedPutSchema } from './presigned-put.ts';
 
 const version = z
   .string()
@@ -51,22 +61,11 @@ const upload = createRoute({
     z.object({
       version,
       fileName,
-      sha256: z
-        .string()
-        .regex(/^[0-9a-f]{64}$/)
-        .optional(),
+      sha256: sha256Schema.optional(),
     }),
   ),
   responses: {
-    200: answer(
-      'A presigned PUT; the headers are signed and must be sent as they are',
-      z.object({
-        url: z.string(),
-        headers: z.record(z.string(), z.string()),
-        s3Path: z.string(),
-        expiresAt: z.string(),
-      }),
-    ),
+    200: answer('A presigned PUT; the headers are signed and must be sent as they are', presignedPutSchema),
     ...problems,
   },
 });

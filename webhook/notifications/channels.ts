@@ -1,7 +1,8 @@
 /** Where notifications go. A secret is returned once, by what has made it, and never again. */
 import { and, asc, eq } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
-import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/query.ts';
+import { orNameTaken } from '../db/name-taken.ts';
+import { type Db, foreignKeyViolation, sqlState } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import type { Courier } from './courier.ts';
 import { refuse } from './post.ts';
@@ -36,7 +37,7 @@ export async function create(
 ): Promise<{ channel: Channel; secret: string | null }> {
   checkTarget(courier, input);
   const secrets = input.kind === 'webhook' ? [createSecret()] : [];
-  return named(input.name, () =>
+  return orNameTaken(input.name, () =>
     db.transaction(async (tx) => {
       const values = { ...input, secrets, createdBy: actor };
       const [channel] = await tx.insert(notificationChannels).values(values).returning();
@@ -53,7 +54,7 @@ export async function change(
   input: ChannelChange,
   actor: string,
 ): Promise<Channel> {
-  return named(input.name ?? '', () =>
+  return orNameTaken(input.name ?? '', () =>
     db.transaction(async (tx) => {
       const { kind } = await lock(tx, id);
       if (kind === 'email' ? input.url !== undefined : input.recipients !== undefined)
@@ -123,13 +124,4 @@ async function note(tx: Db, act: string, channel: Channel, actor: string): Promi
   const { name, kind, language } = channel;
   const detail = { name, kind, language, target: targetOf(channel) };
   await record(tx, { actor, action: `notification_channel.${act}`, subject: channel.id, detail });
-}
-
-async function named<T>(name: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (sqlState(error) !== uniqueViolation) throw error;
-    throw new AppError('name_taken', `${name} is there already.`, { cause: error });
-  }
 }

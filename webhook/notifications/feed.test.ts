@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
+import { locks } from '../db/locks.ts';
 import { query } from '../db/query.ts';
 import type { Json } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
@@ -55,7 +56,7 @@ test.skipIf(database.kind === 'pglite')('while one copy gives numbers, no other 
   await until('quiet', async () => (await unnumbered()).length === 0);
   const other = await database.another();
   await db.transaction(async (tx) => {
-    await tx.execute(sql`select pg_advisory_xact_lock(4717246)`);
+    await tx.execute(sql`select pg_advisory_xact_lock(${locks.ruling})`);
     await tell(other.db, [fact('waits')]);
     expect(await rule(other.db)).toBe(false);
     expect(await query(other.db, sql`select from notification_events where number is null`)).toHaveLength(1);

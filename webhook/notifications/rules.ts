@@ -1,7 +1,8 @@
 /** Who is told what, of where, and when not. */
 import { asc, eq, inArray } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
-import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/query.ts';
+import { orNameTaken } from '../db/name-taken.ts';
+import { type Db, foreignKeyViolation, sqlState } from '../db/query.ts';
 import { isOpen, type MaintenanceWindow, nextOpening, weekdays } from '../deployments/window.ts';
 import { AppError } from '../errors.ts';
 import { type Kind, type Severity, severities } from './kinds.ts';
@@ -123,13 +124,9 @@ function notFound(): AppError {
 
 async function written<T>(name: string, work: () => Promise<T>): Promise<T> {
   try {
-    return await work();
+    return await orNameTaken(name, work);
   } catch (error) {
-    const state = sqlState(error);
-    if (state === uniqueViolation)
-      throw new AppError('name_taken', `${name} is there already.`, { cause: error });
-    if (state === foreignKeyViolation)
-      throw new AppError('unknown_reference', 'There is no such region or channel.', { cause: error });
-    throw error;
+    if (sqlState(error) !== foreignKeyViolation) throw error;
+    throw new AppError('unknown_reference', 'There is no such region or channel.', { cause: error });
   }
 }

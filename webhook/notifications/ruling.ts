@@ -1,25 +1,20 @@
 /** Asks the rules who is to be told of what has happened: each event once, and a channel once, however many rules name it. */
 import { asc, isNull, sql } from 'drizzle-orm';
 import { at, readClock } from '../db/clock.ts';
-import { type Db, query } from '../db/query.ts';
+import { locks, tryLock } from '../db/locks.ts';
+import type { Db } from '../db/query.ts';
 import * as channels from './channels.ts';
 import { addressed } from './deliveries.ts';
 import * as rules from './rules.ts';
 import { notificationDeliveries, notificationEvents } from './table.ts';
 
 const batch = 100;
-/** Any number will do, as long as all copies use the same. */
-const rulingLock = 4_717_246;
 
 /** Returns whether there may be more. Any number of copies; killed anywhere, it has done all of a batch or nothing. */
 export async function rule(db: Db): Promise<boolean> {
   return db.transaction(async (tx) => {
     // One at a time, so that nobody who follows the feed sees a number and then a smaller one.
-    const [lock] = await query<{ mine: boolean }>(
-      tx,
-      sql`select pg_try_advisory_xact_lock(${rulingLock}) as mine`,
-    );
-    if (!lock?.mine) return false;
+    if (!(await tryLock(tx, locks.ruling))) return false;
     const events = await tx
       .select()
       .from(notificationEvents)

@@ -1,7 +1,8 @@
 /** How deployments go out, under a name: whoever deploys takes a copy, so a change reaches only what starts later. */
 import { asc, eq } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
-import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
+import { orNameTaken } from '../db/name-taken.ts';
+import type { Db } from '../db/query.ts';
 import type { AskedPolicy } from '../deployments/schema.ts';
 import { AppError } from '../errors.ts';
 import { rolloutPolicies } from './table.ts';
@@ -19,7 +20,7 @@ export async function list(db: Db): Promise<NamedPolicy[]> {
 
 /** Throws `name_taken`. */
 export async function create(db: Db, input: PolicyFields, actor: string): Promise<NamedPolicy> {
-  return writing(input.name, () =>
+  return orNameTaken(input.name, () =>
     db.transaction(async (tx) => {
       const values = { ...input, createdBy: actor };
       const [row] = await tx.insert(rolloutPolicies).values(values).returning();
@@ -36,7 +37,7 @@ export async function change(
   input: { [K in keyof PolicyFields]?: PolicyFields[K] | undefined },
   actor: string,
 ): Promise<NamedPolicy> {
-  return writing(input.name, () =>
+  return orNameTaken(input.name ?? '', () =>
     db.transaction(async (tx) => {
       const values = { ...input, updatedAt: new Date() };
       const where = eq(rolloutPolicies.id, id);
@@ -54,15 +55,6 @@ export async function remove(db: Db, id: string, actor: string): Promise<void> {
     if (!row) throw notFound();
     await record(tx, { actor, action: 'policy.delete', subject: id, detail: { name: row.name } });
   });
-}
-
-async function writing<T>(name: string | undefined, write: () => Promise<T>): Promise<T> {
-  try {
-    return await write();
-  } catch (error) {
-    if (sqlState(error) !== uniqueViolation) throw error;
-    throw new AppError('name_taken', `${name} is there already.`, { cause: error });
-  }
 }
 
 function notFound(): AppError {

@@ -19,6 +19,11 @@ export function median(values: number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }
 
+/** Of at least one value. */
+export function p95(values: number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length * 0.95)]!;
+}
+
 /** Processor time of this process from now on. */
 export function watchProcessor(): { us(): number } {
   const before = process.cpuUsage();

@@ -1,7 +1,7 @@
 /** A million devices: every list and page against the same with ten thousand, a deployment to all of them, and presence compared. */
 import { randomUUID } from 'node:crypto';
 import type { BrokerClient, EmqxApi } from '#emqx/api.ts';
-import { type Figures, watchProcessor } from './figures.ts';
+import { type Figures, p95, watchProcessor } from './figures.ts';
 import { measureDeployment, watchMemory } from './rollout.ts';
 import {
   type Copy,
@@ -144,9 +144,6 @@ export async function time(site: Site, page: Page): Promise<number[]> {
   return times.slice(warmUp);
 }
 
-export function p95(times: number[]): number {
-  return [...times].sort((a, b) => a - b)[Math.floor(times.length * 0.95)]!;
-}
 const round = (n: number) => Number(n.toFixed(2));
 
 /** Everybody is connected, and it says so page by page. */

@@ -1,5 +1,5 @@
 /** What the console's lists ask for, with a hundred thousand devices and ten million events, against the same with a thousand devices. */
-import type { Figures } from './figures.ts';
+import { type Figures, p95 } from './figures.ts';
 import {
   type Copy,
   createDatabase,
@@ -82,10 +82,6 @@ async function time({ copy, deployment }: Site, page: Page, devices: number): Pr
   }
   // The first are those of a connection and a compiler that are not warm.
   return times.slice(10);
-}
-
-function p95(times: number[]): number {
-  return [...times].sort((a, b) => a - b)[Math.floor(times.length * 0.95)]!;
 }
 
 /** A deployment that is half done, and telemetry of the last ten days; as many events a device in both. */
