@@ -100,7 +100,7 @@ async function findMatching(db: Db, where: SQL | undefined, filter: DevicePage):
     const found = await queryRows<{ n: number; id: string | null }>(
       tx,
       sql`with matching as materialized (
-            select id, name, created_at, last_seen_at, seen_hour from devices where ${where ?? sql`true`} limit ${most + 1})
+            select id ${sortedBy(sort)} from devices where ${where ?? sql`true`} limit ${most + 1})
           select counted.n, page.id from (select count(*)::int as n from matching) counted
           left join (
             select id, row_number() over () as nth from (
@@ -158,6 +158,17 @@ function order(sort: Sort): SQL[] {
     inOrder(devices.id),
   ];
 }
+
+/** Columns besides the id, without which an index may do. */
+function sortedBy(sort: Sort = 'id'): SQL {
+  return sql.join(columnsOf[sort.replace('-', '') as keyof typeof columnsOf].map((column) => sql`, ${column}`));
+}
+const columnsOf = {
+  id: [],
+  name: [devices.name],
+  lastSeenAt: [devices.seenHour, devices.lastSeenAt],
+  createdAt: [devices.createdAt],
+};
 
 export async function get(db: Db, reach: Reach, id: string): Promise<DeviceView> {
   const rows = await select(db).where(and(eq(devices.id, id), reach.on()));
