@@ -92,7 +92,11 @@ function walk(db: Db, where: SQL | undefined, { sort, limit, offset }: DevicePag
  * The page of those that meet conditions of which nobody knows how many do. They are looked for in any order first: a planner that hopes to come
  * across a page of them soon, in its order, would read every device where there are few. Where there are very many, it hopes rightly.
  */
-async function findMatching(db: Db, where: SQL | undefined, filter: DevicePage): Promise<{ ids: string[] } & Total> {
+async function findMatching(
+  db: Db,
+  where: SQL | undefined,
+  filter: DevicePage,
+): Promise<{ ids: string[] } & Total> {
   const { sort, limit, offset, count } = filter;
   const most = offset + countedBeyond;
   return db.transaction(async (tx) => {
@@ -161,7 +165,9 @@ function order(sort: Sort): SQL[] {
 
 /** Columns besides the id, without which an index may do. */
 function sortedBy(sort: Sort = 'id'): SQL {
-  return sql.join(columnsOf[sort.replace('-', '') as keyof typeof columnsOf].map((column) => sql`, ${column}`));
+  return sql.join(
+    columnsOf[sort.replace('-', '') as keyof typeof columnsOf].map((column) => sql`, ${column}`),
+  );
 }
 const columnsOf = {
   id: [],

@@ -68,8 +68,10 @@ const batch = 5_000;
 const everyMs = 10 * 60_000;
 const dayMs = 86_400_000;
 
-const daysOf = (retention: Retention, kind: Exclude<keyof Retention, 'telemetryRawHours'> | 'received'): number =>
-  kind === 'received' ? receivedDays : retention[kind];
+const daysOf = (
+  retention: Retention,
+  kind: Exclude<keyof Retention, 'telemetryRawHours'> | 'received',
+): number => (kind === 'received' ? receivedDays : retention[kind]);
 
 /** Partitions made ahead, rolled up and dropped; answers how many are gone. Safe in any number of copies at the same time. */
 export async function turnDays(db: Db, retention: Retention, now: number): Promise<number> {

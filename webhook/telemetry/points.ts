@@ -1,7 +1,7 @@
 /** What one number of a source was over time, from measurements and from what became of older ones. */
 import { type SQL, sql } from 'drizzle-orm';
-import type { MeasuredTopic } from './topics.ts';
 import { unpackHour, unpackMinutes } from './rollup.ts';
+import type { MeasuredTopic } from './topics.ts';
 
 export const minuteMs = 60_000;
 export const hourMs = 3_600_000;

@@ -93,9 +93,15 @@ test('the last message stays whole, whichever was rolled up', async () => {
   const device = await createDevice();
   const network = (ms: number, ip: string) =>
     recordTelemetry(db, [
-      { deviceId: device, topic: 'status/network', at: new Date(start + ms), body: { id: 'x', at: null, ip } },
+      {
+        deviceId: device,
+        topic: 'status/network',
+        at: new Date(start + ms),
+        body: { id: 'x', at: null, ip },
+      },
     ]);
-  const latest = async () => (await getLatest(db, device)).map(({ at, body }) => [at.getTime() - start, body]);
+  const latest = async () =>
+    (await getLatest(db, device)).map(({ at, body }) => [at.getTime() - start, body]);
   await network(hourMs, '10.0.0.1');
   await network(0, '10.0.0.0');
   await rollUp(db, 24, old);

@@ -41,7 +41,8 @@ async function rollUpStray(db: Db, before: number): Promise<number> {
 }
 
 /** Of `column`, the time in steps of a minute or an hour. */
-const begin = (step: 'minute' | 'hour', column: SQL) => sql`date_bin(${sql.raw(`interval '1 ${step}'`)}, ${column}, 'epoch'::timestamptz)`;
+const begin = (step: 'minute' | 'hour', column: SQL) =>
+  sql`date_bin(${sql.raw(`interval '1 ${step}'`)}, ${column}, 'epoch'::timestamptz)`;
 
 /** A double as its shortest text. */
 const asText = (n: SQL) => sql`${n}::float8::text`;

@@ -79,10 +79,7 @@ export const deviceMetrics = pgTable(
     preferred: boolean().notNull(),
     level: smallint().generatedAlwaysAs((): SQL => levelOf(sql`value`)),
   },
-  (t) => [
-    primaryKey({ columns: [t.deviceId, t.name] }),
-    index('device_metrics_level').on(t.name, t.level),
-  ],
+  (t) => [primaryKey({ columns: [t.deviceId, t.name] }), index('device_metrics_level').on(t.name, t.level)],
 );
 
 /** Partitioned by day as well. */

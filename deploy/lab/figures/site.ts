@@ -5,7 +5,15 @@ import { connect } from '#webhook/db/connect.ts';
 import { createPartitions } from '#webhook/db/partitions.ts';
 import { rollUp } from '#webhook/telemetry/rollup.ts';
 import { type Figures, p95, watchProcessor } from './figures.ts';
-import { type Copy, createDatabase, deafBroker, fillDevices, firmware, startCopy, tell } from './webhook-copy.ts';
+import {
+  type Copy,
+  createDatabase,
+  deafBroker,
+  fillDevices,
+  firmware,
+  startCopy,
+  tell,
+} from './webhook-copy.ts';
 
 /** Measurements of each device in the last thirty days. */
 const measuredEach = 6;
@@ -204,7 +212,7 @@ export async function prepare(server: string, devices: number): Promise<Site> {
         from devices where mod(hashtext(id), ${deployments}) in (${n}, ${-n})`;
     }
     done('targets');
-    await fillMeasurements(url, copy, devices);
+    await fillMeasurements(url, copy);
     done('telemetry');
     await sql`vacuum analyze`;
     done('vacuum');
@@ -216,7 +224,7 @@ export async function prepare(server: string, devices: number): Promise<Site> {
 }
 
 /** Written as they would have come, and rolled up as they would have been; the newest numbers of two names that all have, and of one that few have. */
-async function fillMeasurements(url: string, { sql }: Copy, devices: number): Promise<void> {
+async function fillMeasurements(url: string, { sql }: Copy): Promise<void> {
   const database = await connect({ url, connections: 1 });
   try {
     const now = Date.now();

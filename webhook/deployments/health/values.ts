@@ -64,6 +64,9 @@ function shareOfWindows(beginnings: SQL, { from, to }: Period, windowMs: number)
 
 /** Windows begin and end at whole minutes, so that older measurements, of which there are minutes, are all within or all without. */
 function measured(device: SQL, topic: MeasuredTopic, name: string, period: Period): SQL {
-  const points = pointsOf(sourceOf(sql`${device}.id`, topic), sql`${name}::text`, { ...period, step: 'minute' });
+  const points = pointsOf(sourceOf(sql`${device}.id`, topic), sql`${name}::text`, {
+    ...period,
+    step: 'minute',
+  });
   return sql`(select sum(p.total) / sum(p.n) from (${points}) p)`;
 }

@@ -169,7 +169,11 @@ function health(operator: Operator, value: string): SQL {
 const ago = (value: string) => sql`(now() - ${ageMs(value)!}::float8 * interval '1 millisecond')`;
 
 /** `> 7d`: longer ago than that. */
-function age(column: typeof devices.lastSeenAt | typeof devices.createdAt, operator: Operator, value: string): SQL {
+function age(
+  column: typeof devices.lastSeenAt | typeof devices.createdAt,
+  operator: Operator,
+  value: string,
+): SQL {
   return operator.startsWith('>') ? lt(column, ago(value)) : gt(column, ago(value));
 }
 
