@@ -168,7 +168,8 @@ async function createPartition(db: Db, table: Partitioned, day: number): Promise
   });
 }
 
-async function exclusively(db: Db, work: (tx: Db) => Promise<void>): Promise<boolean> {
+/** Work on partitions, by one copy at a time. False when another is at it. */
+export async function exclusively(db: Db, work: (tx: Db) => Promise<void>): Promise<boolean> {
   return db.transaction(async (tx) => {
     await tx.execute(lockTimeout);
     const isMine = await tryLock(tx, locks.partitions);

@@ -11,7 +11,7 @@ import { type Db, query } from '../db/query.ts';
 import { forgetTargets } from '../deployments/history.ts';
 import { forgetEpochs } from '../devices/presence.ts';
 import { type Loop, startLoop } from '../loop.ts';
-import { rollUp } from '../telemetry/rollup.ts';
+import { rollUp, rollUpStray } from '../telemetry/rollup.ts';
 
 /** Days. */
 export interface Retention {
@@ -83,9 +83,10 @@ export async function turnDays(db: Db, retention: Retention, now: number): Promi
   return gone;
 }
 
-/** Deletes one batch of each table; answers how many rows of all. Safe in any number of copies at the same time. */
+/** Deletes or rolls up one batch of each table; answers how many rows of all. Safe in any number of copies at the same time. */
 export async function sweepOnce(db: Db, retention: Retention): Promise<number> {
   let deleted = await forgetEpochs(db, batch);
+  deleted += await rollUpStray(db, retention.telemetryRawHours, Date.now(), batch);
   deleted += await forgetTargets(db, retention.targets, batch);
   deleted += await forgetExpired(db, certificateDays, batch);
   for (const { table, column, days } of rows) {

@@ -12,32 +12,32 @@
  * A column for each would take 40 bytes and more a minute, most of them the row's own.
  */
 import { type SQL, sql } from 'drizzle-orm';
-import { consumePartitions, defaultOf } from '../db/partitions.ts';
+import { consumePartitions, defaultOf, exclusively } from '../db/partitions.ts';
 import { type Db, query } from '../db/query.ts';
 
 const hourMs = 3_600_000;
-const batch = 20_000;
 
-/** Rolls up what is older than `hours`, a partition or a batch at a time. Answers how many partitions are gone. Safe in any number of copies. */
-export async function rollUp(db: Db, hours: number, now: number): Promise<number> {
-  const before = now - hours * hourMs;
-  const gone = await consumePartitions(db, 'measurements', before, (tx, partition) =>
+/** Rolls up partitions that are older than `hours`. Answers how many are gone. Safe in any number of copies. */
+export function rollUp(db: Db, hours: number, now: number): Promise<number> {
+  return consumePartitions(db, 'measurements', now - hours * hourMs, (tx, partition) =>
     fold(tx, sql`select source, at, body from ${partition}`),
   );
-  while ((await rollUpStray(db, before)) === batch);
-  return gone;
 }
 
-/** What came too late for its partition. */
-async function rollUpStray(db: Db, before: number): Promise<number> {
+/** The same of what came too late for its partition, at most `limit` of them. Answers how many; 0 also while another copy is at it. */
+export async function rollUpStray(db: Db, hours: number, now: number, limit: number): Promise<number> {
   const rest = sql.identifier(defaultOf('measurements'));
-  const old = sql`at < ${new Date(before).toISOString()}::timestamptz`;
-  return fold(
-    db,
-    sql`delete from ${rest} where ctid = any(array(
-          select ctid from ${rest} where ${old} order by source, at limit ${batch} for update skip locked))
-        returning source, at, body`,
-  );
+  const before = sql`${new Date(now - hours * hourMs).toISOString()}::timestamptz`;
+  let n = 0;
+  await exclusively(db, async (tx) => {
+    n = await fold(
+      tx,
+      sql`delete from ${rest} where ctid = any(array(
+            select ctid from ${rest} where at < ${before} order by source, at limit ${limit} for update))
+          returning source, at, body`,
+    );
+  });
+  return n;
 }
 
 /** Of `column`, the time in steps of a minute or an hour. */
