@@ -2,7 +2,7 @@
 import { and, desc, eq, gte, lt, type SQL, sql } from 'drizzle-orm';
 import { countUpTo } from '../db/count.ts';
 import { type Db, query } from '../db/query.ts';
-import { moment, pointsOf, sourceOf, stepOf } from './points.ts';
+import { moment, pointsOf, stepOf } from './points.ts';
 import { deviceLogs } from './table.ts';
 import { type MeasuredTopic, measuredTopics, toMessage } from './topics.ts';
 
@@ -58,7 +58,7 @@ export function bucketsOf({ deviceId, topic, value, bucketMs, ...range }: ChartO
           sum(n)::int as count
         from (
           select date_bin(make_interval(secs => ${bucketMs / 1000}::float8), p.at, ${from}) as bucket, p.n, p.low, p.total, p.high
-          from (${pointsOf(sourceOf(sql`${deviceId}`, topic), sql`${value}::text`, span)}) p) measured
+          from (${pointsOf(sql`${deviceId}`, topic, sql`${value}::text`, span)}) p) measured
         group by bucket order by bucket`;
 }
 

@@ -1,7 +1,7 @@
 /** What a signal was on a device over some time, in SQL over what is stored anyway. */
 import { type SQL, sql } from 'drizzle-orm';
 import { at } from '../../db/clock.ts';
-import { pointsOf, sourceOf } from '../../telemetry/points.ts';
+import { pointsOf } from '../../telemetry/points.ts';
 import type { MeasuredTopic } from '../../telemetry/topics.ts';
 import type { Signal } from './signals.ts';
 
@@ -64,9 +64,6 @@ function shareOfWindows(beginnings: SQL, { from, to }: Period, windowMs: number)
 
 /** Windows begin and end at whole minutes, so that older measurements, of which there are minutes, are all within or all without. */
 function measured(device: SQL, topic: MeasuredTopic, name: string, period: Period): SQL {
-  const points = pointsOf(sourceOf(sql`${device}.id`, topic), sql`${name}::text`, {
-    ...period,
-    step: 'minute',
-  });
+  const points = pointsOf(sql`${device}.id`, topic, sql`${name}::text`, { ...period, step: 'minute' });
   return sql`(select sum(p.total) / sum(p.n) from (${points}) p)`;
 }
