@@ -76,11 +76,11 @@ const daysOf = (
 /** Partitions made ahead, rolled up and dropped; answers how many are gone. Safe in any number of copies at the same time. */
 export async function turnDays(db: Db, retention: Retention, now: number): Promise<number> {
   await createPartitions(db, now);
-  let gone = await rollUp(db, retention.telemetryRawHours, now);
+  let gone = 0;
   for (const table of dropped) {
     gone += await dropPartitions(db, table, now - daysOf(retention, days[table]) * dayMs);
   }
-  return gone;
+  return gone + (await rollUp(db, retention.telemetryRawHours, now));
 }
 
 /** Deletes or rolls up one batch of each table; answers how many rows of all. Safe in any number of copies at the same time. */

@@ -19,7 +19,7 @@ export async function getLatest(db: Db, deviceId: string): Promise<Latest[]> {
     sql`select s.topic, coalesce(m.at, s.last_at) as at, coalesce(m.body, s.last) as body from telemetry_sources s
         left join lateral (
           select at, body from measurements where source = s.id order by at desc limit 1) m on s.last_at is null or m.at >= s.last_at
-        where s.device_id = ${deviceId}`,
+        where s.device_id = ${deviceId} and coalesce(m.at, s.last_at) is not null`,
   );
   return measuredTopics.flatMap((topic) =>
     rows
