@@ -97,6 +97,8 @@ export async function consumePartitions(
     });
     const gone = await exclusively(db, async (tx) => {
       if (!(await isThere(tx, table, day))) return;
+      // In the order of readers, or one that has the first would wait for the second for ever.
+      await tx.execute(sql`lock table only ${sql.identifier(table)} in access exclusive mode`);
       await tx.execute(sql`lock table ${name} in access exclusive mode`);
       if (await isEmpty(tx)) await tx.execute(sql`drop table ${name}`);
     });

@@ -95,6 +95,24 @@ test('again, in several copies or behind one that failed, nothing is counted twi
   expect(close(await chart(device, hourMs))).toEqual(close(await chart(whole, hourMs)));
 });
 
+test('charts that are asked for meanwhile are answered', async () => {
+  const device = await createDevice();
+  await createPartitions(db, start);
+  await say(device, noise(50));
+  let going = true;
+  const ask = async () => {
+    while (going) expect((await chart(device, hourMs)).reduce((n, { count }) => n + count, 0)).toBe(50);
+  };
+  const asked = [ask(), ask(), ask()];
+  const other = await database.another();
+  // Partitions of five days go.
+  await rollUp(other.db, 1, old).finally(() => {
+    going = false;
+  });
+  await Promise.all(asked);
+  await other.close();
+});
+
 test('the last message stays whole, whichever was rolled up', async () => {
   const device = await createDevice();
   const network = (ms: number, ip: string) =>
