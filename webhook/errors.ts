@@ -43,6 +43,7 @@ export const statusByCode = {
   request_in_progress: 409,
   outcome_unknown: 409,
   not_due: 409,
+  changed_meanwhile: 412,
   body_too_large: 413,
   unsupported_media_type: 415,
   object_missing: 422,

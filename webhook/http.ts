@@ -2,6 +2,7 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context as HonoContext } from 'hono';
 import { matchedRoutes } from 'hono/route';
+import type { Expected } from './db/revision.ts';
 import type { Limits, Reach } from './devices/reach.ts';
 import { AppError } from './errors.ts';
 import { fieldErrorSchema, inOneLine, toFieldErrors } from './field-errors.ts';
@@ -41,6 +42,18 @@ export function access(to: Access, reaching?: Reaches) {
   return { 'x-access': to, ...(reaching && { 'x-reach': reaching }), security };
 }
 
+/**
+ * The route changes a thing that is there: it takes `If-Match`, and hands `c.get('expected')` to its operation, which checks it in its own
+ * transaction. Spread into `createRoute`; `conditional.test.ts` names the routes that lack it.
+ */
+export const ifMatch = { 'x-if-match': true };
+
+/** An answer that is no thing with a `revision` has an ETag nevertheless: that of its content. */
+export const tagged = { 'x-etag': true };
+
+/** Of what people change: it is another after every change of theirs. An answer of one thing that has it has an ETag, too. */
+export const revision = z.int();
+
 /** How a route is named in tables of routes, with its path as OpenAPI (`{id}`) or as the router (`:id`) writes it. */
 export function routeKey(method: string, path: string): string {
   return `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`;
@@ -52,7 +65,7 @@ export function findRoute(c: HonoContext<AppEnv>) {
 }
 
 export interface AppEnv {
-  Variables: { caller: Caller; reach: Reach; requestId: string };
+  Variables: { caller: Caller; reach: Reach; expected: Expected; requestId: string };
 }
 
 /** A router whose request validation ends as our own coded error. */

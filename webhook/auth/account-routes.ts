@@ -3,7 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
 import { limitsSchema } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
-import { access, answer, createRouter, jsonBody, problems, roles } from '../http.ts';
+import { access, answer, createRouter, ifMatch, jsonBody, problems, revision, roles } from '../http.ts';
 import { clientAddress } from './address.ts';
 import { checkPassword, type User } from './auth.ts';
 import { readDeviceTokens, setDeviceCookie, setSessionCookie } from './session.ts';
@@ -27,6 +27,7 @@ const userSchema = z
     createdAt: z.string(),
     /** Of the single sign-on that vouches for this user; null for a local account. */
     issuer: z.string().nullable(),
+    revision,
   })
   .openapi('User');
 const tokenSchema = z
@@ -40,6 +41,7 @@ const tokenSchema = z
     expiresAt: moment,
     revokedAt: moment,
     lastUsedAt: moment,
+    revision,
   })
   .openapi('ApiToken');
 
@@ -62,6 +64,7 @@ const changeUser = createRoute({
   method: 'patch',
   path: '/api/users/{id}',
   ...access('admin', 'fleet'),
+  ...ifMatch,
   summary:
     'Change role, reach or password, disable or enable; ends the sessions of who is disabled or gets another password',
   request: {
@@ -120,6 +123,7 @@ const revokeToken = createRoute({
   method: 'delete',
   path: '/api/tokens/{id}',
   ...access('admin', 'fleet'),
+  ...ifMatch,
   summary: 'Revoke an API token at once',
   request: { params: id },
   responses: { 204: { description: 'Revoked' }, ...problems },
@@ -133,8 +137,9 @@ export function accountRoutes(context: Context) {
       c.json(presentUser(await users.create(db, passwords, c.req.valid('json'), c.get('caller').name)), 201),
     )
     .openapi(changeUser, async (c) => {
-      const actor = c.get('caller').name;
-      const user = await users.change(db, passwords, c.req.valid('param').id, c.req.valid('json'), actor);
+      const { caller, expected } = c.var;
+      const { id } = c.req.valid('param');
+      const user = await users.change(db, passwords, id, c.req.valid('json'), caller.name, expected);
       return c.json(presentUser(user), 200);
     })
     .openapi(changePassword, async (c) => {
@@ -160,14 +165,14 @@ export function accountRoutes(context: Context) {
       return c.json({ secret, token: presentToken(token) }, 201);
     })
     .openapi(revokeToken, async (c) => {
-      await tokens.revoke(db, c.req.valid('param').id, c.get('caller').name);
+      await tokens.revoke(db, c.req.valid('param').id, c.get('caller').name, c.get('expected'));
       return c.body(null, 204);
     });
 }
 
-function presentUser({ id, email, role, reach, disabledAt, createdAt, oidcIssuer: issuer }: User) {
+function presentUser({ id, email, role, reach, disabledAt, createdAt, oidcIssuer: issuer, revision }: User) {
   const disabled = disabledAt !== null;
-  return { id, email, role, reach, disabled, createdAt: createdAt.toISOString(), issuer };
+  return { id, email, role, reach, disabled, createdAt: createdAt.toISOString(), issuer, revision };
 }
 
 function presentToken({ createdAt, expiresAt, revokedAt, lastUsedAt, ...rest }: tokens.ApiToken) {

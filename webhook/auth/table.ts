@@ -10,6 +10,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
+import { revision } from '../db/revision.ts';
 import type { Limits } from '../devices/reach.ts';
 import { roles } from '../http.ts';
 
@@ -27,6 +28,7 @@ export const users = pgTable(
     reach: jsonb().$type<Limits>(),
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
     disabledAt: timestamp('disabled_at', { withTimezone: true }),
+    revision: revision(),
   },
   (t) => [
     uniqueIndex('users_email').on(sql`lower(${t.email})`),
@@ -64,6 +66,7 @@ export const apiTokens = pgTable(
     expiresAt: timestamp('expires_at', { withTimezone: true }),
     revokedAt: timestamp('revoked_at', { withTimezone: true }),
     lastUsedAt: timestamp('last_used_at', { withTimezone: true }),
+    revision: revision(),
   },
   // A revoked token's name may be used again.
   (t) => [uniqueIndex('api_tokens_name').on(t.name).where(sql`revoked_at is null`)],

@@ -3,6 +3,7 @@ import { and, desc, eq, gt, isNull, lt, or } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { orNameTaken } from '../db/name-taken.ts';
 import type { Db } from '../db/query.ts';
+import { anything } from '../db/revision.ts';
 import { ensurePlaces, type Limits } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import type { Caller, Role } from '../http.ts';
@@ -42,10 +43,11 @@ export async function create(
 }
 
 /** A token that was revoked before stays as it is. */
-export async function revoke(db: Db, id: string, actor: string): Promise<void> {
+export async function revoke(db: Db, id: string, actor: string, expected = anything): Promise<void> {
   await db.transaction(async (tx) => {
     const [row] = await tx.select().from(apiTokens).where(eq(apiTokens.id, id)).for('update');
     if (!row) throw new AppError('not_found', 'There is no such token.');
+    expected.ensureIs(row.revision);
     if (row.revokedAt) return;
     await tx.update(apiTokens).set({ revokedAt: new Date() }).where(eq(apiTokens.id, id));
     await record(tx, { actor, action: 'token.revoke', subject: id, detail: { name: row.name } });

@@ -28,6 +28,7 @@ const summaryColumns = (reach: Reach) => ({
   createdAt: deployments.createdAt,
   finishedAt: deployments.finishedAt,
   targetsForgottenAt: deployments.targetsForgottenAt,
+  revision: deployments.revision,
   startAt: deployments.startAt,
   policy: deployments.policy,
   memory: deployments.memory,

@@ -5,6 +5,7 @@ import { revokeAll } from '../certificates/revocation.ts';
 import * as crashes from '../crashes/crashes.ts';
 import { countUpTo, type Total } from '../db/count.ts';
 import { type Db, foreignKeyViolation, query as queryRows, sqlState, uniqueViolation } from '../db/query.ts';
+import { anything } from '../db/revision.ts';
 import { containing } from '../db/search.ts';
 import * as history from '../deployments/history.ts';
 import { markJoinable } from '../deployments/store.ts';
@@ -174,16 +175,18 @@ export async function change(
   id: string,
   input: DeviceChange,
   actor: string,
+  expected = anything,
 ): Promise<DeviceView> {
   const { region, division, ...told } = input;
   try {
     await db.transaction(async (tx) => {
       const [has] = await tx
-        .select({ region: devices.regionId, division: devices.divisionId })
+        .select({ region: devices.regionId, division: devices.divisionId, revision: devices.revision })
         .from(devices)
         .where(and(eq(devices.id, id), reach.on()))
         .for('no key update');
       if (!has) throw notFound();
+      expected.ensureIs(has.revision);
       ensureKept(reach, input, has);
       const changed = await tx
         .update(devices)
@@ -191,6 +194,7 @@ export async function change(
           ...told,
           ...(region !== undefined && { regionId: region }),
           ...(division !== undefined && { divisionId: division }),
+          revision: sql`${devices.revision} + 1`,
         })
         .where(eq(devices.id, id))
         .returning({ within: reach.on() });
@@ -208,15 +212,22 @@ export async function change(
  * With all that is kept of it; its past updates leave their deployments' counts. Throws `in_use` while an update has not ended. Its
  * certificates are revoked; the caller kicks it. Nothing that an unregistered device says is taken in.
  */
-export async function remove(db: Db, reach: Reach, id: string, actor: string): Promise<void> {
+export async function remove(
+  db: Db,
+  reach: Reach,
+  id: string,
+  actor: string,
+  expected = anything,
+): Promise<void> {
   await db.transaction(async (tx) => {
     // Until the end, no deployment can choose it any more.
     const [row] = await tx
-      .select({ id: devices.id })
+      .select({ revision: devices.revision })
       .from(devices)
       .where(and(eq(devices.id, id), reach.on()))
       .for('update');
     if (!row) throw notFound();
+    expected.ensureIs(row.revision);
     if (await history.isBusy(tx, id)) {
       throw new AppError('in_use', 'An update of this device has not ended: cancel it first.');
     }
@@ -259,8 +270,9 @@ function asUnknownReference(error: unknown): unknown {
 }
 
 function select(db: Db) {
+  const division = { id: divisions.id, name: divisions.name };
   return db
-    .select({ device: devices, region: { id: regions.id, name: regions.name }, division: divisions })
+    .select({ device: devices, region: { id: regions.id, name: regions.name }, division })
     .from(devices)
     .leftJoin(regions, eq(regions.id, devices.regionId))
     .leftJoin(divisions, eq(divisions.id, devices.divisionId))
@@ -308,6 +320,7 @@ async function viewSome(db: Db, rows: Row[]): Promise<DeviceView[]> {
     })),
     certificate: certificates.get(device.id) ?? null,
     createdAt: device.createdAt.toISOString(),
+    revision: device.revision,
   }));
 }
 

@@ -5,6 +5,7 @@ import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import * as imageElf from '../crashes/image-elf.ts';
 import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
+import { anything, type Expected } from '../db/revision.ts';
 import { beginsWith, containing } from '../db/search.ts';
 import { AppError } from '../errors.ts';
 import {
@@ -125,10 +126,12 @@ export async function attachManifest(
   id: string,
   jws: string,
   actor: string,
+  expected = anything,
 ): Promise<Firmware> {
   const firmware = await get(context.db, id);
   await verifyManifest(jws, toManifest(firmware), context.trustedKeys);
   const row = await context.db.transaction(async (tx) => {
+    await expected.ensure(tx, firmwares, id);
     const [updated] = await tx
       .update(firmwares)
       .set({ manifest: jws, updatedAt: new Date() })
@@ -139,6 +142,12 @@ export async function attachManifest(
   });
   context.live.changed('firmware', id);
   return row;
+}
+
+/** For what hangs on a firmware: it changes with it. Throws `changed_meanwhile`. */
+export async function change(tx: Db, id: string, expected: Expected): Promise<void> {
+  await expected.ensure(tx, firmwares, id);
+  await tx.update(firmwares).set({ updatedAt: new Date() }).where(eq(firmwares.id, id));
 }
 
 /** Signed again by ourselves. */

@@ -4,6 +4,7 @@ import { and, arrayOverlaps, asc, eq, ilike, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/query.ts';
+import { anything } from '../db/revision.ts';
 import { containing } from '../db/search.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
@@ -27,6 +28,7 @@ export async function attach(
   id: string,
   content: Uint8Array,
   actor: string,
+  expected = anything,
 ): Promise<SbomView> {
   const { db, objects, signer } = context;
   const image = await firmware.get(db, id);
@@ -51,6 +53,7 @@ export async function attach(
     uploadedAt: new Date(),
   };
   await db.transaction(async (tx) => {
+    await firmware.change(tx, id, expected);
     await tx
       .insert(firmwareSboms)
       .values(values)
