@@ -18,6 +18,7 @@ export const statusByCode = {
   oidc_user: 409,
   forbidden: 403,
   beyond_reach: 403,
+  scope_missing: 403,
   approval_by_token: 403,
   approval_by_author: 403,
   origin_refused: 403,

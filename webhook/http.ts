@@ -2,6 +2,7 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context as HonoContext } from 'hono';
 import { matchedRoutes } from 'hono/route';
+import type { Scope } from './auth/scopes.ts';
 import type { Expected } from './db/revision.ts';
 import type { Limits, Reach } from './devices/reach.ts';
 import { AppError } from './errors.ts';
@@ -19,6 +20,8 @@ export interface Caller {
   userId: string | null;
   /** Null: the role holds for the whole fleet. */
   reach: Limits | null;
+  /** Of a token; null or absent: whatever its role may do. */
+  scopes?: Scope[] | null;
   /** Of a user of the single sign-on. */
   issuer?: string | null;
 }

@@ -6,12 +6,14 @@ import { AppError } from '../errors.ts';
 import { access, answer, createRouter, ifMatch, jsonBody, problems, revision, roles } from '../http.ts';
 import { clientAddress } from './address.ts';
 import { checkPassword, type User } from './auth.ts';
+import { scopes } from './scopes.ts';
 import { readDeviceTokens, setDeviceCookie, setSessionCookie } from './session.ts';
 import * as tokens from './tokens.ts';
 import * as users from './users.ts';
 
 const id = z.object({ id: z.uuid() });
 const role = z.enum(roles);
+const scope = z.enum(scopes);
 const password = z.string().min(8).max(1024);
 const moment = z.string().nullable();
 /** Of the role; null: the whole fleet. */
@@ -36,6 +38,8 @@ const tokenSchema = z
     name: z.string(),
     role,
     reach,
+    /** Null: whatever its role may do. */
+    scopes: scope.array().nullable(),
     createdBy: z.string(),
     createdAt: z.string(),
     expiresAt: moment,
@@ -107,11 +111,15 @@ const createToken = createRoute({
       name: z.string().trim().min(1).max(100),
       role,
       reach: reach.default(null),
+      scopes: scope.array().min(1).max(scopes.length).nullable().default(null).openapi({
+        description: 'What it may do beside its role and reach; null: whatever its role may do',
+      }),
       expiresAt: z.iso
         .datetime({ offset: true })
         .refine((at) => Date.parse(at) > Date.now(), 'must be in the future')
         .nullable()
-        .default(null),
+        .optional()
+        .openapi({ description: 'Left out: 90 days of a token with scopes, else never; null: never' }),
     }),
   ),
   responses: {
@@ -160,8 +168,11 @@ export function accountRoutes(context: Context) {
     .openapi(listTokens, async (c) => c.json((await tokens.list(db)).map(presentToken), 200))
     .openapi(createToken, async (c) => {
       const { expiresAt, ...rest } = c.req.valid('json');
-      const input = { ...rest, expiresAt: expiresAt === null ? null : new Date(expiresAt) };
-      const { secret, token } = await tokens.create(db, input, c.get('caller').name);
+      const input = {
+        ...rest,
+        ...(expiresAt !== undefined && { expiresAt: expiresAt === null ? null : new Date(expiresAt) }),
+      };
+      const { secret, token } = await tokens.create(db, input, c.get('caller').name, context.tokenMaxDays);
       return c.json({ secret, token: presentToken(token) }, 201);
     })
     .openapi(revokeToken, async (c) => {

@@ -13,6 +13,7 @@ import {
 import { revision } from '../db/revision.ts';
 import type { Limits } from '../devices/reach.ts';
 import { roles } from '../http.ts';
+import type { Scope } from './scopes.ts';
 
 export const users = pgTable(
   'users',
@@ -61,6 +62,8 @@ export const apiTokens = pgTable(
     role: text({ enum: roles }).notNull(),
     /** As a user's. */
     reach: jsonb().$type<Limits>(),
+    /** Null: whatever its role may do. */
+    scopes: jsonb().$type<Scope[]>(),
     createdBy: text('created_by').notNull(),
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
     expiresAt: timestamp('expires_at', { withTimezone: true }),

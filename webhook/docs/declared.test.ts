@@ -1,5 +1,6 @@
 /** What every operation of the API says of itself; one that is added and does not say it is named here. Nothing is started. */
 import { expect, test } from 'vitest';
+import { scopeOf } from '../auth/scopes.ts';
 import { readDocument } from './document.ts';
 import { operationsOf } from './operations.ts';
 
@@ -29,6 +30,12 @@ const unconditional: Record<string, string> = {
   'POST /api/notifications/channels/{id}/test': 'changes nothing',
   'POST /api/notifications/deliveries/{id}/replay': 'sends again what was sent',
 };
+
+test('every route that takes a login has a scope: its path begins with a word that `auth/scopes.ts` knows', () => {
+  const closed = operations.filter(({ operation }) => operation['x-access'] !== 'anyone');
+  const silent = closed.filter(({ method, path }) => scopeOf(method, path) === undefined);
+  expect(silent.map(({ name }) => name)).toEqual([]);
+});
 
 test('every route that changes a thing takes If-Match, but for those whose reason is told', () => {
   const changing = operations.filter(

@@ -1,3 +1,4 @@
+ALTER TABLE "api_tokens" ADD COLUMN "scopes" jsonb;--> statement-breakpoint
 ALTER TABLE "api_tokens" ADD COLUMN "revision" bigint DEFAULT 1 NOT NULL;--> statement-breakpoint
 ALTER TABLE "users" ADD COLUMN "revision" bigint DEFAULT 1 NOT NULL;--> statement-breakpoint
 ALTER TABLE "deployments" ADD COLUMN "revision" bigint DEFAULT 1 NOT NULL;--> statement-breakpoint
@@ -9,7 +10,8 @@ ALTER TABLE "firmwares" ADD COLUMN "revision" bigint DEFAULT 1 NOT NULL;--> stat
 ALTER TABLE "freezes" ADD COLUMN "revision" bigint DEFAULT 1 NOT NULL;--> statement-breakpoint
 ALTER TABLE "notification_channels" ADD COLUMN "revision" bigint DEFAULT 1 NOT NULL;--> statement-breakpoint
 ALTER TABLE "notification_rules" ADD COLUMN "revision" bigint DEFAULT 1 NOT NULL;--> statement-breakpoint
-ALTER TABLE "rollout_policies" ADD COLUMN "revision" bigint DEFAULT 1 NOT NULL;--> statement-breakpoint
+ALTER TABLE "rollout_policies" ADD COLUMN "revision" bigint DEFAULT 1 NOT NULL;
+--> statement-breakpoint
 -- Whoever writes: `If-Match` is compared with it.
 create function bump_revision() returns trigger language plpgsql as $$
 begin
