@@ -183,23 +183,21 @@ describe('an ETag', () => {
   });
 });
 
-test.each([
-  ['/api/groups', () => ({ query: 'online = yes' })],
-  ['/api/devices', () => ({ name: mark() })],
-])(
-  'of two copies that change the same of %s at once, one wins, and the other is told',
-  async (kind, change) => {
-    const other = await startTestWebhook(await database.another());
-    try {
-      for (let round = 0; round < 3; round += 1) {
-        const { id, revision } = await things[kind]!();
-        const write = (copy: typeof webhook): Promise<Answer> =>
-          copy.api('PATCH', `${kind}/${id}`, change(), { authorization, 'if-match': `"${revision}"` });
-        const answers = await Promise.all([webhook, other, webhook, other].map(write));
-        expect(answers.map(({ status }) => status).sort()).toEqual([200, 412, 412, 412]);
-      }
-    } finally {
-      await other.close();
+test('of two copies that change the same thing at once, one wins, and the other is told', async () => {
+  const other = await startTestWebhook(await database.another());
+  try {
+    for (const [kind, change] of [
+      ['/api/groups', { query: 'online = yes' }],
+      ['/api/devices', { name: mark() }],
+      ['/api/devices', { name: mark() }],
+    ] as const) {
+      const { id, revision } = await things[kind]!();
+      const write = (copy: typeof webhook): Promise<Answer> =>
+        copy.api('PATCH', `${kind}/${id}`, change, { authorization, 'if-match': `"${revision}"` });
+      const answers = await Promise.all([webhook, other, webhook, other].map(write));
+      expect(answers.map(({ status }) => status).sort()).toEqual([200, 412, 412, 412]);
     }
-  },
-);
+  } finally {
+    await other.close();
+  }
+});

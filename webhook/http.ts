@@ -128,13 +128,22 @@ export const moment = z.iso.datetime({ offset: true });
 
 const offset = wholeNumber(0).default(0);
 const limit = wholeNumber(1, 1000);
-/** With `limit` a list pages ({items, total}); without, it is the whole array as first published. */
-export const paging = z.object({ limit: limit.optional(), offset });
+const cursor = z.string().max(2000).optional().openapi({
+  description:
+    'The `next` of the page before: what comes behind it, whatever has come or gone meanwhile. Not beside an offset',
+});
+/** With `limit` a list pages ({items, total, next}); without, it is the whole array as first published. */
+export const paging = z.object({ limit: limit.optional(), offset, cursor });
 /** Of a list that always pages. */
-export const alwaysPaging = z.object({ limit: limit.default(50), offset });
+export const alwaysPaging = z.object({ limit: limit.default(50), offset, cursor });
 
 /** `more`: there are more than `total`, which long lists count to ten thousand behind the page only. */
-export const totalFields = { total: z.int(), more: z.literal(true).optional() };
+export const totalFields = {
+  total: z.int(),
+  more: z.literal(true).optional(),
+  /** The cursor of the next page; null: this is the last. */
+  next: z.string().nullable(),
+};
 
 export function page<S extends z.ZodType>(item: S) {
   return z.object({ items: z.array(item), ...totalFields });

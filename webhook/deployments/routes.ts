@@ -214,8 +214,8 @@ export function deploymentRoutes(context: Context) {
       return c.json(views.present(deployment), 201);
     })
     .openapi(list, async (c) => {
-      const { items, total } = await views.list(db, c.get('reach'), c.req.valid('query'));
-      return c.json({ items: items.map(views.present), total }, 200);
+      const { items, ...rest } = await views.list(db, c.get('reach'), c.req.valid('query'));
+      return c.json({ items: items.map(views.present), ...rest }, 200);
     })
     .openapi(get, async (c) =>
       c.json(views.present(await views.get(db, c.get('reach'), c.req.valid('param').id)), 200),

@@ -1,9 +1,10 @@
-import { and, arrayContains, asc, desc, eq, gt, ilike, inArray, or, type SQL, sql } from 'drizzle-orm';
+import { and, arrayContains, asc, eq, gt, ilike, inArray, or, type SQL, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { findCurrent } from '../certificates/certificates.ts';
 import { revokeAll } from '../certificates/revocation.ts';
 import * as crashes from '../crashes/crashes.ts';
 import { countUpTo, type Total } from '../db/count.ts';
+import { down, Order, readPage, up } from '../db/keyset.ts';
 import { type Db, foreignKeyViolation, query as queryRows, sqlState, uniqueViolation } from '../db/query.ts';
 import { anything } from '../db/revision.ts';
 import { containing } from '../db/search.ts';
@@ -48,35 +49,39 @@ export type DevicePage = DeviceFilter & {
   count?: 'exact' | undefined;
   limit?: number | undefined;
   offset: number;
+  cursor?: string | undefined;
 };
 
 export async function list(
   db: Db,
   reach: Reach,
   filter: DevicePage,
-): Promise<{ items: DeviceView[] } & Total> {
+): Promise<{ items: DeviceView[]; next: string | null } & Total> {
   const where = and(reach.on(), matching(filter));
-  const sorted = order(filter.sort ?? 'id');
+  const order = orders[filter.sort ?? 'id'];
   if (!filter.limit) {
     const items = await view(
       db,
       await select(db)
         .where(where)
-        .orderBy(...sorted),
+        .orderBy(...order.by),
     );
-    return { items, total: items.length };
+    return { items, total: items.length, next: null };
   }
   // Only ids are walked over to the page; its devices are read and joined then.
-  const ids = db
-    .select({ id: devices.id })
-    .from(devices)
-    .where(where)
-    .orderBy(...sorted)
-    .limit(filter.limit)
-    .offset(filter.offset);
-  const rows = await select(db)
-    .where(inArray(devices.id, ids))
-    .orderBy(...sorted);
+  const { limit, offset, cursor } = filter;
+  const { rows, next } = await readPage(order, { limit, offset, cursor }, (behind, some, from) => {
+    const ids = db
+      .select({ id: devices.id })
+      .from(devices)
+      .where(and(where, behind))
+      .orderBy(...order.by)
+      .limit(some)
+      .offset(from);
+    return select(db, { key: order.key })
+      .where(inArray(devices.id, ids))
+      .orderBy(...order.by);
+  });
   const { search, tag, query } = filter;
   const isTallied = !search && !tag && !query;
   const total = isTallied
@@ -84,7 +89,7 @@ export async function list(
     : filter.count === 'exact'
       ? { total: await db.$count(devices, where) }
       : await countUpTo(db, devices, where, filter);
-  return { items: await view(db, rows), ...total };
+  return { items: await view(db, rows), next, ...total };
 }
 
 /** By id, behind this one. */
@@ -116,16 +121,19 @@ function matching(filter: DeviceFilter): SQL | undefined {
   );
 }
 
-function order(sort: Sort): SQL[] {
-  const column = devices[sort.replace('-', '') as 'id' | 'name' | 'lastSeenAt' | 'createdAt'];
-  const descends = sort.startsWith('-');
-  const inOrder = descends ? desc : asc;
-  // As an index has it, or every device would be sorted for one page.
-  if (column === devices.id) return [inOrder(devices.id)];
-  // The id after it, so that pages neither repeat nor miss a device.
-  if (column !== devices.lastSeenAt) return [inOrder(column), inOrder(devices.id)];
-  return [descends ? sql`${column} desc nulls last` : sql`${column} asc nulls first`, inOrder(devices.id)];
-}
+/** As an index has it, or every device would be sorted for one page; with the id, so that pages neither repeat nor miss a device. */
+const orders = Object.fromEntries(
+  sorts.map((sort) => {
+    const column = devices[sort.replace('-', '') as 'id' | 'name' | 'lastSeenAt' | 'createdAt'];
+    const to = sort.startsWith('-') ? down : up;
+    const hasNulls = column === devices.lastSeenAt;
+    const order =
+      column === devices.id
+        ? new Order(sort, [to(devices.id)])
+        : new Order(sort, [to(column), to(devices.id)], { hasNulls });
+    return [sort, order];
+  }),
+) as Record<Sort, Order>;
 
 export async function get(db: Db, reach: Reach, id: string): Promise<DeviceView> {
   const rows = await select(db).where(and(eq(devices.id, id), reach.on()));
@@ -269,10 +277,10 @@ function asUnknownReference(error: unknown): unknown {
   return unknownPlace(error);
 }
 
-function select(db: Db) {
+function select<More extends Record<string, SQL>>(db: Db, more: More = {} as More) {
   const division = { id: divisions.id, name: divisions.name };
   return db
-    .select({ device: devices, region: { id: regions.id, name: regions.name }, division })
+    .select({ device: devices, region: { id: regions.id, name: regions.name }, division, ...more })
     .from(devices)
     .leftJoin(regions, eq(regions.id, devices.regionId))
     .leftJoin(divisions, eq(divisions.id, devices.divisionId))

@@ -173,9 +173,9 @@ export function firmwareRoutes(context: Context) {
     })
     .openapi(list, async (c) => {
       const query = c.req.valid('query');
-      const { items, total } = await firmware.list(context.db, query);
+      const { items, ...rest } = await firmware.list(context.db, query);
       const shown = items.map(present);
-      return c.json(query.limit ? { items: shown, total } : shown, 200);
+      return c.json(query.limit ? { items: shown, ...rest } : shown, 200);
     })
     .openapi(get, async (c) => {
       const row = await firmware.get(context.db, c.req.valid('param').id);

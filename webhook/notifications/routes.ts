@@ -298,8 +298,8 @@ export function notificationRoutes(context: Context) {
       return c.body(null, 204);
     })
     .openapi(listDeliveries, async (c) => {
-      const { items, total } = await deliveries.list(db, c.req.valid('query'));
-      return c.json({ items: items.map(present), total }, 200);
+      const { items, ...rest } = await deliveries.list(db, c.req.valid('query'));
+      return c.json({ items: items.map(present), ...rest }, 200);
     })
     .openapi(getDelivery, async (c) =>
       c.json(present(await deliveries.get(db, c.req.valid('param').id)), 200),

@@ -1,5 +1,6 @@
 /** Which devices run an image that has something: by what they attest, never by what was sent to them. */
 import { type SQL, sql } from 'drizzle-orm';
+import { Order, type Paging, readPage } from '../db/keyset.ts';
 import { type Db, query } from '../db/query.ts';
 import type { Reach } from '../devices/reach.ts';
 
@@ -24,29 +25,36 @@ export function running(reach: Reach, firmwares: SQL): SQL {
 
 const among = (ids: string[]) => sql`select unnest(${`{${ids.join(',')}}`}::uuid[])`;
 
+const byDevice = new Order('exposed devices', [
+  { by: sql`c.device_id`, type: 'text', descends: false },
+  { by: sql`c.component`, type: 'text', descends: false },
+]);
+
 /** By id; `total` counts a device once, whatever of it is concerned. */
 export async function listDevices(
   db: Db,
   reach: Reach,
   firmwareIds: string[],
-  { limit, offset }: { limit: number; offset: number },
-): Promise<{ items: ExposedDevice[]; total: number }> {
-  if (firmwareIds.length === 0) return { items: [], total: 0 };
+  paging: Paging,
+): Promise<{ items: ExposedDevice[]; total: number; next: string | null }> {
+  if (firmwareIds.length === 0) return { items: [], total: 0, next: null };
   const from = running(reach, among(firmwareIds));
-  const [items, [count]] = await Promise.all([
-    query<ExposedDevice & { reportedAt: Date | string }>(
-      db,
-      sql`select d.id, d.name, (select r.name from regions r where r.id = d.region_id) as region, c.component, c.version,
+  const [{ rows, next }, [count]] = await Promise.all([
+    readPage(byDevice, paging, (behind = sql`true`, limit, offset) =>
+      query<ExposedDevice & { reportedAt: Date | string; key: string[] }>(
+        db,
+        sql`select ${byDevice.key} as key, d.id, d.name, (select r.name from regions r where r.id = d.region_id) as region, c.component, c.version,
           f.id as "firmwareId", d.online, c.reported_at as "reportedAt"
-        from ${from} order by c.device_id, c.component limit ${limit} offset ${offset}`,
+        from ${from} and ${behind} order by c.device_id, c.component limit ${limit} offset ${offset}`,
+      ),
     ),
     query<{ total: number }>(
       db, // Grouped by hash: a distinct count would sort a hundred thousand texts by the rules of a language.
       sql`select count(*)::int as total from (select c.device_id from ${from} group by c.device_id) counted`,
     ),
   ]);
-  const dated = items.map((one) => ({ ...one, reportedAt: new Date(one.reportedAt).toISOString() }));
-  return { items: dated, total: count!.total };
+  const items = rows.map((one) => ({ ...one, reportedAt: new Date(one.reportedAt).toISOString() }));
+  return { items, total: count!.total, next };
 }
 
 /** How many devices run each; those that nobody runs are left out. */

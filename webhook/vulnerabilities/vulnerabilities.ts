@@ -2,6 +2,7 @@
 import { desc, eq, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
+import { Order, type Paging, readPage } from '../db/keyset.ts';
 import { type Db, foreignKeyViolation, query, sqlList, sqlState } from '../db/query.ts';
 import { containing } from '../db/search.ts';
 import type { Reach } from '../devices/reach.ts';
@@ -52,20 +53,23 @@ export interface Summary {
   statuses: Partial<Record<VexStatus | 'open', number>>;
 }
 
-export interface SummaryFilter {
+export interface SummaryFilter extends Paging {
   /** `open`: where a firmware is not judged harmless. */
   state: 'open' | 'all';
   search?: string | undefined;
-  limit: number;
-  offset: number;
 }
+
+const worstFirst = new Order('vulnerabilities', [
+  { by: sql`devices`, type: 'int', descends: true },
+  { by: sql`vulnerability`, type: 'text', descends: true },
+]);
 
 /** What concerns devices first, then by name, newest year first. */
 export async function list(
   db: Db,
   reach: Reach,
   filter: SummaryFilter,
-): Promise<{ items: Summary[]; total: number }> {
+): Promise<{ items: Summary[]; total: number; next: string | null }> {
   const pattern = filter.search && containing(filter.search);
   const where = pattern ? sql`(g.vulnerability ilike ${pattern} or g.package ilike ${pattern})` : sql`true`;
   type Row = {
@@ -75,29 +79,34 @@ export async function list(
     devices: number;
     statuses: Summary['statuses'];
     total: number;
+    key: string[];
   };
-  const rows = await query<Row>(
-    db,
-    sql`with judged as materialized (${judged(where)}),
+  const { rows, next } = await readPage(worstFirst, filter, (behind = sql`true`, limit, offset) =>
+    query<Row>(
+      db,
+      sql`with judged as materialized (${judged(where)}),
       running as materialized (
         select f.id, count(*) as n from ${running(reach, sql`select "firmwareId" from judged`)} group by f.id),
       summed as (
         select vulnerability, array_agg(distinct package) as packages, count(*)::int as firmwares,
           coalesce(sum(r.n) filter (where ${isOpen}), 0)::int as devices,
           count(*) filter (where ${isOpen})::int as open
-        from judged j left join running r on r.id = j."firmwareId" group by vulnerability)
-      select s.vulnerability, packages, firmwares, devices, (count(*) over ())::int as total,
+        from judged j left join running r on r.id = j."firmwareId" group by vulnerability),
+      counted as (
+        select *, (count(*) over ())::int as total from summed s where ${filter.state === 'all'} or open > 0)
+      select s.vulnerability, packages, firmwares, devices, total, ${worstFirst.key} as key,
         (select jsonb_object_agg(status, n) from (select coalesce(j.status, 'open') as status, count(*) as n from judged j
-          where j.vulnerability = s.vulnerability group by 1) counted) as statuses
-      from summed s where ${filter.state === 'all'} or open > 0
-      order by devices desc, vulnerability desc limit ${filter.limit} offset ${filter.offset}`,
+          where j.vulnerability = s.vulnerability group by 1) of) as statuses
+      from counted s where ${behind}
+      order by devices desc, vulnerability desc limit ${limit} offset ${offset}`,
+    ),
   );
   const told = await describe(
     db,
     rows.map(({ vulnerability }) => vulnerability),
   );
   const items = rows.map(({ total: _, ...row }) => ({ ...row, ...told.get(row.vulnerability)! }));
-  return { items, total: rows[0]?.total ?? 0 };
+  return { items, total: rows[0]?.total ?? 0, next };
 }
 
 type Told = { summary: string; severity: string | null };
