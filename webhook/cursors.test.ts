@@ -51,7 +51,7 @@ beforeAll(async () => {
   for (let n = 0; n < 5; n += 1) {
     await device.send('log', { level: 'info', message: `line ${n}` });
     await webhook.event({ event: 'message', clientid: device.id, topic: 'nonsense', payload: '{' });
-    await webhook.firmware({ hardware });
+    await webhook.deploy((await webhook.firmware({ hardware })).id, device);
   }
   const { db } = database;
   // As nobody can make them by hand: some at the very same moment.
