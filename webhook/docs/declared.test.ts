@@ -7,6 +7,12 @@ import { operationsOf } from './operations.ts';
 interface Operation {
   'x-if-match'?: true;
   'x-access'?: string;
+  parameters?: { name: string }[];
+  responses: Record<string, { content?: Record<string, { schema: Schema }> }>;
+}
+interface Schema {
+  type?: string;
+  anyOf?: Schema[];
 }
 const operations = operationsOf<Operation>(await readDocument()).map((one) => ({
   ...one,
@@ -45,4 +51,41 @@ test('every route that changes a thing takes If-Match, but for those whose reaso
   );
   const without = changing.filter(({ operation }) => !operation['x-if-match']).map(({ name }) => name);
   expect(without.sort()).toEqual(Object.keys(unconditional).sort());
+});
+
+/** Lists without pages, and why: they are as many as people make by hand, or are cut off. */
+const whole: Record<string, string> = {
+  'GET /api/users': 'people',
+  'GET /api/tokens': 'made by hand',
+  'GET /api/hardware': 'kinds of boards',
+  'GET /api/regions': 'as first published; made by hand',
+  'GET /api/divisions': 'as first published; made by hand',
+  'GET /api/groups': 'made by hand',
+  'GET /api/policies': 'made by hand',
+  'GET /api/claims': 'what fleet files have made',
+  'GET /api/freezes': 'at most a hundred lie ahead',
+  'GET /api/approval_rules': 'at most a hundred, replaced as a whole',
+  'GET /api/approvals': 'at most a thousand wait',
+  'GET /api/bans': 'as first published; the exception in a fleet',
+  'GET /api/notifications/channels': 'made by hand',
+  'GET /api/notifications/rules': 'made by hand',
+  'GET /api/crashes/trend': 'days of a month',
+  'GET /api/deployments/{id}/health': 'at most a thousand windows',
+  'GET /api/deployments/{id}/moments': 'thinned out',
+  'GET /api/deployments/{id}/targets/{device}/events': 'at most a thousand',
+  'GET /api/firmware/{id}/vulnerabilities': 'of one firmware',
+};
+
+test('every list takes a cursor, but for those whose reason is told', () => {
+  const gets = operations.filter(({ method }) => method === 'get');
+  const isList = ({ operation }: (typeof gets)[number]) => {
+    const schema = operation.responses['200']?.content?.['application/json']?.schema;
+    return [schema, ...(schema?.anyOf ?? [])].some((one) => one?.type === 'array');
+  };
+  const takes = ({ operation }: (typeof gets)[number], parameter: string) =>
+    operation.parameters?.some(({ name }) => name === parameter) ?? false;
+  const without = gets.filter((one) => isList(one) && !takes(one, 'cursor')).map(({ name }) => name);
+  expect(without.sort()).toEqual(Object.keys(whole).sort());
+  const byOffset = gets.filter((one) => takes(one, 'offset') && !takes(one, 'cursor'));
+  expect(byOffset.map(({ name }) => name)).toEqual([]);
 });
