@@ -1,6 +1,6 @@
 /** The REST API as far as the overview and the pages about the system use it; see api.ts. */
 import type { InferResponseType } from 'hono/client';
-import { type Body, get, type Page, type Paging, part, type Routes, send } from './api.ts';
+import { type Body, get, type Page, type Paging, part, type Routes, send, sessionFetch } from './api.ts';
 
 export type Overview = InferResponseType<Routes['overview']['$get'], 200>;
 export type Trends = InferResponseType<Routes['trends']['$get'], 200>;
@@ -41,22 +41,28 @@ export const adminApi = {
 
   listPlaces: (kind: PlaceKind, signal?: AbortSignal) => get<Place[]>(`/api/${kind}`, undefined, signal),
   createPlace: (kind: PlaceKind, input: PlaceInput) => send<Place>('POST', `/api/${kind}`, input),
-  changePlace: (kind: PlaceKind, id: string, input: Partial<PlaceInput>) =>
-    send<Place>('PATCH', `/api/${kind}/${part(id)}`, input),
+  changePlace: (kind: PlaceKind, id: string, input: Partial<PlaceInput>, seen: number) =>
+    send<Place>('PATCH', `/api/${kind}/${part(id)}`, input, { seen }),
   moveDevices: (kind: PlaceKind, from: string, to: string | null) =>
     send<{ devices: number }>('POST', `/api/${kind}/${part(from)}/move_devices`, { to }),
   deletePlace: (kind: PlaceKind, id: string) => send<void>('DELETE', `/api/${kind}/${part(id)}`),
 
   listAccounts: (signal?: AbortSignal) => get<Account[]>('/api/users', undefined, signal),
   createAccount: (body: NewAccount) => send<Account>('POST', '/api/users', body),
-  changeAccount: (id: string, body: AccountChange) => send<Account>('PATCH', `/api/users/${part(id)}`, body),
+  changeAccount: (id: string, body: AccountChange, seen: number) =>
+    send<Account>('PATCH', `/api/users/${part(id)}`, body, { seen }),
   listApiTokens: (signal?: AbortSignal) => get<ApiToken[]>('/api/tokens', undefined, signal),
   createApiToken: (body: NewApiToken) =>
     send<{ secret: string; token: ApiToken }>('POST', '/api/tokens', body),
   revokeApiToken: (id: string) => send<void>('DELETE', `/api/tokens/${part(id)}`),
 
-  listApprovalRules: (signal?: AbortSignal) => get<ApprovalRule[]>('/api/approval_rules', undefined, signal),
-  setApprovalRules: (rules: ApprovalRule[]) => send<ApprovalRule[]>('PUT', '/api/approval_rules', { rules }),
+  /** They are replaced as a whole: `tag` says which ones those were. */
+  getApprovalRules: async (signal?: AbortSignal) => {
+    const response = await sessionFetch('/api/approval_rules', { signal: signal ?? null });
+    return { rules: (await response.json()) as ApprovalRule[], tag: response.headers.get('etag') ?? '*' };
+  },
+  setApprovalRules: (rules: ApprovalRule[], seen: string) =>
+    send<ApprovalRule[]>('PUT', '/api/approval_rules', { rules }, { seen }),
 
   listAudit: (query: Paging & { actor?: string; action?: string; subject?: string }, signal?: AbortSignal) =>
     get<Page<AuditEntry>>('/api/audit', query, signal),
@@ -77,8 +83,8 @@ export const adminApi = {
       '/api/notifications/channels',
       body,
     ),
-  changeChannel: (id: string, body: ChannelChange) =>
-    send<NotificationChannel>('PATCH', `/api/notifications/channels/${part(id)}`, body),
+  changeChannel: (id: string, body: ChannelChange, seen: number) =>
+    send<NotificationChannel>('PATCH', `/api/notifications/channels/${part(id)}`, body, { seen }),
   rotateChannel: (id: string) =>
     send<{ secret: string }>('POST', `/api/notifications/channels/${part(id)}/rotate`),
   testChannel: (id: string) =>
@@ -86,8 +92,8 @@ export const adminApi = {
   deleteChannel: (id: string) => send<void>('DELETE', `/api/notifications/channels/${part(id)}`),
   listRules: (signal?: AbortSignal) => get<NotificationRule[]>('/api/notifications/rules', undefined, signal),
   createRule: (body: NewRule) => send<NotificationRule>('POST', '/api/notifications/rules', body),
-  changeRule: (id: string, body: NewRule) =>
-    send<NotificationRule>('PATCH', `/api/notifications/rules/${part(id)}`, body),
+  changeRule: (id: string, body: NewRule, seen: number) =>
+    send<NotificationRule>('PATCH', `/api/notifications/rules/${part(id)}`, body, { seen }),
   deleteRule: (id: string) => send<void>('DELETE', `/api/notifications/rules/${part(id)}`),
   listDeliveries: (query: Paging & { state?: string; channelId?: string }, signal?: AbortSignal) =>
     get<Page<NotificationDelivery>>('/api/notifications/deliveries', query, signal),

@@ -105,12 +105,21 @@ export async function send<T>(
   method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
   path: string,
   body?: unknown,
-  options: { signal?: AbortSignal | undefined; type?: string; by?: typeof sessionFetch } = {},
+  options: {
+    signal?: AbortSignal | undefined;
+    type?: string;
+    by?: typeof sessionFetch;
+    /** The revision that the user was looking at, or an ETag: 412 when somebody has changed it since. */
+    seen?: number | string | undefined;
+  } = {},
 ): Promise<T> {
-  const { signal, type = 'application/json', by = sessionFetch } = options;
+  const { signal, type = 'application/json', by = sessionFetch, seen } = options;
   const response = await by(path, {
     method,
-    headers: body === undefined ? {} : { 'content-type': type },
+    headers: {
+      ...(body !== undefined && { 'content-type': type }),
+      ...(seen !== undefined && { 'if-match': typeof seen === 'number' ? `"${seen}"` : seen }),
+    },
     body:
       body === undefined
         ? null
@@ -178,9 +187,10 @@ export const api = {
   devicesCsv: ({ sort: _, ...filter }: DeviceFilter) => pathWith('/api/devices.csv', filter),
   listGroups: (signal?: AbortSignal) => get<DeviceGroup[]>('/api/groups', undefined, signal),
   createGroup: (body: { name: string; query: string }) => post<DeviceGroup>('/api/groups', body),
-  changeGroup: (id: string, change: { name?: string; query?: string }) =>
-    send<DeviceGroup>('PATCH', `/api/groups/${part(id)}`, change),
-  deleteGroup: (id: string) => send<void>('DELETE', `/api/groups/${part(id)}`),
+  changeGroup: ({ id, revision: seen }: DeviceGroup, change: { name?: string; query?: string }) =>
+    send<DeviceGroup>('PATCH', `/api/groups/${part(id)}`, change, { seen }),
+  deleteGroup: ({ id, revision: seen }: DeviceGroup) =>
+    send<void>('DELETE', `/api/groups/${part(id)}`, undefined, { seen }),
   startJob: (act: Job['act'], body: Chosen & Record<string, unknown>) => post<Job>(`/api/jobs/${act}`, body),
   listJobs: (query: Paging, signal?: AbortSignal) => get<Page<Job>>('/api/jobs', query, signal),
   getJob: (id: string, signal?: AbortSignal) => get<Job>(`/api/jobs/${part(id)}`, undefined, signal),
@@ -193,8 +203,8 @@ export const api = {
   getSurroundings: (signal?: AbortSignal) => get<Surroundings>('/api/surroundings', undefined, signal),
   getFirstSteps: (id: string, signal?: AbortSignal) =>
     get<FirstSteps>(`/api/devices/${part(id)}/first_steps`, undefined, signal),
-  changeDevice: (id: string, change: DeviceChange) =>
-    send<Device>('PATCH', `/api/devices/${part(id)}`, change),
+  changeDevice: (id: string, change: DeviceChange, seen: number) =>
+    send<Device>('PATCH', `/api/devices/${part(id)}`, change, { seen }),
   deleteDevice: (id: string) => send<void>('DELETE', `/api/devices/${part(id)}`),
   importDevices: (csv: string, query: { update: string; dryRun: string; makePlaces: string }) =>
     send<ImportReport>('POST', pathWith('/api/devices/import', query), csv, { type: 'text/csv' }),

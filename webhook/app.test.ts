@@ -202,6 +202,7 @@ describe('devices and places', () => {
       name: north.name,
       timeZone: 'UTC',
       devices: 1,
+      revision: 1,
     });
   });
 

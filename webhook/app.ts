@@ -19,6 +19,7 @@ import { sessionCookie } from './auth/session.ts';
 import { brokerRoutes } from './broker/routes.ts';
 import { certificateRoutes } from './certificates/routes.ts';
 import { claimRoutes } from './claims/routes.ts';
+import { type ConditionTable, heedConditions, readConditions } from './conditional.ts';
 import { serveConsole } from './console.ts';
 import type { Context } from './context.ts';
 import { crashRoutes } from './crashes/routes.ts';
@@ -89,12 +90,14 @@ export function createPublicApp(context: Context, ingest: Ingest) {
   base.use('/api/*', (c, next) => (takesMore.test(c.req.path) ? limitImport(c, next) : limit(c, next)));
   let table: AccessTable = new Map();
   let bodies: BodyTypes = new Map();
+  let conditions: ConditionTable = new Map();
   base.use(
     '/api/*',
     createGuard(context, () => table),
     ...(context.requestsPerMinute ? [limitRate(context.requestsPerMinute)] : []),
     checkBody(() => bodies),
     answerOnce(context),
+    heedConditions(() => conditions),
   );
   for (const [name, scheme] of Object.entries(securitySchemes)) {
     base.openAPIRegistry.registerComponent('securitySchemes', name, scheme);
@@ -151,6 +154,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
   if (context.localRoutes) app.route('/', context.localRoutes(context));
   table = readAccess(app);
   bodies = readBodyTypes(app);
+  conditions = readConditions(app);
   app.all('/api/*', (c) => {
     throw refuseUnrouted(app, c);
   });

@@ -71,6 +71,7 @@ export const environmentSchema = z.object({
     .pipe(z.array(z.string().refine(parseNetwork, 'must be networks such as 10.1.0.0/16, with commas')))
     .optional(),
   API_REQUESTS_PER_MINUTE: z.coerce.number().int().min(60).max(1_000_000).default(6_000),
+  TOKEN_MAX_DAYS: z.coerce.number().int().min(1).max(3_650).optional(),
   SILENT_HOURS: z.coerce.number().int().min(1).max(8760).default(24),
   SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
   SMTP_FROM: z.email().optional(),
@@ -193,6 +194,7 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
     publicUrl: env.PUBLIC_URL ?? null,
     proxies: env.TRUSTED_PROXIES,
     requestsPerMinute: env.API_REQUESTS_PER_MINUTE,
+    tokenMaxDays: env.TOKEN_MAX_DAYS,
     databaseUrl: need('DATABASE_URL'),
     telemetryUrl: env.TELEMETRY_DATABASE_URL ?? null,
     store: {

@@ -55,6 +55,8 @@ export interface Context {
   oidc?: OidcSettings | undefined;
   /** Of one caller, by one copy; absent: as many as they like. */
   requestsPerMinute?: number | undefined;
+  /** How long API tokens may live; absent: for ever. */
+  tokenMaxDays?: number | undefined;
   /** How many proxies of ours stand in front; default 0. */
   proxies?: number;
   /** Where admins reach the console; its origin is the one that may change things by cookie. */

@@ -2,6 +2,8 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context as HonoContext } from 'hono';
 import { matchedRoutes } from 'hono/route';
+import type { Scope } from './auth/scopes.ts';
+import type { Expected } from './db/revision.ts';
 import type { Limits, Reach } from './devices/reach.ts';
 import { AppError } from './errors.ts';
 import { fieldErrorSchema, inOneLine, toFieldErrors } from './field-errors.ts';
@@ -18,6 +20,8 @@ export interface Caller {
   userId: string | null;
   /** Null: the role holds for the whole fleet. */
   reach: Limits | null;
+  /** Of a token; null or absent: whatever its role may do. */
+  scopes?: Scope[] | null;
   /** Of a user of the single sign-on. */
   issuer?: string | null;
 }
@@ -41,6 +45,18 @@ export function access(to: Access, reaching?: Reaches) {
   return { 'x-access': to, ...(reaching && { 'x-reach': reaching }), security };
 }
 
+/**
+ * The route changes a thing that is there: it takes `If-Match`, and hands `c.get('expected')` to its operation, which checks it in its own
+ * transaction. Spread into `createRoute`; `conditional.test.ts` names the routes that lack it.
+ */
+export const ifMatch = { 'x-if-match': true };
+
+/** An answer that is no thing with a `revision` has an ETag nevertheless: that of its content. */
+export const tagged = { 'x-etag': true };
+
+/** Of what people change: it is another after every change of theirs. An answer of one thing that has it has an ETag, too. */
+export const revision = z.int();
+
 /** How a route is named in tables of routes, with its path as OpenAPI (`{id}`) or as the router (`:id`) writes it. */
 export function routeKey(method: string, path: string): string {
   return `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`;
@@ -52,7 +68,7 @@ export function findRoute(c: HonoContext<AppEnv>) {
 }
 
 export interface AppEnv {
-  Variables: { caller: Caller; reach: Reach; requestId: string };
+  Variables: { caller: Caller; reach: Reach; expected: Expected; requestId: string };
 }
 
 /** A router whose request validation ends as our own coded error. */
@@ -112,13 +128,22 @@ export const moment = z.iso.datetime({ offset: true });
 
 const offset = wholeNumber(0).default(0);
 const limit = wholeNumber(1, 1000);
-/** With `limit` a list pages ({items, total}); without, it is the whole array as first published. */
-export const paging = z.object({ limit: limit.optional(), offset });
+const cursor = z.string().max(2000).optional().openapi({
+  description:
+    'The `next` of the page before: what comes behind it, whatever has come or gone meanwhile. Not beside an offset',
+});
+/** With `limit` a list pages ({items, total, next}); without, it is the whole array as first published. */
+export const paging = z.object({ limit: limit.optional(), offset, cursor });
 /** Of a list that always pages. */
-export const alwaysPaging = z.object({ limit: limit.default(50), offset });
+export const alwaysPaging = z.object({ limit: limit.default(50), offset, cursor });
 
 /** `more`: there are more than `total`, which long lists count to ten thousand behind the page only. */
-export const totalFields = { total: z.int(), more: z.literal(true).optional() };
+export const totalFields = {
+  total: z.int(),
+  more: z.literal(true).optional(),
+  /** The cursor of the next page; null: this is the last. */
+  next: z.string().nullable(),
+};
 
 export function page<S extends z.ZodType>(item: S) {
   return z.object({ items: z.array(item), ...totalFields });

@@ -45,6 +45,7 @@ async function serve(): Promise<void> {
       publicUrl: config.publicUrl,
       proxies: config.proxies,
       requestsPerMinute: config.requestsPerMinute,
+      tokenMaxDays: config.tokenMaxDays,
       oidc: config.oidc,
       courier: createCourier(config.courier),
       silentHours: config.silentHours,

@@ -200,6 +200,8 @@ export const adminEn = {
   'tokens.add': 'Create a token',
   'tokens.create': 'Create',
   'tokens.used': 'Last used',
+  'tokens.scopes': 'What it may do',
+  'tokens.scopesHint': 'Nothing ticked: whatever its role may do. To write something is to read it, too.',
   'tokens.expires': 'Expires',
   'tokens.days': 'in {n} days',
   'tokens.active': 'Active',

@@ -198,6 +198,9 @@ export const adminKo: Record<keyof typeof adminEn, string> = {
   'tokens.add': '토큰 만들기',
   'tokens.create': '만들기',
   'tokens.used': '마지막 사용',
+  'tokens.scopes': '허용 범위',
+  'tokens.scopesHint':
+    '선택하지 않으면 역할이 허용하는 모든 작업을 할 수 있습니다. 쓰기 권한에는 읽기가 포함됩니다.',
   'tokens.expires': '만료',
   'tokens.days': '{n}일 뒤',
   'tokens.active': '사용 중',

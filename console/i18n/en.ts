@@ -156,6 +156,9 @@ export const en = {
   'error.device_banned': 'The device is banned.',
   'error.device_exists': 'A device with this ID is registered already.',
   'error.name_taken': 'This name is taken.',
+  'error.changed_meanwhile':
+    'Somebody else has changed this since you opened it. What you have entered is still here: copy what you need, close this, and look at it again.',
+  'error.scope_missing': 'This token may not do this.',
   'error.claimed': 'Another fleet file has made it.',
   'error.in_use': 'It is still in use: devices or rules belong to it.',
   'error.device_updating':

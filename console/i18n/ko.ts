@@ -155,6 +155,9 @@ export const ko: Record<keyof typeof en, string> = {
   'error.device_banned': '차단된 디바이스입니다.',
   'error.device_exists': '같은 ID의 디바이스가 이미 등록되어 있습니다.',
   'error.name_taken': '이미 사용 중인 이름입니다.',
+  'error.changed_meanwhile':
+    '열어 둔 사이에 다른 사용자가 변경했습니다. 입력한 내용은 그대로 있으니 필요한 부분을 복사해 두고 창을 닫은 뒤 다시 확인하세요.',
+  'error.scope_missing': '이 토큰에는 해당 작업의 권한이 없습니다.',
   'error.claimed': '다른 플릿 파일이 만든 항목입니다.',
   'error.in_use': '아직 사용 중입니다. 소속된 디바이스나 규칙이 있습니다.',
   'error.device_updating':

@@ -11,11 +11,15 @@ import { plan } from './fleet-file/plan.ts';
 import { pull } from './fleet-file/pull.ts';
 import { login, logout } from './login.ts';
 import { logs } from './logs.ts';
+import * as token from './token.ts';
 import { watch } from './watch.ts';
 
 export const commands: Command[] = [
   login,
   logout,
+  token.create,
+  token.list,
+  token.revoke,
   firmware.upload,
   firmware.list,
   deployments.deploy,

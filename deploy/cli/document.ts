@@ -10,6 +10,7 @@ const used = [
   '/api/logout',
   '/api/me',
   '/api/tokens',
+  '/api/tokens/{id}',
   '/api/s3/presigned_upload',
   '/api/firmwares/metadata',
   '/api/firmware/{id}/manifest',

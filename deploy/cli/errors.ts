@@ -83,6 +83,8 @@ const advice: Record<string, string> = {
   no_targets: 'See who has what: flota devices list --hardware NAME.',
   deployment_finished: 'There is nothing left to stop: flota watch ID shows how it ended.',
   name_taken: 'Try once more.',
+  changed_meanwhile: 'Look again (flota plan), then apply again.',
+  scope_missing: 'Take a token with that scope: flota token create --scope …',
 };
 
 function advise(status: number, code: string): string | undefined {

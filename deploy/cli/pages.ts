@@ -1,16 +1,19 @@
-/** Lists that come in pages, as one. */
+/** Lists that come in pages, as one: each page is asked for by what the one before ended with. */
 const pageSize = 500;
 
 export async function readPages<T>(
   max: number,
-  ask: (query: { limit: number; offset: number }) => Promise<T[] | { items: T[]; total: number }>,
+  ask: (query: { limit: number; cursor?: string }) => Promise<T[] | { items: T[]; next: string | null }>,
 ): Promise<T[]> {
   const all: T[] = [];
+  let cursor: string | undefined;
   while (all.length < max) {
-    const found = await ask({ limit: Math.min(pageSize, max - all.length), offset: all.length });
-    const { items, total } = Array.isArray(found) ? { items: found, total: 0 } : found;
+    const limit = Math.min(pageSize, max - all.length);
+    const found = await ask(cursor === undefined ? { limit } : { limit, cursor });
+    const { items, next } = Array.isArray(found) ? { items: found, next: null } : found;
     all.push(...items);
-    if (items.length === 0 || all.length >= total) break;
+    if (next === null) break;
+    cursor = next;
   }
   return all;
 }

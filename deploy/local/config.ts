@@ -131,6 +131,7 @@ export function toLocalConfig(
     publicUrl: env.PUBLIC_URL ?? null,
     proxies: env.TRUSTED_PROXIES,
     requestsPerMinute: env.API_REQUESTS_PER_MINUTE,
+    tokenMaxDays: env.TOKEN_MAX_DAYS,
     oidc: oidc ?? null,
     retention: toRetention(env),
     courier,

@@ -1,15 +1,20 @@
-/** Clients of the last release go on working: its OpenAPI document against today's, by oasdiff. */
+/** Clients of every release go on working: its OpenAPI document against today's, by oasdiff. */
 import { expect, test } from 'vitest';
 import { readDocument } from '#webhook/docs/document.ts';
-import { findBreaks, readContract } from './contract.ts';
+import { findBreaks, readContracts } from './contract.ts';
 
-test('nothing that the last release promised is gone', async () => {
-  const { document } = await readContract();
-  expect(await findBreaks(document, await readDocument())).toEqual([]);
-}, 600_000);
+const contracts = await readContracts();
+
+test.each(contracts)(
+  'nothing that $version promised is gone',
+  async ({ document }) => {
+    expect(await findBreaks(document, await readDocument())).toEqual([]);
+  },
+  600_000,
+);
 
 test('what is taken away is found', async () => {
-  const { document } = await readContract();
+  const { document } = contracts.at(-1)!;
   const less = structuredClone(document);
   delete less.paths['/api/devices/{id}'];
   const body = (less.paths['/api/regions'] as { post: { requestBody: { content: object } } }).post

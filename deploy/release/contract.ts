@@ -1,5 +1,5 @@
 /**
- * Whether a client of the last release may go on with this one: its OpenAPI document against today's, by oasdiff (a Go program), which knows
+ * Whether a client of any release may go on with this one: its OpenAPI document against today's, by oasdiff (a Go program), which knows
  * some four hundred ways to break a client. What was broken on purpose is named in `accepted.txt`, with its line of CHANGELOG.md.
  */
 import { execFile } from 'node:child_process';
@@ -16,12 +16,16 @@ const oasdiff = 'github.com/oasdiff/oasdiff@v1.38.0';
 const documents = new URL('../../webhook/docs/fixtures/', import.meta.url);
 const here = fileURLToPath(new URL('.', import.meta.url));
 
-/** The newest kept document: the contract. */
-export async function readContract(): Promise<{ version: string; document: Document }> {
+/** The document of every release of this major version, the oldest first: what each has promised holds. */
+export async function readContracts(): Promise<{ version: string; document: Document }[]> {
   const versions = (await readdir(documents)).flatMap((name) => /^openapi-(.+)\.json$/.exec(name)?.[1] ?? []);
-  const version = versions.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1)!;
-  const text = await readFile(new URL(`openapi-${version}.json`, documents), 'utf8');
-  return { version, document: JSON.parse(text) };
+  versions.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  return Promise.all(
+    versions.map(async (version) => {
+      const text = await readFile(new URL(`openapi-${version}.json`, documents), 'utf8');
+      return { version, document: JSON.parse(text) };
+    }),
+  );
 }
 
 /** One line for each way in which `now` breaks clients of `before`, but for those that are accepted. Builds oasdiff (a minute, the first time). */

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { readDocument } from '#webhook/docs/document.ts';
 import { writeArtefacts } from './artefacts.ts';
 import { closeSection, sectionOf } from './changelog.ts';
-import { findBreaks, readContract } from './contract.ts';
+import { findBreaks, readContracts } from './contract.ts';
 import { ReleaseError } from './errors.ts';
 import { readVersion, writeVersion } from './versions.ts';
 
@@ -56,14 +56,16 @@ async function build(out: string, isTagged: boolean): Promise<void> {
   const changed = git('status', '--porcelain');
   if (changed) throw new ReleaseError('tree_dirty', `not committed:\n${changed}`);
 
-  const contract = await readContract();
-  say(`Comparing the API with that of ${contract.version} …`);
-  const breaks = await findBreaks(contract.document, await readDocument());
-  if (breaks.length > 0)
-    throw new ReleaseError(
-      'contract_broken',
-      `the API breaks clients of ${contract.version} (deploy/release/README.md tells how to accept it):\n  ${breaks.join('\n  ')}`,
-    );
+  const now = await readDocument();
+  for (const { version: of, document } of await readContracts()) {
+    say(`Comparing the API with that of ${of} …`);
+    const breaks = await findBreaks(document, now);
+    if (breaks.length > 0)
+      throw new ReleaseError(
+        'contract_broken',
+        `the API breaks clients of ${of} (deploy/release/README.md tells how to accept it):\n  ${breaks.join('\n  ')}`,
+      );
+  }
 
   say('Building …');
   const [commit, epoch] = [git('rev-parse', 'HEAD'), Number(git('log', '-1', '--format=%ct'))];

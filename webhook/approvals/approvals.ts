@@ -5,6 +5,7 @@ import { record } from '../audit/audit.ts';
 import { makersOf } from '../auth/tokens.ts';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/query.ts';
+import { anything, type Expected } from '../db/revision.ts';
 import { foresee } from '../deployments/dry-run.ts';
 import { ensureCovered, isCovered } from '../deployments/reached.ts';
 import * as rollouts from '../deployments/rollouts.ts';
@@ -56,9 +57,10 @@ export async function approve(
   id: string,
   { digest, reason }: { digest: string; reason: string },
   caller: Caller,
+  expected = anything,
 ): Promise<Deployment> {
   await context.db.transaction(async (tx) => {
-    const row = await readDecidable(tx, reach, id, caller);
+    const row = await readDecidable(tx, reach, id, caller, expected);
     const proposal = await proposalOf(tx, row);
     if (proposal.digest !== digest)
       throw new AppError('dry_run_changed', 'The deployment would do something else by now: look again.', {
@@ -83,9 +85,10 @@ export async function refuse(
   id: string,
   reason: string,
   caller: Caller,
+  expected = anything,
 ): Promise<Deployment> {
   await context.db.transaction(async (tx) => {
-    const row = await readDecidable(tx, reach, id, caller);
+    const row = await readDecidable(tx, reach, id, caller, expected);
     await decide(tx, row, { outcome: 'refused', reason, digest: null }, caller.name);
     await rollouts.apply(tx, id, { type: 'refuse' });
     const detail = { reason, author: row.createdBy };
@@ -95,8 +98,14 @@ export async function refuse(
   return get(context.db, reach, id);
 }
 
-async function readDecidable(tx: Db, reach: Reach, id: string, caller: Caller): Promise<DeploymentRow> {
-  await ensureCovered(tx, reach, id);
+async function readDecidable(
+  tx: Db,
+  reach: Reach,
+  id: string,
+  caller: Caller,
+  expected: Expected,
+): Promise<DeploymentRow> {
+  await ensureCovered(tx, reach, id, true, expected);
   if (caller.userId === null) throw new AppError('approval_by_token', 'A person decides, not a token.');
   const row = await readWaiting(tx, id);
   if (await isAuthor(tx, row, caller))

@@ -3,7 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
 import { deploymentSchema, dryRunSchema } from '../deployments/schema.ts';
 import { present } from '../deployments/views.ts';
-import { access, answer, createRouter, jsonBody, problems, sha256Schema } from '../http.ts';
+import { access, answer, createRouter, ifMatch, jsonBody, problems, sha256Schema, tagged } from '../http.ts';
 import * as approvals from './approvals.ts';
 import * as rules from './rules.ts';
 import { ruleSchema } from './schema.ts';
@@ -16,6 +16,7 @@ const listRules = createRoute({
   method: 'get',
   path: '/api/approval_rules',
   ...access('viewer', 'everybody'),
+  ...tagged,
   summary: 'Which deployments wait for a second person',
   responses: { 200: answer('All rules; none: no deployment waits', ruleList), ...problems },
 });
@@ -23,6 +24,8 @@ const replaceRules = createRoute({
   method: 'put',
   path: '/api/approval_rules',
   ...access('admin', 'fleet'),
+  ...ifMatch,
+  ...tagged,
   summary: 'Which deployments wait for a second person from now on: of a hardware, or to more devices than',
   request: jsonBody(
     z.object({
@@ -60,6 +63,7 @@ const approve = createRoute({
   method: 'post',
   path: '/api/deployments/{id}/approve',
   ...access('operator', 'devices'),
+  ...ifMatch,
   summary: 'Let a deployment begin that waits; not for its author, nor for tokens',
   description:
     'By the digest of the dry run that was looked at: 409 `dry_run_changed`, with `proposal` (the new digest and dry run), when it would do something else by now.',
@@ -73,6 +77,7 @@ const refuse = createRoute({
   method: 'post',
   path: '/api/deployments/{id}/refuse',
   ...access('operator', 'devices'),
+  ...ifMatch,
   summary:
     'End a deployment that waits before it has begun; not for its author, who can cancel it, nor for tokens',
   request: { params: id, ...jsonBody(z.object({ reason: reason.min(3) })) },
@@ -83,9 +88,10 @@ export function approvalRoutes(context: Context) {
   const { db } = context;
   return createRouter()
     .openapi(listRules, async (c) => c.json(await rules.list(db), 200))
-    .openapi(replaceRules, async (c) =>
-      c.json(await rules.replace(db, c.req.valid('json').rules, c.get('caller').name), 200),
-    )
+    .openapi(replaceRules, async (c) => {
+      const { caller, expected } = c.var;
+      return c.json(await rules.replace(db, c.req.valid('json').rules, caller.name, expected), 200);
+    })
     .openapi(list, async (c) => {
       const waiting = await approvals.listFor(db, c.get('reach'), c.get('caller'));
       return c.json(waiting.map(present), 200);
@@ -94,14 +100,15 @@ export function approvalRoutes(context: Context) {
       c.json(await approvals.propose(db, c.get('reach'), c.req.valid('param').id), 200),
     )
     .openapi(approve, async (c) => {
-      const { reach, caller } = c.var;
+      const { reach, caller, expected } = c.var;
       const { id } = c.req.valid('param');
-      return c.json(present(await approvals.approve(context, reach, id, c.req.valid('json'), caller)), 202);
+      const decision = c.req.valid('json');
+      return c.json(present(await approvals.approve(context, reach, id, decision, caller, expected)), 202);
     })
     .openapi(refuse, async (c) => {
-      const { reach, caller } = c.var;
+      const { reach, caller, expected } = c.var;
       const { id } = c.req.valid('param');
       const { reason } = c.req.valid('json');
-      return c.json(present(await approvals.refuse(context, reach, id, reason, caller)), 202);
+      return c.json(present(await approvals.refuse(context, reach, id, reason, caller, expected)), 202);
     });
 }

@@ -2,6 +2,7 @@
 import { sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import type { Db } from '../db/query.ts';
+import { anything, digestOf } from '../db/revision.ts';
 import type { ApprovalRule } from './schema.ts';
 import { approvalRules } from './table.ts';
 
@@ -14,11 +15,17 @@ export async function list(db: Db): Promise<ApprovalRule[]> {
 }
 
 /** These, and no others. What waits goes on waiting, and what runs goes on. */
-export async function replace(db: Db, rules: ApprovalRule[], actor: string): Promise<ApprovalRule[]> {
+export async function replace(
+  db: Db,
+  rules: ApprovalRule[],
+  actor: string,
+  expected = anything,
+): Promise<ApprovalRule[]> {
   return db.transaction(async (tx) => {
     // One at a time, or two would add theirs up.
     await tx.execute(sql`lock table ${approvalRules} in share row exclusive mode`);
     const before = await list(tx);
+    expected.ensureIs(digestOf(JSON.stringify(before)));
     await tx.delete(approvalRules);
     if (rules.length > 0)
       await tx.insert(approvalRules).values(rules.map((rule) => ({ ...rule, createdBy: actor })));

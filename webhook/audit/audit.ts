@@ -1,5 +1,6 @@
-import { and, asc, desc, eq, gt, gte, isNull, lt, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, getTableColumns, gt, gte, isNull, lt, sql } from 'drizzle-orm';
 import { countUpTo } from '../db/count.ts';
+import { down, Order, type Paging, readPage } from '../db/keyset.ts';
 import { locks } from '../db/locks.ts';
 import type { Db } from '../db/query.ts';
 import { announce } from '../live/live.ts';
@@ -27,15 +28,15 @@ export async function record(
   await announce(tx, 'audit', entry.action.split('.')[0]!);
 }
 
-export interface AuditFilter {
+export interface AuditFilter extends Paging {
   actor?: string | undefined;
   action?: string | undefined;
   subject?: string | undefined;
   from?: Date | undefined;
   to?: Date | undefined;
-  limit: number;
-  offset: number;
 }
+
+const newest = new Order('audit', [down(auditLog.id)]);
 
 /** Newest first. */
 export async function list(db: Db, filter: AuditFilter) {
@@ -46,14 +47,16 @@ export async function list(db: Db, filter: AuditFilter) {
     filter.from ? gte(auditLog.at, filter.from) : undefined,
     filter.to ? lt(auditLog.at, filter.to) : undefined,
   );
-  const items = await db
-    .select()
-    .from(auditLog)
-    .where(where)
-    .orderBy(desc(auditLog.id))
-    .limit(filter.limit)
-    .offset(filter.offset);
-  return { items, ...(await countUpTo(db, auditLog, where, filter)) };
+  const { rows: items, next } = await readPage(newest, filter, (behind, limit, offset) =>
+    db
+      .select({ ...getTableColumns(auditLog), key: newest.key })
+      .from(auditLog)
+      .where(and(where, behind))
+      .orderBy(...newest.by)
+      .limit(limit)
+      .offset(offset),
+  );
+  return { items, next, ...(await countUpTo(db, auditLog, where, filter)) };
 }
 
 const pageSize = 1_000;

@@ -3,15 +3,17 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
 import { limitsSchema } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
-import { access, answer, createRouter, jsonBody, problems, roles } from '../http.ts';
+import { access, answer, createRouter, ifMatch, jsonBody, problems, revision, roles } from '../http.ts';
 import { clientAddress } from './address.ts';
 import { checkPassword, type User } from './auth.ts';
+import { scopes } from './scopes.ts';
 import { readDeviceTokens, setDeviceCookie, setSessionCookie } from './session.ts';
 import * as tokens from './tokens.ts';
 import * as users from './users.ts';
 
 const id = z.object({ id: z.uuid() });
 const role = z.enum(roles);
+const scope = z.enum(scopes);
 const password = z.string().min(8).max(1024);
 const moment = z.string().nullable();
 /** Of the role; null: the whole fleet. */
@@ -27,6 +29,7 @@ const userSchema = z
     createdAt: z.string(),
     /** Of the single sign-on that vouches for this user; null for a local account. */
     issuer: z.string().nullable(),
+    revision,
   })
   .openapi('User');
 const tokenSchema = z
@@ -35,11 +38,14 @@ const tokenSchema = z
     name: z.string(),
     role,
     reach,
+    /** Null: whatever its role may do. */
+    scopes: scope.array().nullable(),
     createdBy: z.string(),
     createdAt: z.string(),
     expiresAt: moment,
     revokedAt: moment,
     lastUsedAt: moment,
+    revision,
   })
   .openapi('ApiToken');
 
@@ -62,6 +68,7 @@ const changeUser = createRoute({
   method: 'patch',
   path: '/api/users/{id}',
   ...access('admin', 'fleet'),
+  ...ifMatch,
   summary:
     'Change role, reach or password, disable or enable; ends the sessions of who is disabled or gets another password',
   request: {
@@ -104,11 +111,15 @@ const createToken = createRoute({
       name: z.string().trim().min(1).max(100),
       role,
       reach: reach.default(null),
+      scopes: scope.array().min(1).max(scopes.length).nullable().default(null).openapi({
+        description: 'What it may do beside its role and reach; null: whatever its role may do',
+      }),
       expiresAt: z.iso
         .datetime({ offset: true })
         .refine((at) => Date.parse(at) > Date.now(), 'must be in the future')
         .nullable()
-        .default(null),
+        .optional()
+        .openapi({ description: 'Left out: 90 days of a token with scopes, else never; null: never' }),
     }),
   ),
   responses: {
@@ -120,6 +131,7 @@ const revokeToken = createRoute({
   method: 'delete',
   path: '/api/tokens/{id}',
   ...access('admin', 'fleet'),
+  ...ifMatch,
   summary: 'Revoke an API token at once',
   request: { params: id },
   responses: { 204: { description: 'Revoked' }, ...problems },
@@ -133,8 +145,9 @@ export function accountRoutes(context: Context) {
       c.json(presentUser(await users.create(db, passwords, c.req.valid('json'), c.get('caller').name)), 201),
     )
     .openapi(changeUser, async (c) => {
-      const actor = c.get('caller').name;
-      const user = await users.change(db, passwords, c.req.valid('param').id, c.req.valid('json'), actor);
+      const { caller, expected } = c.var;
+      const { id } = c.req.valid('param');
+      const user = await users.change(db, passwords, id, c.req.valid('json'), caller.name, expected);
       return c.json(presentUser(user), 200);
     })
     .openapi(changePassword, async (c) => {
@@ -155,19 +168,22 @@ export function accountRoutes(context: Context) {
     .openapi(listTokens, async (c) => c.json((await tokens.list(db)).map(presentToken), 200))
     .openapi(createToken, async (c) => {
       const { expiresAt, ...rest } = c.req.valid('json');
-      const input = { ...rest, expiresAt: expiresAt === null ? null : new Date(expiresAt) };
-      const { secret, token } = await tokens.create(db, input, c.get('caller').name);
+      const input = {
+        ...rest,
+        ...(expiresAt !== undefined && { expiresAt: expiresAt === null ? null : new Date(expiresAt) }),
+      };
+      const { secret, token } = await tokens.create(db, input, c.get('caller').name, context.tokenMaxDays);
       return c.json({ secret, token: presentToken(token) }, 201);
     })
     .openapi(revokeToken, async (c) => {
-      await tokens.revoke(db, c.req.valid('param').id, c.get('caller').name);
+      await tokens.revoke(db, c.req.valid('param').id, c.get('caller').name, c.get('expected'));
       return c.body(null, 204);
     });
 }
 
-function presentUser({ id, email, role, reach, disabledAt, createdAt, oidcIssuer: issuer }: User) {
+function presentUser({ id, email, role, reach, disabledAt, createdAt, oidcIssuer: issuer, revision }: User) {
   const disabled = disabledAt !== null;
-  return { id, email, role, reach, disabled, createdAt: createdAt.toISOString(), issuer };
+  return { id, email, role, reach, disabled, createdAt: createdAt.toISOString(), issuer, revision };
 }
 
 function presentToken({ createdAt, expiresAt, revokedAt, lastUsedAt, ...rest }: tokens.ApiToken) {

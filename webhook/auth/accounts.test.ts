@@ -7,6 +7,7 @@ import { startSuite } from '../testing-suite.ts';
 import { countAttempt, limits, networkOf } from './attempts.ts';
 import { logIn } from './auth.ts';
 import { maxDevices, rememberDevice } from './known-devices.ts';
+import { create as createToken } from './tokens.ts';
 
 const passwords = cheapPasswords();
 const verify = vi.spyOn(passwords, 'verify');
@@ -204,6 +205,48 @@ describe('API tokens', () => {
     expect(await me(bearer('flota_x'))).toBe(401);
     const past = { name: 'x', role: 'viewer', expiresAt: new Date(0).toISOString() };
     expect((await webhook.api('POST', '/api/tokens', past)).status).toBe(400);
+  });
+
+  test('with scopes may do no more than those name, and end after 90 days unless somebody says otherwise', async () => {
+    const { secret, token } = await make({ role: 'admin', scopes: ['firmware:write'] });
+    const get = (path: string) => webhook.api('GET', path, undefined, bearer(secret));
+    expect((await get('/api/me')).body.scopes).toEqual(['firmware:write']);
+    expect((await get('/api/firmwares/metadata')).status).toBe(200);
+    const refused = await get('/api/devices');
+    expect([refused.status, refused.body]).toEqual([
+      403,
+      expect.objectContaining({ code: 'scope_missing', scope: 'devices:read' }),
+    ]);
+    const days = (Date.parse(token.expiresAt) - Date.now()) / 86_400_000;
+    expect(Math.round(days)).toBe(90);
+    expect((await make({ scopes: ['read'], expiresAt: null })).token.expiresAt).toBeNull();
+    expect((await make()).token).toMatchObject({ scopes: null, expiresAt: null });
+    for (const scopes of [[], ['firmware'], ['everything:write']]) {
+      const bad = await webhook.api('POST', '/api/tokens', { name: randomUUID(), role: 'viewer', scopes });
+      expect([bad.status, bad.body.code]).toEqual([400, 'invalid_request']);
+    }
+  });
+
+  test('live no longer than whoever runs the server allows', async () => {
+    const inDays = (days: number) => new Date(Date.now() + days * 86_400_000);
+    const create = (expiresAt?: Date | null) =>
+      createToken(
+        database.db,
+        {
+          name: randomUUID(),
+          role: 'viewer',
+          reach: null,
+          scopes: null,
+          ...(expiresAt !== undefined && { expiresAt }),
+        },
+        'somebody',
+        30,
+      );
+    for (const expiresAt of [null, inDays(31)])
+      await expect(create(expiresAt)).rejects.toMatchObject({ code: 'invalid_request' });
+    expect((await create(inDays(30))).token.expiresAt).not.toBeNull();
+    const { token } = await create();
+    expect(Math.round((token.expiresAt!.getTime() - Date.now()) / 86_400_000)).toBe(30);
   });
 
   test('a name is taken as long as its token is not revoked', async () => {

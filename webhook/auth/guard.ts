@@ -8,10 +8,11 @@ import type { Context } from '../context.ts';
 import { reachOf } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import { type Access, type AppEnv, findRoute, type Reaches, roles, routeKey } from '../http.ts';
+import { ensureScope, type Scope, scopeOf } from './scopes.ts';
 import { identify } from './session.ts';
 
 /** By `METHOD /path/:parameter`, as the router names a route. */
-export type AccessTable = Map<string, { to: Access; reaching: Reaches }>;
+export type AccessTable = Map<string, { to: Access; reaching: Reaches; scope: Scope | null | undefined }>;
 
 /** Served beside the documented routes, to anyone: what the routes are is no secret. */
 const undocumented = ['GET /api/openapi.json', 'GET /api/asyncapi.json', 'GET /api/docs'];
@@ -28,6 +29,7 @@ export function createGuard(context: Context, table: () => AccessTable): Middlew
     if (roles.indexOf(caller.role) < roles.indexOf(needed.to)) {
       throw new AppError('forbidden', `This takes the role ${needed.to}; yours is ${caller.role}.`);
     }
+    ensureScope(caller.scopes, needed.scope);
     if (caller.reach !== null && needed.reaching === 'fleet') {
       throw new AppError('beyond_reach', 'This takes a role that holds for the whole fleet.');
     }
@@ -40,7 +42,7 @@ export function createGuard(context: Context, table: () => AccessTable): Middlew
 /** Throws when a route of the API declares nothing: that is a mistake of ours, found when the app is put together. */
 export function readAccess(app: OpenAPIHono<AppEnv>): AccessTable {
   const table: AccessTable = new Map(
-    undocumented.map((route) => [route, { to: 'anyone', reaching: 'everybody' }]),
+    undocumented.map((route) => [route, { to: 'anyone', reaching: 'everybody', scope: null }]),
   );
   for (const definition of app.openAPIRegistry.definitions) {
     if (definition.type !== 'route') continue;
@@ -53,7 +55,7 @@ export function readAccess(app: OpenAPIHono<AppEnv>): AccessTable {
       'x-access'?: Access;
       'x-reach'?: Reaches;
     };
-    if (to) table.set(routeKey(method, path), { to, reaching });
+    if (to) table.set(routeKey(method, path), { to, reaching, scope: scopeOf(method, path) });
   }
   for (const { method, path } of app.routes) {
     if (method === 'ALL' || !path.startsWith('/api/') || table.has(`${method} ${path}`)) continue;

@@ -5,6 +5,7 @@ import { limitsSchema } from '../devices/reach.ts';
 import { access, answer, type Caller, createRouter, jsonBody, problems } from '../http.ts';
 import { clientAddress } from './address.ts';
 import { logIn, logOut } from './auth.ts';
+import { scopes } from './scopes.ts';
 import {
   checkOrigin,
   readDeviceTokens,
@@ -19,6 +20,8 @@ const me = z
     role: z.enum(['admin', 'operator', 'viewer']),
     /** What the role holds for; null: the whole fleet. */
     reach: limitsSchema.nullable(),
+    /** Of a token that may not do all that its role may. */
+    scopes: z.array(z.enum(scopes)).optional(),
     /** There are virtual devices to play with (`npm start`). */
     show: z.literal(true).optional(),
     /** A user of the single sign-on: there is no password here to change. */
@@ -53,10 +56,11 @@ const whoAmI = createRoute({
 
 export function authRoutes(context: Context) {
   const router = createRouter();
-  const present = ({ name, role, reach, issuer }: Caller) => ({
+  const present = ({ name, role, reach, scopes, issuer }: Caller) => ({
     email: name,
     role,
     reach,
+    ...(scopes && { scopes }),
     ...(context.localRoutes && { show: true as const }),
     ...(issuer && { sso: true as const }),
   });

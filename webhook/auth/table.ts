@@ -10,8 +10,10 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
+import { revision } from '../db/revision.ts';
 import type { Limits } from '../devices/reach.ts';
 import { roles } from '../http.ts';
+import type { Scope } from './scopes.ts';
 
 export const users = pgTable(
   'users',
@@ -27,6 +29,7 @@ export const users = pgTable(
     reach: jsonb().$type<Limits>(),
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
     disabledAt: timestamp('disabled_at', { withTimezone: true }),
+    revision: revision(),
   },
   (t) => [
     uniqueIndex('users_email').on(sql`lower(${t.email})`),
@@ -59,11 +62,14 @@ export const apiTokens = pgTable(
     role: text({ enum: roles }).notNull(),
     /** As a user's. */
     reach: jsonb().$type<Limits>(),
+    /** Null: whatever its role may do. */
+    scopes: jsonb().$type<Scope[]>(),
     createdBy: text('created_by').notNull(),
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
     expiresAt: timestamp('expires_at', { withTimezone: true }),
     revokedAt: timestamp('revoked_at', { withTimezone: true }),
     lastUsedAt: timestamp('last_used_at', { withTimezone: true }),
+    revision: revision(),
   },
   // A revoked token's name may be used again.
   (t) => [uniqueIndex('api_tokens_name').on(t.name).where(sql`revoked_at is null`)],

@@ -3,9 +3,11 @@ import { and, desc, eq, gt, isNull, lt, or } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { orNameTaken } from '../db/name-taken.ts';
 import type { Db } from '../db/query.ts';
+import { anything } from '../db/revision.ts';
 import { ensurePlaces, type Limits } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import type { Caller, Role } from '../http.ts';
+import type { Scope } from './scopes.ts';
 import { makeSecret, sha256 } from './secrets.ts';
 import { apiTokens } from './table.ts';
 
@@ -15,6 +17,18 @@ export type ApiToken = Omit<typeof apiTokens.$inferSelect, 'tokenHash'>;
 const prefix = 'flota_';
 const callerPrefix = 'token ';
 const usedEveryMs = 60_000;
+const dayMs = 86_400_000;
+const defaultDays = 90;
+
+export interface NewToken {
+  name: string;
+  role: Role;
+  reach: Limits | null;
+  /** Null: whatever its role may do. */
+  scopes: Scope[] | null;
+  /** Null: it never ends. */
+  expiresAt?: Date | null;
+}
 
 export async function list(db: Db): Promise<ApiToken[]> {
   const rows = await db.select().from(apiTokens).orderBy(desc(apiTokens.createdAt), apiTokens.id);
@@ -23,17 +37,19 @@ export async function list(db: Db): Promise<ApiToken[]> {
 
 export async function create(
   db: Db,
-  input: { name: string; role: Role; reach: Limits | null; expiresAt: Date | null },
+  asked: NewToken,
   actor: string,
+  maxDays?: number,
 ): Promise<{ secret: string; token: ApiToken }> {
+  const input = { ...asked, expiresAt: expiryOf(asked, maxDays) };
   const secret = `${prefix}${makeSecret()}`;
   const token = await orNameTaken(`A token named ${input.name}`, () =>
     db.transaction(async (tx) => {
       await ensurePlaces(tx, input.reach);
       const values = { ...input, tokenHash: sha256(secret), createdBy: actor };
       const [row] = await tx.insert(apiTokens).values(values).returning();
-      const { name, role, reach, expiresAt } = input;
-      const detail = { name, role, reach, expiresAt: expiresAt?.toISOString() ?? null };
+      const { name, role, reach, scopes, expiresAt } = input;
+      const detail = { name, role, reach, scopes, expiresAt: expiresAt?.toISOString() ?? null };
       await record(tx, { actor, action: 'token.create', subject: row!.id, detail });
       return row!;
     }),
@@ -41,11 +57,30 @@ export async function create(
   return { secret, token: withoutHash(token) };
 }
 
+/**
+ * As first published, a token for everything never ends unless somebody says when; one with scopes has 90 days. `maxDays`: of any token, by
+ * whoever runs the server.
+ */
+function expiryOf({ expiresAt, scopes }: NewToken, maxDays: number | undefined): Date | null {
+  const inDays = (days: number) => new Date(Date.now() + days * dayMs);
+  if (expiresAt === undefined)
+    return scopes || maxDays ? inDays(Math.min(defaultDays, maxDays ?? defaultDays)) : null;
+  // A minute for clocks that differ.
+  if (maxDays && (!expiresAt || expiresAt.getTime() > inDays(maxDays).getTime() + 60_000)) {
+    const message = `must be within ${maxDays} days`;
+    throw new AppError('invalid_request', `expiresAt: ${message}`, {
+      errors: [{ path: 'expiresAt', message, rule: 'token_days', values: { limit: maxDays } }],
+    });
+  }
+  return expiresAt;
+}
+
 /** A token that was revoked before stays as it is. */
-export async function revoke(db: Db, id: string, actor: string): Promise<void> {
+export async function revoke(db: Db, id: string, actor: string, expected = anything): Promise<void> {
   await db.transaction(async (tx) => {
     const [row] = await tx.select().from(apiTokens).where(eq(apiTokens.id, id)).for('update');
     if (!row) throw new AppError('not_found', 'There is no such token.');
+    expected.ensureIs(row.revision);
     if (row.revokedAt) return;
     await tx.update(apiTokens).set({ revokedAt: new Date() }).where(eq(apiTokens.id, id));
     await record(tx, { actor, action: 'token.revoke', subject: id, detail: { name: row.name } });
@@ -75,7 +110,8 @@ export async function findCaller(db: Db, secret: string): Promise<Caller | null>
         and(eq(apiTokens.id, row.id), or(isNull(apiTokens.lastUsedAt), lt(apiTokens.lastUsedAt, stale))),
       );
   }
-  return { name: `${callerPrefix}${row.name}`, role: row.role, userId: null, reach: row.reach };
+  const { role, reach, scopes } = row;
+  return { name: `${callerPrefix}${row.name}`, role, userId: null, reach, scopes };
 }
 
 /** E-mails of who made tokens that go by this name as a caller, also before; none when it is no token's. */

@@ -2,6 +2,7 @@
 import { and, asc, eq, isNotNull, isNull } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
+import { anything } from '../db/revision.ts';
 import { ensurePlaces, type Limits } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import type { Role } from '../http.ts';
@@ -61,6 +62,7 @@ export async function change(
   id: string,
   input: UserChange,
   actor: string,
+  expected = anything,
 ): Promise<User> {
   const passwordHash = input.password === undefined ? undefined : await passwords.hash(input.password);
   return db.transaction(async (tx) => {
@@ -78,6 +80,7 @@ export async function change(
       .where(isAdmin)
       .orderBy(asc(users.id))
       .for('update');
+    await expected.ensure(tx, users, id);
     const [row] = await tx
       .update(users)
       .set({

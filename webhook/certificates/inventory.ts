@@ -1,6 +1,7 @@
 /** Certificates as an admin sees them. */
-import { and, asc, desc, eq, gt, ilike, isNotNull, isNull, lte, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, ilike, isNotNull, isNull, lte, or, type SQL, sql } from 'drizzle-orm';
 import { countUpTo, type Total } from '../db/count.ts';
+import { down, Order, type Paging, readPage, up } from '../db/keyset.ts';
 import { type Db, query } from '../db/query.ts';
 import { beginsWith, containing } from '../db/search.ts';
 import type { Reach } from '../devices/reach.ts';
@@ -29,15 +30,13 @@ export interface CertificateView {
   revocation: { at: string; reason: string; by: string; inCrl: boolean } | null;
 }
 
-export interface Filter {
+export interface Filter extends Paging {
   search?: string | undefined;
   commonName?: string | undefined;
   profile?: 'device' | 'broker' | 'service' | undefined;
   status?: Status | undefined;
   /** Ends within this many days; what has ended already is left out. */
   expiresWithinDays?: number | undefined;
-  limit: number;
-  offset: number;
 }
 
 /**
@@ -55,11 +54,14 @@ const status = sql<Status>`case
     and e.issued_at < certificates.issued_at and e.first_seen_at is not null) then 'unused'
   else 'valid' end`;
 
+const newest = new Order('certificates', [down(certificates.issuedAt), up(certificates.serial)]);
+const endingFirst = new Order('ending certificates', [up(certificates.notAfter), up(certificates.serial)]);
+
 export async function list(
   db: Db,
   reach: Reach,
   filter: Filter,
-): Promise<{ items: CertificateView[] } & Total> {
+): Promise<{ items: CertificateView[]; next: string | null } & Total> {
   const where = and(
     isWithin(reach),
     filter.search
@@ -70,16 +72,17 @@ export async function list(
     filter.status && hasStatus(filter.status),
     filter.expiresWithinDays === undefined ? undefined : endsWithin(filter.expiresWithinDays),
   );
-  const order =
-    filter.expiresWithinDays === undefined ? desc(certificates.issuedAt) : asc(certificates.notAfter);
-  const rows = await db
-    .select({ certificate: certificates, status })
-    .from(certificates)
-    .where(where)
-    .orderBy(order, asc(certificates.serial))
-    .limit(filter.limit)
-    .offset(filter.offset);
-  return { items: rows.map(view), ...(await countUpTo(db, certificates, where, filter)) };
+  const order = filter.expiresWithinDays === undefined ? newest : endingFirst;
+  const { rows, next } = await readPage(order, filter, (behind, limit, offset) =>
+    db
+      .select({ certificate: certificates, status, key: order.key })
+      .from(certificates)
+      .where(and(where, behind))
+      .orderBy(...order.by)
+      .limit(limit)
+      .offset(offset),
+  );
+  return { items: rows.map(view), next, ...(await countUpTo(db, certificates, where, filter)) };
 }
 
 /** What an index has goes first: the rest of `status` looks at other certificates of each. */
@@ -162,16 +165,25 @@ export interface ExpiringDevice extends Record<string, unknown> {
   notAfter: string;
 }
 
+const mostUrgent = new Order('urgent certificates', [
+  { by: sql`not_after`, type: 'timestamptz', descends: false },
+  { by: sql`device`, type: 'text', descends: false },
+]);
+
 /** Devices whose certificate ends within these days, also those for whom it is too late (0: only those), the most urgent first. */
 export async function listExpiring(
   db: Db,
   reach: Reach,
-  { days, limit, offset }: { days: number; limit: number; offset: number },
-): Promise<{ items: ExpiringDevice[]; total: number }> {
-  const rows = await query<{ device: string; serial: string; notAfter: string | Date; total: string }>(
-    db,
-    sql`select device, serial, not_after as "notAfter", count(*) over () as total from (${urgent(reach, days)}) u
-        order by not_after, device limit ${limit} offset ${offset}`,
+  { days, ...paging }: { days: number } & Paging,
+): Promise<{ items: ExpiringDevice[]; total: number; next: string | null }> {
+  type Row = { device: string; serial: string; notAfter: string | Date; total: string; key: string[] };
+  const { rows, next } = await readPage(mostUrgent, paging, (behind = sql`true`, limit, offset) =>
+    query<Row>(
+      db,
+      sql`select device, serial, not_after as "notAfter", total, ${mostUrgent.key} as key
+          from (select *, count(*) over () as total from (${urgent(reach, days)}) u) counted
+          where ${behind} order by ${sql.join(mostUrgent.by, sql`, `)} limit ${limit} offset ${offset}`,
+    ),
   );
   return {
     items: rows.map(({ device, serial, notAfter }) => ({
@@ -180,6 +192,7 @@ export async function listExpiring(
       notAfter: new Date(notAfter).toISOString(),
     })),
     total: Number(rows[0]?.total ?? 0),
+    next,
   };
 }
 

@@ -7,6 +7,7 @@ import { desc, eq, isNotNull, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import type { Db } from '../db/query.ts';
+import { anything } from '../db/revision.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
 import type { PresignedUrl } from '../firmware/objects.ts';
@@ -40,6 +41,7 @@ export async function attach(
   firmwareId: string,
   s3Path: string,
   actor: string,
+  expected = anything,
 ): Promise<FirmwareElf> {
   const known = await find(context.db, firmwareId);
   const [, fileName] = new RegExp(`^elf/${firmwareId}/[0-9a-f-]{36}/([^/]+)$`).exec(s3Path) ?? [];
@@ -50,6 +52,7 @@ export async function attach(
   if (known?.namedByImage && known.sha256 !== sha256) throw differs(known.sha256);
   const values = { sha256, fileName, sizeBytes, s3Path, uploadedBy: actor, uploadedAt: new Date() };
   const row = await context.db.transaction(async (tx) => {
+    await firmware.change(tx, firmwareId, expected);
     const [stored] = await tx
       .insert(firmwareElfs)
       .values({ firmwareId, namedByImage: false, ...values })

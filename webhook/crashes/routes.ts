@@ -6,6 +6,7 @@ import {
   alwaysPaging,
   answer,
   createRouter,
+  ifMatch,
   jsonBody,
   page,
   problems,
@@ -147,6 +148,7 @@ const attach = createRoute({
   method: 'post',
   path: '/api/firmware/{id}/elf',
   ...access('operator', 'fleet'),
+  ...ifMatch,
   summary: 'The uploaded ELF is that of the firmware',
   description:
     'Refused with 422: `elf_invalid` (no ELF), `elf_differs` (an ESP-IDF image says that it was made from another one), `object_missing`, ' +
@@ -188,7 +190,9 @@ export function crashRoutes(context: Context) {
     })
     .openapi(attach, async (c) => {
       const { s3Path } = c.req.valid('json');
-      const row = await elfs.attach(context, c.req.valid('param').id, s3Path, c.get('caller').name);
+      const { caller, expected } = c.var;
+      const { id } = c.req.valid('param');
+      const row = await elfs.attach(context, id, s3Path, caller.name, expected);
       await views.symboliseWaiting(context, row);
       return c.json(present(row), 201);
     });

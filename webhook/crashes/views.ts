@@ -1,6 +1,7 @@
 /** Crash groups as people look at them. */
 import { type SQL, sql } from 'drizzle-orm';
 import type { Context } from '../context.ts';
+import { Order, type Paging, readPage } from '../db/keyset.ts';
 import { type Db, query } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import * as elfs from './elfs.ts';
@@ -34,6 +35,7 @@ interface Row extends Record<string, unknown> {
   last: string;
   reports: number;
   devices: number;
+  key: string[];
 }
 
 const ofElf = sql`left(e.sha256, length(g.elf)) = g.elf`;
@@ -42,19 +44,24 @@ const isOf = (firmwareId: string | undefined): SQL =>
     ? sql`true`
     : sql`exists (select 1 from firmware_elfs e where e.firmware_id = ${firmwareId}::uuid and ${ofElf})`;
 
-function read(db: Db, where: SQL, { limit, offset }: { limit: number; offset: number }): Promise<Row[]> {
+const lastSeenFirst = new Order('crashes', [
+  { by: sql`g.last_seen_at`, type: 'timestamptz', descends: true },
+  { by: sql`g.id`, type: 'uuid', descends: true },
+]);
+
+function read(db: Db, where: SQL, limit: number, offset = 0): Promise<Row[]> {
   return query<Row>(
     db,
-    sql`select g.id, g.elf, g.reason, g.frames, g.symbols, g.reports::int as reports, g.devices,
+    sql`select ${lastSeenFirst.key} as key, g.id, g.elf, g.reason, g.frames, g.symbols, g.reports::int as reports, g.devices,
           g.first_seen_at as first, g.last_seen_at as last, (
             select jsonb_build_object('id', f.id, 'name', f.name, 'version', f.version)
             from firmware_elfs e join firmwares f on f.id = e.firmware_id where ${ofElf}
             order by f.created_at desc limit 1) as firmware
-        from crash_groups g where ${where} order by g.last_seen_at desc, g.id limit ${limit} offset ${offset}`,
+        from crash_groups g where ${where} order by ${sql.join(lastSeenFirst.by, sql`, `)} limit ${limit} offset ${offset}`,
   );
 }
 
-function toGroup({ symbols, first, last, ...rest }: Row): Group {
+function toGroup({ symbols, first, last, key: _, ...rest }: Row): Group {
   const iso = (text: string) => new Date(text).toISOString();
   const place = symbols[rest.frames[0]!]?.[0] ?? null;
   return { ...rest, place, firstSeenAt: iso(first), lastSeenAt: iso(last) };
@@ -63,14 +70,17 @@ function toGroup({ symbols, first, last, ...rest }: Row): Group {
 /** Those that were seen last first. */
 export async function list(
   db: Db,
-  { firmwareId, ...page }: { firmwareId?: string | undefined; limit: number; offset: number },
-): Promise<{ items: Group[]; total: number }> {
+  { firmwareId, ...paging }: { firmwareId?: string | undefined } & Paging,
+): Promise<{ items: Group[]; total: number; next: string | null }> {
   const where = isOf(firmwareId);
   const [counted] = await query<{ n: number }>(
     db,
     sql`select count(*)::int as n from crash_groups g where ${where}`,
   );
-  return { items: (await read(db, where, page)).map(toGroup), total: counted!.n };
+  const { rows, next } = await readPage(lastSeenFirst, paging, (behind, limit, offset) =>
+    read(db, behind ? sql`${where} and ${behind}` : where, limit, offset),
+  );
+  return { items: rows.map(toGroup), total: counted!.n, next };
 }
 
 /** How many reports on each of the last days (UTC), those without any included; oldest first. */
@@ -108,7 +118,7 @@ const affectedAtMost = 100;
 /** Throws `not_found`. Symbolises what has not been yet. */
 export async function get(context: Context, id: string): Promise<GroupPage> {
   const { db } = context;
-  const [row] = await read(db, sql`g.id = ${id}::uuid`, { limit: 1, offset: 0 });
+  const [row] = await read(db, sql`g.id = ${id}::uuid`, 1);
   if (!row) throw new AppError('not_found', 'There is no such group of crashes.');
   const [newest] = await query<{ pc: string; backtrace: string[]; corrupted: boolean; task: string | null }>(
     db,
@@ -202,20 +212,24 @@ export interface Report {
 }
 
 /** Newest first; of a group only the newest are kept. Throws `not_found`. */
+const newest = new Order('crash reports', [{ by: sql`id`, type: 'int8', descends: true }]);
+
 export async function listReports(
   db: Db,
   id: string,
-  { limit, offset }: { limit: number; offset: number },
-): Promise<{ items: Report[]; total: number }> {
+  paging: Paging,
+): Promise<{ items: Report[]; total: number; next: string | null }> {
   const [group] = await query<{ n: number }>(
     db,
     sql`select (select count(*)::int from crash_reports where group_id = g.id) as n from crash_groups g where g.id = ${id}::uuid`,
   );
   if (!group) throw new AppError('not_found', 'There is no such group of crashes.');
-  const rows = await query<Report & Record<string, unknown>>(
-    db,
-    sql`select device_id as device, at, reason, task, running_version as "runningVersion", pc, backtrace, corrupted
-        from crash_reports where group_id = ${id}::uuid order by id desc limit ${limit} offset ${offset}`,
+  const { rows, next } = await readPage(newest, paging, (behind = sql`true`, limit, offset) =>
+    query<Report & Record<string, unknown> & { key: string[] }>(
+      db,
+      sql`select ${newest.key} as key, device_id as device, at, reason, task, running_version as "runningVersion", pc, backtrace, corrupted
+          from crash_reports where group_id = ${id}::uuid and ${behind} order by id desc limit ${limit} offset ${offset}`,
+    ),
   );
-  return { items: rows.map((row) => ({ ...row, at: new Date(row.at).toISOString() })), total: group.n };
+  return { items: rows.map((row) => ({ ...row, at: new Date(row.at).toISOString() })), total: group.n, next };
 }

@@ -5,6 +5,7 @@ import { mainComponent } from '#emqx/protocol.ts';
 import { findRule } from '../approvals/rules.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
+import { anything } from '../db/revision.ts';
 import * as groups from '../devices/groups.ts';
 import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
@@ -116,9 +117,10 @@ export async function operate(
   id: string,
   event: OperatorEvent,
   actor: string,
+  expected = anything,
 ): Promise<Deployment> {
   await context.db.transaction(async (tx) => {
-    await ensureCovered(tx, reach, id);
+    await ensureCovered(tx, reach, id, true, expected);
     // What was taken back is not tried again.
     if (event === 'retry_failed' && (await get(tx, reach, id)).undoneBy) throw undone();
     const before = await rollouts.apply(tx, id, { type: event });
@@ -142,9 +144,10 @@ export async function overrideFreeze(
   id: string,
   reason: string,
   actor: string,
+  expected = anything,
 ): Promise<Deployment> {
   await context.db.transaction(async (tx) => {
-    await ensureCovered(tx, reach, id);
+    await ensureCovered(tx, reach, id, true, expected);
     const [row] = await tx
       .select({ state: deployments.state, finishedAt: deployments.finishedAt })
       .from(deployments)

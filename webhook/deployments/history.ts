@@ -1,36 +1,46 @@
 /** What deployments did, and are doing, to one device. */
-import { and, count, desc, eq, inArray, sql } from 'drizzle-orm';
+import { and, count, eq, inArray, sql } from 'drizzle-orm';
+import { down, Order, type Paging, readPage, up } from '../db/keyset.ts';
 import { type Db, query } from '../db/query.ts';
 import { firmwares } from '../firmware/table.ts';
 import * as outbox from '../outbox/outbox.ts';
 import { openStates } from './states.ts';
 import { deployments, targetEvents, targets } from './table.ts';
 
+const newest = new Order('history', [
+  down(deployments.createdAt),
+  down(deployments.id),
+  up(targets.component),
+]);
+
 /** Newest deployment first. */
-export async function listForDevice(db: Db, deviceId: string, paging: { limit: number; offset: number }) {
-  const items = await db
-    .select({
-      deployment: deployments.id,
-      createdAt: deployments.createdAt,
-      firmware: { id: firmwares.id, name: firmwares.name, version: firmwares.version },
-      component: targets.component,
-      state: targets.state,
-      attempt: targets.attempt,
-      errorCode: targets.errorCode,
-      deferred: targets.deferred,
-      deferralEndsAt: targets.deferralEndsAt,
-      stats: targets.stats,
-      updatedAt: targets.updatedAt,
-    })
-    .from(targets)
-    .innerJoin(deployments, eq(deployments.id, targets.deploymentId))
-    .innerJoin(firmwares, eq(firmwares.id, deployments.firmwareId))
-    .where(eq(targets.deviceId, deviceId))
-    .orderBy(desc(deployments.createdAt), desc(deployments.id))
-    .limit(paging.limit)
-    .offset(paging.offset);
+export async function listForDevice(db: Db, deviceId: string, paging: Paging) {
+  const { rows: items, next } = await readPage(newest, paging, (behind, limit, offset) =>
+    db
+      .select({
+        key: newest.key,
+        deployment: deployments.id,
+        createdAt: deployments.createdAt,
+        firmware: { id: firmwares.id, name: firmwares.name, version: firmwares.version },
+        component: targets.component,
+        state: targets.state,
+        attempt: targets.attempt,
+        errorCode: targets.errorCode,
+        deferred: targets.deferred,
+        deferralEndsAt: targets.deferralEndsAt,
+        stats: targets.stats,
+        updatedAt: targets.updatedAt,
+      })
+      .from(targets)
+      .innerJoin(deployments, eq(deployments.id, targets.deploymentId))
+      .innerJoin(firmwares, eq(firmwares.id, deployments.firmwareId))
+      .where(and(eq(targets.deviceId, deviceId), behind))
+      .orderBy(...newest.by)
+      .limit(limit)
+      .offset(offset),
+  );
   const [total] = await db.select({ value: count() }).from(targets).where(eq(targets.deviceId, deviceId));
-  return { items, total: total!.value };
+  return { items, total: total!.value, next };
 }
 
 /** Whether an update of the device has not ended yet. */

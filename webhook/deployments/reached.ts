@@ -4,6 +4,7 @@
  */
 import { type SQL, sql } from 'drizzle-orm';
 import { type Db, query } from '../db/query.ts';
+import { anything } from '../db/revision.ts';
 import { beyondReach, type Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import type { Selected } from './left-out.ts';
@@ -33,15 +34,25 @@ export function noDeployment(): AppError {
   return new AppError('not_found', 'There is no such deployment.');
 }
 
-/** Throws `not_found`, and `beyond_reach` for one that has devices elsewhere, too. With `lock` nobody changes it until the transaction ends. */
-export async function ensureCovered(tx: Db, reach: Reach, id: string, lock = true): Promise<void> {
-  const [row] = await query<{ covered: boolean }>(
+/**
+ * Throws `not_found`, `beyond_reach` for one that has devices elsewhere, too, and `changed_meanwhile`. With `lock` nobody changes it until
+ * the transaction ends.
+ */
+export async function ensureCovered(
+  tx: Db,
+  reach: Reach,
+  id: string,
+  lock = true,
+  expected = anything,
+): Promise<void> {
+  const [row] = await query<{ covered: boolean; revision: string }>(
     tx,
-    sql`select ${isCovered(reach)} as covered from deployments
+    sql`select ${isCovered(reach)} as covered, revision::text from deployments
         where id = ${id}::uuid and ${isThere(reach)} ${lock ? sql`for no key update` : sql``}`,
   );
   if (!row) throw noDeployment();
   if (!row.covered) throw beyondReach();
+  if (lock) expected.ensureIs(row.revision);
 }
 
 /** What somebody chose whose devices are not all within the reach: only what is within it is told. */

@@ -1,7 +1,17 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { deviceIdSchema } from '#emqx/protocol.ts';
 import type { Context } from '../context.ts';
-import { type AppEnv, access, answer, createRouter, jsonBody, page, paging, problems } from '../http.ts';
+import {
+  type AppEnv,
+  access,
+  answer,
+  createRouter,
+  ifMatch,
+  jsonBody,
+  page,
+  paging,
+  problems,
+} from '../http.ts';
 import { calendarSchema, readCalendar, spanSchema } from './calendar.ts';
 import * as deployments from './deployments.ts';
 import { dryRun as runDry } from './dry-run.ts';
@@ -135,6 +145,7 @@ const undo = createRoute({
   method: 'post',
   path: '/api/deployments/{id}/undo',
   ...access('operator', 'devices'),
+  ...ifMatch,
   summary:
     'Undo: stop it, and have every device that it updated boot its previous image, which is in its other slot',
   request: { params: id, ...jsonBody(undoRequestSchema) },
@@ -145,6 +156,7 @@ const operation = <P extends string>(path: P, summary: string) =>
     method: 'post',
     path,
     ...access('operator', 'devices'),
+    ...ifMatch,
     summary,
     request: { params: id },
     responses: { 202: answer('The deployment', deploymentSchema), ...problems },
@@ -175,6 +187,7 @@ const overrideFreeze = createRoute({
   method: 'post',
   path: '/api/deployments/{id}/override_freeze',
   ...access('operator', 'devices'),
+  ...ifMatch,
   summary: 'Start devices in freezes, too; the audit log keeps the reason',
   request: { params: id, ...jsonBody(z.object({ reason: overrideReason })) },
   responses: { 202: answer('The deployment', deploymentSchema), ...problems },
@@ -186,8 +199,8 @@ export function deploymentRoutes(context: Context) {
   const operate = async (
     event: deployments.OperatorEvent,
     id: string,
-    { caller, reach }: AppEnv['Variables'],
-  ) => views.present(await deployments.operate(context, reach, id, event, caller.name));
+    { caller, reach, expected }: AppEnv['Variables'],
+  ) => views.present(await deployments.operate(context, reach, id, event, caller.name, expected));
   return router
     .openapi(dryRun, async (c) => c.json(await runDry(db, c.get('reach'), c.req.valid('json')), 200))
     .openapi(start, async (c) => {
@@ -201,8 +214,8 @@ export function deploymentRoutes(context: Context) {
       return c.json(views.present(deployment), 201);
     })
     .openapi(list, async (c) => {
-      const { items, total } = await views.list(db, c.get('reach'), c.req.valid('query'));
-      return c.json({ items: items.map(views.present), total }, 200);
+      const { items, ...rest } = await views.list(db, c.get('reach'), c.req.valid('query'));
+      return c.json({ items: items.map(views.present), ...rest }, 200);
     })
     .openapi(get, async (c) =>
       c.json(views.present(await views.get(db, c.get('reach'), c.req.valid('param').id)), 200),
@@ -227,6 +240,7 @@ export function deploymentRoutes(context: Context) {
         deployment,
         c.req.valid('json'),
         c.get('caller').name,
+        c.get('expected'),
       );
       return c.json(
         { undo: views.present(done.undo), others: done.others && views.present(done.others) },
@@ -253,6 +267,7 @@ export function deploymentRoutes(context: Context) {
         id,
         reason,
         c.get('caller').name,
+        c.get('expected'),
       );
       return c.json(views.present(deployment), 202);
     })

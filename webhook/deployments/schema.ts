@@ -6,6 +6,7 @@ import { channelSchema } from '../devices/fields.ts';
 import { limitsSchema } from '../devices/reach.ts';
 import { defaultChannel } from '../devices/table.ts';
 import { freezeSchema } from '../freezes/schema.ts';
+import { revision } from '../http.ts';
 import { type FailureReason, failureReasons } from './failures.ts';
 import { foreseenSchema, healthSchema, toHealth } from './health/schema.ts';
 import { defaultGate, defaultRollout, type RolloutPolicy } from './policy.ts';
@@ -168,6 +169,8 @@ export const deploymentSchema = z
     /** It has devices beyond the caller's reach, too: nothing can be done with it, and what is counted are those within. */
     beyondReach: z.boolean(),
     createdBy: z.string(),
+    /** Another after what people do with it, and when its state changes. */
+    revision,
     /** Null: it needs no second person. */
     approval: approvalSchema.nullable(),
     createdAt: z.string(),

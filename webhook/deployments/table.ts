@@ -18,6 +18,7 @@ import {
 import { type DownloadStats, patchFaults } from '#emqx/protocol.ts';
 import type { Approval } from '../approvals/schema.ts';
 import { sqlList } from '../db/query.ts';
+import { revision } from '../db/revision.ts';
 import { devices } from '../devices/table.ts';
 import { firmwares } from '../firmware/table.ts';
 import { failureReasons } from './failures.ts';
@@ -64,6 +65,7 @@ export const deployments = pgTable(
     finishedAt: timestamp('finished_at', { withTimezone: true }),
     /** Since then its targets are deleted by age; what they came to stays in their tallies. */
     targetsForgottenAt: timestamp('targets_forgotten_at', { withTimezone: true }),
+    revision: revision(),
   },
   (t) => [
     index('deployments_created').on(t.createdAt),

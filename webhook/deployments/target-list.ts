@@ -1,8 +1,10 @@
 /** A deployment's targets, page by page, and the timeline of each. */
-import { and, eq, gte } from 'drizzle-orm';
+import { and, eq, gt, gte, type SQL } from 'drizzle-orm';
+import { noCursor } from '../db/keyset.ts';
 import type { Db } from '../db/query.ts';
 import type { Reach } from '../devices/reach.ts';
 import { devices, divisions, regions } from '../devices/table.ts';
+import { AppError } from '../errors.ts';
 import type { Deferral } from './machine.ts';
 import { isThere, noDeployment } from './reached.ts';
 import { byAttention, type TargetState } from './states.ts';
@@ -13,6 +15,7 @@ interface TargetFilter {
   state?: TargetState | undefined;
   limit?: number | undefined;
   offset: number;
+  cursor?: string | undefined;
 }
 
 /** One snapshot for all its statements: a target that changes its state meanwhile would be on the page twice, or not at all. */
@@ -26,38 +29,43 @@ export async function list(db: Db, reach: Reach, deploymentId: string, filter: T
 async function readTargets(db: Db, reach: Reach, deploymentId: string, filter: TargetFilter) {
   const known = await find(db, reach, deploymentId);
   if (!known) throw noDeployment();
-  if (known.targetsForgottenAt) return { items: [], total: 0 };
+  if (known.targetsForgottenAt) return { items: [], total: 0, next: null };
   const ofState = (state: TargetState) =>
     and(eq(targets.deploymentId, deploymentId), eq(targets.state, state), reach.on());
   const counts = new Map<TargetState, number>();
   for (const { state, n } of await readTallies(db, reach, [deploymentId])) {
     if (!filter.state || state === filter.state) counts.set(state, (counts.get(state) ?? 0) + n);
   }
-  const readState = (state: TargetState, limit: number, offset: number) =>
+  const readState = (state: TargetState, behind: SQL | undefined, limit: number, offset: number) =>
     db
       .select({ target: targets, deviceName: devices.name, region: regions.name, division: divisions.name })
       .from(targets)
       .innerJoin(devices, eq(devices.id, targets.deviceId))
       .leftJoin(regions, eq(regions.id, devices.regionId))
       .leftJoin(divisions, eq(divisions.id, devices.divisionId))
-      .where(ofState(state))
+      .where(and(ofState(state), behind))
       .orderBy(targets.deviceId)
       .limit(limit)
       .offset(offset);
   // State by state, each in the order of an index: nothing is sorted for a page.
   const rows: Awaited<ReturnType<typeof readState>> = [];
-  let [skip, left] = [filter.offset, filter.limit ?? 1000];
-  for (const state of byAttention) {
+  const last = filter.cursor === undefined ? null : readCursor(filter.cursor);
+  if (last && filter.offset > 0)
+    throw new AppError('invalid_request', 'cursor: cannot be given beside an offset');
+  const limit = filter.limit ?? 1000;
+  let skip = filter.offset;
+  for (const state of last ? byAttention.slice(byAttention.indexOf(last.state)) : byAttention) {
     const n = counts.get(state) ?? 0;
-    if (skip < n && left > 0) {
-      const some = await readState(state, left, skip);
-      rows.push(...some);
-      left -= some.length;
+    // One more than asked for, which tells whether there is a next page.
+    if (skip < n && rows.length <= limit) {
+      const behind = state === last?.state ? gt(targets.deviceId, last.device) : undefined;
+      rows.push(...(await readState(state, behind, limit + 1 - rows.length, skip)));
     }
     skip = Math.max(0, skip - n);
   }
+  const next = rows.length > limit ? cursorOf(rows[limit - 1]!.target) : null;
   return {
-    items: rows.map(({ target, deviceName, region, division }) => ({
+    items: rows.slice(0, limit).map(({ target, deviceName, region, division }) => ({
       device: target.deviceId,
       deviceName,
       component: target.component,
@@ -72,8 +80,24 @@ async function readTargets(db: Db, reach: Reach, deploymentId: string, filter: T
       deferred: presentDeferral(target),
       updatedAt: target.updatedAt.toISOString(),
     })),
+    next,
     total: [...counts.values()].reduce((total, n) => total + n, 0),
   };
+}
+
+/** As those of other lists (`db/keyset.ts`); who changes state between two pages may be on both, or on none. */
+const cursorOf = ({ state, deviceId }: { state: TargetState; deviceId: string }) =>
+  Buffer.from(JSON.stringify(['targets', state, deviceId])).toString('base64url');
+
+function readCursor(cursor: string): { state: TargetState; device: string } {
+  try {
+    const [name, state, device] = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    if (name === 'targets' && byAttention.includes(state) && typeof device === 'string')
+      return { state, device };
+  } catch {
+    // Not even JSON: refused like all that no page has told.
+  }
+  throw noCursor();
 }
 
 export function presentDeferral({

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { downloadRequestSchema, undoSchema } from '#emqx/protocol.ts';
 import { components } from '../devices/table.ts';
-import type { Json, TestDevice } from '../testing.ts';
+import { apiToken, type Json, type TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { deployments } from './table.ts';
 
@@ -55,6 +55,9 @@ describe('an undo', () => {
       excluded: [],
       egressBytes: 0,
     });
+    const tagged = { authorization: `Bearer ${apiToken}`, 'if-match': '"0"' };
+    const stale = await webhook.api('POST', `/api/deployments/${second}/undo`, {}, tagged);
+    expect([stale.status, stale.body.code]).toEqual([412, 'changed_meanwhile']);
     const { status, body } = await undo(second);
     expect([status, body.others]).toEqual([201, null]);
     const request = await askedBy(devices[0]!, body.undo.id);

@@ -8,6 +8,7 @@ import { mainComponent, type Undo } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import { type Db, query, sqlList, sqlState, uniqueViolation } from '../db/query.ts';
+import { anything } from '../db/revision.ts';
 import { maxDevices } from '../devices/chosen.ts';
 import { type PresenceCounts, presenceCounts } from '../devices/presence.ts';
 import type { Reach } from '../devices/reach.ts';
@@ -91,6 +92,7 @@ export async function undo(
   id: string,
   request: UndoRequest,
   actor: string,
+  expected = anything,
 ): Promise<{ undo: Deployment; others: Deployment | null }> {
   const { leaves, image, why } = await findWayBack(context.db, reach, id);
   if (!image) throw new AppError('not_undoable', why);
@@ -102,7 +104,7 @@ export async function undo(
   const policy = { ...toPolicy(request.policy), health: null };
   const others = await context.db
     .transaction(async (tx) => {
-      await ensureCovered(tx, reach, id);
+      await ensureCovered(tx, reach, id, true, expected);
       await rollouts.apply(tx, id, { type: 'cancel' });
       const counts = await countByReason(tx, image, { ...nobody, undoes: id });
       if (!counts.get(null)) throw new AppError('no_targets', 'No device can boot its previous image.');

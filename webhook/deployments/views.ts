@@ -1,5 +1,6 @@
 /** Deployments as pages and scripts see them: what the machine remembers beside what has become of the targets. */
 import { and, between, count, desc, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
+import { down, Order, type Paging, readPage, up } from '../db/keyset.ts';
 import type { Db } from '../db/query.ts';
 import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
@@ -28,6 +29,7 @@ const summaryColumns = (reach: Reach) => ({
   createdAt: deployments.createdAt,
   finishedAt: deployments.finishedAt,
   targetsForgottenAt: deployments.targetsForgottenAt,
+  revision: deployments.revision,
   startAt: deployments.startAt,
   policy: deployments.policy,
   memory: deployments.memory,
@@ -59,18 +61,25 @@ export async function get(db: Db, reach: Reach, id: string): Promise<Deployment>
   return row;
 }
 
+const newest = new Order('deployments', [down(deployments.createdAt), up(deployments.id)]);
+
 export async function list(
   db: Db,
   reach: Reach,
-  paging: { limit?: number | undefined; offset: number },
-): Promise<{ items: Deployment[]; total: number }> {
-  const rows = await summaries(db, reach)
-    .where(isThere(reach))
-    .orderBy(desc(deployments.createdAt), deployments.id)
-    .limit(paging.limit ?? 1000)
-    .offset(paging.offset);
+  { limit = 1000, ...paging }: Omit<Paging, 'limit'> & { limit?: number | undefined },
+): Promise<{ items: Deployment[]; total: number; next: string | null }> {
+  const { rows, next } = await readPage(newest, { limit, ...paging }, (behind, some, offset) =>
+    db
+      .select({ ...summaryColumns(reach), key: newest.key })
+      .from(deployments)
+      .innerJoin(firmwares, eq(firmwares.id, deployments.firmwareId))
+      .where(and(isThere(reach), behind))
+      .orderBy(...newest.by)
+      .limit(some)
+      .offset(offset),
+  );
   const [total] = await db.select({ value: count() }).from(deployments).where(isThere(reach));
-  return { items: await summarize(db, reach, rows), total: total!.value };
+  return { items: await summarize(db, reach, rows), total: total!.value, next };
 }
 
 /** Oldest first. */

@@ -1,11 +1,11 @@
-import { and, arrayContains, asc, desc, eq, gt, ilike, inArray, or, type SQL, sql } from 'drizzle-orm';
+import { and, arrayContains, asc, eq, gt, ilike, inArray, or, type SQL, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { findCurrent } from '../certificates/certificates.ts';
 import { revokeAll } from '../certificates/revocation.ts';
 import * as crashes from '../crashes/crashes.ts';
-import { countedBeyond, type Total, toTotal } from '../db/count.ts';
-import { planForValues } from '../db/planning.ts';
+import type { Total } from '../db/count.ts';
 import { type Db, foreignKeyViolation, query as queryRows, sqlState, uniqueViolation } from '../db/query.ts';
+import { anything } from '../db/revision.ts';
 import { containing } from '../db/search.ts';
 import * as history from '../deployments/history.ts';
 import { markJoinable } from '../deployments/store.ts';
@@ -14,24 +14,12 @@ import * as telemetry from '../telemetry/telemetry.ts';
 import { toExpected } from './expected.ts';
 import { type DeviceChange, type DeviceView, type NewDevice, toldFields } from './fields.ts';
 import * as incidents from './incidents.ts';
+import { findPage, orders, type Sort, walkToPage } from './page.ts';
 import { compile } from './query/compile.ts';
 import type { Query } from './query/grammar.ts';
 import { beyondReach, ensureKept, everything, type Reach, unknownPlace } from './reach.ts';
 import { components, devices, divisions, regions } from './table.ts';
 import { countTallied } from './tallies.ts';
-
-/** A leading minus is descending. */
-export const sorts = [
-  'id',
-  '-id',
-  'name',
-  '-name',
-  'lastSeenAt',
-  '-lastSeenAt',
-  'createdAt',
-  '-createdAt',
-] as const;
-export type Sort = (typeof sorts)[number];
 
 export interface DeviceFilter {
   search?: string | undefined;
@@ -48,74 +36,34 @@ export type DevicePage = DeviceFilter & {
   count?: 'exact' | undefined;
   limit?: number | undefined;
   offset: number;
+  cursor?: string | undefined;
 };
 
 export async function list(
   db: Db,
   reach: Reach,
   filter: DevicePage,
-): Promise<{ items: DeviceView[] } & Total> {
+): Promise<{ items: DeviceView[]; next: string | null } & Total> {
   const where = and(reach.on(), matching(filter));
-  const sorted = order(filter.sort ?? 'id');
-  if (!filter.limit) {
+  const { search, tag, query, sort = 'id', limit, offset, cursor } = filter;
+  if (!limit) {
     const items = await view(
       db,
       await select(db)
         .where(where)
-        .orderBy(...sorted),
+        .orderBy(...orders[sort].by),
     );
-    return { items, total: items.length };
+    return { items, total: items.length, next: null };
   }
-  const { search, tag, query } = filter;
+  const paging = { limit, offset, cursor };
   const isTallied = !search && !tag && !query;
-  const { ids, ...total } = isTallied
-    ? { ids: walk(db, where, filter), total: await countTallied(db, reach, filter) }
-    : await findMatching(db, where, filter);
+  const { ids, ...page } = isTallied
+    ? { ...(await walkToPage(db, where, sort, paging)), total: await countTallied(db, reach, filter) }
+    : await findPage(db, where, sort, paging, filter.count);
   const rows = await select(db)
     .where(inArray(devices.id, ids))
-    .orderBy(...sorted);
-  return { items: await view(db, rows), ...total };
-}
-
-/** Only ids are walked over to the page; its devices are read and joined then. */
-function walk(db: Db, where: SQL | undefined, { sort, limit, offset }: DevicePage) {
-  return db
-    .select({ id: devices.id })
-    .from(devices)
-    .where(where)
-    .orderBy(...order(sort ?? 'id'))
-    .limit(limit!)
-    .offset(offset);
-}
-
-/**
- * The page of those that meet conditions of which nobody knows how many do. They are looked for in any order first: a planner that hopes to come
- * across a page of them soon, in its order, would read every device where there are few. Where there are very many, it hopes rightly.
- */
-async function findMatching(
-  db: Db,
-  where: SQL | undefined,
-  filter: DevicePage,
-): Promise<{ ids: string[] } & Total> {
-  const { sort, limit, offset, count } = filter;
-  const most = offset + countedBeyond;
-  return db.transaction(async (tx) => {
-    await planForValues(tx);
-    const found = await queryRows<{ n: number; id: string | null }>(
-      tx,
-      sql`with matching as materialized (
-            select id ${sortedBy(sort)} from devices where ${where ?? sql`true`} limit ${most + 1})
-          select counted.n, page.id from (select count(*)::int as n from matching) counted
-          left join (
-            select id, row_number() over () as nth from (
-              select id from matching devices order by ${sql.join(order(sort ?? 'id'), sql`, `)} limit ${limit!} offset ${offset}) sorted) page on true
-          order by page.nth`,
-    );
-    const { n } = found[0]!;
-    if (n <= most) return { ids: found.flatMap(({ id }) => id ?? []), ...toTotal(n, most) };
-    const ids = (await walk(tx, where, filter)).map(({ id }) => id);
-    return { ids, ...(count === 'exact' ? { total: await tx.$count(devices, where) } : toTotal(n, most)) };
-  });
+    .orderBy(...orders[sort].by);
+  return { items: await view(db, rows), ...page };
 }
 
 /** By id, behind this one. */
@@ -146,35 +94,6 @@ function matching(filter: DeviceFilter): SQL | undefined {
     filter.query && compile(filter.query),
   );
 }
-
-function order(sort: Sort): SQL[] {
-  const column = devices[sort.replace('-', '') as 'id' | 'name' | 'lastSeenAt' | 'createdAt'];
-  const descends = sort.startsWith('-');
-  const inOrder = descends ? desc : asc;
-  // As an index has it, or every device would be sorted for one page.
-  if (column === devices.id) return [inOrder(devices.id)];
-  // The id after it, so that pages neither repeat nor miss a device.
-  if (column !== devices.lastSeenAt) return [inOrder(column), inOrder(devices.id)];
-  // Within an hour by the index.
-  const seen = [devices.seenHour, devices.lastSeenAt];
-  return [
-    ...seen.map((one) => (descends ? sql`${one} desc nulls last` : sql`${one} asc nulls first`)),
-    inOrder(devices.id),
-  ];
-}
-
-/** Columns besides the id, without which an index may do. */
-function sortedBy(sort: Sort = 'id'): SQL {
-  return sql.join(
-    columnsOf[sort.replace('-', '') as keyof typeof columnsOf].map((column) => sql`, ${column}`),
-  );
-}
-const columnsOf = {
-  id: [],
-  name: [devices.name],
-  lastSeenAt: [devices.seenHour, devices.lastSeenAt],
-  createdAt: [devices.createdAt],
-};
 
 export async function get(db: Db, reach: Reach, id: string): Promise<DeviceView> {
   const rows = await select(db).where(and(eq(devices.id, id), reach.on()));
@@ -224,16 +143,18 @@ export async function change(
   id: string,
   input: DeviceChange,
   actor: string,
+  expected = anything,
 ): Promise<DeviceView> {
   const { region, division, ...told } = input;
   try {
     await db.transaction(async (tx) => {
       const [has] = await tx
-        .select({ region: devices.regionId, division: devices.divisionId })
+        .select({ region: devices.regionId, division: devices.divisionId, revision: devices.revision })
         .from(devices)
         .where(and(eq(devices.id, id), reach.on()))
         .for('no key update');
       if (!has) throw notFound();
+      expected.ensureIs(has.revision);
       ensureKept(reach, input, has);
       const changed = await tx
         .update(devices)
@@ -241,6 +162,7 @@ export async function change(
           ...told,
           ...(region !== undefined && { regionId: region }),
           ...(division !== undefined && { divisionId: division }),
+          revision: sql`${devices.revision} + 1`,
         })
         .where(eq(devices.id, id))
         .returning({ within: reach.on() });
@@ -258,15 +180,22 @@ export async function change(
  * With all that is kept of it; its past updates leave their deployments' counts. Throws `in_use` while an update has not ended. Its
  * certificates are revoked; the caller kicks it. Nothing that an unregistered device says is taken in.
  */
-export async function remove(db: Db, reach: Reach, id: string, actor: string): Promise<void> {
+export async function remove(
+  db: Db,
+  reach: Reach,
+  id: string,
+  actor: string,
+  expected = anything,
+): Promise<void> {
   await db.transaction(async (tx) => {
     // Until the end, no deployment can choose it any more.
     const [row] = await tx
-      .select({ id: devices.id })
+      .select({ revision: devices.revision })
       .from(devices)
       .where(and(eq(devices.id, id), reach.on()))
       .for('update');
     if (!row) throw notFound();
+    expected.ensureIs(row.revision);
     if (await history.isBusy(tx, id)) {
       throw new AppError('in_use', 'An update of this device has not ended: cancel it first.');
     }
@@ -309,8 +238,9 @@ function asUnknownReference(error: unknown): unknown {
 }
 
 function select(db: Db) {
+  const division = { id: divisions.id, name: divisions.name };
   return db
-    .select({ device: devices, region: { id: regions.id, name: regions.name }, division: divisions })
+    .select({ device: devices, region: { id: regions.id, name: regions.name }, division })
     .from(devices)
     .leftJoin(regions, eq(regions.id, devices.regionId))
     .leftJoin(divisions, eq(divisions.id, devices.divisionId))
@@ -358,6 +288,7 @@ async function viewSome(db: Db, rows: Row[]): Promise<DeviceView[]> {
     })),
     certificate: certificates.get(device.id) ?? null,
     createdAt: device.createdAt.toISOString(),
+    revision: device.revision,
   }));
 }
 

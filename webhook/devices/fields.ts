@@ -1,6 +1,7 @@
 /** What a device is: as the registry takes it, changes it and returns it. */
 import { z } from '@hono/zod-openapi';
 import { deviceIdSchema } from '#emqx/protocol.ts';
+import { revision } from '../http.ts';
 import { unpinned } from './query/grammar.ts';
 
 export const hardwareSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
@@ -66,6 +67,7 @@ export const deviceSchema = told
     ),
     certificate: z.object({ serial: z.string(), notAfter: z.string() }).nullable(),
     createdAt: z.string(),
+    revision,
   })
   .openapi('Device');
 export type DeviceView = z.infer<typeof deviceSchema>;

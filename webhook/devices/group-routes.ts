@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
-import { access, answer, createRouter, jsonBody, problems } from '../http.ts';
+import { access, answer, createRouter, ifMatch, jsonBody, problems, revision } from '../http.ts';
 import { nameSchema } from './fields.ts';
 import * as groups from './groups.ts';
 import { queryTextSchema } from './query/schema.ts';
@@ -14,6 +14,7 @@ const group = z
     createdBy: z.string(),
     createdAt: z.string(),
     updatedAt: z.string(),
+    revision,
   })
   .openapi('Group');
 const fields = z.object({ name: nameSchema, query: queryTextSchema });
@@ -37,6 +38,7 @@ const change = createRoute({
   method: 'patch',
   path: '/api/groups/{id}',
   ...access('operator', 'fleet'),
+  ...ifMatch,
   summary: 'Rename a group, or give it another query; deployments keep the query that they were made with',
   request: {
     params: id,
@@ -48,6 +50,7 @@ const remove = createRoute({
   method: 'delete',
   path: '/api/groups/{id}',
   ...access('operator', 'fleet'),
+  ...ifMatch,
   summary: 'Delete a group; devices and deployments stay as they are',
   request: { params: id },
   responses: { 204: { description: 'Deleted' }, ...problems },
@@ -61,10 +64,11 @@ export function groupRoutes({ db }: Context) {
     )
     .openapi(change, async (c) => {
       const { id } = c.req.valid('param');
-      return c.json(present(await groups.change(db, id, c.req.valid('json'), c.get('caller').name)), 200);
+      const { caller, expected } = c.var;
+      return c.json(present(await groups.change(db, id, c.req.valid('json'), caller.name, expected)), 200);
     })
     .openapi(remove, async (c) => {
-      await groups.remove(db, c.req.valid('param').id, c.get('caller').name);
+      await groups.remove(db, c.req.valid('param').id, c.get('caller').name, c.get('expected'));
       return c.body(null, 204);
     });
 }

@@ -3,6 +3,7 @@ import { and, asc, eq, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { orNameTaken } from '../db/name-taken.ts';
 import type { Db } from '../db/query.ts';
+import { anything } from '../db/revision.ts';
 import { AppError } from '../errors.ts';
 import type { Chosen } from './chosen.ts';
 import type { Reach } from './reach.ts';
@@ -37,9 +38,11 @@ export async function change(
   id: string,
   input: { [K in keyof GroupFields]?: string | undefined },
   actor: string,
+  expected = anything,
 ): Promise<Group> {
   return orNameTaken(input.name ?? '', () =>
     db.transaction(async (tx) => {
+      await expected.ensure(tx, deviceGroups, id);
       const values = { ...input, updatedAt: new Date() };
       const [row] = await tx.update(deviceGroups).set(values).where(eq(deviceGroups.id, id)).returning();
       if (!row) throw notFound();
@@ -49,8 +52,9 @@ export async function change(
   );
 }
 
-export async function remove(db: Db, id: string, actor: string): Promise<void> {
+export async function remove(db: Db, id: string, actor: string, expected = anything): Promise<void> {
   await db.transaction(async (tx) => {
+    await expected.ensure(tx, deviceGroups, id);
     const [row] = await tx.delete(deviceGroups).where(eq(deviceGroups.id, id)).returning();
     if (!row) throw notFound();
     await record(tx, { actor, action: 'group.delete', subject: id, detail: { name: row.name } });

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
-import { access, answer, createRouter, jsonBody, problems } from '../http.ts';
+import { access, answer, createRouter, ifMatch, jsonBody, problems } from '../http.ts';
 import { moveAll } from './moves.ts';
 
 const request = {
@@ -13,6 +13,7 @@ const moveOutOfRegion = createRoute({
   method: 'post',
   path: '/api/regions/{id}/move_devices',
   ...access('admin', 'fleet'),
+  ...ifMatch,
   summary: 'Move all of its devices to another region, or to none',
   request,
   responses: { 200: moved, ...problems },
@@ -21,6 +22,7 @@ const moveOutOfDivision = createRoute({
   method: 'post',
   path: '/api/divisions/{id}/move_devices',
   ...access('admin', 'fleet'),
+  ...ifMatch,
   summary: 'Move all of its devices to another division, or to none',
   request,
   responses: { 200: moved, ...problems },
@@ -31,11 +33,13 @@ export function moveRoutes({ db }: Context) {
     .openapi(moveOutOfRegion, async (c) => {
       const { id } = c.req.valid('param');
       const { to } = c.req.valid('json');
-      return c.json({ devices: await moveAll(db, 'regions', id, to, c.get('caller').name) }, 200);
+      const { caller, expected } = c.var;
+      return c.json({ devices: await moveAll(db, 'regions', id, to, caller.name, expected) }, 200);
     })
     .openapi(moveOutOfDivision, async (c) => {
       const { id } = c.req.valid('param');
       const { to } = c.req.valid('json');
-      return c.json({ devices: await moveAll(db, 'divisions', id, to, c.get('caller').name) }, 200);
+      const { caller, expected } = c.var;
+      return c.json({ devices: await moveAll(db, 'divisions', id, to, caller.name, expected) }, 200);
     });
 }

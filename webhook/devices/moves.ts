@@ -2,9 +2,10 @@
 import { eq } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { type Db, foreignKeyViolation, sqlState } from '../db/query.ts';
+import { anything } from '../db/revision.ts';
 import { AppError } from '../errors.ts';
 import type { Place } from './places.ts';
-import { devices } from './table.ts';
+import { devices, divisions, regions } from './table.ts';
 
 /** To another of its kind, or (null) to none. Answers how many. Throws `unknown_reference`. */
 export async function moveAll(
@@ -13,11 +14,13 @@ export async function moveAll(
   from: string,
   to: string | null,
   actor: string,
+  expected = anything,
 ): Promise<number> {
   const [column, change] =
     place === 'regions' ? [devices.regionId, { regionId: to }] : [devices.divisionId, { divisionId: to }];
   try {
     return await db.transaction(async (tx) => {
+      await expected.ensure(tx, place === 'regions' ? regions : divisions, from);
       const moved = await tx
         .update(devices)
         .set(change)

@@ -1,11 +1,11 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
-import { access, answer, createRouter, jsonBody, problems } from '../http.ts';
+import { access, answer, createRouter, ifMatch, jsonBody, problems, revision } from '../http.ts';
 import * as places from './places.ts';
 import { timeZoneSchema } from './time-zone.ts';
 
 const id = z.object({ id: z.uuid() });
-const place = z.object({ id: z.uuid(), name: z.string(), devices: z.int() }).openapi('Place');
+const place = z.object({ id: z.uuid(), name: z.string(), devices: z.int(), revision }).openapi('Place');
 const name = z.string().trim().min(1).max(100);
 const naming = jsonBody(z.object({ name }));
 
@@ -31,6 +31,7 @@ const changeRegion = createRoute({
   method: 'patch',
   path: '/api/regions/{id}',
   ...access('admin', 'fleet'),
+  ...ifMatch,
   summary: 'Rename a region, or set its time zone',
   request: {
     params: id,
@@ -46,6 +47,7 @@ const deleteRegion = createRoute({
   method: 'delete',
   path: '/api/regions/{id}',
   ...access('admin', 'fleet'),
+  ...ifMatch,
   summary: 'Delete a region without devices',
   request: { params: id },
   responses: { 204: { description: 'Deleted' }, ...problems },
@@ -69,6 +71,7 @@ const renameDivision = createRoute({
   method: 'patch',
   path: '/api/divisions/{id}',
   ...access('admin', 'fleet'),
+  ...ifMatch,
   summary: 'Rename a division',
   request: { params: id, ...naming },
   responses: { 200: answer('The division', place), ...problems },
@@ -77,6 +80,7 @@ const deleteDivision = createRoute({
   method: 'delete',
   path: '/api/divisions/{id}',
   ...access('admin', 'fleet'),
+  ...ifMatch,
   summary: 'Delete a division without devices',
   request: { params: id },
   responses: { 204: { description: 'Deleted' }, ...problems },
@@ -90,10 +94,12 @@ export function placeRoutes({ db }: Context) {
     )
     .openapi(changeRegion, async (c) => {
       const { id } = c.req.valid('param');
-      return c.json(await places.change(db, 'regions', id, c.req.valid('json'), c.get('caller').name), 200);
+      const { caller, expected } = c.var;
+      return c.json(await places.change(db, 'regions', id, c.req.valid('json'), caller.name, expected), 200);
     })
     .openapi(deleteRegion, async (c) => {
-      await places.remove(db, 'regions', c.req.valid('param').id, c.get('caller').name);
+      const { caller, expected } = c.var;
+      await places.remove(db, 'regions', c.req.valid('param').id, caller.name, expected);
       return c.body(null, 204);
     })
     .openapi(listDivisions, async (c) => c.json(await places.list(db, c.get('reach'), 'divisions'), 200))
@@ -102,10 +108,15 @@ export function placeRoutes({ db }: Context) {
     )
     .openapi(renameDivision, async (c) => {
       const { id } = c.req.valid('param');
-      return c.json(await places.change(db, 'divisions', id, c.req.valid('json'), c.get('caller').name), 200);
+      const { caller, expected } = c.var;
+      return c.json(
+        await places.change(db, 'divisions', id, c.req.valid('json'), caller.name, expected),
+        200,
+      );
     })
     .openapi(deleteDivision, async (c) => {
-      await places.remove(db, 'divisions', c.req.valid('param').id, c.get('caller').name);
+      const { caller, expected } = c.var;
+      await places.remove(db, 'divisions', c.req.valid('param').id, caller.name, expected);
       return c.body(null, 204);
     });
 }

@@ -4,6 +4,7 @@ import type { PgTable } from 'drizzle-orm/pg-core';
 import { record } from '../audit/audit.ts';
 import { orNameTaken } from '../db/name-taken.ts';
 import { type Db, foreignKeyViolation, sqlState } from '../db/query.ts';
+import { anything } from '../db/revision.ts';
 import { AppError } from '../errors.ts';
 import { everything, type Reach } from './reach.ts';
 import { deviceTallies, divisions, regions } from './table.ts';
@@ -19,6 +20,7 @@ export interface PlaceView {
   id: string;
   name: string;
   devices: number;
+  revision: number;
 }
 export type RegionView = PlaceView & { timeZone: string };
 type View<P extends Place> = P extends 'regions' ? RegionView : PlaceView;
@@ -56,10 +58,12 @@ export async function change<P extends Place>(
   id: string,
   input: PlaceChange<P>,
   actor: string,
+  expected = anything,
 ): Promise<View<P>> {
   const { table } = places[place];
   return orNameTaken(input.name ?? '', () =>
     db.transaction(async (tx) => {
+      await expected.ensure(tx, table, id);
       const [row] = await tx.update(table).set(input).where(eq(table.id, id)).returning();
       if (!row) throw notFound();
       const [view] = await select(tx, place).where(eq(table.id, id));
@@ -77,10 +81,17 @@ export async function listTimeZones(db: Db): Promise<string[]> {
 }
 
 /** Throws `in_use` while a device or a notification rule is of it. */
-export async function remove(db: Db, place: Place, id: string, actor: string): Promise<void> {
+export async function remove(
+  db: Db,
+  place: Place,
+  id: string,
+  actor: string,
+  expected = anything,
+): Promise<void> {
   const { table } = places[place];
   try {
     await db.transaction(async (tx) => {
+      await expected.ensure(tx, table, id);
       const [row] = await tx.delete(table).where(eq(table.id, id)).returning();
       if (!row) throw notFound();
       await record(tx, { actor, action: `${place}.delete`, subject: id, detail: { name: row.name } });

@@ -113,6 +113,7 @@ test('a region has a time zone, which must be one', async () => {
   const change = (body: object) => webhook.api('PATCH', `/api/regions/${region.id}`, body);
   expect((await change({ timeZone: 'Europe/Madrid' })).body).toEqual({
     ...region,
+    revision: region.revision + 1,
     timeZone: 'Europe/Madrid',
   });
   for (const wrong of [{ timeZone: 'Europe/Atlantis' }, { timeZone: '+02:00' }, { timeZone: '' }, {}]) {

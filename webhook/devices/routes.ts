@@ -3,11 +3,12 @@ import { deviceIdSchema } from '#emqx/protocol.ts';
 import { kick } from '../certificates/blocked-kick.ts';
 import type { Context } from '../context.ts';
 import { fieldErrorSchema } from '../field-errors.ts';
-import { access, answer, createRouter, jsonBody, listOrPage, paging, problems } from '../http.ts';
+import { access, answer, createRouter, ifMatch, jsonBody, listOrPage, paging, problems } from '../http.ts';
 import * as devices from './devices.ts';
 import { exportCsv } from './export.ts';
 import { deviceChangeSchema, deviceSchema, newDeviceSchema } from './fields.ts';
 import { importCsv } from './import.ts';
+import { sorts } from './page.ts';
 import { querySchema } from './query/schema.ts';
 
 const filter = {
@@ -31,7 +32,7 @@ const list = createRoute({
   request: {
     query: paging.extend({
       ...filter,
-      sort: z.enum(devices.sorts).optional(),
+      sort: z.enum(sorts).optional(),
       /** Of a page: every device that matches is counted, however long that takes. */
       count: z.enum(['exact']).optional(),
     }),
@@ -73,6 +74,7 @@ const change = createRoute({
   method: 'patch',
   path: '/api/devices/{id}',
   ...access('admin', 'devices'),
+  ...ifMatch,
   summary: 'Change what is known of a device; null takes it out of its region or division',
   request: {
     params: z.object({ id: deviceIdSchema }),
@@ -84,6 +86,7 @@ const remove = createRoute({
   method: 'delete',
   path: '/api/devices/{id}',
   ...access('admin', 'devices'),
+  ...ifMatch,
   summary:
     'Delete a device and all that is kept of it, and revoke its certificates; refused while an update of it has not ended',
   request: { params: z.object({ id: deviceIdSchema }) },
@@ -167,14 +170,15 @@ export function deviceRoutes(context: Context) {
     })
     .openapi(change, async (c) => {
       const { id } = c.req.valid('param');
-      const actor = c.get('caller').name;
-      const device = await devices.change(db, c.get('reach'), id, c.req.valid('json'), actor);
+      const { caller, reach, expected } = c.var;
+      const device = await devices.change(db, reach, id, c.req.valid('json'), caller.name, expected);
       context.live.changed('device', id);
       return c.json(device, 200);
     })
     .openapi(remove, async (c) => {
       const { id } = c.req.valid('param');
-      await devices.remove(db, c.get('reach'), id, c.get('caller').name);
+      const { caller, reach, expected } = c.var;
+      await devices.remove(db, reach, id, caller.name, expected);
       await kick(context, [id]);
       context.wake();
       context.live.changed('device', id);

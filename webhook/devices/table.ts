@@ -12,17 +12,20 @@ import {
   timestamp,
   uuid,
 } from 'drizzle-orm/pg-core';
+import { revision } from '../db/revision.ts';
 
 export const regions = pgTable('regions', {
   id: uuid().primaryKey().defaultRandom(),
   name: text().notNull().unique(),
   /** IANA name: maintenance windows go by its wall clock. */
   timeZone: text('time_zone').notNull().default('UTC'),
+  revision: revision(),
 });
 
 export const divisions = pgTable('divisions', {
   id: uuid().primaryKey().defaultRandom(),
   name: text().notNull().unique(),
+  revision: revision(),
 });
 
 /** Queries that somebody has named (`query/grammar.ts`). */
@@ -33,6 +36,7 @@ export const deviceGroups = pgTable('device_groups', {
   createdBy: text('created_by').notNull(),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
   updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
+  revision: revision(),
 });
 
 /** Of devices, and deployments, of which nothing else was said. */
@@ -55,6 +59,8 @@ export const devices = pgTable(
     pinned: text(),
     /** Whose deployments it takes. */
     channel: text().notNull().default(defaultChannel),
+    /** Of what is told of it. One that is registered anew begins at another than it had: they begin with the clock. */
+    revision: revision().default(sql`(extract(epoch from now()) * 1000000)::bigint`),
     online: boolean().notNull().default(false),
     /** Subscribed to its request topic since it connected: from then on commands reach it. */
     reachable: boolean().notNull().default(false),

@@ -18,7 +18,7 @@ export const examples: Record<string, unknown> = {
   },
   postUsers: { email: 'operator@example.com', password: 'a long passphrase', role: 'operator' },
   patchUsersById: { role: 'viewer' },
-  postTokens: { name: 'nightly build', role: 'operator', expiresAt: null },
+  postTokens: { name: 'nightly build', role: 'operator', scopes: ['firmware:write'], expiresAt: null },
   postS3PresignedUpload: file,
   postFirmwaresMetadata: {
     ...file,

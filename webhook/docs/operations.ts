@@ -1,4 +1,5 @@
 /** Names for generated clients: every operation gets an id of its own, the part of the API that it belongs to, and an example of its body. */
+import { scopeOf } from '../auth/scopes.ts';
 import { examples } from './examples.ts';
 
 interface Operation {
@@ -6,6 +7,8 @@ interface Operation {
   tags?: string[];
   parameters?: object[];
   'x-access'?: string;
+  'x-if-match'?: true;
+  security?: Record<string, string[]>[];
   requestBody?: { content: Record<string, { example?: unknown }> };
 }
 const methods = ['get', 'post', 'put', 'patch', 'delete'];
@@ -15,6 +18,14 @@ const idempotencyKey = {
   in: 'header',
   description: 'Sent again under the same key within a day, the request is answered as before and done once.',
   schema: { type: 'string', pattern: '^[!-~]{8,255}$' },
+};
+
+const ifMatch = {
+  name: 'If-Match',
+  in: 'header',
+  description:
+    'The ETag of what was looked at, or "REVISION" with its `revision`: 412 `changed_meanwhile` when somebody has changed it since.',
+  schema: { type: 'string' },
 };
 
 /** Every operation of a document, in its order. */
@@ -73,6 +84,11 @@ export function nameOperations<D extends { paths?: Record<string, object> }>(
     const tag = parts[first] ?? first;
     operation.operationId = operationIdOf(method, path);
     operation.tags = [tag];
+    if (operation['x-access'] !== 'anyone') {
+      const scope = scopeOf(method, path);
+      operation.security = [{ session: [] }, { bearer: scope ? [scope] : [] }];
+    }
+    if (operation['x-if-match']) operation.parameters = [...(operation.parameters ?? []), ifMatch];
     const json = operation.requestBody?.content['application/json'];
     if (method === 'post' && operation['x-access'] !== 'anyone') {
       operation.parameters = [...(operation.parameters ?? []), idempotencyKey];

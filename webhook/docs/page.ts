@@ -7,6 +7,7 @@ interface Schema {
 interface Operation {
   summary?: string;
   'x-access'?: string;
+  security?: Record<string, string[]>[];
   parameters?: { name: string; in: string; required?: boolean; schema?: Schema }[];
   requestBody?: { content: Record<string, { schema?: Schema; example?: unknown }> };
   responses?: Record<string, { description?: string; content?: Record<string, { schema?: Schema }> }>;
@@ -34,7 +35,7 @@ export function writeDocs(document: Document): string {
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escapeHtml(title)}</title><style>${style}</style><h1>${escapeHtml(title)}</h1>
 <p>Log in with <code>POST /api/login</code> (a cookie), or send <code>Authorization: Bearer &lt;API token&gt;</code>. Each role may do
-what the ones before it may: viewer, operator, admin. Errors are <code>application/problem+json</code> with a stable <code>code</code>.
+what the ones before it may: viewer, operator, admin; a token with scopes only what one of them names, too. Errors are <code>application/problem+json</code> with a stable <code>code</code>.
 The same as data: <a href="/api/openapi.json">openapi.json</a>; what devices say and hear: <a href="/api/asyncapi.json">asyncapi.json</a>.</p>
 ${operations.join('\n')}<h2>Schemas</h2>${schemas.join('\n')}</html>`;
 }
@@ -55,9 +56,11 @@ function writeOperation(method: string, path: string, operation: Operation): str
     return `<p>${escapeHtml(status)}: ${escapeHtml(description ?? '')}</p>${schema ? pre(schema) : ''}`;
   });
   return `<details><summary><b>${method.toUpperCase()}</b> <code>${escapeHtml(path)}</code>
-<small>${escapeHtml(operation.summary ?? '')} · ${escapeHtml(operation['x-access'] ?? '')}</small></summary>
+<small>${escapeHtml([operation.summary, operation['x-access'], ...scopesOf(operation)].join(' · '))}</small></summary>
 ${parameters.length ? `<table>${parameters.join('')}</table>` : ''}${bodies.join('')}${responses.join('')}</details>`;
 }
+
+const scopesOf = ({ security = [] }: Operation) => security.flatMap(({ bearer = [] }) => bearer);
 
 function pre(schema: unknown): string {
   const text = escapeHtml(JSON.stringify(schema ?? {}, null, 2));

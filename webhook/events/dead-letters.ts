@@ -1,6 +1,7 @@
-import { and, count as countRows, desc, eq, type SQL, sql } from 'drizzle-orm';
+import { and, count as countRows, eq, type SQL, sql } from 'drizzle-orm';
 import { brokerEventSchema } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
+import { down, Order, type Paging, readPage } from '../db/keyset.ts';
 import { type Db, query } from '../db/query.ts';
 import { storable } from '../db/storable.ts';
 import { regionsOf } from '../devices/presence.ts';
@@ -151,24 +152,28 @@ const columns = {
   bytes: sql<number>`octet_length(${deadLetters.body})`,
 };
 
+const newest = new Order('dead letters', [down(deadLetters.id)]);
+
 /** Newest first, without their bodies; and what was dropped, of this client or of all, whatever its code. */
 export async function list(
   db: Db,
-  filter: { code?: string | undefined; clientId?: string | undefined; limit: number; offset: number },
+  filter: { code?: string | undefined; clientId?: string | undefined } & Paging,
 ) {
   const where: SQL | undefined = and(
     filter.code ? eq(deadLetters.code, filter.code) : undefined,
     filter.clientId ? eq(deadLetters.clientId, filter.clientId) : undefined,
   );
-  const items = await db
-    .select(columns)
-    .from(deadLetters)
-    .where(where)
-    .orderBy(desc(deadLetters.id))
-    .limit(filter.limit)
-    .offset(filter.offset);
+  const { rows: items, next } = await readPage(newest, filter, (behind, limit, offset) =>
+    db
+      .select({ ...columns, key: newest.key })
+      .from(deadLetters)
+      .where(and(where, behind))
+      .orderBy(...newest.by)
+      .limit(limit)
+      .offset(offset),
+  );
   const [total] = await db.select({ value: countRows() }).from(deadLetters).where(where);
-  return { items, total: total!.value, dropped: await countDropped(db, filter.clientId) };
+  return { items, total: total!.value, next, dropped: await countDropped(db, filter.clientId) };
 }
 
 export async function get(db: Db, id: number) {

@@ -1,10 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { and, count, desc, eq, ilike, or, sql } from 'drizzle-orm';
+import { and, count, desc, eq, getTableColumns, ilike, or, sql } from 'drizzle-orm';
 import { type Manifest, manifestSchema } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import * as imageElf from '../crashes/image-elf.ts';
+import { down, Order, type Paging, readPage, up } from '../db/keyset.ts';
 import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
+import { anything, type Expected } from '../db/revision.ts';
 import { beginsWith, containing } from '../db/search.ts';
 import { AppError } from '../errors.ts';
 import {
@@ -125,10 +127,12 @@ export async function attachManifest(
   id: string,
   jws: string,
   actor: string,
+  expected = anything,
 ): Promise<Firmware> {
   const firmware = await get(context.db, id);
   await verifyManifest(jws, toManifest(firmware), context.trustedKeys);
   const row = await context.db.transaction(async (tx) => {
+    await expected.ensure(tx, firmwares, id);
     const [updated] = await tx
       .update(firmwares)
       .set({ manifest: jws, updatedAt: new Date() })
@@ -139,6 +143,12 @@ export async function attachManifest(
   });
   context.live.changed('firmware', id);
   return row;
+}
+
+/** For what hangs on a firmware: it changes with it. Throws `changed_meanwhile`. */
+export async function change(tx: Db, id: string, expected: Expected): Promise<void> {
+  await expected.ensure(tx, firmwares, id);
+  await tx.update(firmwares).set({ updatedAt: new Date() }).where(eq(firmwares.id, id));
 }
 
 /** Signed again by ourselves. */
@@ -168,16 +178,34 @@ export function toManifest(
   };
 }
 
+const newest = new Order('firmwares', [down(firmwares.createdAt), up(firmwares.id)]);
+
 export async function list(
   db: Db,
-  filter: { search?: string | undefined; limit?: number | undefined; offset: number },
-): Promise<{ items: Firmware[]; total: number }> {
+  filter: { search?: string | undefined } & Partial<Paging>,
+): Promise<{ items: Firmware[]; total: number; next: string | null }> {
   const pattern = filter.search ? containing(filter.search) : null;
   const where = pattern ? or(ilike(firmwares.name, pattern), ilike(firmwares.version, pattern)) : undefined;
-  const rows = db.select().from(firmwares).where(where).orderBy(desc(firmwares.createdAt), firmwares.id);
-  const items = await (filter.limit ? rows.limit(filter.limit).offset(filter.offset) : rows);
+  const { limit, offset = 0, cursor } = filter;
+  if (!limit) {
+    const items = await db
+      .select()
+      .from(firmwares)
+      .where(where)
+      .orderBy(...newest.by);
+    return { items, total: items.length, next: null };
+  }
+  const { rows: items, next } = await readPage(newest, { limit, offset, cursor }, (behind, some, from) =>
+    db
+      .select({ ...getTableColumns(firmwares), key: newest.key })
+      .from(firmwares)
+      .where(and(where, behind))
+      .orderBy(...newest.by)
+      .limit(some)
+      .offset(from),
+  );
   const [total] = await db.select({ value: count() }).from(firmwares).where(where);
-  return { items, total: total!.value };
+  return { items, total: total!.value, next };
 }
 
 /** By name, version, file name, or the beginning of the digest; newest first. */

@@ -8,10 +8,12 @@ import {
   access,
   answer,
   createRouter,
+  ifMatch,
   jsonBody,
   listOrPage,
   paging,
   problems,
+  revision,
   sha256Schema,
 } from '../http.ts';
 import * as firmware from './firmware.ts';
@@ -49,6 +51,7 @@ export const firmwareSchema = z
     signed: z.boolean(),
     createdAt: z.string(),
     updatedAt: z.string(),
+    revision,
   })
   .openapi('Firmware');
 
@@ -142,6 +145,7 @@ const attach = createRoute({
   method: 'put',
   path: '/api/firmware/{id}/manifest',
   ...access('operator', 'fleet'),
+  ...ifMatch,
   summary: 'Bring in a manifest that was signed elsewhere (compact JWS, ES256)',
   request: {
     params: z.object({ id: z.uuid() }),
@@ -169,9 +173,9 @@ export function firmwareRoutes(context: Context) {
     })
     .openapi(list, async (c) => {
       const query = c.req.valid('query');
-      const { items, total } = await firmware.list(context.db, query);
+      const { items, ...rest } = await firmware.list(context.db, query);
       const shown = items.map(present);
-      return c.json(query.limit ? { items: shown, total } : shown, 200);
+      return c.json(query.limit ? { items: shown, ...rest } : shown, 200);
     })
     .openapi(get, async (c) => {
       const row = await firmware.get(context.db, c.req.valid('param').id);
@@ -195,6 +199,7 @@ export function firmwareRoutes(context: Context) {
         id,
         c.req.valid('json').manifest,
         c.get('caller').name,
+        c.get('expected'),
       );
       return c.json(present(row), 200);
     });

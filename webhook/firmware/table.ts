@@ -1,4 +1,5 @@
 import { bigint, integer, pgTable, text, timestamp, unique, uuid } from 'drizzle-orm/pg-core';
+import { revision } from '../db/revision.ts';
 
 export const firmwares = pgTable(
   'firmwares',
@@ -19,6 +20,7 @@ export const firmwares = pgTable(
     manifest: text(),
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
     updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
+    revision: revision(),
   },
   (t) => [unique('firmwares_version_file_name').on(t.version, t.fileName)],
 );

@@ -3,6 +3,7 @@ import { and, asc, count, eq, gt, lt, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { at } from '../db/clock.ts';
 import { type Db, query } from '../db/query.ts';
+import { anything } from '../db/revision.ts';
 import { markUnfinished } from '../deployments/store.ts';
 import { momentOf } from '../deployments/window.ts';
 import { AppError } from '../errors.ts';
@@ -37,8 +38,9 @@ export async function create(db: Db, input: NewFreeze, actor: string): Promise<F
 }
 
 /** Throws `not_found`. What waited for its end goes on. */
-export async function remove(db: Db, id: string, actor: string): Promise<void> {
+export async function remove(db: Db, id: string, actor: string, expected = anything): Promise<void> {
   await db.transaction(async (tx) => {
+    await expected.ensure(tx, freezes, id);
     const [row] = await tx.delete(freezes).where(eq(freezes.id, id)).returning();
     if (!row) throw new AppError('not_found', 'There is no such freeze.');
     const { name, firstDay, lastDay, timeZone } = row;

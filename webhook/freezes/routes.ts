@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
 import { timeZoneSchema } from '../devices/time-zone.ts';
-import { access, answer, createRouter, jsonBody, problems } from '../http.ts';
+import { access, answer, createRouter, ifMatch, jsonBody, problems } from '../http.ts';
 import * as freezes from './freezes.ts';
 import { freezeSchema, presentFreeze } from './schema.ts';
 
@@ -45,6 +45,7 @@ const remove = createRoute({
   method: 'delete',
   path: '/api/freezes/{id}',
   ...access('admin', 'fleet'),
+  ...ifMatch,
   summary: 'Delete a freeze: what waited for its end goes on',
   request: { params: z.object({ id: z.uuid() }) },
   responses: { 204: { description: 'Deleted' }, ...problems },
@@ -68,7 +69,7 @@ export function freezeRoutes(context: Context) {
     })
     .openapi(remove, async (c) => {
       const { id } = c.req.valid('param');
-      await freezes.remove(db, id, c.get('caller').name);
+      await freezes.remove(db, id, c.get('caller').name, c.get('expected'));
       changed(id);
       return c.body(null, 204);
     });

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { revision } from '../http.ts';
 import type { Freeze } from './freezes.ts';
 
 export const freezeSchema = z
@@ -12,6 +13,7 @@ export const freezeSchema = z
     startsAt: z.string(),
     endsAt: z.string(),
     createdBy: z.string(),
+    revision,
   })
   .openapi('Freeze');
 

@@ -1,7 +1,8 @@
 /** Acts on many devices: chosen at once, done in the background, a batch a transaction. */
-import { and, asc, count, desc, eq, getTableColumns, inArray, isNotNull, type SQL, sql } from 'drizzle-orm';
+import { and, count, eq, getTableColumns, inArray, isNotNull, type SQL, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
+import { down, Order, type Paging, readPage, up } from '../db/keyset.ts';
 import { type Db, foreignKeyViolation, isPermanent, query, sqlState } from '../db/query.ts';
 import { type Chosen, chosen } from '../devices/chosen.ts';
 import * as groups from '../devices/groups.ts';
@@ -18,6 +19,8 @@ export type Job = typeof jobs.$inferSelect;
 /** So many devices are locked at a time, and what is to be sent to them is sent before the next. */
 const batch = 500;
 const keptDays = 90;
+const newest = new Order('jobs', [down(jobs.createdAt), down(jobs.id)]);
+const byDevice = new Order('failures', [up(jobDevices.deviceId)]);
 
 /**
  * Chooses its devices now: who comes to match later is not among them. Throws `no_match`, and for what would take devices out of the
@@ -147,17 +150,19 @@ async function finish(tx: Db, job: Job, state: 'done' | 'cancelled', actor: stri
 export async function list(
   db: Db,
   reach: Reach,
-  { limit, offset }: Paging,
-): Promise<{ items: Job[]; total: number }> {
-  const items = await db
-    .select()
-    .from(jobs)
-    .where(isThere(reach))
-    .orderBy(desc(jobs.createdAt), desc(jobs.id))
-    .limit(limit)
-    .offset(offset);
+  paging: Paging,
+): Promise<{ items: Job[]; total: number; next: string | null }> {
+  const { rows: items, next } = await readPage(newest, paging, (behind, limit, offset) =>
+    db
+      .select({ ...getTableColumns(jobs), key: newest.key })
+      .from(jobs)
+      .where(and(isThere(reach), behind))
+      .orderBy(...newest.by)
+      .limit(limit)
+      .offset(offset),
+  );
   const [total] = await db.select({ value: count() }).from(jobs).where(isThere(reach));
-  return { items, total: total!.value };
+  return { items, total: total!.value, next };
 }
 
 export async function get(db: Db, reach: Reach, id: string): Promise<Job> {
@@ -170,27 +175,24 @@ export async function get(db: Db, reach: Reach, id: string): Promise<Job> {
 }
 
 /** By device. */
-export async function listFailures(db: Db, reach: Reach, id: string, { limit, offset }: Paging) {
+export async function listFailures(db: Db, reach: Reach, id: string, paging: Paging) {
   const { failed } = await get(db, reach, id);
   const { deviceId: device, error } = getTableColumns(jobDevices);
   const where: SQL = and(eq(jobDevices.jobId, id), isNotNull(jobDevices.error))!;
-  const rows = await db
-    .select({ device, error })
-    .from(jobDevices)
-    .where(where)
-    .orderBy(asc(jobDevices.deviceId))
-    .limit(limit)
-    .offset(offset);
-  return { items: rows.map((row) => ({ device: row.device, error: row.error! })), total: failed };
+  const { rows, next } = await readPage(byDevice, paging, (behind, limit, offset) =>
+    db
+      .select({ device, error, key: byDevice.key })
+      .from(jobDevices)
+      .where(and(where, behind))
+      .orderBy(...byDevice.by)
+      .limit(limit)
+      .offset(offset),
+  );
+  return { items: rows.map((row) => ({ device: row.device, error: row.error! })), total: failed, next };
 }
 
 export async function forgetOld(db: Db): Promise<void> {
   await db.execute(sql`delete from jobs where finished_at < now() - make_interval(days => ${keptDays})`);
-}
-
-interface Paging {
-  limit: number;
-  offset: number;
 }
 
 /** Those of the ids that are there. */

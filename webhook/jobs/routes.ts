@@ -107,8 +107,8 @@ export function jobRoutes(context: Context) {
     )
     .openapi(starting('ban'), async (c) => c.json(await start('ban', c.req.valid('json'), c.var), 202))
     .openapi(list, async (c) => {
-      const { items, total } = await jobs.list(db, c.get('reach'), c.req.valid('query'));
-      return c.json({ items: items.map(present), total }, 200);
+      const { items, ...rest } = await jobs.list(db, c.get('reach'), c.req.valid('query'));
+      return c.json({ items: items.map(present), ...rest }, 200);
     })
     .openapi(get, async (c) =>
       c.json(present(await jobs.get(db, c.get('reach'), c.req.valid('param').id)), 200),

@@ -3,6 +3,7 @@ import { and, asc, eq } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { orNameTaken } from '../db/name-taken.ts';
 import { type Db, foreignKeyViolation, sqlState } from '../db/query.ts';
+import { anything } from '../db/revision.ts';
 import { AppError } from '../errors.ts';
 import type { Courier } from './courier.ts';
 import { refuse } from './post.ts';
@@ -53,10 +54,12 @@ export async function change(
   id: string,
   input: ChannelChange,
   actor: string,
+  expected = anything,
 ): Promise<Channel> {
   return orNameTaken(input.name ?? '', () =>
     db.transaction(async (tx) => {
-      const { kind } = await lock(tx, id);
+      const { kind, revision } = await lock(tx, id);
+      expected.ensureIs(revision);
       if (kind === 'email' ? input.url !== undefined : input.recipients !== undefined)
         throw new AppError('invalid_request', `A channel of the kind ${kind} has no such field.`);
       checkTarget(courier, { kind, ...input });
@@ -69,9 +72,10 @@ export async function change(
 }
 
 /** The one before signs as well, for a day. */
-export async function rotateSecret(db: Db, id: string, actor: string): Promise<string> {
+export async function rotateSecret(db: Db, id: string, actor: string, expected = anything): Promise<string> {
   return db.transaction(async (tx) => {
     const channel = await lock(tx, id);
+    expected.ensureIs(channel.revision);
     if (channel.kind !== 'webhook')
       throw new AppError('invalid_request', 'Only signed webhooks have a secret.');
     const secrets = rotate(channel.secrets, Date.now());
@@ -82,10 +86,11 @@ export async function rotateSecret(db: Db, id: string, actor: string): Promise<s
 }
 
 /** Throws `in_use` while a rule names it. What waits for it is told to nobody; the log keeps what was told. */
-export async function remove(db: Db, id: string, actor: string): Promise<void> {
+export async function remove(db: Db, id: string, actor: string, expected = anything): Promise<void> {
   try {
     await db.transaction(async (tx) => {
       const channel = await lock(tx, id);
+      expected.ensureIs(channel.revision);
       await tx
         .update(notificationDeliveries)
         .set({ state: 'dead', fault: 'channel_deleted' })

@@ -1,6 +1,7 @@
 /** What was sent to whom, and what became of it; and what is done with that by hand. */
-import { and, count as countRows, desc, eq, sql } from 'drizzle-orm';
+import { and, count as countRows, eq, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
+import { down, Order, type Paging, readPage } from '../db/keyset.ts';
 import { type Db, query } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import * as channels from './channels.ts';
@@ -39,29 +40,35 @@ const columns = {
   language: sql<ChannelLanguage>`coalesce(${channelTable.language}, 'en')`,
 };
 
+const newest = new Order('deliveries', [down(deliveries.id)]);
+
 /** Newest first. */
 export async function list(
   db: Db,
   filter: {
     state?: DeliveryState | undefined;
     channelId?: string | undefined;
-    limit: number;
-    offset: number;
-  },
+  } & Paging,
 ) {
   const where = and(
     filter.state ? eq(deliveries.state, filter.state) : undefined,
     filter.channelId ? eq(deliveries.channelId, filter.channelId) : undefined,
   );
-  const items = await select(db)
-    .where(where)
-    .orderBy(desc(deliveries.id))
-    .limit(filter.limit)
-    .offset(filter.offset);
+  const { rows: items, next } = await readPage(newest, filter, (behind, limit, offset) =>
+    db
+      .select({ ...columns, key: newest.key })
+      .from(deliveries)
+      .innerJoin(events, eq(events.id, deliveries.eventId))
+      .leftJoin(channelTable, eq(channelTable.id, deliveries.channelId))
+      .where(and(where, behind))
+      .orderBy(...newest.by)
+      .limit(limit)
+      .offset(offset),
+  );
   const [total] = await db.select({ value: countRows() }).from(deliveries).where(where);
-  return { items, total: total!.value };
+  return { items, total: total!.value, next };
 }
-export type Delivery = Awaited<ReturnType<typeof list>>['items'][number];
+export type Delivery = Awaited<ReturnType<typeof select>>[number];
 
 export async function get(db: Db, id: number): Promise<Delivery> {
   const [row] = await select(db).where(eq(deliveries.id, id));

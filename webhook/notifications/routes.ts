@@ -6,9 +6,11 @@ import {
   alwaysPaging,
   answer,
   createRouter,
+  ifMatch,
   jsonBody,
   page,
   problems,
+  revision,
   wholeNumber,
 } from '../http.ts';
 import * as channels from './channels.ts';
@@ -47,6 +49,7 @@ const channelSchema = z
     language: z.enum(channelLanguages),
     createdBy: z.string(),
     createdAt: z.string(),
+    revision,
   })
   .openapi('NotificationChannel');
 
@@ -82,6 +85,7 @@ const ruleSchema = z
     id: z.uuid(),
     createdBy: z.string(),
     createdAt: z.string(),
+    revision,
   })
   .openapi('NotificationRule');
 
@@ -146,6 +150,7 @@ const changeChannel = createRoute({
   method: 'patch',
   path: `${base}/channels/{id}`,
   ...access('admin', 'fleet'),
+  ...ifMatch,
   summary: 'Change its name, address, recipients or language',
   request: {
     params: id,
@@ -157,6 +162,7 @@ const rotateSecret = createRoute({
   method: 'post',
   path: `${base}/channels/{id}/rotate`,
   ...access('admin', 'fleet'),
+  ...ifMatch,
   summary: 'A new secret for a signed webhook; the one before it signs, too, for 24 hours',
   request: { params: id },
   responses: { 200: answer('`secret` is shown this once', z.object({ secret: z.string() })), ...problems },
@@ -173,6 +179,7 @@ const deleteChannel = createRoute({
   method: 'delete',
   path: `${base}/channels/{id}`,
   ...access('admin', 'fleet'),
+  ...ifMatch,
   summary: 'Delete a channel that no rule names; what was sent to it stays in the log',
   request: { params: id },
   responses: { 204: { description: 'Deleted' }, ...problems },
@@ -197,6 +204,7 @@ const changeRule = createRoute({
   method: 'patch',
   path: `${base}/rules/{id}`,
   ...access('admin', 'fleet'),
+  ...ifMatch,
   summary: 'Change a rule; what is left out stays as it is',
   request: {
     params: id,
@@ -208,6 +216,7 @@ const deleteRule = createRoute({
   method: 'delete',
   path: `${base}/rules/{id}`,
   ...access('admin', 'fleet'),
+  ...ifMatch,
   summary: 'Delete a rule',
   request: { params: id },
   responses: { 204: { description: 'Deleted' }, ...problems },
@@ -253,12 +262,14 @@ export function notificationRoutes(context: Context) {
       return c.json({ channel: presentChannel(made.channel), secret: made.secret }, 201);
     })
     .openapi(changeChannel, async (c) => {
-      const actor = c.get('caller').name;
+      const { caller, expected } = c.var;
       const { id } = c.req.valid('param');
-      return c.json(presentChannel(await channels.change(db, courier, id, c.req.valid('json'), actor)), 200);
+      const channel = await channels.change(db, courier, id, c.req.valid('json'), caller.name, expected);
+      return c.json(presentChannel(channel), 200);
     })
     .openapi(rotateSecret, async (c) => {
-      const secret = await channels.rotateSecret(db, c.req.valid('param').id, c.get('caller').name);
+      const { caller, expected } = c.var;
+      const secret = await channels.rotateSecret(db, c.req.valid('param').id, caller.name, expected);
       return c.json({ secret }, 200);
     })
     .openapi(testChannel, async (c) => {
@@ -269,7 +280,7 @@ export function notificationRoutes(context: Context) {
       return c.json(present(await deliveries.get(db, delivery)), 200);
     })
     .openapi(deleteChannel, async (c) => {
-      await channels.remove(db, c.req.valid('param').id, c.get('caller').name);
+      await channels.remove(db, c.req.valid('param').id, c.get('caller').name, c.get('expected'));
       return c.body(null, 204);
     })
     .openapi(listRules, async (c) => c.json((await rules.list(db)).map(presentRule), 200))
@@ -277,17 +288,18 @@ export function notificationRoutes(context: Context) {
       c.json(presentRule(await rules.create(db, c.req.valid('json'), c.get('caller').name)), 201),
     )
     .openapi(changeRule, async (c) => {
-      const actor = c.get('caller').name;
-      const rule = await rules.change(db, c.req.valid('param').id, c.req.valid('json'), actor);
+      const { caller, expected } = c.var;
+      const { id } = c.req.valid('param');
+      const rule = await rules.change(db, id, c.req.valid('json'), caller.name, expected);
       return c.json(presentRule(rule), 200);
     })
     .openapi(deleteRule, async (c) => {
-      await rules.remove(db, c.req.valid('param').id, c.get('caller').name);
+      await rules.remove(db, c.req.valid('param').id, c.get('caller').name, c.get('expected'));
       return c.body(null, 204);
     })
     .openapi(listDeliveries, async (c) => {
-      const { items, total } = await deliveries.list(db, c.req.valid('query'));
-      return c.json({ items: items.map(present), total }, 200);
+      const { items, ...rest } = await deliveries.list(db, c.req.valid('query'));
+      return c.json({ items: items.map(present), ...rest }, 200);
     })
     .openapi(getDelivery, async (c) =>
       c.json(present(await deliveries.get(db, c.req.valid('param').id)), 200),
@@ -300,9 +312,12 @@ export function notificationRoutes(context: Context) {
 }
 
 function presentChannel(channel: channels.Channel) {
-  const { id, name, kind, language, createdBy, createdAt } = channel;
+  const { id, name, kind, language, createdBy, createdAt, revision } = channel;
   const [target, secrets] = [targetOf(channel), channels.secretsOf(channel)];
-  return { id, name, kind, target, secrets, language, createdBy, createdAt: createdAt.toISOString() };
+  return {
+    ...{ id, name, kind, target, secrets, language, createdBy, revision },
+    createdAt: createdAt.toISOString(),
+  };
 }
 
 function presentRule({ createdAt, ...rest }: rules.Rule) {

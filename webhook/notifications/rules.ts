@@ -3,6 +3,7 @@ import { asc, eq, inArray } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { orNameTaken } from '../db/name-taken.ts';
 import { type Db, foreignKeyViolation, sqlState } from '../db/query.ts';
+import { anything } from '../db/revision.ts';
 import { isOpen, type MaintenanceWindow, nextOpening, weekdays } from '../deployments/window.ts';
 import { AppError } from '../errors.ts';
 import { type Kind, type Severity, severities } from './kinds.ts';
@@ -40,12 +41,14 @@ export async function change(
   id: string,
   { channels, ...input }: { [K in keyof RuleInput]?: RuleInput[K] | undefined },
   actor: string,
+  expected = anything,
 ): Promise<Rule> {
   return written(input.name ?? '', () =>
     db.transaction(async (tx) => {
       const where = eq(notificationRules.id, id);
       const [before] = await tx.select().from(notificationRules).where(where).for('update');
       if (!before) throw notFound();
+      expected.ensureIs(before.revision);
       const [old] = await withChannels(tx, [before]);
       const [rule] = await tx
         .update(notificationRules)
@@ -58,8 +61,9 @@ export async function change(
   );
 }
 
-export async function remove(db: Db, id: string, actor: string): Promise<void> {
+export async function remove(db: Db, id: string, actor: string, expected = anything): Promise<void> {
   await db.transaction(async (tx) => {
+    await expected.ensure(tx, notificationRules, id);
     const [rule] = await tx.delete(notificationRules).where(eq(notificationRules.id, id)).returning();
     if (!rule) throw notFound();
     const detail = { name: rule.name };
@@ -99,7 +103,7 @@ async function link(
 ): Promise<Rule> {
   const rows = [...new Set(channels)].map((channelId) => ({ ruleId: rule.id, channelId }));
   await tx.insert(notificationRuleChannels).values(rows);
-  const { id, createdAt: _, createdBy: __, ...detail } = rule;
+  const { id, createdAt: _, createdBy: __, revision: ___, ...detail } = rule;
   const action = `notification_rule.${act}`;
   await record(tx, { actor, action, subject: id, detail: { ...detail, channels } });
   return { ...rule, channels: rows.map((row) => row.channelId) };

@@ -14,6 +14,7 @@ import {
   unique,
   uuid,
 } from 'drizzle-orm/pg-core';
+import { revision } from '../db/revision.ts';
 import { regions } from '../devices/table.ts';
 import type { Fact, Kind } from './kinds.ts';
 import { severities } from './kinds.ts';
@@ -38,6 +39,7 @@ export const notificationChannels = pgTable('notification_channels', {
   language: text({ enum: channelLanguages }).notNull().default('en'),
   createdBy: text('created_by').notNull(),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+  revision: revision(),
 });
 
 /** By the wall clock of the zone; `to` may be on the next day. */
@@ -58,6 +60,7 @@ export const notificationRules = pgTable('notification_rules', {
   quietHours: jsonb('quiet_hours').$type<QuietHours>(),
   createdBy: text('created_by').notNull(),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+  revision: revision(),
 });
 
 export const notificationRuleChannels = pgTable(

@@ -3,6 +3,7 @@ import { asc, eq } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { orNameTaken } from '../db/name-taken.ts';
 import type { Db } from '../db/query.ts';
+import { anything } from '../db/revision.ts';
 import type { AskedPolicy } from '../deployments/schema.ts';
 import { AppError } from '../errors.ts';
 import { rolloutPolicies } from './table.ts';
@@ -36,9 +37,11 @@ export async function change(
   id: string,
   input: { [K in keyof PolicyFields]?: PolicyFields[K] | undefined },
   actor: string,
+  expected = anything,
 ): Promise<NamedPolicy> {
   return orNameTaken(input.name ?? '', () =>
     db.transaction(async (tx) => {
+      await expected.ensure(tx, rolloutPolicies, id);
       const values = { ...input, updatedAt: new Date() };
       const where = eq(rolloutPolicies.id, id);
       const [row] = await tx.update(rolloutPolicies).set(values).where(where).returning();
@@ -49,8 +52,9 @@ export async function change(
   );
 }
 
-export async function remove(db: Db, id: string, actor: string): Promise<void> {
+export async function remove(db: Db, id: string, actor: string, expected = anything): Promise<void> {
   await db.transaction(async (tx) => {
+    await expected.ensure(tx, rolloutPolicies, id);
     const [row] = await tx.delete(rolloutPolicies).where(eq(rolloutPolicies.id, id)).returning();
     if (!row) throw notFound();
     await record(tx, { actor, action: 'policy.delete', subject: id, detail: { name: row.name } });

@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
 import { policySchema } from '../deployments/schema.ts';
 import { nameSchema } from '../devices/fields.ts';
-import { access, answer, createRouter, jsonBody, problems } from '../http.ts';
+import { access, answer, createRouter, ifMatch, jsonBody, problems, revision } from '../http.ts';
 import * as policies from './policies.ts';
 
 const id = z.object({ id: z.uuid() });
@@ -14,6 +14,7 @@ const named = z
     createdBy: z.string(),
     createdAt: z.string(),
     updatedAt: z.string(),
+    revision,
   })
   .openapi('NamedPolicy');
 
@@ -36,6 +37,7 @@ const change = createRoute({
   method: 'patch',
   path: '/api/policies/{id}',
   ...access('operator', 'fleet'),
+  ...ifMatch,
   summary: 'Rename a policy, or replace what it says; deployments keep what they were made with',
   request: {
     params: id,
@@ -47,6 +49,7 @@ const remove = createRoute({
   method: 'delete',
   path: '/api/policies/{id}',
   ...access('operator', 'fleet'),
+  ...ifMatch,
   summary: 'Delete a policy; deployments stay as they are',
   request: { params: id },
   responses: { 204: { description: 'Deleted' }, ...problems },
@@ -60,10 +63,11 @@ export function policyRoutes({ db }: Context) {
     )
     .openapi(change, async (c) => {
       const { id } = c.req.valid('param');
-      return c.json(present(await policies.change(db, id, c.req.valid('json'), c.get('caller').name)), 200);
+      const { caller, expected } = c.var;
+      return c.json(present(await policies.change(db, id, c.req.valid('json'), caller.name, expected)), 200);
     })
     .openapi(remove, async (c) => {
-      await policies.remove(db, c.req.valid('param').id, c.get('caller').name);
+      await policies.remove(db, c.req.valid('param').id, c.get('caller').name, c.get('expected'));
       return c.body(null, 204);
     });
 }

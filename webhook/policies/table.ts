@@ -1,4 +1,5 @@
 import { jsonb, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+import { revision } from '../db/revision.ts';
 import type { AskedPolicy } from '../deployments/schema.ts';
 
 /** Policies under a name, as they were asked for: what a deployment leaves out is its default then. */
@@ -9,4 +10,5 @@ export const rolloutPolicies = pgTable('rollout_policies', {
   createdBy: text('created_by').notNull(),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
   updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
+  revision: revision(),
 });

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
-import { access, alwaysPaging, answer, createRouter, page, problems } from '../http.ts';
+import { access, alwaysPaging, answer, createRouter, ifMatch, page, problems } from '../http.ts';
 import { sbomFormats } from './document.ts';
 import * as sbom from './sbom.ts';
 
@@ -39,6 +39,7 @@ const put = createRoute({
   method: 'put',
   path: '/api/firmware/{id}/sbom',
   ...access('operator', 'fleet'),
+  ...ifMatch,
   summary:
     'Bring in the SBOM of a firmware: CycloneDX or SPDX as JSON, or SPDX as tag-value; it takes the place of the one before',
   description: `At most ${sbom.maxSbomBytes} bytes (\`body_too_large\`); \`sbom_invalid\` says what cannot be read.`,
@@ -98,7 +99,9 @@ export function sbomRoutes(context: Context) {
   return createRouter()
     .openapi(put, async (c) => {
       const content = new Uint8Array(await c.req.arrayBuffer());
-      const view = await sbom.attach(context, c.req.valid('param').id, content, c.get('caller').name);
+      const { caller, expected } = c.var;
+      const { id } = c.req.valid('param');
+      const view = await sbom.attach(context, id, content, caller.name, expected);
       return c.json(present(view), 200);
     })
     .openapi(get, async (c) => {

@@ -1,9 +1,11 @@
 /** What firmwares are made of: taken in, and asked about. */
 import { createHash, randomUUID } from 'node:crypto';
-import { and, arrayOverlaps, asc, eq, ilike, sql } from 'drizzle-orm';
+import { and, arrayOverlaps, eq, ilike, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
+import { Order, type Paging, readPage, up } from '../db/keyset.ts';
 import { type Db, query } from '../db/query.ts';
+import { anything } from '../db/revision.ts';
 import { containing } from '../db/search.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
@@ -27,6 +29,7 @@ export async function attach(
   id: string,
   content: Uint8Array,
   actor: string,
+  expected = anything,
 ): Promise<SbomView> {
   const { db, objects, signer } = context;
   const image = await firmware.get(db, id);
@@ -51,6 +54,7 @@ export async function attach(
     uploadedAt: new Date(),
   };
   await db.transaction(async (tx) => {
+    await firmware.change(tx, id, expected);
     await tx
       .insert(firmwareSboms)
       .values(values)
@@ -100,16 +104,20 @@ export async function presignDocument({ db, objects }: Context, id: string): Pro
 }
 
 /** Of one firmware, by name. */
-export async function listPackages(db: Db, id: string, { limit, offset }: { limit: number; offset: number }) {
+const byName = new Order('packages of a firmware', [up(firmwarePackages.name), up(firmwarePackages.id)]);
+
+export async function listPackages(db: Db, id: string, paging: Paging) {
   const { name, version, purl, cpe } = firmwarePackages;
-  const items = await db
-    .select({ name, version, purl, cpe })
-    .from(firmwarePackages)
-    .where(eq(firmwarePackages.firmwareId, id))
-    .orderBy(asc(name), asc(firmwarePackages.id))
-    .limit(limit)
-    .offset(offset);
-  return { items, total: (await get(db, id)).packages };
+  const { rows: items, next } = await readPage(byName, paging, (behind, limit, offset) =>
+    db
+      .select({ name, version, purl, cpe, key: byName.key })
+      .from(firmwarePackages)
+      .where(and(eq(firmwarePackages.firmwareId, id), behind))
+      .orderBy(...byName.by)
+      .limit(limit)
+      .offset(offset),
+  );
+  return { items, total: (await get(db, id)).packages, next };
 }
 
 export interface PackageFilter {
@@ -138,17 +146,31 @@ export async function findFirmwares(
   return rows.filter((one) => one.version !== null && compareVersions(one.version, below) < 0);
 }
 
+const byVersion = new Order('packages', [
+  { by: sql`name`, type: 'text', descends: false },
+  { by: sql`version is null`, type: 'bool', descends: false },
+  { by: sql`coalesce(version, '')`, type: 'text', descends: false },
+]);
+
 /** Packages of all firmwares by name and version, with how many firmwares have them. */
 export async function search(
   db: Db,
-  filter: { search?: string | undefined; limit: number; offset: number },
-): Promise<{ items: { name: string; version: string | null; firmwares: number }[]; total: number }> {
+  filter: { search?: string | undefined } & Paging,
+): Promise<{
+  items: { name: string; version: string | null; firmwares: number }[];
+  total: number;
+  next: string | null;
+}> {
   const where = filter.search ? ilike(firmwarePackages.name, containing(filter.search)) : undefined;
-  const rows = await query<{ name: string; version: string | null; firmwares: number; total: number }>(
-    db,
-    sql`select name, version, count(distinct firmware_id)::int as firmwares, (count(*) over ())::int as total
-      from firmware_packages where ${where ? and(where) : sql`true`}
-      group by name, version order by name, version limit ${filter.limit} offset ${filter.offset}`,
+  type Row = { name: string; version: string | null; firmwares: number; total: number; key: string[] };
+  const { rows, next } = await readPage(byVersion, filter, (behind = sql`true`, limit, offset) =>
+    query<Row>(
+      db,
+      sql`select *, ${byVersion.key} as key from (
+          select name, version, count(distinct firmware_id)::int as firmwares, (count(*) over ())::int as total
+          from firmware_packages where ${where ?? sql`true`} group by name, version) p
+        where ${behind} order by ${sql.join(byVersion.by, sql`, `)} limit ${limit} offset ${offset}`,
+    ),
   );
-  return { items: rows.map(({ total: _, ...row }) => row), total: rows[0]?.total ?? 0 };
+  return { items: rows.map(({ total: _, ...row }) => row), total: rows[0]?.total ?? 0, next };
 }

@@ -1,10 +1,12 @@
 /** Commands that operators send to devices. */
+
 import { randomUUID } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
-import { count, desc, eq } from 'drizzle-orm';
+import { and, count, eq, getTableColumns } from 'drizzle-orm';
 import { controlCommandSchema, isWithinJsonLimits, jsonTooComplex } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
+import { down, Order, type Paging, readPage } from '../db/keyset.ts';
 import type { Db } from '../db/query.ts';
 import { ensureKnown, findKnown } from '../devices/known.ts';
 import { missing } from '../devices/many.ts';
@@ -81,15 +83,19 @@ async function write(
 export type Command = typeof controlCommands.$inferSelect;
 
 /** Newest first. */
-export async function listCommands(db: Db, deviceId: string, paging: { limit: number; offset: number }) {
+const newest = new Order('commands', [down(controlCommands.createdAt), down(controlCommands.id)]);
+
+export async function listCommands(db: Db, deviceId: string, paging: Paging) {
   const where = eq(controlCommands.deviceId, deviceId);
-  const items = await db
-    .select()
-    .from(controlCommands)
-    .where(where)
-    .orderBy(desc(controlCommands.createdAt), desc(controlCommands.id))
-    .limit(paging.limit)
-    .offset(paging.offset);
+  const { rows: items, next } = await readPage(newest, paging, (behind, limit, offset) =>
+    db
+      .select({ ...getTableColumns(controlCommands), key: newest.key })
+      .from(controlCommands)
+      .where(and(where, behind))
+      .orderBy(...newest.by)
+      .limit(limit)
+      .offset(offset),
+  );
   const [total] = await db.select({ value: count() }).from(controlCommands).where(where);
-  return { items, total: total!.value };
+  return { items, total: total!.value, next };
 }

@@ -1,6 +1,8 @@
 /** What devices measured and logged, read back for charts and screens. */
-import { and, desc, eq, gte, lt, type SQL, sql } from 'drizzle-orm';
+
+import { and, eq, gte, lt, type SQL, sql } from 'drizzle-orm';
 import { countUpTo } from '../db/count.ts';
+import { down, Order, type Paging, readPage } from '../db/keyset.ts';
 import { type Db, query } from '../db/query.ts';
 import { moment, pointsOf, stepOf } from './points.ts';
 import { deviceLogs } from './table.ts';
@@ -62,6 +64,7 @@ export function bucketsOf({ deviceId, topic, value, bucketMs, ...range }: ChartO
         group by bucket order by bucket`;
 }
 
+const newest = new Order('logs', [down(deviceLogs.at), down(deviceLogs.id)]);
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 
 /** Newest first; of this level and the graver ones. */
@@ -72,9 +75,7 @@ export async function listLogs(
     level?: (typeof logLevels)[number] | undefined;
     from?: Date | undefined;
     to?: Date | undefined;
-    limit: number;
-    offset: number;
-  },
+  } & Paging,
 ) {
   const levels = logLevels.slice(logLevels.indexOf(filter.level ?? 'debug'));
   const where = and(
@@ -83,12 +84,15 @@ export async function listLogs(
     filter.from ? gte(deviceLogs.at, filter.from) : undefined,
     filter.to ? lt(deviceLogs.at, filter.to) : undefined,
   );
-  const items = await db
-    .select({ at: deviceLogs.at, level: deviceLogs.level, message: deviceLogs.message })
-    .from(deviceLogs)
-    .where(where)
-    .orderBy(desc(deviceLogs.at), desc(deviceLogs.id))
-    .limit(filter.limit)
-    .offset(filter.offset);
-  return { items, ...(await countUpTo(db, deviceLogs, where, filter)) };
+  const { at, level, message } = deviceLogs;
+  const { rows: items, next } = await readPage(newest, filter, (behind, limit, offset) =>
+    db
+      .select({ at, level, message, key: newest.key })
+      .from(deviceLogs)
+      .where(and(where, behind))
+      .orderBy(...newest.by)
+      .limit(limit)
+      .offset(offset),
+  );
+  return { items, next, ...(await countUpTo(db, deviceLogs, where, filter)) };
 }

@@ -173,8 +173,8 @@ export function deviceDataRoutes(context: Context) {
     .openapi(listCommands, async (c) => {
       const { id } = c.req.valid('param');
       await ensureKnown(db, c.get('reach'), id);
-      const { items, total } = await list(db, id, c.req.valid('query'));
-      return c.json({ items: items.map(presentCommand), total }, 200);
+      const { items, ...rest } = await list(db, id, c.req.valid('query'));
+      return c.json({ items: items.map(presentCommand), ...rest }, 200);
     })
     .openapi(listLogs, async (c) => {
       const { id } = c.req.valid('param');
@@ -218,16 +218,16 @@ export function deviceDataRoutes(context: Context) {
     .openapi(listHistory, async (c) => {
       const { id } = c.req.valid('param');
       await ensureKnown(db, c.get('reach'), id);
-      const { items, total } = await listForDevice(db, id, c.req.valid('query'));
-      const shown = items.map(({ stats, createdAt, updatedAt, deferred, deferralEndsAt, ...rest }) => ({
-        ...rest,
+      const { items, ...rest } = await listForDevice(db, id, c.req.valid('query'));
+      const shown = items.map(({ stats, createdAt, updatedAt, deferred, deferralEndsAt, ...told }) => ({
+        ...told,
         deferred: presentDeferral({ deferred, deferralEndsAt }),
         downloadMs: stats?.downloadMs ?? null,
         receivedBytes: stats?.receivedBytes ?? null,
         createdAt: createdAt.toISOString(),
         updatedAt: updatedAt.toISOString(),
       }));
-      return c.json({ items: shown, total }, 200);
+      return c.json({ items: shown, ...rest }, 200);
     });
 }
 

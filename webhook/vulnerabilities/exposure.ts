@@ -1,5 +1,6 @@
 /** Which devices run an image that has something: by what they attest, never by what was sent to them. */
 import { type SQL, sql } from 'drizzle-orm';
+import { Order, type Paging, readPage } from '../db/keyset.ts';
 import { type Db, query } from '../db/query.ts';
 import type { Reach } from '../devices/reach.ts';
 import { runningCounts } from '../devices/tallies.ts';
@@ -25,26 +26,33 @@ function running(reach: Reach, firmwares: SQL): SQL {
 
 const among = (ids: string[]) => sql`select unnest(${`{${ids.join(',')}}`}::uuid[])`;
 
+const byDevice = new Order('exposed devices', [
+  { by: sql`c.device_id`, type: 'text', descends: false },
+  { by: sql`c.component`, type: 'text', descends: false },
+]);
+
 /** By id; `total` counts a device once, whatever of it is concerned. */
 export async function listDevices(
   db: Db,
   reach: Reach,
   firmwareIds: string[],
-  { limit, offset }: { limit: number; offset: number },
-): Promise<{ items: ExposedDevice[]; total: number }> {
-  if (firmwareIds.length === 0) return { items: [], total: 0 };
+  paging: Paging,
+): Promise<{ items: ExposedDevice[]; total: number; next: string | null }> {
+  if (firmwareIds.length === 0) return { items: [], total: 0, next: null };
   const from = running(reach, among(firmwareIds));
-  const [items, total] = await Promise.all([
-    query<ExposedDevice & { reportedAt: Date | string }>(
-      db,
-      sql`select d.id, d.name, (select r.name from regions r where r.id = d.region_id) as region, c.component, c.version,
+  const [{ rows, next }, total] = await Promise.all([
+    readPage(byDevice, paging, (behind = sql`true`, limit, offset) =>
+      query<ExposedDevice & { reportedAt: Date | string; key: string[] }>(
+        db,
+        sql`select ${byDevice.key} as key, d.id, d.name, (select r.name from regions r where r.id = d.region_id) as region, c.component, c.version,
           f.id as "firmwareId", d.online, c.reported_at as "reportedAt"
-        from ${from} order by c.device_id, c.component limit ${limit} offset ${offset}`,
+        from ${from} and ${behind} order by c.device_id, c.component limit ${limit} offset ${offset}`,
+      ),
     ),
     countDevices(db, reach, firmwareIds),
   ]);
-  const dated = items.map((one) => ({ ...one, reportedAt: new Date(one.reportedAt).toISOString() }));
-  return { items: dated, total };
+  const items = rows.map((one) => ({ ...one, reportedAt: new Date(one.reportedAt).toISOString() }));
+  return { items, total, next };
 }
 
 /** Of one component a device runs one image, so that sums tell devices; of several, one device may have more than one of them. */
@@ -52,8 +60,8 @@ async function countDevices(db: Db, reach: Reach, firmwareIds: string[]): Promis
   const [row] = await query<{ n: number; components: number; images: string[] }>(
     db,
     sql`select coalesce(sum(r.devices), 0)::int as n, count(distinct f.component)::int as components, json_agg(f.image) as images
-        from (select distinct component, sha256, ${imageOf('f')} as image from firmwares f where id in (${among(firmwareIds)})) f
-        left join (${runningCounts(reach)}) r on r.component = f.component and r.sha256 = f.sha256`,
+        from (select distinct component, sha256, $imageOf('f')as image from firmwares f where id in ($among(firmwareIds))) f
+        left join ($runningCounts(reach)) r on r.component = f.component and r.sha256 = f.sha256`,
   );
   return row!.components > 1 ? (await countTogether(db, reach, [row!.images]))[0]! : row!.n;
 }

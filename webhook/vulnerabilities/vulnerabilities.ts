@@ -2,6 +2,7 @@
 import { desc, eq, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
+import { Order, type Paging, readPage } from '../db/keyset.ts';
 import { type Db, foreignKeyViolation, query, sqlList, sqlState } from '../db/query.ts';
 import { containing } from '../db/search.ts';
 import type { Reach } from '../devices/reach.ts';
@@ -53,20 +54,23 @@ export interface Summary {
   statuses: Partial<Record<VexStatus | 'open', number>>;
 }
 
-export interface SummaryFilter {
+export interface SummaryFilter extends Paging {
   /** `open`: where a firmware is not judged harmless. */
   state: 'open' | 'all';
   search?: string | undefined;
-  limit: number;
-  offset: number;
 }
 
-/** What most images of devices have first, then by name, newest year first. */
+const worstFirst = new Order('vulnerabilities', [
+  { by: sql`devices`, type: 'int', descends: true },
+  { by: sql`vulnerability`, type: 'text', descends: true },
+]);
+
+/** What most devices have first, then by name, newest year first. */
 export async function list(
   db: Db,
   reach: Reach,
   filter: SummaryFilter,
-): Promise<{ items: Summary[]; total: number }> {
+): Promise<{ items: Summary[]; total: number; next: string | null }> {
   const pattern = filter.search && containing(filter.search);
   const where = pattern ? sql`(g.vulnerability ilike ${pattern} or g.package ilike ${pattern})` : sql`true`;
   type Row = {
@@ -78,10 +82,12 @@ export async function list(
     images: string[] | null;
     statuses: Summary['statuses'];
     total: number;
+    key: string[];
   };
-  const rows = await query<Row>(
-    db,
-    sql`with judged as materialized (${judged(where)}),
+  const { rows, next } = await readPage(worstFirst, filter, (behind = sql`true`, limit, offset) =>
+    query<Row>(
+      db,
+      sql`with judged as materialized (${judged(where)}),
       running as materialized (${runningCounts(reach)}),
       exposed as (
         select vulnerability, coalesce(sum(r.devices), 0)::int as devices,
@@ -89,13 +95,17 @@ export async function list(
         from (select distinct vulnerability, component, sha256 from judged j join firmwares f on f.id = j."firmwareId" where ${isOpen}) f
         left join running r on r.component = f.component and r.sha256 = f.sha256 group by vulnerability),
       summed as (
-        select vulnerability, array_agg(distinct package) as packages, count(*)::int as firmwares from judged group by vulnerability)
-      select s.vulnerability, packages, firmwares, coalesce(e.devices, 0) as devices, e.images, (count(*) over ())::int as total,
+        select vulnerability, array_agg(distinct package) as packages, count(*)::int as firmwares from judged group by vulnerability),
+      counted as (
+        select s.*, coalesce(e.devices, 0) as devices, e.images, (count(*) over ())::int as total
+        from summed s left join exposed e on e.vulnerability = s.vulnerability
+        where ${filter.state === 'all'} or e.vulnerability is not null)
+      select s.vulnerability, packages, firmwares, devices, images, total, ${worstFirst.key} as key,
         (select jsonb_object_agg(status, n) from (select coalesce(j.status, 'open') as status, count(*) as n from judged j
-          where j.vulnerability = s.vulnerability group by 1) counted) as statuses
-      from summed s left join exposed e on e.vulnerability = s.vulnerability
-      where ${filter.state === 'all'} or e.vulnerability is not null
-      order by devices desc, vulnerability desc limit ${filter.limit} offset ${filter.offset}`,
+          where j.vulnerability = s.vulnerability group by 1) of_each) as statuses
+      from counted s where ${behind}
+      order by devices desc, vulnerability desc limit ${limit} offset ${offset}`,
+    ),
   );
   const several = rows.filter(({ images }) => images !== null);
   const counts = await countTogether(
@@ -109,7 +119,7 @@ export async function list(
     rows.map(({ vulnerability }) => vulnerability),
   );
   const items = rows.map(({ total: _, images: __, ...row }) => ({ ...row, ...told.get(row.vulnerability)! }));
-  return { items, total: rows[0]?.total ?? 0 };
+  return { items, total: rows[0]?.total ?? 0, next };
 }
 
 type Told = { summary: string; severity: string | null };

@@ -51,6 +51,7 @@ const describe = (revoke: (token: ApiToken) => void): Column<ApiToken>[] => [
       <>
         <span class="cap">{t(`role.${token.role}`)}</span>
         <ReachNote reach={token.reach} />
+        <Show when={token.scopes}>{(scopes) => <span class="soft small"> {scopes().join(' ')}</span>}</Show>
       </>
     ),
   },

@@ -30,17 +30,20 @@ export function AddUser(props: { onClose: () => void }): JSX.Element {
 
 /** Role, reach and password; what is left as it is is not sent. */
 export function ChangeUser(props: { who: Account; onClose: () => void }): JSX.Element {
+  // As it was when the form was opened, whatever comes meanwhile.
+  const { revision } = props.who;
   const change = async (fields: FormData) => {
     const role = fields.get('role') as Role;
     const password = String(fields.get('password'));
     const reach = reachOf(fields);
     const isSameReach = JSON.stringify(sorted(reach)) === JSON.stringify(sorted(props.who.reach));
     if (role === props.who.role && isSameReach && !password) return;
-    await adminApi.changeAccount(props.who.id, {
+    const changed = {
       ...(role !== props.who.role && { role }),
       ...(!isSameReach && { reach }),
       ...(password && { password }),
-    });
+    };
+    await adminApi.changeAccount(props.who.id, changed, revision);
   };
   return (
     <FormDialog

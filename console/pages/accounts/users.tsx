@@ -87,9 +87,11 @@ function Users(): JSX.Element {
     setAsked(undefined);
     load.refetch();
   };
-  const disable = async ({ id, email }: Account) => {
-    await adminApi.changeAccount(id, { disabled: true });
-    void told(t('toast.disabled', { email }), () => adminApi.changeAccount(id, { disabled: false }));
+  const disable = async ({ id, email, revision }: Account) => {
+    const saved = await adminApi.changeAccount(id, { disabled: true }, revision);
+    void told(t('toast.disabled', { email }), () =>
+      adminApi.changeAccount(id, { disabled: false }, saved.revision),
+    );
   };
   const who = (act: Asked['act']) => {
     const one = asked();
@@ -131,7 +133,7 @@ function Users(): JSX.Element {
           {(one) => (
             <Confirm
               title={t('users.enableTitle', { email: one().email })}
-              act={() => adminApi.changeAccount(one().id, { disabled: false })}
+              act={() => adminApi.changeAccount(one().id, { disabled: false }, one().revision)}
               actLabel={t('users.enable')}
               keepLabel={t('common.cancel')}
               onClose={close}

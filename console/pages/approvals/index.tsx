@@ -44,17 +44,20 @@ export default function ApprovalRulesPage(): JSX.Element {
   const [asked, setAsked] = createSignal<'add' | ApprovalRule>();
   const load = createLoad(
     () => true,
-    (_, signal) => adminApi.listApprovalRules(signal),
+    (_, signal) => adminApi.getApprovalRules(signal),
     'hardware',
   );
   useLive('audit', 'approval_rules', load.refetch);
   const columns = createMemo(() => describe(setAsked));
   const others = (hardware: string | null) =>
-    (load.data ?? []).filter((rule) => rule.hardware !== hardware).map((rule) => ({ ...rule }));
+    (load.data?.rules ?? []).filter((rule) => rule.hardware !== hardware).map((rule) => ({ ...rule }));
   const add = (fields: FormData) => {
     const hardware = String(fields.get('hardware')).trim() || null;
     const aboveDevices = Number(String(fields.get('above')).trim());
-    return adminApi.setApprovalRules([...others(hardware), { hardware, aboveDevices }]);
+    return adminApi.setApprovalRules(
+      [...others(hardware), { hardware, aboveDevices }],
+      load.data?.tag ?? '*',
+    );
   };
   const gone = () => {
     const one = asked();
@@ -78,12 +81,12 @@ export default function ApprovalRulesPage(): JSX.Element {
         }
       />
       <Loaded load={load}>
-        {(rules) => (
+        {(loaded) => (
           <Show
-            when={rules().length > 0}
+            when={loaded().rules.length > 0}
             fallback={<Empty title={t('approval.none')} lead={t('approval.noneLead')} />}
           >
-            <DataTable caption={t('approval.rules')} columns={columns()} rows={rules()} />
+            <DataTable caption={t('approval.rules')} columns={columns()} rows={loaded().rules} />
           </Show>
         )}
       </Loaded>
@@ -110,7 +113,7 @@ export default function ApprovalRulesPage(): JSX.Element {
           {(rule) => (
             <Confirm
               title={t('approval.deleteTitle')}
-              act={() => adminApi.setApprovalRules(others(rule().hardware))}
+              act={() => adminApi.setApprovalRules(others(rule().hardware), load.data?.tag ?? '*')}
               actLabel={t('approval.delete')}
               keepLabel={t('common.cancel')}
               onClose={close}

@@ -66,7 +66,7 @@ export function Groups(props: { query: string; onQuery: (query: string) => void 
             {(group) => (
               <FormDialog
                 title={t('groups.renameTitle', { name: group.name })}
-                act={(fields) => api.changeGroup(group.id, { name: String(fields.get('name')).trim() })}
+                act={(fields) => api.changeGroup(group, { name: String(fields.get('name')).trim() })}
                 actLabel={t('groups.rename')}
                 onClose={close}
               >
@@ -78,7 +78,7 @@ export function Groups(props: { query: string; onQuery: (query: string) => void 
             {(group) => (
               <Confirm
                 title={t('groups.deleteTitle', { name: group.name })}
-                act={() => api.deleteGroup(group.id)}
+                act={() => api.deleteGroup(group)}
                 actLabel={t('groups.delete')}
                 keepLabel={t('groups.keep')}
                 onClose={close}
@@ -102,7 +102,7 @@ function SaveDialog(props: { query: string; groups: DeviceGroup[]; onClose: () =
       lead={t('groups.saveLead')}
       act={() => {
         const found = there();
-        if (found) return api.changeGroup(found.id, { query: props.query });
+        if (found) return api.changeGroup(found, { query: props.query });
         return api.createGroup({ name: name().trim(), query: props.query });
       }}
       actLabel={t('common.save')}

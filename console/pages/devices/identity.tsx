@@ -67,6 +67,8 @@ export function Identity(props: { device: Device }): JSX.Element {
 /** Its id and its certificate cannot be changed. */
 export function EditDialog(props: { device: Device; onClose: () => void }): JSX.Element {
   const { regions, divisions } = createPlaces();
+  // As it was when the form was opened, whatever comes meanwhile.
+  const { revision } = props.device;
   const change = async (fields: FormData) => {
     const text = (name: string) => String(fields.get(name) ?? '').trim();
     const { id, name, hardware, region, division, tags, channel, pinned } = props.device;
@@ -79,18 +81,22 @@ export function EditDialog(props: { device: Device; onClose: () => void }): JSX.
       channel,
       pinned,
     };
-    await api.changeDevice(id, {
-      name: text('name') || props.device.id,
-      hardware: text('hardware'),
-      region: text('region') || null,
-      division: text('division') || null,
-      tags: text('tags')
-        .split(/[\s,;]+/)
-        .filter(Boolean),
-      channel: text('channel'),
-      pinned: text('pinned') || null,
-    });
-    void told(t('toast.saved', { name }), () => api.changeDevice(id, before));
+    const saved = await api.changeDevice(
+      id,
+      {
+        name: text('name') || props.device.id,
+        hardware: text('hardware'),
+        region: text('region') || null,
+        division: text('division') || null,
+        tags: text('tags')
+          .split(/[\s,;]+/)
+          .filter(Boolean),
+        channel: text('channel'),
+        pinned: text('pinned') || null,
+      },
+      revision,
+    );
+    void told(t('toast.saved', { name }), () => api.changeDevice(id, before, saved.revision));
   };
   // Shown at once, also before the lists have come: nothing may be lost by saving early.
   const own = (place: { id: string; name: string } | null) =>

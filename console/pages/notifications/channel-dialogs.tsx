@@ -31,20 +31,21 @@ function LanguageField(props: { value: NotificationChannel['language'] }): JSX.E
 
 /** An address is never told again, so what is left empty stays as it is. */
 export function ChangeChannel(props: { channel: NotificationChannel; onClose: () => void }): JSX.Element {
-  const { id, kind, name, target, language } = props.channel;
+  const { id, kind, name, target, language, revision } = props.channel;
   const isMail = kind === 'email';
-  const change = async (fields: FormData) => {
+  const save = async (fields: FormData) => {
     const to = String(fields.get('to')).trim();
-    await adminApi.changeChannel(id, {
+    const change = {
       name: String(fields.get('name')).trim(),
       language: languageOf(fields),
       ...(isMail ? { recipients: wordsOf(to) } : to !== '' && { url: to }),
-    });
+    };
+    await adminApi.changeChannel(id, change, revision);
   };
   return (
     <FormDialog
       title={t('notify.changeTitle', { name })}
-      act={change}
+      act={save}
       actLabel={t('common.save')}
       onClose={props.onClose}
     >

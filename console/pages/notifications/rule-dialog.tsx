@@ -25,6 +25,8 @@ export function RuleDialog(props: {
 }): JSX.Element {
   const [region, setRegion] = createSignal(props.rule?.regionId ?? '');
   const [severity, setSeverity] = createSignal<string>(props.rule?.minSeverity ?? 'info');
+  // As it was when the form was opened, whatever comes meanwhile.
+  const seen = props.rule?.revision ?? 0;
   const save = (fields: FormData) => {
     const text = (name: string) => String(fields.get(name) ?? '').trim();
     const isQuiet = text('from') !== '' || text('to') !== '';
@@ -37,7 +39,7 @@ export function RuleDialog(props: {
       minSeverity: severity(),
       quietHours: isQuiet ? { from: text('from'), to: text('to'), timeZone: text('timeZone') } : null,
     } as NewRule;
-    return props.rule ? adminApi.changeRule(props.rule.id, body) : adminApi.createRule(body);
+    return props.rule ? adminApi.changeRule(props.rule.id, body, seen) : adminApi.createRule(body);
   };
   return (
     <FormDialog

@@ -14,6 +14,8 @@ const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 /** Adds one, or changes the one that is given; what is left as it is is not sent. */
 export function NamePlace(props: { kind: PlaceKind; place?: Place; onClose: () => void }): JSX.Element {
   const zoned = () => props.kind === 'regions';
+  // As it was when the form was opened, whatever comes meanwhile.
+  const seen = props.place?.revision ?? 0;
   const save = async (fields: FormData) => {
     const name = String(fields.get('name')).trim();
     const timeZone = String(fields.get('timeZone') ?? '').trim();
@@ -28,12 +30,12 @@ export function NamePlace(props: { kind: PlaceKind; place?: Place; onClose: () =
     if (!Object.keys(change).length) return;
     const { id, ...before } = props.place;
     const { kind } = props;
-    await adminApi.changePlace(props.kind, id, change);
+    const saved = await adminApi.changePlace(props.kind, id, change, seen);
     const undone = {
       ...('name' in change && { name: before.name }),
       ...('timeZone' in change && { timeZone: before.timeZone! }),
     };
-    void told(t('toast.saved', { name }), () => adminApi.changePlace(kind, id, undone));
+    void told(t('toast.saved', { name }), () => adminApi.changePlace(kind, id, undone, saved.revision));
   };
   return (
     <FormDialog

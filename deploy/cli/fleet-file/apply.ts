@@ -58,7 +58,7 @@ export const apply: Command = {
         return release(flota, claim!.id);
       }
       if (!live) await make(flota, { owner, kind, name, subject: null });
-      const id = await write(flota, change.wanted, live?.id ?? null, present.things);
+      const id = await write(flota, change.wanted, live, present.things);
       // What is made later may name it.
       const made: Live = { kind, id, name, fields: change.wanted.fields };
       present.things = [...present.things.filter((thing) => thing.id !== id), made];

@@ -13,6 +13,8 @@ export interface Live {
   id: string;
   name: string;
   fields: Fields;
+  /** As it was read: what somebody else has changed since is not written over. Absent of what was just made. */
+  revision?: number;
   /** How many devices are of it: while there are any, it cannot be removed. */
   devices?: number;
 }
@@ -57,13 +59,13 @@ export async function readPresent(flota: Flota): Promise<Present> {
   const nameOf = (all: { id: string; name: string }[], id: string) =>
     all.find((one) => one.id === id)?.name ?? id;
   const things: Live[] = [
-    ...regions.map(({ id, name, timeZone, devices }) => live('region', id, name, { timeZone }, devices)),
-    ...divisions.map(({ id, name, devices }) => live('division', id, name, {}, devices)),
-    ...groups.map(({ id, name, query }) => live('group', id, name, { query })),
-    ...policies.map(({ id, name, policy }) => live('policy', id, name, policy)),
-    ...channels.map(({ id, name, kind, target }) => live('channel', id, name, { kind, target })),
-    ...rules.map(({ id, name, enabled, kinds, regionId, minSeverity, quietHours, channels: ids }) =>
-      live('rule', id, name, {
+    ...regions.map((one) => live('region', one, { timeZone: one.timeZone }, one.devices)),
+    ...divisions.map((one) => live('division', one, {}, one.devices)),
+    ...groups.map((one) => live('group', one, { query: one.query })),
+    ...policies.map((one) => live('policy', one, one.policy)),
+    ...channels.map((one) => live('channel', one, { kind: one.kind, target: one.target })),
+    ...rules.map(({ enabled, kinds, regionId, minSeverity, quietHours, channels: ids, ...one }) =>
+      live('rule', one, {
         enabled,
         kinds: [...kinds].sort(),
         region: regionId && nameOf(regions, regionId),
@@ -76,8 +78,10 @@ export async function readPresent(flota: Flota): Promise<Present> {
   return { things, claims };
 }
 
-function live(kind: Kind, id: string, name: string, fields: Fields, devices?: number): Live {
-  return { kind, id, name, fields, ...(devices !== undefined && { devices }) };
+type Read = { id: string; name: string; revision: number };
+
+function live(kind: Kind, { id, name, revision }: Read, fields: Fields, devices?: number): Live {
+  return { kind, id, name, revision, fields, ...(devices !== undefined && { devices }) };
 }
 
 export function toWanted(fleet: Fleet): Wanted[] {
@@ -98,15 +102,21 @@ export function toWanted(fleet: Fleet): Wanted[] {
   );
 }
 
-/** Makes it, or gives `id` the fields and the name of the file; resolves with its id. */
+const pathTo = ({ id, revision }: Pick<Live, 'id' | 'revision'>) => ({
+  path: { id },
+  header: { 'If-Match': revision === undefined ? '*' : `"${revision}"` },
+});
+
+/** Makes it, or gives what is there the fields and the name of the file; resolves with its id. Throws `changed_meanwhile`. */
 export async function write(
   flota: Flota,
   wanted: Wanted,
-  id: string | null,
+  was: Live | null,
   present: Live[],
 ): Promise<string> {
   const { kind, name, fields, address } = wanted;
-  const params = { path: { id: id ?? '' } };
+  const id = was?.id;
+  const params = pathTo(was ?? { id: '' });
   const find = (of: Kind, called: string) =>
     present.find((one) => one.kind === of && one.name === called)!.id;
   if (kind === 'region') {
@@ -154,6 +164,6 @@ const paths = {
   rule: '/api/notifications/rules/{id}',
 } as const;
 
-export async function remove(flota: Flota, { kind, id }: Live): Promise<void> {
-  await insist(flota.DELETE(paths[kind], { params: { path: { id } } }));
+export async function remove(flota: Flota, was: Live): Promise<void> {
+  await insist(flota.DELETE(paths[was.kind], { params: pathTo(was) }));
 }

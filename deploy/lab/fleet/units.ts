@@ -37,6 +37,10 @@ export const parseDuration = parser(
   'a duration of at most 24h, such as 80ms, 2s or 5min',
   { max: 86_400_000, zero: true },
 );
+export const parseDays = parser({ d: 1 }, 'a number of days up to 3650d, such as 30d', {
+  min: 1,
+  max: 3_650,
+});
 /** Bytes a second. */
 export const parseBandwidth = parser(
   { kbit: 125, mbit: 125_000, gbit: 125_000_000 },

@@ -53,6 +53,8 @@ export interface SystemOptions {
   /** What notifications are sent with; default: no mail, and no network of our own. */
   courier?: CourierSettings;
   silentHours?: number;
+  /** How long API tokens may live; absent: for ever. */
+  tokenMaxDays?: number | undefined;
   /** How long device certificates live; null: the CA's default. */
   deviceCertificateSeconds: number | null;
   /** How often the stand-in fetches the CRL again. */

@@ -247,6 +247,7 @@ async function startParts(options: SystemOptions, closers: Closers): Promise<Omi
       publicUrl: options.publicUrl,
       proxies: options.proxies,
       requestsPerMinute: options.requestsPerMinute ?? undefined,
+      tokenMaxDays: options.tokenMaxDays,
       oidc: options.oidc ?? undefined,
       consoleDir: existsSync(consoleDir) ? consoleDir : null,
       ...(options.courier && { courier: createCourier(options.courier) }),
