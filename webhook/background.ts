@@ -16,6 +16,7 @@ import { createConfirmRevocations } from './certificates/revocation.ts';
 import { createSupersede } from './certificates/superseding.ts';
 import { createFollowClock } from './clock-jumps.ts';
 import type { Context } from './context.ts';
+import { createSymboliseNew } from './crashes/symbolised.ts';
 import { at } from './db/clock.ts';
 import { advance, forgetOldMarks } from './deployments/rollouts.ts';
 import { applyToDue } from './deployments/store.ts';
@@ -64,6 +65,7 @@ export function startBackground(
     createTellSilent(),
     createRecordMoments(),
     createRecordHour(),
+    createSymboliseNew(),
   ];
 
   /** Each step on its own: one that fails (the broker is away) must not keep the others from their work. */
