@@ -35,6 +35,8 @@ export const adminEn = {
   'overview.noDeployments': 'No deployments yet.',
   'matter.tone.bad': 'Problem:',
   'matter.tone.soon': 'Check:',
+  'matter.approval': '{name} is waiting for approval',
+  'matter.approvals': '{n} more {n|deployment waits|deployments wait} for approval',
   'matter.halted': '{name} has halted',
   'matter.halt.failures': 'too many failures',
   'matter.halt.silence': 'too many devices silent',

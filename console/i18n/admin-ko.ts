@@ -36,6 +36,8 @@ export const adminKo: Record<keyof typeof adminEn, string> = {
   'overview.noDeployments': '아직 배포가 없습니다.',
   'matter.tone.bad': '문제:',
   'matter.tone.soon': '확인:',
+  'matter.approval': '{name} 배포가 승인을 기다리고 있습니다',
+  'matter.approvals': '배포 {n}건이 더 승인을 기다리고 있습니다',
   'matter.halted': '{name} 배포가 자동 중단되었습니다',
   'matter.halt.failures': '실패가 너무 많음',
   'matter.halt.silence': '응답 없는 디바이스가 너무 많음',
