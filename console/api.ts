@@ -38,6 +38,7 @@ export type Grant = InferResponseType<Routes['certificates']['grants']['$post'],
 
 export type Selection = Body<Routes['deployments']['$post']>;
 export type Policy = NonNullable<Selection['policy']>;
+export type NamedPolicy = InferResponseType<Routes['policies']['$get'], 200>[number];
 export type MaintenanceWindow = NonNullable<Deployment['policy']['window']>;
 export type Weekday = MaintenanceWindow['days'][number];
 export type Proposal = InferResponseType<Routes['deployments'][':id']['approval']['$get'], 200>;
@@ -176,6 +177,7 @@ export const api = {
     (await get<Page<Device>>('/api/devices', { ...(q && { q }), limit: 1, count: 'exact' })).total,
   search: (q: string, signal?: AbortSignal) => get<Search>('/api/search', { q }, signal),
   devicesCsv: ({ sort: _, ...filter }: DeviceFilter) => pathWith('/api/devices.csv', filter),
+  listPolicies: (signal?: AbortSignal) => get<NamedPolicy[]>('/api/policies', undefined, signal),
   listGroups: (signal?: AbortSignal) => get<DeviceGroup[]>('/api/groups', undefined, signal),
   createGroup: (body: { name: string; query: string }) => post<DeviceGroup>('/api/groups', body),
   changeGroup: (id: string, change: { name?: string; query?: string }) =>

@@ -309,6 +309,10 @@ export const en = {
   'deploy.zoneOpens': '{zone}: opens {at} for {devices}',
 
   'plan.title': 'Plan',
+  'plan.named': 'Policy',
+  'plan.ownPolicy': 'Set here',
+  'plan.namedHint':
+    'It decides waves, thresholds, retries, the maintenance window and the health gate. Kept with flota apply, or through the API.',
   'plan.waves': 'Waves',
   'plan.editWaves': 'Set the waves: {waves}',
   'plan.preset.careful': 'Careful',

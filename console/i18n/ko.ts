@@ -307,6 +307,10 @@ export const ko: Record<keyof typeof en, string> = {
   'deploy.zoneOpens': '{zone}: {devices} {at}에 열림',
 
   'plan.title': '계획',
+  'plan.named': '배포 정책',
+  'plan.ownPolicy': '여기에서 설정',
+  'plan.namedHint':
+    '단계, 임계값, 재시도, 유지보수 시간대, 상태 게이트는 이 정책을 따릅니다. 정책은 flota apply나 API로 저장합니다.',
   'plan.waves': '단계',
   'plan.editWaves': '단계 설정: {waves}',
   'plan.preset.careful': '신중하게',

@@ -11,6 +11,7 @@ import { until } from '../lab/primitives/until.ts';
 import { importDevices, unwrap } from '../lab/rest.ts';
 import { openBrowser, startTestSystem, type TestSystem } from '../lab/testing.ts';
 import { findViolations } from './browser-axe.ts';
+import { haltByGate } from './browser-gate.ts';
 import { type Line, openLine } from './browser-proxy.ts';
 import {
   addFirmware,
@@ -251,6 +252,22 @@ describe('deploying', () => {
     await page.getByTestId('pick-regions').getByLabel(/Busan/).check();
     await page.getByText('2 excluded: up to date').waitFor();
     expect(await page.getByTestId('request').isDisabled()).toBe(true);
+  });
+
+  it('takes a policy that is kept under a name, in place of what is typed', async () => {
+    const policy = { waves: [{ count: 1 }, { count: 2 }, { percent: 100 }] };
+    const { id } = await unwrap(system.rest.api.policies.$post({ json: { name: 'Night shift', policy } }));
+    await page.reload();
+    await page.getByTestId('pick-regions').getByLabel(/Busan/).check();
+    await page.getByTestId('pick-regions').getByLabel(/Seoul/).check();
+    const named = page.getByTestId('plan-named').getByLabel('Policy');
+    await named.selectOption('Night shift');
+    await page.getByTestId('plan-waves').waitFor({ state: 'detached' });
+    await page.getByTestId('summary-plan').getByText('Night shift').waitFor();
+    expect(await findViolations(page)).toEqual([]);
+    await named.selectOption('Set here');
+    await page.getByTestId('plan-waves').waitFor();
+    await system.rest.api.policies[':id'].$delete({ param: { id } });
   });
 
   it('offers the firmware of a part on a device to those alone that report the part', async () => {
@@ -862,6 +879,30 @@ describe('the search over everything', () => {
     await page.getByRole('option', { name: 'Register firmware' }).click();
     await page.waitForURL(/\/firmware\/new$/);
     expect(faults).toEqual([]);
+  });
+});
+
+describe('a health gate', () => {
+  it('halts what is worse than its control group, and shows the numbers and how they came to be', async () => {
+    const id = await haltByGate(system);
+    await page.goto(at(`/deployments/${id}`));
+    await page
+      .getByTestId('halt')
+      .getByText('devices with the new image fare worse than the control group. battery')
+      .waitFor();
+    const signal = page.getByTestId('health-signal');
+    expect(await signal.getAttribute('data-verdict')).toBe('worse');
+    expect(await signal.getByText(/on \d+ with it/).innerText()).toMatch(
+      /^4[0-2][.\d]* on 7 with it, 8[0-2][.\d]* on 5 without$/,
+    );
+    // All of the interval is beyond the margin, and the plot says so to whoever cannot see it.
+    const said = /lies between −([\d.]+) and −([\d.]+); up to ([\d.]+) worse is no worse/;
+    const [, low, high, margin] = said.exec((await signal.locator('svg').getAttribute('aria-label')) ?? '')!;
+    expect([Number(low) > 35, Number(high) > Number(margin)]).toEqual([true, true]);
+    expect(await signal.locator('svg path').count()).toBeGreaterThan(0);
+    expect(await page.locator('.head [data-state="halted"]').innerText()).toBe('Halted');
+    expect(await findViolations(page)).toEqual([]);
+    await unwrap(system.rest.api.deployments[':id'].cancel.$post({ param: { id } }));
   });
 });
 
