@@ -26,6 +26,7 @@ import { createForgetPatches, createMakePatches } from './firmware/patches/patch
 import { forgetOldKeys } from './idempotency/idempotency.ts';
 import { forgetOld as forgetOldJobs, workJobs } from './jobs/jobs.ts';
 import { type Loop, type Pause, startLoop } from './loop.ts';
+import { createWatchGroups } from './notifications/watches.ts';
 import { send } from './outbox/send.ts';
 import { paced } from './paced.ts';
 import { createRecordHour, createRecordMoments } from './trends/record.ts';
@@ -63,6 +64,7 @@ export function startBackground(
     createTellLosses(),
     createTellExpiring(),
     createTellSilent(),
+    createWatchGroups(),
     createRecordMoments(),
     createRecordHour(),
     createSymboliseNew(),

@@ -541,7 +541,7 @@ policies:
 channels:
   Pager: {kind: slack, url: "$\{PAGER_URL}"}
 rules:
-  Night: {kinds: [dead_letters], region: Jeju, channels: [Pager]}
+  Night: {kinds: [dead_letters, group_matches], region: Jeju, channels: [Pager], watch: {group: Pilots, aboveDevices: 2}}
 `;
   const pager = { PAGER_URL: 'https://hooks.example/services/secret' };
 

@@ -1,4 +1,5 @@
 /** For tests only: a rollout that fares so badly that its health gate halts it. Its devices are only told of, as the broker's rules would. */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as rest } from 'node:timers/promises';
 import { importDevices, listTargets, readDeployment, unwrap } from '../lab/rest.ts';
 import type { TestSystem } from '../lab/testing.ts';
@@ -6,7 +7,7 @@ import { addFirmware, sendEvent } from './browser-scene.ts';
 
 const hardware = 'gauge';
 const ids = Array.from({ length: 12 }, (_, i) => `gauge-${i + 1}`);
-const [windowMs, everyMs, patienceMs] = [1_000, 400, 60_000];
+const [windowMs, everyMs, patienceMs] = [1_000, 400, 100_000];
 
 /** The deployment, once it has halted: with the image the battery is at half of what it is without. */
 export async function haltByGate({ stack, rest: api }: TestSystem): Promise<string> {
@@ -17,7 +18,7 @@ export async function haltByGate({ stack, rest: api }: TestSystem): Promise<stri
   const send = (id: string, topic: string, body: object, receivedAt = Date.now()) =>
     sendEvent(stack, {
       ...{ clientid: id, topic: `devices/${id}/${topic}`, received_at: receivedAt },
-      payload: JSON.stringify({ id: `${topic}-${receivedAt}`, at: null, ...body }),
+      payload: JSON.stringify({ id: randomUUID(), at: null, ...body }),
     });
   /** A little other each time. */
   const tellBattery = (id: string, level: number, at = Date.now()) =>

@@ -91,6 +91,7 @@ export async function sendEvent(
     }),
   });
   await answer.body?.cancel();
+  if (!answer.ok) throw new Error(`an event was refused: ${answer.status}`);
 }
 
 const first = { version: '1.0.0', securityVersion: 0 };

@@ -903,7 +903,7 @@ describe('a health gate', () => {
     expect(await page.locator('.head [data-state="halted"]').innerText()).toBe('Halted');
     expect(await findViolations(page)).toEqual([]);
     await unwrap(system.rest.api.deployments[':id'].cancel.$post({ param: { id } }));
-  });
+  }, 120_000);
 });
 
 describe('certificates', () => {

@@ -62,13 +62,14 @@ export async function readPresent(flota: Flota): Promise<Present> {
     ...groups.map(({ id, name, query }) => live('group', id, name, { query })),
     ...policies.map(({ id, name, policy }) => live('policy', id, name, policy)),
     ...channels.map(({ id, name, kind, target }) => live('channel', id, name, { kind, target })),
-    ...rules.map(({ id, name, enabled, kinds, regionId, minSeverity, quietHours, channels: ids }) =>
+    ...rules.map(({ id, name, enabled, kinds, regionId, minSeverity, quietHours, watch, channels: ids }) =>
       live('rule', id, name, {
         enabled,
         kinds: [...kinds].sort(),
         region: regionId && nameOf(regions, regionId),
         minSeverity,
         quietHours,
+        watch: watch && { ...watch, group: nameOf(groups, watch.group) },
         channels: ids.map((one) => nameOf(channels, one)).sort(),
       }),
     ),
@@ -134,9 +135,12 @@ export async function write(
     const made = insist(flota.POST('/api/notifications/channels', { body: { ...address!, name } }));
     return (await made).channel.id;
   }
-  const { region, channels, ...rest } = fields as unknown as Fleet['rules'][string];
+  const { region, channels, watch, ...rest } = fields as unknown as Fleet['rules'][string];
   const regionId = region === null ? null : find('region', region);
-  const body = { ...rest, name, regionId, channels: channels.map((one) => find('channel', one)) };
+  const body = {
+    ...{ ...rest, name, regionId, channels: channels.map((one) => find('channel', one)) },
+    watch: watch && { ...watch, group: find('group', watch.group) },
+  };
   if (id) return idOf(flota.PATCH('/api/notifications/rules/{id}', { params, body }));
   return idOf(flota.POST('/api/notifications/rules', { body }));
 }
