@@ -50,6 +50,7 @@ export const adminApi = {
   listAccounts: (signal?: AbortSignal) => get<Account[]>('/api/users', undefined, signal),
   createAccount: (body: NewAccount) => send<Account>('POST', '/api/users', body),
   changeAccount: (id: string, body: AccountChange) => send<Account>('PATCH', `/api/users/${part(id)}`, body),
+  resetTotp: (id: string) => send<void>('DELETE', `/api/users/${part(id)}/totp`),
   listApiTokens: (signal?: AbortSignal) => get<ApiToken[]>('/api/tokens', undefined, signal),
   createApiToken: (body: NewApiToken) =>
     send<{ secret: string; token: ApiToken }>('POST', '/api/tokens', body),

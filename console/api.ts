@@ -147,11 +147,11 @@ export type CertificateFilter = {
 };
 
 export const api = {
-  login: (email: string, password: string) =>
+  login: (email: string, password: string, code?: string) =>
     send<User & { failedLogins?: FailedLogins }>(
       'POST',
       '/api/login',
-      { email, password },
+      { email, password, ...(code && { code }) },
       { by: plainFetch },
     ),
   oidc: () => get<{ button: string | null }>('/api/oidc'),
@@ -252,6 +252,9 @@ export const api = {
     post<Undone>(`/api/deployments/${part(id)}/undo`, body),
   changePassword: (currentPassword: string, newPassword: string) =>
     post<void>('/api/me/password', { currentPassword, newPassword }),
+  beginTotp: (password: string) => post<{ secret: string; uri: string }>('/api/me/totp', { password }),
+  confirmTotp: (code: string) => post<{ recoveryCodes: string[] }>('/api/me/totp/confirm', { code }),
+  disableTotp: (password: string, code: string) => post<void>('/api/me/totp/disable', { password, code }),
   getCalendar: (span: { from: string; to: string }, signal?: AbortSignal) =>
     get<Calendar>('/api/calendar', span, signal),
   listCrashes: (query: Paging & { firmware?: string }, signal?: AbortSignal) =>

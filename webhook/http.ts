@@ -20,6 +20,8 @@ export interface Caller {
   reach: Limits | null;
   /** Of a user of the single sign-on. */
   issuer?: string | null;
+  /** A user with an authenticator. */
+  hasTotp?: boolean;
 }
 
 /** `anyone` is for the routes by which one gets in. */

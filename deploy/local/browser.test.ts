@@ -257,7 +257,9 @@ describe('deploying', () => {
   it('takes a policy that is kept under a name, in place of what is typed', async () => {
     const policy = { waves: [{ count: 1 }, { count: 2 }, { percent: 100 }] };
     const { id } = await unwrap(system.rest.api.policies.$post({ json: { name: 'Night shift', policy } }));
-    await page.reload();
+    await page.goto(at('/firmware'));
+    await page.getByRole('link', { name: /Thermostat/ }).click();
+    await page.getByRole('link', { name: 'Deploy', exact: true }).click();
     await page.getByTestId('pick-regions').getByLabel(/Busan/).check();
     await page.getByTestId('pick-regions').getByLabel(/Seoul/).check();
     const named = page.getByTestId('plan-named').getByLabel('Policy');

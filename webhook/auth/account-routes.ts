@@ -27,6 +27,8 @@ const userSchema = z
     createdAt: z.string(),
     /** Of the single sign-on that vouches for this user; null for a local account. */
     issuer: z.string().nullable(),
+    /** A login takes an authenticator's code. */
+    totp: z.boolean(),
   })
   .openapi('User');
 const tokenSchema = z
@@ -165,9 +167,18 @@ export function accountRoutes(context: Context) {
     });
 }
 
-function presentUser({ id, email, role, reach, disabledAt, createdAt, oidcIssuer: issuer }: User) {
-  const disabled = disabledAt !== null;
-  return { id, email, role, reach, disabled, createdAt: createdAt.toISOString(), issuer };
+function presentUser({
+  id,
+  email,
+  role,
+  reach,
+  disabledAt,
+  createdAt,
+  oidcIssuer: issuer,
+  totpSecret,
+}: User) {
+  const [disabled, totp] = [disabledAt !== null, totpSecret !== null];
+  return { id, email, role, reach, disabled, createdAt: createdAt.toISOString(), issuer, totp };
 }
 
 function presentToken({ createdAt, expiresAt, revokedAt, lastUsedAt, ...rest }: tokens.ApiToken) {

@@ -1,3 +1,7 @@
+ALTER TABLE "users" ADD COLUMN "totp_secret" text;--> statement-breakpoint
+ALTER TABLE "users" ADD COLUMN "totp_pending" text;--> statement-breakpoint
+ALTER TABLE "users" ADD COLUMN "totp_step" bigint;--> statement-breakpoint
+ALTER TABLE "users" ADD COLUMN "recovery_hashes" jsonb DEFAULT '[]'::jsonb NOT NULL;--> statement-breakpoint
 ALTER TABLE "crash_group_devices" ADD COLUMN "reason" text;--> statement-breakpoint
 ALTER TABLE "crash_group_devices" ADD COLUMN "first_seen_at" timestamp with time zone;--> statement-breakpoint
 -- What is known of those that were counted before.
