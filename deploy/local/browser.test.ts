@@ -11,7 +11,6 @@ import { until } from '../lab/primitives/until.ts';
 import { importDevices, unwrap } from '../lab/rest.ts';
 import { openBrowser, startTestSystem, type TestSystem } from '../lab/testing.ts';
 import { findViolations } from './browser-axe.ts';
-import { haltByGate } from './browser-gate.ts';
 import { type Line, openLine } from './browser-proxy.ts';
 import {
   addFirmware,
@@ -893,30 +892,6 @@ describe('the search over everything', () => {
     await page.waitForURL(/\/firmware\/new$/);
     expect(faults).toEqual([]);
   });
-});
-
-describe('a health gate', () => {
-  it('halts what is worse than its control group, and shows the numbers and how they came to be', async () => {
-    const id = await haltByGate(system);
-    await page.goto(at(`/deployments/${id}`));
-    await page
-      .getByTestId('halt')
-      .getByText('devices with the new image fare worse than the control group. battery')
-      .waitFor();
-    const signal = page.getByTestId('health-signal');
-    expect(await signal.getAttribute('data-verdict')).toBe('worse');
-    expect(await signal.getByText(/on \d+ with it/).innerText()).toMatch(
-      /^4[0-2][.\d]* on 7 with it, 8[0-2][.\d]* on 5 without$/,
-    );
-    // All of the interval is beyond the margin, and the plot says so to whoever cannot see it.
-    const said = /lies between −([\d.]+) and −([\d.]+); up to ([\d.]+) worse is no worse/;
-    const [, low, high, margin] = said.exec((await signal.locator('svg').getAttribute('aria-label')) ?? '')!;
-    expect([Number(low) > 35, Number(high) > Number(margin)]).toEqual([true, true]);
-    expect(await signal.locator('svg path').count()).toBeGreaterThan(0);
-    expect(await page.locator('.head [data-state="halted"]').innerText()).toBe('Halted');
-    expect(await findViolations(page)).toEqual([]);
-    await unwrap(system.rest.api.deployments[':id'].cancel.$post({ param: { id } }));
-  }, 120_000);
 });
 
 describe('certificates', () => {
