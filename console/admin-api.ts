@@ -51,6 +51,7 @@ export const adminApi = {
   createAccount: (body: NewAccount) => send<Account>('POST', '/api/users', body),
   changeAccount: (id: string, body: AccountChange, seen: number) =>
     send<Account>('PATCH', `/api/users/${part(id)}`, body, { seen }),
+  resetTotp: (id: string) => send<void>('DELETE', `/api/users/${part(id)}/totp`),
   listApiTokens: (signal?: AbortSignal) => get<ApiToken[]>('/api/tokens', undefined, signal),
   createApiToken: (body: NewApiToken) =>
     send<{ secret: string; token: ApiToken }>('POST', '/api/tokens', body),

@@ -38,6 +38,7 @@ export type Grant = InferResponseType<Routes['certificates']['grants']['$post'],
 
 export type Selection = Body<Routes['deployments']['$post']>;
 export type Policy = NonNullable<Selection['policy']>;
+export type NamedPolicy = InferResponseType<Routes['policies']['$get'], 200>[number];
 export type MaintenanceWindow = NonNullable<Deployment['policy']['window']>;
 export type Weekday = MaintenanceWindow['days'][number];
 export type Proposal = InferResponseType<Routes['deployments'][':id']['approval']['$get'], 200>;
@@ -155,11 +156,11 @@ export type CertificateFilter = {
 };
 
 export const api = {
-  login: (email: string, password: string) =>
+  login: (email: string, password: string, code?: string) =>
     send<User & { failedLogins?: FailedLogins }>(
       'POST',
       '/api/login',
-      { email, password },
+      { email, password, ...(code && { code }) },
       { by: plainFetch },
     ),
   oidc: () => get<{ button: string | null }>('/api/oidc'),
@@ -185,6 +186,7 @@ export const api = {
     (await get<Page<Device>>('/api/devices', { ...(q && { q }), limit: 1, count: 'exact' })).total,
   search: (q: string, signal?: AbortSignal) => get<Search>('/api/search', { q }, signal),
   devicesCsv: ({ sort: _, ...filter }: DeviceFilter) => pathWith('/api/devices.csv', filter),
+  listPolicies: (signal?: AbortSignal) => get<NamedPolicy[]>('/api/policies', undefined, signal),
   listGroups: (signal?: AbortSignal) => get<DeviceGroup[]>('/api/groups', undefined, signal),
   createGroup: (body: { name: string; query: string }) => post<DeviceGroup>('/api/groups', body),
   changeGroup: ({ id, revision: seen }: DeviceGroup, change: { name?: string; query?: string }) =>
@@ -260,6 +262,9 @@ export const api = {
     post<Undone>(`/api/deployments/${part(id)}/undo`, body),
   changePassword: (currentPassword: string, newPassword: string) =>
     post<void>('/api/me/password', { currentPassword, newPassword }),
+  beginTotp: (password: string) => post<{ secret: string; uri: string }>('/api/me/totp', { password }),
+  confirmTotp: (code: string) => post<{ recoveryCodes: string[] }>('/api/me/totp/confirm', { code }),
+  disableTotp: (password: string, code: string) => post<void>('/api/me/totp/disable', { password, code }),
   getCalendar: (span: { from: string; to: string }, signal?: AbortSignal) =>
     get<Calendar>('/api/calendar', span, signal),
   listCrashes: (query: Paging & { firmware?: string }, signal?: AbortSignal) =>

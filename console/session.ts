@@ -6,9 +6,9 @@ export type Role = 'viewer' | 'operator' | 'admin';
 export type Reach = { regions: string[]; divisions: string[] };
 /**
  * `reach` null: the role holds for the whole fleet. `show`: there are virtual devices to play with (`npm start`). `sso`: no password of
- * one's own here.
+ * one's own here. `totp`: a login takes an authenticator's code.
  */
-export type User = { email: string; role: string; reach: Reach | null; show?: true; sso?: true };
+export type User = { email: string; role: string; reach: Reach | null; show?: true; sso?: true; totp?: true };
 
 const [user, setUser] = createSignal<User | null>(null);
 /** Wrong passwords for this account since the login before, and the networks of most of them; null once it was read. */

@@ -15,6 +15,7 @@ import { accountRoutes } from './auth/account-routes.ts';
 import { type AccessTable, createGuard, readAccess } from './auth/guard.ts';
 import { oidcRoutes } from './auth/oidc/routes.ts';
 import { authRoutes } from './auth/routes.ts';
+import { secondFactorRoutes } from './auth/second-factor-routes.ts';
 import { sessionCookie } from './auth/session.ts';
 import { brokerRoutes } from './broker/routes.ts';
 import { certificateRoutes } from './certificates/routes.ts';
@@ -113,6 +114,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', authRoutes(context))
     .route('/', oidcRoutes(context))
     .route('/', accountRoutes(context))
+    .route('/', secondFactorRoutes(context))
     .route('/', firmwareRoutes(context))
     .route('/', deviceRoutes(context))
     .route('/', placeRoutes(context))

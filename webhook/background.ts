@@ -16,6 +16,7 @@ import { createConfirmRevocations } from './certificates/revocation.ts';
 import { createSupersede } from './certificates/superseding.ts';
 import { createFollowClock } from './clock-jumps.ts';
 import type { Context } from './context.ts';
+import { createSymboliseNew } from './crashes/symbolised.ts';
 import { at } from './db/clock.ts';
 import { advance, forgetOldMarks } from './deployments/rollouts.ts';
 import { applyToDue } from './deployments/store.ts';
@@ -25,6 +26,7 @@ import { createForgetPatches, createMakePatches } from './firmware/patches/patch
 import { forgetOldKeys } from './idempotency/idempotency.ts';
 import { forgetOld as forgetOldJobs, workJobs } from './jobs/jobs.ts';
 import { type Loop, type Pause, startLoop } from './loop.ts';
+import { createWatchGroups } from './notifications/watches.ts';
 import { send } from './outbox/send.ts';
 import { paced } from './paced.ts';
 import { createRecordHour, createRecordMoments } from './trends/record.ts';
@@ -62,8 +64,10 @@ export function startBackground(
     createTellLosses(),
     createTellExpiring(),
     createTellSilent(),
+    createWatchGroups(),
     createRecordMoments(),
     createRecordHour(),
+    createSymboliseNew(),
   ];
 
   /** Each step on its own: one that fails (the broker is away) must not keep the others from their work. */

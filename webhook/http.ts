@@ -24,6 +24,8 @@ export interface Caller {
   scopes?: Scope[] | null;
   /** Of a user of the single sign-on. */
   issuer?: string | null;
+  /** A user with an authenticator. */
+  hasTotp?: boolean;
 }
 
 /** `anyone` is for the routes by which one gets in. */

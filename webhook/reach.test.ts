@@ -40,6 +40,7 @@ interface Things {
   deployment: string;
   serial: string;
   job: string;
+  crash: string;
   region: string;
   tag: string;
 }
@@ -49,6 +50,7 @@ const unknown: Things = {
   deployment: randomUUID(),
   serial: 'ABCDEF',
   job: randomUUID(),
+  crash: randomUUID(),
   region: randomUUID(),
   tag: 'unknown-tag',
 };
@@ -96,6 +98,14 @@ async function settle(name: string): Promise<{ things: Things; device: TestDevic
   await device.send('log', { level: 'info', message: `${name} message` });
   await device.send('status/system', { heapFree: 1000 });
   await made(`/api/devices/${device.id}/commands`, { command: 'identify' });
+  const ownElf = sha256Of(`${name} program`);
+  // One place of its own, and one where the other crashes as well.
+  for (const elf of [ownElf, sha256Of('program')])
+    await device.send('status/health', {
+      ...{ state: 'ok', running: [device.running(sha256Of('before'))] },
+      crash: { id: randomUUID(), reason: `${name} reason`, pc: '0x4', backtrace: [], elf },
+    });
+  const crashes = (await api('GET', '/api/crashes?limit=10')).body.items;
   const deployment = await webhook.deploy(firmware.id, device);
   const job = await made('/api/jobs/tag', { query: `tag = ${tag}`, add: [tag] });
   await until('the job', async () => (await api('GET', `/api/jobs/${job.id}`)).body.state === 'done');
@@ -108,6 +118,7 @@ async function settle(name: string): Promise<{ things: Things; device: TestDevic
     deployment: deployment.id,
     serial,
     job: job.id,
+    crash: crashes.find(({ elf }: Json) => elf === ownElf).id,
     region,
     tag,
   };
@@ -130,6 +141,7 @@ const queries: Record<string, (of: Things) => string[]> = {
   ],
   '/api/devices.csv': ({ region }) => ['', `region=${region}`],
   '/api/certificates': ({ device }) => ['', `commonName=${device}`, `search=${device}`, 'profile=broker'],
+  '/api/crashes': () => ['', `firmware=${firmware.id}`],
   '/api/calendar': () => [`from=${yesterday}&to=${tomorrow}`],
   '/api/devices/{id}/telemetry': () => ['topic=status/system&value=heapFree'],
   '/api/packages/devices': () => ['name=mbedtls&limit=10'],
@@ -145,6 +157,7 @@ function at(path: string, of: Things): string {
     'deployments device': of.device,
     'certificates serial': of.serial,
     'jobs id': of.job,
+    'crashes id': of.crash,
     'firmware id': firmware.id,
     'vulnerabilities id': advisory.id,
   };

@@ -29,7 +29,8 @@ export const approvalEn = {
   'approval.hardware': 'Hardware',
   'approval.any': 'Any hardware',
   'approval.above': 'More devices than',
-  'approval.aboveHint': '0: every deployment waits.',
+  'approval.aboveHint':
+    '0: every deployment waits. Deployments of one image within 30 days are added up, unless somebody has approved them.',
   'approval.add': 'Add a rule',
   'approval.save': 'Add',
   'approval.delete': 'Delete',

@@ -29,7 +29,8 @@ export const approvalKo: Record<keyof typeof approvalEn, string> = {
   'approval.hardware': '하드웨어',
   'approval.any': '모든 하드웨어',
   'approval.above': '기준 디바이스 수',
-  'approval.aboveHint': '이 수를 넘으면 승인이 필요합니다. 0이면 항상 필요합니다.',
+  'approval.aboveHint':
+    '이 수를 넘으면 승인이 필요합니다. 0이면 항상 필요합니다. 같은 이미지의 30일 내 배포는, 이미 승인된 것을 제외하고 합산합니다.',
   'approval.add': '규칙 추가',
   'approval.save': '추가',
   'approval.delete': '삭제',

@@ -56,6 +56,11 @@ export const notifyEn = {
   'notify.on': 'On',
   'notify.off': 'Off',
   'notify.enabled': 'This rule is on',
+  'notify.event.group_matches': 'Saved query has too many devices',
+  'notify.watched': 'Saved query to watch',
+  'notify.above': 'More devices than',
+  'notify.watchHint':
+    'For “Saved query has too many devices”: told once more devices match, and again only after that was over.',
   'notify.quiet': 'Quiet from',
   'notify.quietTo': 'Quiet to',
   'notify.quietZone': 'Time zone of the quiet hours',

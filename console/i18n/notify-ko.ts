@@ -57,6 +57,11 @@ export const notifyKo: Record<keyof typeof notifyEn, string> = {
   'notify.on': '활성화',
   'notify.off': '비활성화',
   'notify.enabled': '이 규칙 사용',
+  'notify.event.group_matches': '저장된 조건식에 해당하는 디바이스가 많음',
+  'notify.watched': '감시할 저장된 조건식',
+  'notify.above': '알림 기준(대 초과)',
+  'notify.watchHint':
+    '‘저장된 조건식에 해당하는 디바이스가 많음’에 쓰입니다. 기준을 넘으면 한 번 알리고, 기준 이하로 돌아온 뒤 다시 넘어야 다시 알립니다.',
   'notify.quiet': '방해 금지 시작',
   'notify.quietTo': '방해 금지 종료',
   'notify.quietZone': '방해 금지 시간대',

@@ -1,4 +1,4 @@
-import { createResource, createUniqueId, type JSX, onMount, Show } from 'solid-js';
+import { createMemo, createResource, createUniqueId, type JSX, onMount, Show } from 'solid-js';
 import { createAct } from '../act.ts';
 import { api } from '../api.ts';
 import { ApiError } from '../http.ts';
@@ -33,8 +33,24 @@ export function Login(): JSX.Element {
   const [oidc] = createResource(() => api.oidc().catch(() => ({ button: null })));
 
   const login = createAct(async (fields: FormData) =>
-    loggedIn(await api.login(String(fields.get('email')).trim(), String(fields.get('password')))),
+    loggedIn(
+      await api.login(
+        String(fields.get('email')).trim(),
+        String(fields.get('password')),
+        String(fields.get('code') ?? '').trim(),
+      ),
+    ),
   );
+
+  /** Once it was asked for it stays, for a code that was wrong, too. */
+  const wantsCode = createMemo<boolean>((before) => {
+    const error = login.error();
+    return before || (error instanceof ApiError && error.code === 'totp_required');
+  }, false);
+  const problem = () => {
+    const error = login.error() ?? failed;
+    return error instanceof ApiError && error.code === 'totp_required' ? undefined : error;
+  };
 
   return (
     <dialog
@@ -60,7 +76,7 @@ export function Login(): JSX.Element {
           void login.run(new FormData(event.currentTarget));
         }}
       >
-        <Problem error={login.error() ?? failed} />
+        <Problem error={problem()} />
         <div class="field">
           <label for="login-email">{t('login.email')}</label>
           <input
@@ -85,6 +101,24 @@ export function Login(): JSX.Element {
             required
           />
         </div>
+        <Show when={wantsCode()}>
+          <div class="field">
+            <label for="login-code">{t('totp.code')}</label>
+            <input
+              id="login-code"
+              name="code"
+              class="input"
+              autocomplete="one-time-code"
+              maxLength={64}
+              required
+              ref={(field) => queueMicrotask(() => field.focus())}
+              aria-describedby="login-code-hint"
+            />
+            <p class="hint" id="login-code-hint">
+              {t('totp.loginHint')}
+            </p>
+          </div>
+        </Show>
         <button type="submit" class="button primary" disabled={login.busy()}>
           {t('login.submit')}
         </button>

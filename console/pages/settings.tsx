@@ -1,4 +1,4 @@
-import { createSignal, type JSX, Show } from 'solid-js';
+import { createSignal, type JSX, lazy, Match, Show, Switch } from 'solid-js';
 import { type Language, language, languages, setLanguage, t } from '../i18n/i18n.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { SelectField } from '../parts/select-field.tsx';
@@ -6,53 +6,67 @@ import { user } from '../session.ts';
 import { browserZone, setTheme, setTimeZone, type Theme, theme, themes, timeZone } from '../settings.ts';
 import OwnPassword from './accounts/own-password.tsx';
 
+/** With what draws QR codes, which few ever need. */
+const SecondFactor = lazy(() => import('./accounts/second-factor.tsx'));
+
 /** What this browser keeps, and one's own password. Everything holds from the moment that it is chosen. */
 export default function Settings(props: { onClose: () => void }): JSX.Element {
-  const [changing, setChanging] = createSignal(false);
+  const [changing, setChanging] = createSignal<'password' | 'totp'>();
   const zones = Intl.supportedValuesOf('timeZone').map((zone) => ({ value: zone, label: zone }));
   return (
-    <Show when={!changing()} fallback={<OwnPassword onClose={props.onClose} />}>
-      <Dialog title={t('settings.title')} onClose={() => changing() || props.onClose()}>
-        {(close) => (
-          <>
-            <p class="soft">{user()?.email}</p>
-            <div data-testid="settings">
-              <SelectField
-                name="language"
-                label={t('shell.language')}
-                options={Object.entries(languages).map(([value, label]) => ({ value, label }))}
-                value={language()}
-                onChange={(value) => setLanguage(value as Language)}
-              />
-              <SelectField
-                name="theme"
-                label={t('settings.theme')}
-                options={themes.map((value) => ({ value, label: t(`settings.theme.${value}`) }))}
-                value={theme()}
-                onChange={(value) => setTheme(value as Theme)}
-              />
-              <SelectField
-                name="timeZone"
-                label={t('settings.timeZone')}
-                all={t('settings.browserZone', { zone: browserZone() })}
-                options={zones}
-                value={timeZone() ?? ''}
-                onChange={setTimeZone}
-              />
-            </div>
-            <div class="actions">
-              <Show when={user()?.sso !== true}>
-                <button type="button" class="button" onClick={() => setChanging(true)}>
-                  {t('password.title')}
+    <Switch>
+      <Match when={changing() === 'password'}>
+        <OwnPassword onClose={props.onClose} />
+      </Match>
+      <Match when={changing() === 'totp'}>
+        <SecondFactor onClose={props.onClose} />
+      </Match>
+      <Match when={!changing()}>
+        <Dialog title={t('settings.title')} onClose={() => changing() || props.onClose()}>
+          {(close) => (
+            <>
+              <p class="soft">{user()?.email}</p>
+              <div data-testid="settings">
+                <SelectField
+                  name="language"
+                  label={t('shell.language')}
+                  options={Object.entries(languages).map(([value, label]) => ({ value, label }))}
+                  value={language()}
+                  onChange={(value) => setLanguage(value as Language)}
+                />
+                <SelectField
+                  name="theme"
+                  label={t('settings.theme')}
+                  options={themes.map((value) => ({ value, label: t(`settings.theme.${value}`) }))}
+                  value={theme()}
+                  onChange={(value) => setTheme(value as Theme)}
+                />
+                <SelectField
+                  name="timeZone"
+                  label={t('settings.timeZone')}
+                  all={t('settings.browserZone', { zone: browserZone() })}
+                  options={zones}
+                  value={timeZone() ?? ''}
+                  onChange={setTimeZone}
+                />
+              </div>
+              <div class="actions">
+                <Show when={user()?.sso !== true}>
+                  <button type="button" class="button" onClick={() => setChanging('totp')}>
+                    {t(user()?.totp ? 'totp.offTitle' : 'totp.title')}
+                  </button>
+                  <button type="button" class="button" onClick={() => setChanging('password')}>
+                    {t('password.title')}
+                  </button>
+                </Show>
+                <button type="button" class="button primary" onClick={close}>
+                  {t('token.close')}
                 </button>
-              </Show>
-              <button type="button" class="button primary" onClick={close}>
-                {t('token.close')}
-              </button>
-            </div>
-          </>
-        )}
-      </Dialog>
-    </Show>
+              </div>
+            </>
+          )}
+        </Dialog>
+      </Match>
+    </Switch>
   );
 }

@@ -1,5 +1,6 @@
 /** The command line against a whole Flota with virtual devices: what CI types, and what people type. */
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readAttested } from '#ca/client.ts';
 import { makeKey } from '#firmware/signing/key.ts';
 import { buildImage } from '#firmware/virtual/image.ts';
+import { buildElf } from '#webhook/crashes/testing-elf.ts';
 import { espImage } from '#webhook/firmware/testing-images.ts';
 import type { Fleet } from '../lab/fleet/devices.ts';
 import { holdPort } from '../lab/primitives/listen.ts';
@@ -320,6 +322,37 @@ describe('devices, logs and certs', () => {
   }, 120_000);
 });
 
+describe('crashes', () => {
+  test('are listed by firmware, and one is shown with the functions of the ELF that was uploaded', async () => {
+    const { elf, address } = buildElf();
+    const { id } = (await findFirmware(system.rest, '9.9.9'))!;
+    const of = system.rest.api.firmware[':id'].elf;
+    const { url, headers, s3Path } = await unwrap(
+      of.presigned_upload.$post({ param: { id }, json: { fileName: 'app.elf' } }),
+    );
+    expect((await fetch(url, { method: 'PUT', headers, body: new Uint8Array(elf) })).ok).toBe(true);
+    await unwrap(of.$post({ param: { id }, json: { s3Path } }));
+    const pc = Number(address);
+    const sha256 = createHash('sha256').update(elf).digest('hex');
+    fleet.devices[0]!.crash({ elf: sha256, pc, backtrace: [pc, 4], reason: 'LoadProhibited' });
+    const [group] = await until(
+      async () => JSON.parse((await flota('crashes', 'list', '--version', '9.9.9', '--json')).out),
+      ([one]) => one?.place,
+    );
+    expect(group).toMatchObject({ firmware: { id }, devices: 1, reason: 'LoadProhibited' });
+    expect((await flota('crashes', 'list')).out).toMatch(
+      /app\.bin 9\.9\.9 +LoadProhibited +(parse|read_sensor) +1 +1 /,
+    );
+    const shown = await flota('crashes', 'show', group.id);
+    expect(shown).toMatchObject({ status: 0, err: '' });
+    expect(shown.out).toMatch(/\n0x[0-9a-f]+ [\s\S]* +read_sensor +\S*sensor\.c:\d\n0x4 +– +–\n/);
+    expect(shown.out).toMatch(/\ndevice-001 +1 /);
+    expect(failure(await flota('crashes', 'list', '--version', '7.7.7', '--json'))).toMatchObject({
+      code: 'firmware_unknown',
+    });
+  }, 120_000);
+});
+
 describe('login', () => {
   const at = () => ({ XDG_CONFIG_HOME: join(system.dataDir, 'config') });
   const login = (args: string[], stdin = '') =>
@@ -508,7 +541,7 @@ policies:
 channels:
   Pager: {kind: slack, url: "$\{PAGER_URL}"}
 rules:
-  Night: {kinds: [dead_letters], region: Jeju, channels: [Pager]}
+  Night: {kinds: [dead_letters, group_matches], region: Jeju, channels: [Pager], watch: {group: Pilots, aboveDevices: 2}}
 `;
   const pager = { PAGER_URL: 'https://hooks.example/services/secret' };
 

@@ -2,6 +2,7 @@
 import { certs } from './certs.ts';
 import type { Command } from './command.ts';
 import { completion } from './completion.ts';
+import * as crashes from './crashes.ts';
 import * as cve from './cve.ts';
 import * as deployments from './deploy.ts';
 import * as devices from './devices.ts';
@@ -31,6 +32,8 @@ export const commands: Command[] = [
   devices.query,
   logs,
   certs,
+  crashes.list,
+  crashes.show,
   cve.list,
   cve.show,
   cve.devices,

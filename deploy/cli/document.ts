@@ -48,6 +48,8 @@ const used = [
   '/api/deployments/{id}/targets',
   '/api/deployments/{id}/cancel',
   '/api/certificates',
+  '/api/crashes',
+  '/api/crashes/{id}',
   '/api/live',
 ];
 const words = new Set(['summary', 'description', 'example', 'pattern', 'tags', 'security', 'x-access']);

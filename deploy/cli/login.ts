@@ -18,6 +18,7 @@ export const login: Command = {
       hint: 'E-MAIL',
       help: `log in with a password and make a token for ${tokenDays} days (admins only)`,
     },
+    code: { hint: 'CODE', help: 'of the authenticator, where the account has one; goes with --email' },
     role: {
       hint: 'ROLE',
       values: roles,
@@ -33,11 +34,13 @@ export const login: Command = {
     const url = readUrl(input.text('url'));
     const email = input.text('email');
     const role = input.text('role') as (typeof roles)[number] | undefined;
-    if (role && email === undefined) throw CliError.of('usage', '--role goes with --email');
+    for (const name of ['role', 'code'])
+      if (input.text(name) !== undefined && email === undefined)
+        throw CliError.of('usage', `--${name} goes with --email`);
     const token =
       email === undefined
         ? process.env.FLOTA_TOKEN || (await readSecret('Token: '))
-        : await makeToken(url, email, await readSecret('Password: '), role ?? 'operator');
+        : await makeToken(url, email, await readSecret('Password: '), input.text('code'), role ?? 'operator');
     if (!/^[\x21-\x7e]+$/.test(token))
       throw CliError.of('usage', 'That is no token.', 'Tokens are made in the console: Users and tokens.');
     const me = await insist(createFlota(url, { authorization: `Bearer ${token}` }).GET('/api/me'));
@@ -61,10 +64,11 @@ async function makeToken(
   url: string,
   email: string,
   password: string,
+  code: string | undefined,
   role: (typeof roles)[number],
 ): Promise<string> {
   const anyone = createFlota(url, {});
-  const asked = anyone.POST('/api/login', { body: { email, password } });
+  const asked = anyone.POST('/api/login', { body: { email, password, ...(code !== undefined && { code }) } });
   await insist(asked);
   const cookie = (await asked).response.headers
     .getSetCookie()

@@ -253,6 +253,24 @@ describe('deploying', () => {
     expect(await page.getByTestId('request').isDisabled()).toBe(true);
   });
 
+  it('takes a policy that is kept under a name, in place of what is typed', async () => {
+    const policy = { waves: [{ count: 1 }, { count: 2 }, { percent: 100 }] };
+    const { id } = await unwrap(system.rest.api.policies.$post({ json: { name: 'Night shift', policy } }));
+    await page.goto(at('/firmware'));
+    await page.getByRole('link', { name: /Thermostat/ }).click();
+    await page.getByRole('link', { name: 'Deploy', exact: true }).click();
+    await page.getByTestId('pick-regions').getByLabel(/Busan/).check();
+    await page.getByTestId('pick-regions').getByLabel(/Seoul/).check();
+    const named = page.getByTestId('plan-named').getByLabel('Policy');
+    await named.selectOption('Night shift');
+    await page.getByTestId('plan-waves').waitFor({ state: 'detached' });
+    await page.getByTestId('summary-plan').getByText('Night shift').waitFor();
+    expect(await findViolations(page)).toEqual([]);
+    await named.selectOption('Set here');
+    await page.getByTestId('plan-waves').waitFor();
+    await system.rest.api.policies[':id'].$delete({ param: { id } });
+  });
+
   it('offers the firmware of a part on a device to those alone that report the part', async () => {
     const uno = { component: 'uno', hardware: 'arduino-uno' };
     const ids = ['gateway-1', 'gateway-2'];

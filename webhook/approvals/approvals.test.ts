@@ -1,9 +1,10 @@
+import { sql } from 'drizzle-orm';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
 import type { Answer, Json, TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 
-const { webhook } = await startSuite();
+const { database, webhook } = await startSuite();
 const { api } = webhook;
 
 type Ask = (method: string, path: string, body?: unknown) => Promise<Answer>;
@@ -65,6 +66,47 @@ describe('what waits', () => {
     const { id: firmwareId } = await webhook.firmware();
     const dry = await author('POST', '/api/deployments/dry_run', { firmwareId, devices: [one[0]!.id] });
     expect(dry.body.approval).toEqual({ hardware: 'esp32-s3', aboveDevices: 0 });
+  });
+
+  test('is also what adds up to more, of one image, each device once; what was approved is not counted again', async () => {
+    const [a, b, c] = await devicesOf(3);
+    const content = 'one image in small portions';
+    const [image, again] = [await webhook.firmware({ content }), await webhook.firmware({ content })];
+    const portion = async (device: TestDevice, { id: firmwareId }: Json = image) => {
+      const body = { firmwareId, devices: [device.id] };
+      const dry = await author('POST', '/api/deployments/dry_run', body);
+      const made = (await author('POST', '/api/deployments', body)).body;
+      expect(dry.body.approval).toEqual(made.approval?.rule ?? null);
+      return made;
+    };
+    const first = await portion(a!);
+    expect(first.state).toBe('running');
+    // The same device again, and another image, are no more.
+    expect((await portion(a!)).state).toBe('running');
+    expect((await ask([b!])).state).toBe('running');
+    const second = await portion(b!);
+    expect(second).toMatchObject({ state: 'waiting_for_approval', approval: { rule: { aboveDevices: 1 } } });
+    // Registered again under another version it is the same image.
+    expect((await portion(c!, again)).state).toBe('waiting_for_approval');
+    expect((await approve(second.id)).body.state).toBe('running');
+    // What nobody has got, and nobody will, and what is long ago, is no more than nothing.
+    const { items } = (await api('GET', '/api/deployments?limit=20')).body;
+    const open = items.filter((d: Json) => d.firmware.id === image.id && d.approval === null);
+    await author('POST', `/api/deployments/${open[0].id}/cancel`);
+    await database.db.execute(
+      sql`update deployments set created_at = created_at - interval '31 days' where id = ${open[1].id}`,
+    );
+    expect(open).toHaveLength(2);
+    expect((await portion(c!)).state).toBe('running');
+    expect((await portion(a!)).state).toBe('waiting_for_approval');
+  });
+
+  test('of two who ask for a portion each at once, one waits', async () => {
+    const [a, b] = await devicesOf(2);
+    const { id: firmwareId } = await webhook.firmware();
+    const both = [a!, b!].map(({ id }) => author('POST', '/api/deployments', { firmwareId, devices: [id] }));
+    const states = (await Promise.all(both)).map(({ body }) => body.state);
+    expect(states.sort()).toEqual(['running', 'waiting_for_approval']);
   });
 
   test('is one whose devices are not yet known, however few they are now', async () => {

@@ -35,18 +35,14 @@ export async function replace(
   });
 }
 
-/** The rule by which it needs a second person; null: none does. `devices` null: how many is not known before it starts. */
+/** The rule by which it needs a second person; null: none does. `count`: of devices; null: how many is not known before it starts. */
 export async function findRule(
   db: Db,
   hardware: string,
-  devices: number | null,
+  count: (() => Promise<number>) | null,
 ): Promise<ApprovalRule | null> {
-  const rules = await list(db);
-  return (
-    rules.find(
-      (rule) =>
-        (rule.hardware === null || rule.hardware === hardware) &&
-        (devices === null || devices > rule.aboveDevices),
-    ) ?? null
-  );
+  const rules = (await list(db)).filter((rule) => rule.hardware === null || rule.hardware === hardware);
+  if (rules.length === 0) return null;
+  const devices = count ? await count() : Number.POSITIVE_INFINITY;
+  return rules.find((rule) => devices > rule.aboveDevices) ?? null;
 }

@@ -30,6 +30,8 @@ const userSchema = z
     /** Of the single sign-on that vouches for this user; null for a local account. */
     issuer: z.string().nullable(),
     revision,
+    /** A login takes an authenticator's code. */
+    totp: z.boolean(),
   })
   .openapi('User');
 const tokenSchema = z
@@ -181,9 +183,19 @@ export function accountRoutes(context: Context) {
     });
 }
 
-function presentUser({ id, email, role, reach, disabledAt, createdAt, oidcIssuer: issuer, revision }: User) {
-  const disabled = disabledAt !== null;
-  return { id, email, role, reach, disabled, createdAt: createdAt.toISOString(), issuer, revision };
+function presentUser({
+  id,
+  email,
+  role,
+  reach,
+  disabledAt,
+  createdAt,
+  oidcIssuer: issuer,
+  totpSecret,
+  revision,
+}: User) {
+  const [disabled, totp] = [disabledAt !== null, totpSecret !== null];
+  return { id, email, role, reach, disabled, createdAt: createdAt.toISOString(), issuer, totp, revision };
 }
 
 function presentToken({ createdAt, expiresAt, revokedAt, lastUsedAt, ...rest }: tokens.ApiToken) {

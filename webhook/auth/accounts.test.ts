@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { sql } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { query } from '../db/query.ts';
 import { type Answer, cheapPasswords, type Json, startTestWebhook } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { countAttempt, limits, networkOf } from './attempts.ts';
-import { logIn } from './auth.ts';
+import { ensureAdmin, logIn } from './auth.ts';
 import { maxDevices, rememberDevice } from './known-devices.ts';
+import { use } from './second-factor.ts';
+import { users } from './table.ts';
 import { create as createToken } from './tokens.ts';
+import { codeOf, stepAt, uriOf } from './totp.ts';
 
 const passwords = cheapPasswords();
 const verify = vi.spyOn(passwords, 'verify');
@@ -428,5 +431,131 @@ describe('guessing passwords', () => {
       sql`select count from login_attempts where key like 'email %'`,
     );
     expect(row!.count).toBe(limits.email.free - 1);
+  });
+});
+
+describe('an authenticator', () => {
+  const ask = (method: string, path: string, cookie: string, body?: object) =>
+    webhook.api(method, path, body, { cookie });
+  const logInWith = (email: string, code?: string, address = '192.0.2.1') =>
+    webhook.api(
+      'POST',
+      '/api/login',
+      { email, password, ...(code !== undefined && { code }) },
+      { 'x-forwarded-for': `1.1.1.1, ${address}` },
+    );
+  /** As if that long ago: a code holds once, and the next one comes after half a minute. */
+  const forget = (id: string) =>
+    database.db.execute(sql`update users set totp_step = totp_step - 10 where id = ${id}::uuid`);
+  async function enrol() {
+    const { id, email } = await user();
+    const cookie = await cookieOf(email);
+    const { secret, uri } = (await ask('POST', '/api/me/totp', cookie, { password })).body;
+    expect(uri).toBe(uriOf(secret, email));
+    const now = () => codeOf(secret, stepAt(Date.now()));
+    const wrong = () => codeOf(secret, stepAt(Date.now()) + 5);
+    const done = await ask('POST', '/api/me/totp/confirm', cookie, { code: now() });
+    expect(done.status).toBe(200);
+    return { id, email, cookie, now, wrong, recovery: done.body.recoveryCodes as string[] };
+  }
+  const codeOfLogin = async (...of: Parameters<typeof logInWith>) => {
+    const { status, body } = await logInWith(...of);
+    return status === 200 ? 200 : body.code;
+  };
+
+  test('counts once its code has come; a login then takes it, and takes none twice', async () => {
+    const { id, email } = await user();
+    const cookie = await cookieOf(email);
+    const begin = (secret: string) => ask('POST', '/api/me/totp', cookie, { password: secret });
+    expect((await begin('wrong')).body.code).toBe('login_failed');
+    const confirm = (code: string) => ask('POST', '/api/me/totp/confirm', cookie, { code });
+    expect((await confirm('123456')).body.code).toBe('totp_off');
+    const { secret } = (await begin(password)).body;
+    expect((await confirm(codeOf(secret, stepAt(Date.now()) + 5))).body.code).toBe('totp_wrong');
+    expect((await logInWith(email)).status).toBe(200);
+    const code = codeOf(secret, stepAt(Date.now()));
+    expect((await confirm(code)).body.recoveryCodes).toHaveLength(10);
+    expect((await begin(password)).body.code).toBe('totp_on');
+    expect((await ask('GET', '/api/me', cookie)).body.totp).toBe(true);
+
+    expect(await codeOfLogin(email)).toBe('totp_required');
+    // The one that set it up, and any of a moment before it.
+    for (const used of [code, codeOf(secret, stepAt(Date.now()) - 1)])
+      expect(await codeOfLogin(email, used)).toBe('totp_wrong');
+    await forget(id);
+    const made = await logInWith(email, code);
+    expect([made.status, made.body.totp]).toEqual([200, true]);
+    expect(await codeOfLogin(email, code)).toBe('totp_wrong');
+    // A wrong password tells nothing of the code, nor that there is one.
+    expect((await login(email, 'wrong horse')).body.code).toBe('login_failed');
+    const { body } = await webhook.api('GET', '/api/users');
+    expect(body.find((u: Json) => u.id === id)).toMatchObject({ totp: true });
+    expect(JSON.stringify(body)).not.toContain(secret);
+  });
+
+  test('lets one in of two with one code at once, or with one recovery code', async () => {
+    const { id, now, recovery } = await enrol();
+    await forget(id);
+    const [row] = await database.db.select().from(users).where(eq(users.id, id));
+    const [code, recovered] = [now(), recovery[0]!];
+    for (const one of [code, recovered]) {
+      const both = await Promise.all([use(database.db, row!, one), use(database.db, row!, one)]);
+      expect(both.sort()).toEqual([false, true]);
+    }
+  });
+
+  test('that is lost is stood in for by recovery codes, each once, and is reset by an admin', async () => {
+    const { id, email, recovery } = await enrol();
+    expect(new Set(recovery).size).toBe(10);
+    expect(await codeOfLogin(email, recovery[0])).toBe(200);
+    expect(await codeOfLogin(email, recovery[0])).toBe('totp_wrong');
+    expect(await codeOfLogin(email, recovery[1]!.toLowerCase().replaceAll('-', ' '))).toBe(200);
+    expect((await webhook.api('DELETE', `/api/users/${id}/totp`)).status).toBe(204);
+    expect(await codeOfLogin(email)).toBe(200);
+    expect((await webhook.api('DELETE', `/api/users/${id}/totp`)).body.code).toBe('totp_off');
+    expect((await webhook.api('DELETE', `/api/users/${randomUUID()}/totp`)).body.code).toBe('not_found');
+    const { items } = (await webhook.api('GET', `/api/audit?subject=${id}&limit=20`)).body;
+    const told = items.map(({ action, actor, detail }: Json) => [action, actor, detail?.left]);
+    expect(told.filter(([action]: string[]) => /totp|recovery/.test(action!))).toEqual([
+      ['user.totp_reset', 'api-token', undefined],
+      ['user.recovery_code', email, 8],
+      ['user.recovery_code', email, 9],
+      ['user.totp_on', email, undefined],
+    ]);
+  });
+
+  test('is turned off by its owner, with password and code, and by nobody who has the session alone', async () => {
+    const { id, email, cookie, now, wrong } = await enrol();
+    await forget(id);
+    const off = (body: object) => ask('POST', '/api/me/totp/disable', cookie, body);
+    expect((await off({ password: 'wrong', code: now() })).body.code).toBe('login_failed');
+    expect((await off({ password, code: wrong() })).body.code).toBe('totp_wrong');
+    expect((await off({ password, code: now() })).status).toBe(204);
+    expect(await codeOfLogin(email)).toBe(200);
+    expect((await webhook.api('POST', '/api/me/totp', { password })).body.code).toBe('forbidden');
+  });
+
+  test('is guessed as slowly as a password, and asking for the code wipes no guess away', async () => {
+    const { id, email, now, wrong } = await enrol();
+    await forget(id);
+    await database.db.execute(sql`delete from login_attempts`);
+    for (let guess = 0; guess < limits.pair.free; guess++) {
+      expect(await codeOfLogin(email, wrong())).toBe('totp_wrong');
+      if (guess < limits.pair.free - 1) expect(await codeOfLogin(email)).toBe('totp_required');
+    }
+    expect(await codeOfLogin(email, wrong())).toBe('totp_wrong');
+    expect(await codeOfLogin(email, now())).toBe('too_many_attempts');
+    expect((await logInWith(email, now(), '203.0.113.9')).body.failedLogins.count).toBe(limits.pair.free + 1);
+  });
+
+  test('of the admin of the configuration goes with another password, which is the way back in', async () => {
+    const admin = { email: 'lost@example.com', password };
+    await ensureAdmin(database.db, passwords, admin);
+    const set = sql`update users set totp_secret = 'ABC' where email = ${admin.email}`;
+    await database.db.execute(set);
+    await ensureAdmin(database.db, passwords, admin);
+    expect(await codeOfLogin(admin.email)).toBe('totp_required');
+    await ensureAdmin(database.db, passwords, { ...admin, password: 'another passphrase' });
+    expect((await login(admin.email, 'another passphrase')).status).toBe(200);
   });
 });

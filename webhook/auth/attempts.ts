@@ -112,11 +112,18 @@ function tooMany(waitMs: number): AppError {
 
 /** A login that succeeded was no guess: as if it had not been. Where somebody else has guessed meanwhile, that one's wait stays. */
 export async function forgiveAttempt(db: Db, counted: Counted[]): Promise<void> {
-  for (const { key, count } of counted) {
-    if (key.startsWith('pair ') || key.startsWith('device ')) {
-      await db.delete(loginAttempts).where(and(eq(loginAttempts.key, key), eq(loginAttempts.count, count)));
-      continue;
-    }
+  const isOwn = ({ key }: Counted) => key.startsWith('pair ') || key.startsWith('device ');
+  for (const { key, count } of counted.filter(isOwn))
+    await db.delete(loginAttempts).where(and(eq(loginAttempts.key, key), eq(loginAttempts.count, count)));
+  await takeBackAttempt(
+    db,
+    counted.filter((one) => !isOwn(one)),
+  );
+}
+
+/** This one was no guess, which says nothing of those before it: they go on counting. */
+export async function takeBackAttempt(db: Db, counted: Counted[]): Promise<void> {
+  for (const { key, count } of counted)
     await db
       .update(loginAttempts)
       .set({
@@ -124,7 +131,6 @@ export async function forgiveAttempt(db: Db, counted: Counted[]): Promise<void> 
         blockedUntil: sql`case when ${loginAttempts.count} = ${count}::int then ${new Date().toISOString()}::timestamptz else ${loginAttempts.blockedUntil} end`,
       })
       .where(eq(loginAttempts.key, key));
-  }
 }
 
 function keysOf({ email, address, device }: Attempt): [Kind, string][] {

@@ -4,9 +4,10 @@ import { record } from '../audit/audit.ts';
 import type { Db } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import type { Caller } from '../http.ts';
-import { type Attempt, countAttempt, forgiveAttempt, networkOf } from './attempts.ts';
+import { type Attempt, countAttempt, forgiveAttempt, networkOf, takeBackAttempt } from './attempts.ts';
 import { findDevice, rememberDevice } from './known-devices.ts';
 import type { Passwords } from './password.ts';
+import { noTotp, use, wrongCode } from './second-factor.ts';
 import { makeSecret, sha256 } from './secrets.ts';
 import { failedLogins, knownDevices, sessions, users } from './table.ts';
 
@@ -40,6 +41,8 @@ export async function ensureAdmin(
         disabledAt: null,
         oidcIssuer: null,
         oidcSubject: null,
+        // The way back in for a last admin without an authenticator.
+        ...(!matches && noTotp),
       })
       .where(eq(users.id, existing.id));
     if (!matches) await endSessions(tx, existing.id);
@@ -56,13 +59,16 @@ async function findByEmail(db: Db, email: string): Promise<User | null> {
   return user ?? null;
 }
 
-/** Answers a new session's token, or refuses with `login_failed` whichever was wrong, or with `too_many_attempts`. */
+/**
+ * Answers a new session's token, or refuses with `login_failed` whichever was wrong, with `totp_required` or `totp_wrong` once the password
+ * is right, or with `too_many_attempts`.
+ */
 export async function logIn(
   db: Db,
   passwords: Passwords,
   attempt: Credentials,
 ): Promise<{ token: string; device: string; caller: Caller; failed: FailedLogins }> {
-  const { user, device: known } = await checkPassword(db, passwords, attempt);
+  const { user, device: known } = await checkPassword(db, passwords, attempt, true);
   const made = await db.transaction(async (tx) => {
     const token = await startSession(tx, user);
     const device = await rememberDevice(tx, user.id, known);
@@ -73,7 +79,8 @@ export async function logIn(
     await record(tx, { actor: user.email, action: 'session.start', subject: user.id, ...detail });
     return { token, device, failed };
   });
-  return { ...made, caller: { name: user.email, role: user.role, userId: user.id, reach: user.reach } };
+  const { email: name, role, id: userId, reach } = user;
+  return { ...made, caller: { name, role, userId, reach, hasTotp: user.totpSecret !== null } };
 }
 
 /** Wrong passwords since the login before, and the networks of most of them, the busiest first. */
@@ -85,16 +92,19 @@ export interface FailedLogins {
 export interface Credentials {
   email: string;
   password: string;
+  /** Of the authenticator, or a recovery code. */
+  code?: string | undefined;
   address: string;
   /** What the browser has of earlier logins. */
   deviceTokens: string[];
 }
 
-/** The user whose e-mail and password these are. */
+/** The user whose e-mail and password these are, and whose code where `both` are asked for. A wrong code counts like a wrong password. */
 export async function checkPassword(
   db: Db,
   passwords: Passwords,
-  { deviceTokens, password, ...from }: Credentials,
+  { deviceTokens, password, code, ...from }: Credentials,
+  both = false,
 ): Promise<{ user: User; device: string | null }> {
   const attempt: Attempt = { ...from, device: await findDevice(db, from.email, deviceTokens) };
   const counted = await countAttempt(db, attempt);
@@ -103,6 +113,16 @@ export async function checkPassword(
   if (!user || !valid || user.disabledAt) {
     await noteFailure(db, attempt);
     throw wrong();
+  }
+  if (both && user.totpSecret !== null) {
+    if (code === undefined) {
+      await takeBackAttempt(db, counted);
+      throw new AppError('totp_required', 'The code of the authenticator is needed, too.');
+    }
+    if (!(await use(db, user, code))) {
+      await noteFailure(db, attempt);
+      throw wrongCode();
+    }
   }
   await forgiveAttempt(db, counted);
   return { user, device: attempt.device };
@@ -161,6 +181,7 @@ export async function findSession(db: Db, token: string): Promise<Caller | null>
       userId: users.id,
       reach: users.reach,
       issuer: users.oidcIssuer,
+      hasTotp: sql<boolean>`${users.totpSecret} is not null`,
     })
     .from(sessions)
     .innerJoin(users, eq(users.id, sessions.userId))

@@ -26,6 +26,8 @@ const me = z
     show: z.literal(true).optional(),
     /** A user of the single sign-on: there is no password here to change. */
     sso: z.literal(true).optional(),
+    /** A login takes an authenticator's code. */
+    totp: z.literal(true).optional(),
     /** Of a login only: wrong passwords since the one before, and from where. */
     failedLogins: z.object({ count: z.int(), networks: z.array(z.string()) }).optional(),
   })
@@ -36,7 +38,15 @@ const login = createRoute({
   path: '/api/login',
   ...access('anyone', 'everybody'),
   summary: 'Log in; sets the session cookie',
-  request: jsonBody(z.object({ email: z.string().min(1).max(254), password: z.string().min(1).max(1024) })),
+  description:
+    'Refused with 401 `totp_required` when the password is right and the account has an authenticator: ask again with its `code`, or a recovery code; `totp_wrong` for a wrong or used one.',
+  request: jsonBody(
+    z.object({
+      email: z.string().min(1).max(254),
+      password: z.string().min(1).max(1024),
+      code: z.string().min(1).max(64).optional(),
+    }),
+  ),
   responses: { 200: answer('Who is logged in', me), ...problems },
 });
 const logout = createRoute({
@@ -56,21 +66,24 @@ const whoAmI = createRoute({
 
 export function authRoutes(context: Context) {
   const router = createRouter();
-  const present = ({ name, role, reach, scopes, issuer }: Caller) => ({
+  const present = ({ name, role, reach, scopes, issuer, hasTotp }: Caller) => ({
     email: name,
     role,
     reach,
     ...(scopes && { scopes }),
     ...(context.localRoutes && { show: true as const }),
     ...(issuer && { sso: true as const }),
+    ...(hasTotp && { totp: true as const }),
   });
   return router
     .openapi(login, async (c) => {
       checkOrigin(c.req.header('origin'), c.req.url, context.publicUrl);
-      const { email, password } = c.req.valid('json');
+      const { email, password, code } = c.req.valid('json');
       const address = clientAddress(c, context.proxies ?? 0);
       const deviceTokens = readDeviceTokens(c);
-      const made = await logIn(context.db, context.passwords, { email, password, address, deviceTokens });
+      const made = await logIn(context.db, context.passwords, {
+        ...{ email, password, code, address, deviceTokens },
+      });
       setSessionCookie(c, context.publicUrl, made.token);
       setDeviceCookie(c, context.publicUrl, made.caller.userId!, made.device);
       return c.json(

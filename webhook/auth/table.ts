@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import {
+  bigint,
   index,
   integer,
   jsonb,
@@ -27,6 +28,14 @@ export const users = pgTable(
     role: text({ enum: roles }).notNull(),
     /** What the role holds for; null: the whole fleet. */
     reach: jsonb().$type<Limits>(),
+    /** Of the authenticator, in base 32; null: none. Kept as it is, for each code is computed from it. */
+    totpSecret: text('totp_secret'),
+    /** One that is being set up. */
+    totpPending: text('totp_pending'),
+    /** Of the last code that was accepted: neither it nor one before it is accepted again. */
+    totpStep: bigint('totp_step', { mode: 'number' }),
+    /** SHA-256 of the recovery codes that are left. */
+    recoveryHashes: jsonb('recovery_hashes').$type<string[]>().notNull().default([]),
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
     disabledAt: timestamp('disabled_at', { withTimezone: true }),
     revision: revision(),

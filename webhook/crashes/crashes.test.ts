@@ -235,6 +235,13 @@ describe('an ELF', () => {
     expect(listed[0].place.function).toMatch(/parse|read_sensor/);
     const trend: Json[] = await get(`/api/crashes/trend?firmware=${firmware.id}`);
     expect(trend.reduce((sum, day) => sum + day.reports, 0)).toBe(1);
+    // One that is made later is named as well, though nobody looks at it.
+    const late = crashOf(sha256Of(elf), { pc: address, backtrace: [address] });
+    await tell(await webhook.device(), late);
+    await until('the names of the late group', async () => {
+      const found = (await groupsOf(late.elf)).find((g) => g.frames.length === 1);
+      return found!.place?.function === first.calls[0].function;
+    });
     // What is known needs neither the file nor the tool again.
     webhook.objects.objects.clear();
     expect((await get(`/api/crashes/${group}`)).symbols).toBe('known');

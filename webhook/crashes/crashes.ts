@@ -100,15 +100,20 @@ async function countGroups(
   return new Map(groups.map(({ signature, ...group }) => [signature, group]));
 }
 
-async function countDevices(tx: Db, rows: { groupId: string; deviceId: string; at: Date }[]): Promise<void> {
-  const given = sql`jsonb_to_recordset(${JSON.stringify(rows.map(({ groupId, deviceId, at }) => ({ g: groupId, d: deviceId, at })))}::jsonb)
-    as v(g uuid, d text, at timestamptz)`;
+async function countDevices(tx: Db, rows: (CrashReport & { groupId: string })[]): Promise<void> {
+  const told = rows.map(({ groupId, deviceId, at, crash }) => ({
+    g: groupId,
+    d: deviceId,
+    at,
+    r: crash.reason,
+  }));
+  const given = sql`jsonb_to_recordset(${JSON.stringify(told)}::jsonb) as v(g uuid, d text, at timestamptz, r text)`;
   await tx.execute(sql`
     with seen as (
-      insert into crash_group_devices as s (group_id, device_id, last_seen_at, reports)
-      select g, d, max(at), count(*) from ${given} group by g, d order by g, d
+      insert into crash_group_devices as s (group_id, device_id, reason, first_seen_at, last_seen_at, reports)
+      select g, d, (array_agg(r order by at desc))[1], min(at), max(at), count(*) from ${given} group by g, d order by g, d
       on conflict (group_id, device_id) do update set
-        last_seen_at = greatest(s.last_seen_at, excluded.last_seen_at), reports = s.reports + excluded.reports
+        reason = excluded.reason, first_seen_at = least(s.first_seen_at, excluded.first_seen_at), last_seen_at = greatest(s.last_seen_at, excluded.last_seen_at), reports = s.reports + excluded.reports
       returning group_id, xmax = 0 as is_new
     )
     update crash_groups g set devices = g.devices + n.n

@@ -82,6 +82,20 @@ export async function findUploaded(db: Db, elf: string): Promise<FirmwareElf | n
   return row ?? null;
 }
 
+/** Uploaded ELFs of which a group has no names yet; one of each file. */
+export async function findAwaited(db: Db): Promise<FirmwareElf[]> {
+  // What is the beginning of a text lies between its first digits and the text itself: a range of the index.
+  return db
+    .selectDistinctOn([firmwareElfs.sha256])
+    .from(firmwareElfs)
+    .where(
+      sql`${isNotNull(firmwareElfs.s3Path)} and exists (
+        select 1 from crash_groups g where g.symbols = '{}' and g.elf between left(${firmwareElfs.sha256}, 8) and ${firmwareElfs.sha256}
+          and g.elf = left(${firmwareElfs.sha256}, length(g.elf)))`,
+    )
+    .orderBy(firmwareElfs.sha256, desc(firmwareElfs.uploadedAt));
+}
+
 /** Puts the file there, and makes sure that it is still the one that was uploaded. */
 export async function fetchTo(context: Context, elf: FirmwareElf, path: string): Promise<void> {
   const { stream } = await context.objects.open(elf.s3Path!);

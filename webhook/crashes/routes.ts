@@ -13,6 +13,7 @@ import {
   sha256Schema,
 } from '../http.ts';
 import * as elfs from './elfs.ts';
+import { symboliseWaiting, symbolStates } from './symbolised.ts';
 import * as views from './views.ts';
 
 const id = z.object({ id: z.uuid() });
@@ -55,7 +56,7 @@ const fileName = z
 const list = createRoute({
   method: 'get',
   path: '/api/crashes',
-  ...access('viewer', 'fleet'),
+  ...access('viewer', 'devices'),
   summary: 'Crashes of devices, grouped by ELF and first calls, those that were seen last first',
   request: { query: alwaysPaging.extend({ firmware: z.uuid().optional() }) },
   responses: { 200: answer('A page', page(group)), ...problems },
@@ -63,7 +64,7 @@ const list = createRoute({
 const readTrend = createRoute({
   method: 'get',
   path: '/api/crashes/trend',
-  ...access('viewer', 'fleet'),
+  ...access('viewer', 'devices'),
   summary: 'Crashes on each of the last 30 days (UTC)',
   request: { query: z.object({ firmware: z.uuid().optional() }) },
   responses: { 200: answer('Oldest first', trend), ...problems },
@@ -71,7 +72,7 @@ const readTrend = createRoute({
 const get = createRoute({
   method: 'get',
   path: '/api/crashes/{id}',
-  ...access('viewer', 'fleet'),
+  ...access('viewer', 'devices'),
   summary: 'One group: its newest backtrace with functions and lines, its devices and its days',
   description:
     '`symbols`: `known`; `no_elf` (upload that of the firmware), `no_tool` (neither llvm-symbolizer nor addr2line is installed where this ' +
@@ -84,7 +85,7 @@ const get = createRoute({
         backtrace: z.array(z.object({ address: z.string(), calls: z.array(call) })),
         corrupted: z.boolean(),
         task: z.string().nullable(),
-        symbols: z.enum(views.symbolStates),
+        symbols: z.enum(symbolStates),
         affected: z.array(z.object({ device: z.string(), lastSeenAt: z.string(), reports: z.int() })),
         trend,
       }),
@@ -95,7 +96,7 @@ const get = createRoute({
 const reports = createRoute({
   method: 'get',
   path: '/api/crashes/{id}/reports',
-  ...access('viewer', 'fleet'),
+  ...access('viewer', 'devices'),
   summary: 'Reports of a group, newest first; the newest 1,000 are kept',
   request: { params: id, query: alwaysPaging },
   responses: {
@@ -170,14 +171,14 @@ export function crashRoutes(context: Context) {
   return createRouter()
     .openapi(list, async (c) => {
       const { firmware: firmwareId, ...paging } = c.req.valid('query');
-      return c.json(await views.list(db, { firmwareId, ...paging }), 200);
+      return c.json(await views.list(db, c.get('reach'), { firmwareId, ...paging }), 200);
     })
     .openapi(readTrend, async (c) =>
-      c.json(await views.trendOf(db, { firmwareId: c.req.valid('query').firmware }), 200),
+      c.json(await views.trendOf(db, c.get('reach'), { firmwareId: c.req.valid('query').firmware }), 200),
     )
-    .openapi(get, async (c) => c.json(await views.get(context, c.req.valid('param').id), 200))
+    .openapi(get, async (c) => c.json(await views.get(context, c.get('reach'), c.req.valid('param').id), 200))
     .openapi(reports, async (c) =>
-      c.json(await views.listReports(db, c.req.valid('param').id, c.req.valid('query')), 200),
+      c.json(await views.listReports(db, c.get('reach'), c.req.valid('param').id, c.req.valid('query')), 200),
     )
     .openapi(getElf, async (c) => c.json(present(await elfs.find(db, c.req.valid('param').id)), 200))
     .openapi(presign, async (c) => {
@@ -193,7 +194,7 @@ export function crashRoutes(context: Context) {
       const { caller, expected } = c.var;
       const { id } = c.req.valid('param');
       const row = await elfs.attach(context, id, s3Path, caller.name, expected);
-      await views.symboliseWaiting(context, row);
+      await symboliseWaiting(context, row);
       return c.json(present(row), 201);
     });
 }

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import {
   bigint,
   bigserial,
@@ -36,7 +37,11 @@ export const crashGroups = pgTable(
     /** What addresses stand for, as far as an ELF has told. */
     symbols: jsonb().$type<Record<string, Call[]>>().notNull().default({}),
   },
-  (t) => [index('crash_groups_seen').on(t.lastSeenAt, t.id), index('crash_groups_elf').on(t.elf)],
+  (t) => [
+    index('crash_groups_seen').on(t.lastSeenAt, t.id),
+    index('crash_groups_elf').on(t.elf),
+    index('crash_groups_unnamed').on(t.elf).where(sql`${t.symbols} = '{}'`),
+  ],
 );
 
 export const crashGroupDevices = pgTable(
@@ -46,6 +51,9 @@ export const crashGroupDevices = pgTable(
       .notNull()
       .references(() => crashGroups.id, { onDelete: 'cascade' }),
     deviceId: text('device_id').notNull(),
+    /** As this device said it last. */
+    reason: text().notNull(),
+    firstSeenAt: timestamp('first_seen_at', { withTimezone: true }).notNull(),
     lastSeenAt: timestamp('last_seen_at', { withTimezone: true }).notNull(),
     reports: bigint({ mode: 'number' }).notNull(),
   },

@@ -3,9 +3,10 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { Context } from '../context.ts';
 import { Order, type Paging, readPage } from '../db/keyset.ts';
 import { type Db, query } from '../db/query.ts';
+import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
-import * as elfs from './elfs.ts';
 import { framesOf } from './signature.ts';
+import { type SymbolState, symbolise } from './symbolised.ts';
 import type { Call } from './symbols.ts';
 
 export const trendDays = 30;
@@ -49,7 +50,22 @@ const lastSeenFirst = new Order('crashes', [
   { by: sql`g.id`, type: 'uuid', descends: true },
 ]);
 
-function read(db: Db, where: SQL, limit: number, offset = 0): Promise<Row[]> {
+/** Groups with what is counted of them: of a limited reach only those that its devices are in, as if there were no others. */
+function groupsWithin(reach: Reach): SQL {
+  if (reach.limits === null) return sql`crash_groups g`;
+  return sql`(
+    select c.id, c.elf, c.frames, c.symbols, mine.* from crash_groups c join (
+      select group_id, (array_agg(reason order by last_seen_at desc))[1] as reason, sum(reports) as reports,
+        count(*)::int as devices, min(first_seen_at) as first_seen_at, max(last_seen_at) as last_seen_at
+      from crash_group_devices d where ${reach.holds(sql`d.device_id`)} group by group_id) mine on mine.group_id = c.id) g`;
+}
+
+function read(
+  db: Db,
+  reach: Reach,
+  where: SQL,
+  { limit, offset }: { limit: number; offset: number },
+): Promise<Row[]> {
   return query<Row>(
     db,
     sql`select ${lastSeenFirst.key} as key, g.id, g.elf, g.reason, g.frames, g.symbols, g.reports::int as reports, g.devices,
@@ -57,7 +73,7 @@ function read(db: Db, where: SQL, limit: number, offset = 0): Promise<Row[]> {
             select jsonb_build_object('id', f.id, 'name', f.name, 'version', f.version)
             from firmware_elfs e join firmwares f on f.id = e.firmware_id where ${ofElf}
             order by f.created_at desc limit 1) as firmware
-        from crash_groups g where ${where} order by ${sql.join(lastSeenFirst.by, sql`, `)} limit ${limit} offset ${offset}`,
+        from ${groupsWithin(reach)} where ${where} order by ${sql.join(lastSeenFirst.by, sql`, `)} limit ${limit} offset ${offset}`,
   );
 }
 
@@ -70,39 +86,43 @@ function toGroup({ symbols, first, last, key: _, ...rest }: Row): Group {
 /** Those that were seen last first. */
 export async function list(
   db: Db,
+  reach: Reach,
   { firmwareId, ...paging }: { firmwareId?: string | undefined } & Paging,
 ): Promise<{ items: Group[]; total: number; next: string | null }> {
   const where = isOf(firmwareId);
   const [counted] = await query<{ n: number }>(
     db,
-    sql`select count(*)::int as n from crash_groups g where ${where}`,
+    sql`select count(*)::int as n from ${groupsWithin(reach)} where ${where}`,
   );
   const { rows, next } = await readPage(lastSeenFirst, paging, (behind, limit, offset) =>
-    read(db, behind ? sql`${where} and ${behind}` : where, limit, offset),
+    read(db, reach, behind ? sql`${where} and ${behind}` : where, { limit, offset }),
   );
   return { items: rows.map(toGroup), total: counted!.n, next };
 }
 
-/** How many reports on each of the last days (UTC), those without any included; oldest first. */
+/**
+ * How many reports on each of the last days (UTC), those without any included; oldest first. Days are counted for the whole fleet, so to a
+ * limited reach they are told from the reports that are kept.
+ */
 export async function trendOf(
   db: Db,
+  reach: Reach,
   of: { firmwareId?: string | undefined; groupId?: string | undefined },
 ): Promise<{ day: string; reports: number }[]> {
   const where = of.groupId === undefined ? isOf(of.firmwareId) : sql`g.id = ${of.groupId}::uuid`;
+  const counted =
+    reach.limits === null
+      ? sql`select c.day, sum(c.reports) as reports from crash_days c join crash_groups g on g.id = c.group_id where ${where} group by c.day`
+      : sql`select (r.at at time zone 'UTC')::date as day, count(*) as reports from crash_reports r join crash_groups g on g.id = r.group_id
+            where ${where} and ${reach.holds(sql`r.device_id`)} group by 1`;
   return query<{ day: string; reports: number }>(
     db,
     sql`select to_char(d.day, 'YYYY-MM-DD') as day, coalesce(n.reports, 0)::int as reports
         from generate_series((now() at time zone 'UTC')::date - ${trendDays - 1}::int, (now() at time zone 'UTC')::date, interval '1 day') as d(day)
-        left join (
-          select c.day, sum(c.reports) as reports from crash_days c join crash_groups g on g.id = c.group_id where ${where} group by c.day
-        ) n on n.day = d.day::date
+        left join (${counted}) n on n.day = d.day::date
         order by d.day`,
   );
 }
-
-/** `no_elf`: none is uploaded that the group's is the beginning of. `no_tool`: nothing is installed here that could read it. */
-export const symbolStates = ['known', 'no_elf', 'no_tool', 'failed'] as const;
-export type SymbolState = (typeof symbolStates)[number];
 
 export interface GroupPage extends Group {
   /** Of the newest report: each address with what it stands for, the innermost of inlined calls first. */
@@ -116,20 +136,21 @@ export interface GroupPage extends Group {
 const affectedAtMost = 100;
 
 /** Throws `not_found`. Symbolises what has not been yet. */
-export async function get(context: Context, id: string): Promise<GroupPage> {
+export async function get(context: Context, reach: Reach, id: string): Promise<GroupPage> {
   const { db } = context;
-  const [row] = await read(db, sql`g.id = ${id}::uuid`, 1);
+  const [row] = await read(db, reach, sql`g.id = ${id}::uuid`, { limit: 1, offset: 0 });
   if (!row) throw new AppError('not_found', 'There is no such group of crashes.');
   const [newest] = await query<{ pc: string; backtrace: string[]; corrupted: boolean; task: string | null }>(
     db,
-    sql`select pc, backtrace, corrupted, task from crash_reports where group_id = ${id}::uuid order by id desc limit 1`,
+    sql`select pc, backtrace, corrupted, task from crash_reports r
+        where group_id = ${id}::uuid and ${reach.holds(sql`r.device_id`)} order by id desc limit 1`,
   );
   const frames = newest ? framesOf(newest) : row.frames;
   const { symbols, state } = await symbolise(context, row, frames);
   const affected = await query<{ device: string; at: string; reports: number }>(
     db,
-    sql`select device_id as device, last_seen_at as at, reports::int as reports from crash_group_devices
-        where group_id = ${id}::uuid order by last_seen_at desc, device_id limit ${affectedAtMost}`,
+    sql`select device_id as device, last_seen_at as at, reports::int as reports from crash_group_devices d
+        where group_id = ${id}::uuid and ${reach.holds(sql`d.device_id`)} order by last_seen_at desc, device_id limit ${affectedAtMost}`,
   );
   return {
     ...toGroup({ ...row, symbols }),
@@ -138,65 +159,8 @@ export async function get(context: Context, id: string): Promise<GroupPage> {
     task: newest?.task ?? null,
     symbols: state,
     affected: affected.map(({ at, ...one }) => ({ ...one, lastSeenAt: new Date(at).toISOString() })),
-    trend: await trendOf(db, { groupId: id }),
+    trend: await trendOf(db, reach, { groupId: id }),
   };
-}
-
-async function symbolise(
-  context: Context,
-  { id, elf, symbols }: Row,
-  frames: string[],
-): Promise<{ symbols: Row['symbols']; state: SymbolState }> {
-  const unknown = frames.filter((address) => !Object.hasOwn(symbols, address));
-  if (unknown.length === 0) return { symbols, state: 'known' };
-  const uploaded = await elfs.findUploaded(context.db, elf);
-  if (!uploaded) return { symbols, state: 'no_elf' };
-  const { symboliser } = context;
-  if (symboliser.tool === null) return { symbols, state: 'no_tool' };
-  try {
-    const found = await symboliser.symbolise([...new Set(unknown)], (path) =>
-      elfs.fetchTo(context, uploaded, path),
-    );
-    // Of this report's calls alone, so that a group whose reports end differently does not grow.
-    const all = Object.fromEntries(
-      frames.map((address) => [address, symbols[address] ?? found[address] ?? []]),
-    );
-    await context.db.execute(
-      sql`update crash_groups set symbols = ${JSON.stringify(all)}::jsonb where id = ${id}::uuid`,
-    );
-    return { symbols: all, state: 'known' };
-  } catch (error) {
-    context.log('warn', 'a crash cannot be symbolised', { group: id, error });
-    return { symbols, state: 'failed' };
-  }
-}
-
-/** Groups that wait for the ELF that has come: so many get the names of their first calls, in one run. */
-const waitingAtMost = 100;
-
-export async function symboliseWaiting(context: Context, elf: elfs.FirmwareElf): Promise<void> {
-  const { db, log, symboliser } = context;
-  if (symboliser.tool === null) return;
-  const groups = await query<{ id: string; frames: string[] }>(
-    db,
-    sql`select id, frames from crash_groups where elf = left(${elf.sha256}::text, length(elf))
-        order by last_seen_at desc limit ${waitingAtMost}`,
-  );
-  if (groups.length === 0) return;
-  try {
-    const addresses = [...new Set(groups.flatMap((group) => group.frames))];
-    const found = await symboliser.symbolise(addresses, (path) => elfs.fetchTo(context, elf, path));
-    const rows = groups.map(({ id, frames }) => ({
-      id,
-      symbols: Object.fromEntries(frames.map((address) => [address, found[address] ?? []])),
-    }));
-    await db.execute(sql`
-      update crash_groups g set symbols = v.symbols
-      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as v(id uuid, symbols jsonb) where g.id = v.id`);
-  } catch (error) {
-    // Each page of a group tries again.
-    log('warn', 'crashes cannot be symbolised', { firmware: elf.firmwareId, error });
-  }
 }
 
 export interface Report {
@@ -216,19 +180,22 @@ const newest = new Order('crash reports', [{ by: sql`id`, type: 'int8', descends
 
 export async function listReports(
   db: Db,
+  reach: Reach,
   id: string,
   paging: Paging,
 ): Promise<{ items: Report[]; total: number; next: string | null }> {
+  const within = reach.holds(sql`r.device_id`);
   const [group] = await query<{ n: number }>(
     db,
-    sql`select (select count(*)::int from crash_reports where group_id = g.id) as n from crash_groups g where g.id = ${id}::uuid`,
+    sql`select (select count(*)::int from crash_reports r where group_id = g.id and ${within}) as n
+        from ${groupsWithin(reach)} where g.id = ${id}::uuid`,
   );
   if (!group) throw new AppError('not_found', 'There is no such group of crashes.');
   const { rows, next } = await readPage(newest, paging, (behind = sql`true`, limit, offset) =>
     query<Report & Record<string, unknown> & { key: string[] }>(
       db,
       sql`select ${newest.key} as key, device_id as device, at, reason, task, running_version as "runningVersion", pc, backtrace, corrupted
-          from crash_reports where group_id = ${id}::uuid and ${behind} order by id desc limit ${limit} offset ${offset}`,
+          from crash_reports r where group_id = ${id}::uuid and ${within} and ${behind} order by id desc limit ${limit} offset ${offset}`,
     ),
   );
   return { items: rows.map((row) => ({ ...row, at: new Date(row.at).toISOString() })), total: group.n, next };

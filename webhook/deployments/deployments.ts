@@ -10,6 +10,7 @@ import * as groups from '../devices/groups.ts';
 import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
+import { countAddedUp, lockImage } from './added-up.ts';
 import { foreseeHealth, isFixed } from './dry-run.ts';
 import { tellWaiting } from './outcome.ts';
 import { ensureCovered, noDeployment } from './reached.ts';
@@ -58,7 +59,12 @@ export async function start(
       );
     }
     await foreseeHealth(tx, policy, eligible(image, selection), ready);
-    const rule = waits ? await findRule(tx, image.hardware, isFixed(policy, startAt) ? ready : null) : null;
+    const count = async () => {
+      await lockImage(tx, image);
+      return countAddedUp(tx, image, selection);
+    };
+    const isKnown = isFixed(policy, startAt);
+    const rule = waits ? await findRule(tx, image.hardware, isKnown ? count : null) : null;
     const starts = startAt === undefined ? null : new Date(startAt);
     await tx.insert(deployments).values({
       id,

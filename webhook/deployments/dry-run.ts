@@ -10,6 +10,7 @@ import { defaultTimeZone } from '../devices/time-zone.ts';
 import * as firmware from '../firmware/firmware.ts';
 import * as freezes from '../freezes/freezes.ts';
 import { presentFreeze } from '../freezes/schema.ts';
+import { countAddedUp } from './added-up.ts';
 import { foreseeNeeds } from './health/needs.ts';
 import type { Selected } from './left-out.ts';
 import { foreseePatches } from './patching.ts';
@@ -36,7 +37,11 @@ export async function dryRun(db: Db, reach: Reach, request: StartRequest): Promi
     ...{ image, selection, policy },
     startsAt: startAt === undefined ? Date.now() : Date.parse(startAt),
     overridesFreeze: overrideFreeze !== undefined,
-    approval: await findRule(db, image.hardware, isFixed(policy, startAt) ? (counts.get(null) ?? 0) : null),
+    approval: await findRule(
+      db,
+      image.hardware,
+      isFixed(policy, startAt) ? () => countAddedUp(db, image, selection) : null,
+    ),
   });
 }
 

@@ -1,13 +1,15 @@
 /** Queries under a name: who is in a group is found each time that somebody asks. */
-import { and, asc, eq, sql } from 'drizzle-orm';
+import { and, asc, count, eq, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { orNameTaken } from '../db/name-taken.ts';
-import type { Db } from '../db/query.ts';
+import { type Db, foreignKeyViolation, sqlState } from '../db/query.ts';
 import { anything } from '../db/revision.ts';
 import { AppError } from '../errors.ts';
 import type { Chosen } from './chosen.ts';
+import { compile } from './query/compile.ts';
+import { parseQuery } from './query/grammar.ts';
 import type { Reach } from './reach.ts';
-import { deviceGroups } from './table.ts';
+import { deviceGroups, devices } from './table.ts';
 
 export type Group = typeof deviceGroups.$inferSelect;
 export interface GroupFields {
@@ -52,13 +54,36 @@ export async function change(
   );
 }
 
+/** Throws `not_found`, and `in_use` while a notification rule watches it. */
 export async function remove(db: Db, id: string, actor: string, expected = anything): Promise<void> {
-  await db.transaction(async (tx) => {
-    await expected.ensure(tx, deviceGroups, id);
-    const [row] = await tx.delete(deviceGroups).where(eq(deviceGroups.id, id)).returning();
-    if (!row) throw notFound();
-    await record(tx, { actor, action: 'group.delete', subject: id, detail: { name: row.name } });
-  });
+  try {
+    await db.transaction(async (tx) => {
+      await expected.ensure(tx, deviceGroups, id);
+      const [row] = await tx.delete(deviceGroups).where(eq(deviceGroups.id, id)).returning();
+      if (!row) throw notFound();
+      await record(tx, { actor, action: 'group.delete', subject: id, detail: { name: row.name } });
+    });
+  } catch (error) {
+    if (sqlState(error) !== foreignKeyViolation) throw error;
+    throw new AppError('in_use', 'A notification rule watches it: change that one first.', { cause: error });
+  }
+}
+
+/** How many devices it finds now, of a region or of all. Throws `not_found`, and QueryError for one that cannot be read any more. */
+export async function countMatching(
+  db: Db,
+  id: string,
+  regionId: string | null,
+): Promise<Pick<Group, 'name' | 'query'> & { devices: number }> {
+  const [group] = await db.select().from(deviceGroups).where(eq(deviceGroups.id, id));
+  if (!group) throw notFound();
+  const { name, query } = group;
+  const there = regionId === null ? undefined : eq(devices.regionId, regionId);
+  const [row] = await db
+    .select({ n: count() })
+    .from(devices)
+    .where(and(there, compile(parseQuery(query))));
+  return { name, query, devices: row!.n };
 }
 
 /**

@@ -10,6 +10,7 @@ import { tellSilentOnce } from '../devices/silence.ts';
 import { createDevice, type Json } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { sentenceOf } from './message.ts';
+import { watchOnce } from './watches.ts';
 
 const { database, webhook } = await startSuite();
 const { db } = database;
@@ -215,4 +216,81 @@ test('of dead letters the first of a region and hour is told', async () => {
     values: { t: 1 },
   });
   expect(await events('dead_letters', sql`region_ids = '[]'`)).toMatchObject([{ data: { device: null } }]);
+});
+
+describe('a saved query that a rule watches', () => {
+  const make = async (path: string, body: object): Promise<Json> =>
+    (await webhook.api('POST', path, body)).body;
+  const channelOf = async (name: string) =>
+    (await make('/api/notifications/channels', { kind: 'webhook', name, url: 'http://127.0.0.1:9/' })).channel
+      .id;
+
+  test('is told to that rule alone when more devices match, and again only after that was over', async () => {
+    const { id: region } = await makeRegion();
+    const tag = `t-${randomUUID().slice(0, 8)}`;
+    const tagged = async (more: object = {}) => {
+      const device = await webhook.device(more);
+      await webhook.api('PATCH', `/api/devices/${device.id}`, { tags: [tag] });
+      return device;
+    };
+    const { id: group } = await make('/api/groups', { name: `Sick ${tag}`, query: `tag = ${tag}` });
+    const [mine, others] = [await channelOf(`mine ${tag}`), await channelOf(`others ${tag}`)];
+    const watch = { group, aboveDevices: 1 };
+    const rule = await make('/api/notifications/rules', {
+      ...{ name: tag, kinds: ['group_matches'], watch, regionId: region, channels: [mine] },
+    });
+    expect(rule).toMatchObject({ watch });
+    await make('/api/notifications/rules', {
+      ...{ name: `${tag} other`, kinds: ['group_matches'], channels: [others] },
+      watch: { group, aboveDevices: 1_000 },
+    });
+    const context = { db, log: () => {} };
+    const told = async () => {
+      await watchOnce(context);
+      return events('group_matches', sql`data ->> 'rule' = ${rule.id}`);
+    };
+    const [first] = [await tagged({ region }), await tagged()];
+    // The other is of no region.
+    expect(await told()).toEqual([]);
+    await tagged({ region });
+    expect(await told()).toEqual(await told());
+    const [one, ...more] = await told();
+    expect(more).toEqual([]);
+    expect(one).toMatchObject({ severity: 'warning', regions: [region], data: { devices: 2, above: 1 } });
+    expect(sentenceOf(one!)).toBe(`2 devices match Sick ${tag}, which is more than 1`);
+    await until('its delivery', async () => {
+      const { items } = (await webhook.api('GET', '/api/notifications/deliveries')).body;
+      return items.some((d: Json) => d.channel === `mine ${tag}` && d.data.rule === rule.id);
+    });
+    const { items } = (await webhook.api('GET', '/api/notifications/deliveries')).body;
+    expect(items.filter((d: Json) => d.channel === `others ${tag}`)).toEqual([]);
+    await webhook.api('PATCH', `/api/devices/${first.id}`, { tags: [] });
+    expect(await told()).toHaveLength(1);
+    await webhook.api('PATCH', `/api/devices/${first.id}`, { tags: [tag] });
+    expect(await told()).toHaveLength(2);
+    expect((await webhook.api('DELETE', `/api/groups/${group}`)).body.code).toBe('in_use');
+  });
+
+  test('is there, and named just where the kind is', async () => {
+    const channels = [await channelOf('watching')];
+    const { id: group } = await make('/api/groups', { name: 'All online', query: 'online = yes' });
+    const watch = { group, aboveDevices: 0 };
+    const ask = async (more: object) =>
+      (await make('/api/notifications/rules', { name: 'w', channels, ...more })).code;
+    expect(await ask({ kinds: ['group_matches'] })).toBe('invalid_request');
+    expect(await ask({ kinds: ['dead_letters'], watch })).toBe('invalid_request');
+    const missing = { group: randomUUID(), aboveDevices: 0 };
+    expect(await ask({ kinds: ['group_matches'], watch: missing })).toBe('unknown_reference');
+    const { id } = await make('/api/notifications/rules', {
+      name: 'w',
+      channels,
+      kinds: ['group_matches'],
+      watch,
+    });
+    const change = async (body: object) =>
+      (await webhook.api('PATCH', `/api/notifications/rules/${id}`, body)).body;
+    expect((await change({ kinds: ['dead_letters'] })).code).toBe('invalid_request');
+    expect((await change({ enabled: false })).watch).toEqual(watch);
+    expect((await change({ kinds: ['dead_letters'], watch: null })).watch).toBeNull();
+  });
 });

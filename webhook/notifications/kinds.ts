@@ -8,6 +8,7 @@ export const kinds = [
   'certificate_expiring',
   'device_silent',
   'crash_group_new',
+  'group_matches',
   'broker_losing_rows',
   'dead_letters',
 ] as const;
@@ -42,6 +43,8 @@ export interface Facts {
   device_silent: Devices & { hours: number };
   /** Devices crash where none has before: the first of them. `version`: what it runs. */
   crash_group_new: { group: string; reason: string; pc: string; device: string; version: string };
+  /** More devices than the rule allows match its saved query; told to that rule alone. */
+  group_matches: { rule: string; group: string; query: string; devices: number; above: number };
   /** Rows lost since the last time that this was told. */
   broker_losing_rows: { losses: { kind: string; id: string; why: string; count: number }[] };
   /** The first of its hour. */

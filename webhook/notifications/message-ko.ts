@@ -41,6 +41,8 @@ export const sentencesInKorean: Sentences = {
     `디바이스 ${devices.devices}대가 ${hours}시간 동안 연결되지 않았습니다: ${list(devices)}`,
   crash_group_new: ({ reason, pc, device, version }) =>
     `새로운 크래시: ${pc}의 ${reason}. ${version} 버전을 실행하는 ${device}에서 처음 보고되었습니다`,
+  group_matches: ({ group, devices, above }) =>
+    `${group}에 해당하는 디바이스가 ${devices}대로, 기준인 ${above}대를 넘었습니다`,
   broker_losing_rows: ({ losses }) =>
     `브로커에서 메시지가 유실되었습니다: ${losses.map((one) => `${one.kind} ${one.id}: ${one.count}건(${one.why})`).join('; ')}`,
   dead_letters: ({ code, device }) =>

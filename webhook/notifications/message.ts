@@ -33,6 +33,8 @@ const sentencesInEnglish: Sentences = {
     `${many(devices.devices)} not connected for ${hours} hours: ${list(devices)}`,
   crash_group_new: ({ reason, pc, device, version }) =>
     `A new crash, ${reason} at ${pc}: first on ${device}, which runs ${version}`,
+  group_matches: ({ group, devices, above }) =>
+    `${many(devices)} match ${group}, which is more than ${above}`,
   broker_losing_rows: ({ losses }) =>
     `The broker has lost rows: ${losses.map((one) => `${one.kind} ${one.id}: ${one.count} ${one.why}`).join('; ')}`,
   dead_letters: ({ code, device }) =>
@@ -59,6 +61,7 @@ const pages: Record<Fact['kind'], (data: Record<string, unknown>) => string> = {
   certificate_expiring: () => '/certificates',
   device_silent: () => '/devices',
   crash_group_new: ({ group }) => `/crashes/${group}`,
+  group_matches: ({ query }) => `/devices?q=${encodeURIComponent(String(query))}`,
   broker_losing_rows: () => '/system/broker',
   dead_letters: () => '/system/dead-letters',
   test: () => '/system/notifications',

@@ -70,6 +70,8 @@ const ruleFields = {
   minSeverity: z.enum(severities),
   quietHours,
   channels: z.array(z.uuid()).min(1).max(20),
+  /** Of the kind `group_matches`: a saved query, and how many devices may match it. */
+  watch: z.strictObject({ group: z.uuid(), aboveDevices: z.int().min(0).max(10_000_000) }).nullable(),
 };
 const newRule = z.object({
   ...ruleFields,
@@ -77,6 +79,7 @@ const newRule = z.object({
   regionId: ruleFields.regionId.default(null),
   minSeverity: ruleFields.minSeverity.default('info'),
   quietHours: quietHours.default(null),
+  watch: ruleFields.watch.default(null),
 });
 const ruleSchema = z
   .object({

@@ -18,17 +18,29 @@ export interface RuleInput {
   minSeverity: Severity;
   quietHours: QuietHours | null;
   channels: string[];
+  /** Of the kind `group_matches`, and of no other. */
+  watch: Watch | null;
 }
-export type Rule = typeof notificationRules.$inferSelect & { channels: string[] };
+/** More devices than so many that match a saved query; of the rule's region, if it has one. */
+export interface Watch {
+  group: string;
+  aboveDevices: number;
+}
+type Row = typeof notificationRules.$inferSelect;
+export type Rule = Omit<Row, 'watchedGroupId' | 'watchAbove' | 'watchTold'> & {
+  channels: string[];
+  watch: Watch | null;
+};
 
 export async function list(db: Db): Promise<Rule[]> {
   return withChannels(db, await db.select().from(notificationRules).orderBy(asc(notificationRules.name)));
 }
 
-export async function create(db: Db, { channels, ...input }: RuleInput, actor: string): Promise<Rule> {
+export async function create(db: Db, { channels, watch, ...input }: RuleInput, actor: string): Promise<Rule> {
   return written(input.name, () =>
     db.transaction(async (tx) => {
-      const values = { ...input, createdBy: actor };
+      ensureWatch(input.kinds, watch);
+      const values = { ...input, ...toColumns(watch), createdBy: actor };
       const [rule] = await tx.insert(notificationRules).values(values).returning();
       return link(tx, rule!, channels, 'create', actor);
     }),
@@ -39,7 +51,7 @@ export async function create(db: Db, { channels, ...input }: RuleInput, actor: s
 export async function change(
   db: Db,
   id: string,
-  { channels, ...input }: { [K in keyof RuleInput]?: RuleInput[K] | undefined },
+  { channels, watch, ...input }: { [K in keyof RuleInput]?: RuleInput[K] | undefined },
   actor: string,
   expected = anything,
 ): Promise<Rule> {
@@ -50,9 +62,11 @@ export async function change(
       if (!before) throw notFound();
       expected.ensureIs(before.revision);
       const [old] = await withChannels(tx, [before]);
+      const watched = watch === undefined ? old!.watch : watch;
+      ensureWatch(input.kinds ?? before.kinds, watched);
       const [rule] = await tx
         .update(notificationRules)
-        .set({ name: before.name, ...input })
+        .set({ name: before.name, ...input, ...toColumns(watched) })
         .where(where)
         .returning();
       await tx.delete(notificationRuleChannels).where(eq(notificationRuleChannels.ruleId, id));
@@ -71,14 +85,15 @@ export async function remove(db: Db, id: string, actor: string, expected = anyth
   });
 }
 
-/** A rule of one region hears only of its devices, and not of what belongs to no region. */
+/** A rule of one region hears only of its devices, and not of what belongs to no region; what a rule watches concerns that rule alone. */
 export function matches(
-  rule: Pick<Rule, 'enabled' | 'kinds' | 'regionId' | 'minSeverity'>,
-  event: Pick<Told, 'kind' | 'severity'> & { regionIds: string[] },
+  rule: Pick<Rule, 'id' | 'enabled' | 'kinds' | 'regionId' | 'minSeverity'>,
+  event: Pick<Told, 'kind' | 'severity' | 'data'> & { regionIds: string[] },
 ): boolean {
   return (
     rule.enabled &&
     (rule.kinds as string[]).includes(event.kind) &&
+    (event.kind !== 'group_matches' || event.data.rule === rule.id) &&
     severities.indexOf(event.severity) >= severities.indexOf(rule.minSeverity) &&
     (rule.regionId === null || event.regionIds.includes(rule.regionId))
   );
@@ -94,13 +109,8 @@ export function dueAt(rule: Pick<Rule, 'quietHours'>, severity: Severity, now: n
   return nextOpening({ from: to, to: from, days }, timeZone, now) ?? now;
 }
 
-async function link(
-  tx: Db,
-  rule: Omit<Rule, 'channels'>,
-  channels: string[],
-  act: string,
-  actor: string,
-): Promise<Rule> {
+async function link(tx: Db, row: Row, channels: string[], act: string, actor: string): Promise<Rule> {
+  const rule = toRule(row);
   const rows = [...new Set(channels)].map((channelId) => ({ ruleId: rule.id, channelId }));
   await tx.insert(notificationRuleChannels).values(rows);
   const { id, createdAt: _, createdBy: __, revision: ___, ...detail } = rule;
@@ -109,7 +119,7 @@ async function link(
   return { ...rule, channels: rows.map((row) => row.channelId) };
 }
 
-async function withChannels(db: Db, rules: Omit<Rule, 'channels'>[]): Promise<Rule[]> {
+async function withChannels(db: Db, rules: Row[]): Promise<Rule[]> {
   if (rules.length === 0) return [];
   const ids = rules.map((rule) => rule.id);
   const links = await db
@@ -117,9 +127,31 @@ async function withChannels(db: Db, rules: Omit<Rule, 'channels'>[]): Promise<Ru
     .from(notificationRuleChannels)
     .where(inArray(notificationRuleChannels.ruleId, ids));
   return rules.map((rule) => ({
-    ...rule,
+    ...toRule(rule),
     channels: links.filter((one) => one.ruleId === rule.id).map((one) => one.channelId),
   }));
+}
+
+function toRule({ watchedGroupId, watchAbove, watchTold: _, ...rest }: Row): Omit<Rule, 'channels'> {
+  return {
+    ...rest,
+    watch: watchedGroupId === null ? null : { group: watchedGroupId, aboveDevices: watchAbove! },
+  };
+}
+
+/** What is watched otherwise from now on has not been told. */
+const toColumns = (watch: Watch | null) => ({
+  watchedGroupId: watch?.group ?? null,
+  watchAbove: watch?.aboveDevices ?? null,
+  watchTold: false,
+});
+
+function ensureWatch(kinds: Kind[], watch: Watch | null): void {
+  if (kinds.includes('group_matches') === (watch !== null)) return;
+  throw new AppError(
+    'invalid_request',
+    watch ? 'watch: goes with the kind group_matches' : 'watch: group_matches needs what it watches',
+  );
 }
 
 function notFound(): AppError {
@@ -131,6 +163,6 @@ async function written<T>(name: string, work: () => Promise<T>): Promise<T> {
     return await orNameTaken(name, work);
   } catch (error) {
     if (sqlState(error) !== foreignKeyViolation) throw error;
-    throw new AppError('unknown_reference', 'There is no such region or channel.', { cause: error });
+    throw new AppError('unknown_reference', 'There is no such region, channel or group.', { cause: error });
   }
 }

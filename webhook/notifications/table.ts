@@ -15,7 +15,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import { revision } from '../db/revision.ts';
-import { regions } from '../devices/table.ts';
+import { deviceGroups, regions } from '../devices/table.ts';
 import type { Fact, Kind } from './kinds.ts';
 import { severities } from './kinds.ts';
 import type { Secret } from './signature.ts';
@@ -58,6 +58,11 @@ export const notificationRules = pgTable('notification_rules', {
   regionId: uuid('region_id').references(() => regions.id),
   minSeverity: text('min_severity', { enum: severities }).notNull(),
   quietHours: jsonb('quiet_hours').$type<QuietHours>(),
+  /** Of the kind `group_matches`: the saved query that it watches, and how many devices may match it. */
+  watchedGroupId: uuid('watched_group_id').references(() => deviceGroups.id),
+  watchAbove: integer('watch_above'),
+  /** Told, and not back since. */
+  watchTold: boolean('watch_told').notNull().default(false),
   createdBy: text('created_by').notNull(),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
   revision: revision(),

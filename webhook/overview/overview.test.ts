@@ -100,6 +100,21 @@ test('a device that attests another image than its last update left there has dr
   expect(await drifted()).toEqual([]);
 });
 
+test('what waits for a second person is called to attention, the oldest first', async () => {
+  await webhook.api('PUT', '/api/approval_rules', { rules: [{ hardware: null, aboveDevices: 0 }] });
+  const firmware = await webhook.firmware();
+  const device = await webhook.device();
+  const made = [await webhook.deploy(firmware.id, device), await webhook.deploy(firmware.id, device)];
+  const { waiting } = await overviewWhere('both', (now) => now.deployments.waiting === 2);
+  const { version, name } = firmware;
+  expect(waiting).toEqual(
+    made.map(({ id, createdAt: since }) => ({ id, firmware: name, version, author: 'api-token', since })),
+  );
+  for (const { id } of made) await webhook.api('POST', `/api/deployments/${id}/cancel`);
+  await overviewWhere('none', ({ waiting, deployments }) => waiting.length + deployments.waiting === 0);
+  await webhook.api('PUT', '/api/approval_rules', { rules: [] });
+});
+
 test('a dead letter and an unwell device are called to attention', async () => {
   await webhook.event({ event: 'message', clientid: 'nobody', topic: 'devices/nobody/log', payload: '{' });
   const device = await webhook.device();

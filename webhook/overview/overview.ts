@@ -38,7 +38,9 @@ export interface Overview {
   updates: Updates;
   certificates: ExpiryCounts;
   deadLetters: { total: number; latestAt: string | null };
-  deployments: { running: number; scheduled: number; paused: number; halted: number };
+  deployments: { running: number; scheduled: number; paused: number; halted: number; waiting: number };
+  /** For a second person, the oldest first. */
+  waiting: { id: string; firmware: string; version: string; author: string; since: string }[];
   halted: {
     id: string;
     firmware: string;
@@ -72,6 +74,7 @@ export async function read(db: Db, reach: Reach): Promise<Overview> {
     certificates,
     letters,
     deployments,
+    waiting,
     halted,
     failing,
   ] = await Promise.all([
@@ -82,6 +85,7 @@ export async function read(db: Db, reach: Reach): Promise<Overview> {
     countExpiring(db, reach),
     readLetters(db, reach),
     readDeployments(db, reach),
+    readWaiting(db, reach),
     readHalted(db, reach),
     readFailing(db, reach),
   ]);
@@ -92,6 +96,7 @@ export async function read(db: Db, reach: Reach): Promise<Overview> {
     certificates,
     deadLetters: letters,
     deployments,
+    waiting,
     halted,
     failing,
   };
@@ -155,7 +160,19 @@ async function readDeployments(db: Db, reach: Reach): Promise<Overview['deployme
     scheduled: of('scheduled'),
     paused: of('paused'),
     halted: of('halted'),
+    waiting: of('waiting_for_approval'),
   };
+}
+
+async function readWaiting(db: Db, reach: Reach): Promise<Overview['waiting']> {
+  const rows = await query<Overview['waiting'][number]>(
+    db,
+    sql`select d.id, f.name as firmware, f.version, d.created_by as author, d.created_at as since
+        from deployments d join firmwares f on f.id = d.firmware_id
+        where d.state = 'waiting_for_approval' and d.finished_at is null and ${isThere(reach, 'd')}
+        order by d.created_at limit ${deploymentsShown}`,
+  );
+  return rows.map((row) => ({ ...row, since: new Date(row.since).toISOString() }));
 }
 
 async function readHalted(db: Db, reach: Reach): Promise<Overview['halted']> {

@@ -44,7 +44,8 @@ const overviewSchema = z
     }),
     certificates: z.object({ within30Days: n, within14Days: n, within3Days: n, expired: n }),
     deadLetters: z.object({ total: n, latestAt: z.string().nullable() }),
-    deployments: z.object({ running: n, scheduled: n, paused: n, halted: n }),
+    deployments: z.object({ running: n, scheduled: n, paused: n, halted: n, waiting: n }),
+    waiting: z.array(z.object({ ...deployment, author: z.string(), since: z.string() })),
     halted: z.array(
       z.object({
         ...deployment,

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { CaError } from '#ca/client.ts';
+import type { Approval } from '../approvals/schema.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/query.ts';
@@ -165,7 +166,7 @@ async function listFirmwares(db: Db, ids: string[]) {
   return rows.map((row) => ({ ...row, registeredAt: new Date(row.registeredAt).toISOString() }));
 }
 
-/** Of these firmwares, and of what has taken their place on a device: who ordered each. */
+/** Of these firmwares, and of what has taken their place on a device: who ordered each, and who approved it where one had to. */
 async function listDeployments(db: Db, ids: string[]) {
   if (ids.length === 0) return [];
   const rows = await query<{
@@ -178,10 +179,12 @@ async function listDeployments(db: Db, ids: string[]) {
     finishedAt: Date | string | null;
     state: string;
     brings: boolean;
+    /** Null: it took nobody else's word. */
+    approval: Approval | null;
   }>(
     db,
     sql`select d.id, f.id as "firmwareId", f.name as firmware, f.version, d.created_by as "createdBy", d.created_at as "createdAt",
-        d.finished_at as "finishedAt", d.state, f.id = any(${`{${ids.join(',')}}`}::uuid[]) as brings
+        d.finished_at as "finishedAt", d.state, d.approval, f.id = any(${`{${ids.join(',')}}`}::uuid[]) as brings
       from deployments d join firmwares f on f.id = d.firmware_id
       where f.id = any(${`{${ids.join(',')}}`}::uuid[]) or exists (
         select 1 from targets t join firmwares b on b.sha256 = t.ran and b.component = t.component

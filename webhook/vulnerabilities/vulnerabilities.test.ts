@@ -359,7 +359,24 @@ test('evidence says who had it from when to when and when it was gone, and the C
   const early = JSON.parse((await make()).evidence);
   expect(early.summary).toEqual({ devicesEver: 2, devicesNow: 2, goneAt: null });
 
-  const mended = [await deploy(good, devices[0]!), await deploy(good, devices[1]!)];
+  // The last one takes a second person's word.
+  const mended = [await deploy(good, devices[0]!)];
+  const setRules = (rules: object[]) => api('PUT', '/api/approval_rules', { rules });
+  await setRules([{ hardware: null, aboveDevices: 0 }]);
+  const person = { email: 'second@example.com', password: 'a long passphrase' };
+  await api('POST', '/api/users', { ...person, role: 'operator' });
+  const login = await api('POST', '/api/login', person, {});
+  const second = { cookie: login.headers.get('set-cookie')!.split(';')[0]! };
+  const approved = deploy(good, devices[1]!);
+  await until('its approval', async () => {
+    const [waiting] = (await api('GET', '/api/approvals', undefined, second)).body;
+    if (!waiting) return false;
+    const at = `/api/deployments/${waiting.id}`;
+    const { digest } = (await api('GET', `${at}/approval`, undefined, second)).body;
+    return (await api('POST', `${at}/approve`, { digest, reason: 'Urgent' }, second)).status === 202;
+  });
+  mended.push(await approved);
+  await setRules([]);
   const signed = await make();
   expect(createHash('sha256').update(signed.evidence).digest('hex')).toBe(signed.sha256);
   expect(readAttested(signed.signature, issuingCertificate)).toMatchObject({
@@ -386,6 +403,15 @@ test('evidence says who had it from when to when and when it was gone, and the C
     [brought, true],
     [mended[0], false],
     [mended[1], false],
+  ]);
+  const decision = { outcome: 'approved', by: person.email, reason: 'Urgent' };
+  expect(evidence.deployments.map(({ approval }: Json) => approval)).toEqual([
+    null,
+    null,
+    {
+      rule: { hardware: null, aboveDevices: 0 },
+      decision: { ...decision, at: expect.stringMatching(/Z$/), digest: expect.any(String) },
+    },
   ]);
   const { items } = await get(`/api/audit?subject=${vulnerability}`);
   expect(items[0]).toMatchObject({ action: 'vulnerability.evidence', detail: { sha256: signed.sha256 } });

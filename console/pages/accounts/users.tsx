@@ -17,7 +17,7 @@ import { user } from '../../session.ts';
 import { ReachNote } from './reach-field.tsx';
 import { AddUser, ChangeUser } from './user-dialogs.tsx';
 
-type Asked = { act: 'add' } | { act: 'change' | 'disable' | 'enable'; who: Account };
+type Asked = { act: 'add' } | { act: 'change' | 'disable' | 'enable' | 'resetTotp'; who: Account };
 
 function State(props: { disabled: boolean }): JSX.Element {
   return (
@@ -28,7 +28,7 @@ function State(props: { disabled: boolean }): JSX.Element {
 }
 
 function Acts(props: { who: Account; ask: (asked: Asked) => void }): JSX.Element {
-  const button = (act: 'change' | 'disable' | 'enable') => (
+  const button = (act: 'change' | 'disable' | 'enable' | 'resetTotp') => (
     <RowAct name={props.who.email} onAct={() => props.ask({ act, who: props.who })}>
       {t(`users.${act}`)}
     </RowAct>
@@ -36,6 +36,7 @@ function Acts(props: { who: Account; ask: (asked: Asked) => void }): JSX.Element
   return (
     <>
       <Show when={!props.who.issuer}>{button('change')}</Show>{' '}
+      <Show when={props.who.totp}>{button('resetTotp')}</Show>{' '}
       {button(props.who.disabled ? 'enable' : 'disable')}
     </>
   );
@@ -49,6 +50,7 @@ const describe = (ask: (asked: Asked) => void): Column<Account>[] => [
       <>
         <strong>{who.email}</strong>
         <Show when={who.email === user()?.email}> {<span class="soft small">{t('users.you')}</span>}</Show>
+        <Show when={who.totp}> {<span class="soft small">{t('users.totp')}</span>}</Show>
         <Show when={who.issuer}>
           {(issuer) => (
             <span class="soft small" title={issuer()}>
@@ -126,6 +128,19 @@ function Users(): JSX.Element {
               onClose={close}
             >
               <p>{t('users.disableWhat')}</p>
+            </Confirm>
+          )}
+        </Match>
+        <Match when={who('resetTotp')}>
+          {(one) => (
+            <Confirm
+              title={t('users.resetTotpTitle', { email: one().email })}
+              act={() => adminApi.resetTotp(one().id)}
+              actLabel={t('users.resetTotp')}
+              keepLabel={t('common.cancel')}
+              onClose={close}
+            >
+              <p>{t('users.resetTotpWhat')}</p>
             </Confirm>
           )}
         </Match>

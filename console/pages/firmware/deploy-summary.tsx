@@ -64,6 +64,8 @@ export function DeploySummary(props: {
   choices: Choices;
   /** Null while something is missing or wrong. */
   wanted: Selection | null;
+  /** Of a policy that is kept under it. */
+  policyName?: string | undefined;
   dryRun: Load<DryRun>;
   counting: boolean;
   busy: boolean;
@@ -104,7 +106,17 @@ export function DeploySummary(props: {
           </section>
         )}
       </Show>
-      <Show when={props.wanted?.policy}>{(policy) => <Limits policy={policy()} />}</Show>
+      <Show
+        when={props.policyName}
+        fallback={<Show when={props.wanted?.policy}>{(policy) => <Limits policy={policy()} />}</Show>}
+      >
+        {(name) => (
+          <section aria-label={t('deploy.plan')} data-testid="summary-plan">
+            <h3>{t('deploy.plan')}</h3>
+            <p>{name()}</p>
+          </section>
+        )}
+      </Show>
       <div class="forecast" aria-live="polite" data-testid="forecast">
         <Show
           when={props.wanted}

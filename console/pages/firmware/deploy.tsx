@@ -123,6 +123,7 @@ function DeployForm(props: { firmware: FirmwareDetails }): JSX.Element {
         firmware={props.firmware}
         choices={choices}
         wanted={wanted()}
+        policyName={plan.plan.named?.name}
         dryRun={dryRun}
         counting={dryRun.loading || settled() !== wanted()}
         busy={request.busy()}

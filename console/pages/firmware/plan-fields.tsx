@@ -1,9 +1,12 @@
 import { For, type JSX, Show } from 'solid-js';
 import { createStore } from 'solid-js/store';
+import { api } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
+import { createLoad } from '../../load.ts';
 import { NumberField } from '../../parts/number-field.tsx';
 import { Picker } from '../../parts/picker.tsx';
 import { useRoving } from '../../parts/roving.ts';
+import { Select } from '../../parts/select.tsx';
 import { TextField } from '../../parts/text-field.tsx';
 import { windowInWords } from '../../parts/window-words.ts';
 import { HealthFields } from './health-fields.tsx';
@@ -30,7 +33,7 @@ export function createPlan() {
   const choose = (preset: Preset) => {
     const [own, other] = preset === 'all' ? ['100', '20'] : ['20', '100'];
     if (plan.silencePercent === other) setPlan('silencePercent', own);
-    setPlan('waves', wavesOf(preset));
+    setPlan({ waves: wavesOf(preset), named: null });
   };
   return { plan, setPlan, choose, problems: () => checkPlan(plan, Date.now()) };
 }
@@ -104,37 +107,79 @@ const wavesInWords = (waves: readonly WaveDraft[]): string =>
     .map(({ size, unit }, i) => (i === waves.length - 1 ? '100%' : unit === 'percent' ? `${size}%` : size))
     .join(' → ');
 
-/** Waves, schedule, and what makes it retry or halt. */
-export function PlanFields(props: { state: PlanState }): JSX.Element {
+/** Policies that are kept under a name, where there are any; one that is chosen stands for all that it decides. */
+function PolicyPicker(props: { state: PlanState }): JSX.Element {
+  const policies = createLoad(
+    () => true,
+    (_, signal) => api.listPolicies(signal),
+  );
+  const choose = (id: string) => {
+    const found = policies.data?.find((one) => one.id === id);
+    props.state.setPlan('named', found ? { name: found.name, policy: found.policy } : null);
+  };
+  const chosen = () => policies.data?.find(({ name }) => name === props.state.plan.named?.name)?.id ?? '';
+  return (
+    <Show when={policies.data?.length}>
+      <Picker
+        title={t('plan.named')}
+        note={props.state.plan.named?.name ?? t('plan.ownPolicy')}
+        testId="plan-named"
+        open
+      >
+        <Select
+          label={t('plan.named')}
+          all={t('plan.ownPolicy')}
+          options={policies.data!.map(({ id, name }) => ({ value: id, label: name }))}
+          value={chosen()}
+          onChange={choose}
+        />
+        <p class="hint">{t('plan.namedHint')}</p>
+      </Picker>
+    </Show>
+  );
+}
+
+function Waves(props: { state: PlanState }): JSX.Element {
   const preset = () => presetOf(props.state.plan.waves);
   let presetButtons!: HTMLFieldSetElement;
   useRoving(() => presetButtons);
+  return (
+    <Picker
+      title={t('plan.waves')}
+      note={preset() ? t(`plan.preset.${preset()!}`) : t('plan.preset.own')}
+      testId="plan-waves"
+      open
+    >
+      <fieldset class="segments" aria-label={t('plan.waves')} ref={presetButtons}>
+        <For each={presets}>
+          {(name) => (
+            <button type="button" aria-pressed={preset() === name} onClick={() => props.state.choose(name)}>
+              {t(`plan.preset.${name}`)}
+            </button>
+          )}
+        </For>
+      </fieldset>
+      <details class="fold" open={!preset()}>
+        <summary>{t('plan.editWaves', { waves: wavesInWords(props.state.plan.waves) })}</summary>
+        <WaveFields state={props.state} />
+      </details>
+    </Picker>
+  );
+}
+
+/** Waves, schedule, and what makes it retry or halt. */
+export function PlanFields(props: { state: PlanState }): JSX.Element {
   const problem = (name: string) => {
     const found = props.state.problems()[name];
     return found ? t(`plan.problem.${found}`) : null;
   };
+  const isTyped = () => props.state.plan.named === null;
   return (
     <>
-      <Picker
-        title={t('plan.waves')}
-        note={preset() ? t(`plan.preset.${preset()!}`) : t('plan.preset.own')}
-        testId="plan-waves"
-        open
-      >
-        <fieldset class="segments" aria-label={t('plan.waves')} ref={presetButtons}>
-          <For each={presets}>
-            {(name) => (
-              <button type="button" aria-pressed={preset() === name} onClick={() => props.state.choose(name)}>
-                {t(`plan.preset.${name}`)}
-              </button>
-            )}
-          </For>
-        </fieldset>
-        <details class="fold" open={!preset()}>
-          <summary>{t('plan.editWaves', { waves: wavesInWords(props.state.plan.waves) })}</summary>
-          <WaveFields state={props.state} />
-        </details>
-      </Picker>
+      <PolicyPicker state={props.state} />
+      <Show when={isTyped()}>
+        <Waves state={props.state} />
+      </Show>
       <Picker
         title={t('plan.channels')}
         note={channelsOf(props.state.plan).join(', ')}
@@ -155,7 +200,7 @@ export function PlanFields(props: { state: PlanState }): JSX.Element {
         note={t(
           props.state.plan.startAt
             ? 'plan.later'
-            : windowOf(props.state.plan)
+            : isTyped() && windowOf(props.state.plan)
               ? 'deploy.startsInWindow'
               : 'plan.now',
         )}
@@ -177,13 +222,15 @@ export function PlanFields(props: { state: PlanState }): JSX.Element {
               {problem('startAt') ?? t('plan.startAtHint')}
             </p>
           </div>
-          <NumberField
-            label={t('plan.ratePerMinute')}
-            hint={t('plan.ratePerMinuteHint')}
-            value={props.state.plan.ratePerMinute}
-            wrong={problem('ratePerMinute')}
-            onInput={(value) => props.state.setPlan('ratePerMinute', value)}
-          />
+          <Show when={isTyped()}>
+            <NumberField
+              label={t('plan.ratePerMinute')}
+              hint={t('plan.ratePerMinuteHint')}
+              value={props.state.plan.ratePerMinute}
+              wrong={problem('ratePerMinute')}
+              onInput={(value) => props.state.setPlan('ratePerMinute', value)}
+            />
+          </Show>
         </div>
         <TextField
           name="override-freeze"
@@ -195,29 +242,35 @@ export function PlanFields(props: { state: PlanState }): JSX.Element {
           onInput={(value) => props.state.setPlan('overrideFreeze', value)}
         />
       </Picker>
-      <Picker title={t('plan.window')} note={windowInWords(windowOf(props.state.plan))} testId="plan-window">
-        <WindowFields state={props.state} />
-      </Picker>
-      <HealthFields state={props.state} />
-      <Picker title={t('plan.limits')} testId="plan-limits">
-        <Numbers state={props.state} names={limits}>
-          <AtDeadline state={props.state} />
-        </Numbers>
-      </Picker>
-      <Picker
-        title={t('plan.policy')}
-        note={t('plan.policyNote', {
-          attempts: props.state.plan.maxAttempts || '–',
-          failure: props.state.plan.failurePercent || '–',
-        })}
-        testId="plan-policy"
-      >
-        <Numbers state={props.state} names={thresholds} />
-        <Numbers state={props.state} names={retries} />
-        <Show when={props.state.plan.waves.length === 1}>
-          <p class="hint">{t('plan.oneWave')}</p>
-        </Show>
-      </Picker>
+      <Show when={isTyped()}>
+        <Picker
+          title={t('plan.window')}
+          note={windowInWords(windowOf(props.state.plan))}
+          testId="plan-window"
+        >
+          <WindowFields state={props.state} />
+        </Picker>
+        <HealthFields state={props.state} />
+        <Picker title={t('plan.limits')} testId="plan-limits">
+          <Numbers state={props.state} names={limits}>
+            <AtDeadline state={props.state} />
+          </Numbers>
+        </Picker>
+        <Picker
+          title={t('plan.policy')}
+          note={t('plan.policyNote', {
+            attempts: props.state.plan.maxAttempts || '–',
+            failure: props.state.plan.failurePercent || '–',
+          })}
+          testId="plan-policy"
+        >
+          <Numbers state={props.state} names={thresholds} />
+          <Numbers state={props.state} names={retries} />
+          <Show when={props.state.plan.waves.length === 1}>
+            <p class="hint">{t('plan.oneWave')}</p>
+          </Show>
+        </Picker>
+      </Show>
     </>
   );
 }

@@ -86,3 +86,20 @@ it('takes a window as soon as it has both times, on at least one day, and what j
     gateTimeoutMs: null,
   });
 });
+
+it('is as a named policy says, whatever else is typed, but for channels, start and freezes', () => {
+  const policy = { waves: [{ percent: 100 }], ratePerMinute: 7, ackTimeoutMs: 60_000 };
+  const plan = { ...defaultPlan(), named: { name: 'slow', policy }, maxAttempts: 'x', channels: 'beta' };
+  expect(checkPlan(plan, now)).toEqual({});
+  expect(toPolicy(plan)).toEqual({ policy, channels: ['beta'] });
+  expect(checkPlan({ ...plan, channels: '' }, now)).toEqual({ channels: 'channels' });
+});
+
+it('gives the control group of a named policy one seed for the forecast and what follows', () => {
+  const signals = [{ kind: 'restarts' as const, marginPercent: 10 }];
+  const health = { control: { percent: 5 }, signals };
+  const plan = { ...defaultPlan(), named: { name: 'judged', policy: { health } } };
+  expect(toPolicy(plan).policy).toEqual({ health: { ...health, seed: plan.health.seed } });
+  const seeded = { ...plan, named: { name: 'judged', policy: { health: { ...health, seed: 'mine' } } } };
+  expect(toPolicy(seeded).policy.health?.seed).toBe('mine');
+});

@@ -11,6 +11,8 @@ export const deadlineActions: DeadlineAction[] = ['give_up', 'proceed'];
 
 /** How and when a deployment goes out, as it is typed. */
 export type Plan = {
+  /** A policy that is kept under a name holds instead of what is typed here; channels, start and freezes are none of its matters. */
+  named: { name: string; policy: Policy } | null;
   waves: WaveDraft[];
   successPercent: string;
   failurePercent: string;
@@ -54,6 +56,7 @@ export const presetOf = (waves: WaveDraft[]): Preset | null =>
   presets.find((preset) => JSON.stringify(wavesOf(preset)) === JSON.stringify(waves)) ?? null;
 
 export const defaultPlan = (): Plan => ({
+  named: null,
   waves: wavesOf('careful'),
   successPercent: '90',
   failurePercent: '20',
@@ -119,6 +122,16 @@ const isChannel = (name: string) => /^[a-z][a-z0-9-]{0,31}$/.test(name);
 
 /** What keeps a plan from being asked for, by field; waves are `wave0`, `soak0` and so on. */
 export function checkPlan(plan: Plan, nowMs: number): PlanProblems {
+  const problems: PlanProblems = plan.named ? {} : checkPolicy(plan);
+  if (plan.startAt !== '' && !(wallTimeMs(plan.startAt) > nowMs)) problems.startAt = 'past';
+  const channels = channelsOf(plan);
+  if (channels.length < 1 || channels.length > 20 || !channels.every(isChannel))
+    problems.channels = 'channels';
+  if (plan.overrideFreeze !== '' && plan.overrideFreeze.trim().length < 3) problems.overrideFreeze = 'reason';
+  return problems;
+}
+
+function checkPolicy(plan: Plan): PlanProblems {
   const problems = checkWaves(plan.waves);
   for (const name of ['successPercent', 'failurePercent', 'silencePercent'] as const) {
     if (!isNumber(plan[name], 0, 100)) problems[name] = 'percent';
@@ -128,17 +141,12 @@ export function checkPlan(plan: Plan, nowMs: number): PlanProblems {
   if (!isNumber(plan.downloadTimeoutMinutes, 1, 1_440)) problems.downloadTimeoutMinutes = 'minutes';
   if (plan.ratePerMinute !== '' && !isWhole(plan.ratePerMinute, 1, 1_000_000))
     problems.ratePerMinute = 'whole';
-  if (plan.startAt !== '' && !(wallTimeMs(plan.startAt) > nowMs)) problems.startAt = 'past';
   if ((plan.windowFrom === '') !== (plan.windowTo === '')) problems.window = 'both';
   if (windowOf(plan) && plan.windowDays.length === 0) problems.windowDays = 'days';
   if (plan.lateJoinersDays !== '' && !isNumber(plan.lateJoinersDays, 0.01, 365))
     problems.lateJoinersDays = 'number';
   if (plan.gateTimeoutHours !== '' && !isNumber(plan.gateTimeoutHours, 0.1, 2_160))
     problems.gateTimeoutHours = 'number';
-  const channels = channelsOf(plan);
-  if (channels.length < 1 || channels.length > 20 || !channels.every(isChannel))
-    problems.channels = 'channels';
-  if (plan.overrideFreeze !== '' && plan.overrideFreeze.trim().length < 3) problems.overrideFreeze = 'reason';
   if (!isNumber(plan.deferralHours, 0, 720)) problems.deferralHours = 'number';
   if (Object.keys(checkHealth(plan.health)).length > 0) problems.health = 'number';
   return problems;
@@ -151,7 +159,21 @@ export function toPolicy(plan: Plan): {
   startAt?: string;
   overrideFreeze?: string;
 } {
-  const policy: Policy = {
+  // A local time without a zone: the server gets the moment.
+  return {
+    policy: plan.named ? asKept(plan.named.policy, plan.health.seed) : typedPolicy(plan),
+    channels: channelsOf(plan),
+    ...(plan.startAt && { startAt: new Date(wallTimeMs(plan.startAt)).toISOString() }),
+    ...(plan.overrideFreeze && { overrideFreeze: plan.overrideFreeze.trim() }),
+  };
+}
+
+/** As it is kept; a control group that is drawn anew each time gets the seed of this form, so that the forecast is of the one to come. */
+const asKept = (policy: Policy, seed: string): Policy =>
+  policy.health ? { ...policy, health: { seed, ...policy.health } } : { ...policy };
+
+function typedPolicy(plan: Plan): Policy {
+  return {
     waves: plan.waves.map(({ size, unit, soakMinutes }) => ({
       ...(unit === 'count' ? { count: Number(size) } : { percent: Number(size) }),
       soakMs: Math.round(Number(soakMinutes) * 60_000),
@@ -169,12 +191,5 @@ export function toPolicy(plan: Plan): {
     deferralMs: Math.round(Number(plan.deferralHours) * 3_600_000),
     atDeadline: plan.atDeadline,
     health: toHealth(plan.health),
-  };
-  // A local time without a zone: the server gets the moment.
-  return {
-    policy,
-    channels: channelsOf(plan),
-    ...(plan.startAt && { startAt: new Date(wallTimeMs(plan.startAt)).toISOString() }),
-    ...(plan.overrideFreeze && { overrideFreeze: plan.overrideFreeze.trim() }),
   };
 }

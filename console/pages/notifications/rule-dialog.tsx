@@ -6,7 +6,9 @@ import {
   type NotificationRule,
   type Place,
 } from '../../admin-api.ts';
+import { api } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
+import { createLoad } from '../../load.ts';
 import { Boxes } from '../../parts/boxes.tsx';
 import { FormDialog } from '../../parts/form-dialog.tsx';
 import { SelectField } from '../../parts/select-field.tsx';
@@ -27,6 +29,11 @@ export function RuleDialog(props: {
   const [severity, setSeverity] = createSignal<string>(props.rule?.minSeverity ?? 'info');
   // As it was when the form was opened, whatever comes meanwhile.
   const seen = props.rule?.revision ?? 0;
+  const [group, setGroup] = createSignal(props.rule?.watch?.group ?? '');
+  const groups = createLoad(
+    () => true,
+    (_, signal) => api.listGroups(signal),
+  );
   const save = (fields: FormData) => {
     const text = (name: string) => String(fields.get(name) ?? '').trim();
     const isQuiet = text('from') !== '' || text('to') !== '';
@@ -37,6 +44,9 @@ export function RuleDialog(props: {
       channels: fields.getAll('channels').map(String),
       regionId: region() || null,
       minSeverity: severity(),
+      watch: fields.getAll('kinds').includes('group_matches')
+        ? { group: group(), aboveDevices: Number(text('above')) }
+        : null,
       quietHours: isQuiet ? { from: text('from'), to: text('to'), timeZone: text('timeZone') } : null,
     } as NewRule;
     return props.rule ? adminApi.changeRule(props.rule.id, body, seen) : adminApi.createRule(body);
@@ -61,6 +71,22 @@ export function RuleDialog(props: {
         name="kinds"
         options={eventKinds.map((kind) => ({ value: kind, label: t(`notify.event.${kind}`) }))}
         chosen={props.rule?.kinds ?? []}
+      />
+      <SelectField
+        name="group"
+        label={t('notify.watched')}
+        all={t('groups.none')}
+        options={(groups.data ?? []).map(({ id, name }) => ({ value: id, label: name }))}
+        value={group()}
+        onChange={setGroup}
+      />
+      <TextField
+        name="above"
+        label={t('notify.above')}
+        hint={t('notify.watchHint')}
+        value={String(props.rule?.watch?.aboveDevices ?? 0)}
+        inputMode="numeric"
+        maxLength={8}
       />
       <Boxes
         legend={t('notify.to')}

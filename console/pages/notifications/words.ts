@@ -10,8 +10,9 @@ const order: Record<NotificationRule['kinds'][number], number> = {
   certificate_expiring: 2,
   device_silent: 3,
   crash_group_new: 4,
-  broker_losing_rows: 5,
-  dead_letters: 6,
+  group_matches: 5,
+  broker_losing_rows: 6,
+  dead_letters: 7,
 };
 export const eventKinds = Object.keys(order) as (keyof typeof order)[];
 export const severities = ['info', 'warning', 'critical'] as const;

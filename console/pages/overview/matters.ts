@@ -12,7 +12,7 @@ const lossesOf = (broker: Broker): number =>
         0,
       );
 
-function deploymentMatters({ halted, failing }: Overview): Matter[] {
+function deploymentMatters({ halted, failing, waiting, deployments }: Overview): Matter[] {
   return [
     ...halted.map((one) => ({
       key: `halted ${one.id}`,
@@ -29,6 +29,23 @@ function deploymentMatters({ halted, failing }: Overview): Matter[] {
       text: t('matter.failed', { n: one.devices, name: `${one.firmware} ${one.version}` }),
       href: `/deployments/${one.id}`,
     })),
+    ...waiting.map((one) => ({
+      key: `waiting ${one.id}`,
+      tone: 'soon' as const,
+      text: t('matter.approval', { name: `${one.firmware} ${one.version}` }),
+      why: t('approval.by', { who: one.author }),
+      href: `/deployments/${one.id}`,
+    })),
+    ...(deployments.waiting > waiting.length
+      ? [
+          {
+            key: 'waiting',
+            tone: 'soon' as const,
+            text: t('matter.approvals', { n: deployments.waiting - waiting.length }),
+            href: '/deployments',
+          },
+        ]
+      : []),
   ];
 }
 

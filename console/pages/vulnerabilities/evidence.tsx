@@ -31,6 +31,20 @@ const describeDeployments = (): Column<Evidence['deployments'][number]>[] => [
   { head: '', cell: (one) => t(one.brings ? 'vuln.brings' : 'vuln.takes') },
   { head: t('vuln.by'), class: 'mid', cell: (one) => one.createdBy },
   { head: t('vuln.at'), class: 'mid', cell: (one) => <When at={one.createdAt} /> },
+  {
+    head: t('vuln.approval'),
+    class: 'wide',
+    cell: (one) => (
+      <Show when={one.approval?.decision} fallback={t(one.approval ? 'approval.title' : 'vuln.noApproval')}>
+        {(decision) => (
+          <>
+            {t(`approval.${decision().outcome}`, { who: decision().by })} <When at={decision().at} />
+            <Show when={decision().reason}>{(reason) => <div class="soft small">{reason()}</div>}</Show>
+          </>
+        )}
+      </Show>
+    ),
+  },
 ];
 const describeStays = (): Column<Evidence['devices'][number]>[] => [
   {

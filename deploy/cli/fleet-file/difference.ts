@@ -103,9 +103,18 @@ function checkNames(wanted: Wanted[], things: Live[], blame: Blame): void {
     [...wanted, ...things].some((one) => one.kind === kind && one.name === name);
   for (const { kind, fields, path } of wanted) {
     if (kind !== 'rule') continue;
-    const { region, channels } = fields as { region: string | null; channels: string[] };
+    const { region, channels, watch } = fields as {
+      region: string | null;
+      channels: string[];
+      watch: { group: string } | null;
+    };
     if (region !== null && !known('region', region))
       throw blame([...path, 'region'], `there is no region ${region}, in this file or on the server`);
+    if (watch && !known('group', watch.group))
+      throw blame(
+        [...path, 'watch', 'group'],
+        `there is no group ${watch.group}, in this file or on the server`,
+      );
     for (const name of channels)
       if (!known('channel', name))
         throw blame([...path, 'channels'], `there is no channel ${name}, in this file or on the server`);

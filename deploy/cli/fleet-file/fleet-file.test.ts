@@ -128,6 +128,15 @@ test('what cannot be is told at its place: another file’s, an unknown name, a 
   );
   const rule = 'rules:\n  n:\n    kinds: [dead_letters]\n    channels: [Pager]\n';
   expect(at(rule, [])).toThrow('fleet.yaml:4:15: rules.n.channels: there is no channel Pager');
+  const watching = `rules:
+  n:
+    kinds: [group_matches]
+    watch: {group: Lost, aboveDevices: 5}
+    channels: [Pager]
+`;
+  expect(at(watching, [thing('channel', 'Pager', {})])).toThrow(
+    'fleet.yaml:4:20: rules.n.watch.group: there is no group Lost',
+  );
   const pager = [thing('channel', 'Pager', { kind: 'slack', target: 'https://a.example/…' })];
   const text = 'channels:\n  Pager: {kind: webhook, url: "https://a.example"}\n';
   expect(at(text, pager)).toThrow('fleet.yaml:2:17: channels.Pager.kind: is slack on the server');

@@ -62,7 +62,13 @@ function put({ document }: FleetFile, live: Live, section: string): void {
 function toYaml({ kind, name, fields }: Live): Fields {
   if (kind === 'region' && fields.timeZone === 'UTC') return {};
   if (kind === 'rule') {
-    const defaults: Fields = { enabled: true, region: null, minSeverity: 'info', quietHours: null };
+    const defaults: Fields = {
+      enabled: true,
+      region: null,
+      minSeverity: 'info',
+      quietHours: null,
+      watch: null,
+    };
     return Object.fromEntries(Object.entries(fields).filter(([field, value]) => defaults[field] !== value));
   }
   if (kind !== 'channel') return fields;

@@ -30,6 +30,11 @@ const rule = z.strictObject({
   region: name.nullable().default(null),
   minSeverity: z.enum(severities).default('info'),
   quietHours: z.strictObject({ from: time, to: time, timeZone }).nullable().default(null),
+  /** Of the kind group_matches: more devices than so many in a group. */
+  watch: z
+    .strictObject({ group: name, aboveDevices: z.int().min(0).max(10_000_000) })
+    .nullable()
+    .default(null),
   channels: z.array(name).min(1).max(20),
 });
 

@@ -64,13 +64,14 @@ export async function readPresent(flota: Flota): Promise<Present> {
     ...groups.map((one) => live('group', one, { query: one.query })),
     ...policies.map((one) => live('policy', one, one.policy)),
     ...channels.map((one) => live('channel', one, { kind: one.kind, target: one.target })),
-    ...rules.map(({ enabled, kinds, regionId, minSeverity, quietHours, channels: ids, ...one }) =>
+    ...rules.map(({ enabled, kinds, regionId, minSeverity, quietHours, watch, channels: ids, ...one }) =>
       live('rule', one, {
         enabled,
         kinds: [...kinds].sort(),
         region: regionId && nameOf(regions, regionId),
         minSeverity,
         quietHours,
+        watch: watch && { ...watch, group: nameOf(groups, watch.group) },
         channels: ids.map((one) => nameOf(channels, one)).sort(),
       }),
     ),
@@ -144,9 +145,12 @@ export async function write(
     const made = insist(flota.POST('/api/notifications/channels', { body: { ...address!, name } }));
     return (await made).channel.id;
   }
-  const { region, channels, ...rest } = fields as unknown as Fleet['rules'][string];
+  const { region, channels, watch, ...rest } = fields as unknown as Fleet['rules'][string];
   const regionId = region === null ? null : find('region', region);
-  const body = { ...rest, name, regionId, channels: channels.map((one) => find('channel', one)) };
+  const body = {
+    ...{ ...rest, name, regionId, channels: channels.map((one) => find('channel', one)) },
+    watch: watch && { ...watch, group: find('group', watch.group) },
+  };
   if (id) return idOf(flota.PATCH('/api/notifications/rules/{id}', { params, body }));
   return idOf(flota.POST('/api/notifications/rules', { body }));
 }

@@ -29,6 +29,14 @@ export const mutants: Mutant[] = [
     seed: 2,
   },
   {
+    name: 'freezes hold nobody back',
+    file: 'webhook/deployments/starts.ts',
+    text: 'look.frozenUntil = row.freezeOverride === null ? await frozenUntil(tx, now) : null;',
+    becomes: 'look.frozenUntil = row.freezeOverride === "" ? await frozenUntil(tx, now) : null;',
+    says: /within a freeze/,
+    seed: 61,
+  },
+  {
     name: 'newer and older deployments are confused',
     file: 'webhook/deployments/starts.ts',
     text: '(${deployment}.created_at, ${deployment}.id) > (select',
