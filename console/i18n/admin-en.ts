@@ -237,6 +237,8 @@ export const adminEn = {
   'audit.token.revoke': 'revoked an API token',
   'audit.firmware.register': 'registered firmware',
   'audit.firmware.sign': 'brought in a signed manifest',
+  'audit.firmware.patch': 'asked for patches',
+  'audit.firmware.sign_patch': 'brought in the signed manifest of a patch',
   'audit.deployment.start': 'started a deployment',
   'audit.deployment.pause': 'paused a deployment',
   'audit.deployment.resume': 'resumed a deployment',

@@ -236,6 +236,8 @@ export const adminKo: Record<keyof typeof adminEn, string> = {
   'audit.token.revoke': 'API 토큰 폐기',
   'audit.firmware.register': '펌웨어 등록',
   'audit.firmware.sign': '서명된 매니페스트 가져옴',
+  'audit.firmware.patch': '패치 생성 요청',
+  'audit.firmware.sign_patch': '서명된 패치 매니페스트 가져옴',
   'audit.deployment.start': '배포 시작',
   'audit.deployment.pause': '배포 일시 중지',
   'audit.deployment.resume': '배포 재개',

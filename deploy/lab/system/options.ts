@@ -53,6 +53,8 @@ export interface SystemOptions {
   /** What notifications are sent with; default: no mail, and no network of our own. */
   courier?: CourierSettings;
   silentHours?: number;
+  /** What a megabyte to a device costs; default: nobody has said. */
+  transferPrice?: { perMegabyte: number; currency: string } | null;
   /** How long device certificates live; null: the CA's default. */
   deviceCertificateSeconds: number | null;
   /** How often the stand-in fetches the CRL again. */

@@ -1,0 +1,1 @@
+ALTER TABLE "components" ADD COLUMN "compressed" boolean DEFAULT false NOT NULL;
