@@ -11,6 +11,7 @@ import { plan } from './fleet-file/plan.ts';
 import { pull } from './fleet-file/pull.ts';
 import { login, logout } from './login.ts';
 import { logs } from './logs.ts';
+import * as patches from './patches.ts';
 import { watch } from './watch.ts';
 
 export const commands: Command[] = [
@@ -18,6 +19,9 @@ export const commands: Command[] = [
   logout,
   firmware.upload,
   firmware.list,
+  patches.list,
+  patches.make,
+  patches.sign,
   deployments.deploy,
   watch,
   deployments.cancel,
