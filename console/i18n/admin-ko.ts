@@ -30,6 +30,8 @@ export const adminKo: Record<keyof typeof adminEn, string> = {
   'overview.trendAll': '전체 디바이스',
   'overview.trendVersionsLabel': '30일간 실행 중인 버전 비율: {versions}',
   'overview.trendOther': '기타 또는 보고 없음',
+  'overview.trendSaved': '패치로 절감한 전송량',
+  'overview.trendSavedLabel': '{bytes} 절감, 패치 업데이트 {n}건, 전체 이미지로 대체 {fellBack}건',
   'overview.trendSuccess': '배포 날짜별 성공률',
   'overview.trendSuccessLabel': '날짜별 성공률: 업데이트가 있었던 날 {n}일',
   'overview.latest': '최근 배포',

@@ -8,6 +8,7 @@ import type { Firmware } from '../firmware/firmware.ts';
 import { noBase, patchFormat } from '../firmware/patches/format.ts';
 import { want } from '../firmware/patches/patches.ts';
 import type { DryRun, PatchFigures } from './schema.ts';
+import { wasPatched } from './table.ts';
 import { get } from './views.ts';
 
 /** Who signs patches, and what a megabyte costs: of this installation. */
@@ -69,7 +70,7 @@ export async function readPatchFigures(db: Db, reach: Reach, id: string): Promis
     db,
     sql`select stats->>'patch' as patch, count(*)::int as n,
                sum(greatest(total_bytes - (stats->>'receivedBytes')::bigint, 0))::float8 as saved
-        from targets where deployment_id = ${id}::uuid and stats->>'patch' is not null
+        from targets where deployment_id = ${id}::uuid and ${wasPatched}
           and ${reach.holds(sql`device_id`)} group by 1`,
   );
   const applied = rows.find(({ patch }) => patch === 'applied');

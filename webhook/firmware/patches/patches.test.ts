@@ -145,6 +145,11 @@ describe('a device that takes patches', () => {
       faults: {},
       savedBytes: images[1].length - patch.length,
     });
+    const { patches: days } = (await webhook.api('GET', '/api/trends')).body;
+    const today = new Date().toISOString().slice(0, 10);
+    expect(days).toEqual([
+      { day: today, applied: 1, fellBack: 0, savedBytes: images[1].length - patch.length },
+    ]);
   });
 
   test('is sent the whole image once it says why it does not use the patch, which is forgotten when nobody runs its base', async () => {
