@@ -1,1 +1,2 @@
-ALTER TABLE "components" ADD COLUMN "compressed" boolean DEFAULT false NOT NULL;
+ALTER TABLE "components" ADD COLUMN "compressed" boolean DEFAULT false NOT NULL;--> statement-breakpoint
+CREATE INDEX "targets_patched" ON "targets" USING btree ("deployment_id") WHERE stats ->> 'patch' is not null;

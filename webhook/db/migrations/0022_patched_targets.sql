@@ -1,1 +1,0 @@
-CREATE INDEX "targets_patched" ON "targets" USING btree ("deployment_id") WHERE stats ->> 'patch' is not null;
