@@ -32,7 +32,10 @@ export async function foreseePatches(
   const result = sql`${image.sha256}::text`;
   // What cannot come by patch comes compressed.
   const usable = sql`
-    select distinct coalesce((select f.sha256 from firmwares f where f.sha256 = a.base limit 1), case when a.compressed then ${noBase} end) as base,
+    select distinct case
+             when exists (select from firmwares f where f.sha256 = a.base)
+               and not exists (select from patches p where p.base = a.base and p.result = ${result} and p.state in ('useless', 'failed')) then a.base
+             when a.compressed then ${noBase} end as base,
            ${result} as result
     from (${able}) a`;
   if (signer) await want(db, sql`select base, result from (${usable}) u where base is not null`);
