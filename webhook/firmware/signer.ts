@@ -22,7 +22,11 @@ export async function verifyManifest(
     .then(({ payload, protectedHeader }) => {
       // Devices choose the key by its `kid` and refuse a manifest without one.
       if (!protectedHeader.kid) throw new Error('no kid');
-      return schema.parse(JSON.parse(new TextDecoder().decode(payload)));
+      const told = JSON.parse(new TextDecoder().decode(payload));
+      // The order to undo it, or a patch that makes it, says all that its manifest says.
+      if ('undo' in told || ('patch' in told && !('patch' in expected)))
+        throw new Error('no manifest of an image');
+      return schema.parse(told);
     })
     .catch((cause: unknown) => {
       throw new AppError('manifest_invalid', 'The manifest is not signed by a trusted firmware key.', {
