@@ -3,7 +3,8 @@ import { record } from '../audit/audit.ts';
 import { findCurrent } from '../certificates/certificates.ts';
 import { revokeAll } from '../certificates/revocation.ts';
 import * as crashes from '../crashes/crashes.ts';
-import { countUpTo, type Total } from '../db/count.ts';
+import { countedBeyond, type Total, toTotal } from '../db/count.ts';
+import { planForValues } from '../db/planning.ts';
 import { type Db, foreignKeyViolation, query as queryRows, sqlState, uniqueViolation } from '../db/query.ts';
 import { containing } from '../db/search.ts';
 import * as history from '../deployments/history.ts';
@@ -65,25 +66,56 @@ export async function list(
     );
     return { items, total: items.length };
   }
-  // Only ids are walked over to the page; its devices are read and joined then.
-  const ids = db
-    .select({ id: devices.id })
-    .from(devices)
-    .where(where)
-    .orderBy(...sorted)
-    .limit(filter.limit)
-    .offset(filter.offset);
+  const { search, tag, query } = filter;
+  const isTallied = !search && !tag && !query;
+  const { ids, ...total } = isTallied
+    ? { ids: walk(db, where, filter), total: await countTallied(db, reach, filter) }
+    : await findMatching(db, where, filter);
   const rows = await select(db)
     .where(inArray(devices.id, ids))
     .orderBy(...sorted);
-  const { search, tag, query } = filter;
-  const isTallied = !search && !tag && !query;
-  const total = isTallied
-    ? { total: await countTallied(db, reach, filter) }
-    : filter.count === 'exact'
-      ? { total: await db.$count(devices, where) }
-      : await countUpTo(db, devices, where, filter);
   return { items: await view(db, rows), ...total };
+}
+
+/** Only ids are walked over to the page; its devices are read and joined then. */
+function walk(db: Db, where: SQL | undefined, { sort, limit, offset }: DevicePage) {
+  return db
+    .select({ id: devices.id })
+    .from(devices)
+    .where(where)
+    .orderBy(...order(sort ?? 'id'))
+    .limit(limit!)
+    .offset(offset);
+}
+
+/**
+ * The page of those that meet conditions of which nobody knows how many do. They are looked for in any order first: a planner that hopes to come
+ * across a page of them soon, in its order, would read every device where there are few. Where there are very many, it hopes rightly.
+ */
+async function findMatching(
+  db: Db,
+  where: SQL | undefined,
+  filter: DevicePage,
+): Promise<{ ids: string[] } & Total> {
+  const { sort, limit, offset, count } = filter;
+  const most = offset + countedBeyond;
+  return db.transaction(async (tx) => {
+    await planForValues(tx);
+    const found = await queryRows<{ n: number; id: string | null }>(
+      tx,
+      sql`with matching as materialized (
+            select id ${sortedBy(sort)} from devices where ${where ?? sql`true`} limit ${most + 1})
+          select counted.n, page.id from (select count(*)::int as n from matching) counted
+          left join (
+            select id, row_number() over () as nth from (
+              select id from matching devices order by ${sql.join(order(sort ?? 'id'), sql`, `)} limit ${limit!} offset ${offset}) sorted) page on true
+          order by page.nth`,
+    );
+    const { n } = found[0]!;
+    if (n <= most) return { ids: found.flatMap(({ id }) => id ?? []), ...toTotal(n, most) };
+    const ids = (await walk(tx, where, filter)).map(({ id }) => id);
+    return { ids, ...(count === 'exact' ? { total: await tx.$count(devices, where) } : toTotal(n, most)) };
+  });
 }
 
 /** By id, behind this one. */
@@ -123,8 +155,26 @@ function order(sort: Sort): SQL[] {
   if (column === devices.id) return [inOrder(devices.id)];
   // The id after it, so that pages neither repeat nor miss a device.
   if (column !== devices.lastSeenAt) return [inOrder(column), inOrder(devices.id)];
-  return [descends ? sql`${column} desc nulls last` : sql`${column} asc nulls first`, inOrder(devices.id)];
+  // Within an hour by the index.
+  const seen = [devices.seenHour, devices.lastSeenAt];
+  return [
+    ...seen.map((one) => (descends ? sql`${one} desc nulls last` : sql`${one} asc nulls first`)),
+    inOrder(devices.id),
+  ];
 }
+
+/** Columns besides the id, without which an index may do. */
+function sortedBy(sort: Sort = 'id'): SQL {
+  return sql.join(
+    columnsOf[sort.replace('-', '') as keyof typeof columnsOf].map((column) => sql`, ${column}`),
+  );
+}
+const columnsOf = {
+  id: [],
+  name: [devices.name],
+  lastSeenAt: [devices.seenHour, devices.lastSeenAt],
+  createdAt: [devices.createdAt],
+};
 
 export async function get(db: Db, reach: Reach, id: string): Promise<DeviceView> {
   const rows = await select(db).where(and(eq(devices.id, id), reach.on()));
