@@ -14,6 +14,7 @@ export type Body<Route> = InferRequestType<Route> extends { json: infer T } ? T 
 type PageOf<Route> = Extract<InferResponseType<Route, 200>, { total: number }>;
 
 export type FirmwareDetails = InferResponseType<Routes['firmware'][':id']['$get'], 200>;
+export type FirmwarePatches = InferResponseType<Routes['firmware'][':id']['patches']['$get'], 200>;
 export type Firmware = PageOf<Routes['firmwares']['metadata']['$get']>['items'][number];
 export type NewFirmware = Body<Routes['firmwares']['metadata']['$post']>;
 export type Presigned = InferResponseType<Routes['s3']['presigned_upload']['$post'], 200>;
@@ -171,6 +172,9 @@ export const api = {
     get<Page<Firmware>>('/api/firmwares/metadata', query, signal),
   getFirmware: (id: string, signal?: AbortSignal) =>
     get<FirmwareDetails>(`/api/firmware/${part(id)}`, undefined, signal),
+  listPatches: (id: string, signal?: AbortSignal) =>
+    get<FirmwarePatches>(`/api/firmware/${part(id)}/patches`, undefined, signal),
+  makePatches: (id: string) => post<FirmwarePatches>(`/api/firmware/${part(id)}/patches`, {}),
   presignUpload: (body: { version: string; fileName: string; sha256?: string }, signal?: AbortSignal) =>
     post<Presigned>('/api/s3/presigned_upload', body, signal),
   registerFirmware: (body: NewFirmware, signal?: AbortSignal) =>

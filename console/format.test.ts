@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { formatAgo, formatBytes, formatDuration, formatRate, formatShare } from './format.ts';
+import { formatAgo, formatBytes, formatDuration, formatMoney, formatRate, formatShare } from './format.ts';
 
 it('writes sizes in the largest unit that leaves at least one, with a decimal below 100', () => {
   expect(
@@ -8,6 +8,11 @@ it('writes sizes in the largest unit that leaves at least one, with a decimal be
     ),
   ).toEqual(['0 B', '999 B', '1,023 B', '1.0 KiB', '1.5 KiB', '100 KiB', '1.0 MiB', '5.0 MiB', '3.3 GiB']);
   expect(formatRate('en', 2048)).toBe('2.0 KiB/s');
+});
+
+it('writes money as its currency is written', () => {
+  expect(formatMoney('en', 1234.5, 'USD')).toBe('$1,234.50');
+  expect(formatMoney('ko', 1234.5, 'KRW')).toBe('₩1,235');
 });
 
 it('never rounds a share up to a whole that it is not', () => {

@@ -51,6 +51,11 @@ export function formatBytes(language: string, bytes: number): string {
   return `${number} ${units[unit]}`;
 }
 
+/** In a currency of ISO 4217. */
+export function formatMoney(language: string, amount: number, currency: string): string {
+  return cached(Intl.NumberFormat, language, { style: 'currency', currency }).format(amount);
+}
+
 export function formatRate(language: string, bytesPerSecond: number): string {
   return `${formatBytes(language, bytesPerSecond)}/s`;
 }

@@ -132,6 +132,8 @@ export const runningSchema = z.object({
   undo: z.boolean().optional(),
   /** The form of patches (`patchSchema`) that it takes. One that does not say so is sent whole images. */
   patch: z.string().min(1).max(32).optional(),
+  /** It takes compressed images: patches in that form which need no image (without `base`). */
+  compressed: z.boolean().optional(),
 });
 export type Running = z.infer<typeof runningSchema>;
 
@@ -161,11 +163,16 @@ export type Undo = z.infer<typeof undoSchema>;
 
 /**
  * The manifest of an image that is sent as a patch: `url` is then that of the patch, of `patch.size` bytes, which makes the image out of one
- * whose digest is `base`. A device to which it is of no use, or fails, asks for a fresh URL and says why (`patch` in a progress): it is sent
+ * whose digest is `base`, or out of nothing: without a `base` it is the image, compressed. A device to which it is of no use, or fails, asks for a fresh URL and says why (`patch` in a progress): it is sent
  * the same request with the image's own manifest and URL.
  */
 export const patchSchema = manifestSchema.extend({
-  patch: z.object({ format: z.string().min(1).max(32), base: sha256, size: z.int().positive(), sha256 }),
+  patch: z.object({
+    format: z.string().min(1).max(32),
+    base: sha256.optional(),
+    size: z.int().positive(),
+    sha256,
+  }),
 });
 export type PatchManifest = z.infer<typeof patchSchema>;
 

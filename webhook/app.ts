@@ -36,6 +36,7 @@ import { AppError } from './errors.ts';
 import { deadLetterRoutes } from './events/dead-letter-routes.ts';
 import type { Ingest } from './events/ingest.ts';
 import { eventPath } from './events/receiver.ts';
+import { patchRoutes } from './firmware/patches/routes.ts';
 import { firmwareRoutes } from './firmware/routes.ts';
 import { freezeRoutes } from './freezes/routes.ts';
 import { type AppEnv, createRouter } from './http.ts';
@@ -116,6 +117,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', accountRoutes(context))
     .route('/', secondFactorRoutes(context))
     .route('/', firmwareRoutes(context))
+    .route('/', patchRoutes(context))
     .route('/', deviceRoutes(context))
     .route('/', placeRoutes(context))
     .route('/', groupRoutes(context))

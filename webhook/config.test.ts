@@ -49,6 +49,8 @@ test.each([
   ['DATABASE_URL', 'mysql://x'],
   ['S3_DEVICE_URL', 'http://store'],
   ['CA_URL', 'http://ca'],
+  ['PRICE_PER_MB', '0'],
+  ['PRICE_CURRENCY', 'won'],
   ['WEBHOOK_TOKEN', 'short'],
   ['FLOTA_ADMIN_EMAIL', 'nobody'],
   ['CDN_URL', 'http://cdn.example.org'],
@@ -165,6 +167,12 @@ test('where notifications may go is a list of networks, and e-mail takes a sende
     expect(problemsOf({ ...complete, NOTIFY_ALLOWED_NETWORKS: wrong }).join(), wrong).toContain(
       'NOTIFY_ALLOWED_NETWORKS',
     );
+});
+
+test('what a megabyte costs is known when it is said, in a currency', () => {
+  expect(configure(complete).transferPrice).toBeNull();
+  const price = { PRICE_PER_MB: '0.4', PRICE_CURRENCY: 'EUR' };
+  expect(configure({ ...complete, ...price }).transferPrice).toEqual({ perMegabyte: 0.4, currency: 'EUR' });
 });
 
 test('what does not go together is refused', () => {

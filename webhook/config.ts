@@ -72,6 +72,11 @@ export const environmentSchema = z.object({
     .optional(),
   API_REQUESTS_PER_MINUTE: z.coerce.number().int().min(60).max(1_000_000).default(6_000),
   TOKEN_MAX_DAYS: z.coerce.number().int().min(1).max(3_650).optional(),
+  PRICE_PER_MB: z.coerce.number().positive().max(1_000_000).optional(),
+  PRICE_CURRENCY: z
+    .string()
+    .regex(/^[A-Z]{3}$/, 'must be a code of ISO 4217, such as KRW')
+    .default('USD'),
   SILENT_HOURS: z.coerce.number().int().min(1).max(8760).default(24),
   SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
   SMTP_FROM: z.email().optional(),
@@ -224,6 +229,7 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
     retention: toRetention(env),
     courier: toCourier(env, problems),
     silentHours: env.SILENT_HOURS,
+    transferPrice: toTransferPrice(env),
     trustedKeys: parseKeys(file('FIRMWARE_KEYS'), problems),
   };
   if (Boolean(env.FLOTA_ADMIN_EMAIL) !== Boolean(env.FLOTA_ADMIN_PASSWORD)) {
@@ -249,6 +255,12 @@ export function toRetention(env: Environment): Retention {
     notifications: env.NOTIFICATION_DAYS,
     crashes: env.CRASH_DAYS,
   };
+}
+
+/** Shared with `npm start`. */
+export function toTransferPrice(env: Environment): { perMegabyte: number; currency: string } | null {
+  const { PRICE_PER_MB: perMegabyte, PRICE_CURRENCY: currency } = env;
+  return perMegabyte === undefined ? null : { perMegabyte, currency };
 }
 
 /** Shared with `npm start`. */

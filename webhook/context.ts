@@ -40,6 +40,8 @@ export interface Context {
   courier: Courier;
   /** Reads ELFs for crash reports. */
   symboliser: Symboliser;
+  /** What sending a megabyte (10^6 bytes) to a device costs; absent: nobody has said. */
+  transferPrice?: { perMegabyte: number; currency: string } | null;
   /** A device that was away for so long is told of; default 24. */
   silentHours?: number;
   /** Where measurements are read from when they are not in our database. */

@@ -61,6 +61,7 @@ export const statusByCode = {
   elf_invalid: 422,
   elf_differs: 422,
   manifest_invalid: 422,
+  patch_not_made: 409,
   sbom_invalid: 422,
   feed_invalid: 422,
   vex_invalid: 422,

@@ -49,6 +49,7 @@ async function serve(): Promise<void> {
       oidc: config.oidc,
       courier: createCourier(config.courier),
       silentHours: config.silentHours,
+      transferPrice: config.transferPrice,
       telemetry,
       consoleDir: existsSync(consoleDir) ? consoleDir : null,
     },

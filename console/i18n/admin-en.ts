@@ -29,6 +29,9 @@ export const adminEn = {
   'overview.trendAll': 'All devices',
   'overview.trendVersionsLabel': 'Shares of running versions over 30 days: {versions}',
   'overview.trendOther': 'Other or not reported',
+  'overview.trendSaved': 'Saved by patches',
+  'overview.trendSavedLabel':
+    '{bytes} less sent, {n} {n|update|updates} by patch, {fellBack} took the whole image instead',
   'overview.trendSuccess': 'Success rate by day of the deployment',
   'overview.trendSuccessLabel': 'Success rate by day: {n} {n|day|days} with updates',
   'overview.latest': 'Latest deployments',
@@ -250,6 +253,8 @@ export const adminEn = {
   'audit.token.revoke': 'revoked an API token',
   'audit.firmware.register': 'registered firmware',
   'audit.firmware.sign': 'brought in a signed manifest',
+  'audit.firmware.patch': 'asked for patches',
+  'audit.firmware.sign_patch': 'brought in the signed manifest of a patch',
   'audit.deployment.start': 'started a deployment',
   'audit.deployment.pause': 'paused a deployment',
   'audit.deployment.resume': 'resumed a deployment',

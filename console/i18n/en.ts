@@ -186,6 +186,7 @@ export const en = {
     'An update of this device has not finished. Wait for it, or cancel it in its deployment, then delete the device.',
   'error.already_banned': 'The device is banned already.',
   'error.body_too_large': 'This is too large for the server.',
+  'error.patch_not_made': 'The patch is not made yet, or could not be made.',
   'error.manifest_invalid': 'The manifest is not valid.',
   'error.unknown_reference': 'Something named here no longer exists. Reload and choose again.',
   'error.no_known_key':

@@ -185,6 +185,7 @@ export const ko: Record<keyof typeof en, string> = {
     '이 디바이스의 업데이트가 아직 끝나지 않았습니다. 끝날 때까지 기다리거나 해당 배포에서 취소한 뒤 삭제하세요.',
   'error.already_banned': '이미 차단된 디바이스입니다.',
   'error.body_too_large': '서버가 받을 수 있는 크기를 넘었습니다.',
+  'error.patch_not_made': '패치가 아직 만들어지지 않았거나 만들 수 없습니다.',
   'error.manifest_invalid': '매니페스트가 올바르지 않습니다.',
   'error.unknown_reference': '선택한 항목이 삭제되었습니다. 새로 고친 뒤 다시 선택하세요.',
   'error.no_known_key': '확인에 사용할 이 디바이스의 인증서가 없습니다. 대신 토큰을 발급하세요.',

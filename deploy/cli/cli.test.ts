@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readAttested } from '#ca/client.ts';
-import { makeKey } from '#firmware/signing/key.ts';
+import { makeKey, openKey } from '#firmware/signing/key.ts';
 import { buildImage } from '#firmware/virtual/image.ts';
 import { buildElf } from '#webhook/crashes/testing-elf.ts';
 import { espImage } from '#webhook/firmware/testing-images.ts';
@@ -222,6 +222,36 @@ describe('firmware upload', () => {
       status: 3,
       code: 'manifest_invalid',
     });
+  }, 120_000);
+});
+
+describe('patches', () => {
+  test('are made from the firmwares that are named, listed, and signed only with a key that the server trusts', async () => {
+    const upload = async (version: string) => {
+      const name = file(`patched-${version}.bin`, image(version));
+      return JSON.parse((await flota('firmware', 'upload', name, '--version', version, '--json')).out);
+    };
+    const [older, newer] = [await upload('6.0.0'), await upload('6.1.0')];
+    const made = await flota('patches', 'make', newer.id, '--from', older.id, '--json');
+    expect([made.status, made.err]).toEqual([0, '']);
+    const { items } = JSON.parse(made.out);
+    expect(items).toMatchObject([{ base: older.sha256, state: 'ready' }, { base: null }]);
+    expect((await flota('patches', 'list', newer.id)).out).toMatch(/patched-6\.0\.0\.bin 6\.0\.0\s+ready/);
+    const key = file('patches.pem', makeKey());
+    // What the server signed is by its key.
+    expect(failure(await flota('patches', 'sign', newer.id, '--key', key, '--json'))).toMatchObject({
+      status: 2,
+      code: 'patches_not_signed',
+    });
+    const signed = await (await openKey(makeKey())).sign(items[0].claims);
+    const brought = file('signed.json', JSON.stringify([{ base: older.sha256, manifest: signed }]));
+    expect(failure(await flota('patches', 'sign', newer.id, '--in', brought, '--json'))).toMatchObject({
+      status: 3,
+      code: 'manifest_invalid',
+    });
+    const args = ['patches', 'sign', newer.id, '--json'];
+    expect(failure(await flota(...args, '--in', key))).toMatchObject({ status: 2, code: 'file_unreadable' });
+    expect(failure(await flota(...args))).toMatchObject({ status: 2, code: 'usage' });
   }, 120_000);
 });
 

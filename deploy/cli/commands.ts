@@ -12,6 +12,7 @@ import { plan } from './fleet-file/plan.ts';
 import { pull } from './fleet-file/pull.ts';
 import { login, logout } from './login.ts';
 import { logs } from './logs.ts';
+import * as patches from './patches.ts';
 import * as token from './token.ts';
 import { watch } from './watch.ts';
 
@@ -23,6 +24,9 @@ export const commands: Command[] = [
   token.revoke,
   firmware.upload,
   firmware.list,
+  patches.list,
+  patches.make,
+  patches.sign,
   deployments.deploy,
   watch,
   deployments.cancel,

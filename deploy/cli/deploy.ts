@@ -144,8 +144,18 @@ function showDryRun(input: Input, run: Schemas['DryRun']): Exit {
     ...waves.map((wave, at) => `  wave ${at + 1}: ${wave.total}`),
     ...excluded.map(([reason, count]) => `  not: ${count} ${reason.replaceAll('_', ' ')}`),
     `  ${formatBytes(run.egressBytes)} to send${run.expectedMs === null ? '' : `, in about ${Math.ceil(run.expectedMs / 60_000)} min`}`,
-    ...(run.patches.devices > 0
-      ? [`  ${formatBytes(run.patches.egressBytes)} with patches, which ${run.patches.devices} devices take`]
+    ...(run.patches.devices + run.patches.compressed > 0
+      ? [
+          `  ${formatBytes(run.patches.egressBytes)} so: ${run.patches.devices} by patch, ${run.patches.compressed} compressed`,
+        ]
+      : []),
+    ...(run.patches.unsigned > 0
+      ? [`  ${run.patches.unsigned} could take a patch that waits to be signed: flota patches sign`]
+      : []),
+    ...(run.cost
+      ? [
+          `  ${run.cost.whole.toFixed(2)} ${run.cost.currency}, ${run.cost.withPatches.toFixed(2)} with patches`,
+        ]
       : []),
   ]);
   return exits.succeeded;

@@ -14,6 +14,8 @@ const used = [
   '/api/s3/presigned_upload',
   '/api/firmwares/metadata',
   '/api/firmware/{id}/manifest',
+  '/api/firmware/{id}/patches',
+  '/api/firmware/{id}/patches/manifest',
   '/api/firmware/{id}/sbom',
   '/api/firmware/{id}/vex',
   '/api/packages',

@@ -163,7 +163,7 @@ function octets(content: Buffer) {
   };
 }
 
-async function readKey(file: string | undefined): Promise<SigningKey | null> {
+export async function readKey(file: string | undefined): Promise<SigningKey | null> {
   if (!file) return null;
   try {
     return await openKey(readFileSync(file, 'utf8'));

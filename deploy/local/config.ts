@@ -13,6 +13,7 @@ import {
   toCourier,
   toDashboardUrl,
   toRetention,
+  toTransferPrice,
 } from '#webhook/config.ts';
 import { defaultOptions, type SystemOptions } from '../lab/system/options.ts';
 
@@ -136,6 +137,7 @@ export function toLocalConfig(
     retention: toRetention(env),
     courier,
     silentHours: env.SILENT_HOURS,
+    transferPrice: toTransferPrice(env),
     databaseUrl: env.DATABASE_URL ?? null,
     adminEmail: env.FLOTA_ADMIN_EMAIL ?? defaultOptions.adminEmail,
     adminPassword: env.FLOTA_ADMIN_PASSWORD ?? null,

@@ -576,6 +576,8 @@ it('a crash is looked into: its addresses, and with the ELF of the firmware its 
   const id = await addFirmware(system.rest, { version: '9.1.0', name: 'Sensor' });
   await open(`/firmware/${id}`);
   await page.getByTestId('elf').getByText('not uploaded').waitFor();
+  await page.getByRole('button', { name: 'Make patches' }).click();
+  await page.getByTestId('patches').getByText('Nothing (the image, compressed)').waitFor();
   await page.getByRole('button', { name: 'Upload ELF' }).click();
   await page
     .getByLabel('ELF file of the build')

@@ -13,12 +13,20 @@ enum { stored_format = 1, grain_default = 4096 };
 
 static const char *const fault_names[OTA_PATCH_FAULTS] = {"applied", "refused", "missing", "broken", "differs", "withdrawn"};
 
-static bool is_able(const struct ota_agent *agent) { return agent->config.buffers.delta && agent->config.main->read_running; }
+/** Without memory there are no patches; without the old image only those that need none: compressed images. */
+static bool is_able(const struct ota_agent *agent, bool has_base) {
+  return agent->config.buffers.delta && (!has_base || agent->config.main->read_running);
+}
 
 static const struct ota_job *job_of(const struct ota_agent *agent) { return &agent->journal.state.job; }
 
 /** A patch is what is downloaded. */
-static bool is_patch(const struct ota_agent *agent) { return job_of(agent)->patch_bytes > 0 && is_able(agent); }
+static bool is_patch(const struct ota_agent *agent) { return job_of(agent)->patch_bytes > 0 && is_able(agent, false); }
+
+/** Of what a patch may read. */
+static uint32_t old_bytes(const struct ota_agent *agent) {
+  return is_able(agent, true) ? agent->running[OTA_MAIN].size : 0;
+}
 
 static uint32_t grain_of(const struct ota_agent *agent) {
   uint32_t grain = agent->config.main->patch_grain_bytes;
@@ -32,11 +40,13 @@ void ota_delta_offer(struct ota_agent *agent, struct ota_event *event) {
   int patch = ota_json_member(json, 0, "patch");
   if (patch < 0) return;
   const char *format = ota_json_text(json, patch, "format");
+  int base_member = ota_json_member(json, patch, "base");
   const char *base_text = ota_json_text(json, patch, "base");
   const char *sha256 = ota_json_text(json, patch, "sha256");
-  bool good = is_able(agent) && event->component == OTA_MAIN && format && strcmp(format, "detools") == 0 && base_text &&
-              ota_read_sha256(base_text, base) && memcmp(base, agent->running[OTA_MAIN].sha256, sizeof base) == 0 && sha256 &&
-              ota_read_sha256(sha256, event->patch_sha256) &&
+  bool fits = base_member < 0 || (base_text && ota_read_sha256(base_text, base) &&
+                                  memcmp(base, agent->running[OTA_MAIN].sha256, sizeof base) == 0);
+  bool good = is_able(agent, base_member >= 0) && event->component == OTA_MAIN && format && strcmp(format, "detools") == 0 && fits &&
+              sha256 && ota_read_sha256(sha256, event->patch_sha256) &&
               ota_json_whole(json, ota_json_member(json, patch, "size"), &bytes) == OTA_OK && bytes > 0 &&
               bytes < event->image.size;
   event->has_url = good;
@@ -97,7 +107,7 @@ static bool load(struct ota_agent *agent, struct ota_checkpoint *checkpoint) {
       data[head] != stored_format)
     return false;
   memcpy(&patch->state, data + head + 1, sizeof patch->state);
-  return ota_patch_resume(patch, agent->running[OTA_MAIN].size, job_of(agent)->image.size) &&
+  return ota_patch_resume(patch, old_bytes(agent), job_of(agent)->image.size) &&
          patch->state.made <= port->staging_bytes(port->ctx);
 }
 
@@ -113,7 +123,7 @@ bool ota_delta_resume(struct ota_agent *agent) {
   }
   struct ota_delta *delta = agent->config.buffers.delta;
   bool known = load(agent, &checkpoint);
-  if (!known) ota_patch_begin(&delta->patch, agent->running[OTA_MAIN].size, job->image.size);
+  if (!known) ota_patch_begin(&delta->patch, old_bytes(agent), job->image.size);
   delta->from = delta->to = 0;
   // What a life left undone between two bytes of the patch.
   delta->more = known;
@@ -231,7 +241,8 @@ void ota_delta_write_stats(const struct ota_agent *agent, struct ota_text *text)
 }
 
 void ota_delta_write_ability(const struct ota_agent *agent, struct ota_text *text) {
-  if (is_able(agent)) ota_text_member_string(text, "patch", "detools");
+  if (is_able(agent, true)) ota_text_member_string(text, "patch", "detools");
+  if (is_able(agent, false)) ota_text_raw(text, ",\"compressed\":true");
 }
 
 #endif

@@ -60,6 +60,7 @@ export async function runSuite(input: {
         if (one.needsLossyStorage && !input.lossy) continue;
         if (one.needsHold && !lab.canHold) continue;
         if (one.needsPatches && !lab.takesPatches) continue;
+        if (one.needsCompressed && !lab.takesCompressed) continue;
         if (input.only && !`${group}: ${one.name}`.includes(input.only)) continue;
         const outcome = await runCase(lab, group, one);
         outcomes.push(outcome);

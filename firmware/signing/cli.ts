@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { manifestSchema } from '#emqx/protocol.ts';
 import { packComponent, packLibrary } from '../esp-idf/pack.ts';
 import { makeKey, openKey } from './key.ts';
+import { signPatches } from './patches.ts';
 import { maxKeys, readPublicKeys, toPem } from './public-keys.ts';
 
 const help = `Usage: npm run firmware -- <command> [options]
@@ -17,6 +18,9 @@ const help = `Usage: npm run firmware -- <command> [options]
                         prints the signed manifest of an image: bring it in with
                         PUT /api/firmware/<id>/manifest {"manifest": "…"}. Give what the firmware was registered with; FILENAME
                         is the image's own name unless given. With --sbom its digest is signed as well.
+  sign-patches --key KEY.pem --in PATCHES.json [--keys SET.json]
+                        prints the signed manifests of the patches that \`flota patches list FIRMWARE --json\` has written: bring them in with
+                        \`flota patches sign FIRMWARE --in FILE\`. Signed are only patches that make an image which KEY, or one of SET, has signed.
   keys FILE… [--pem]    prints the public keys of PEM files (private or public keys, certificates) and JSON Web Key Sets as one set, for
                         FIRMWARE_KEYS and devices; with --pem as PEM. Give the present key and the next one to rotate.
   pack --out DIR        writes flota-<version>.tgz, the ESP-IDF component with the agent in it, to unpack into components/ of any
@@ -38,10 +42,12 @@ async function run(args: string[]): Promise<void> {
       sbom: { type: 'string' },
       'security-version': { type: 'string', default: '0' },
       pem: { type: 'boolean' },
+      in: { type: 'string' },
+      keys: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   });
-  const need = (name: 'out' | 'key' | 'file' | 'version' | 'hardware'): string => {
+  const need = (name: 'out' | 'key' | 'file' | 'version' | 'hardware' | 'in'): string => {
     const value = values[name];
     if (!value) throw new Error(`--${name} is needed; see --help`);
     return value;
@@ -52,7 +58,12 @@ async function run(args: string[]): Promise<void> {
     process.stdout.write(await convertKeys(positionals.slice(1), values.pem ?? false));
   else if (positionals[0] === 'pack')
     process.stdout.write(`${packComponent(need('out'))}\n${packLibrary(need('out'))}\n`);
-  else if (positionals[0] === 'sign') {
+  else if (positionals[0] === 'sign-patches') {
+    const key = await openKey(readFileSync(need('key'), 'utf8'));
+    const told: unknown = JSON.parse(readFileSync(need('in'), 'utf8'));
+    const trusted = values.keys && { keys: await readPublicKeys(readFileSync(values.keys, 'utf8')) };
+    process.stdout.write(`${JSON.stringify(await signPatches(told, key, trusted || undefined), null, 2)}\n`);
+  } else if (positionals[0] === 'sign') {
     const file = need('file');
     const manifest = manifestSchema.safeParse({
       component: values.component,

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compactVerify, createLocalJWKSet, exportJWK } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeKey, openKey } from './key.ts';
+import { signPatches } from './patches.ts';
 import { readPublicKeys, toPem } from './public-keys.ts';
 
 let dir: string;
@@ -104,5 +106,72 @@ describe('npm run firmware', () => {
     );
     expect(refused).toMatchObject({ status: 1, out: '' });
     expect(refused.err).toMatch(/^firmware: size: /);
+  });
+});
+
+describe('patches that wait to be signed', () => {
+  const digest = (byte: string) => byte.repeat(64);
+  const image = {
+    ...{ component: 'main', hardware: 'esp32-s3', version: '2.0.0', securityVersion: 0 },
+    ...{ fileName: 'app.bin', size: 9_000, sha256: digest('a') },
+  };
+  const patch = (base: string | null) => ({
+    ...image,
+    patch: { format: 'detools', ...(base && { base }), size: 400, sha256: digest('c') },
+  });
+  const item = (base: string | null, more = {}) => ({
+    base,
+    state: 'unsigned',
+    claims: patch(base),
+    ...more,
+  });
+
+  it('are signed for the very image that a trusted key has signed, by a person who keeps that key away', async () => {
+    const key = await openKey(makeKey());
+    const manifest = await key.sign(image);
+    const known = item(digest('d'), { state: 'ready' });
+    const told = { manifest, sizeBytes: 9_000, items: [item(digest('b')), item(null), known] };
+    const signed = await signPatches(told, key);
+    expect(signed.map(({ base }) => base)).toEqual([digest('b'), null]);
+    for (const { base, manifest: jws } of signed) {
+      const { payload } = await compactVerify(jws, createLocalJWKSet(key.publicKeys));
+      expect(JSON.parse(new TextDecoder().decode(payload))).toEqual(patch(base));
+    }
+    const file = join(dir, 'patches.json');
+    writeFileSync(file, JSON.stringify(told));
+    const next = join(dir, 'next-key.pem');
+    writeFileSync(next, makeKey());
+    writeFileSync(join(dir, 'trusted.json'), JSON.stringify(key.publicKeys));
+    // A new key for what an older one has signed.
+    const out = await firmware(
+      'sign-patches',
+      '--key',
+      next,
+      '--in',
+      file,
+      '--keys',
+      join(dir, 'trusted.json'),
+    );
+    expect(JSON.parse(out.out)).toHaveLength(2);
+    expect(await firmware('sign-patches', '--key', next, '--in', file)).toMatchObject({
+      status: 1,
+      err: expect.stringContaining('signed by another key'),
+    });
+  }, 60_000);
+
+  it('are not signed for another image, under another base, or for one that nobody has signed', async () => {
+    const key = await openKey(makeKey());
+    const manifest = await key.sign(image);
+    const of = (items: object[], more = {}) =>
+      signPatches({ manifest, sizeBytes: 9_000, items, ...more }, key);
+    const claims = patch(digest('b'));
+    for (const change of [{ sha256: digest('e') }, { securityVersion: 9 }, { hardware: 'esp32' }])
+      await expect(of([item(digest('b'), { claims: { ...claims, ...change } })])).rejects.toThrow(
+        'another image',
+      );
+    await expect(of([item(null, { claims })])).rejects.toThrow('another base');
+    await expect(of([item(digest('b'))], { manifest: null })).rejects.toThrow('not signed');
+    await expect(of([{ base: 7 }])).rejects.toThrow('no patches');
+    expect(await of([item(digest('b'), { claims: null })])).toEqual([]);
   });
 });

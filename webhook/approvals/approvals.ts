@@ -7,6 +7,7 @@ import type { Context } from '../context.ts';
 import { type Db, query } from '../db/query.ts';
 import { anything, type Expected } from '../db/revision.ts';
 import { foresee } from '../deployments/dry-run.ts';
+import type { Means } from '../deployments/patching.ts';
 import { ensureCovered, isCovered } from '../deployments/reached.ts';
 import * as rollouts from '../deployments/rollouts.ts';
 import type { DryRun } from '../deployments/schema.ts';
@@ -37,11 +38,11 @@ export async function listFor(db: Db, reach: Reach, caller: Caller): Promise<Dep
 }
 
 /** Throws `not_found`, `beyond_reach`, `not_waiting`. */
-export async function propose(db: Db, reach: Reach, id: string): Promise<Proposal> {
-  return db.transaction(
+export async function propose(context: Context, reach: Reach, id: string): Promise<Proposal> {
+  return context.db.transaction(
     async (tx) => {
       await ensureCovered(tx, reach, id, false);
-      return proposalOf(tx, await readWaiting(tx, id));
+      return proposalOf(tx, context, await readWaiting(tx, id));
     },
     { isolationLevel: 'repeatable read' },
   );
@@ -61,7 +62,7 @@ export async function approve(
 ): Promise<Deployment> {
   await context.db.transaction(async (tx) => {
     const row = await readDecidable(tx, reach, id, caller, expected);
-    const proposal = await proposalOf(tx, row);
+    const proposal = await proposalOf(tx, context, row);
     if (proposal.digest !== digest)
       throw new AppError('dry_run_changed', 'The deployment would do something else by now: look again.', {
         data: { proposal },
@@ -148,11 +149,11 @@ async function decide(
  * The digest is over what it brings to whom and how, and not over what changes by itself all the time: who is online, how fast
  * downloads are, when a window opens next.
  */
-async function proposalOf(tx: Db, row: DeploymentRow): Promise<Proposal> {
+async function proposalOf(tx: Db, means: Means, row: DeploymentRow): Promise<Proposal> {
   const image = await firmware.get(tx, row.firmwareId);
   const { selection, freezeOverride, policy } = row;
   const startAt = row.startAt?.toISOString() ?? null;
-  const dryRun = await foresee(tx, {
+  const dryRun = await foresee(tx, means, {
     ...{ image, selection, policy },
     startsAt: Math.max(Date.now(), row.startAt?.getTime() ?? 0),
     overridesFreeze: freezeOverride !== null,

@@ -97,7 +97,7 @@ export function approvalRoutes(context: Context) {
       return c.json(waiting.map(present), 200);
     })
     .openapi(propose, async (c) =>
-      c.json(await approvals.propose(db, c.get('reach'), c.req.valid('param').id), 200),
+      c.json(await approvals.propose(context, c.get('reach'), c.req.valid('param').id), 200),
     )
     .openapi(approve, async (c) => {
       const { reach, caller, expected } = c.var;

@@ -13,7 +13,7 @@ import { presentFreeze } from '../freezes/schema.ts';
 import { countAddedUp } from './added-up.ts';
 import { foreseeNeeds } from './health/needs.ts';
 import type { Selected } from './left-out.ts';
-import { foreseePatches } from './patching.ts';
+import { foreseePatches, type Means } from './patching.ts';
 import { controlSize, cutWaves, type RolloutPolicy } from './policy.ts';
 import { type DryRun, type Reason, reasons, type StartRequest, toPolicy } from './schema.ts';
 import { countByReason, eligible, numberedWithControl, refuseNoMatch, resolved } from './selection.ts';
@@ -26,14 +26,18 @@ const foreseenMs = 30 * 86_400_000;
 /** So many of the latest downloads make the measured rate. */
 const measured = 1_000;
 
-export async function dryRun(db: Db, reach: Reach, request: StartRequest): Promise<DryRun> {
+export async function dryRun(
+  { db, ...means }: Means & { db: Db },
+  reach: Reach,
+  request: StartRequest,
+): Promise<DryRun> {
   const { firmwareId, policy: asked, startAt, overrideFreeze, ...chosen } = request;
   const image = await firmware.get(db, firmwareId);
   const selection = await groups.pin(db, reach, chosen);
   const policy = toPolicy(asked);
   const counts = await countByReason(db, image, selection);
   refuseNoMatch(selection, counts, policy);
-  return foresee(db, {
+  return foresee(db, means, {
     ...{ image, selection, policy },
     startsAt: startAt === undefined ? Date.now() : Date.parse(startAt),
     overridesFreeze: overrideFreeze !== undefined,
@@ -53,6 +57,7 @@ export function isFixed({ lateJoinersMs }: RolloutPolicy, startAt: string | unde
 /** What one does that is known as it is kept. */
 export async function foresee(
   db: Db,
+  means: Means,
   {
     image,
     selection,
@@ -123,7 +128,7 @@ export async function foresee(
     atDeadline: policy.atDeadline,
     health,
     egressBytes: total * image.sizeBytes,
-    patches: await foreseePatches(db, image, resolved(image, selection), total),
+    ...(await foreseePatches(db, means, image, resolved(image, selection), total)),
     measuredBytesPerSecond,
     expectedMs:
       downloadMs === null

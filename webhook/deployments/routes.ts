@@ -202,7 +202,7 @@ export function deploymentRoutes(context: Context) {
     { caller, reach, expected }: AppEnv['Variables'],
   ) => views.present(await deployments.operate(context, reach, id, event, caller.name, expected));
   return router
-    .openapi(dryRun, async (c) => c.json(await runDry(db, c.get('reach'), c.req.valid('json')), 200))
+    .openapi(dryRun, async (c) => c.json(await runDry(context, c.get('reach'), c.req.valid('json')), 200))
     .openapi(start, async (c) => {
       const deployment = await deployments.start(
         context,

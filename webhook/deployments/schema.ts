@@ -344,8 +344,19 @@ export const dryRunSchema = z
     health: foreseenSchema.nullable(),
     /** Every image once, whole. */
     egressBytes: z.int(),
-    /** What would be sent with patches, as far as they are known: to how many devices, and for how many one is being made. */
-    patches: z.object({ devices: z.int(), making: z.int(), egressBytes: z.int() }),
+    /**
+     * What would be sent with patches and compressed images, as far as they are known: to how many devices by patch, to how many others compressed, for
+     * how many it is being made, and for how many it waits to be signed.
+     */
+    patches: z.object({
+      devices: z.int(),
+      compressed: z.int(),
+      making: z.int(),
+      unsigned: z.int(),
+      egressBytes: z.int(),
+    }),
+    /** Of the bytes, whole and with patches, at `PRICE_PER_MB`; null where no price is known. */
+    cost: z.object({ currency: z.string(), whole: z.number(), withPatches: z.number() }).nullable(),
     /** From the policy and `measuredBytesPerSecond`, if every device can be reached, puts nothing off and succeeds at once; null without a measurement. */
     expectedMs: z.number().nullable(),
     /** Mean of the latest successful downloads of that hardware, or of any. */

@@ -91,6 +91,9 @@ export const rolloutMarks = pgTable(
 );
 
 /** One device's update within a deployment; written only with what `machine.ts` says. */
+/** Its device was offered a patch or a compressed image, and has told what came of it. */
+export const wasPatched = sql`stats ->> 'patch' is not null`;
+
 export const targets = pgTable(
   'targets',
   {
@@ -140,6 +143,7 @@ export const targets = pgTable(
       .where(sql`state = 'pending' and next_attempt_at is not null`),
     index('targets_device').on(t.deviceId),
     index('targets_state').on(t.deploymentId, t.state, t.deviceId),
+    index('targets_patched').on(t.deploymentId).where(wasPatched),
   ],
 );
 

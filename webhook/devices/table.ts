@@ -168,6 +168,8 @@ export const components = pgTable(
     undo: boolean().notNull().default(false),
     /** The form of patches that its program takes; null: none. */
     patch: text(),
+    /** It takes compressed images. */
+    compressed: boolean().notNull().default(false),
     epochNumber: integer('epoch_number').notNull().default(0),
     bootSeq: integer('boot_seq').notNull(),
     seqNumber: integer('seq_number').notNull(),

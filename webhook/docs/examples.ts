@@ -32,6 +32,11 @@ export const examples: Record<string, unknown> = {
   putFirmwareByIdManifest: {
     manifest: 'eyJhbGciOiJFUzI1NiIsImtpZCI6ImtleS0xIn0.eyJjb21wb25lbnQiOiJtYWluIn0.c2ln',
   },
+  postFirmwareByIdPatches: { from: [firmware] },
+  putFirmwareByIdPatchesManifest: {
+    base: 'a'.repeat(64),
+    manifest: 'eyJhbGciOiJFUzI1NiIsImtpZCI6ImtleS0xIn0.eyJjb21wb25lbnQiOiJtYWluIn0.c2ln',
+  },
   postFirmwareByIdElfPresignedUpload: { fileName: 'thermostat.elf' },
   postFirmwareByIdElf: { s3Path: `elf/${firmware}/2f4c2f62-7a0a-4d0e-9f7e-2f3b0a5f7c55/thermostat.elf` },
   postDevices: { id: 'pump-17', hardware: 'esp32-s3', name: 'Pump 17', tags: ['pilot'] },

@@ -265,6 +265,8 @@ describe('signing elsewhere', () => {
       'no kid': await signer.signAs(manifest, {}),
       'another digest': await signer.signAs({ ...manifest, sha256: 'e'.repeat(64) }),
       'another security version': await signer.signAs({ ...manifest, securityVersion: 7 }),
+      'a patch that makes it': await signer.signAs({ ...manifest, patch: { format: 'detools' } }),
+      'an order to undo': await signer.signAs({ ...manifest, undo: { leaves: 'e'.repeat(64) } }),
       'no manifest': await signer.signAs({ hello: 'world' }),
       'not a JWS': 'x',
     };

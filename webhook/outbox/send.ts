@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/pg-core';
 import type { PublishMessage, PublishOutcome } from '#emqx/api.ts';
 import {
   type DownloadRequest,
@@ -23,7 +24,7 @@ import * as devices from '../devices/presence.ts';
 import { components, devices as deviceTable, regions } from '../devices/table.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';
 import { deviceUrlLifetimeS, type PresignedUrl } from '../firmware/objects.ts';
-import { patchFormat } from '../firmware/patches/format.ts';
+import { noBase, patchFormat } from '../firmware/patches/format.ts';
 import { holdMs, want } from '../firmware/patches/patches.ts';
 import { type PatchState, patches } from '../firmware/patches/table.ts';
 import { firmwares } from '../firmware/table.ts';
@@ -35,6 +36,8 @@ const batch = 1_000;
 /** As many a turn as a rollout's look starts, or they would wait in here while their time to answer runs. */
 const perTurn = 4;
 const leaseS = 30;
+/** The images that are compressed, beside the patches. */
+const packed = alias(patches, 'packed');
 /** Whether a patch that a request waits for is there. */
 const lookAgainS = 1;
 
@@ -58,13 +61,21 @@ interface Row {
   atDeadline: DownloadRequest['atDeadline'] | null;
   /** What the device attests, when it takes patches and has not given one up. */
   base: string | null;
+  /** It takes compressed images, and has not given one up. */
+  compressed: boolean | null;
   result: string | null;
-  patchState: PatchState | null;
-  patchWantedAt: Date | null;
+  /** From what it attests, and out of nothing: made, being made, or not to be had. */
+  patch: Patch | null;
+  packed: Patch | null;
+}
+
+interface Patch {
+  state: PatchState;
+  wantedAt: Date;
   /** Of the last try to make it. */
-  patchError: string | null;
-  patchManifest: string | null;
-  patchPath: string | null;
+  error: string | null;
+  manifest: string | null;
+  s3Path: string | null;
 }
 
 /** Claimed, and made into messages; not sent yet. */
@@ -220,13 +231,23 @@ async function claim(db: Db): Promise<Row[]> {
         select from freezes where starts_at <= now() and now() < ends_at)`,
       deferralEndsAt: targets.deferralEndsAt,
       atDeadline: sql<DownloadRequest['atDeadline'] | null>`${deployments.policy} ->> 'atDeadline'`,
-      base: components.sha256,
+      base: sql<string | null>`case when ${components.patch} = ${patchFormat} then ${components.sha256} end`,
+      compressed: components.compressed,
       result: firmwares.sha256,
-      patchState: patches.state,
-      patchWantedAt: patches.wantedAt,
-      patchError: patches.error,
-      patchManifest: patches.manifest,
-      patchPath: patches.s3Path,
+      patch: {
+        state: patches.state,
+        wantedAt: patches.wantedAt,
+        error: patches.error,
+        manifest: patches.manifest,
+        s3Path: patches.s3Path,
+      },
+      packed: {
+        state: packed.state,
+        wantedAt: packed.wantedAt,
+        error: packed.error,
+        manifest: packed.manifest,
+        s3Path: packed.s3Path,
+      },
     })
     .from(outbox)
     .leftJoin(
@@ -245,12 +266,22 @@ async function claim(db: Db): Promise<Row[]> {
       and(
         eq(components.deviceId, targets.deviceId),
         eq(components.component, targets.component),
-        eq(components.patch, patchFormat),
         isNull(targets.patchFault),
         isNull(deployments.undoManifest),
       ),
     )
-    .leftJoin(patches, and(eq(patches.base, components.sha256), eq(patches.result, firmwares.sha256)))
+    .leftJoin(
+      patches,
+      and(
+        eq(patches.base, components.sha256),
+        eq(patches.result, firmwares.sha256),
+        eq(components.patch, patchFormat),
+      ),
+    )
+    .leftJoin(
+      packed,
+      and(eq(packed.base, noBase), eq(packed.result, firmwares.sha256), eq(components.compressed, true)),
+    )
     .leftJoin(deviceTable, eq(deviceTable.id, targets.deviceId))
     .leftJoin(regions, eq(regions.id, deviceTable.regionId))
     .where(among(claimed))
@@ -270,24 +301,52 @@ function split(rows: Row[]): { live: Row[]; stale: Row[] } {
   return { live: rows.filter((row) => !isStale(row)), stale: rows.filter(isStale) };
 }
 
-/** A request that a patch could serve has it made, and waits for it for a while, but not for one that could not be made at once. */
+/**
+ * A request that a patch could serve has it made, and waits for it for a while, but not for one that could not be made at once. One that no
+ * patch can serve has its image compressed.
+ */
 async function holdForPatches(db: Db, rows: Row[]): Promise<{ now: Row[]; later: Row[] }> {
-  const begun = new Set<string>();
-  const unknown = rows.filter((row) => isRequest(row) && row.base !== null && row.patchState === null);
-  if (unknown.length) {
-    const pairs = JSON.stringify(unknown.map(({ base, result }) => ({ base, result })));
-    const wanted = await want(
-      db,
-      sql`select base, result from jsonb_to_recordset(${pairs}::jsonb) as v(base text, result text)`,
-    );
-    for (const { base, result } of wanted) begun.add(`${base} ${result}`);
-  }
-  const since = Date.now() - holdMs;
-  const isHeld = (row: Row) =>
-    isRequest(row) &&
-    (begun.has(`${row.base} ${row.result}`) ||
-      (row.patchState === 'wanted' && row.patchError === null && row.patchWantedAt!.getTime() > since));
-  return { now: rows.filter((row) => !isHeld(row)), later: rows.filter(isHeld) };
+  const requests = rows.filter(isRequest);
+  const begun = await wantAll(
+    db,
+    requests.filter((row) => row.base !== null && row.patch === null),
+    (row) => row.base!,
+  );
+  const others = requests.filter((row) => !begun.has(row) && !isOnItsWay(row.patch) && !isReady(row.patch));
+  const begunPacked = await wantAll(
+    db,
+    others.filter((row) => row.compressed && row.packed === null),
+    () => noBase,
+  );
+  const later = requests.filter(
+    (row) =>
+      begun.has(row) ||
+      begunPacked.has(row) ||
+      isOnItsWay(row.patch) ||
+      (!isReady(row.patch) && isOnItsWay(row.packed)),
+  );
+  const held = new Set(later);
+  return { now: rows.filter((row) => !held.has(row)), later };
+}
+
+/** Those of which the making begins. */
+async function wantAll(db: Db, rows: Row[], baseOf: (row: Row) => string): Promise<Set<Row>> {
+  if (rows.length === 0) return new Set();
+  const pairs = JSON.stringify(rows.map((row) => ({ base: baseOf(row), result: row.result })));
+  const wanted = await want(
+    db,
+    sql`select base, result from jsonb_to_recordset(${pairs}::jsonb) as v(base text, result text)`,
+  );
+  const begun = new Set(wanted.map(({ base, result }) => `${base} ${result}`));
+  return new Set(rows.filter((row) => begun.has(`${baseOf(row)} ${row.result}`)));
+}
+
+function isOnItsWay(patch: Patch | null): boolean {
+  return patch?.state === 'wanted' && patch.error === null && patch.wantedAt.getTime() > Date.now() - holdMs;
+}
+
+function isReady(patch: Patch | null): boolean {
+  return patch?.state === 'ready';
 }
 
 function isRequest(row: Row): boolean {
@@ -333,10 +392,9 @@ async function toMessage(
 }
 
 async function toDownload(row: Row, presign: (s3Path: string) => Promise<PresignedUrl>) {
-  const isPatch = row.patchState === 'ready';
-  const { url, expiresAt } = await presign(isPatch ? row.patchPath! : row.s3Path!);
+  const { manifest, s3Path } = [row.patch, row.packed].find(isReady) ?? row;
+  const { url, expiresAt } = await presign(s3Path!);
   if (Buffer.byteLength(url) > maxUrlBytes) return 'url_too_long';
-  const manifest = isPatch ? row.patchManifest : row.manifest;
   return { manifest, url, urlExpiresAt: expiresAt.toISOString() };
 }
 

@@ -29,6 +29,8 @@ const trends = createRoute({
         to: z.string(),
         hours: z.array(z.object({ at: z.string(), total: n, online: n, versions: counts })),
         updates: z.array(z.object({ day: z.string(), ended: n, succeeded: n })),
+        /** Updates that were offered a patch or a compressed image, by the day on which their deployment was made. */
+        patches: z.array(z.object({ day: z.string(), applied: n, fellBack: n, savedBytes: n })),
       }),
     ),
     ...problems,

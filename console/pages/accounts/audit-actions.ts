@@ -13,6 +13,8 @@ export const auditActions = [
   'token.revoke',
   'firmware.register',
   'firmware.sign',
+  'firmware.patch',
+  'firmware.sign_patch',
   'firmware.elf',
   'firmware.sbom',
   'firmware.vex',

@@ -15,6 +15,7 @@ import { Fact, Facts, Head } from '../../parts/page.tsx';
 import { Signature } from '../../parts/signature.tsx';
 import { When } from '../../parts/time.tsx';
 import { Elf } from './elf.tsx';
+import { Patches } from './patches.tsx';
 import { SbomSection } from './sbom.tsx';
 
 function FirmwareFacts(props: { firmware: FirmwareDetails }): JSX.Element {
@@ -101,6 +102,10 @@ export default function FirmwarePage(): JSX.Element {
           <section aria-labelledby="elf" class="block">
             <h2 id="elf">{t('firmware.elf')}</h2>
             <Elf firmwareId={firmware().id} />
+          </section>
+          <section aria-labelledby="patches" class="block">
+            <h2 id="patches">{t('firmware.patches')}</h2>
+            <Patches firmwareId={firmware().id} />
           </section>
           <SbomSection firmwareId={firmware().id} />
           <section aria-labelledby="deployments" class="block">

@@ -1,7 +1,7 @@
 import { A } from '@solidjs/router';
 import { For, type JSX, Show } from 'solid-js';
 import type { DryRun } from '../../api.ts';
-import { formatBytes, formatDateTime, formatDuration } from '../../format.ts';
+import { formatBytes, formatDateTime, formatDuration, formatMoney } from '../../format.ts';
 import { language, t, tMaybe } from '../../i18n/i18n.ts';
 import { signalInWords } from '../deployments/health-words.ts';
 
@@ -39,6 +39,44 @@ function Names(props: {
   );
 }
 
+/** What patches and compressed images would save, in bytes and in money. */
+function Patches(props: { run: DryRun }): JSX.Element {
+  const patches = () => props.run.patches;
+  const helped = () => patches().devices + patches().compressed;
+  return (
+    <>
+      <Show when={helped() + patches().making > 0}>
+        <p class="soft" data-testid="forecast-patches">
+          {helped() > 0
+            ? t('deploy.byPatch', {
+                n: patches().devices,
+                compressed: patches().compressed,
+                bytes: formatBytes(language(), patches().egressBytes),
+              })
+            : t('deploy.patchMaking')}
+        </p>
+      </Show>
+      <Show when={patches().unsigned > 0}>
+        <p class="soft" data-testid="forecast-patches-unsigned">
+          {t('deploy.patchUnsigned', { n: patches().unsigned })}
+        </p>
+      </Show>
+      <Show when={props.run.cost}>
+        {(cost) => (
+          <p class="soft" data-testid="forecast-cost">
+            {helped() > 0
+              ? t('deploy.costSaved', {
+                  whole: formatMoney(language(), cost().whole, cost().currency),
+                  withPatches: formatMoney(language(), cost().withPatches, cost().currency),
+                })
+              : t('deploy.cost', { whole: formatMoney(language(), cost().whole, cost().currency) })}
+          </p>
+        )}
+      </Show>
+    </>
+  );
+}
+
 /** The server's dry run of exactly this deployment: who gets it and when, who does not and why, how much and how long. */
 export function Forecast(props: {
   run: DryRun;
@@ -61,16 +99,7 @@ export function Forecast(props: {
           })}
         </Show>
       </p>
-      <Show when={props.run.patches.devices + props.run.patches.making > 0}>
-        <p class="soft" data-testid="forecast-patches">
-          {props.run.patches.devices > 0
-            ? t('deploy.byPatch', {
-                n: props.run.patches.devices,
-                bytes: formatBytes(language(), props.run.patches.egressBytes),
-              })
-            : t('deploy.patchMaking')}
-        </p>
-      </Show>
+      <Patches run={props.run} />
       <p class="soft" data-testid="forecast-presence">
         {t('deploy.presence', props.run.presence)}
       </p>

@@ -1,6 +1,6 @@
 import { createMemo, For, type JSX, Show } from 'solid-js';
 import { adminApi, type Trends as TrendsData } from '../../admin-api.ts';
-import { formatNumber, formatShare } from '../../format.ts';
+import { formatBytes, formatNumber, formatShare } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
 import { createLoad, usePoll } from '../../load.ts';
 import { stackSteps } from '../../parts/stacked-steps.ts';
@@ -108,6 +108,41 @@ function Success(props: { trends: TrendsData } & Range): JSX.Element {
   );
 }
 
+/** A bar for each day on which deployments were made: bytes of images that did not go over the air. */
+function Saved(props: { trends: TrendsData } & Range): JSX.Element {
+  const days = () => props.trends.patches;
+  const sum = (of: 'applied' | 'fellBack' | 'savedBytes') => days().reduce((all, day) => all + day[of], 0);
+  const most = () => Math.max(1, ...days().map(({ savedBytes }) => savedBytes));
+  const bars = () =>
+    days().map(({ day, savedBytes }) => {
+      const x = xOn(props.fromMs, props.toMs);
+      const left = Math.max(0, x(Date.parse(day)));
+      const right = Math.min(plane.width, x(Date.parse(day) + dayMs));
+      return { left, width: Math.max(2, right - left - 3), share: savedBytes / most() };
+    });
+  const words = () =>
+    t('overview.trendSavedLabel', {
+      bytes: formatBytes(language(), sum('savedBytes')),
+      n: sum('applied'),
+      fellBack: sum('fellBack'),
+    });
+  return (
+    <TimePlot
+      testid="trend-saved"
+      title={`${t('overview.trendSaved')}: ${words()}`}
+      label={words()}
+      {...{ fromMs: props.fromMs, toMs: props.toMs, most: most() }}
+      format={(n) => formatBytes(language(), Math.round(n))}
+    >
+      <For each={bars()}>
+        {({ left, width, share }) => (
+          <rect class="good" x={left} width={width} y={yOn(share)} height={plane.height * share} />
+        )}
+      </For>
+    </TimePlot>
+  );
+}
+
 /** A month of the fleet: an axis is as long as it says, also where nothing had been written down yet. */
 export default function Trends(): JSX.Element {
   const load = createLoad(
@@ -125,6 +160,9 @@ export default function Trends(): JSX.Element {
             <Online trends={trends()} {...rangeOf(trends())} />
             <VersionShares trends={trends()} {...rangeOf(trends())} />
             <Success trends={trends()} {...rangeOf(trends())} />
+            <Show when={trends().patches.length > 0}>
+              <Saved trends={trends()} {...rangeOf(trends())} />
+            </Show>
           </div>
         </section>
       )}

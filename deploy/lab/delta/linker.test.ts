@@ -4,9 +4,9 @@ import { makePatch } from '#webhook/firmware/patches/format.ts';
 import { pair } from './linker.ts';
 
 test.each([
-  ['constant', 2],
-  ['function', 6],
-  ['release', 13],
+  ['constant', 1],
+  ['function', 4],
+  ['release', 8],
 ] as const)('a change of a %s is made by a patch of less than %d %% of the image', (what, percent) => {
   const [old, next] = pair(what, 5, 48 * 1024);
   const patch = makePatch(old, next);

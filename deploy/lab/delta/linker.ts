@@ -111,8 +111,13 @@ export function pair(what: Change, seed: number, sizeBytes: number): [Buffer, Bu
 }
 
 /** The same as images that virtual devices boot: with a header, which names the version. */
-export function images(what: Change, seed: number, sizeBytes: number): [Buffer, Buffer] {
+export function images(
+  what: Change,
+  seed: number,
+  sizeBytes: number,
+  [older, newer]: [string, string] = ['1.0.0', '2.0.0'],
+): [Buffer, Buffer] {
   const [before, after] = pair(what, seed, sizeBytes);
   const head = (version: string) => buildImage({ version, selfTest: 'pass', sizeBytes: 512, seed });
-  return [Buffer.concat([head('1.0.0'), before]), Buffer.concat([head('2.0.0'), after])];
+  return [Buffer.concat([head(older), before]), Buffer.concat([head(newer), after])];
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { enroll } from '#firmware/virtual/identity.ts';
 import { buildImage } from '#firmware/virtual/image.ts';
+import { images } from '../delta/linker.ts';
 import { clockJump, holdFor, kill } from '../faults.ts';
 import {
   createToken,
@@ -94,7 +95,7 @@ class Experiment {
   readonly #run = randomBytes(3).toString('hex');
   readonly #dir = mkdtempSync(join(tmpdir(), 'flota-devices-'));
   readonly #devices: { id: string; name: string; dir: string; plan: DevicePlan }[];
-  readonly #images: { good: Buffer; bad: Buffer };
+  readonly #images: { earlier: Buffer | null; good: Buffer; bad: Buffer };
   #crews: Crews | null = null;
   #deployments: Deployment[] = [];
   #waiting: Disturbance[];
@@ -121,7 +122,11 @@ class Experiment {
     });
     const build = (version: string, selfTest: 'pass' | 'fail') =>
       buildImage({ version: `${this.#run}-${version}`, sizeBytes: Math.round(image), selfTest, seed });
-    this.#images = { good: build('good', 'pass'), bad: build('bad', 'fail') };
+    const [earlier, good] =
+      this.#options.patches === null
+        ? [null, build('good', 'pass')]
+        : images('release', seed, Math.round(image), [`${this.#run}-earlier`, `${this.#run}-good`]);
+    this.#images = { earlier, good, bad: build('bad', 'fail') };
   }
 
   /** Resolves with how it ended; rejects when it could not be carried out, or was interrupted. */
@@ -149,6 +154,7 @@ class Experiment {
       () => this.#crews!.sample.online >= devices * 0.9 - 1 || this.#crews!.lost > 0,
       deadline,
     );
+    if (this.#images.earlier) await this.#bringEarlier(this.#images.earlier, deadline);
     display.phase('deploying');
     await this.#deploy();
     this.#crews.tell({ do: 'disturb' });
@@ -198,6 +204,22 @@ class Experiment {
       crashes: crashes.length,
       reconnectMs: this.#reconnectMs,
     };
+  }
+
+  /** The release that they run when this one comes. */
+  async #bringEarlier(image: Buffer, deadline: number): Promise<void> {
+    const { display, system } = this.#input;
+    display.phase('bringing them the earlier release');
+    const ids = this.#devices.map(({ id }) => id);
+    await this.#send(image, 'earlier', ids, { maxAttempts: this.#options.attempts, retryDelayMs: 1000 });
+    const { id } = this.#deployments.pop()!;
+    let state = '';
+    while (state !== 'completed') {
+      ({ state } = await readDeployment(system.rest, id));
+      if (state === 'halted' || Date.now() > deadline) throw new Error(`the earlier release ${state}`);
+      await this.#pause(lookMs);
+    }
+    this.#crews!.tell({ do: 'measure' });
   }
 
   async #enrolAll(): Promise<void> {

@@ -16,6 +16,8 @@ export interface Crew {
 
 export type Order =
   | { do: 'start'; crew: Crew }
+  /** What devices did until now is not counted. */
+  | { do: 'measure' }
   /** The update is about to be deployed: disconnects, nights and power cuts begin. */
   | { do: 'disturb' }
   /** Every device loses its power for so long. */

@@ -65,6 +65,12 @@ const experiment = {
   ),
   chunk: option(parseChunk, 'adaptive', 'SIZE', 'of ranged requests: adaptive, or always the same'),
   resume: option(parseSwitch, 'yes', 'yes|no', 'no: every broken download starts again from zero'),
+  patches: option(
+    (text) => (text === 'none' ? null : parseSwitch(text)),
+    'none',
+    'yes|no',
+    'the fleet runs an earlier release first, and takes this one by patch, or whole',
+  ),
   attempts: option(parseWhole(1, 20), '10', 'N', 'for each device'),
   timeout: option(parseDuration, '10min', 'TIME', 'when the run is given up'),
   processes: option(parseWhole(0, 64), '0', 'N', 'device processes; 0: one for every 2,000 devices'),

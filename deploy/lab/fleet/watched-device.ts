@@ -44,6 +44,7 @@ export class WatchedDevice {
   #messages = 0;
   #progressMessages = 0;
   #endedAt: number | null = null;
+  #measures: boolean;
 
   constructor(crew: Crew, index: number, ended: (id: string) => void) {
     const { id, name, dir, plan } = crew.devices[index]!;
@@ -51,6 +52,7 @@ export class WatchedDevice {
     this.#plan = plan;
     this.#experiment = crew.experiment;
     this.#powerCut = plan.powerCut;
+    this.#measures = crew.experiment.patches === null;
     this.device = startDevice({
       ...sharedOptions(crew),
       id,
@@ -66,11 +68,21 @@ export class WatchedDevice {
     this.device.on('change', () => this.#look());
     this.device.on('renewed', () => this.#renewals++);
     this.device.on('result', (body) => {
+      if (!this.#measures) return;
       this.#outcomes.push(String(body.outcome));
       this.#current = (body.stats as Stats | undefined) ?? this.#current;
       this.#endedAt = Date.now();
       ended(id);
     });
+  }
+
+  /** What came before is not counted: the release that it ran first. */
+  measure(): void {
+    Object.assign(this.#done, noStats());
+    this.#current = null;
+    this.#outcomes = [];
+    this.#interruptions = this.#messages = this.#progressMessages = 0;
+    this.#measures = true;
   }
 
   /** Disconnects, nights and power cuts begin. */
@@ -133,7 +145,12 @@ export class WatchedDevice {
       this.#attempt = key;
     }
     this.#current = stats;
-    if (this.#powerCut && totalBytes > 0 && receivedBytes >= this.#powerCut.atShare * totalBytes) {
+    if (
+      this.#measures &&
+      this.#powerCut &&
+      totalBytes > 0 &&
+      receivedBytes >= this.#powerCut.atShare * totalBytes
+    ) {
       const { offMs } = this.#powerCut;
       this.#powerCut = null;
       // Not from within the write that brought the bytes.
@@ -167,7 +184,7 @@ export class WatchedDevice {
 }
 
 function sharedOptions(crew: Crew): Omit<DeviceOptions, 'id' | 'dir'> {
-  const { chunk, resume, image } = crew.experiment;
+  const { chunk, resume, image, patches } = crew.experiment;
   const limits: Partial<Limits> =
     chunk === 'adaptive'
       ? {}
@@ -179,6 +196,7 @@ function sharedOptions(crew: Crew): Omit<DeviceOptions, 'id' | 'dir'> {
     signingKeys: crew.signingKeys,
     fsync: false,
     resume,
+    patches: patches === true,
     timing: {
       ...timing,
       progressMs: spaced(1_000, crew.experiment.devices, progressPerSecond),

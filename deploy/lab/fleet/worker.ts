@@ -25,6 +25,9 @@ process.on('message', (order: Order) => {
   switch (order.do) {
     case 'start':
       return void start(order.crew);
+    case 'measure':
+      for (const device of devices) device.measure();
+      return;
     case 'disturb':
       for (const device of devices) device.disturb();
       return;

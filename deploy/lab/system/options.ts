@@ -55,6 +55,8 @@ export interface SystemOptions {
   silentHours?: number;
   /** How long API tokens may live; absent: for ever. */
   tokenMaxDays?: number | undefined;
+  /** What a megabyte to a device costs; default: nobody has said. */
+  transferPrice?: { perMegabyte: number; currency: string } | null;
   /** How long device certificates live; null: the CA's default. */
   deviceCertificateSeconds: number | null;
   /** How often the stand-in fetches the CRL again. */

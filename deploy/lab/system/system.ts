@@ -252,6 +252,7 @@ async function startParts(options: SystemOptions, closers: Closers): Promise<Omi
       consoleDir: existsSync(consoleDir) ? consoleDir : null,
       ...(options.courier && { courier: createCourier(options.courier) }),
       ...(options.silentHours && { silentHours: options.silentHours }),
+      transferPrice: options.transferPrice ?? null,
       ...(options.localRoutes && { localRoutes: options.localRoutes }),
     };
     const { retention, reconcile } = options;

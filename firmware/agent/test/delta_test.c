@@ -46,14 +46,28 @@ static void goes_on_over_a_bad_network(void) {
   CHECK(fake->patch_sent == fake->patch_bytes && fake->requests > 30);
 }
 
+static void takes_a_compressed_image(void) {
+  static const int kinds[] = {fake_crle, fake_heatshrink};
+  for (unsigned i = 0; i < 8; i++) {
+    struct fake *fake = fake_new();
+    if (i & 2) fake_stage_in_slot(fake);
+    // Nor is the old image needed.
+    if (i & 4) fake->main.read_running = NULL;
+    fake_offer_compressed(fake, kinds[i % 2]);
+    fake_run(fake, has_result, 4);
+    check_updated(fake, "applied");
+    CHECK(fake->patch_sent == fake->patch_bytes && fake->patch_bytes < fake->image_bytes / 2 && fake->old_reads == 0);
+  }
+}
+
 static void says_that_it_takes_patches(void) {
   struct fake *fake = fake_new();
   fake_run(fake, fake_is_quiet, 2);
-  CHECK(fake_said(fake, "status/health", "\"patch\":\"detools\",\"undo\":true") == 1);
+  CHECK(fake_said(fake, "status/health", "\"patch\":\"detools\",\"compressed\":true,\"undo\":true") == 1);
   fake = fake_new();
   fake->main.read_running = NULL;
   fake_run(fake, fake_is_quiet, 2);
-  CHECK(fake_said(fake, "status/health", "\"patch\"") == 0 && fake_said(fake, "status/health", "\"undo\":true") == 1);
+  CHECK(fake_said(fake, "status/health", "\"patch\"") == 0 && fake_said(fake, "status/health", "\"compressed\":true,\"undo\":true") == 1);
 }
 
 static void check_fallback(struct fake *fake, const char *fault) {
@@ -75,7 +89,7 @@ static void takes_the_image_when_it_does_not_fit(void) {
     check_fallback(fake, "refused");
     CHECK(fake->patch_sent == 0);
   }
-  // It could read the old image, but its program gave it no memory for it.
+  // It has the memory, but cannot read the old image.
   struct fake *fake = fake_new();
   fake_offer(fake, fake_crle);
   fake->main.read_running = NULL;
@@ -181,6 +195,7 @@ static void tries_again_with_the_next_attempt(void) {
 static const struct test tests[] = {
     {"a device that is offered a patch downloads nothing else, and runs the signed image", downloads_the_patch_alone},
     {"a patch comes over a network that breaks without a byte of it coming twice", goes_on_over_a_bad_network},
+    {"a compressed image is a patch that needs no image", takes_a_compressed_image},
     {"only a device that can apply patches says that it takes them", says_that_it_takes_patches},
     {"a patch for another image, or of another form, is not touched", takes_the_image_when_it_does_not_fit},
     {"a broken patch is told of, and the whole image comes instead", takes_the_image_when_the_patch_is_broken},

@@ -273,15 +273,17 @@ static void write_hex(const uint8_t *digest, char *text) {
 /** The signed part of a manifest that tells of a patch: nothing without one. */
 static void write_offer(struct fake *fake, char *text, size_t capacity) {
   char base[65];
+  char of[80] = "";
   char sha256[65];
   uint8_t digest[32];
   text[0] = '\0';
   if (!fake->offer) return;
   write_hex(fake->slots[strcmp(fake->offer, "other base") == 0 ? 1 : 0].image.sha256, base);
+  if (strcmp(fake->offer, "no base") != 0) snprintf(of, sizeof of, "\"base\":\"%s\",", base);
   fake_sha256(fake->patch, fake->patch_bytes, digest);
   write_hex(digest, sha256);
-  snprintf(text, capacity, ",\"patch\":{\"format\":\"%s\",\"base\":\"%s\",\"size\":%u,\"sha256\":\"%s\"}",
-           strcmp(fake->offer, "other format") == 0 ? "vcdiff" : "detools", base,
+  snprintf(text, capacity, ",\"patch\":{\"format\":\"%s\",%s\"size\":%u,\"sha256\":\"%s\"}",
+           strcmp(fake->offer, "other format") == 0 ? "vcdiff" : "detools", of,
            strcmp(fake->offer, "no size") == 0 ? 0 : (unsigned)fake->patch_bytes, sha256);
 }
 

@@ -6,7 +6,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { old_bytes = 3000 };
+/** Nothing, for a compressed image. */
+static uint32_t old_bytes;
 static uint32_t new_bytes, written;
 
 static int read_old(void *ctx, uint32_t offset, uint8_t *target, size_t bytes) {
@@ -29,6 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const struct patch_io io = {.read = read_old, .write = write_new};
   if (size < 4) return 0;
   const size_t portion = (size_t)data[0] + 1;
+  old_bytes = data[1] % 4 == 0 ? 0 : 3000;
   new_bytes = 1 + (uint32_t)data[1] * 32;
   written = 0;
   ota_patch_begin(&patch, old_bytes, new_bytes);

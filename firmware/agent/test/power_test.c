@@ -230,6 +230,16 @@ static void survives_a_delta_update(void) {
   cut_everywhere(&scenario);
 }
 
+static void offer_compressed(struct fake *fake) {
+  again = "";
+  fake_offer_compressed(fake, fake_heatshrink);
+}
+
+static void survives_a_compressed_update(void) {
+  static const struct scenario scenario = {offer_compressed, has_result, check_delta};
+  cut_everywhere(&scenario);
+}
+
 static void offer_broken_patch(struct fake *fake) {
   again = "";
   fake_offer(fake, fake_heatshrink);
@@ -273,6 +283,8 @@ static const struct test tests[] = {
     {"a power cut at any write of a rollback ends on the old image, reported once", survives_a_rollback},
     {"a power cut at any write of an update by patch ends on the new image, and little of the patch comes twice",
      survives_a_delta_update},
+    {"a power cut at any write of a compressed update ends on the new image, and little of it comes twice",
+     survives_a_compressed_update},
     {"a power cut at any write around a broken patch ends on the new image, reported once", survives_a_broken_patch},
     {"a power cut at any write of a child's update ends with the child updated", survives_an_update_of_the_child},
     {"a power cut at any write around a cancel leaves one truthful answer", survives_a_cancel},

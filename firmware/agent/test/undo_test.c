@@ -24,7 +24,7 @@ static struct fake *updated(void) {
 static void check_back(struct fake *fake) {
   CHECK(fake_said(fake, RESULT, "\"outcome\":\"succeeded\",\"running\":{\"component\":\"main\",\"version\":\"0.0.0\"") == 1);
   CHECK(strstr(fake_last(fake, RESULT)->payload, "\"receivedBytes\":0,\"redownloadedBytes\":0}") != NULL);
-  CHECK(strstr(fake_last(fake, RESULT)->payload, "\",\"undo\":true}") != NULL);
+  CHECK(strstr(fake_last(fake, RESULT)->payload, ",\"undo\":true}") != NULL);
   CHECK(fake->active == 0 && fake_is_sound(fake) && fake->requests == 0);
 }
 

@@ -38,11 +38,26 @@ function toPatch(from: Buffer, to: Buffer): Buffer {
   ]);
 }
 
+/** An image of which all but the first bytes are zeros, as a patch that needs no other, compressed by crle. */
+function compress(image: Buffer, noiseBytes: number): Buffer {
+  const head = Buffer.from([
+    ...[...number(0), ...number(0), ...number(image.length)],
+    ...image.subarray(0, noiseBytes),
+  ]);
+  return Buffer.from([
+    ...[2, ...number(image.length)],
+    ...[0, ...runLength(head.length), ...head],
+    ...[1, ...runLength(image.length - noiseBytes), 0],
+    ...[0, 1, 0],
+  ]);
+}
+
 interface Update {
   manifest: Manifest;
   patch: Buffer;
   image: Buffer;
-  base: string;
+  /** Absent: the patch needs none. */
+  base?: string;
 }
 
 /** The device runs a published image; what would bring it the next. */
@@ -63,9 +78,20 @@ async function prepare(rig: Rig): Promise<Update> {
 /** The request as the webhook sends it, for a patch that the file server then holds. */
 async function offer(rig: Rig, { manifest, patch, base }: Update): Promise<void> {
   rig.files.image = patch;
-  const told = { format: 'detools', base, size: patch.length, sha256: digest(patch) };
+  const told = { format: 'detools', ...(base && { base }), size: patch.length, sha256: digest(patch) };
   const signed = await rig.lab.key.sign({ ...manifest, patch: told });
   await rig.request(manifest, { manifest: signed, url: rig.files.url('/patch?signature=1') });
+}
+
+/** What would bring it an image compressed, whatever it runs. */
+async function prepareCompressed(rig: Rig): Promise<Update> {
+  await rig.start();
+  const noiseBytes = 20 * kib;
+  const image = Buffer.alloc(sizeBytes);
+  const manifest = rig.publish(sizeBytes, { version: '3.0.0' });
+  rig.files.image.copy(image, 0, 0, noiseBytes);
+  rig.files.image = image;
+  return { manifest: { ...manifest, sha256: digest(image) }, image, patch: compress(image, noiseBytes) };
 }
 
 /** The device says why, is sent the whole image, and runs it. */
@@ -118,6 +144,24 @@ export const deltaCases: Case[] = [
       }
       rig.files.always = honest;
       await rig.succeeds(update.manifest);
+    },
+  },
+  {
+    name: 'a compressed image is downloaded compressed, goes on after kill -9 in the middle of it, and runs',
+    short: true,
+    needsCompressed: true,
+    async run(rig) {
+      const update = await prepareCompressed(rig);
+      const honest = rig.files.always;
+      rig.files.always = (exchange) => cutAfter(4_000)(exchange);
+      await offer(rig, update);
+      await until('a part', () => rig.files.requests.length > 1, 15_000);
+      await rig.device.powerOff();
+      rig.files.always = honest;
+      await rig.start();
+      const { stats } = await rig.succeeds(update.manifest);
+      assert.equal((stats as { patch: string }).patch, 'applied');
+      assert.ok(rig.files.requests.every(({ path }) => path.startsWith('/patch')));
     },
   },
   fallsBack('a patch for another image', 'refused', (it) => ({ ...it, base: digest(it.image) })),

@@ -8,6 +8,7 @@
 
 #include <zephyr/storage/flash_map.h>
 
+#include "delta.h"
 #include "ota_port.h"
 #include "slot_staging.h"
 
@@ -32,6 +33,10 @@ struct flota_zephyr {
   /** The same before the restart into it. */
   ota_ask *may_reboot;
   void *context; /**< Given to these three. */
+#ifdef CONFIG_FLOTA_PATCHES
+  /** For .delta of struct ota_buffers: the device then takes updates by patch, and compressed images. */
+  struct ota_delta delta;
+#endif
 };
 
 /**

@@ -57,6 +57,12 @@ static int running(void *ctx, struct ota_image *image) {
   return OTA_OK;
 }
 
+/* What patches are applied to: MCUboot has swapped it to where it runs. */
+static int read_running(void *ctx, uint32_t offset, uint8_t *data, size_t bytes) {
+  const struct flota_zephyr *zephyr = ctx;
+  return flash_area_read(zephyr->primary, (off_t)offset, data, bytes) == 0 ? OTA_OK : OTA_ERR_STORAGE;
+}
+
 /* The image is where it belongs before it is installed: only read back and activated. */
 static int begin(void *ctx, const struct ota_image *image) {
   const struct flota_zephyr *zephyr = ctx;
@@ -133,6 +139,8 @@ struct ota_installer flota_zephyr_installer(struct flota_zephyr *zephyr) {
                                 .write = write_part,
                                 .finish = finish,
                                 .read = read_part,
+                                .read_running = read_running,
+                                .patch_grain_bytes = CONFIG_FLOTA_SECTOR_BYTES,
                                 .activate = activate,
                                 .trial = trial,
                                 .confirm = confirm,

@@ -2,46 +2,68 @@
 
 export const windowBits = 10;
 /** Lengths of copies are written in so many bits: short for many small changes, long for much that has stayed. */
-export const lengthBits = [4, 6, 9];
+export const lengthBits = [4, 5, 6, 7, 9];
 
 const leastRun = 6;
-/** So many earlier places of the same two bytes are looked at. */
-const maxTries = 64;
-
-/** Matches of a text within its window: length and distance at each place. 4 bytes for each of the text's. */
+/**
+ * The longest match of each place within the window before it: length and distance. 4 bytes for each of the text's. The places of the window are kept
+ * in one binary tree for each two bytes, ordered by what follows, the newest on top (as LZMA's BT match finder), so that all of them are looked at:
+ * patches are mostly zeros, and a search through the nearest few misses the long matches.
+ */
 class Copies {
   readonly bytes: Uint16Array;
   readonly back: Uint16Array;
 
   constructor(text: Uint8Array) {
     const window = 2 ** windowBits;
+    const ring = window + 1;
     const most = 2 ** Math.max(...lengthBits);
     this.bytes = new Uint16Array(text.length);
     this.back = new Uint16Array(text.length);
-    const first = new Int32Array(65_536).fill(-1);
-    const chain = new Int32Array(window);
+    const tops = new Int32Array(65_536).fill(-1);
+    // Of each place: the tree of what is less, and of what is more.
+    const below = new Int32Array(2 * ring).fill(-1);
     for (let at = 0; at + 1 < text.length; at++) {
       const key = text[at]! | (text[at + 1]! << 8);
       const limit = Math.min(most, text.length - at);
+      let from = tops[key]!;
+      tops[key] = at;
+      // Where the next that is less, and the next that is more, will hang; and how much of them is equal at least.
+      let less = (at % ring) * 2;
+      let more = less + 1;
+      let lessBytes = 0;
+      let moreBytes = 0;
       let best = 0;
-      let from = first[key]!;
-      for (let tries = 0; from >= 0 && at - from <= window && tries < maxTries; tries++) {
-        if (best === 0 || text[from + best] === text[at + best]) {
-          let bytes = 0;
-          while (bytes < limit && text[from + bytes] === text[at + bytes]) bytes++;
-          if (bytes > best) {
-            best = bytes;
-            this.back[at] = at - from;
-          }
-          if (bytes === limit) break;
+      for (;;) {
+        if (from < 0 || at - from > window) {
+          below[less] = below[more] = -1;
+          break;
         }
-        const before = chain[from % window]!;
-        if (before >= from) break;
-        from = before;
+        const its = (from % ring) * 2;
+        let bytes = Math.min(lessBytes, moreBytes);
+        while (bytes < limit && text[from + bytes] === text[at + bytes]) bytes++;
+        if (bytes > best) {
+          best = bytes;
+          this.back[at] = at - from;
+        }
+        if (bytes === limit) {
+          below[less] = below[its]!;
+          below[more] = below[its + 1]!;
+          break;
+        }
+        if (text[from + bytes]! < text[at + bytes]!) {
+          below[less] = from;
+          less = its + 1;
+          from = below[less]!;
+          lessBytes = bytes;
+        } else {
+          below[more] = from;
+          more = its;
+          from = below[more]!;
+          moreBytes = bytes;
+        }
       }
       this.bytes[at] = best;
-      chain[at % window] = first[key]!;
-      first[key] = at;
     }
   }
 }

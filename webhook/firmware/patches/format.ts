@@ -5,6 +5,9 @@ import { difference, packNumber } from './difference.ts';
 /** As devices name what they take (`patch` in what they say they run). */
 export const patchFormat = 'detools';
 
+/** The digest of nothing: the base of a compressed image, which is a patch that needs no image. */
+export const noBase = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+
 const compressions = { none: 0, crle: 2, heatshrink: 4 } as const;
 
 /** The shorter of the two compressions. */

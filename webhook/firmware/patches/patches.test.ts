@@ -5,13 +5,21 @@ import { describe, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { downloadRequestSchema, patchSchema } from '#emqx/protocol.ts';
 import { components } from '../../devices/table.ts';
-import type { Json, TestDevice } from '../../testing.ts';
+import {
+  createSigner,
+  type Json,
+  openDatabase,
+  startTestWebhook,
+  type TestDevice,
+  type TestWebhook,
+} from '../../testing.ts';
 import { startSuite } from '../../testing-suite.ts';
 import { applyPatch } from './apply.ts';
+import { noBase } from './format.ts';
 import { forget } from './patches.ts';
 import { patches } from './table.ts';
 
-const { database, webhook } = await startSuite();
+const { database, webhook } = await startSuite({ transferPrice: { perMegabyte: 2, currency: 'EUR' } });
 
 /** A program of so many bytes, and what a linker makes of it when something is put in: it has moved, and every address with it. */
 function release(seed: number, size = 40_000): [Buffer, Buffer] {
@@ -26,15 +34,27 @@ function release(seed: number, size = 40_000): [Buffer, Buffer] {
   return [old, next];
 }
 
+/** Of which an eighth repeats itself: it is smaller compressed, and a patch from anything else saves no more than that. */
+function repetitive(seed: number): Buffer {
+  const image = release(seed)[0];
+  for (let i = 35_000; i < image.length; i++) image[i] = i >> 5;
+  return image;
+}
+
 let seed = 1;
+const signing = webhook;
 
 /** A device that runs the older image and says that it takes patches, and the newer one. */
 async function setUp({
   images = release(seed++),
   patch = 'detools',
+  compressed = false,
+  at: webhook = signing,
 }: {
   images?: [Buffer, Buffer];
   patch?: string | null;
+  compressed?: boolean;
+  at?: TestWebhook;
 } = {}) {
   const hardware = `h${randomUUID().slice(0, 8)}`;
   const device = await webhook.device({ hardware });
@@ -43,7 +63,11 @@ async function setUp({
     await webhook.firmware({ hardware, content: images[0] }),
     await webhook.firmware({ hardware, content: images[1] }),
   ];
-  const running = { ...device.running(older.sha256), ...(patch && { patch }) };
+  const running = {
+    ...device.running(older.sha256),
+    ...(patch && { patch }),
+    ...(compressed && { compressed }),
+  };
   await device.critical('status/health', {
     state: 'ok',
     running: [running],
@@ -72,13 +96,19 @@ describe('a device that takes patches', () => {
     const selection = { firmwareId: newer.id, devices: [device.id] };
     const foresee = async () => (await webhook.api('POST', '/api/deployments/dry_run', selection)).body;
     // Whoever asks beforehand has it made.
-    expect((await foresee()).patches).toEqual({ devices: 0, making: 1, egressBytes: images[1].length });
+    const none = { devices: 0, compressed: 0, making: 0, unsigned: 0 };
+    expect((await foresee()).patches).toEqual({ ...none, making: 1, egressBytes: images[1].length });
     const made = async () => (await stateOf(older.sha256, newer.sha256))?.state === 'ready';
     await until('the patch', made, 30_000);
     const row = (await stateOf(older.sha256, newer.sha256))!;
     expect(await foresee()).toMatchObject({
       egressBytes: images[1].length,
-      patches: { devices: 1, making: 0, egressBytes: row.sizeBytes },
+      patches: { ...none, devices: 1, egressBytes: row.sizeBytes },
+      cost: {
+        currency: 'EUR',
+        whole: expect.closeTo(images[1].length * 2e-6),
+        withPatches: expect.closeTo(row.sizeBytes! * 2e-6),
+      },
     });
     const { id } = await webhook.deploy(newer.id, device);
     const request = await firstRequest(device);
@@ -115,6 +145,11 @@ describe('a device that takes patches', () => {
       faults: {},
       savedBytes: images[1].length - patch.length,
     });
+    const { patches: days } = (await webhook.api('GET', '/api/trends')).body;
+    const today = new Date().toISOString().slice(0, 10);
+    expect(days).toEqual([
+      { day: today, applied: 1, fellBack: 0, savedBytes: images[1].length - patch.length },
+    ]);
   });
 
   test('is sent the whole image once it says why it does not use the patch, which is forgotten when nobody runs its base', async () => {
@@ -184,4 +219,138 @@ test('a device that says nothing of patches is sent whole images', async () => {
   await webhook.deploy(newer.id, device);
   expect(await manifestOf(await firstRequest(device))).not.toHaveProperty('patch');
   expect(await stateOf(older.sha256, newer.sha256)).toBeUndefined();
+});
+
+describe('a device that takes compressed images', () => {
+  test('is sent one when what it runs is not known here, and the image itself once it says that it is of no use', async () => {
+    const images: [Buffer, Buffer] = [release(78)[0], repetitive(5)];
+    const { device, newer } = await setUp({ images, compressed: true });
+    const unknown = 'd'.repeat(64);
+    await database.db.update(components).set({ sha256: unknown }).where(eq(components.deviceId, device.id));
+    const selection = { firmwareId: newer.id, devices: [device.id] };
+    const foresee = async () =>
+      (await webhook.api('POST', '/api/deployments/dry_run', selection)).body.patches;
+    expect(await foresee()).toMatchObject({ devices: 0, compressed: 0, making: 1 });
+    await until('it', async () => (await stateOf(noBase, newer.sha256))?.state === 'ready', 30_000);
+    const row = (await stateOf(noBase, newer.sha256))!;
+    expect(await foresee()).toMatchObject({
+      devices: 0,
+      compressed: 1,
+      making: 0,
+      egressBytes: row.sizeBytes,
+    });
+    const { id } = await webhook.deploy(newer.id, device);
+    const request = await firstRequest(device);
+    const packed = webhook.objects.objects.get(row.s3Path!)!;
+    const sha256 = createHash('sha256').update(packed).digest('hex');
+    const told = { format: 'detools', size: packed.length, sha256 };
+    expect(await manifestOf(request)).toMatchObject({ sha256: newer.sha256, patch: told });
+    expect(await manifestOf(request)).not.toHaveProperty('patch.base');
+    expect(packed.length).toBeLessThan(images[1].length * 0.95);
+    expect(Buffer.compare(applyPatch(Buffer.alloc(0), packed), images[1])).toBe(0);
+    await device.accept(id);
+    const faulty = { stage: 'downloading', totalBytes: images[1].length, receivedBytes: 0, patch: 'broken' };
+    await device.send('firmware/download/progress', {
+      deployment: id,
+      attempt: 1,
+      ...faulty,
+      urlExpired: true,
+    });
+    const whole = await until('the whole image', () => device.requests()[1]?.body, 30_000);
+    expect(await manifestOf(whole)).not.toHaveProperty('patch');
+    // It serves whatever a device runs: it stays.
+    await forget({ db: database.db, objects: webhook.objects }, 0);
+    expect(await stateOf(noBase, newer.sha256)).toBeDefined();
+  });
+
+  test('is sent a patch when there is one, and compressed only what no patch serves', async () => {
+    const { device, older, newer } = await setUp({ compressed: true });
+    await webhook.deploy(newer.id, device);
+    expect(await manifestOf(await firstRequest(device))).toHaveProperty('patch.base', older.sha256);
+    expect(await stateOf(noBase, newer.sha256)).toBeUndefined();
+    const other = await setUp({ images: [release(77)[0], repetitive(9)], compressed: true });
+    await webhook.deploy(other.newer.id, other.device);
+    const manifest = await manifestOf(await firstRequest(other.device));
+    expect((await stateOf(other.older.sha256, other.newer.sha256))!.state).toBe('useless');
+    expect(manifest.patch).not.toHaveProperty('base');
+  });
+});
+
+describe('where manifests are signed elsewhere', () => {
+  test('patches are asked for by name, and devices are sent them once their manifests are brought in', async () => {
+    const key = await createSigner('offline');
+    const elsewhere = await openDatabase();
+    const unsigned = await startTestWebhook(elsewhere, { signer: null, trustedKeys: key.keys });
+    try {
+      const { device, older, newer, images } = await setUp({ at: unsigned, compressed: true });
+      const path = `/api/firmware/${newer.id}/patches`;
+      const sign = (firmware: Json) => {
+        const { sizeBytes: size, component, hardware, version, securityVersion, fileName, sha256 } = firmware;
+        const manifest = { component, hardware, version, securityVersion, fileName, size, sha256 };
+        return key.sign(manifest);
+      };
+      expect(await unsigned.api('POST', path, {})).toMatchObject({
+        status: 422,
+        body: { code: 'firmware_unsigned' },
+      });
+      const manifest = await sign(newer);
+      await unsigned.api('PUT', `/api/firmware/${newer.id}/manifest`, { manifest });
+      // What nobody has asked for is not made: it could not be sent.
+      const selection = { firmwareId: newer.id, devices: [device.id] };
+      const foresee = async () =>
+        (await unsigned.api('POST', '/api/deployments/dry_run', selection)).body.patches;
+      expect(await foresee()).toEqual({
+        ...{ devices: 0, compressed: 0, making: 0, unsigned: 0 },
+        egressBytes: images[1].length,
+      });
+      expect((await unsigned.api('GET', path)).body).toEqual({
+        manifest,
+        sizeBytes: images[1].length,
+        items: [],
+      });
+
+      expect((await unsigned.api('POST', path, {})).status).toBe(202);
+      const made = await until(
+        'the patch',
+        async () => {
+          const { items } = (await unsigned.api('GET', path)).body;
+          return items.every((it: Json) => it.state !== 'wanted') && items;
+        },
+        30_000,
+      );
+      const patch = made.find((it: Json) => it.base === older.sha256);
+      expect(patch).toMatchObject({
+        state: 'unsigned',
+        baseFirmware: { id: older.id },
+        claims: { sha256: newer.sha256 },
+      });
+      expect(await foresee()).toMatchObject({ devices: 0, making: 0, unsigned: 1 });
+
+      const bring = (base: string | null, jws: string) =>
+        unsigned.api('PUT', `${path}/manifest`, { base, manifest: jws });
+      const refused = { status: 422, body: { code: 'manifest_invalid' } };
+      const { claims } = patch;
+      // Of the image itself; of another patch; by a stranger.
+      expect(await bring(older.sha256, manifest)).toMatchObject(refused);
+      const other = { ...claims, patch: { ...claims.patch, sha256: 'f'.repeat(64) } };
+      expect(await bring(older.sha256, await key.sign(other))).toMatchObject(refused);
+      const stranger = await createSigner('offline');
+      expect(await bring(older.sha256, await stranger.sign(claims))).toMatchObject(refused);
+      expect((await bring('f'.repeat(64), await key.sign(claims))).status).toBe(404);
+      expect(await bring(null, await key.sign(claims))).toMatchObject({
+        status: 409,
+        body: { code: 'patch_not_made' },
+      });
+      expect((await bring(older.sha256, await key.sign(claims))).status).toBe(200);
+
+      expect(await foresee()).toMatchObject({ devices: 1, unsigned: 0 });
+      await unsigned.deploy(newer.id, device);
+      const request = await until('the request', () => device.requests()[0]?.body, 30_000);
+      const { payload } = await compactVerify(request.manifest, createLocalJWKSet(key.keys));
+      expect(JSON.parse(new TextDecoder().decode(payload))).toEqual(claims);
+    } finally {
+      await unsigned.close();
+      await elsewhere.close();
+    }
+  });
 });

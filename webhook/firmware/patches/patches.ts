@@ -2,17 +2,18 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { and, eq, type SQL, sql } from 'drizzle-orm';
+import type { PatchManifest } from '#emqx/protocol.ts';
 import type { Context } from '../../context.ts';
 import { type Db, query } from '../../db/query.ts';
 import { paced } from '../../paced.ts';
 import { toManifest } from '../firmware.ts';
 import { firmwares } from '../table.ts';
-import { patchFormat } from './format.ts';
+import { noBase, patchFormat } from './format.ts';
 import { makeElsewhere, maxImageBytes } from './make.ts';
 import { type PatchState, patches } from './table.ts';
 
-/** What a patch must save of the image, or it is not worth its making of it. */
-const leastSaving = 0.2;
+/** What a patch must save of the image, or it is not worth its making of it; and what a compressed image must. */
+const leastSaving = (base: string) => (base === noBase ? 0.05 : 0.2);
 const leaseS = 300;
 const maxTries = 3;
 /** A request waits so long for a patch that is being made; then the image goes whole. */
@@ -29,7 +30,7 @@ export async function want(db: Db, pairs: SQL): Promise<{ base: string; result: 
     insert into patches (base, result)
     select distinct p.base, p.result from (${pairs}) p
     where p.base <> p.result
-      and exists (select from firmwares f where f.sha256 = p.base and f.size_bytes <= ${maxImageBytes})
+      and (p.base = ${noBase} or exists (select from firmwares f where f.sha256 = p.base and f.size_bytes <= ${maxImageBytes}))
       and exists (select from firmwares f where f.sha256 = p.result and f.size_bytes <= ${maxImageBytes} and f.manifest is not null)
     on conflict do nothing
     returning base, result`,
@@ -95,26 +96,31 @@ async function store(context: Context, base: string, result: string): Promise<vo
     .where(and(eq(firmwares.sha256, result), sql`${firmwares.manifest} is not null`))
     .limit(1);
   const [old] = await context.db.select().from(firmwares).where(eq(firmwares.sha256, base)).limit(1);
-  if (!image || !old) throw new Error('an image is gone');
+  if (!image || (!old && base !== noBase)) throw new Error('an image is gone');
   // Before either is in memory.
-  if (Math.max(image.sizeBytes, old.sizeBytes) > maxImageBytes) {
+  if (Math.max(image.sizeBytes, old?.sizeBytes ?? 0) > maxImageBytes) {
     await settle(context.db, base, result, { state: 'useless', error: `larger than ${maxImageBytes} bytes` });
     return;
   }
-  const [from, to] = await Promise.all([readObject(context, old), readObject(context, image)]);
+  const nothing = Buffer.alloc(0);
+  const [from, to] = await Promise.all([
+    old ? readObject(context, old) : nothing,
+    readObject(context, image),
+  ]);
   const startedAt = performance.now();
   const patch = await makeElsewhere(from, to, context.closing);
   const madeMs = Math.round(performance.now() - startedAt);
   const made = { sizeBytes: patch.length, madeMs, error: null };
-  if (patch.length > image.sizeBytes * (1 - leastSaving)) {
+  if (patch.length > image.sizeBytes * (1 - leastSaving(base))) {
     await settle(context.db, base, result, { ...made, state: 'useless' });
     return;
   }
   const sha256 = createHash('sha256').update(patch).digest('hex');
   const s3Path = `patches/${randomUUID()}/${base.slice(0, 16)}-${result.slice(0, 16)}.patch`;
   await context.objects.put(s3Path, patch, 'application/octet-stream');
-  const told = { format: patchFormat, base, size: patch.length, sha256 };
-  const manifest = await context.signer?.sign({ ...toManifest(image), patch: told });
+  const manifest = await context.signer?.sign(
+    toPatchManifest(image, { base, sizeBytes: patch.length, sha256 }),
+  );
   await settle(context.db, base, result, {
     ...made,
     state: manifest ? 'ready' : 'unsigned',
@@ -124,6 +130,15 @@ async function store(context: Context, base: string, result: string): Promise<vo
   });
   context.log('info', 'patch made', { base, result, bytes: patch.length, of: image.sizeBytes, ms: madeMs });
   context.live.changed('firmware', image.id);
+}
+
+/** What is signed for it. */
+export function toPatchManifest(
+  image: Parameters<typeof toManifest>[0],
+  { base, sizeBytes, sha256 }: { base: string; sizeBytes: number; sha256: string },
+): PatchManifest {
+  const of = base === noBase ? {} : { base };
+  return { ...toManifest(image), patch: { format: patchFormat, ...of, size: sizeBytes, sha256 } };
 }
 
 async function readObject(
@@ -170,7 +185,7 @@ export async function forget(
     db,
     sql`delete from patches where ctid = any(array(
           select p.ctid from patches p
-          where p.wanted_at < now() - make_interval(secs => ${olderS})
+          where p.base <> ${noBase} and p.wanted_at < now() - make_interval(secs => ${olderS})
             and (p.lease_until is null or p.lease_until < now())
             and not exists (select from components c where c.sha256 = p.base)
           limit ${forgetAtOnce} for update skip locked))

@@ -7,7 +7,10 @@ import { index, integer, pgTable, primaryKey, text, timestamp } from 'drizzle-or
 export const patchStates = ['wanted', 'ready', 'useless', 'failed', 'unsigned'] as const;
 export type PatchState = (typeof patchStates)[number];
 
-/** What makes one image out of another, by their digests: forgotten when nobody runs the old one any more. */
+/**
+ * What makes one image out of another, by their digests: forgotten when nobody runs the old one any more. With the digest of nothing as its base
+ * (`noBase`) it is the image, compressed, and stays with it.
+ */
 export const patches = pgTable(
   'patches',
   {

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "core_dump.h"
+#include "delta.h"
 #include "device.h"
 #include "esp_log.h"
 #include "esp_netif.h"
@@ -171,6 +172,10 @@ static bool prepare_agent(struct program *program) {
       .buffers = {.inbox = memory_take(OTA_INBOX_MIN_BYTES),
                   .inbox_bytes = OTA_INBOX_MIN_BYTES,
                   .work = memory_take(WORK_BYTES),
+#ifdef FLOTA_DELTA
+                  /* Without it images come whole. */
+                  .delta = memory_take(sizeof(struct ota_delta)),
+#endif
                   .work_bytes = WORK_BYTES,
                   .journal = memory_take(JOURNAL_BYTES),
                   .journal_bytes = JOURNAL_BYTES,

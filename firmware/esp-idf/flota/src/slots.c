@@ -101,6 +101,12 @@ int flota_slots_read(void *ctx, uint32_t offset, uint8_t *data, size_t bytes) {
   return esp_partition_read(slots->other, offset, data, bytes) == ESP_OK ? OTA_OK : OTA_ERR_INSTALL;
 }
 
+/* What patches are applied to. */
+static int read_running(void *ctx, uint32_t offset, uint8_t *data, size_t bytes) {
+  (void)ctx;
+  return esp_partition_read(esp_ota_get_running_partition(), offset, data, bytes) == ESP_OK ? OTA_OK : OTA_ERR_STORAGE;
+}
+
 static int begin(void *ctx, const struct ota_image *image) {
   struct slots *slots = ctx;
   if (slots->staged_in_place) return image->size <= slots->other->size ? OTA_OK : OTA_ERR_INSTALL;
@@ -193,6 +199,8 @@ struct ota_installer flota_slots_installer(struct slots *slots, const char *comp
                                 .write = write_part,
                                 .finish = finish,
                                 .read = flota_slots_read,
+                                .read_running = read_running,
+                                .patch_grain_bytes = slots->other->erase_size,
                                 .activate = activate,
                                 .trial = trial,
                                 .confirm = confirm,
