@@ -11,6 +11,8 @@ export interface Case {
   needsHold?: true;
   /** Only for a device that says that it takes patches. */
   needsPatches?: true;
+  /** Only for a device that says that it opens sealed objects. */
+  needsSealed?: true;
   /** Throws when the device does something else. The device is off when it begins. */
   run(rig: Rig): Promise<void>;
 }

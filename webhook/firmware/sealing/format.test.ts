@@ -40,7 +40,7 @@ describe('sealed objects', () => {
     const vectors = {
       4096: '974b0ebf416415561e15aefe57eed8851f9bdeb5c594cfc71771362dd69116f8',
       8192: 'b64b666c7567bf704cf53a471f16ccf04348ab91c9badafea711c6faa6cdefe8',
-      10_000: '952fbb28ef1c241522f8c39e921b896ca7f8644d2b89f9b7692fb9e07fc16e26',
+      10000: '952fbb28ef1c241522f8c39e921b896ca7f8644d2b89f9b7692fb9e07fc16e26',
     };
     for (const [size, expected] of Object.entries(vectors)) {
       const sealed = await buffer(sealUnder(key, inPieces(pattern(+size)), +size).stream);

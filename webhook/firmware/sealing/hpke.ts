@@ -57,5 +57,8 @@ function extract(of: Buffer, salt: Buffer, label: string, ikm: Buffer): Buffer {
 function expand(of: Buffer, prk: Buffer, label: string, info: Buffer, bytes: number): Buffer {
   const head = Buffer.from([bytes >> 8, bytes & 0xff]);
   const hmac = createHmac('sha256', prk).update(head).update('HPKE-v1').update(of).update(label).update(info);
-  return hmac.update(Buffer.from([1])).digest().subarray(0, bytes);
+  return hmac
+    .update(Buffer.from([1]))
+    .digest()
+    .subarray(0, bytes);
 }
