@@ -35,6 +35,7 @@ import { deadLetterRoutes } from './events/dead-letter-routes.ts';
 import type { Ingest } from './events/ingest.ts';
 import { eventPath } from './events/receiver.ts';
 import { firmwareRoutes } from './firmware/routes.ts';
+import { sealingRoutes } from './firmware/sealing/routes.ts';
 import { freezeRoutes } from './freezes/routes.ts';
 import { type AppEnv, createRouter } from './http.ts';
 import { answerOnce } from './idempotency/idempotency.ts';
@@ -118,6 +119,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', deadLetterRoutes(context, ingest))
     .route('/', deploymentRoutes(context))
     .route('/', approvalRoutes(context))
+    .route('/', sealingRoutes(context))
     .route('/', crashRoutes(context))
     .route('/', freezeRoutes(context))
     .route('/', policyRoutes(context))

@@ -22,6 +22,7 @@ import { applyToDue } from './deployments/store.ts';
 import { createTellSilent } from './devices/silence.ts';
 import { gatherFleetTallies } from './devices/tallies.ts';
 import { createForgetPatches, createMakePatches } from './firmware/patches/patches.ts';
+import { createSealObjects } from './firmware/sealing/sealing.ts';
 import { forgetOldKeys } from './idempotency/idempotency.ts';
 import { forgetOld as forgetOldJobs, workJobs } from './jobs/jobs.ts';
 import { type Loop, type Pause, startLoop } from './loop.ts';
@@ -49,6 +50,7 @@ export function startBackground(
     workRenewals,
     workJobs,
     createMakePatches(),
+    createSealObjects(),
     send,
     createForgetPatches(),
     createKickBlocked(),

@@ -154,6 +154,8 @@ export const components = pgTable(
     undo: boolean().notNull().default(false),
     /** The form of patches that its program takes; null: none. */
     patch: text(),
+    /** The form of sealed objects that its program opens; null: none. */
+    seal: text(),
     epochNumber: integer('epoch_number').notNull().default(0),
     bootSeq: integer('boot_seq').notNull(),
     seqNumber: integer('seq_number').notNull(),

@@ -1,12 +1,6 @@
 /** Sealed objects, made here by the specification alone (`firmware/ENCRYPTION.md`), so that a device is not held to our own server's mistakes. */
 import { strict as assert } from 'node:assert';
-import {
-  createCipheriv,
-  createECDH,
-  createHmac,
-  randomBytes,
-  X509Certificate,
-} from 'node:crypto';
+import { createCipheriv, createECDH, createHmac, randomBytes, X509Certificate } from 'node:crypto';
 import { until } from '#deploy/lab/primitives/until.ts';
 import type { Manifest } from '#emqx/protocol.ts';
 import { cutAfter } from '../../virtual/bench/file-server.ts';
@@ -23,7 +17,7 @@ function encrypt(key: Buffer, nonce: Buffer, plain: Buffer, extra: Buffer = Buff
 
 function seal(plain: Buffer, key: Buffer): Buffer {
   const header = Buffer.from(`464c4f544153450100001000${plain.length.toString(16).padStart(16, '0')}`, 'hex');
-  const parts = [header];
+  const parts: Buffer[] = [header];
   for (let at = 0; at < plain.length; at += chunk) {
     const last = at + chunk >= plain.length ? 1 : 0;
     const nonce = Buffer.from(`${(at / chunk).toString(16).padStart(22, '0')}0${last}`, 'hex');

@@ -1,0 +1,103 @@
+/** Of requests for images that are kept encrypted: whether the object is there, and its key for the device. */
+import type { X509Certificate } from 'node:crypto';
+import { type SQL, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/pg-core';
+import type { Context } from '../context.ts';
+import type { Unsendable } from '../deployments/machine.ts';
+import { deviceKeyOf, readIssuing } from '../firmware/sealing/device-keys.ts';
+import { wrapFor } from '../firmware/sealing/format.ts';
+import { keyOf, want } from '../firmware/sealing/sealing.ts';
+import { type SealedState, sealedObjects } from '../firmware/sealing/table.ts';
+
+export const imageSeal = alias(sealedObjects, 'image_seal');
+export const patchSeal = alias(sealedObjects, 'patch_seal');
+
+/** Columns of one of them. */
+export function sealedOne(of: typeof imageSeal | typeof patchSeal) {
+  return { sha256: of.sha256, state: of.state, s3Path: of.s3Path, wrappedKey: of.wrappedKey };
+}
+
+/** All null: there is none. */
+export interface SealedOne {
+  sha256: string | null;
+  state: SealedState | null;
+  s3Path: string | null;
+  wrappedKey: string | null;
+}
+
+/** What of a request is about that. */
+export interface Sealable {
+  deviceId: string;
+  deploymentId: string | null;
+  undoManifest: string | null;
+  result: string | null;
+  patchState: string | null;
+  patchPath: string | null;
+  isSealed: boolean | null;
+  canOpen: boolean;
+  certificate: string | null;
+  image: SealedOne;
+  patch: SealedOne;
+}
+
+const isMeant = (row: Sealable) => row.isSealed === true && row.undoManifest === null;
+
+function objectOf(row: Sealable): SealedOne {
+  return row.patchState === 'ready' ? row.patch : row.image;
+}
+
+/**
+ * Has sealed what is not, and splits off the requests that wait for it. Those for which there is nothing to wait for (the device cannot open it,
+ * it could not be made, there is no master key) go on, and are told of by `sealFor`. Without the CA nobody's key is known: they wait, too.
+ */
+export async function holdForSealing<R extends Sealable>(
+  context: Context,
+  rows: R[],
+): Promise<{ now: R[]; later: R[]; issuing: X509Certificate[] }> {
+  const meant = rows.filter((row) => isMeant(row) && row.canOpen && context.masterKeys);
+  if (meant.length === 0) return { now: rows, later: [], issuing: [] };
+  const missing = meant.filter((row) => (objectOf(row).state ?? 'failed') === 'failed');
+  if (missing.length > 0) {
+    const json = (values: (string | null)[]) =>
+      sql`jsonb_array_elements_text(${JSON.stringify(values)}::jsonb)`;
+    const isPatch = (row: R) => row.patchState === 'ready';
+    await want(
+      context.db,
+      sql`select sha256, size_bytes, s3_path as plain_path from firmwares
+            where sha256 in (select ${json(missing.filter((row) => !isPatch(row)).map(({ result }) => result))}) and not sealed
+          union all
+          select sha256, size_bytes, s3_path from patches
+            where s3_path in (select ${json(missing.filter(isPatch).map(({ patchPath }) => patchPath))})`,
+    );
+  }
+  const issuing = await readIssuing(context).catch(() => null);
+  const waits = (row: R) =>
+    meant.includes(row) && (issuing === null || (objectOf(row).state ?? 'wanted') === 'wanted');
+  return {
+    now: rows.filter((row) => !waits(row)),
+    later: rows.filter(waits),
+    issuing: issuing ?? [],
+  };
+}
+
+/** Null: it is sent as it is. Else where the object is, and what to put behind its URL; or why it cannot be sent. */
+export function sealFor(
+  context: Pick<Context, 'masterKeys' | 'log'>,
+  row: Sealable,
+  issuing: X509Certificate[],
+): { s3Path: string; fragment: string } | Unsendable | null {
+  if (!isMeant(row)) return null;
+  const { deviceId } = row;
+  const device = row.canOpen && row.certificate ? deviceKeyOf(row.certificate, { deviceId, issuing }) : null;
+  const { state, sha256, s3Path, wrappedKey } = objectOf(row);
+  if (!row.canOpen || (context.masterKeys && !device)) return 'cannot_decrypt';
+  if (!device || state !== 'ready') return 'sealing_failed';
+  try {
+    const key = keyOf(context, { sha256: sha256!, wrappedKey: wrappedKey! });
+    const fragment = wrapFor(device, { key, deployment: row.deploymentId!, sha256: sha256! });
+    return { s3Path: s3Path!, fragment };
+  } catch (error) {
+    context.log('error', 'the key of an encrypted object cannot be used', { sha256, error });
+    return 'sealing_failed';
+  }
+}
