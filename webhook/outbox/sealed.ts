@@ -1,6 +1,6 @@
 /** Of requests for images that are kept encrypted: whether the object is there, and its key for the device. */
 import type { X509Certificate } from 'node:crypto';
-import { type SQL, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import type { Context } from '../context.ts';
 import type { Unsendable } from '../deployments/machine.ts';
