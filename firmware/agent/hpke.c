@@ -61,7 +61,7 @@ static int expand(const struct ota_port *port, struct piece of, const uint8_t pr
   return error;
 }
 
-int hpke_schedule(const struct ota_port *port, const uint8_t agreed[32], const uint8_t sent[HPKE_POINT_BYTES],
+int ota_hpke_schedule(const struct ota_port *port, const uint8_t agreed[32], const uint8_t sent[HPKE_POINT_BYTES],
                   const uint8_t own[OTA_ES256_BYTES], const uint8_t *info, size_t info_bytes, uint8_t key[OTA_AES_KEY_BYTES],
                   uint8_t nonce[OTA_GCM_NONCE_BYTES]) {
   static const uint8_t zeros[hash_bytes] = {0};
@@ -84,7 +84,7 @@ int hpke_schedule(const struct ota_port *port, const uint8_t agreed[32], const u
   return error;
 }
 
-int hpke_open(const struct ota_port *port, const uint8_t sent[HPKE_POINT_BYTES], const uint8_t *info, size_t info_bytes, uint8_t *data,
+int ota_hpke_open(const struct ota_port *port, const uint8_t sent[HPKE_POINT_BYTES], const uint8_t *info, size_t info_bytes, uint8_t *data,
               size_t bytes) {
   uint8_t own[OTA_ES256_BYTES];
   uint8_t agreed[32];
@@ -93,7 +93,7 @@ int hpke_open(const struct ota_port *port, const uint8_t sent[HPKE_POINT_BYTES],
   if (sent[0] != 4) return OTA_ERR_SIGNATURE;
   int error = port->seal_key(port->ctx, own);
   if (error == OTA_OK) error = port->seal_agree(port->ctx, sent + 1, agreed);
-  if (error == OTA_OK) error = hpke_schedule(port, agreed, sent, own, info, info_bytes, key, nonce);
+  if (error == OTA_OK) error = ota_hpke_schedule(port, agreed, sent, own, info, info_bytes, key, nonce);
   return error == OTA_OK ? port->gcm_open(port->ctx, key, nonce, NULL, 0, data, bytes, data + bytes) : error;
 }
 

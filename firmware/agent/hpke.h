@@ -15,12 +15,12 @@
  * The key and nonce of the message, from what both sides agree on, both public keys (`own` is x || y), and `info` of the application. Uses the
  * port's one SHA-256. 0, or what that returned.
  */
-int hpke_schedule(const struct ota_port *port, const uint8_t agreed[32], const uint8_t sent[HPKE_POINT_BYTES],
+int ota_hpke_schedule(const struct ota_port *port, const uint8_t agreed[32], const uint8_t sent[HPKE_POINT_BYTES],
                   const uint8_t own[OTA_ES256_BYTES], const uint8_t *info, size_t info_bytes, uint8_t key[OTA_AES_KEY_BYTES],
                   uint8_t nonce[OTA_GCM_NONCE_BYTES]);
 
 /** Opens `bytes` of `data` in place; the tag follows them. 0, or a negative ota_error: it is not for this device, or another `info`. */
-int hpke_open(const struct ota_port *port, const uint8_t sent[HPKE_POINT_BYTES], const uint8_t *info, size_t info_bytes, uint8_t *data,
+int ota_hpke_open(const struct ota_port *port, const uint8_t sent[HPKE_POINT_BYTES], const uint8_t *info, size_t info_bytes, uint8_t *data,
               size_t bytes);
 
 #endif

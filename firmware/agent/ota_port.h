@@ -203,7 +203,7 @@ struct ota_port {
   int (*seal_agree)(void *ctx, const uint8_t xy[OTA_ES256_BYTES], uint8_t secret[32]);
   /**
    * AES-256-GCM: decrypts `bytes` of `data` in place, once they and `extra` (may be null) are known to belong to the tag; OTA_ERR_SIGNATURE when
-   * they do not, and what is in `data` then is looked at by nobody.
+   * they do not, and what is in `data` then is looked at by nobody. `tag` stands right behind the data.
    */
   int (*gcm_open)(void *ctx, const uint8_t key[OTA_AES_KEY_BYTES], const uint8_t nonce[OTA_GCM_NONCE_BYTES], const uint8_t *extra,
                   size_t extra_bytes, uint8_t *data, size_t bytes, const uint8_t tag[OTA_GCM_TAG_BYTES]);

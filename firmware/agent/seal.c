@@ -57,7 +57,7 @@ static bool unwrap(struct ota_agent *agent, const char *fragment) {
   info[sizeof label - 1 + OTA_UUID_MAX] = ' ';
   memcpy(info + sizeof label + OTA_UUID_MAX, state->staged_sha256, OTA_SHA256_BYTES);
   memcpy(key, wrap + HPKE_POINT_BYTES, sizeof key);
-  seal->opened = hpke_open(agent->port, wrap, info, sizeof info, key, OTA_AES_KEY_BYTES) == OTA_OK;
+  seal->opened = ota_hpke_open(agent->port, wrap, info, sizeof info, key, OTA_AES_KEY_BYTES) == OTA_OK;
   if (!seal->opened) return false;
   memcpy(seal->key, key, sizeof seal->key);
   memcpy(seal->wrap, wrap, sizeof wrap);
@@ -178,6 +178,9 @@ int ota_seal_read(struct ota_agent *agent, uint8_t *data, size_t capacity) {
       seal->is_broken = true;
       return OTA_ERR_NETWORK;
     }
+    // Bytes of the chunk that came in an earlier life.
+    agent->download.stats.received_bytes += seal->skip;
+    agent->download.stats.redownloaded_bytes += seal->skip;
     seal->from = (uint16_t)seal->skip;
     seal->to = (uint16_t)plain_bytes;
     seal->skip = seal->filled = 0;

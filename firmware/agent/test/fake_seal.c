@@ -99,7 +99,7 @@ static const char *make_fragment(struct fake *fake, const char *deployment) {
   if (errs(fake, "other image")) info[50] ^= 1;
   // The port's one hash is between two uses here, as it is on a device.
   struct fake_hash held = fake->hash;
-  CHECK(hpke_schedule(&port, secret, wrap, device, info, sizeof info, key, nonce) == OTA_OK);
+  CHECK(ota_hpke_schedule(&port, secret, wrap, device, info, sizeof info, key, nonce) == OTA_OK);
   fake->hash = held;
   memcpy(wrap + HPKE_POINT_BYTES, object_key, sizeof object_key);
   fake_gcm_seal(key, nonce, NULL, 0, wrap + HPKE_POINT_BYTES, sizeof object_key, wrap + HPKE_POINT_BYTES + sizeof object_key);

@@ -54,7 +54,7 @@ static int open_vector(uint8_t spoil_info, uint8_t *key) {
   memset(info + 50, 0x33, 32);
   info[20] ^= spoil_info;
   memcpy(key, wrap + HPKE_POINT_BYTES, 48);
-  return hpke_open(&port, wrap, info, sizeof info, key, 32);
+  return ota_hpke_open(&port, wrap, info, sizeof info, key, 32);
 }
 
 static void opens_the_vectors(void) {
@@ -177,6 +177,46 @@ static void gives_up_on_keys_of_no_use(void) {
     // Without the key, nothing is asked for.
     CHECK(!fake_runs_new_image(fake) && fake->requests == 0);
   }
+}
+
+/** The URL has expired: first comes one whose key is of no use, then a good one. */
+static void err_once(struct fake *fake, const char *topic, const char *payload) {
+  if (strcmp(topic, PROGRESS) != 0 || !strstr(payload, "\"urlExpired\":true")) return;
+  fake->seal_flaw = fake->agreements == 1 ? "forged" : NULL;
+  fake_request(fake, DEPLOYMENT, 1, "");
+}
+
+static void opens_the_key_of_each_url(void) {
+  struct fake *fake = new_sealed(20000);
+  fake_serve(fake, SERVE_HONEST, 0);
+  fake_serve(fake, SERVE_STATUS, 403);
+  fake->on_publish = err_once;
+  fake_request(fake, DEPLOYMENT, 1, "");
+  fake_run(fake, has_result, 4);
+  check_updated(fake);
+  CHECK(fake->agreements == 3);
+}
+
+static void goes_on_in_the_middle_of_a_chunk(void) {
+  struct fake *fake = new_sealed(20000);
+  // Sectors smaller than a chunk: what is left after the power cut ends within one.
+  fake_stage_in_slot(fake);
+  fake->limits.checkpoint_chunks = 1;
+  fake->timing.checkpoint_ms = 0;
+  fake_request(fake, DEPLOYMENT, 1, "");
+  bool within = false;
+  for (long cut = 8; cut < 40; cut++) {
+    fake->armed = true;
+    fake->cut_at = fake->writes + cut;
+    if (fake_live(fake, has_result)) break;
+    // A webhook asks again for what the device has lost with its power.
+    if (fake_said(fake, ACK, "") == 0) fake_request(fake, DEPLOYMENT, 1, "");
+    within = within || slot_staging_bytes(&fake->slot_staging) % SEAL_CHUNK_BYTES != 0;
+  }
+  fake->armed = false;
+  fake_run(fake, has_result, 4);
+  check_updated(fake);
+  CHECK(within);
 }
 
 static void check_not_genuine(struct fake *fake) {
@@ -307,6 +347,8 @@ static const struct test tests[] = {
     {"a server that knows no ranges sends a sealed image all the same", takes_whole_bodies},
     {"a key that is for another device, deployment or image is not used, and another one asked for", asks_again_for_a_key_of_no_use},
     {"without a key that is of use nothing is downloaded, and the attempt ends", gives_up_on_keys_of_no_use},
+    {"each URL's key is opened by itself, and one that is of no use is not used because another was", opens_the_key_of_each_url},
+    {"a download goes on in the middle of a chunk", goes_on_in_the_middle_of_a_chunk},
     {"chunks that are swapped, repeated, changed or of another object are found, and end the attempt", refuses_what_is_not_the_object},
     {"an object of another size is found before it is opened", refuses_an_object_of_another_size},
     {"the next attempt goes on from the chunks that were genuine", goes_on_from_what_was_genuine},
