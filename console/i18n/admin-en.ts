@@ -301,7 +301,8 @@ export const adminEn = {
   'encryption.noneLead': 'Firmware is stored as it was uploaded; devices verify its signature.',
   'encryption.stop': 'Stop encrypting',
   'encryption.stopTitle': 'Stop encrypting firmware of {hardware}?',
-  'encryption.stopWhat': 'Firmware that is encrypted stays encrypted. Only what is uploaded from now on is not.',
+  'encryption.stopWhat':
+    'Firmware that is encrypted stays encrypted. Only what is uploaded from now on is not.',
   'letter.payload_invalid': 'Message violates the protocol',
   'letter.payload_not_json': 'Message is not JSON',
   'letter.payload_too_large': 'Message too large',

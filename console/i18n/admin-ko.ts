@@ -300,7 +300,8 @@ export const adminKo: Record<keyof typeof adminEn, string> = {
   'encryption.noneLead': '펌웨어는 업로드된 그대로 보관되며, 디바이스가 서명을 검증합니다.',
   'encryption.stop': '암호화 중지',
   'encryption.stopTitle': '{hardware} 펌웨어의 암호화를 중지할까요?',
-  'encryption.stopWhat': '이미 암호화된 펌웨어는 그대로 유지됩니다. 앞으로 업로드하는 펌웨어만 암호화하지 않습니다.',
+  'encryption.stopWhat':
+    '이미 암호화된 펌웨어는 그대로 유지됩니다. 앞으로 업로드하는 펌웨어만 암호화하지 않습니다.',
   'letter.payload_invalid': '프로토콜을 위반한 메시지',
   'letter.payload_not_json': 'JSON이 아닌 메시지',
   'letter.payload_too_large': '너무 큰 메시지',

@@ -5,9 +5,9 @@ import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalAuthority, openAuthority } from '#ca/authority.ts';
 import { issueKeyPair } from '#ca/key-pair.ts';
+import { buildImage } from '#firmware/virtual/image.ts';
 import { maxDeviceUrlBytes, signCdnUrl } from '#webhook/firmware/cdn.ts';
 import { createObjectStore, type ObjectStore } from '#webhook/firmware/objects.ts';
-import { buildImage } from '#firmware/virtual/image.ts';
 import { hardware } from '../lab/fleet/devices.ts';
 import { until } from '../lab/primitives/until.ts';
 import { deploy, listTargets, registerFirmware, unwrap } from '../lab/rest.ts';
@@ -108,7 +108,8 @@ describe('downloads through a CDN', () => {
     const { stream, sizeBytes } = await bucket.open(path!.slice(1));
     const object = await buffer(stream);
     expect([sizeBytes, object.length]).toEqual([200_805, 200_805]);
-    for (let at = 0; at < image.length; at += 4096) expect(object.includes(image.subarray(at, at + 64))).toBe(false);
+    for (let at = 0; at < image.length; at += 4096)
+      expect(object.includes(image.subarray(at, at + 64))).toBe(false);
     await until(
       () => bucket.open(firmware.s3Path).catch((error: { code?: string }) => error.code),
       (answer) => answer === 'object_missing',
