@@ -71,8 +71,9 @@ export async function holdForSealing<R extends Sealable>(
     );
   }
   const issuing = await readIssuing(context).catch(() => null);
+  const among = new Set(meant);
   const waits = (row: R) =>
-    meant.includes(row) && (issuing === null || (objectOf(row).state ?? 'wanted') === 'wanted');
+    among.has(row) && (issuing === null || (objectOf(row).state ?? 'wanted') === 'wanted');
   return {
     now: rows.filter((row) => !waits(row)),
     later: rows.filter(waits),
