@@ -16,6 +16,7 @@ export type NewAccount = Body<Routes['users']['$post']>;
 export type AccountChange = Body<Routes['users'][':id']['$patch']>;
 export type ApiToken = InferResponseType<Routes['tokens']['$get'], 200>[number];
 export type NewApiToken = Body<Routes['tokens']['$post']>;
+export type Encryption = InferResponseType<Routes['encryption']['$get'], 200>;
 export type ApprovalRule = InferResponseType<Routes['approval_rules']['$get'], 200>[number];
 export type AuditEntry = InferResponseType<Routes['audit']['$get'], 200>['items'][number];
 export type Verdict = InferResponseType<Routes['audit']['verification']['$get'], 200>;
@@ -64,6 +65,9 @@ export const adminApi = {
   },
   setApprovalRules: (rules: ApprovalRule[], seen: string) =>
     send<ApprovalRule[]>('PUT', '/api/approval_rules', { rules }, { seen }),
+
+  readEncryption: (signal?: AbortSignal) => get<Encryption>('/api/encryption', undefined, signal),
+  setEncryption: (hardware: string[]) => send<Encryption>('PUT', '/api/encryption', { hardware }),
 
   listAudit: (query: Paging & { actor?: string; action?: string; subject?: string }, signal?: AbortSignal) =>
     get<Page<AuditEntry>>('/api/audit', query, signal),

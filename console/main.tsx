@@ -42,6 +42,7 @@ const BrokerPage = lazy(() => import('./pages/broker/index.tsx'));
 const PlacesPage = lazy(() => import('./pages/regions/index.tsx'));
 const DeadLettersPage = lazy(() => import('./pages/accounts/dead-letters.tsx'));
 const ApprovalRulesPage = lazy(() => import('./pages/approvals/index.tsx'));
+const EncryptionPage = lazy(() => import('./pages/encryption/index.tsx'));
 const NotificationsPage = lazy(() => import('./pages/notifications/index.tsx'));
 const UsersPage = lazy(() => import('./pages/accounts/users.tsx'));
 const TokensPage = lazy(() => import('./pages/accounts/tokens.tsx'));
@@ -118,6 +119,7 @@ render(
         <Route path="/regions" component={PlacesPage} />
         <Route path="/dead-letters" component={DeadLettersPage} />
         <Route path="/approvals" component={ApprovalRulesPage} />
+        <Route path="/encryption" component={EncryptionPage} />
         <Route path="/notifications" component={NotificationsPage} />
         <Route path="/users" component={UsersPage} />
         <Route path="/tokens" component={TokensPage} />

@@ -134,6 +134,8 @@ export const runningSchema = z.object({
   patch: z.string().min(1).max(32).optional(),
   /** It takes compressed images: patches in that form which need no image (without `base`). */
   compressed: z.boolean().optional(),
+  /** The form of sealed objects (`firmware/ENCRYPTION.md`) that it opens, with the key of its certificate. One that does not say so is sent none. */
+  seal: z.string().min(1).max(32).optional(),
 });
 export type Running = z.infer<typeof runningSchema>;
 
@@ -187,7 +189,7 @@ export type PatchFault = (typeof patchFaults)[number];
 export const deadlineActions = ['proceed', 'give_up'] as const;
 
 /**
- * Start (or go on with) an update. The same (deployment, attempt) again only brings a fresh URL. With an undo as its `manifest` it has no
+ * Start (or go on with) an update. The fragment of the URL of a sealed object (`#seal1=…`) brings its key, for this device and deployment. The same (deployment, attempt) again only brings a fresh URL. With an undo as its `manifest` it has no
  * `url`: a device that knows of none refuses it (`url_refused`).
  *
  * The application on a device may put installing and rebooting off until `deadlineUnixMs` (ms since 1970); then the device does what

@@ -11,10 +11,13 @@ CRASH_BUDGET = 768
 # The module for delta updates, linked beside it: the patcher with what ties it to the agent, and its memory.
 DELTA_CODE_BUDGET = 4096
 DELTA_RAM_BUDGET = 4096
+# The module for sealed objects, likewise; its memory is a chunk, which is decrypted in it.
+SEAL_CODE_BUDGET = 3072
+SEAL_RAM_BUDGET = 4608
 
 PROCESSORS = arm riscv
 # All that can run without files.
-PROCESSOR_TESTS = parts patch delta update consent undo crash session damage power seeds
+PROCESSOR_TESTS = parts patch delta seal update consent undo crash session damage power seeds
 
 arm_NAME = Cortex-M3
 arm_CC = arm-none-eabi-gcc -mcpu=cortex-m3 -mthumb
@@ -27,7 +30,7 @@ riscv_QEMU = qemu-system-riscv32 -M virt -bios none
 
 # Unwind tables are no part of a firmware.
 PROCESSOR_FLAGS = --specs=picolibc.specs -std=gnu11 -Os -ffunction-sections -fdata-sections -fno-unwind-tables \
-  -fno-asynchronous-unwind-tables -DFLOTA_DELTA -Wall -Wextra -Werror
+  -fno-asynchronous-unwind-tables -DFLOTA_DELTA -DFLOTA_SEAL -Wall -Wextra -Werror
 QEMU_FLAGS = -display none -monitor none -serial none
 argument_seeds = $(SEEDS)
 argument_power = $(POWER)
@@ -54,12 +57,12 @@ $(BUILD)/$(1)/%.o: agent/test/%.c $(HEADERS)
 	@mkdir -p $$(@D)
 	$($(1)_CC) $(PROCESSOR_FLAGS) -c -o $$@ $$<
 
-# The agent as it is for a program without delta updates: this is what the budgets are for.
+# The agent as it is for a program without these modules: this is what the budgets are for. The tests' server needs hpke.o.
 $(BUILD)/$(1)/plain/%.o: agent/%.c $(HEADERS)
 	@mkdir -p $$(@D)
-	$($(1)_CC) $(PROCESSOR_FLAGS) -UFLOTA_DELTA -c -o $$@ $$<
+	$($(1)_CC) $(PROCESSOR_FLAGS) -UFLOTA_DELTA -UFLOTA_SEAL -c -o $$@ $$<
 
-$(BUILD)/$(1)/plain/update.elf: $(BUILD)/$(1)/update_test.o $(patsubst agent/%.c,$(BUILD)/$(1)/plain/%.o,$(CORE)) $(patsubst agent/%.c,$(BUILD)/$(1)/%.o,$(STAGING) $(CRASH)) $(FAKE:agent/test/%.c=$(BUILD)/$(1)/%.o)
+$(BUILD)/$(1)/plain/update.elf: $(BUILD)/$(1)/update_test.o $(patsubst agent/%.c,$(BUILD)/$(1)/plain/%.o,$(CORE)) $(patsubst agent/%.c,$(BUILD)/$(1)/%.o,$(STAGING) $(CRASH) agent/hpke.c) $(FAKE:agent/test/%.c=$(BUILD)/$(1)/%.o)
 	$($(1)_CC) $(PROCESSOR_FLAGS) --oslib=semihost --crt0=semihost $(call memory,$(1)) $(WHOLE_AGENT) -Wl,-Map=$$(@:.elf=.map) -o $$@ $$^
 
 $(BUILD)/$(1)/%.elf: $(BUILD)/$(1)/%_test.o $(patsubst agent/%.c,$(BUILD)/$(1)/%.o,$(AGENT) $(STAGING) $(CRASH)) $(FAKE:agent/test/%.c=$(BUILD)/$(1)/%.o)
@@ -70,9 +73,10 @@ $(BUILD)/$(1)/%.log: $(BUILD)/$(1)/%.elf
 	@$($(1)_QEMU) $(QEMU_FLAGS) -semihosting-config 'enable=on,target=native,arg=$$(argument_$$*)' -kernel $$< >$$@ 2>&1 || { tail -n 3 $$@; exit 1; }
 
 $(1): $(PROCESSOR_TESTS:%=$(BUILD)/$(1)/%.log) $(BUILD)/$(1)/plain/update.log $(BUILD)/$(1)/footprint.o
-	@{ cat $$(filter %.log,$$^) $(BUILD)/$(1)/plain/update.map; echo 'With the module for delta updates'; cat $(BUILD)/$(1)/update.map; size -A $(BUILD)/$(1)/footprint.o; } | awk -v name=$($(1)_NAME) \
+	@{ cat $$(filter %.log,$$^) $(BUILD)/$(1)/plain/update.map; echo 'With the modules'; cat $(BUILD)/$(1)/update.map; size -A $(BUILD)/$(1)/footprint.o; } | awk -v name=$($(1)_NAME) \
 	  -v code_budget=$(CODE_BUDGET) -v ram_budget=$(RAM_BUDGET) -v stack_budget=$(STACK_BUDGET) -v crash_budget=$(CRASH_BUDGET) \
-	  -v delta_code_budget=$(DELTA_CODE_BUDGET) -v delta_ram_budget=$(DELTA_RAM_BUDGET) -f agent/test/budget.awk
+	  -v delta_code_budget=$(DELTA_CODE_BUDGET) -v delta_ram_budget=$(DELTA_RAM_BUDGET) \
+	  -v seal_code_budget=$(SEAL_CODE_BUDGET) -v seal_ram_budget=$(SEAL_RAM_BUDGET) -f agent/test/budget.awk
 
 $(BUILD)/$(1)/seeds.log $(BUILD)/$(1)/power.log: $(ARGUMENTS)
 endef

@@ -38,6 +38,7 @@ import type { Ingest } from './events/ingest.ts';
 import { eventPath } from './events/receiver.ts';
 import { patchRoutes } from './firmware/patches/routes.ts';
 import { firmwareRoutes } from './firmware/routes.ts';
+import { sealingRoutes } from './firmware/sealing/routes.ts';
 import { freezeRoutes } from './freezes/routes.ts';
 import { type AppEnv, createRouter } from './http.ts';
 import { answerOnce } from './idempotency/idempotency.ts';
@@ -125,6 +126,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', deadLetterRoutes(context, ingest))
     .route('/', deploymentRoutes(context))
     .route('/', approvalRoutes(context))
+    .route('/', sealingRoutes(context))
     .route('/', crashRoutes(context))
     .route('/', freezeRoutes(context))
     .route('/', policyRoutes(context))

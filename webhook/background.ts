@@ -23,6 +23,7 @@ import { applyToDue } from './deployments/store.ts';
 import { createTellSilent } from './devices/silence.ts';
 import { gatherFleetTallies } from './devices/tallies.ts';
 import { createForgetPatches, createMakePatches } from './firmware/patches/patches.ts';
+import { createSealObjects } from './firmware/sealing/sealing.ts';
 import { forgetOldKeys } from './idempotency/idempotency.ts';
 import { forgetOld as forgetOldJobs, workJobs } from './jobs/jobs.ts';
 import { type Loop, type Pause, startLoop } from './loop.ts';
@@ -51,6 +52,7 @@ export function startBackground(
     workRenewals,
     workJobs,
     createMakePatches(),
+    createSealObjects(),
     send,
     createForgetPatches(),
     createKickBlocked(),

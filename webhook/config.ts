@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { withBrokerNames } from '#emqx/setting-names.ts';
 import { readOidc } from './auth/oidc/settings.ts';
 import { type CdnSettings, checkCdnKey } from './firmware/cdn.ts';
+import { type MasterKeys, readMasterKeys } from './firmware/sealing/master-keys.ts';
 import type { CourierSettings } from './notifications/courier.ts';
 import { parseNetwork } from './notifications/networks.ts';
 import { defaultRetention, type Retention } from './retention/retention.ts';
@@ -57,6 +58,7 @@ export const environmentSchema = z.object({
   OIDC_ROLES: text.optional(),
   OIDC_BUTTON: z.string().min(1).max(60).default('Single sign-on'),
   FIRMWARE_KEYS: text.optional(),
+  SEALING_KEYS: text.optional(),
   TELEMETRY_DAYS: days.default(defaultRetention.telemetry),
   TELEMETRY_RAW_HOURS: z.coerce.number().int().min(1).max(8760).default(defaultRetention.telemetryRawHours),
   LOG_DAYS: days.default(defaultRetention.logs),
@@ -101,6 +103,7 @@ const secretNames = [
   'BROKER_API_KEY',
   'BROKER_API_SECRET',
   'WEBHOOK_TOKEN',
+  'SEALING_KEYS',
   'FLOTA_API_TOKEN',
   'FLOTA_ADMIN_PASSWORD',
   'OIDC_CLIENT_SECRET',
@@ -231,6 +234,7 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
     silentHours: env.SILENT_HOURS,
     transferPrice: toTransferPrice(env),
     trustedKeys: parseKeys(file('FIRMWARE_KEYS'), problems),
+    masterKeys: readSealingKeys(env, problems),
   };
   if (Boolean(env.FLOTA_ADMIN_EMAIL) !== Boolean(env.FLOTA_ADMIN_PASSWORD)) {
     problems.push('FLOTA_ADMIN_EMAIL and FLOTA_ADMIN_PASSWORD: give both or neither');
@@ -269,6 +273,16 @@ export function toCourier(env: Environment, problems: string[]): CourierSettings
   if (url && !from) problems.push('SMTP_FROM: is needed with SMTP_URL');
   const mail = url && from ? { url, from, requireTls: env.SMTP_TLS === 'required' } : null;
   return { allowedNetworks: env.NOTIFY_ALLOWED_NETWORKS ?? [], mail };
+}
+
+/** Null without them. */
+function readSealingKeys({ SEALING_KEYS: text }: Environment, problems: string[]): MasterKeys | null {
+  try {
+    return text === undefined ? null : readMasterKeys(text);
+  } catch (error) {
+    problems.push(`SEALING_KEYS: ${(error as Error).message}`);
+    return null;
+  }
 }
 
 const keySet = z.object({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })).min(1) });

@@ -8,6 +8,7 @@ import type { Symboliser } from './crashes/symbols.ts';
 import type { Database } from './db/connect.ts';
 import type { Db } from './db/query.ts';
 import type { ObjectStore } from './firmware/objects.ts';
+import type { MasterKeys } from './firmware/sealing/master-keys.ts';
 import type { FirmwareSigner } from './firmware/signer.ts';
 import type { createRouter } from './http.ts';
 import type { Live } from './live/live.ts';
@@ -33,6 +34,8 @@ export interface Context {
   signer: FirmwareSigner | null;
   /** Public firmware signing keys: a manifest brought in from outside must verify against one. */
   trustedKeys: JSONWebKeySet;
+  /** What keys of encrypted firmware are kept under; absent: nothing can be encrypted. */
+  masterKeys?: MasterKeys | null;
   live: Live;
   metrics: Metrics;
   passwords: Passwords;

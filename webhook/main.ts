@@ -39,6 +39,7 @@ async function serve(): Promise<void> {
       authority: connectAuthority(config.ca),
       signer: null,
       trustedKeys: config.trustedKeys,
+      masterKeys: config.masterKeys,
       log,
       webhookToken: config.webhookToken,
       apiToken: config.apiToken,

@@ -2,6 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { openAsBlob } from 'node:fs';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { PGlite } from '@electric-sql/pglite';
 import { CompactSign, exportJWK, generateKeyPair, type JSONWebKeySet } from 'jose';
 import postgres from 'postgres';
@@ -180,6 +181,7 @@ export function createMemoryStore(): MemoryStore {
       return { stream: Readable.from([object]), sizeBytes: object.length };
     },
     put: async (key, content) => void objects.set(key, Buffer.from(content)),
+    putStream: async (key, content) => void objects.set(key, await buffer(content)),
     delete: async (key) => void objects.delete(key),
     ping: async () => {},
     close() {},

@@ -44,5 +44,6 @@ export const approvalEn = {
   'error.approval_by_author': 'Somebody else than the author must decide.',
   'audit.deployment.approve': 'approved a deployment',
   'audit.deployment.refuse': 'refused a deployment',
+  'audit.encryption.change': 'changed which firmware is kept encrypted',
   'audit.approval_rules.change': 'changed the approval rules',
 };

@@ -43,5 +43,6 @@ export const approvalKo: Record<keyof typeof approvalEn, string> = {
   'error.approval_by_author': '요청한 사람이 아닌 다른 사용자가 결정해야 합니다.',
   'audit.deployment.approve': '배포 승인',
   'audit.deployment.refuse': '배포 거절',
+  'audit.encryption.change': '펌웨어 암호화 설정 변경',
   'audit.approval_rules.change': '승인 규칙 변경',
 };

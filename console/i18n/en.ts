@@ -133,6 +133,10 @@ export const en = {
   'error.deployment_undone': 'This deployment has been undone already.',
   'error.not_undoable':
     'This deployment cannot be undone: there is nothing known that its devices could go back to.',
+  'error.cannot_decrypt': 'This firmware is sent encrypted only, and none of these devices can decrypt it.',
+  'error.sealing_unavailable':
+    'No master key is set on the server (SEALING_KEYS), so nothing can be encrypted.',
+  'error.firmware_sealed': 'This firmware is kept encrypted and cannot be downloaded.',
   'error.no_targets': 'No device would get this: none in the selection fits this firmware.',
   'error.object_missing': 'The uploaded file is not in the store. Upload it again.',
   'error.object_empty': 'The uploaded file is empty.',

@@ -103,6 +103,14 @@ const failures: Record<FailureReason, Record<Language, string>> = {
     en: 'The request is larger than a device accepts',
     ko: '요청이 디바이스가 받을 수 있는 크기를 넘습니다',
   },
+  cannot_decrypt: {
+    en: 'This firmware is sent encrypted only, and the device cannot decrypt it',
+    ko: '이 펌웨어는 암호화된 상태로만 전송되며, 디바이스가 복호화를 지원하지 않습니다',
+  },
+  sealing_failed: {
+    en: 'The firmware could not be encrypted for the device',
+    ko: '디바이스에 보낼 펌웨어를 암호화하지 못했습니다',
+  },
   control_group: {
     en: 'Kept without it, as the control group',
     ko: '대조군이므로 배포하지 않고 유지했습니다',

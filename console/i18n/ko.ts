@@ -132,6 +132,10 @@ export const ko: Record<keyof typeof en, string> = {
   'error.signal_unreported': '비교하려는 값을 최근 하루 동안 보고한 디바이스가 없습니다.',
   'error.deployment_undone': '이미 되돌린 배포입니다.',
   'error.not_undoable': '되돌릴 수 없는 배포입니다. 디바이스가 돌아갈 이전 버전을 알 수 없습니다.',
+  'error.cannot_decrypt':
+    '이 펌웨어는 암호화된 상태로만 전송되며, 선택한 디바이스 중 복호화할 수 있는 디바이스가 없습니다.',
+  'error.sealing_unavailable': '서버에 마스터 키(SEALING_KEYS)가 설정되지 않아 암호화할 수 없습니다.',
+  'error.firmware_sealed': '이 펌웨어는 암호화되어 보관되므로 다운로드할 수 없습니다.',
   'error.no_targets': '배포 대상이 없습니다. 선택한 범위에 이 펌웨어를 받을 디바이스가 없습니다.',
   'error.object_missing': '업로드한 파일이 저장소에 없습니다. 다시 전송하세요.',
   'error.object_empty': '업로드한 파일이 비어 있습니다.',

@@ -21,6 +21,7 @@ export const releaseEn = {
   'jobs.act.unpin': 'Unpin',
   'jobs.act.channel': 'Set channel',
   'excluded.pinned': 'pinned to another version',
+  'excluded.cannot_decrypt': 'they cannot decrypt this firmware, which is sent encrypted only',
   'excluded.other_channel': 'they follow another channel',
   'firmware.patches': 'Patches',
   'firmware.patchesLead':

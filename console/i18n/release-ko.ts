@@ -22,6 +22,7 @@ export const releaseKo: Record<keyof typeof releaseEn, string> = {
   'jobs.act.unpin': '버전 고정 해제',
   'jobs.act.channel': '채널 변경',
   'excluded.pinned': '다른 버전에 고정됨',
+  'excluded.cannot_decrypt': '암호화된 상태로만 전송되는 이 펌웨어를 복호화할 수 없음',
   'excluded.other_channel': '다른 채널 사용 중',
   'firmware.patches': '패치',
   'firmware.patchesLead':

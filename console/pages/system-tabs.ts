@@ -7,6 +7,7 @@ export const tabs: { path: string; name: MessageKey; to: Role; fleet: boolean }[
   { path: 'regions', name: 'places.title', to: 'viewer', fleet: false },
   { path: 'dead-letters', name: 'letters.title', to: 'viewer', fleet: true },
   { path: 'approvals', name: 'approval.rules', to: 'viewer', fleet: false },
+  { path: 'encryption', name: 'encryption.title', to: 'viewer', fleet: false },
   { path: 'notifications', name: 'notify.title', to: 'admin', fleet: true },
   { path: 'users', name: 'users.title', to: 'admin', fleet: true },
   { path: 'tokens', name: 'tokens.title', to: 'admin', fleet: true },

@@ -1,13 +1,16 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { Agent, get } from 'node:https';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalAuthority, openAuthority } from '#ca/authority.ts';
 import { issueKeyPair } from '#ca/key-pair.ts';
+import { buildImage } from '#firmware/virtual/image.ts';
 import { maxDeviceUrlBytes, signCdnUrl } from '#webhook/firmware/cdn.ts';
 import { createObjectStore, type ObjectStore } from '#webhook/firmware/objects.ts';
+import { hardware } from '../lab/fleet/devices.ts';
 import { until } from '../lab/primitives/until.ts';
-import { listTargets } from '../lab/rest.ts';
+import { deploy, listTargets, registerFirmware, unwrap } from '../lab/rest.ts';
 import { startTestSystem, type TestSystem } from '../lab/testing.ts';
 import { type CdnStandin, startCdn } from './cdn-standin.ts';
 import { deployDemo } from './demo.ts';
@@ -70,9 +73,11 @@ function ask(url: string, headers: Record<string, string> = {}): Promise<{ statu
 }
 
 describe('downloads through a CDN', () => {
+  let ids: string[];
+
   it('devices cannot tell: a whole deployment comes in ranges through the CDN and from nowhere else', async () => {
-    const { devices } = await system.start(2);
-    const ids = devices.map((device) => device.id);
+    const { devices } = await system.start(2, { sealed: true });
+    ids = devices.map((device) => device.id);
     const [deployment] = await deployDemo(system.rest, ids);
     const targets = await until(
       () => listTargets(system.rest, deployment!.id),
@@ -83,6 +88,33 @@ describe('downloads through a CDN', () => {
     const parts = cdn.answers.filter((answer) => answer.status === 206);
     expect(parts.length).toBeGreaterThan(4);
     expect(cdn.answers.every((answer) => answer.status === 206 && answer.range)).toBe(true);
+  }, 60_000);
+
+  it('firmware that is kept encrypted is neither in the bucket nor in the CDN, and runs on its devices', async () => {
+    await unwrap(system.rest.api.encryption.$put({ json: { hardware: [hardware] } }));
+    const image = buildImage({ version: '2.0.0', sizeBytes: 200_001, selfTest: 'pass', seed: 2 });
+    const about = { version: '2.0.0', fileName: 'secret.bin', releaseNote: '', name: 'Secret', hardware };
+    const firmware = await registerFirmware(system.rest, image, about);
+    const before = cdn.answers.length;
+    const { id } = await deploy(system.rest, { firmwareId: firmware.id, devices: ids });
+    await until(
+      () => listTargets(system.rest, id),
+      (all) => all.length === 2 && all.every((t) => t.state === 'succeeded'),
+      40_000,
+    );
+    const [path, ...others] = new Set(cdn.answers.slice(before).map((answer) => answer.path.split('?')[0]!));
+    expect([path, others]).toEqual([expect.stringMatching(/^\/sealed\/[0-9a-f-]{36}$/), []]);
+    // Whoever has the address, or the bucket, has this.
+    const { stream, sizeBytes } = await bucket.open(path!.slice(1));
+    const object = await buffer(stream);
+    expect([sizeBytes, object.length]).toEqual([200_805, 200_805]);
+    for (let at = 0; at < image.length; at += 4096)
+      expect(object.includes(image.subarray(at, at + 64))).toBe(false);
+    await until(
+      () => bucket.open(firmware.s3Path).catch((error: { code?: string }) => error.code),
+      (answer) => answer === 'object_missing',
+      10_000,
+    );
   }, 60_000);
 
   it.each([

@@ -56,6 +56,7 @@ async function run(config: LocalConfig): Promise<number> {
     if (config.open) openInBrowser(system.url, (why) => say(`The browser was not opened: ${why}`));
     fleet = await startFleet(system, config.dataDir, config.devices, {
       patches: true,
+      sealed: true,
       bytesPerSecond: demoBytesPerSecond,
       timing: showTiming,
     });

@@ -444,6 +444,7 @@ async function findRoutes(): Promise<Record<string, string>> {
     '/users': '/system/users',
     '/tokens': '/system/tokens',
     '/approvals': '/system/approvals',
+    '/encryption': '/system/encryption',
     '/notifications': '/system/notifications',
     '/audit': '/system/audit',
     '/show': '/show',

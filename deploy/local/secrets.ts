@@ -42,3 +42,8 @@ export function loadSecrets(dir: string): Secrets {
     throw damaged(path);
   }
 }
+
+/** The master key of encrypted firmware, as `SEALING_KEYS` wants it; in a file of its own, for directories of before there was one. */
+export function loadSealingKey(dir: string): string {
+  return readOrMake(join(dir, 'sealing.key'), () => randomBytes(32).toString('base64'));
+}

@@ -80,6 +80,7 @@ extern const char *const ota_downlink_topics[];
 #define OTA_JOURNAL_MIN_BYTES 6144u /**< The state and a message of the largest size. */
 
 struct ota_delta;
+struct ota_seal;
 
 /** Memory that the agent uses as long as it lives. */
 struct ota_buffers {
@@ -96,6 +97,8 @@ struct ota_buffers {
   char *url;
   /** For delta updates (delta.h), in programs built with FLOTA_DELTA; null: every update is a whole image. */
   struct ota_delta *delta;
+  /** For sealed objects (seal.h), in programs built with FLOTA_SEAL; null: this device takes none. */
+  struct ota_seal *seal;
 };
 
 

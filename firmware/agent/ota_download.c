@@ -3,6 +3,7 @@
 #include "ota_delta.h"
 #include "ota_life.h"
 #include "ota_pace.h"
+#include "ota_seal.h"
 
 static uint64_t tick(struct ota_agent *agent) {
   struct ota_download *it = &agent->download;
@@ -75,6 +76,7 @@ int ota_download_start(struct ota_agent *agent, bool after_restart) {
   agent->work = OTA_WORK_DOWNLOAD;
   *it = (struct ota_download){.clock = ota_now(agent)};
   it->saved_at = it->clock;
+  ota_seal_begin(agent);
   resume(agent, after_restart);
   it->resuming = it->received_bytes > 0;
   if (it->chunk_bytes < limits->chunk_floor_bytes || it->chunk_bytes > limits->chunk_ceiling_bytes)
@@ -185,8 +187,7 @@ static void get(struct ota_agent *agent, uint64_t now) {
   it->heard_at = now;
   ota_http_head_begin(&it->head, 0);
   it->phase = OTA_DOWNLOAD_HEAD;
-  const struct ota_port *port = agent->port;
-  if (port->http_get(port->ctx, agent->config.buffers.url, it->from, it->rangeless ? 0 : to) != OTA_OK)
+  if (ota_seal_get(agent, it->from, it->rangeless ? 0 : to) != OTA_OK)
     ended(agent, OTA_RANGE_NETWORK, false);
 }
 
@@ -195,9 +196,8 @@ static bool is_stalled(const struct ota_agent *agent, uint64_t now) {
 }
 
 static void read_head(struct ota_agent *agent, uint64_t now) {
-  const struct ota_port *port = agent->port;
   struct ota_download *it = &agent->download;
-  int answered = port->http_head(port->ctx, &it->head);
+  int answered = ota_seal_head(agent, &it->head);
   if (answered < 0) {
     ended(agent, OTA_RANGE_NETWORK, false);
     return;
@@ -238,11 +238,10 @@ static bool take(struct ota_agent *agent, const uint8_t *data, uint32_t bytes) {
 }
 
 static bool read_body(struct ota_agent *agent, uint64_t now) {
-  const struct ota_port *port = agent->port;
   struct ota_download *it = &agent->download;
   size_t capacity = 0;
   uint8_t *data = ota_delta_buffer(agent, &capacity);
-  int bytes = port->http_read(port->ctx, data, capacity);
+  int bytes = ota_seal_read(agent, data, capacity);
   if (bytes > 0) {
     it->heard_at = now;
     if (!take(agent, data, (uint32_t)bytes)) {
@@ -273,7 +272,7 @@ static bool read_body(struct ota_agent *agent, uint64_t now) {
 uint64_t ota_download_poll(struct ota_agent *agent, uint64_t now) {
   struct ota_download *it = &agent->download;
   uint64_t stalled_at = it->heard_at + agent->config.timing.stall_ms;
-  if (ota_delta_work(agent)) return now;
+  if (ota_seal_fails(agent) || ota_delta_work(agent)) return now;
   switch (it->phase) {
     case OTA_DOWNLOAD_HEAD:
       read_head(agent, now);

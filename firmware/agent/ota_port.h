@@ -189,6 +189,24 @@ struct ota_port {
   int (*command)(void *ctx, const char *command, const char *args, char *result, size_t capacity);
   /** What else a report of health says: writes members, each with a comma before it (ota_text.h, crash.h). */
   void (*health)(void *ctx, struct ota_text *text);
+
+  /* Of sealed objects (../ENCRYPTION.md): null where the device takes none. Hardware may do them. */
+  /**
+   * The public key, x || y, of the certificate that the device connects with: the other side seals to it. OTA_ERR_ABSENT: that key is not of
+   * P-256, or cannot be used for this.
+   */
+  int (*seal_key)(void *ctx, uint8_t xy[OTA_ES256_BYTES]);
+  /**
+   * ECDH with the private key of that certificate: the x of the shared point. OTA_ERR_SIGNATURE: `xy` is no point of the curve, which must be
+   * looked at first: what comes of others gives the private key away.
+   */
+  int (*seal_agree)(void *ctx, const uint8_t xy[OTA_ES256_BYTES], uint8_t secret[32]);
+  /**
+   * AES-256-GCM: decrypts `bytes` of `data` in place, once they and `extra` (may be null) are known to belong to the tag; OTA_ERR_SIGNATURE when
+   * they do not, and what is in `data` then is looked at by nobody. `tag` stands right behind the data.
+   */
+  int (*gcm_open)(void *ctx, const uint8_t key[OTA_AES_KEY_BYTES], const uint8_t nonce[OTA_GCM_NONCE_BYTES], const uint8_t *extra,
+                  size_t extra_bytes, uint8_t *data, size_t bytes, const uint8_t tag[OTA_GCM_TAG_BYTES]);
 };
 
 #endif

@@ -3,6 +3,7 @@
 #include "ota_delta.h"
 #include "ota_life.h"
 #include "ota_pace.h"
+#include "ota_seal.h"
 
 /** Begins a message in the work buffer, half of which stays free for what others write. */
 static void begin(struct ota_agent *agent, struct ota_text *text) {
@@ -94,7 +95,10 @@ void ota_write_running(struct ota_agent *agent, struct ota_text *text, enum ota_
   ota_text_member_number(text, "securityVersion", image->security_version);
   ota_text_raw(text, ",\"sha256\":");
   ota_text_hex(text, image->sha256, OTA_SHA256_BYTES);
-  if (component == OTA_MAIN) ota_delta_write_ability(agent, text);
+  if (component == OTA_MAIN) {
+    ota_delta_write_ability(agent, text);
+    ota_seal_write_ability(agent, text);
+  }
   ota_text_raw(text, component == OTA_MAIN ? ",\"undo\":true}" : "}");
 }
 

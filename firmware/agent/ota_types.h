@@ -15,6 +15,9 @@
 #define OTA_SHA256_BYTES 32u /**< Of a digest. */
 /** r || s of an ES256 signature, and x || y of a P-256 public key. */
 #define OTA_ES256_BYTES 64u
+#define OTA_AES_KEY_BYTES 32u   /**< Of AES-256. */
+#define OTA_GCM_NONCE_BYTES 12u /**< Of AES-GCM. */
+#define OTA_GCM_TAG_BYTES 16u   /**< Of AES-GCM. */
 #define OTA_COMPONENT_MAX 32u /**< Characters of a component's name. */
 /** 64 characters of up to 3 bytes of UTF-8. */
 #define OTA_VERSION_MAX 192u

@@ -13,6 +13,8 @@ export interface Case {
   needsPatches?: true;
   /** Only for a device that says that it takes compressed images. */
   needsCompressed?: true;
+  /** Only for a device that says that it opens sealed objects. */
+  needsSealed?: true;
   /** Throws when the device does something else. The device is off when it begins. */
   run(rig: Rig): Promise<void>;
 }

@@ -58,6 +58,10 @@ export interface Lab {
   /** As it says itself when it comes online for the first time. */
   takesPatches: boolean;
   takesCompressed: boolean;
+  /** Likewise. */
+  opensSealed: boolean;
+  /** Of the enrolled device, PEM. */
+  certificate: string;
   /** The library that makes a device's storage forget what was not synced; null: not for this device. */
   lossy: string | null;
   /** A directory of an enrolled device that has never been updated, and the files around it. */
@@ -81,6 +85,8 @@ export async function openLab(command: string, help: string, lossy: string | nul
     canHold: help.includes('--hold-install'),
     takesPatches: false,
     takesCompressed: false,
+    opensSealed: false,
+    certificate: '',
     lossy,
     dir,
     close: async () => fs.rmSync(dir, { recursive: true, force: true }),
@@ -139,6 +145,8 @@ async function enroll(lab: Lab): Promise<void> {
     await rig.broker.see('status/health', (it) => it.boot !== undefined, 15_000);
     lab.takesPatches = rig.running.patch === 'detools';
     lab.takesCompressed = rig.running.compressed === true;
+    lab.opensSealed = rig.running.seal === 'hpke-p256';
+    lab.certificate = ca.last();
     await rig.device.shutDown();
     assert.equal(ca.issued(), 1, 'it did not ask for exactly one certificate');
   } catch (error) {

@@ -10,6 +10,7 @@ import { downloadCases } from './cases/download.ts';
 import { orderCases } from './cases/order.ts';
 import { powerCases } from './cases/power.ts';
 import { refusalCases } from './cases/refusal.ts';
+import { sealCases } from './cases/seal.ts';
 import { storageCases } from './cases/storage.ts';
 import { undoCases } from './cases/undo.ts';
 import { readHelp } from './device.ts';
@@ -34,6 +35,7 @@ export const groups: Record<string, Case[]> = {
   boot: bootCases,
   undo: undoCases,
   delta: deltaCases,
+  seal: sealCases,
   power: powerCases,
   storage: storageCases,
   certificate: certificateCases,
@@ -61,6 +63,7 @@ export async function runSuite(input: {
         if (one.needsHold && !lab.canHold) continue;
         if (one.needsPatches && !lab.takesPatches) continue;
         if (one.needsCompressed && !lab.takesCompressed) continue;
+        if (one.needsSealed && !lab.opensSealed) continue;
         if (input.only && !`${group}: ${one.name}`.includes(input.only)) continue;
         const outcome = await runCase(lab, group, one);
         outcomes.push(outcome);

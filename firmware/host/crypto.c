@@ -24,7 +24,7 @@ int host_hash_end(void *hash, uint8_t digest[OTA_SHA256_BYTES]) {
   return error;
 }
 
-static EVP_PKEY *import_key(const uint8_t *xy) {
+EVP_PKEY *host_import_key(const uint8_t *xy) {
   uint8_t point[1 + OTA_ES256_BYTES] = {POINT_CONVERSION_UNCOMPRESSED};
   for (unsigned i = 0; i < OTA_ES256_BYTES; i++) point[1 + i] = xy[i];
   EVP_PKEY *key = NULL;
@@ -45,7 +45,7 @@ static EVP_PKEY *import_key(const uint8_t *xy) {
 static int es256_verify(void *ctx, const uint8_t *xy, const uint8_t *message, size_t bytes, const uint8_t *signature) {
   (void)ctx;
   int good = 0;
-  EVP_PKEY *key = import_key(xy);
+  EVP_PKEY *key = host_import_key(xy);
   EVP_MD_CTX *context = EVP_MD_CTX_new();
   ECDSA_SIG *pair = ECDSA_SIG_new();
   uint8_t *der = NULL;

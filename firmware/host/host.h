@@ -29,6 +29,7 @@ struct host_options {
 struct host_mqtt;
 struct host_http;
 struct host_memory;
+struct evp_pkey_st;
 
 struct host {
   struct host_options options;
@@ -96,7 +97,12 @@ void host_fill_crash(struct host *host);
 /* enroll.c: gets a certificate unless there is one that is valid. Ends the program when it is refused. */
 int host_enroll(struct host *host);
 
+/* seal.c */
+void host_fill_seal(struct ota_port *port);
+
 /* identity.c: keys and certificates. */
+/** The key in one of the files below, for EVP_PKEY_free; null when there is none. */
+struct evp_pkey_st *host_read_key(struct host *host, const char *name);
 void host_fill_identity(struct ota_port *port);
 extern const char *const host_identity_file;
 extern const char *const host_renewal_file;
@@ -115,6 +121,8 @@ int host_measure(struct host *host, const char *name, uint32_t size, uint8_t dig
 
 /* crypto.c: es256_verify and random; one SHA-256, null when out of memory, which `host_hash_end` frees. */
 void host_fill_crypto(struct ota_port *port);
+/** Of x || y, for EVP_PKEY_free; null when that is no point of P-256. */
+struct evp_pkey_st *host_import_key(const uint8_t *xy);
 void *host_hash_new(void);
 int host_hash_update(void *hash, const uint8_t *data, size_t bytes);
 int host_hash_end(void *hash, uint8_t digest[OTA_SHA256_BYTES]);

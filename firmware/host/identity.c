@@ -16,7 +16,7 @@ const char *const host_enrolment_file = "enrolment.pem";
 
 enum { pem_max = 32768 };
 
-static EVP_PKEY *read_key(struct host *host, const char *name) {
+EVP_PKEY *host_read_key(struct host *host, const char *name) {
   char pem[pem_max];
   int bytes = host_read_file(host, name, pem, sizeof pem);
   if (bytes <= 0) return NULL;
@@ -106,7 +106,7 @@ static enum ota_renewal_state cert_state(void *ctx) {
 
 static int cert_request(void *ctx, char *csr, size_t capacity) {
   struct host *host = ctx;
-  EVP_PKEY *key = read_key(host, host_renewal_file);
+  EVP_PKEY *key = host_read_key(host, host_renewal_file);
   int error = OTA_OK;
   if (!key) {
     key = EVP_EC_gen("P-256");
@@ -131,7 +131,7 @@ static int cert_request(void *ctx, char *csr, size_t capacity) {
 }
 
 static int cert_store(void *ctx, const char *certificate, const char *chain) {
-  EVP_PKEY *key = read_key(ctx, host_renewal_file);
+  EVP_PKEY *key = host_read_key(ctx, host_renewal_file);
   int error = store_pair(ctx, host_renewal_file, certificate, chain, key);
   EVP_PKEY_free(key);
   return error;
@@ -152,7 +152,7 @@ void host_fill_identity(struct ota_port *port) {
 
 bool host_identity(struct host *host, bool *valid) {
   X509 *certificate = read_certificate(host, host_identity_file);
-  EVP_PKEY *key = read_key(host, host_identity_file);
+  EVP_PKEY *key = host_read_key(host, host_identity_file);
   bool usable = belongs(host, certificate, key);
   *valid = usable && X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
   X509_free(certificate);
@@ -161,7 +161,7 @@ bool host_identity(struct host *host, bool *valid) {
 }
 
 int host_enrolment_request(struct host *host, bool with_known_key) {
-  EVP_PKEY *key = with_known_key ? read_key(host, host_identity_file) : EVP_EC_gen("P-256");
+  EVP_PKEY *key = with_known_key ? host_read_key(host, host_identity_file) : EVP_EC_gen("P-256");
   BIO *bio = BIO_new(BIO_s_mem());
   write_csr(bio, host->options.id, key);
   write_key(bio, key);
@@ -172,7 +172,7 @@ int host_enrolment_request(struct host *host, bool with_known_key) {
 }
 
 int host_enrolment_store(struct host *host, const char *certificate, const char *chain) {
-  EVP_PKEY *key = read_key(host, host_enrolment_file);
+  EVP_PKEY *key = host_read_key(host, host_enrolment_file);
   int error = store_pair(host, host_identity_file, certificate, chain, key);
   EVP_PKEY_free(key);
   return error == OTA_OK ? host_remove_file(host, host_enrolment_file) : error;

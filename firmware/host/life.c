@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "../agent/delta.h"
+#include "../agent/seal.h"
 #include "host.h"
 
 struct host_memory {
@@ -11,6 +12,7 @@ struct host_memory {
   uint8_t journal[24 * 1024];
   char url[OTA_URL_MAX + 1];
   struct ota_delta delta;
+  struct ota_seal seal;
 };
 
 static uint64_t uptime_ms(void *ctx) { return host_monotonic_ms() - ((struct host *)ctx)->booted_at + 1; }
@@ -76,7 +78,8 @@ bool host_live(struct host *host, const volatile sig_atomic_t *stopping) {
                   .journal = memory->journal,
                   .journal_bytes = sizeof memory->journal,
                   .url = memory->url,
-                  .delta = &memory->delta},
+                  .delta = &memory->delta,
+                  .seal = &memory->seal},
   };
   bool online = false;
   host->booted_at = host_monotonic_ms();

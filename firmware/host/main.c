@@ -70,6 +70,7 @@ int main(int count, char **arguments) {
   host.port.telemetry = telemetry;
   host_fill_digest(&host.port);
   host_fill_crypto(&host.port);
+  host_fill_seal(&host.port);
   host_fill_identity(&host.port);
   host_fill_mqtt(&host.port);
   host_fill_http(&host.port);

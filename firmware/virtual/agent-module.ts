@@ -15,6 +15,8 @@ export interface AgentConfig {
   resume: boolean;
   /** Takes updates by patch. */
   patches: boolean;
+  /** Opens sealed objects. */
+  sealed: boolean;
   /** `timing` and `limits` of options.ts in one. */
   numbers: Record<string, number>;
   /** x || y, 64 bytes. */
@@ -24,7 +26,13 @@ export interface AgentConfig {
 interface Exports {
   memory: WebAssembly.Memory;
   __stack_pointer: WebAssembly.Global;
-  create(resumes: number, reason: number, slotBytes: number, takesPatches: number): number;
+  create(
+    resumes: number,
+    reason: number,
+    slotBytes: number,
+    takesPatches: number,
+    opensSealed: number,
+  ): number;
   destroy(device: number): void;
   setting_names(): number;
   scratch(): number;
@@ -71,7 +79,13 @@ export class AgentModule {
     const exports = this.#exports;
     const reason = bootReasons.indexOf(config.bootReason);
     const device = this.enter(() =>
-      exports.create(Number(config.resume), reason, config.slotBytes, Number(config.patches)),
+      exports.create(
+        Number(config.resume),
+        reason,
+        config.slotBytes,
+        Number(config.patches),
+        Number(config.sealed),
+      ),
     );
     if (device === 0) throw new RangeError('no memory for another agent');
     this.#ports.set(device, port);

@@ -12,6 +12,7 @@ import {
 import { isStorageFailure } from './flash.ts';
 import type { ModuleMemory } from './module-memory.ts';
 import type { Consent } from './options.ts';
+import { gcmOpen, sealAgree, sealKey } from './seal.ts';
 
 const selfTests = { pass: ok, fail: failed.install, busy: failed.busy } as const;
 
@@ -115,6 +116,31 @@ export function createImports(
     },
     es256_verify: (n, xy, message, bytes, signature) =>
       port(n).verify(view(xy!, 64), view(message!, bytes!), view(signature!, 64)) ? ok : failed.signature,
+    seal_key: (n, xy) => {
+      const key = sealKey(port(n).certificates.pair('current').key);
+      if (!key) return failed.absent;
+      view(xy!, 64).set(key);
+      return ok;
+    },
+    seal_agree: (n, xy, secret) => {
+      const agreed = sealAgree(port(n).certificates.pair('current').key, view(xy!, 64));
+      if (!agreed) return failed.signature;
+      view(secret!, 32).set(agreed);
+      return ok;
+    },
+    gcm_open: (_, key, nonce, extra, extraBytes, data, bytes, tag) => {
+      const target = view(data!, bytes!);
+      const plain = gcmOpen(
+        view(key!, 32),
+        view(nonce!, 12),
+        view(extra!, extraBytes!),
+        target,
+        view(tag!, 16),
+      );
+      if (!plain) return failed.signature;
+      target.set(plain);
+      return ok;
+    },
     uptime_ms: (n) => port(n).uptimeMs(),
     unix_ms: (n) => port(n).unixMs() ?? -1,
     random: (n, data, bytes) => {

@@ -80,7 +80,7 @@ export class Life {
 
   /** Boots. False when the storage cannot be read or written. */
   start(reason: 'power_on' | 'watchdog'): boolean {
-    const { component, hardware, limits, timing, resume, patches, signingKeys } = this.#settings;
+    const { component, hardware, limits, timing, resume, patches, sealed, signingKeys } = this.#settings;
     let booted = false;
     this.#guard(() => {
       try {
@@ -96,6 +96,7 @@ export class Life {
         bootReason: reason,
         resume,
         patches,
+        sealed,
         numbers: { ...timing, ...limits },
         keys: signingKeys,
       };

@@ -131,6 +131,7 @@ async function main(): Promise<void> {
     limits: readJson('limits', args.limits),
     fsync: !args['no-fsync'],
     patches: true,
+    sealed: true,
     onDiskWrite: killAt(Number(args['kill-at-write'])),
     mayInstall: askFile(args['hold-install']),
     mayReboot: askFile(args['hold-reboot']),

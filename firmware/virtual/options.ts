@@ -127,6 +127,8 @@ export interface DeviceOptions {
   resume?: boolean;
   /** Takes updates by patch, and says so; what experiments measure of whole images would change. Default false. */
   patches?: boolean;
+  /** Opens sealed objects with the key of its certificate, and says so. Default false. */
+  sealed?: boolean;
   /** Called before every change on disk; a test cuts the power here. */
   onDiskWrite?: (what: string) => void;
   /** Called for every message that goes to the broker. */
@@ -200,6 +202,7 @@ export function toSettings(options: DeviceOptions): Settings {
     surroundings: {},
     resume: true,
     patches: false,
+    sealed: false,
     onDiskWrite: undefined,
     onPublish: undefined,
     mayInstall: () => 'now',

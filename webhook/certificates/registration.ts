@@ -49,11 +49,11 @@ function read(pem: string): X509Certificate {
   }
 }
 
-function isIssuedBy(leaf: X509Certificate, issuer: X509Certificate): boolean {
+export function isIssuedBy(leaf: X509Certificate, issuer: X509Certificate): boolean {
   return leaf.checkIssued(issuer) && leaf.verify(issuer.publicKey);
 }
 
-function splitPem(text: string): string[] {
+export function splitPem(text: string): string[] {
   return text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g) ?? [];
 }
 

@@ -12,6 +12,7 @@ export * from '../deployments/table.ts';
 export * from '../devices/table.ts';
 export * from '../events/table.ts';
 export * from '../firmware/patches/table.ts';
+export * from '../firmware/sealing/table.ts';
 export * from '../firmware/table.ts';
 export * from '../freezes/table.ts';
 export * from '../idempotency/table.ts';

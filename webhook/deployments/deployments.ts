@@ -51,6 +51,12 @@ export async function start(
     const total = sum(null, 'up_to_date', 'downgrade');
     if (total === 0 && policy.lateJoinersMs === null) {
       const left = sum('pinned', 'other_channel');
+      const unable = sum('cannot_decrypt');
+      if (unable > 0)
+        throw new AppError(
+          'cannot_decrypt',
+          `This firmware is sent encrypted only, and none of the ${unable} devices that it could be for can decrypt it.`,
+        );
       throw new AppError(
         'no_targets',
         left > 0

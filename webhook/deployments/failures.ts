@@ -12,6 +12,8 @@ export const failureClasses = {
   attestation_mismatch: 'permanent',
   url_too_long: 'permanent',
   command_too_large: 'permanent',
+  cannot_decrypt: 'permanent',
+  sealing_failed: 'transient',
   superseded: 'permanent',
   control_group: 'permanent',
   up_to_date: 'permanent',

@@ -50,6 +50,9 @@ export interface Target {
   patchFault: PatchFault | null;
 }
 
+/** Why a request cannot be written down for a device. */
+export type Unsendable = 'url_too_long' | 'command_too_large' | 'cannot_decrypt' | 'sealing_failed';
+
 export type TargetEvent =
   | { type: 'dispatch' }
   | { type: 'subscribed' }
@@ -59,8 +62,8 @@ export type TargetEvent =
   /** It is of the control group, which never gets the image. */
   | { type: 'hold_back' }
   | { type: 'retry' }
-  /** The command cannot be written down for a device: it would be refused unread, and so would every next attempt. */
-  | { type: 'unsendable'; attempt: number; code: 'url_too_long' | 'command_too_large' }
+  /** The command cannot be written down for a device: it would be refused unread. */
+  | { type: 'unsendable'; attempt: number; code: Unsendable }
   | { type: 'ack'; attempt: number; accepted: boolean; error?: DeviceError }
   | {
       type: 'progress';
@@ -115,7 +118,7 @@ export function step(target: Target, event: TargetEvent, now: number): Step {
     case 'retry':
       return stay(tryAgain(target));
     case 'unsendable':
-      return stay(unsendable(target, event));
+      return stay(unsendable(target, event, now));
     case 'booted':
       return attested(target, event.runningSha256) ? stay(succeed(target)) : stay(target);
     default:
@@ -188,9 +191,13 @@ function subscribed(target: Target): Step {
 }
 
 /** Only what no device can have yet: one that has accepted works on with the URL that it has, and times out if it needs another. */
-function unsendable(target: Target, event: Extract<TargetEvent, { type: 'unsendable' }>): Target {
+function unsendable(
+  target: Target,
+  event: Extract<TargetEvent, { type: 'unsendable' }>,
+  now: number,
+): Target {
   if (target.state !== 'sent' || event.attempt !== target.attempt) return target;
-  return finish(target, 'failed', { code: event.code });
+  return failed(target, { code: event.code }, now);
 }
 
 function tick(target: Target, now: number): Step {

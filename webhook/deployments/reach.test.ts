@@ -247,7 +247,15 @@ describe('a child component', () => {
     const dry = await post('/api/deployments/dry_run', { firmwareId: firmware.id, devices });
     expect([dry.targets, dry.excludedCounts]).toEqual([
       1,
-      { no_component: 1, other_hardware: 2, pinned: 0, other_channel: 0, up_to_date: 0, downgrade: 0 },
+      {
+        no_component: 1,
+        other_hardware: 2,
+        pinned: 0,
+        other_channel: 0,
+        cannot_decrypt: 0,
+        up_to_date: 0,
+        downgrade: 0,
+      },
     ]);
     expect(dry.excluded).toContainEqual({ device: none.id, reason: 'no_component' });
     expect(

@@ -303,12 +303,13 @@ export const startSchema = selectionSchema
   .openapi('NewDeployment');
 export type StartRequest = z.infer<typeof startSchema>;
 
-/** Why a chosen device does not get it. Of the first four there is no target; the others' targets are skipped, for a reason of `failures.ts`. */
+/** Why a chosen device does not get it. Of the first five there is no target; the others' targets are skipped, for a reason of `failures.ts`. */
 export const reasons = [
   'no_component',
   'other_hardware',
   'pinned',
   'other_channel',
+  'cannot_decrypt',
   ...(['up_to_date', 'downgrade'] as const satisfies FailureReason[]),
 ] as const;
 export type Reason = (typeof reasons)[number];
@@ -322,7 +323,7 @@ export const dryRunSchema = z
     presence: z.object({ online: z.int(), sleeping: z.int(), neverSeen: z.int() }),
     /**
      * `no_component`: the firmware is for a child component, and the device has reported none of that name. `pinned`: to another version.
-     * `other_channel`: it follows another.
+     * `other_channel`: it follows another. `cannot_decrypt`: this firmware is sent encrypted only, which the device's program does not know.
      */
     excluded: z.array(z.object({ device: z.string(), reason: z.enum(reasons) })),
     /** How many are excluded for each reason; `excluded` names at most a thousand. */

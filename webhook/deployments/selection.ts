@@ -6,6 +6,7 @@ import { type Chosen, chosen } from '../devices/chosen.ts';
 import { devices } from '../devices/table.ts';
 import { AppError } from '../errors.ts';
 import type { Firmware } from '../firmware/firmware.ts';
+import { canOpen, isSealed } from '../firmware/sealing/sealing.ts';
 import { leftOut, type Selected } from './left-out.ts';
 import { controlSize, cutWaves, defaultGate, type Gate, type RolloutPolicy } from './policy.ts';
 import type { Reason } from './schema.ts';
@@ -33,7 +34,9 @@ export function resolved(image: Firmware, selection: Meant): SQL {
            when not ${fits} then 'other_hardware'
            ${leftOut(image, selection)}
            when c.sha256 = ${image.sha256} then 'up_to_date'
-           when c.security_version > ${image.securityVersion}::int then 'downgrade' end as reason
+           when c.security_version > ${image.securityVersion}::int then 'downgrade'
+           when ${isSealed(sql`${image.hardware}::text`, sql`${image.sealed}::boolean`)} and not ${canOpen(sql`${devices.id}`)}
+             then 'cannot_decrypt' end as reason
     from ${devices} left join components c on c.device_id = ${devices.id} and c.component = ${image.component}
     where ${chosen(selection, fits)}`;
 }

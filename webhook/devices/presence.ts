@@ -24,6 +24,7 @@ export interface RunningReport {
   undo?: boolean | undefined;
   patch?: string | undefined;
   compressed?: boolean | undefined;
+  seal?: string | undefined;
 }
 
 /**
@@ -193,13 +194,13 @@ export async function recordRunning(db: Db, reports: RunningReport[]): Promise<s
     db,
     sql`
     insert into components
-      (device_id, component, hardware, version, sha256, security_version, undo, patch, compressed, epoch_number, boot_seq, seq_number,
+      (device_id, component, hardware, version, sha256, security_version, undo, patch, compressed, seal, epoch_number, boot_seq, seq_number,
        reported_at)
-    select v."deviceId", v.component, v.hardware, v.version, v.sha256, v."securityVersion", coalesce(v.undo, false), v.patch, coalesce(v.compressed, false), v."epochNumber", v."bootSeq", v."seqNumber", now()
+    select v."deviceId", v.component, v.hardware, v.version, v.sha256, v."securityVersion", coalesce(v.undo, false), v.patch, coalesce(v.compressed, false), v.seal, v."epochNumber", v."bootSeq", v."seqNumber", now()
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-      as v("deviceId" text, component text, hardware text, version text, sha256 text, "securityVersion" int, undo boolean, patch text, compressed boolean, "epochNumber" int, "bootSeq" int, "seqNumber" int)
+      as v("deviceId" text, component text, hardware text, version text, sha256 text, "securityVersion" int, undo boolean, patch text, compressed boolean, seal text, "epochNumber" int, "bootSeq" int, "seqNumber" int)
     on conflict (device_id, component) do update
-    set version = excluded.version, hardware = coalesce(excluded.hardware, components.hardware), sha256 = excluded.sha256, security_version = excluded.security_version, undo = excluded.undo, patch = excluded.patch, compressed = excluded.compressed,
+    set version = excluded.version, hardware = coalesce(excluded.hardware, components.hardware), sha256 = excluded.sha256, security_version = excluded.security_version, undo = excluded.undo, patch = excluded.patch, compressed = excluded.compressed, seal = excluded.seal,
         epoch_number = excluded.epoch_number, boot_seq = excluded.boot_seq, seq_number = excluded.seq_number, reported_at = excluded.reported_at
     where (components.epoch_number, components.boot_seq, components.seq_number)
       < (excluded.epoch_number, excluded.boot_seq, excluded.seq_number)

@@ -170,6 +170,8 @@ export const components = pgTable(
     patch: text(),
     /** It takes compressed images. */
     compressed: boolean().notNull().default(false),
+    /** The form of sealed objects that its program opens; null: none. */
+    seal: text(),
     epochNumber: integer('epoch_number').notNull().default(0),
     bootSeq: integer('boot_seq').notNull(),
     seqNumber: integer('seq_number').notNull(),

@@ -61,6 +61,7 @@ export const examples: Record<string, unknown> = {
   postDeployments: deployment,
   postDeploymentsByIdUndo: { others: true },
   postDeploymentsByIdOverrideFreeze: { reason: 'Security fix, agreed with the customer' },
+  putEncryption: { hardware: ['esp32-s3'] },
   putApprovalRules: { rules: [{ hardware: null, aboveDevices: 100 }] },
   postDeploymentsByIdApprove: { digest: 'a'.repeat(64), reason: 'Tested in the lab' },
   postDeploymentsByIdRefuse: { reason: 'Not before the weekend' },

@@ -63,6 +63,7 @@ const parts: Record<string, string> = {
   live: 'events',
   surroundings: 'devices',
   packages: 'firmware',
+  encryption: 'firmware',
 };
 
 /** `post /api/deployments/{id}/retry_failed`: `postDeploymentsByIdRetryFailed`. It changes with the path and with nothing else. */

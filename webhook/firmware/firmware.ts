@@ -19,6 +19,7 @@ import {
   tellImageProblem,
 } from './image.ts';
 import type { PresignedUrl } from './objects.ts';
+import * as sealing from './sealing/sealing.ts';
 import { verifyManifest } from './signer.ts';
 import { firmwares } from './table.ts';
 
@@ -80,6 +81,11 @@ export async function register(context: Context, input: NewFirmware, actor: stri
         .values({ ...values, manifest: manifest ?? null })
         .returning();
       await imageElf.note(tx, row!.id, image.elfSha256);
+      if (await sealing.needsSealing(tx, row!))
+        await sealing.want(
+          tx,
+          sql`select ${sha256}::text as sha256, ${sizeBytes}::bigint as size_bytes, ${input.s3Path}::text as plain_path`,
+        );
       await record(tx, {
         actor,
         action: 'firmware.register',
@@ -92,6 +98,7 @@ export async function register(context: Context, input: NewFirmware, actor: stri
       throw sqlState(error) === uniqueViolation ? exists(input) : error;
     });
   context.live.changed('firmware', firmware.id);
+  context.wake();
   return firmware;
 }
 

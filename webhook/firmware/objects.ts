@@ -43,6 +43,8 @@ export interface ObjectStore {
   open(key: string): Promise<{ stream: Readable; sizeBytes: number }>;
   /** Something small of our own. Throws `storage_unavailable`. */
   put(key: string, content: string | Uint8Array, contentType: string): Promise<void>;
+  /** Something of this size, as it comes; rejects when it has another, or breaks off. Throws `storage_unavailable`. */
+  putStream(key: string, content: Readable, sizeBytes: number): Promise<void>;
   delete(key: string): Promise<void>;
   /** Throws when the bucket cannot be reached. */
   ping(): Promise<void>;
@@ -137,6 +139,24 @@ export function createObjectStore(settings: ObjectStoreSettings): ObjectStore {
           new PutObjectCommand({ Bucket: bucket, Key: key, Body: content, ContentType: contentType }),
         );
       } catch (error) {
+        throw new AppError('storage_unavailable', 'The file store does not answer.', { cause: error });
+      }
+    },
+    async putStream(key, content, sizeBytes) {
+      // What was read from goes wrong by itself, and is no fault of the store.
+      let cause: unknown;
+      content.once('error', (error) => {
+        cause = error;
+      });
+      try {
+        await internal.send(
+          new PutObjectCommand({
+            ...{ Bucket: bucket, Key: key, Body: content, ContentLength: sizeBytes },
+            ContentType: 'application/octet-stream',
+          }),
+        );
+      } catch (error) {
+        if (cause) throw cause;
         throw new AppError('storage_unavailable', 'The file store does not answer.', { cause: error });
       }
     },

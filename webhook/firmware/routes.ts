@@ -49,6 +49,8 @@ export const firmwareSchema = z
     sizeBytes: z.int(),
     sha256: z.string(),
     signed: z.boolean(),
+    /** It is kept encrypted only, and cannot be downloaded here. */
+    sealed: z.boolean(),
     createdAt: z.string(),
     updatedAt: z.string(),
     revision,
@@ -189,6 +191,11 @@ export function firmwareRoutes(context: Context) {
       const { version, fileName } = c.req.valid('query');
       const row = await firmware.findByFile(context.db, version, fileName);
       if (!row) throw new AppError('not_found', 'There is no such firmware.');
+      if (row.sealed)
+        throw new AppError(
+          'firmware_sealed',
+          'This firmware is kept encrypted: there is no address that it could be downloaded from.',
+        );
       const { url, expiresAt } = await context.objects.presignDownload(row.s3Path, row.fileName);
       return c.json({ url, expiresAt: expiresAt.toISOString() }, 200);
     })

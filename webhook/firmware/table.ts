@@ -1,4 +1,4 @@
-import { bigint, integer, pgTable, text, timestamp, unique, uuid } from 'drizzle-orm/pg-core';
+import { bigint, boolean, integer, pgTable, text, timestamp, unique, uuid } from 'drizzle-orm/pg-core';
 import { revision } from '../db/revision.ts';
 
 export const firmwares = pgTable(
@@ -18,6 +18,8 @@ export const firmwares = pgTable(
     sha256: text().notNull(),
     /** Compact JWS by the firmware signing key; null until it is signed (offline signing). */
     manifest: text(),
+    /** Its plain object is gone: there is only the sealed one (`sealing/`). */
+    sealed: boolean().notNull().default(false),
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
     updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
     revision: revision(),

@@ -3,7 +3,7 @@
  * the queue; the broker's session is only an optimisation, so a command for a device that is not subscribed waits here.
  */
 import { randomUUID } from 'node:crypto';
-import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
+import { and, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import type { PublishMessage, PublishOutcome } from '#emqx/api.ts';
 import {
@@ -13,8 +13,10 @@ import {
   maxUrlBytes,
   mountedTopic,
 } from '#emqx/protocol.ts';
+import { certificates } from '../certificates/table.ts';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/query.ts';
+import type { Unsendable } from '../deployments/machine.ts';
 import { defaultPolicy } from '../deployments/policy.ts';
 import { type TargetState, workingStates } from '../deployments/states.ts';
 import { among as amongTargets, Fold } from '../deployments/store.ts';
@@ -26,9 +28,21 @@ import { defaultTimeZone } from '../devices/time-zone.ts';
 import { deviceUrlLifetimeS, type PresignedUrl } from '../firmware/objects.ts';
 import { noBase, patchFormat } from '../firmware/patches/format.ts';
 import { holdMs, want } from '../firmware/patches/patches.ts';
-import { type PatchState, patches } from '../firmware/patches/table.ts';
+import { patches } from '../firmware/patches/table.ts';
+import { canOpen, isSealed } from '../firmware/sealing/sealing.ts';
 import { firmwares } from '../firmware/table.ts';
 import { maxBackOffS } from './outbox.ts';
+import {
+  holdForSealing,
+  imageSeal,
+  isReady,
+  packedSeal,
+  patchSeal,
+  type Sealable,
+  type Sendable,
+  sealedOne,
+  sealFor,
+} from './sealed.ts';
 import { outbox } from './table.ts';
 
 /** As many as EMQX takes in a call where its throughput levels off. */
@@ -38,20 +52,16 @@ const perTurn = 4;
 const leaseS = 30;
 /** The images that are compressed, beside the patches. */
 const packed = alias(patches, 'packed');
-/** Whether a patch that a request waits for is there. */
+/** Whether a patch, or a sealed object, that a request waits for is there. */
 const lookAgainS = 1;
 
-interface Row {
+interface Row extends Sealable {
   id: string;
-  deviceId: string;
   topic: string;
-  deploymentId: string | null;
   attempt: number | null;
   body: Record<string, unknown> | null;
   tries: number;
   manifest: string | null;
-  /** Sent instead of the manifest and a URL. */
-  undoManifest: string | null;
   s3Path: string | null;
   state: TargetState | null;
   window: MaintenanceWindow | null;
@@ -63,19 +73,16 @@ interface Row {
   base: string | null;
   /** It takes compressed images, and has not given one up. */
   compressed: boolean | null;
-  result: string | null;
   /** From what it attests, and out of nothing: made, being made, or not to be had. */
   patch: Patch | null;
   packed: Patch | null;
 }
 
-interface Patch {
-  state: PatchState;
+interface Patch extends Sendable {
   wantedAt: Date;
   /** Of the last try to make it. */
   error: string | null;
   manifest: string | null;
-  s3Path: string | null;
 }
 
 /** Claimed, and made into messages; not sent yet. */
@@ -124,9 +131,9 @@ function heard<T>(work: Promise<T>): Promise<T> {
 async function prepare(context: Context): Promise<Batch> {
   const rows = await claim(context.db);
   const { live: due, stale } = split(rows);
-  const { now: live, later } = context.signer
-    ? await holdForPatches(context.db, due)
-    : { now: due, later: [] };
+  const patched = context.signer ? await holdForPatches(context.db, due) : { now: due, later: [] };
+  const { now: live, later: unsealed, issuing } = await holdForSealing(context, patched.now);
+  const later = [...patched.later, ...unsealed];
   if (later.length)
     await context.db
       .update(outbox)
@@ -139,7 +146,9 @@ async function prepare(context: Context): Promise<Batch> {
     urls.set(s3Path, url);
     return url;
   };
-  const written = await Promise.all(live.map((row) => toMessage(row, presign)));
+  const written = await Promise.all(
+    live.map((row) => toMessage(row, presign, isRequest(row) ? sealFor(context, row, issuing) : null)),
+  );
   const unsendable = live.flatMap((row, i) =>
     typeof written[i] === 'string' ? [{ row, code: written[i] }] : [],
   );
@@ -169,8 +178,6 @@ async function release(context: Context, claimed: Promise<Batch>): Promise<void>
   const { sendable, unsendable, stale } = await claimed;
   await backOff(context.db, [...sendable, ...unsendable.map(({ row }) => row), ...stale]);
 }
-
-type Unsendable = 'url_too_long' | 'command_too_large';
 
 /** What is larger than a device takes would be sent for ever: its update has failed, and what belongs to none is dropped. */
 async function giveUp(context: Context, rows: { row: Row; code: Unsendable }[]): Promise<void> {
@@ -248,6 +255,12 @@ async function claim(db: Db): Promise<Row[]> {
         manifest: packed.manifest,
         s3Path: packed.s3Path,
       },
+      isSealed: isSealed(sql`${firmwares.hardware}`, sql`${firmwares.sealed}`) as SQL<boolean | null>,
+      canOpen: canOpen(sql`${outbox.deviceId}`) as SQL<boolean>,
+      certificate: certificates.certificate,
+      sealedImage: sealedOne(imageSeal),
+      sealedPatch: sealedOne(patchSeal),
+      sealedPacked: sealedOne(packedSeal),
     })
     .from(outbox)
     .leftJoin(
@@ -282,8 +295,12 @@ async function claim(db: Db): Promise<Row[]> {
       packed,
       and(eq(packed.base, noBase), eq(packed.result, firmwares.sha256), eq(components.compressed, true)),
     )
+    .leftJoin(imageSeal, eq(imageSeal.sha256, firmwares.sha256))
+    .leftJoin(patchSeal, and(eq(patches.state, 'ready'), eq(patchSeal.sha256, patches.sha256)))
+    .leftJoin(packedSeal, and(eq(packed.state, 'ready'), eq(packedSeal.sha256, packed.sha256)))
     .leftJoin(deviceTable, eq(deviceTable.id, targets.deviceId))
     .leftJoin(regions, eq(regions.id, deviceTable.regionId))
+    .leftJoin(certificates, eq(certificates.serial, deviceTable.certificateSerial))
     .where(among(claimed))
     .orderBy(outbox.id);
   return rows;
@@ -345,10 +362,6 @@ function isOnItsWay(patch: Patch | null): boolean {
   return patch?.state === 'wanted' && patch.error === null && patch.wantedAt.getTime() > Date.now() - holdMs;
 }
 
-function isReady(patch: Patch | null): boolean {
-  return patch?.state === 'ready';
-}
-
 function isRequest(row: Row): boolean {
   return row.topic === 'firmware/download/request';
 }
@@ -357,12 +370,13 @@ function isRequest(row: Row): boolean {
 async function toMessage(
   row: Row,
   presign: (s3Path: string) => Promise<PresignedUrl>,
+  seal: ReturnType<typeof sealFor>,
 ): Promise<PublishMessage | Unsendable> {
   const common = { id: randomUUID(), at: new Date().toISOString() };
   const attempt = { deployment: row.deploymentId, attempt: row.attempt };
   let payload: Record<string, unknown>;
   if (isRequest(row)) {
-    const what = row.undoManifest ? { manifest: row.undoManifest } : await toDownload(row, presign);
+    const what = row.undoManifest ? { manifest: row.undoManifest } : await toDownload(row, presign, seal);
     if (typeof what === 'string') return what;
     payload = {
       ...common,
@@ -391,9 +405,16 @@ async function toMessage(
   };
 }
 
-async function toDownload(row: Row, presign: (s3Path: string) => Promise<PresignedUrl>) {
+async function toDownload(
+  row: Row,
+  presign: (s3Path: string) => Promise<PresignedUrl>,
+  seal: ReturnType<typeof sealFor>,
+) {
+  if (typeof seal === 'string') return seal;
   const { manifest, s3Path } = [row.patch, row.packed].find(isReady) ?? row;
-  const { url, expiresAt } = await presign(s3Path!);
+  const signed = await presign(seal?.s3Path ?? s3Path!);
+  const { expiresAt } = signed;
+  const url = signed.url + (seal?.fragment ?? '');
   if (Buffer.byteLength(url) > maxUrlBytes) return 'url_too_long';
   return { manifest, url, urlExpiresAt: expiresAt.toISOString() };
 }

@@ -30,6 +30,7 @@ export const auditActions = [
   'deployment.approve',
   'deployment.refuse',
   'approval_rules.change',
+  'encryption.change',
   'policy.create',
   'policy.change',
   'policy.delete',

@@ -1,5 +1,6 @@
 /** The file store: objects for the webhook, and ranged GETs for devices over a network that is slow, breaks, and answers wrongly. */
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type { Http, HttpEvents } from '#firmware/virtual/port.ts';
 import { AppError } from '#webhook/errors.ts';
 import { deviceUrlLifetimeS, type ObjectStore } from '#webhook/firmware/objects.ts';
@@ -37,6 +38,8 @@ export class SimulatedStore implements ObjectStore {
     return { stream: Readable.from([object]), sizeBytes: object.length };
   };
   readonly put = async (key: string, text: string) => void this.objects.set(key, Buffer.from(text));
+  readonly putStream = async (key: string, content: Readable) =>
+    void this.objects.set(key, await buffer(content));
   readonly delete = async (key: string) => void this.objects.delete(key);
   readonly ping = async () => {};
   close(): void {}

@@ -14,11 +14,12 @@ import { findCrlAddress } from '#emqx/standin/crl-check.ts';
 import type { SigningKey } from '#firmware/signing/key.ts';
 import { connect, type Database } from '#webhook/db/connect.ts';
 import { createObjectStore } from '#webhook/firmware/objects.ts';
+import { readMasterKeys } from '#webhook/firmware/sealing/master-keys.ts';
 import type { Log } from '#webhook/log.ts';
 import { createCourier } from '#webhook/notifications/courier.ts';
 import { lockDataDirectory } from '../../local/data-lock.ts';
 import { damaged } from '../../local/durable-file.ts';
-import { loadSecrets, type Secrets } from '../../local/secrets.ts';
+import { loadSealingKey, loadSecrets, type Secrets } from '../../local/secrets.ts';
 import { openSigningKey } from '../../local/signing-key.ts';
 import { holdPort } from '../primitives/listen.ts';
 import { until } from '../primitives/until.ts';
@@ -241,6 +242,7 @@ async function startParts(options: SystemOptions, closers: Closers): Promise<Omi
       authority,
       signer: signing,
       trustedKeys: signing.publicKeys,
+      masterKeys: readMasterKeys(loadSealingKey(dataDir)),
       log,
       webhookToken,
       apiToken,

@@ -205,6 +205,7 @@ static void boot(struct fake *fake) {
   memset(fake->url, 0xa5, sizeof fake->url);
   memset(fake->sector, 0xa5, sizeof fake->sector);
   memset(&fake->delta, 0xa5, sizeof fake->delta);
+  memset(&fake->seal, 0xa5, sizeof fake->seal);
   if (fake->in_slot) fake_open_slot_staging(fake);
 }
 
@@ -242,7 +243,8 @@ bool fake_live(struct fake *fake, bool (*done)(struct fake *fake)) {
                   .journal = fake->journal,
                   .journal_bytes = sizeof fake->journal,
                   .url = fake->url,
-                  .delta = &fake->delta},
+                  .delta = &fake->delta,
+                  .seal = &fake->seal},
   };
   boot(fake);
   stack_paint();
@@ -324,6 +326,11 @@ void fake_request(struct fake *fake, const char *deployment, unsigned attempt, c
   const char *url = strcmp(change, "http") == 0 ? "http://files/app.bin"
                     : fake->offer               ? "https://files.example.com/patch?s=1"
                                                 : "https://files.example.com/app.bin?s=1";
+  static char sealed[512];
+  if (fake->fragment) {
+    snprintf(sealed, sizeof sealed, "%s%s", url, fake->fragment(fake, deployment));
+    url = sealed;
+  }
   fake_deliver(fake, "firmware/download/request", fake_request_text(fake, deployment, attempt, change, url));
 }
 

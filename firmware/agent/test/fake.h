@@ -9,6 +9,7 @@
 
 #include "../delta.h"
 #include "../ota_agent.h"
+#include "../seal.h"
 #include "../slot_staging.h"
 
 enum { fake_slot_bytes = 128 * 1024, fake_sector_bytes = 1024, fake_messages = 512, fake_answers = 64 };
@@ -148,6 +149,15 @@ struct fake {
   bool getting_patch;
   /** Of the bodies of patches: all bytes that were sent. */
   uint32_t patch_sent;
+  /** What is served instead, sealed, and the fragment of its URL; null: as it is. */
+  const uint8_t *sealed;
+  uint32_t sealed_bytes;
+  const char *(*fragment)(struct fake *fake, const char *deployment);
+  /** How the server errs. */
+  const char *seal_flaw;
+  /** Bytes of bodies, and shared secrets that were made. */
+  uint32_t sent_bytes;
+  unsigned agreements;
   /** Members of the next requests, such as `,"deadlineUnixMs":1000`. */
   const char *request_members;
   bool image_is_foreign, slot_write_fails, staging_write_fails, store_write_fails;
@@ -171,6 +181,7 @@ struct fake {
   uint8_t journal[12 * 1024];
   char url[OTA_URL_MAX + 1];
   struct ota_delta delta;
+  struct ota_seal seal;
   struct fake_hash hash;
 
   /* Not cleared for a new device: what counts is counted above. */

@@ -11,13 +11,17 @@ void fake_serve(struct fake *fake, enum fake_how how, uint32_t number) {
 }
 
 const uint8_t *fake_file(const struct fake *fake, uint32_t *bytes) {
+  if (fake->sealed) {
+    *bytes = fake->sealed_bytes;
+    return fake->sealed;
+  }
   *bytes = fake->getting_patch ? fake->patch_bytes : fake->image_bytes;
   return fake->getting_patch ? fake->patch : fake->image;
 }
 
 static int http_get(void *ctx, const char *url, uint32_t from, uint32_t to) {
   struct fake *fake = ctx;
-  CHECK(!fake->getting && strncmp(url, "https://", 8) == 0);
+  CHECK(!fake->getting && strncmp(url, "https://", 8) == 0 && !strchr(url, '#'));
   fake->requests++;
   fake->last_from = from;
   fake->last_ranged = to != 0;
@@ -88,6 +92,7 @@ static int http_read(void *ctx, uint8_t *data, size_t capacity) {
   fake->uptime += fake->ms_per_piece;
   uint32_t size = 0;
   const uint8_t *file = fake_file(fake, &size);
+  fake->sent_bytes += bytes;
   if (fake->getting_patch) fake->patch_sent += bytes;
   for (uint32_t i = 0; i < bytes; i++) {
     uint32_t at = fake->body_at + i;

@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "fake_delta.h"
+#include "fake_seal.h"
 
 struct scenario {
   void (*begin)(struct fake *fake);
@@ -260,6 +261,41 @@ static void survives_a_broken_patch(void) {
   cut_at_every_write(&scenario);
 }
 
+static void request_sealed(struct fake *fake) {
+  again = "";
+  fake_make_image(fake, 9000, 11);
+  fake->limits.checkpoint_chunks = 1;
+  fake->limits.chunk_floor_bytes = fake->limits.chunk_start_bytes = fake->limits.chunk_ceiling_bytes = 3000;
+  fake->timing.checkpoint_ms = 0;
+  fake_seal(fake);
+  fake_request(fake, DEPLOYMENT, 1, "");
+}
+
+/** After each of two cuts, the chunk that was under way may have to come again, and the one before it if its checkpoint was lost; no more. */
+static void check_sealed(struct fake *fake) {
+  check_success(fake);
+  CHECK(fake->sent_bytes <= fake->sealed_bytes + 2 * 2 * (SEAL_CHUNK_BYTES + 16));
+}
+
+static void survives_a_sealed_update(void) {
+  static const struct scenario scenario = {request_sealed, has_result, check_sealed};
+  cut_everywhere(&scenario);
+}
+
+static void offer_sealed_patch(struct fake *fake) {
+  again = "";
+  fake_offer(fake, fake_heatshrink);
+  fake->inbound_from = fake->inbound_to;
+  fake_seal(fake);
+  fake_request(fake, DEPLOYMENT, 1, "");
+}
+
+static void survives_a_sealed_patch(void) {
+  static const struct scenario scenario = {offer_sealed_patch, has_result, check_success};
+  in_slot = true;
+  cut_at_every_write(&scenario);
+}
+
 static void age_certificate(struct fake *fake) {
   again = NULL;
   fake->wall = UINT64_C(71) * 24 * 3600 * 1000;
@@ -286,6 +322,8 @@ static const struct test tests[] = {
     {"a power cut at any write of a compressed update ends on the new image, and little of it comes twice",
      survives_a_compressed_update},
     {"a power cut at any write around a broken patch ends on the new image, reported once", survives_a_broken_patch},
+    {"a power cut at any write of a sealed update ends on the new image, and little of it comes twice", survives_a_sealed_update},
+    {"a power cut at any write of a sealed patch ends on the new image, reported once", survives_a_sealed_patch},
     {"a power cut at any write of a child's update ends with the child updated", survives_an_update_of_the_child},
     {"a power cut at any write around a cancel leaves one truthful answer", survives_a_cancel},
     {"a power cut at any write of an undo ends on the previous image, reported once", survives_an_undo},

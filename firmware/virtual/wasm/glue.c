@@ -8,6 +8,7 @@
 #include "../../agent/crash.h"
 #include "../../agent/delta.h"
 #include "../../agent/ota_agent.h"
+#include "../../agent/seal.h"
 
 #define EXPORT(name) __attribute__((export_name(#name))) name
 #define IMPORT(result, name, ...) \
@@ -32,6 +33,8 @@ struct device {
   struct ota_crash crash;
   bool takes_patches;
   struct ota_delta delta;
+  bool opens_sealed;
+  struct ota_seal seal;
   /** Of a block that is free. */
   struct device *next;
   /** Last: what of it is never written costs nothing. */
@@ -80,6 +83,10 @@ IMPORT(int, sha256_start, void *ctx);
 IMPORT(int, sha256_update, void *ctx, const uint8_t *data, size_t bytes);
 IMPORT(int, sha256_finish, void *ctx, uint8_t *digest);
 IMPORT(int, es256_verify, void *ctx, const uint8_t *xy, const uint8_t *message, size_t bytes, const uint8_t *signature);
+IMPORT(int, seal_key, void *ctx, uint8_t *xy);
+IMPORT(int, seal_agree, void *ctx, const uint8_t *xy, uint8_t *secret);
+IMPORT(int, gcm_open, void *ctx, const uint8_t *key, const uint8_t *nonce, const uint8_t *extra, size_t extra_bytes, uint8_t *data,
+       size_t bytes, const uint8_t *tag);
 IMPORT(double, uptime_ms, void *ctx);
 IMPORT(double, unix_ms, void *ctx);
 IMPORT(int, random, void *ctx, uint8_t *data, size_t bytes);
@@ -240,6 +247,9 @@ static const struct ota_port port = {
     .telemetry = telemetry,
     .command = import_command,
     .health = health,
+    .seal_key = import_seal_key,
+    .seal_agree = import_seal_agree,
+    .gcm_open = import_gcm_open,
 };
 
 static const struct ota_installer installer = {
@@ -271,13 +281,15 @@ static struct device *new_block(void) {
 }
 
 /** A block for another agent, or null when memory has come to its end. The memory may have moved after this. */
-struct device *EXPORT(create)(bool resumes, int reason, uint32_t slot_bytes, bool takes_patches) {
+struct device *EXPORT(create)(bool resumes, int reason, uint32_t slot_bytes, bool takes_patches,
+                              bool opens_sealed) {
   struct device *device = free_blocks;
   if (device) free_blocks = device->next;
   else device = new_block();
   if (!device) return NULL;
   device->resumes = resumes;
   device->takes_patches = takes_patches;
+  device->opens_sealed = opens_sealed;
   device->boot_reason = (enum ota_boot_reason)reason;
   device->key_count = 0;
   device->port = port;
@@ -341,7 +353,8 @@ int EXPORT(init)(struct device *device) {
                   .journal = device->journal,
                   .journal_bytes = sizeof device->journal,
                   .url = device->url,
-                  .delta = device->takes_patches ? &device->delta : NULL},
+                  .delta = device->takes_patches ? &device->delta : NULL,
+                  .seal = device->opens_sealed ? &device->seal : NULL},
   };
   read_crash(device);
   return ota_agent_init(&device->agent, &config);

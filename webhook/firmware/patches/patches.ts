@@ -7,6 +7,7 @@ import type { Context } from '../../context.ts';
 import { type Db, query } from '../../db/query.ts';
 import { paced } from '../../paced.ts';
 import { toManifest } from '../firmware.ts';
+import * as sealing from '../sealing/sealing.ts';
 import { firmwares } from '../table.ts';
 import { noBase, patchFormat } from './format.ts';
 import { makeElsewhere, maxImageBytes } from './make.ts';
@@ -116,8 +117,7 @@ async function store(context: Context, base: string, result: string): Promise<vo
     return;
   }
   const sha256 = createHash('sha256').update(patch).digest('hex');
-  const s3Path = `patches/${randomUUID()}/${base.slice(0, 16)}-${result.slice(0, 16)}.patch`;
-  await context.objects.put(s3Path, patch, 'application/octet-stream');
+  const s3Path = await put(context, image, patch, sha256);
   const manifest = await context.signer?.sign(
     toPatchManifest(image, { base, sizeBytes: patch.length, sha256 }),
   );
@@ -141,12 +141,22 @@ export function toPatchManifest(
   return { ...toManifest(image), patch: { format: patchFormat, ...of, size: sizeBytes, sha256 } };
 }
 
-async function readObject(
+/** Nothing plain of an image that is sealed comes into the bucket. */
+async function put(
   context: Context,
-  { s3Path, sha256 }: { s3Path: string; sha256: string },
-): Promise<Buffer> {
-  const { stream } = await context.objects.open(s3Path);
-  const bytes = await buffer(stream);
+  image: typeof firmwares.$inferSelect,
+  patch: Buffer,
+  sha256: string,
+): Promise<string> {
+  if (await sealing.needsSealing(context.db, image)) return sealing.putSealed(context, patch, sha256);
+  const s3Path = `patches/${randomUUID()}/${image.sha256.slice(0, 16)}-${sha256.slice(0, 16)}.patch`;
+  await context.objects.put(s3Path, patch, 'application/octet-stream');
+  return s3Path;
+}
+
+async function readObject(context: Context, image: typeof firmwares.$inferSelect): Promise<Buffer> {
+  const { sha256 } = image;
+  const bytes = await buffer(await sealing.openPlain(context, image));
   if (createHash('sha256').update(bytes).digest('hex') !== sha256)
     throw new Error('the file store holds another image than was registered');
   return bytes;
@@ -192,6 +202,10 @@ export async function forget(
         returning s3_path as "s3Path"`,
   );
   // An object that stays behind is found by nobody, and costs its bytes.
-  for (const { s3Path } of gone) if (s3Path) await objects.delete(s3Path);
+  for (const { s3Path } of gone) {
+    if (!s3Path) continue;
+    await sealing.forget(db, s3Path);
+    await objects.delete(s3Path);
+  }
   return gone.length;
 }

@@ -6,4 +6,5 @@ typedef struct mbedtls_mpi {
 } mbedtls_mpi;
 void mbedtls_mpi_init(mbedtls_mpi *X);
 void mbedtls_mpi_free(mbedtls_mpi *X);
+int mbedtls_mpi_write_binary(const mbedtls_mpi *X, unsigned char *buf, size_t buflen);
 int mbedtls_mpi_read_binary(mbedtls_mpi *X, const unsigned char *buf, size_t buflen);

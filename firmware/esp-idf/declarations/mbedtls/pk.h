@@ -12,6 +12,7 @@ void mbedtls_pk_free(mbedtls_pk_context *ctx);
 int mbedtls_pk_setup(mbedtls_pk_context *ctx, const mbedtls_pk_info_t *info);
 /* static inline there */
 mbedtls_ecp_keypair *mbedtls_pk_ec(const mbedtls_pk_context pk);
+mbedtls_pk_type_t mbedtls_pk_get_type(const mbedtls_pk_context *ctx);
 int mbedtls_pk_check_pair(const mbedtls_pk_context *pub, const mbedtls_pk_context *prv, mbedtls_f_rng_t *f_rng, void *p_rng);
 int mbedtls_pk_parse_key(mbedtls_pk_context *ctx, const unsigned char *key, size_t keylen, const unsigned char *pwd, size_t pwdlen,
                          mbedtls_f_rng_t *f_rng, void *p_rng);

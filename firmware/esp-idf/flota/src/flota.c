@@ -18,6 +18,7 @@
 #include "buffers.h"
 #include "ota_agent.h"
 #include "options.h"
+#include "seal.h"
 #include "start_guard.h"
 #include "store.h"
 
@@ -179,7 +180,12 @@ static bool prepare_agent(struct program *program) {
                   .work_bytes = WORK_BYTES,
                   .journal = memory_take(JOURNAL_BYTES),
                   .journal_bytes = JOURNAL_BYTES,
-                  .url = memory_take(OTA_URL_MAX + 1)},
+                  .url = memory_take(OTA_URL_MAX + 1),
+#ifdef FLOTA_SEAL
+                  // Without this memory the device takes no encrypted firmware, and does not say that it does.
+                  .seal = memory_take(sizeof(struct ota_seal)),
+#endif
+                  },
   };
   const struct ota_buffers *buffers = &program->config.buffers;
   return buffers->inbox && buffers->work && buffers->journal && buffers->url;

@@ -6,6 +6,7 @@
 #include "esp_system.h"
 #include "esp_timer.h"
 #include "report.h"
+#include "sealing.h"
 #include "store.h"
 
 static int on_mqtt_connect(void *ctx, enum ota_key_pair pair) { return flota_mqtt_connect(&((struct device *)ctx)->mqtt, pair); }
@@ -79,6 +80,20 @@ static int on_es256_verify(void *ctx, const uint8_t xy[OTA_ES256_BYTES], const u
   (void)ctx;
   return flota_crypto_es256_verify(xy, message, bytes, signature);
 }
+
+#ifdef FLOTA_SEAL
+static const char *current_key(void *ctx) { return ((struct device *)ctx)->identity.pairs[OTA_PAIR_CURRENT].key; }
+static int on_seal_key(void *ctx, uint8_t xy[OTA_ES256_BYTES]) { return flota_sealing_key(current_key(ctx), xy); }
+static int on_seal_agree(void *ctx, const uint8_t xy[OTA_ES256_BYTES], uint8_t secret[32]) {
+  return flota_sealing_agree(current_key(ctx), xy, secret);
+}
+static int on_gcm_open(void *ctx, const uint8_t key[OTA_AES_KEY_BYTES], const uint8_t nonce[OTA_GCM_NONCE_BYTES], const uint8_t *extra,
+                       size_t extra_bytes, uint8_t *data, size_t bytes, const uint8_t tag[OTA_GCM_TAG_BYTES]) {
+  (void)ctx;
+  (void)tag;
+  return flota_sealing_open(key, nonce, extra, extra_bytes, data, bytes);
+}
+#endif
 
 static uint64_t on_uptime_ms(void *ctx) {
   (void)ctx;
@@ -166,5 +181,10 @@ struct ota_port flota_device_port(struct device *device) {
       .log = on_log,
       .telemetry = on_telemetry,
       .health = on_health,
+#ifdef FLOTA_SEAL
+      .seal_key = on_seal_key,
+      .seal_agree = on_seal_agree,
+      .gcm_open = on_gcm_open,
+#endif
   };
 }

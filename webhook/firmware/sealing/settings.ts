@@ -1,0 +1,38 @@
+/** Firmware of which hardware is kept, and sent, encrypted only. */
+import { sql } from 'drizzle-orm';
+import { record } from '../../audit/audit.ts';
+import type { Context } from '../../context.ts';
+import type { Db } from '../../db/query.ts';
+import { unavailable, wantAllOf } from './sealing.ts';
+import { sealedHardware } from './table.ts';
+
+export async function list(db: Db): Promise<string[]> {
+  const rows = await db.select().from(sealedHardware).orderBy(sealedHardware.hardware);
+  return rows.map(({ hardware }) => hardware);
+}
+
+/**
+ * These, and no others. What is there of them already is encrypted now; what was encrypted stays so, also of hardware that is left out.
+ * Throws `sealing_unavailable` without a master key.
+ */
+export async function replace(context: Context, hardware: string[], actor: string): Promise<string[]> {
+  if (hardware.length > 0 && !context.masterKeys) throw unavailable();
+  const after = [...new Set(hardware)].sort();
+  await context.db.transaction(async (tx) => {
+    // One at a time, or two would add theirs up.
+    await tx.execute(sql`lock table ${sealedHardware} in share row exclusive mode`);
+    const before = await list(tx);
+    await tx.delete(sealedHardware);
+    if (after.length > 0)
+      await tx.insert(sealedHardware).values(after.map((one) => ({ hardware: one, createdBy: actor })));
+    await wantAllOf(tx, after);
+    await record(tx, {
+      actor,
+      action: 'encryption.change',
+      subject: 'encryption',
+      detail: { before, after },
+    });
+  });
+  context.wake();
+  return after;
+}
