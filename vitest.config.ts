@@ -1,15 +1,26 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-const folders = '{emqx,webhook,ca,console,firmware,deploy}';
+const folders = '{emqx,ca,console,firmware,deploy}';
 
-const overEither = [
+/** No database in them. */
+export const overNeither = [
   'webhook/{edge,wire,operation,rate-limit,security-headers}.test.ts',
   'webhook/auth/{guard,password}.test.ts',
   'webhook/deployments/{window,transitions,rollout-transitions,states}.test.ts',
   'webhook/deployments/health/{statistics,rollout-gate}.test.ts',
   'webhook/events/hostile-json.test.ts',
   'webhook/vulnerabilities/{osv,feed-file}.test.ts',
+];
+
+/** Whose SQL leans on what PGlite and PostgreSQL differ in: extensions, partitions, one connection or many. */
+export const overBoth = [
+  'webhook/{app,upgrade}.test.ts',
+  'webhook/{db,search,telemetry,retention,trends,outbox}/**/*.test.ts',
+  'webhook/devices/query/**/*.test.ts',
+  'webhook/devices/{export,groups,tallies}.test.ts',
+  'webhook/events/ingest.test.ts',
+  'webhook/deployments/deployments.test.ts',
 ];
 
 export default defineConfig({
@@ -31,16 +42,19 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'all', include: [`${folders}/**/*.test.ts`], globalSetup: ['.ci/pglite.ts'] },
+        test: {
+          name: 'all',
+          include: [`${folders}/**/*.test.ts`, ...overNeither, ...overBoth],
+          globalSetup: ['.ci/pglite.ts'],
+        },
       },
       {
-        // What touches the database, once more on a real PostgreSQL; the first project uses PGlite.
+        // What touches the database, on a real PostgreSQL; `npm run test:full` has all of it on PGlite, too.
         extends: true,
         test: {
           name: 'postgresql',
           include: ['webhook/**/*.test.ts'],
-          // What is about HTTP, words and clocks is the same over either.
-          exclude: overEither,
+          exclude: overNeither,
           globalSetup: ['.ci/postgresql.ts'],
           setupFiles: ['.ci/use-postgresql.ts'],
         },

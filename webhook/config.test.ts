@@ -44,6 +44,8 @@ test('every variable that is missing is named at once; an empty one counts as mi
 test.each([
   ['PORT', 'eighty'],
   ['PORT', '70000'],
+  ['TELEMETRY_RAW_HOURS', '0'],
+  ['TELEMETRY_RAW_HOURS', '721'],
   ['DATABASE_URL', 'mysql://x'],
   ['S3_DEVICE_URL', 'http://store'],
   ['CA_URL', 'http://ca'],

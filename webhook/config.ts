@@ -58,6 +58,7 @@ export const environmentSchema = z.object({
   OIDC_BUTTON: z.string().min(1).max(60).default('Single sign-on'),
   FIRMWARE_KEYS: text.optional(),
   TELEMETRY_DAYS: days.default(defaultRetention.telemetry),
+  TELEMETRY_RAW_HOURS: z.coerce.number().int().min(1).max(8760).default(defaultRetention.telemetryRawHours),
   LOG_DAYS: days.default(defaultRetention.logs),
   EVENT_DAYS: days.default(defaultRetention.targetEvents),
   TARGET_DAYS: days.default(defaultRetention.targets),
@@ -228,6 +229,8 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
   if (Boolean(env.FLOTA_ADMIN_EMAIL) !== Boolean(env.FLOTA_ADMIN_PASSWORD)) {
     problems.push('FLOTA_ADMIN_EMAIL and FLOTA_ADMIN_PASSWORD: give both or neither');
   }
+  if (env.TELEMETRY_RAW_HOURS > env.TELEMETRY_DAYS * 24)
+    problems.push('TELEMETRY_RAW_HOURS: is more than TELEMETRY_DAYS');
   if (env.OIDC_ISSUER && !env.PUBLIC_URL) problems.push('PUBLIC_URL: is needed with OIDC_ISSUER');
   if (env.PORT !== 0 && env.PORT === env.INTERNAL_PORT) problems.push('PORT and INTERNAL_PORT: must differ');
   if (problems.length > 0) throw new ConfigError(problems);
@@ -238,6 +241,7 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
 export function toRetention(env: Environment): Retention {
   return {
     telemetry: env.TELEMETRY_DAYS,
+    telemetryRawHours: env.TELEMETRY_RAW_HOURS,
     logs: env.LOG_DAYS,
     targetEvents: env.EVENT_DAYS,
     targets: env.TARGET_DAYS,

@@ -3,11 +3,26 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { createPasswords } from './auth/password.ts';
+import { bucket, getLatest } from './telemetry/measurements.ts';
+import { rollUp, rollUpStray } from './telemetry/rollup.ts';
 import { createDevice, type Json, openDatabase, startTestWebhook } from './testing.ts';
 
 const written = await readFile(new URL('db/fixtures/0.1.0.sql', import.meta.url), 'utf8');
 const database = await openDatabase(written);
 afterAll(() => database.close());
+// Before a copy sweeps what is too old.
+const readMeasured = async () => ({
+  points: await bucket(database.db, {
+    ...{ deviceId: 'device-003', topic: 'data/sensors', value: 'temperature', bucketMs: 60_000 },
+    ...{ from: new Date('2026-11-29T00:00:00Z'), to: new Date('2026-12-03T00:00:00Z') },
+  }),
+  latest: await getLatest(database.db, 'device-003'),
+});
+const measured = await readMeasured();
+const later = Date.parse('2026-12-05T00:00:00Z');
+while ((await rollUpStray(database.db, 1, later, 1_000)) > 0);
+await rollUp(database.db, 1, later);
+const rolledUp = await readMeasured();
 // What was hashed at the real cost is compared at it.
 const webhook = await startTestWebhook(database, { passwords: createPasswords() });
 afterAll(() => webhook.close());
@@ -40,6 +55,22 @@ test('devices, firmware, deployments and people are all there', async () => {
   expect((await get('/api/me', { authorization: `Bearer ${secret}` })).role).toBe('operator');
   const login = { email: 'viewer@flota.test', password: 'a viewer of the first release' };
   expect((await webhook.api('POST', '/api/login', login, {})).status).toBe(200);
+});
+
+test('every measurement is charted, before it is rolled up and then; the last ones are whole', () => {
+  const rows = [
+    ...written.matchAll(/'device-003', 'data\/sensors', '(\S+ [0-9:]+).*"temperature": ([0-9.]+)/g),
+  ];
+  const temperatures = rows.sort(([, a], [, b]) => (a! < b! ? -1 : 1)).map(([, , value]) => Number(value));
+  expect(temperatures.length).toBeGreaterThan(10);
+  const { points, latest } = measured;
+  expect(points.reduce((n, { count }) => n + count, 0)).toBe(temperatures.length);
+  expect(Math.max(...points.map(({ max }) => max))).toBe(Math.max(...temperatures));
+  expect(rolledUp.points.map(({ avg, ...rest }) => rest)).toEqual(points.map(({ avg, ...rest }) => rest));
+  expect(rolledUp.latest).toEqual(latest);
+  expect(latest.find(({ topic }) => topic === 'data/sensors')!.body).toEqual({
+    values: { temperature: temperatures.at(-1), humidity: expect.any(Number) },
+  });
 });
 
 test('the audit log goes on from the hash that it ended with', async () => {

@@ -3,7 +3,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import { type Db, query } from './query.ts';
 
-const countedBeyond = 10_000;
+export const countedBeyond = 10_000;
 
 /** `more`: there are more than `total`. */
 export interface Total {
@@ -24,5 +24,9 @@ export async function countUpTo(
     db,
     sql`select count(*)::int as n from (select from ${table} ${condition} limit ${most + 1}) counted`,
   );
-  return row!.n > most ? { total: most, more: true } : { total: row!.n };
+  return toTotal(row!.n, most);
 }
+
+/** Of `n` that were found, where `most` and one more were looked for. */
+export const toTotal = (n: number, most: number): Total =>
+  n > most ? { total: most, more: true } : { total: n };

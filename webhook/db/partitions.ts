@@ -1,14 +1,15 @@
 /**
- * What grows by the message is partitioned by day (UTC) or week, natively: charts and pages read only the days that they ask for, and old days
- * are dropped instead of deleted row by row. drizzle-kit knows no partitions, so its migrations make plain tables, and this step
+ * What grows by the message is partitioned by hours, day (UTC) or week, natively: charts and pages read only the days that they ask for, and old
+ * days are dropped instead of deleted row by row. drizzle-kit knows no partitions, so its migrations make plain tables, and this step
  * follows them: `table.ts` stays the one place that names columns and indexes.
  */
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { locks, tryLock } from './locks.ts';
 import { type Db, query } from './query.ts';
 
 export const partitioned = [
-  'telemetry',
+  'measurements',
+  'measured_hours',
   'device_logs',
   'device_incidents',
   'target_events',
@@ -19,7 +20,9 @@ export type Partitioned = (typeof partitioned)[number];
 /** By which column, and of how many days each partition is. */
 const daily = { column: 'at', days: 1 };
 const shapes: Record<Partitioned, { column: string; days: number }> = {
-  telemetry: daily,
+  // Kept for hours.
+  measurements: { column: 'at', days: 0.25 },
+  measured_hours: daily,
   device_logs: daily,
   device_incidents: daily,
   target_events: daily,
@@ -66,6 +69,45 @@ export async function dropPartitions(db: Db, table: Partitioned, before: number)
   return dropped;
 }
 
+/**
+ * Partitions that ended before: `consume` has each in a transaction that ends with it empty, and nothing comes to it meanwhile. It is dropped
+ * once nothing has come since. Answers how many were dropped.
+ */
+export async function consumePartitions(
+  db: Db,
+  table: Partitioned,
+  before: number,
+  consume: (tx: Db, partition: SQL) => Promise<unknown>,
+): Promise<number> {
+  const old = (await listDays(db, table)).filter((day) => day + spanOf(table) <= before);
+  let dropped = 0;
+  for (const day of old) {
+    const name = sql.identifier(nameOf(table, day));
+    const isEmpty = async (tx: Db) => {
+      const [row] = await query<{ is: boolean }>(tx, sql`select not exists (select from ${name}) as is`);
+      return row!.is;
+    };
+    const consumed = await exclusively(db, async (tx) => {
+      if (!(await isThere(tx, table, day))) return;
+      // Readers go on until it is emptied.
+      await tx.execute(sql`lock table ${name} in share mode`);
+      if (await isEmpty(tx)) return;
+      await consume(tx, sql`${name}`);
+      await tx.execute(sql`truncate ${name}`);
+    });
+    const gone = await exclusively(db, async (tx) => {
+      if (!(await isThere(tx, table, day))) return;
+      // In the order of readers, or one that has the first would wait for the second for ever.
+      await tx.execute(sql`lock table only ${sql.identifier(table)} in access exclusive mode`);
+      await tx.execute(sql`lock table ${name} in access exclusive mode`);
+      if (await isEmpty(tx)) await tx.execute(sql`drop table ${name}`);
+    });
+    if (!consumed || !gone) break;
+    dropped += 1;
+  }
+  return dropped;
+}
+
 /** Takes every row whose day has no partition, so that none is refused. */
 export function defaultOf(table: Partitioned): string {
   return `${table}_default`;
@@ -77,18 +119,35 @@ export function columnOf(table: Partitioned): string {
 
 const spanOf = (table: Partitioned): number => shapes[table].days * dayMs;
 
+/** Of less than a day, with the hour. */
 function nameOf(table: Partitioned, day: number): string {
-  return `${table}_${new Date(day).toISOString().slice(0, 10).replaceAll('-', '')}`;
+  const digits = new Date(day).toISOString().replace(/[^0-9]/g, '');
+  return `${table}_${digits.slice(0, shapes[table].days < 1 ? 10 : 8)}`;
 }
 
 /** Start of each day that has a partition, ms since 1970. */
 async function listDays(db: Db, table: Partitioned): Promise<number[]> {
   const rows = await query<{ day: string }>(
     db,
-    sql`select substring(c.relname from '_([0-9]{8})$') as day from pg_inherits i join pg_class c on c.oid = i.inhrelid
-        where i.inhparent = to_regclass(${table}) and c.relname ~ '_[0-9]{8}$'`,
+    sql`select substring(c.relname from '_([0-9]{8,10})$') as day from pg_inherits i join pg_class c on c.oid = i.inhrelid
+        where i.inhparent = to_regclass(${table}) and c.relname ~ '_[0-9]{8,10}$' order by 1`,
   );
-  return rows.map(({ day }) => Date.parse(`${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}T00:00:00Z`));
+  return rows.map(({ day }) =>
+    Date.UTC(
+      Number(day.slice(0, 4)),
+      Number(day.slice(4, 6)) - 1,
+      Number(day.slice(6, 8)),
+      Number(day.slice(8)),
+    ),
+  );
+}
+
+async function isThere(tx: Db, table: Partitioned, day: number): Promise<boolean> {
+  const [row] = await query<{ is: boolean }>(
+    tx,
+    sql`select to_regclass(${nameOf(table, day)}) is not null as is`,
+  );
+  return row!.is;
 }
 
 /** `CREATE TABLE … PARTITION OF` would lock out everybody; attaching a table locks only the default partition, whose rows of that day move. */
@@ -98,11 +157,7 @@ async function createPartition(db: Db, table: Partitioned, day: number): Promise
   );
   const [from, to] = [day, day + spanOf(table)].map((at) => sql.raw(`'${new Date(at).toISOString()}'`));
   return exclusively(db, async (tx) => {
-    const [there] = await query<{ is: boolean }>(
-      tx,
-      sql`select to_regclass(${nameOf(table, day)}) is not null as is`,
-    );
-    if (there?.is) return;
+    if (await isThere(tx, table, day)) return;
     await tx.execute(sql`create table ${name} (like ${parent} including defaults including constraints)`);
     await tx.execute(sql`lock table ${rest} in access exclusive mode`);
     await tx.execute(sql`
@@ -115,7 +170,8 @@ async function createPartition(db: Db, table: Partitioned, day: number): Promise
   });
 }
 
-async function exclusively(db: Db, work: (tx: Db) => Promise<void>): Promise<boolean> {
+/** Work on partitions, by one copy at a time. False when another is at it. */
+export async function exclusively(db: Db, work: (tx: Db) => Promise<void>): Promise<boolean> {
   return db.transaction(async (tx) => {
     await tx.execute(lockTimeout);
     const isMine = await tryLock(tx, locks.partitions);

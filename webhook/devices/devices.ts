@@ -3,8 +3,9 @@ import { record } from '../audit/audit.ts';
 import { findCurrent } from '../certificates/certificates.ts';
 import { revokeAll } from '../certificates/revocation.ts';
 import * as crashes from '../crashes/crashes.ts';
-import { countUpTo, type Total } from '../db/count.ts';
+import { countedBeyond, type Total, toTotal } from '../db/count.ts';
 import { down, Order, readPage, up } from '../db/keyset.ts';
+import { planForValues } from '../db/planning.ts';
 import { type Db, foreignKeyViolation, query as queryRows, sqlState, uniqueViolation } from '../db/query.ts';
 import { anything } from '../db/revision.ts';
 import { containing } from '../db/search.ts';
@@ -68,28 +69,78 @@ export async function list(
     );
     return { items, total: items.length, next: null };
   }
-  // Only ids are walked over to the page; its devices are read and joined then.
-  const { limit, offset, cursor } = filter;
-  const { rows, next } = await readPage(order, { limit, offset, cursor }, (behind, some, from) => {
-    const ids = db
-      .select({ id: devices.id })
-      .from(devices)
-      .where(and(where, behind))
-      .orderBy(...order.by)
-      .limit(some)
-      .offset(from);
-    return select(db, { key: order.key })
-      .where(inArray(devices.id, ids))
-      .orderBy(...order.by);
-  });
-  const { search, tag, query } = filter;
+  const { search, tag, query, limit, offset, cursor } = filter;
   const isTallied = !search && !tag && !query;
-  const total = isTallied
-    ? { total: await countTallied(db, reach, filter) }
-    : filter.count === 'exact'
-      ? { total: await db.$count(devices, where) }
-      : await countUpTo(db, devices, where, filter);
+  let total: Total = { total: 0 };
+  if (isTallied) total = { total: await countTallied(db, reach, filter) };
+  const { rows: found, next } = await readPage(
+    order,
+    { limit, offset, cursor },
+    async (behind, some, from) => {
+      const page = { order, behind, limit: some, offset: from };
+      if (isTallied) return walk(db, where, page);
+      const { ids, ...counted } = await findMatching(db, where, filter, page);
+      total = counted;
+      return ids;
+    },
+  );
+  const ids = found.map(({ id }) => id);
+  const rows = await select(db)
+    .where(inArray(devices.id, ids))
+    .orderBy(...order.by);
   return { items: await view(db, rows), next, ...total };
+}
+
+interface Part {
+  order: Order;
+  behind: SQL | undefined;
+  limit: number;
+  offset: number;
+}
+type Found = { id: string; key: (string | null)[] };
+
+/** Only ids are walked over to the page; its devices are read and joined then. */
+function walk(db: Db, where: SQL | undefined, { order, behind, limit, offset }: Part): Promise<Found[]> {
+  return db
+    .select({ id: devices.id, key: order.key })
+    .from(devices)
+    .where(and(where, behind))
+    .orderBy(...order.by)
+    .limit(limit)
+    .offset(offset);
+}
+
+/**
+ * The page of those that meet conditions of which nobody knows how many do. They are looked for in any order first: a planner that hopes to come
+ * across a page of them soon, in its order, would read every device where there are few. Where there are very many, it hopes rightly.
+ */
+async function findMatching(
+  db: Db,
+  where: SQL | undefined,
+  { sort, count, offset: from }: DevicePage,
+  page: Part,
+): Promise<{ ids: Found[] } & Total> {
+  const { order, behind, limit, offset } = page;
+  const most = from + countedBeyond;
+  return db.transaction(async (tx) => {
+    await planForValues(tx);
+    const found = await queryRows<{ n: number } & (Found | { id: null; key: null })>(
+      tx,
+      sql`with matching as materialized (
+            select id ${sortedBy(sort)} from devices where ${where ?? sql`true`} limit ${most + 1})
+          select counted.n, page.id, page.key from (select count(*)::int as n from matching) counted
+          left join (
+            select id, key, row_number() over () as nth from (
+              select id, ${order.key} as key from matching devices where ${behind ?? sql`true`}
+              order by ${sql.join(order.by, sql`, `)} limit ${limit} offset ${offset}) sorted) page on true
+          order by page.nth`,
+    );
+    const { n } = found[0]!;
+    if (n <= most)
+      return { ids: found.flatMap(({ id, key }) => (id === null ? [] : { id, key })), ...toTotal(n, most) };
+    const ids = await walk(tx, where, page);
+    return { ids, ...(count === 'exact' ? { total: await tx.$count(devices, where) } : toTotal(n, most)) };
+  });
 }
 
 /** By id, behind this one. */
@@ -121,19 +172,31 @@ function matching(filter: DeviceFilter): SQL | undefined {
   );
 }
 
+/** Within an hour by the index of `seenHour`. */
+const columnsOf = {
+  id: [],
+  name: [devices.name],
+  lastSeenAt: [devices.seenHour, devices.lastSeenAt],
+  createdAt: [devices.createdAt],
+};
+
 /** As an index has it, or every device would be sorted for one page; with the id, so that pages neither repeat nor miss a device. */
 const orders = Object.fromEntries(
   sorts.map((sort) => {
-    const column = devices[sort.replace('-', '') as 'id' | 'name' | 'lastSeenAt' | 'createdAt'];
+    const columns = columnsOf[sort.replace('-', '') as keyof typeof columnsOf];
     const to = sort.startsWith('-') ? down : up;
-    const hasNulls = column === devices.lastSeenAt;
-    const order =
-      column === devices.id
-        ? new Order(sort, [to(devices.id)])
-        : new Order(sort, [to(column), to(devices.id)], { hasNulls });
-    return [sort, order];
+    const [first, ...rest] = [...columns, devices.id].map(to);
+    const nulls = columns.some((column) => column === devices.lastSeenAt) ? columns.length : 0;
+    return [sort, new Order(sort, [first!, ...rest], { nulls })];
   }),
 ) as Record<Sort, Order>;
+
+/** Columns besides the id, without which an index may do. */
+function sortedBy(sort: Sort = 'id'): SQL {
+  return sql.join(
+    columnsOf[sort.replace('-', '') as keyof typeof columnsOf].map((column) => sql`, ${column}`),
+  );
+}
 
 export async function get(db: Db, reach: Reach, id: string): Promise<DeviceView> {
   const rows = await select(db).where(and(eq(devices.id, id), reach.on()));

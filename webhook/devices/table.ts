@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import {
   bigint,
   bigserial,
@@ -42,6 +42,9 @@ export const deviceGroups = pgTable('device_groups', {
 /** Of devices, and deployments, of which nothing else was said. */
 export const defaultChannel = 'stable';
 
+export const hourOf = (moment: SQL): SQL =>
+  sql`date_bin(interval '1 hour', ${moment}, timestamptz '2000-01-01 00:00:00+00')`;
+
 /** `id` is the common name of the device's certificate. */
 export const devices = pgTable(
   'devices',
@@ -64,6 +67,10 @@ export const devices = pgTable(
     /** Of the present (or last) connection, broker's clock: an older disconnect may arrive after a newer connect. */
     connectedAt: timestamp('connected_at', { withTimezone: true }),
     lastSeenAt: timestamp('last_seen_at', { withTimezone: true }),
+    /** What the index has instead: a device is heard every few minutes, and each time an entry would be new in every index. */
+    seenHour: timestamp('seen_hour', { withTimezone: true }).generatedAlwaysAs(
+      (): SQL => hourOf(sql`last_seen_at`),
+    ),
     /** That it is away for long was told then; newer than `lastSeenAt` while it still is. */
     silenceToldAt: timestamp('silence_told_at', { withTimezone: true }),
     certificateSerial: text('certificate_serial'),
@@ -80,6 +87,7 @@ export const devices = pgTable(
     index('devices_pinned').on(t.pinned).where(sql`pinned is not null`),
     index('devices_channel').on(t.channel),
     index('devices_name').on(t.name, t.id),
+    index('devices_seen').on(t.seenHour.asc().nullsFirst(), t.id),
     index('devices_created').on(t.createdAt, t.id),
     index('devices_tags').using('gin', t.tags),
     // For the beginning of one; a part of one has trigrams (`db/search.ts`).

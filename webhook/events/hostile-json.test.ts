@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { eq } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import { maxJsonDepth, maxJsonNodes } from '#emqx/protocol.ts';
-import { deviceLogs, telemetry } from '../telemetry/table.ts';
+import { getLatest } from '../telemetry/measurements.ts';
+import { deviceLogs } from '../telemetry/table.ts';
 import type { Json, TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { deadLetters } from './table.ts';
@@ -169,5 +170,5 @@ test('pairs, escaped or not, and what only looks like an escape, are stored as t
   }
   const rows = await db.select().from(deviceLogs).where(eq(deviceLogs.deviceId, device.id));
   expect(rows.map((r) => r.message).sort()).toEqual(texts.map((t) => JSON.parse(t) as string).sort());
-  expect(await db.select().from(telemetry).where(eq(telemetry.deviceId, device.id))).toEqual([]);
+  expect(await getLatest(db, device.id)).toEqual([]);
 });

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { query } from '../db/query.ts';
 import { devices } from '../devices/table.ts';
-import { deviceLogs, telemetry } from '../telemetry/table.ts';
+import { getLatest } from '../telemetry/measurements.ts';
+import { deviceLogs } from '../telemetry/table.ts';
 import {
   interruptible,
   openDatabase,
@@ -298,7 +299,7 @@ describe('groups', () => {
       device.send('status/health', { state: 'ok', running: [device.running('a'.repeat(64))] }),
     ]);
     expect(answers.map((a) => a.status)).toEqual([204, 204, 204, 204, 204]);
-    const rows = await database.db.select().from(telemetry).where(eq(telemetry.deviceId, device.id));
+    const rows = await getLatest(database.db, device.id);
     expect(rows.map((r) => r.topic).sort()).toEqual([
       'data/metrics',
       'data/sensors',

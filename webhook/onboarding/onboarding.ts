@@ -42,7 +42,7 @@ export async function readFirstSteps(db: Db, reach: Reach, id: string): Promise<
     sql`select
           exists (select from certificates where common_name = ${id} and profile = 'device') as "certificate",
           d.connected_at is not null as "connected", d.reachable as "subscribed",
-          (exists (select from telemetry where device_id = ${id})
+          (exists (select from telemetry_sources where device_id = ${id})
             or exists (select from device_logs where device_id = ${id})
             or exists (select from received_messages where device_id = ${id})) as "message",
           exists (select from targets where device_id = ${id} and state = 'succeeded') as "update"

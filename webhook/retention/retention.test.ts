@@ -7,7 +7,7 @@ import { query } from '../db/query.ts';
 import { timelineOf } from '../deployments/target-list.ts';
 import { forgetEpochs } from '../devices/presence.ts';
 import { everything } from '../devices/reach.ts';
-import { bucketsOf, latestOf } from '../telemetry/measurements.ts';
+import { bucketsOf } from '../telemetry/measurements.ts';
 import { startTestWebhook } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { defaultRetention, sweepOnce, turnDays } from './retention.ts';
@@ -19,7 +19,8 @@ const insert = (device: string, deployment: string, days: number, rows = 1) => {
   const many = sql`from generate_series(1, ${rows}::int)`;
   return Promise.all([
     database.db.execute(
-      sql`insert into telemetry (device_id, topic, at, body) select ${device}, 'data/sensors', ${at}, '{}'::jsonb ${many}`,
+      sql`insert into measured_hours (source, at, packed)
+          select hashtext(${device}), ${at} - make_interval(secs => n), '{}'::jsonb ${many} n`,
     ),
     database.db.execute(
       sql`insert into device_logs (device_id, at, level, message) select ${device}, ${at}, 'info', 'x' ${many}`,
@@ -36,7 +37,7 @@ const insert = (device: string, deployment: string, days: number, rows = 1) => {
 const left = async (device: string) => {
   const [row] = await query<Record<string, number>>(
     database.db,
-    sql`select (select count(*)::int from telemetry where device_id = ${device}) as telemetry,
+    sql`select (select count(*)::int from measured_hours where source = hashtext(${device})) as telemetry,
           (select count(*)::int from device_logs where device_id = ${device}) as logs,
           (select count(*)::int from dead_letters where client_id = ${device}) as letters,
           (select count(*)::int from target_events where device_id = ${device} and event = 'x') as events`,
@@ -162,13 +163,13 @@ describe('days', () => {
     (
       await query<{ name: string }>(
         database.db,
-        sql`select tableoid::regclass::text as name from telemetry where device_id = ${device} order by at`,
+        sql`select tableoid::regclass::text as name from device_logs where device_id = ${device} order by at`,
       )
     ).map(({ name }) => name);
   const say = (device: string, at: number) =>
     database.db.execute(
-      sql`insert into telemetry (device_id, topic, at, body)
-          values (${device}, 'data/sensors', ${new Date(at).toISOString()}::timestamptz, '{}'::jsonb)`,
+      sql`insert into device_logs (device_id, at, level, message)
+          values (${device}, ${new Date(at).toISOString()}::timestamptz, 'info', 'x')`,
     );
 
   test.each(partitioned)(
@@ -177,7 +178,8 @@ describe('days', () => {
       const now = Date.now();
       // Weeks begin where 1970 did.
       const first = (at: number) => (table === 'received_messages' ? at - (at % (7 * dayMs)) : at);
-      const around = [-1, 0, 1, 2, 3].map((n) => label(first(now + n * dayMs)));
+      const hour = table === 'measurements' ? '18' : '';
+      const around = [-1, 0, 1, 2].map((n) => label(first(now + n * dayMs)) + hour);
       expect(await days(table)).toEqual(expect.arrayContaining([...around, 'default']));
     },
   );
@@ -209,10 +211,10 @@ describe('days', () => {
     const device = randomUUID();
     const at = Date.now() + 40 * dayMs;
     await say(device, at);
-    expect(await where(device)).toEqual(['telemetry_default']);
+    expect(await where(device)).toEqual(['device_logs_default']);
     await Promise.all([createPartitions(database.db, at), createPartitions(database.db, at)]);
     await createPartitions(database.db, at);
-    expect(await where(device)).toEqual([`telemetry_${label(at)}`]);
+    expect(await where(device)).toEqual([`device_logs_${label(at)}`]);
   });
 
   test('are dropped when the last of them is too old, and not before', async () => {
@@ -222,17 +224,17 @@ describe('days', () => {
     await say(device, at);
     const turn = (now: string) => turnDays(database.db, defaultRetention, Date.parse(now));
     await turn('2020-06-03T23:59:00Z');
-    expect(await where(device)).toEqual(['telemetry_20200504']);
+    expect(await where(device)).toEqual(['device_logs_20200504']);
     expect(await turn('2020-06-04T00:00:00Z')).toBeGreaterThan(0);
-    expect([await where(device), (await days('telemetry')).includes('20200504')]).toEqual([[], false]);
+    expect([await where(device), (await days('device_logs')).includes('20200504')]).toEqual([[], false]);
     // Of what is kept for longer, the day is there yet.
     expect(await days('target_events')).toContain('20200504');
   });
 
   test('prepared again change nothing', async () => {
-    const before = await days('telemetry');
+    const before = await days('device_logs');
     await preparePartitions(database.db);
-    expect(await days('telemetry')).toEqual(before);
+    expect(await days('device_logs')).toEqual(before);
   });
 
   test('are all that charts, status and timelines read', async () => {
@@ -250,10 +252,7 @@ describe('days', () => {
       bucketMs: 60_000,
     } as const;
     const read = {
-      telemetry: [
-        await explain(bucketsOf(chart)),
-        await explain(latestOf('x', ['status/system'], new Date(now.getTime() - dayMs))),
-      ],
+      measured_hours: [await explain(bucketsOf(chart))],
       target_events: [await explain(timelineOf(database.db, everything, randomUUID(), 'x', now).getSQL())],
     };
     for (const [table, plans] of Object.entries(read)) {

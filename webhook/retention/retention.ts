@@ -11,10 +11,14 @@ import { type Db, query } from '../db/query.ts';
 import { forgetTargets } from '../deployments/history.ts';
 import { forgetEpochs } from '../devices/presence.ts';
 import { type Loop, startLoop } from '../loop.ts';
+import { rollUp, rollUpStray } from '../telemetry/rollup.ts';
 
 /** Days. */
 export interface Retention {
+  /** Minutes and hours of measurements, and incidents. */
   telemetry: number;
+  /** Hours: measurements one by one. */
+  telemetryRawHours: number;
   logs: number;
   /** Of finished deployments, whose figures stay. */
   targets: number;
@@ -26,6 +30,7 @@ export interface Retention {
 
 export const defaultRetention: Retention = {
   telemetry: 30,
+  telemetryRawHours: 24,
   logs: 30,
   targets: 365,
   targetEvents: 180,
@@ -39,15 +44,17 @@ const receivedDays = 30;
 /** Of a certificate that has expired and of which its holder has a newer one. */
 const certificateDays = 90;
 
+/** Measurements do not go: they are rolled up. */
+const dropped = partitioned.filter((table) => table !== 'measurements');
 const days = {
-  telemetry: 'telemetry',
+  measured_hours: 'telemetry',
   device_logs: 'logs',
   device_incidents: 'telemetry',
   target_events: 'targetEvents',
   received_messages: 'received',
 } as const;
 const rows = [
-  ...partitioned.map((table) => ({ table: defaultOf(table), column: columnOf(table), days: days[table] })),
+  ...dropped.map((table) => ({ table: defaultOf(table), column: columnOf(table), days: days[table] })),
   { table: 'dead_letters', column: 'received_at', days: 'deadLetters' as const },
   { table: 'device_metrics', column: 'at', days: 'telemetry' as const },
   // Their deliveries go with them.
@@ -61,22 +68,25 @@ const batch = 5_000;
 const everyMs = 10 * 60_000;
 const dayMs = 86_400_000;
 
-const daysOf = (retention: Retention, kind: keyof Retention | 'received'): number =>
-  kind === 'received' ? receivedDays : retention[kind];
+const daysOf = (
+  retention: Retention,
+  kind: Exclude<keyof Retention, 'telemetryRawHours'> | 'received',
+): number => (kind === 'received' ? receivedDays : retention[kind]);
 
-/** Partitions made ahead and dropped; answers how many were dropped. Safe in any number of copies at the same time. */
+/** Partitions made ahead, rolled up and dropped; answers how many are gone. Safe in any number of copies at the same time. */
 export async function turnDays(db: Db, retention: Retention, now: number): Promise<number> {
   await createPartitions(db, now);
-  let dropped = 0;
-  for (const table of partitioned) {
-    dropped += await dropPartitions(db, table, now - daysOf(retention, days[table]) * dayMs);
+  let gone = 0;
+  for (const table of dropped) {
+    gone += await dropPartitions(db, table, now - daysOf(retention, days[table]) * dayMs);
   }
-  return dropped;
+  return gone + (await rollUp(db, retention.telemetryRawHours, now));
 }
 
-/** Deletes one batch of each table; answers how many rows of all. Safe in any number of copies at the same time. */
+/** Deletes or rolls up one batch of each table; answers how many rows of all. Safe in any number of copies at the same time. */
 export async function sweepOnce(db: Db, retention: Retention): Promise<number> {
   let deleted = await forgetEpochs(db, batch);
+  deleted += await rollUpStray(db, retention.telemetryRawHours, Date.now(), batch);
   deleted += await forgetTargets(db, retention.targets, batch);
   deleted += await forgetExpired(db, certificateDays, batch);
   for (const { table, column, days } of rows) {
@@ -98,10 +108,10 @@ export async function sweepOnce(db: Db, retention: Retention): Promise<number> {
 export function startSweeper({ closing, db, log }: Context, retention: Retention): Loop {
   return startLoop(async () => {
     try {
-      const dropped = await turnDays(db, retention, Date.now());
+      const gone = await turnDays(db, retention, Date.now());
       let deleted = 0;
       for (let n = -1; n !== 0 && !closing.aborted; deleted += n) n = await sweepOnce(db, retention);
-      if (dropped + deleted > 0) log('info', 'old rows deleted', { days: dropped, rows: deleted });
+      if (gone + deleted > 0) log('info', 'old rows deleted', { days: gone, rows: deleted });
     } catch (error) {
       log('warn', 'old rows not deleted', { error });
     }

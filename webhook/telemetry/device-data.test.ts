@@ -3,8 +3,10 @@ import { sql } from 'drizzle-orm';
 import { describe, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { query } from '../db/query.ts';
+import { devices } from '../devices/table.ts';
 import type { Json, TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
+import { hasNewest } from './newest.ts';
 
 const { database, webhook } = await startSuite();
 
@@ -170,6 +172,35 @@ describe('the newest number of each name', () => {
     expect(await told(device)).toEqual({ battery: 5, light: 300 });
     await webhook.api('DELETE', `/api/devices/${device.id}`);
     expect(await told(device)).toEqual({});
+  });
+
+  test('compares as numbers do, wherever a level of the index begins', async () => {
+    const numbers = [-1e300, -30.5, -30, -1, -0.04, 0, 0.04, 1, 29.999, 30, 30.001, 2 ** 53, 1.7e308];
+    const names = numbers.map((_, i) => `n${i}`);
+    const device = await webhook.device();
+    await say(device, 'data/metrics', Object.fromEntries(numbers.map((n, i) => [names[i], n])));
+    const holds = {
+      '=': (a: number, b: number) => a === b,
+      '!=': (a: number, b: number) => a !== b,
+      '<': (a: number, b: number) => a < b,
+      '<=': (a: number, b: number) => a <= b,
+      '>': (a: number, b: number) => a > b,
+      '>=': (a: number, b: number) => a >= b,
+    };
+    for (const operator of Object.keys(holds) as (keyof typeof holds)[]) {
+      for (const limit of numbers) {
+        const conditions = names.map((name) => hasNewest(devices.id, name, operator, limit));
+        const [row] = await query<{ found: boolean[] }>(
+          database.db,
+          sql`select array[${sql.join(conditions, sql`, `)}] as found from devices where id = ${device.id}`,
+        );
+        expect([operator, limit, row!.found]).toEqual([
+          operator,
+          limit,
+          numbers.map((n) => holds[operator](n, limit)),
+        ]);
+      }
+    }
   });
 
   test('is kept of some names only of a device that goes on inventing them', async () => {

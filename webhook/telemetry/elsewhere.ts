@@ -9,6 +9,7 @@ import { mountedTopic } from '#emqx/protocol.ts';
 import { type Db, query } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import type { Bucket, ChartOf, Latest } from './measurements.ts';
+import { dataTopics } from './topics.ts';
 
 export interface TelemetryElsewhere {
   bucket(input: ChartOf): Promise<Bucket[]>;
@@ -16,9 +17,6 @@ export interface TelemetryElsewhere {
   getLatest(deviceId: string): Promise<Latest[]>;
   close(): Promise<void>;
 }
-
-const topics = ['data/sensors', 'data/metrics'] as const;
-export const isElsewhere = (topic: string): boolean => (topics as readonly string[]).includes(topic);
 
 const connections = 3;
 /** A screen waits for it, and it is somebody else's database. */
@@ -66,7 +64,7 @@ export function connectElsewhere(url: string): TelemetryElsewhere {
     },
     async getLatest(deviceId) {
       const rows = await Promise.all(
-        topics.map((topic) =>
+        dataTopics.map((topic) =>
           ask(
             query<Latest>(
               db,

@@ -4,10 +4,9 @@ import { and, eq, gte, lt, type SQL, sql } from 'drizzle-orm';
 import { countUpTo } from '../db/count.ts';
 import { down, Order, type Paging, readPage } from '../db/keyset.ts';
 import { type Db, query } from '../db/query.ts';
+import { moment, pointsOf, stepOf } from './points.ts';
 import { deviceLogs } from './table.ts';
-
-export const measuredTopics = ['status/system', 'status/network', 'data/sensors', 'data/metrics'] as const;
-export type MeasuredTopic = (typeof measuredTopics)[number];
+import { type MeasuredTopic, measuredTopics, toMessage } from './topics.ts';
 
 export interface Latest extends Record<string, unknown> {
   topic: MeasuredTopic;
@@ -15,25 +14,20 @@ export interface Latest extends Record<string, unknown> {
   body: Record<string, unknown>;
 }
 
-/** The last message of each topic. A device that is well has said everything within a day; only for one that has not are all days read. */
+/** The last message of each topic. */
 export async function getLatest(db: Db, deviceId: string): Promise<Latest[]> {
-  const recent = await query<Latest>(
+  const rows = await query<Latest>(
     db,
-    latestOf(deviceId, measuredTopics, new Date(Date.now() - 86_400_000)),
+    sql`select s.topic, coalesce(m.at, s.last_at) as at, coalesce(m.body, s.last) as body from telemetry_sources s
+        left join lateral (
+          select at, body from measurements where source = s.id order by at desc limit 1) m on s.last_at is null or m.at >= s.last_at
+        where s.device_id = ${deviceId} and coalesce(m.at, s.last_at) is not null`,
   );
-  const missing = measuredTopics.filter((topic) => !recent.some((row) => row.topic === topic));
-  const older = missing.length ? await query<Latest>(db, latestOf(deviceId, missing, null)) : [];
-  return [...recent, ...older].map((row) => ({ ...row, at: new Date(row.at) }));
-}
-
-/** Since `from`: partitions of earlier days are not opened. */
-export function latestOf(deviceId: string, topics: readonly MeasuredTopic[], from: Date | null): SQL {
-  const since = from ? sql`and t.at >= ${from.toISOString()}::timestamptz` : sql``;
-  return sql`
-    select m.topic, l.at, l.body from jsonb_array_elements_text(${JSON.stringify(topics)}::jsonb) as m(topic)
-    cross join lateral (
-      select t.at, t.body from telemetry t where t.device_id = ${deviceId} and t.topic = m.topic ${since}
-      order by t.at desc limit 1) l`;
+  return measuredTopics.flatMap((topic) =>
+    rows
+      .filter((row) => row.topic === topic)
+      .map(({ at, body }) => ({ topic, at: new Date(at), body: toMessage(topic, body) })),
+  );
 }
 
 export interface Bucket extends Record<string, unknown> {
@@ -59,19 +53,15 @@ export interface ChartOf {
   bucketMs: number;
 }
 
-export function bucketsOf(input: ChartOf): SQL {
-  const { deviceId, topic, value, bucketMs } = input;
-  const [from, to] = [input.from.toISOString(), input.to.toISOString()];
-  const path = topic.startsWith('data/') ? sql`body -> 'values' -> ${value}` : sql`body -> ${value}`;
-  return sql`select (extract(epoch from bucket) * 1000)::float8 as at, min(n) as min, avg(n) as avg, max(n) as max,
-          count(*)::int as count
+export function bucketsOf({ deviceId, topic, value, bucketMs, ...range }: ChartOf): SQL {
+  const from = moment(range.from);
+  const span = { from, to: moment(range.to), step: stepOf(bucketMs) };
+  return sql`select (extract(epoch from bucket) * 1000)::float8 as at, min(low) as min, sum(total) / sum(n) as avg, max(high) as max,
+          sum(n)::int as count
         from (
-          select date_bin(make_interval(secs => ${bucketMs / 1000}::float8), at, ${from}::timestamptz) as bucket,
-            case when jsonb_typeof(${path}) = 'number' then (${path})::float8 end as n
-          from telemetry
-          where device_id = ${deviceId} and topic = ${topic}
-            and at >= ${from}::timestamptz and at < ${to}::timestamptz) measured
-        where n is not null group by bucket order by bucket`;
+          select date_bin(make_interval(secs => ${bucketMs / 1000}::float8), p.at, ${from}) as bucket, p.n, p.low, p.total, p.high
+          from (${pointsOf(sql`${deviceId}`, topic, sql`${value}::text`, span)}) p) measured
+        group by bucket order by bucket`;
 }
 
 const newest = new Order('logs', [down(deviceLogs.at), down(deviceLogs.id)]);

@@ -22,8 +22,9 @@ import {
   wholeNumber,
 } from '../http.ts';
 import { type Command, commandFields, listCommands as list, sendCommand as sendTo } from './commands.ts';
-import { isElsewhere } from './elsewhere.ts';
 import * as measurements from './measurements.ts';
+import { hourMs, minuteMs } from './points.ts';
+import { isOfData, measuredTopics } from './topics.ts';
 
 const maxBuckets = 2_000;
 
@@ -107,7 +108,7 @@ const chart = createRoute({
   request: {
     params: device,
     query: z.object({
-      topic: z.enum(measurements.measuredTopics),
+      topic: z.enum(measuredTopics),
       value: z.string().min(1).max(64),
       from: moment.optional(),
       to: moment.optional(),
@@ -116,7 +117,7 @@ const chart = createRoute({
   },
   responses: {
     200: answer(
-      'Buckets without a value are left out; by default a day in 200 buckets',
+      'Buckets without a value are left out; by default a day in 200 buckets or less. What is older than `TELEMETRY_RAW_HOURS` is known by the minute, and in buckets of an hour or more by the hour: `from` is then the beginning of one',
       z.object({
         from: z.string(),
         to: z.string(),
@@ -199,16 +200,18 @@ export function deviceDataRoutes(context: Context) {
       await ensureKnown(db, c.get('reach'), deviceId);
       const { topic, value, ...range } = c.req.valid('query');
       const to = new Date(range.to ?? Date.now());
-      const from = new Date(range.from ?? to.getTime() - 86_400_000);
-      const spanMs = to.getTime() - from.getTime();
-      const bucketMs = range.bucketMs ?? Math.max(1000, Math.ceil(spanMs / 200));
+      const asked = range.from === undefined ? to.getTime() - 86_400_000 : Date.parse(range.from);
+      const spanMs = to.getTime() - asked;
+      const bucketMs = range.bucketMs ?? whole(Math.max(1000, Math.ceil(spanMs / 200)));
+      // Where what is older begins.
+      const from = new Date(asked - (asked % stepMs(bucketMs)));
       if (spanMs <= 0) throw new AppError('invalid_request', 'from: must be before to');
       if (spanMs / bucketMs > maxBuckets) {
         throw new AppError('invalid_request', `bucketMs: would make more than ${maxBuckets} buckets`);
       }
-      const asked = { deviceId, topic, value, from, to, bucketMs };
-      const elsewhere = isElsewhere(topic) ? context.telemetry : null;
-      const points = await (elsewhere?.bucket(asked) ?? measurements.bucket(db, asked));
+      const chart = { deviceId, topic, value, from, to, bucketMs };
+      const elsewhere = isOfData(topic) ? context.telemetry : null;
+      const points = await (elsewhere?.bucket(chart) ?? measurements.bucket(db, chart));
       const shown = points.map((p) => ({ ...p, at: new Date(p.at).toISOString() }));
       return c.json({ from: from.toISOString(), to: to.toISOString(), bucketMs, points: shown }, 200);
     })
@@ -227,6 +230,12 @@ export function deviceDataRoutes(context: Context) {
       return c.json({ items: shown, ...rest }, 200);
     });
 }
+
+/** Measurements that are older than hours are minutes, and hours in long buckets. */
+const stepMs = (bucketMs: number): number =>
+  bucketMs < minuteMs ? 1 : bucketMs < hourMs ? minuteMs : hourMs;
+
+const whole = (bucketMs: number): number => Math.ceil(bucketMs / stepMs(bucketMs)) * stepMs(bucketMs);
 
 function presentCommand({ deviceId: _, response, createdAt, answeredAt, ...rest }: Command) {
   const answered = response as { ok: boolean; result?: unknown; error?: { code: string } } | null;

@@ -1,32 +1,70 @@
+import { type Column, type SQL, sql } from 'drizzle-orm';
 import {
   bigserial,
   boolean,
   doublePrecision,
   index,
+  integer,
   jsonb,
   pgTable,
   primaryKey,
+  serial,
+  smallint,
   text,
   timestamp,
+  uniqueIndex,
 } from 'drizzle-orm/pg-core';
 import { devices } from '../devices/table.ts';
 
-/** Status and data messages as they came; partitioned by day (`db/partitions.ts`), and so without a key. `at` is the broker's clock, for a device's may be wrong. */
-export const telemetry = pgTable(
-  'telemetry',
+/** A device and a topic: what its measurements have instead of both. */
+export const telemetrySources = pgTable(
+  'telemetry_sources',
   {
-    id: bigserial({ mode: 'number' }),
-    deviceId: text('device_id').notNull(),
+    id: serial().primaryKey(),
+    deviceId: text('device_id')
+      .notNull()
+      .references(() => devices.id, { onDelete: 'cascade' }),
     topic: text().notNull(),
-    at: timestamp({ withTimezone: true }).notNull(),
-    body: jsonb().$type<Record<string, unknown>>().notNull(),
+    /** The newest message that was rolled up, whole. */
+    lastAt: timestamp('last_at', { withTimezone: true }),
+    last: jsonb().$type<Record<string, unknown>>(),
   },
-  (t) => [index('telemetry_device').on(t.deviceId, t.topic, t.at)],
+  (t) => [uniqueIndex('telemetry_sources_device').on(t.deviceId, t.topic)],
 );
 
 /**
- * The newest number of each name of a device, which `newest.ts` keeps beside `telemetry`. No index has what changes: then an update writes
- * the row anew on its page and nothing else.
+ * Status and data messages of the last hours, partitioned by six of them (`db/partitions.ts`), and so without a key. `at` is the broker's
+ * clock, for a device's may be wrong. Of `data/*` the body is the values.
+ */
+export const measurements = pgTable(
+  'measurements',
+  {
+    source: integer().notNull(),
+    at: timestamp({ withTimezone: true }).notNull(),
+    body: jsonb().$type<Record<string, unknown>>().notNull(),
+  },
+  (t) => [index('measurements_source').on(t.source, t.at)],
+);
+
+/** What became of older ones (`rollup.ts`): an hour of a source each, which begins at `at`. Partitioned by day. */
+export const measuredHours = pgTable(
+  'measured_hours',
+  {
+    source: integer().notNull(),
+    at: timestamp({ withTimezone: true }).notNull(),
+    /** By the number's name, the hour and its minutes as `rollup.ts` packs them. */
+    packed: jsonb().$type<Record<string, string>>().notNull(),
+  },
+  (t) => [uniqueIndex('measured_hours_source').on(t.source, t.at)],
+);
+
+/** Sixteen to the factor e, of either sign: numbers that are more than a sixteenth apart have different ones. */
+export const levelOf = (value: SQL | Column): SQL =>
+  sql`(sign(${value}) * floor(ln(1 + abs(${value})) * 16))::smallint`;
+
+/**
+ * The newest number of each name of a device, which `newest.ts` keeps beside them. What changes with every message is in no index: then an
+ * update writes the row anew on its page and nothing else. Only the level, which changes less often, is.
  */
 export const deviceMetrics = pgTable(
   'device_metrics',
@@ -39,8 +77,9 @@ export const deviceMetrics = pgTable(
     at: timestamp({ withTimezone: true }).notNull(),
     /** Of data/metrics, which goes before data/sensors. */
     preferred: boolean().notNull(),
+    level: smallint().generatedAlwaysAs((): SQL => levelOf(sql`value`)),
   },
-  (t) => [primaryKey({ columns: [t.name, t.deviceId] }), index('device_metrics_device').on(t.deviceId)],
+  (t) => [primaryKey({ columns: [t.deviceId, t.name] }), index('device_metrics_level').on(t.name, t.level)],
 );
 
 /** Partitioned by day as well. */

@@ -1,7 +1,8 @@
-import { eq, sql } from 'drizzle-orm';
-import type { Db } from '../db/query.ts';
+import { eq, inArray, sql } from 'drizzle-orm';
+import { type Db, query } from '../db/query.ts';
 import { keepNewest } from './newest.ts';
-import { controlCommands, deviceLogs, telemetry } from './table.ts';
+import { controlCommands, deviceLogs, measuredHours, measurements, telemetrySources } from './table.ts';
+import { toBody } from './topics.ts';
 
 export interface TelemetryRow {
   deviceId: string;
@@ -11,11 +12,38 @@ export interface TelemetryRow {
 }
 
 export async function recordTelemetry(db: Db, rows: TelemetryRow[]): Promise<void> {
-  await db.execute(sql`
-    insert into telemetry (device_id, topic, at, body)
-    select "deviceId", topic, at, body from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-      as v("deviceId" text, topic text, at timestamptz, body jsonb)`);
+  const unplaced = await place(db, rows);
+  if (unplaced.length > 0) {
+    await addSources(db, unplaced);
+    await place(db, unplaced);
+  }
   await keepNewest(db, rows);
+}
+
+/** Answers those whose source is not there yet. */
+async function place(db: Db, rows: TelemetryRow[]): Promise<TelemetryRow[]> {
+  const given = rows.map(({ deviceId: d, topic: t, at, body }, i) => ({ i, d, t, at, b: toBody(t, body) }));
+  const unplaced = await query<{ i: number }>(
+    db,
+    sql`with given as materialized (
+          select v.i, s.id, v.at, v.b from jsonb_to_recordset(${JSON.stringify(given)}::jsonb)
+            as v(i int, d text, t text, at timestamptz, b jsonb)
+          left join telemetry_sources s on s.device_id = v.d and s.topic = v.t),
+        placed as (insert into measurements (source, at, body) select id, at, b from given where id is not null)
+        select i from given where id is null`,
+  );
+  return unplaced.map(({ i }) => rows[i]!);
+}
+
+/** In the order of their key, so that two transactions never wait in a circle; a device that is deleted meanwhile has none. */
+async function addSources(db: Db, rows: TelemetryRow[]): Promise<void> {
+  const given = rows.map(({ deviceId: d, topic: t }) => ({ d, t }));
+  await db.execute(sql`
+    insert into telemetry_sources (device_id, topic)
+    select d.id, v.t
+    from (select distinct d, t from jsonb_to_recordset(${JSON.stringify(given)}::jsonb) as v(d text, t text)) v
+    join devices d on d.id = v.d order by d.id, v.t for key share of d
+    on conflict do nothing`);
 }
 
 export async function recordLogs(
@@ -41,7 +69,13 @@ export async function recordResponses(
 
 /** What is kept of a device that is no more. */
 export async function forgetDevice(db: Db, deviceId: string): Promise<void> {
-  await db.delete(telemetry).where(eq(telemetry.deviceId, deviceId));
+  const sources = db
+    .select({ id: telemetrySources.id })
+    .from(telemetrySources)
+    .where(eq(telemetrySources.deviceId, deviceId));
+  await db.delete(measurements).where(inArray(measurements.source, sources));
+  await db.delete(measuredHours).where(inArray(measuredHours.source, sources));
+  await db.delete(telemetrySources).where(eq(telemetrySources.deviceId, deviceId));
   await db.delete(deviceLogs).where(eq(deviceLogs.deviceId, deviceId));
   await db.delete(controlCommands).where(eq(controlCommands.deviceId, deviceId));
 }

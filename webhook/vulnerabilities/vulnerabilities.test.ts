@@ -1,5 +1,6 @@
 /** From an SBOM and a feed to the devices that are concerned, what is judged of it, and evidence; and what is refused on the way. */
 import { createHash, randomUUID } from 'node:crypto';
+import { sql } from 'drizzle-orm';
 import { describe, expect, test } from 'vitest';
 import { readAttested } from '#ca/client.ts';
 import { until } from '#deploy/lab/primitives/until.ts';
@@ -10,7 +11,7 @@ import { apiToken, type Json, type TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { issuingCertificate } from '../testing-witness.ts';
 
-const { webhook } = await startSuite();
+const { database, webhook } = await startSuite();
 const { api } = webhook;
 const authorization = `Bearer ${apiToken}`;
 const octets = { authorization, 'content-type': 'application/octet-stream' };
@@ -154,6 +155,22 @@ describe('an SBOM', () => {
 });
 
 describe('a feed', () => {
+  test('counts a device with two components that have it once, in the list as on its page', async () => {
+    const { name, vulnerability, images, devices } = await fleet(['1.4.0', '1.4.1']);
+    const [main, sensor] = images;
+    await database.db.execute(sql`update firmwares set component = 'sensor' where id = ${sensor.id}`);
+    for (const device of devices.slice(0, 2)) await attest(device, main, 1);
+    for (const { id } of devices.slice(1))
+      await database.db.execute(sql`
+        insert into components (device_id, component, version, sha256, security_version, boot_seq, seq_number, reported_at)
+        values (${id}, 'sensor', '1.0.0', ${sensor.sha256}, 0, 1, 1, now())`);
+    await importFeed(advisory(vulnerability, name, '1.5.0'));
+    const { findings } = await get(`/api/vulnerabilities/${vulnerability}`);
+    expect(findings.map((one: Json) => one.devices)).toEqual([2, 2]);
+    expect((await get(`/api/vulnerabilities/${vulnerability}/devices`)).total).toBe(3);
+    expect((await get(`/api/vulnerabilities?search=${vulnerability}`)).items).toMatchObject([{ devices: 3 }]);
+  });
+
   test('finds which devices attest what it is about, whichever of SBOM and feed comes first', async () => {
     const { name, vulnerability, images, devices } = await fleet();
     const [bad, good] = images;

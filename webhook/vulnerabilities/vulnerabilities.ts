@@ -6,9 +6,10 @@ import { Order, type Paging, readPage } from '../db/keyset.ts';
 import { type Db, foreignKeyViolation, query, sqlList, sqlState } from '../db/query.ts';
 import { containing } from '../db/search.ts';
 import type { Reach } from '../devices/reach.ts';
+import { runningCounts } from '../devices/tallies.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
-import { countByFirmware, running } from './exposure.ts';
+import { countByFirmware, countTogether, imageOf } from './exposure.ts';
 import { advisories, vexStatements } from './table.ts';
 import { harmlessStatuses, readVex, type Statement, type VexJustification, type VexStatus } from './vex.ts';
 
@@ -47,7 +48,7 @@ export interface Summary {
   severity: string | null;
   packages: string[];
   firmwares: number;
-  /** Images of devices that have it and were not judged harmless: a device with two such components counts twice. */
+  /** Which run what has it and was not judged harmless. */
   devices: number;
   /** Of its firmwares; `open`: not judged. */
   statuses: Partial<Record<VexStatus | 'open', number>>;
@@ -64,7 +65,7 @@ const worstFirst = new Order('vulnerabilities', [
   { by: sql`vulnerability`, type: 'text', descends: true },
 ]);
 
-/** What concerns devices first, then by name, newest year first. */
+/** What most images of devices have first, then by name, newest year first. */
 export async function list(
   db: Db,
   reach: Reach,
@@ -77,6 +78,8 @@ export async function list(
     packages: string[];
     firmwares: number;
     devices: number;
+    /** Of several components. */
+    images: string[] | null;
     statuses: Summary['statuses'];
     total: number;
     key: string[];
@@ -85,27 +88,37 @@ export async function list(
     query<Row>(
       db,
       sql`with judged as materialized (${judged(where)}),
-      running as materialized (
-        select f.id, count(*) as n from ${running(reach, sql`select "firmwareId" from judged`)} group by f.id),
+      running as materialized (${runningCounts(reach)}),
+      exposed as (
+        select vulnerability, coalesce(sum(r.devices), 0)::int as devices,
+          case when count(distinct f.component) > 1 then json_agg(distinct ${imageOf('f')}) end as images
+        from (select distinct vulnerability, component, sha256 from judged j join firmwares f on f.id = j."firmwareId" where ${isOpen}) f
+        left join running r on r.component = f.component and r.sha256 = f.sha256 group by vulnerability),
       summed as (
-        select vulnerability, array_agg(distinct package) as packages, count(*)::int as firmwares,
-          coalesce(sum(r.n) filter (where ${isOpen}), 0)::int as devices,
-          count(*) filter (where ${isOpen})::int as open
-        from judged j left join running r on r.id = j."firmwareId" group by vulnerability),
-      counted as (
-        select *, (count(*) over ())::int as total from summed s where ${filter.state === 'all'} or open > 0)
-      select s.vulnerability, packages, firmwares, devices, total, ${worstFirst.key} as key,
+        select vulnerability, array_agg(distinct package) as packages, count(*)::int as firmwares from judged group by vulnerability),
+      listed as (
+        select s.vulnerability, packages, firmwares, coalesce(e.devices, 0) as devices, e.images, (count(*) over ())::int as total
+        from summed s left join exposed e on e.vulnerability = s.vulnerability
+        where ${filter.state === 'all'} or e.vulnerability is not null)
+      select l.*, ${worstFirst.key} as key,
         (select jsonb_object_agg(status, n) from (select coalesce(j.status, 'open') as status, count(*) as n from judged j
-          where j.vulnerability = s.vulnerability group by 1) of) as statuses
-      from counted s where ${behind}
+          where j.vulnerability = l.vulnerability group by 1) counted) as statuses
+      from listed l where ${behind}
       order by devices desc, vulnerability desc limit ${limit} offset ${offset}`,
     ),
   );
+  const several = rows.filter(({ images }) => images !== null);
+  const counts = await countTogether(
+    db,
+    reach,
+    several.map(({ images }) => images!),
+  );
+  for (const [i, row] of several.entries()) row.devices = counts[i]!;
   const told = await describe(
     db,
     rows.map(({ vulnerability }) => vulnerability),
   );
-  const items = rows.map(({ total: _, ...row }) => ({ ...row, ...told.get(row.vulnerability)! }));
+  const items = rows.map(({ total: _, images: __, ...row }) => ({ ...row, ...told.get(row.vulnerability)! }));
   return { items, total: rows[0]?.total ?? 0, next };
 }
 

@@ -37,9 +37,11 @@ function WayBack(props: { deployment: Deployment }): JSX.Element {
   const plan = createLoad(
     () => {
       const { id, undoes, undoneBy, counts } = props.deployment;
-      return undoes || undoneBy || !counts.succeeded ? null : id;
+      if (undoes || undoneBy || !counts.succeeded) return null;
+      // The button needs to know of one device; who is asked is told of all that have it by now.
+      return { id, succeeded: asking() && counts.succeeded };
     },
-    (id, signal) => api.foreseeUndo(id, signal),
+    ({ id }, signal) => api.foreseeUndo(id, signal),
   );
   const possible = () => (!props.deployment.undoneBy && plan.data?.targets ? plan.data : null);
   return (

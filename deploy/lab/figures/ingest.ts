@@ -188,7 +188,7 @@ async function verify({ db }: Database, acks: number): Promise<void> {
   const [row] = (await db.execute(sql`
     select (select count(*)::int from received_messages) as received,
       (select count(*)::int from targets where state = 'succeeded') as succeeded,
-      (select count(*)::int from telemetry) as telemetry`)) as unknown as Record<string, number>[];
+      (select count(*)::int from measurements) as telemetry`)) as unknown as Record<string, number>[];
   const expected = { received: critical, succeeded: critical, telemetry: critical * 7 };
   for (const [what, n] of Object.entries(expected)) {
     if (row![what] !== n) throw new Error(`${what}: ${row![what]} instead of ${n}`);

@@ -11,9 +11,11 @@ import { measureFleet } from './fleet.ts';
 import { measureGate } from './gate.ts';
 import { measureIngest } from './ingest.ts';
 import { measureMillion } from './million.ts';
+import { measureProgress } from './progress.ts';
 import { measureQueries } from './queries.ts';
 import { measureRollout } from './rollout.ts';
 import { measureSbom } from './sbom.ts';
+import { measureTelemetry } from './telemetry.ts';
 import { measureUndo } from './undo.ts';
 
 interface Benchmark {
@@ -41,6 +43,8 @@ const benchmarks: Record<string, Benchmark> = {
     measure: measureMillion,
   },
   queries: { oneCore: false, measure: measureQueries },
+  telemetry: { oneCore: false, measure: measureTelemetry },
+  progress: { oneCore: false, measure: measureProgress },
   fleet: { oneCore: false, measure: measureFleet },
   gate: { oneCore: false, measure: measureGate },
   undo: { oneCore: false, measure: measureUndo },

@@ -26,21 +26,23 @@ async function fleet(count: number, hardware: string): Promise<TestDevice[]> {
     select value, value, ${hardware}, now() - interval '10 days', true, true, now() - interval '1 minute', now()
     from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)`);
   await db.execute(sql`
-    insert into telemetry (device_id, topic, at, body)
-    select d.id, 'data/metrics', now() - make_interval(mins => m), ${battery(sql`80 + hashtext(d.id || m) % 3`)}
-    from devices d, generate_series(2, 300, 20) m where d.hardware = ${hardware}`);
+    insert into telemetry_sources (device_id, topic) select id, 'data/metrics' from devices where hardware = ${hardware}`);
+  await db.execute(sql`
+    insert into measurements (source, at, body)
+    select s.id, now() - make_interval(mins => m), ${battery(sql`80 + hashtext(d.id || m) % 3`)}
+    from devices d join telemetry_sources s on s.device_id = d.id, generate_series(2, 300, 20) m where d.hardware = ${hardware}`);
   return ids.map((id) => createDevice(webhook, id));
 }
 
-const battery = (value: SQL) => sql`jsonb_build_object('values', jsonb_build_object('battery', ${value}))`;
+const battery = (value: SQL) => sql`jsonb_build_object('battery', ${value})`;
 
 /** What each will report in the next minutes, a little other each time: of those that have the image now about `treated`. */
 const foretell = (deployment: string, treated: number) =>
   db.execute(sql`
-    insert into telemetry (device_id, topic, at, body)
-    select t.device_id, 'data/metrics', now() + make_interval(secs => s / 2.0),
+    insert into measurements (source, at, body)
+    select m.id, now() + make_interval(secs => s / 2.0),
       ${battery(sql`case when t.state = 'succeeded' then ${treated}::int else 80 end + hashtext(t.device_id || s) % 3`)}
-    from targets t, generate_series(0, 400) s where t.deployment_id = ${deployment}`);
+    from targets t join telemetry_sources m on m.device_id = t.device_id, generate_series(0, 400) s where t.deployment_id = ${deployment}`);
 
 const get = async (id: string) => (await webhook.api('GET', `/api/deployments/${id}`)).body;
 const judged = async (id: string): Promise<Json[]> =>

@@ -2,6 +2,9 @@ import { sql } from 'drizzle-orm';
 import { describe, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { query } from '../../db/query.ts';
+import { rollUpStray } from '../../telemetry/rollup.ts';
+import { recordTelemetry } from '../../telemetry/telemetry.ts';
+import type { MeasuredTopic } from '../../telemetry/topics.ts';
 import type { TestDevice } from '../../testing.ts';
 import { startSuite } from '../../testing-suite.ts';
 import type { Signal } from './signals.ts';
@@ -115,20 +118,23 @@ describe('a signal over ten windows of a minute is', () => {
 
   test('for what is measured, the mean of the numbers, and nothing without any', async () => {
     const device = await webhook.device();
-    const say = (topic: string, body: object) =>
-      db.execute(
-        sql`insert into telemetry (device_id, topic, at, body) values (${device.id}, ${topic}, ${iso(from + 1000)}::timestamptz, ${JSON.stringify(body)}::jsonb)`,
-      );
+    const say = (topic: MeasuredTopic, body: Record<string, unknown>, atMs = from + 1000) =>
+      recordTelemetry(db, [{ deviceId: device.id, topic, at: new Date(atMs), body }]);
     expect(await measure(signal('heap'), device)).toBeNull();
     await say('status/system', { freeHeapBytes: 100 });
     await say('status/system', { freeHeapBytes: 300 });
     await say('status/system', { uptimeMs: 1 });
     await say('status/network', { rssiDbm: -60 });
-    await say('data/metrics', { values: { 'odd "name"': 4, other: 'x' } });
+    await say('data/metrics', { values: { 'odd "name"': 4 } });
     expect(await measure(signal('heap'), device)).toBe(200);
     expect(await measure(signal('rssi'), device)).toBe(-60);
     const metric = (name: string): Signal => ({ kind: 'metric', name, better: 'high', marginPercent: 10 });
     expect(await measure(metric('odd "name"'), device)).toBe(4);
     expect(await measure(metric('other'), device)).toBeNull();
+    // The same when they have become minutes, beside one that has not yet.
+    while ((await rollUpStray(db, 1, to + 3 * 3_600_000, 1_000)) > 0);
+    await say('status/system', { freeHeapBytes: 500 }, to - 60_000);
+    expect(await measure(signal('heap'), device)).toBe(300);
+    expect(await measure(metric('odd "name"'), device)).toBe(4);
   });
 });

@@ -1,6 +1,8 @@
 /** What a signal was on a device over some time, in SQL over what is stored anyway. */
 import { type SQL, sql } from 'drizzle-orm';
 import { at } from '../../db/clock.ts';
+import { pointsOf } from '../../telemetry/points.ts';
+import type { MeasuredTopic } from '../../telemetry/topics.ts';
 import type { Signal } from './signals.ts';
 
 export interface Period {
@@ -36,11 +38,11 @@ export function meanOf(signal: Signal, device: SQL, period: Period, windowMs: nu
           / extract(epoch from ${period.to} - ${period.from})::float8
         from (${outages(device, period)}) o where o.began < ${period.to} and o.ended > ${period.from})`;
     case 'heap':
-      return measured(device, 'status/system', sql`t.body->'freeHeapBytes'`, period);
+      return measured(device, 'status/system', 'freeHeapBytes', period);
     case 'rssi':
-      return measured(device, 'status/network', sql`t.body->'rssiDbm'`, period);
+      return measured(device, 'status/network', 'rssiDbm', period);
     case 'metric':
-      return measured(device, 'data/metrics', sql`t.body->'values'->${signal.name}`, period);
+      return measured(device, 'data/metrics', signal.name, period);
   }
 }
 
@@ -60,8 +62,8 @@ function shareOfWindows(beginnings: SQL, { from, to }: Period, windowMs: number)
     from (${beginnings}) b)`;
 }
 
-function measured(device: SQL, topic: string, value: SQL, { from, to }: Period): SQL {
-  return sql`(
-    select avg((${value})::float8) from telemetry t
-    where t.device_id = ${device}.id and t.topic = ${topic} and t.at >= ${from} and t.at < ${to} and jsonb_typeof(${value}) = 'number')`;
+/** Windows begin and end at whole minutes, so that older measurements, of which there are minutes, are all within or all without. */
+function measured(device: SQL, topic: MeasuredTopic, name: string, period: Period): SQL {
+  const points = pointsOf(sql`${device}.id`, topic, sql`${name}::text`, { ...period, step: 'minute' });
+  return sql`(select sum(p.total) / sum(p.n) from (${points}) p)`;
 }

@@ -18,8 +18,8 @@ import {
 } from 'drizzle-orm';
 import { mainComponent } from '#emqx/protocol.ts';
 import { containing } from '../../db/search.ts';
-import { hasNewest } from '../../telemetry/newest.ts';
-import { devices, divisions, hasDrifted, regions } from '../table.ts';
+import { hasNewest, type NumberOperator } from '../../telemetry/newest.ts';
+import { devices, divisions, hasDrifted, hourOf, regions } from '../table.ts';
 import { ageMs, type Operator, type Query, unpinned } from './grammar.ts';
 
 type Comparison = Extract<Query, { is: 'comparison' }>;
@@ -90,11 +90,11 @@ function comparison(query: Comparison): SQL {
     case 'health':
       return health(operator, values[0]!);
     case 'last_seen':
-      return age(devices.lastSeenAt, operator, values[0]!);
+      return seen(operator, values[0]!);
     case 'created':
       return age(devices.createdAt, operator, values[0]!);
     case 'metric':
-      return metric(part, operator, Number(values[0]));
+      return hasNewest(devices.id, part, operator as NumberOperator, Number(values[0]));
     default:
       throw new Error(`no condition for ${field.name}`);
   }
@@ -166,17 +166,21 @@ function health(operator: Operator, value: string): SQL {
   return operator === '=' ? is : sql`${is} is not true`;
 }
 
-/** `last_seen > 7d`: longer ago than that. `= never`: not yet. */
+const ago = (value: string) => sql`(now() - ${ageMs(value)!}::float8 * interval '1 millisecond')`;
+
+/** `> 7d`: longer ago than that. */
 function age(
   column: typeof devices.lastSeenAt | typeof devices.createdAt,
   operator: Operator,
   value: string,
 ): SQL {
-  if (operator === '=') return isNull(column);
-  const moment = sql`(now() - ${ageMs(value)!}::float8 * interval '1 millisecond')`;
-  return operator.startsWith('>') ? lt(column, moment) : gt(column, moment);
+  return operator.startsWith('>') ? lt(column, ago(value)) : gt(column, ago(value));
 }
 
-function metric(name: string, operator: Operator, value: number): SQL {
-  return hasNewest(devices.id, name, (told) => compared[operator as '='](told, sql`${value}::float8`));
+/** By the index of hours. `= never`: not yet. */
+function seen(operator: Operator, value: string): SQL {
+  if (operator === '=') return isNull(devices.seenHour);
+  const hour = hourOf(ago(value));
+  const byHour = operator.startsWith('>') ? lte(devices.seenHour, hour) : gte(devices.seenHour, hour);
+  return and(byHour, age(devices.lastSeenAt, operator, value))!;
 }
