@@ -7,6 +7,7 @@ const folders = '{emqx,ca,console,firmware,deploy}';
 export const overNeither = [
   'webhook/{edge,wire,operation,rate-limit,security-headers}.test.ts',
   'webhook/auth/{guard,password}.test.ts',
+  'webhook/docs/declared.test.ts',
   'webhook/deployments/{window,transitions,rollout-transitions,states}.test.ts',
   'webhook/deployments/health/{statistics,rollout-gate}.test.ts',
   'webhook/events/hostile-json.test.ts',

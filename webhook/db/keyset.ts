@@ -20,22 +20,22 @@ interface Key {
 
 type Values = (string | null)[];
 
-/** The keys of an order; together they tell any two rows apart. Only the first may be null, which is less than everything. */
+/** The keys of an order; together they tell any two rows apart. The first so many may be null, all of them together, which is less than everything. */
 export class Order {
   readonly #name: string;
   readonly #keys: [Key, ...Key[]];
-  readonly #hasNulls: boolean;
+  readonly #nulls: number;
 
   /** `name`: of this order of this list, so that a cursor of another one is refused. */
-  constructor(name: string, keys: [Key, ...Key[]], { hasNulls = false } = {}) {
+  constructor(name: string, keys: [Key, ...Key[]], { nulls = 0 } = {}) {
     this.#name = name;
     this.#keys = keys;
-    this.#hasNulls = hasNulls;
+    this.#nulls = nulls;
   }
 
   get by(): SQL[] {
     return this.#keys.map(({ by, descends }, at) => {
-      if (at > 0 || !this.#hasNulls) return descends ? sql`${by} desc` : sql`${by}`;
+      if (at >= this.#nulls) return descends ? sql`${by} desc` : sql`${by}`;
       return descends ? sql`${by} desc nulls last` : sql`${by} nulls first`;
     });
   }
@@ -52,10 +52,10 @@ export class Order {
   behind(cursor: string): SQL[] {
     const values = this.#read(cursor);
     const [{ by, descends }] = this.#keys;
-    if (!this.#hasNulls) return [this.#from(0, values)];
+    if (this.#nulls === 0) return [this.#from(0, values)];
     const isNull = sql`${by} is null`;
     if (values[0] === null) {
-      const rest = sql`${isNull} and ${this.#from(1, values)}`;
+      const rest = sql`${isNull} and ${this.#from(this.#nulls, values)}`;
       return descends ? [rest] : [rest, sql`${by} is not null`];
     }
     return descends ? [this.#from(0, values), isNull] : [this.#from(0, values)];
@@ -81,8 +81,9 @@ export class Order {
   #read(cursor: string): Values {
     try {
       const [name, ...values] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
-      const fits = values.every(
-        (one, at) => typeof one === 'string' || (one === null && at === 0 && this.#hasNulls),
+      const areNull = this.#nulls > 0 && values[0] === null;
+      const fits = values.every((one, at) =>
+        areNull && at < this.#nulls ? one === null : typeof one === 'string',
       );
       if (name === this.#name && values.length === this.#keys.length && fits) return values as Values;
     } catch {

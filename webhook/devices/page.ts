@@ -28,11 +28,7 @@ export const orders = Object.fromEntries(
     if (name === 'id') return [sort, new Order(sort, [id])];
     if (name !== 'lastSeenAt') return [sort, new Order(sort, [to(devices[name]), id])];
     // The index has the hour; within it some are sorted.
-    const seen = {
-      ...to(devices.lastSeenAt),
-      by: sql`coalesce(${devices.lastSeenAt}, '-infinity')`,
-    };
-    return [sort, new Order(sort, [to(devices.seenHour), seen, id], { hasNulls: true })];
+    return [sort, new Order(sort, [to(devices.seenHour), to(devices.lastSeenAt), id], { nulls: 2 })];
   }),
 ) as Record<Sort, Order>;
 

@@ -97,7 +97,7 @@ test.each(['regions', 'divisions'])('%s are renamed, and deleted only when empty
   const { id } = await webhook.device({ [kind.slice(0, -1)]: one.id });
   const rename = (target: Json, to: string) =>
     webhook.api('PATCH', `/api/${kind}/${target.id}`, { name: to });
-  expect((await rename(one, name)).body).toEqual({ ...one, name, devices: 1 });
+  expect((await rename(one, name)).body).toEqual({ ...one, name, devices: 1, revision: one.revision + 1 });
   expect((await rename(other, name)).body.code).toBe('name_taken');
   expect((await rename({ id: randomUUID() }, mark())).status).toBe(404);
   const remove = (target: Json) => webhook.api('DELETE', `/api/${kind}/${target.id}`);

@@ -20,7 +20,7 @@ test('dead letters are listed newest first, filtered and paged, and shown one by
   const { body } = await webhook.api('GET', `/api/dead_letters/${first.id}`);
   expect(body).toEqual({ ...first, body: JSON.stringify(row) });
   const page = (await webhook.api('GET', `/api/dead_letters?clientId=${stranger.id}&limit=1&offset=1`)).body;
-  expect(page).toEqual({ items: [first], total: 2, dropped: { letters: 0, bytes: 0 } });
+  expect(page).toEqual({ items: [first], total: 2, next: null, dropped: { letters: 0, bytes: 0 } });
   const byCode = (await webhook.api('GET', `/api/dead_letters?code=device_unknown&clientId=${stranger.id}`))
     .body;
   expect(byCode.total).toBe(1);

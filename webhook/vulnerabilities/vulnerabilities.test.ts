@@ -193,6 +193,7 @@ describe('a feed', () => {
         },
       ],
       total: 1,
+      next: null,
     });
     const detail = await get(`/api/vulnerabilities/${vulnerability}`);
     expect(detail.findings).toMatchObject([
@@ -336,6 +337,7 @@ test('devices are found by a package and the versions below one', async () => {
       { name, version: '1.9.0', firmwares: 1 },
     ],
     total: 2,
+    next: null,
   });
 });
 
