@@ -1,5 +1,5 @@
 import { eq, sql } from 'drizzle-orm';
-import type { Db } from '../db/query.ts';
+import { type Db, together } from '../db/query.ts';
 import { keepNewest } from './newest.ts';
 import { controlCommands, deviceLogs, telemetry } from './table.ts';
 
@@ -11,17 +11,22 @@ export interface TelemetryRow {
 }
 
 export async function recordTelemetry(db: Db, rows: TelemetryRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  await together(insert(db, rows), keepNewest(db, rows));
+}
+
+async function insert(db: Db, rows: TelemetryRow[]): Promise<void> {
   await db.execute(sql`
     insert into telemetry (device_id, topic, at, body)
     select "deviceId", topic, at, body from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
       as v("deviceId" text, topic text, at timestamptz, body jsonb)`);
-  await keepNewest(db, rows);
 }
 
 export async function recordLogs(
   db: Db,
   rows: { deviceId: string; at: Date; level: string; message: string }[],
 ): Promise<void> {
+  if (rows.length === 0) return;
   await db.execute(sql`
     insert into device_logs (device_id, at, level, message)
     select "deviceId", at, level, message from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
@@ -33,6 +38,7 @@ export async function recordResponses(
   db: Db,
   rows: { deviceId: string; command: string; response: Record<string, unknown> }[],
 ): Promise<void> {
+  if (rows.length === 0) return;
   await db.execute(sql`
     update control_commands c set answered_at = now(), response = v.response
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as v("deviceId" text, command text, response jsonb)
