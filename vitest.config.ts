@@ -10,6 +10,7 @@ const overEither = [
   'webhook/deployments/health/{statistics,rollout-gate}.test.ts',
   'webhook/events/hostile-json.test.ts',
   'webhook/vulnerabilities/{osv,feed-file}.test.ts',
+  'webhook/workers/workers.test.ts',
 ];
 
 export default defineConfig({

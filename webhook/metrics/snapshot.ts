@@ -57,7 +57,11 @@ export function writeSnapshot({ values, histograms }: Snapshot): string {
       boundsOf(name).forEach((bound, i) => {
         lines.push(`${upTo(String(bound))} ${buckets[i]}`);
       });
-      lines.push(`${upTo('+Inf')} ${count}`, `${name}_sum${labels} ${sum}`, `${name}_count${labels} ${count}`);
+      lines.push(
+        `${upTo('+Inf')} ${count}`,
+        `${name}_sum${labels} ${sum}`,
+        `${name}_count${labels} ${count}`,
+      );
     }
   }
   return `${lines.join('\n')}\n`;

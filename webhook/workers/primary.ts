@@ -55,7 +55,12 @@ export async function startPrimary(count: number, log: Log): Promise<Primary> {
         if (!wanted.delete(worker) || stopping) return;
         deaths = performance.now() - since > healthyMs ? 1 : deaths + 1;
         const pauseMs = Math.min(maxPauseMs, firstPauseMs * 2 ** (deaths - 1));
-        log('error', 'worker has ended and is replaced', { worker: worker.process.pid, code, signal, pauseMs });
+        log('error', 'worker has ended and is replaced', {
+          worker: worker.process.pid,
+          code,
+          signal,
+          pauseMs,
+        });
         setTimeout(replace, pauseMs);
       });
     });
