@@ -44,6 +44,8 @@ test('every variable that is missing is named at once; an empty one counts as mi
 test.each([
   ['PORT', 'eighty'],
   ['PORT', '70000'],
+  ['WEBHOOK_WORKERS', '0'],
+  ['WEBHOOK_WORKERS', 'auto'],
   ['DATABASE_URL', 'mysql://x'],
   ['S3_DEVICE_URL', 'http://store'],
   ['CA_URL', 'http://ca'],
