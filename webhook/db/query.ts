@@ -16,8 +16,8 @@ export async function query<Row extends Record<string, unknown>>(
 }
 
 /**
- * Statements of one transaction that need not wait for each other's rows. They are sent at once and done one after the other, in the
- * order given where all of them are raw. The fault is that of the one which failed: those behind it only say that the transaction has.
+ * Work of one transaction that needs neither each other's rows nor an order: its statements are sent at once. The fault is that of the one
+ * which failed; those behind it only say that the transaction has.
  */
 export async function together<T extends readonly unknown[]>(
   ...work: { [K in keyof T]: Promise<T[K]> }

@@ -87,10 +87,9 @@ export async function handle(
     now,
   );
   const changing = standing.filter((input) => input.kind !== 'message' || input.critical !== null);
-  const [, acks] = await together(
-    presence.lock(tx, [...new Set([...due, ...changing.map(({ deviceId }) => deviceId)])]),
-    deduplicate(tx, inputs, rejects, refuse),
-  );
+  await presence.lock(tx, [...new Set([...due, ...changing.map(({ deviceId }) => deviceId)])]);
+
+  const acks = await deduplicate(tx, inputs, rejects, refuse);
   const accepted = inputs.filter((_, i) => rejects[i] === null && !acks.repeats.has(i));
   const arrived = accepted.filter((input): input is DeviceMessage => input.kind === 'message');
   const [, orders] = await together(presence.markHeard(tx, due, heardEveryMs), findOrders(tx, arrived));

@@ -14,6 +14,7 @@ import { measureMillion } from './million.ts';
 import { measureQueries } from './queries.ts';
 import { measureRollout } from './rollout.ts';
 import { measureSbom } from './sbom.ts';
+import { measureStart } from './start.ts';
 import { measureUndo } from './undo.ts';
 
 interface Benchmark {
@@ -45,6 +46,7 @@ const benchmarks: Record<string, Benchmark> = {
   gate: { oneCore: false, measure: measureGate },
   undo: { oneCore: false, measure: measureUndo },
   sbom: { oneCore: false, measure: measureSbom },
+  start: { oneCore: false, measure: measureStart },
   delta: { oneCore: false, measure: measureDelta },
 };
 
