@@ -1,56 +1,54 @@
 /** Targets in and out of the database, set-based: the fold in `machine.ts` never sees SQL. */
-import { type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
 import type { ClockJump } from '../clock-jumps.ts';
-import { at } from '../db/clock.ts';
-import { type Db, query, sqlList, together } from '../db/query.ts';
+import { at, readClock } from '../db/clock.ts';
+import { type Db, query, together } from '../db/query.ts';
 import { expect } from '../devices/expected.ts';
+import { firmwares } from '../firmware/table.ts';
 import { enqueueForAttempts } from '../outbox/outbox.ts';
 import { type Deferral, step, type Target, type TargetCommand, type TargetEvent } from './machine.ts';
 import { defaultRollout } from './policy.ts';
 import { isActive, isOpen, openStates } from './states.ts';
-import { targets } from './table.ts';
+import { deployments, targets } from './table.ts';
 
-type Locked = Omit<Target, 'policy' | 'error' | 'sha256' | 'version'> & {
-  errorCode: NonNullable<Target['error']>['code'] | null;
-  errorMessage: string | null;
-  /** Null but in the first row of each deployment: the others' are the same. */
-  shared: { policy: Partial<Target['policy']>; sha256: string; version: string } | null;
-  now: number;
-};
-
-/**
- * Locks and reads targets in key order, so that two transactions never wait for each other in a circle. With the database's clock once
- * all are locked.
- */
-async function lockTargets(db: Db, where: SQL): Promise<{ targets: Target[]; now: number }> {
-  const rows = await query<Locked>(
-    db,
-    sql`
-    with locked as materialized (
-      select * from targets where ${where} order by deployment_id, device_id for update)
-    select t.deployment_id as "deploymentId", t.device_id as "deviceId", t.component, t.total_bytes::float8 as "totalBytes", t.state,
-      t.attempt, t.attempts_forgiven as "attemptsForgiven", t.cancel_requested as "cancelRequested",
-      t.received_bytes::float8 as "receivedBytes", t.bytes_per_second as "bytesPerSecond",
-      t.error_code as "errorCode", t.error_message as "errorMessage", t.stats,
-      ${toMs(sql`t.next_attempt_at`)} as "nextAttemptAt", ${toMs(sql`t.deadline_at`)} as "deadlineAt", t.deferred,
-      ${toMs(sql`t.deferral_ends_at`)} as "deferralEndsAt", t.patch_fault as "patchFault",
-      case when t.deployment_id is distinct from lag(t.deployment_id) over in_order
-        then jsonb_build_object('policy', d.policy, 'sha256', f.sha256, 'version', f.version) end as shared,
-      ${toMs(sql`clock_timestamp()`)} as now
-    from locked t join deployments d on d.id = t.deployment_id join firmwares f on f.id = d.firmware_id
-    window in_order as (order by t.deployment_id, t.device_id)
-    order by t.deployment_id, t.device_id`,
-  );
-  let common: Pick<Target, 'policy' | 'sha256' | 'version'>;
-  const targets = rows.map(({ now: _, shared, errorCode: code, errorMessage, ...target }) => {
-    if (shared) common = { ...shared, policy: { ...defaultRollout, ...shared.policy } };
-    return { ...target, ...common, error: code ? { code, message: errorMessage ?? undefined } : null };
-  });
-  return { targets, now: rows[0]?.now ?? 0 };
+/** Locks and reads targets in key order, so that two transactions never wait for each other in a circle. */
+async function lockTargets(db: Db, where: SQL | undefined): Promise<Target[]> {
+  const rows = await db
+    .select({
+      target: targets,
+      policy: deployments.policy,
+      sha256: firmwares.sha256,
+      version: firmwares.version,
+    })
+    .from(targets)
+    .innerJoin(deployments, eq(deployments.id, targets.deploymentId))
+    .innerJoin(firmwares, eq(firmwares.id, deployments.firmwareId))
+    .where(where)
+    .orderBy(asc(targets.deploymentId), asc(targets.deviceId))
+    .for('update', { of: targets });
+  return rows.map(({ target, policy, sha256, version }) => ({
+    deploymentId: target.deploymentId,
+    deviceId: target.deviceId,
+    component: target.component,
+    sha256,
+    version,
+    policy: { ...defaultRollout, ...policy },
+    totalBytes: target.totalBytes,
+    state: target.state,
+    attempt: target.attempt,
+    attemptsForgiven: target.attemptsForgiven,
+    cancelRequested: target.cancelRequested,
+    receivedBytes: target.receivedBytes,
+    bytesPerSecond: target.bytesPerSecond,
+    error: target.errorCode ? { code: target.errorCode, message: target.errorMessage ?? undefined } : null,
+    stats: target.stats,
+    nextAttemptAt: target.nextAttemptAt?.getTime() ?? null,
+    deadlineAt: target.deadlineAt?.getTime() ?? null,
+    deferred: target.deferred,
+    deferralEndsAt: target.deferralEndsAt?.getTime() ?? null,
+    patchFault: target.patchFault,
+  }));
 }
-
-/** Whole ms since 1970; null of null. */
-const toMs = (time: SQL): SQL => sql`floor(extract(epoch from ${time}) * 1000)::float8`;
 
 /** Condition on `targets`: these ones. */
 export function among(keys: { deploymentId: string; deviceId: string }[]): SQL {
@@ -77,16 +75,22 @@ export interface Applied {
 }
 
 /** What an event of these devices may concern: what is open, what was given up without their word, and what they name. */
-export function concerning(deviceIds: string[], named: { deploymentId: string; deviceId: string }[]): SQL {
-  return sql`${targets.deviceId} = any(${textArray(deviceIds)})
-    and (${targets.state} in ${sqlList([...openStates, 'timed_out'])}
-      or (${targets.deploymentId} = any(${textArray(named.map((n) => n.deploymentId))}::uuid[])
-        and ${targets.deviceId} = any(${textArray(named.map((n) => n.deviceId))})))`;
-}
-
-/** As one value, so that the statement stays the same however many there are; and an index serves it, as it would not a subquery. */
-function textArray(values: string[]): SQL {
-  return sql`array(select jsonb_array_elements_text(${JSON.stringify([...new Set(values)])}::jsonb))`;
+export function concerning(
+  deviceIds: string[],
+  named: { deploymentId: string; deviceId: string }[],
+): SQL | undefined {
+  return or(
+    and(
+      inArray(targets.deviceId, deviceIds),
+      or(inArray(targets.state, [...openStates]), eq(targets.state, 'timed_out')),
+    ),
+    named.length
+      ? and(
+          inArray(targets.deploymentId, [...new Set(named.map((n) => n.deploymentId))]),
+          inArray(targets.deviceId, [...new Set(named.map((n) => n.deviceId))]),
+        )
+      : undefined,
+  );
 }
 
 /** Collects what events do to targets within one transaction, then writes it: one statement a table. */
@@ -107,8 +111,8 @@ export class Fold {
   readonly #freed = new Set<string>();
 
   /** Over the targets that meet the condition, locked until the transaction ends, and by the database's clock. */
-  static async open(tx: Db, where: SQL): Promise<Fold> {
-    const { targets: locked, now } = await lockTargets(tx, where);
+  static async open(tx: Db, where: SQL | undefined): Promise<Fold> {
+    const [locked, now] = await Promise.all([lockTargets(tx, where), readClock(tx)]);
     return new Fold(locked, now);
   }
 
