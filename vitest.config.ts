@@ -12,6 +12,7 @@ export const overNeither = [
   'webhook/deployments/health/{statistics,rollout-gate}.test.ts',
   'webhook/events/hostile-json.test.ts',
   'webhook/vulnerabilities/{osv,feed-file}.test.ts',
+  'webhook/workers/workers.test.ts',
 ];
 
 /** Whose SQL leans on what PGlite and PostgreSQL differ in: extensions, partitions, one connection or many. */

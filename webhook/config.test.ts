@@ -46,6 +46,8 @@ test.each([
   ['PORT', '70000'],
   ['TELEMETRY_RAW_HOURS', '0'],
   ['TELEMETRY_RAW_HOURS', '721'],
+  ['WEBHOOK_WORKERS', '0'],
+  ['WEBHOOK_WORKERS', 'auto'],
   ['DATABASE_URL', 'mysql://x'],
   ['S3_DEVICE_URL', 'http://store'],
   ['CA_URL', 'http://ca'],

@@ -1,5 +1,6 @@
 /** The webhook's configuration: the environment is read here, once, and every problem is listed before anything starts. */
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { withBrokerNames } from '#emqx/setting-names.ts';
 import { readOidc } from './auth/oidc/settings.ts';
@@ -72,6 +73,7 @@ export const environmentSchema = z.object({
     .transform((list) => list.split(',').map((network) => network.trim()))
     .pipe(z.array(z.string().refine(parseNetwork, 'must be networks such as 10.1.0.0/16, with commas')))
     .optional(),
+  WEBHOOK_WORKERS: z.coerce.number().int().min(1).max(64).optional(),
   API_REQUESTS_PER_MINUTE: z.coerce.number().int().min(60).max(1_000_000).default(6_000),
   TOKEN_MAX_DAYS: z.coerce.number().int().min(1).max(3_650).optional(),
   PRICE_PER_MB: z.coerce.number().positive().max(1_000_000).optional(),
@@ -203,6 +205,7 @@ export function toConfig(env: Environment, readFile: (path: string) => string) {
     proxies: env.TRUSTED_PROXIES,
     requestsPerMinute: env.API_REQUESTS_PER_MINUTE,
     tokenMaxDays: env.TOKEN_MAX_DAYS,
+    workers: env.WEBHOOK_WORKERS ?? availableParallelism(),
     databaseUrl: need('DATABASE_URL'),
     telemetryUrl: env.TELEMETRY_DATABASE_URL ?? null,
     store: {

@@ -14,6 +14,7 @@ import type { createRouter } from './http.ts';
 import type { Live } from './live/live.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics/metrics.ts';
+import type { Snapshot } from './metrics/snapshot.ts';
 import type { Courier } from './notifications/courier.ts';
 import type { TelemetryElsewhere } from './telemetry/elsewhere.ts';
 
@@ -38,6 +39,8 @@ export interface Context {
   masterKeys?: MasterKeys | null;
   live: Live;
   metrics: Metrics;
+  /** What all workers of this copy have counted, given this one's; absent where it is the only one. */
+  gatherMetrics?: (own: Snapshot) => Promise<Snapshot[]>;
   passwords: Passwords;
   /** What notifications are sent with. */
   courier: Courier;

@@ -2,74 +2,48 @@
  * One copy of the webhook in production: every other part is a real one, reached by the addresses in the environment. `main.ts migrate`
  * only brings the database to this version, for a deployment that does so before its first new copy starts.
  */
-import { existsSync } from 'node:fs';
-import { connectAuthority } from '#ca/client.ts';
-import { createEmqxApi } from '#emqx/api.ts';
-import { createInspector } from '#emqx/inspect.ts';
+import cluster from 'node:cluster';
 import { ConfigError, readConfig, readMigrationConfig } from './config.ts';
-import { connect } from './db/connect.ts';
-import { createObjectStore } from './firmware/objects.ts';
 import { createLog } from './log.ts';
-import { createCourier } from './notifications/courier.ts';
-import { startWebhook } from './server.ts';
-import { connectElsewhere } from './telemetry/elsewhere.ts';
+import { startPrimary } from './workers/primary.ts';
 
 const log = createLog('info');
 
 async function migrate(): Promise<void> {
-  const database = await connect({ url: readMigrationConfig().databaseUrl, connections: 1 });
+  const { databaseUrl: url } = readMigrationConfig();
+  const { connect } = await import('./db/connect.ts');
+  const database = await connect({ url, connections: 1 });
   await database.close();
   log('info', 'database is at this version');
 }
 
-async function serve(): Promise<void> {
+async function start(): Promise<void> {
   const config = readConfig();
-  const database = await connect({ url: config.databaseUrl });
-  const objects = createObjectStore(config.store);
-  const telemetry = config.telemetryUrl === null ? null : connectElsewhere(config.telemetryUrl);
-  const consoleDir = new URL('../console/dist', import.meta.url).pathname;
-  const webhook = await startWebhook(
-    {
-      database,
-      objects,
-      broker: createEmqxApi(config.emqx),
-      inspector: createInspector(config.emqx),
-      dashboardUrl: config.dashboardUrl,
-      mqttUrl: config.mqttUrl,
-      authority: connectAuthority(config.ca),
-      signer: null,
-      trustedKeys: config.trustedKeys,
-      masterKeys: config.masterKeys,
-      log,
-      webhookToken: config.webhookToken,
-      apiToken: config.apiToken,
-      publicUrl: config.publicUrl,
-      proxies: config.proxies,
-      requestsPerMinute: config.requestsPerMinute,
-      tokenMaxDays: config.tokenMaxDays,
-      oidc: config.oidc,
-      courier: createCourier(config.courier),
-      silentHours: config.silentHours,
-      transferPrice: config.transferPrice,
-      telemetry,
-      consoleDir: existsSync(consoleDir) ? consoleDir : null,
-    },
-    config,
-  );
-  log('info', 'webhook listens', { url: webhook.url, internalPort: webhook.internalPort });
+  if (cluster.isPrimary && config.workers > 1) return lead(config.workers);
+  // A hang-up is for the primary: it means one after the other.
+  if (cluster.isWorker) process.on('SIGHUP', () => {});
+  // The primary needs none of it.
+  const { serve } = await import('./serve.ts');
+  await serve(config, log);
+}
+
+async function lead(workers: number): Promise<void> {
+  let told = false;
+  let primary: Awaited<ReturnType<typeof startPrimary>> | null = null;
   const stop = async (): Promise<void> => {
-    await webhook.close();
-    objects.close();
-    await telemetry?.close();
-    await database.close();
-    process.exit(0);
+    told = true;
+    await primary?.stop();
+    if (primary) process.exit(0);
   };
-  process.once('SIGINT', () => void stop());
-  process.once('SIGTERM', () => void stop());
+  process.on('SIGINT', () => void stop());
+  process.on('SIGTERM', () => void stop());
+  process.on('SIGHUP', () => void primary?.restart());
+  primary = await startPrimary(workers, log);
+  if (told) await stop();
 }
 
 function run(command: string | undefined): Promise<void> {
-  if (command === undefined) return serve();
+  if (command === undefined) return start();
   if (command === 'migrate') return migrate();
   return Promise.reject(new ConfigError([`${command}: there is "migrate", or nothing`]));
 }

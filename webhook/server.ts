@@ -14,7 +14,7 @@ import { createReceiver, type Receiver } from './events/receiver.ts';
 import { closeListener, openListener } from './listener.ts';
 import { openLive } from './live/live.ts';
 import type { Loop } from './loop.ts';
-import { createMetrics } from './metrics/metrics.ts';
+import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import { observeBroker, observeGroup, observeIngest } from './metrics/observed.ts';
 import { type Courier, createCourier } from './notifications/courier.ts';
 import { startNotifier } from './notifications/deliver.ts';
@@ -29,6 +29,7 @@ export type WebhookParts = Omit<
   /** Default: no mail, and no network of our own. */
   courier?: Courier;
   symboliser?: Symboliser;
+  metrics?: Metrics;
   /** Default: where this copy itself listens. */
   publicUrl: string | null;
 };
@@ -37,6 +38,8 @@ export interface WebhookOptions {
   host: string;
   port: number;
   internalPort: number;
+  /** This process is one of so many that are one copy, and has its share of what a copy may. Default: the only one. */
+  workers?: number;
   admin: { email: string; password: string } | null;
   /** Of the background work. */
   pauses?: Pauses;
@@ -60,11 +63,13 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
   const courier = parts.courier ?? createCourier({ allowedNetworks: [], mail: null });
   if (options.admin) await ensureAdmin(parts.database.db, passwords, options.admin);
   const live = await openLive(parts.database, parts.log);
-  const metrics = createMetrics();
+  const metrics = parts.metrics ?? createMetrics();
+  const { workers = 1 } = options;
   const closing = new AbortController();
   const context: Context = {
     ...parts,
     db: parts.database.db,
+    requestsPerMinute: parts.requestsPerMinute && Math.ceil(parts.requestsPerMinute / workers),
     broker: noticeReturn(observeBroker(parts.broker, metrics), () => reconciler?.wake()),
     live,
     metrics,
@@ -80,7 +85,7 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
   let sweeper: Loop | null = null;
   let notifier: Loop | null = null;
   const ingest = observeIngest(
-    createIngest(() => context, observeGroup(metrics)),
+    createIngest(() => context, observeGroup(metrics), workers),
     metrics,
   );
   const servers: Server[] = [];

@@ -105,6 +105,8 @@ export function toLocalConfig(
   if (options?.exit && options['no-demo']) problems.push('--exit: goes with the demo, so not with --no-demo');
   if (options?.exit && devices.data === 0 && hostDevices.data === 0 && qemuDevices.data === 0)
     problems.push('--exit: goes with the demo, which needs a device');
+  if (env && (env.WEBHOOK_WORKERS ?? 1) > 1)
+    problems.push('WEBHOOK_WORKERS: must be 1, for npm start is one process; webhook/main.ts has workers');
   if (env) problems.push(...findPortClashes(env));
   const real = env && readRealParts(env, problems);
   const oidc = env ? readOidc(env, problems) : undefined;

@@ -149,6 +149,7 @@ module "webhook" {
   environment = merge({
     PUBLIC_URL      = "https://${var.console_domain}"
     TRUSTED_PROXIES = "1"
+    WEBHOOK_WORKERS = tostring(max(1, floor(var.webhook.cpu / 1024)))
     S3_BUCKET       = module.storage.bucket
     AWS_REGION      = local.region
     CDN_URL         = module.storage.cdn_url

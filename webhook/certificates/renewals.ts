@@ -23,7 +23,7 @@ export interface RenewalRequest {
 }
 
 export async function storeRequests(db: Db, requests: RenewalRequest[]): Promise<void> {
-  await db.insert(renewals).values(requests);
+  if (requests.length > 0) await db.insert(renewals).values(requests);
 }
 
 /** Asked for at the same time, and answered by the CA in one group. */

@@ -12,6 +12,16 @@ const patienceMs = 250;
 class PatientSocket extends Socket {
   #endedByUs = false;
 
+  /** What is said in one turn goes in one packet: statements that are sent together wake the server, and then us, once. */
+  // biome-ignore lint/suspicious/noExplicitAny: Node's overloads
+  override write(...args: any[]): boolean {
+    if (this.writableCorked === 0) {
+      this.cork();
+      process.nextTick(() => this.uncork());
+    }
+    return super.write(...(args as [string]));
+  }
+
   /** The driver says goodbye with a message; the end that Node makes of the server's has none. */
   // biome-ignore lint/suspicious/noExplicitAny: Node's overloads
   override end(...args: any[]): this {

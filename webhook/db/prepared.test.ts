@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, expect, test } from 'vitest';
 import { openDatabase } from '../testing.ts';
-import { query } from './query.ts';
+import { query, sqlState, together } from './query.ts';
 
 const database = await openDatabase();
 afterAll(() => database.close());
@@ -34,6 +34,20 @@ if (database.kind === 'postgresql') {
     });
   });
 }
+
+test('of statements that are sent together the fault is that of the one that failed', async () => {
+  await db.execute(sql`create table together (n int)`);
+  await db.execute(sql`insert into together values (1)`);
+  const failing = db.transaction((tx) =>
+    together(
+      query(tx, sql`update together set n = 2`),
+      query(tx, sql`select n / 0 from together`),
+      query(tx, sql`select n from together`),
+    ),
+  );
+  expect(sqlState(await failing.catch((error: unknown) => error))).toBe('22012');
+  expect(await query(db, sql`select n from together`)).toEqual([{ n: 1 }]);
+});
 
 test('a table that a newer copy’s migration has changed is read as it is now', async () => {
   await db.execute(sql`create table grown (id int)`);

@@ -15,6 +15,21 @@ export async function query<Row extends Record<string, unknown>>(
   return (Array.isArray(result) ? result : (result as { rows: unknown[] }).rows) as Row[];
 }
 
+/**
+ * Work of one transaction that needs neither each other's rows nor an order: its statements are sent at once. The fault is that of the one
+ * which failed; those behind it only say that the transaction has.
+ */
+export async function together<T extends readonly unknown[]>(
+  ...work: { [K in keyof T]: Promise<T[K]> }
+): Promise<T> {
+  const settled = await Promise.allSettled(work);
+  const faults = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+  if (faults.length > 0) throw faults.find((fault) => sqlState(fault) !== transactionAborted) ?? faults[0];
+  return settled.map((one) => (one as PromiseFulfilledResult<unknown>).value) as unknown as T;
+}
+
+const transactionAborted = '25P02';
+
 /** SQLSTATE of a failed query, wherever the driver and Drizzle have put it. */
 export function sqlState(error: unknown): string | undefined {
   for (let e = error; e instanceof Error; e = e.cause) {

@@ -2,14 +2,14 @@
 import { and, asc, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
 import type { ClockJump } from '../clock-jumps.ts';
 import { at, readClock } from '../db/clock.ts';
-import { type Db, query } from '../db/query.ts';
+import { type Db, query, together } from '../db/query.ts';
 import { expect } from '../devices/expected.ts';
 import { firmwares } from '../firmware/table.ts';
 import { enqueueForAttempts } from '../outbox/outbox.ts';
 import { type Deferral, step, type Target, type TargetCommand, type TargetEvent } from './machine.ts';
 import { defaultRollout } from './policy.ts';
 import { isActive, isOpen, openStates } from './states.ts';
-import { deployments, rolloutMarks, targets } from './table.ts';
+import { deployments, targets } from './table.ts';
 
 /** Locks and reads targets in key order, so that two transactions never wait for each other in a circle. */
 async function lockTargets(db: Db, where: SQL | undefined): Promise<Target[]> {
@@ -153,22 +153,22 @@ export class Fold {
   /** Answers the deployments whose targets changed and whether there are commands to send. */
   async save(db: Db): Promise<{ deploymentIds: string[]; commands: number }> {
     const changed = [...this.#targets].filter(([k, t]) => this.#before.get(k) !== t).map(([, t]) => t);
-    if (changed.length) await updateTargets(db, changed, this.#now);
     const succeeded = changed.filter(
       (t) => t.state === 'succeeded' && this.#before.get(key(t))!.state !== 'succeeded',
     );
-    if (succeeded.length) await expect(db, succeeded, this.#now);
-    if (this.#timeline.length) await this.#record(db);
-    if (this.#commands.length) {
-      const commands = this.#commands.map(({ target, command }) => ({
-        deviceId: target.deviceId,
-        deploymentId: target.deploymentId,
-        ...command,
-      }));
-      await enqueueForAttempts(db, commands);
-    }
-    if (this.#moved.size) await mark(db, [...this.#moved]);
-    if (this.#freed.size) await markWaiting(db, [...this.#freed]);
+    const commands = this.#commands.map(({ target, command }) => ({
+      deviceId: target.deviceId,
+      deploymentId: target.deploymentId,
+      ...command,
+    }));
+    await together(
+      updateTargets(db, changed, this.#now),
+      expect(db, succeeded, this.#now),
+      this.#record(db),
+      enqueueForAttempts(db, commands),
+      mark(db, [...this.#moved]),
+      markWaiting(db, [...this.#freed]),
+    );
     return {
       deploymentIds: [...new Set(changed.map((t) => t.deploymentId))],
       commands: this.#commands.length,
@@ -176,6 +176,7 @@ export class Fold {
   }
 
   async #record(db: Db): Promise<void> {
+    if (this.#timeline.length === 0) return;
     const rows = this.#timeline.map(({ target, event, at }) => ({
       d: target.deploymentId,
       v: target.deviceId,
@@ -204,7 +205,10 @@ function describe({ error, deferred }: Target): string | null {
 
 /** Rollouts to be looked at again. */
 export async function mark(db: Db, deploymentIds: string[]): Promise<void> {
-  await db.insert(rolloutMarks).values(deploymentIds.map((deploymentId) => ({ deploymentId })));
+  if (deploymentIds.length === 0) return;
+  await db.execute(sql`
+    insert into rollout_marks (deployment_id)
+    select value::uuid from jsonb_array_elements_text(${JSON.stringify(deploymentIds)}::jsonb)`);
 }
 
 /** A device was registered, changed or has reported a component: it may join what takes late joiners. */
@@ -225,6 +229,7 @@ export async function markUnfinished(db: Db): Promise<void> {
 
 /** Those of the devices' other deployments that waited for the one that has ended. */
 async function markWaiting(db: Db, deviceIds: string[]): Promise<void> {
+  if (deviceIds.length === 0) return;
   await db.execute(sql`
     insert into rollout_marks (deployment_id)
     select distinct deployment_id from targets where state = 'pending'
@@ -236,6 +241,7 @@ function key(t: { deploymentId: string; deviceId: string }): string {
 }
 
 async function updateTargets(db: Db, changed: Target[], now: number): Promise<void> {
+  if (changed.length === 0) return;
   const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
   const rows = changed.map((t) => ({
     deployment_id: t.deploymentId,

@@ -17,6 +17,7 @@ interface Success {
  * the newer one left.
  */
 export async function expect(db: Db, successes: Success[], now: number): Promise<void> {
+  if (successes.length === 0) return;
   const rows = successes.map(({ deviceId, component, version, sha256 }) => ({
     d: deviceId,
     c: component,

@@ -56,6 +56,7 @@ export async function markReachable(db: Db, deviceIds: string[]): Promise<void> 
 
 /** They sent something. Other copies note it too, so what is fresh enough stays as it is. */
 export async function markHeard(db: Db, deviceIds: string[], everyMs: number): Promise<void> {
+  if (deviceIds.length === 0) return;
   await db.execute(sql`
     update devices set last_seen_at = now()
     where id in (select value from jsonb_array_elements_text(${JSON.stringify(deviceIds)}::jsonb))
@@ -210,6 +211,7 @@ export async function recordRunning(db: Db, reports: RunningReport[]): Promise<s
 }
 
 export async function recordHealth(db: Db, rows: { deviceId: string; health: unknown }[]): Promise<void> {
+  if (rows.length === 0) return;
   await db.execute(sql`
     update devices d set health = v.health
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as v("deviceId" text, health jsonb)

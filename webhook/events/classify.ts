@@ -1,5 +1,5 @@
 /** The trust boundary for what devices say: a broker's row becomes a typed input, or is refused with a code. Pure. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import {
   type BrokerEvent,
   type BrokerMessage,
@@ -165,19 +165,19 @@ function isStorable(text: string, json: unknown): boolean {
 }
 
 function digest(topic: string, payload: string): string {
-  return createHash('sha256').update(`${topic}\n${payload}`).digest('hex');
+  return hash('sha256', `${topic}\n${payload}`);
 }
 
 /** `SERIALNUMBER=0A1B,CN=dev-1`, as the broker prints a subject. */
 export function parseSubject(subject: string): { commonName: string | null; serial: string | null } {
-  const part = (name: string) =>
-    subject
-      .split(',')
-      .map((p) => p.trim())
-      .find((p) => p.toUpperCase().startsWith(`${name}=`))
-      ?.slice(name.length + 1) ?? null;
-  const serial = part('SERIALNUMBER')?.toUpperCase() ?? null;
-  return { commonName: part('CN'), serial: serial && /^[0-9A-F]{1,64}$/.test(serial) ? serial : null };
+  let commonName: string | null = null;
+  let serial: string | null = null;
+  for (const part of subject.split(',')) {
+    const [, name, value] = /^\s*(CN|SERIALNUMBER)=(.*?)\s*$/is.exec(part) ?? [];
+    if (name?.length === 2) commonName ??= value!;
+    else if (name) serial ??= value!.toUpperCase();
+  }
+  return { commonName, serial: serial && /^[0-9A-F]{1,64}$/.test(serial) ? serial : null };
 }
 
 /** Anything else, as text, might not even be storable. */

@@ -5,7 +5,7 @@ import { mainComponent, mountedTopic, type Running } from '#emqx/protocol.ts';
 import { findDismissed, findStanding } from '../certificates/blocked.ts';
 import { type RenewalRequest, storeRequests } from '../certificates/renewals.ts';
 import * as crashes from '../crashes/crashes.ts';
-import type { Db } from '../db/query.ts';
+import { type Db, together } from '../db/query.ts';
 import { markJoinable } from '../deployments/store.ts';
 import { recordBoots } from '../devices/incidents.ts';
 import * as presence from '../devices/presence.ts';
@@ -92,17 +92,19 @@ export async function handle(
   const acks = await deduplicate(tx, inputs, rejects, refuse);
   const accepted = inputs.filter((_, i) => rejects[i] === null && !acks.repeats.has(i));
   const arrived = accepted.filter((input): input is DeviceMessage => input.kind === 'message');
-  const orders = await findOrders(tx, arrived);
+  const [, orders] = await together(presence.markHeard(tx, due, heardEveryMs), findOrders(tx, arrived));
   const messages = inOrder(arrived, orders);
   const of = <T extends DeviceMessage['topic']>(...topics: T[]) =>
     messages.filter((m) => (topics as string[]).includes(m.topic)) as MessageOn<T>[];
 
-  if (due.length > 0) await presence.markHeard(tx, due, heardEveryMs);
   const { subscribed, kicks } = await applyPresence(tx, accepted);
   const current = await withoutOutdatedBoots(tx, messages, orders);
-  // Before the targets: a success is noted beside what runs.
-  await applyRunning(tx, messages, orders);
-  const saved = await applyToTargets(tx, current, subscribed);
+  const [, saved] = await together(
+    // Before the targets: a success is noted beside what runs.
+    applyRunning(tx, messages, orders),
+    applyToTargets(tx, current, subscribed),
+    store(tx, of),
+  );
   for (const message of saved.astray) {
     refuse(
       inputs.indexOf(message),
@@ -110,7 +112,6 @@ export async function handle(
       'no such update of this device; it was told to stop',
     );
   }
-  await store(tx, of);
 
   // A deleted device that the broker could not be told to drop, or that came back before its CRL did.
   const dismissed = await findDismissed(
@@ -214,22 +215,29 @@ async function store(
   of: <T extends DeviceMessage['topic']>(...topics: T[]) => MessageOn<T>[],
 ): Promise<void> {
   const health = of('status/health');
-  await recordBoots(
-    tx,
-    health.flatMap(({ deviceId, receivedAt, message: { boot } }) =>
-      boot ? [{ deviceId, at: new Date(receivedAt), boot }] : [],
-    ),
+  const latest = new Map(health.map((m) => [m.deviceId, m.message]));
+  const measured = of('status/system', 'status/network', 'data/sensors', 'data/metrics');
+  const logs = of('log');
+  const responses = of('control/response');
+  const renewals: RenewalRequest[] = of('cert/renew/request').map((m) => ({
+    deviceId: m.deviceId,
+    requestId: m.message.id,
+    csr: m.message.csr,
+    slash: m.slash,
+  }));
+  const boots = health.flatMap(({ deviceId, receivedAt, message: { boot } }) =>
+    boot ? [{ deviceId, at: new Date(receivedAt), boot }] : [],
   );
-  if (health.length) {
-    const latest = new Map(health.map((m) => [m.deviceId, m.message]));
-    await presence.recordHealth(
+  const crashed = health.flatMap(({ deviceId, receivedAt, message: { crash, running } }) =>
+    crash ? [{ deviceId, at: new Date(receivedAt), crash, runningVersion: running[0]!.version }] : [],
+  );
+  await together(
+    recordBoots(tx, boots),
+    presence.recordHealth(
       tx,
       [...latest].map(([deviceId, message]) => ({ deviceId, health: message })),
-    );
-  }
-  const measured = of('status/system', 'status/network', 'data/sensors', 'data/metrics');
-  if (measured.length) {
-    await recordTelemetry(
+    ),
+    recordTelemetry(
       tx,
       measured.map((m) => ({
         deviceId: m.deviceId,
@@ -237,38 +245,21 @@ async function store(
         at: new Date(m.receivedAt),
         body: m.message,
       })),
-    );
-  }
-  const logs = of('log');
-  if (logs.length) {
-    await recordLogs(
+    ),
+    recordLogs(
       tx,
-      logs.map((m) => ({
-        deviceId: m.deviceId,
-        at: new Date(m.receivedAt),
-        level: m.message.level,
-        message: m.message.message,
+      logs.map(({ deviceId, receivedAt, message: { level, message } }) => ({
+        deviceId,
+        at: new Date(receivedAt),
+        level,
+        message,
       })),
-    );
-  }
-  const responses = of('control/response');
-  if (responses.length) {
-    await recordResponses(
+    ),
+    recordResponses(
       tx,
       responses.map((m) => ({ deviceId: m.deviceId, command: m.message.command, response: m.message })),
-    );
-  }
-  const renewals: RenewalRequest[] = of('cert/renew/request').map((m) => ({
-    deviceId: m.deviceId,
-    requestId: m.message.id,
-    csr: m.message.csr,
-    slash: m.slash,
-  }));
-  if (renewals.length) await storeRequests(tx, renewals);
-  await crashes.record(
-    tx,
-    health.flatMap(({ deviceId, receivedAt, message: { crash, running } }) =>
-      crash ? [{ deviceId, at: new Date(receivedAt), crash, runningVersion: running[0]!.version }] : [],
     ),
+    storeRequests(tx, renewals),
+    crashes.record(tx, crashed),
   );
 }

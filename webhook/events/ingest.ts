@@ -40,8 +40,10 @@ const idsPerAck = 64;
 export function createIngest(
   context: () => Context,
   onGroup: (events: number, ms: number) => void = () => {},
+  /** That share the database's time. */
+  workers = 1,
 ): Ingest {
-  const queue = createFairQueue<Waiting>(maxWaiting);
+  const queue = createFairQueue<Waiting>(Math.ceil(maxWaiting / workers));
   const memory: Memory = { allowance: createAllowance(), heard: createHeard() };
   let stopping = false;
   let lanes = 0;

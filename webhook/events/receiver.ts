@@ -6,6 +6,7 @@
  * Plain `node:http`, beside the app: its Request, Response, router and middleware cost more than all the rest of an event's way.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { brokerEventSchema } from '#emqx/protocol.ts';
 import { answerError, type ErrorAnswer } from '../answer-error.ts';
 import { secretCheck } from '../auth/secrets.ts';
@@ -36,15 +37,23 @@ export function createReceiver(context: Context, ingest: Ingest): Receiver {
     metrics.count('flota_http_requests_total', labels);
     metrics.observe('flota_http_request_seconds', (performance.now() - start) / 1000, listener);
   };
+  /** What a connection has shown once is compared with itself from then on: that takes no hash. */
+  const shown = new WeakMap<Socket, string>();
+  const vouch = ({ socket, headers: { authorization = '' } }: IncomingMessage) => {
+    if (shown.get(socket) === authorization) return;
+    const bearer = /^Bearer (.+)$/.exec(authorization)?.[1];
+    if (!bearer || !isOurs(bearer))
+      throw new AppError('token_invalid', 'The event came without the webhook token.');
+    shown.set(socket, authorization);
+  };
   return (request, response) => {
     if (request.method !== 'POST' || request.url?.split('?', 1)[0] !== eventPath) return false;
     const start = performance.now();
-    void receive(isOurs, ingest, request)
+    void receive(vouch, ingest, request)
       .catch((error) => answerError(error, log, { method: 'POST', path: eventPath }))
       .then(({ status, headers, body }) => {
-        response.statusCode = status;
-        response.setHeader('X-Content-Type-Options', 'nosniff');
-        for (const name in headers) response.setHeader(name, headers[name]!);
+        const length = body && { 'Content-Length': Buffer.byteLength(body) };
+        response.writeHead(status, { 'X-Content-Type-Options': 'nosniff', ...headers, ...length });
         response.end(body);
         note(status, start);
       });
@@ -55,15 +64,12 @@ export function createReceiver(context: Context, ingest: Ingest): Receiver {
 const committed: ErrorAnswer = { status: 204, headers: {}, body: '' };
 
 async function receive(
-  isOurs: (token: string) => boolean,
+  vouch: (request: IncomingMessage) => void,
   ingest: Ingest,
   request: IncomingMessage,
 ): Promise<ErrorAnswer> {
   refuseSecondHost(request);
-  const bearer = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
-  if (!bearer || !isOurs(bearer)) {
-    throw new AppError('token_invalid', 'The event came without the webhook token.');
-  }
+  vouch(request);
   const { text, bytes } = await readText(request);
   // Of what is too large to be a row, the beginning shows what it was.
   const kept = bytes > maxBodyBytes ? text.slice(0, 1024) : text;

@@ -1,4 +1,6 @@
-/** Counters and histograms of one copy, written in Prometheus' text format 0.0.4. */
+/** Counters and histograms of one process; `snapshot.ts` writes them. */
+import type { Snapshot } from './snapshot.ts';
+
 export type Labels = Record<string, string>;
 
 export interface Metrics {
@@ -8,10 +10,10 @@ export interface Metrics {
   /** Of something that moves up and down. */
   add(name: GaugeName, by: number): void;
   set(name: GaugeName, value: number): void;
-  write(): string;
+  read(): Snapshot;
 }
 
-const help = {
+export const help = {
   flota_http_requests_total: 'Requests answered, by listener, route and status',
   flota_http_request_seconds: 'Time to answer a request, by listener',
   flota_ingest_events_total: 'Events from the broker, by what became of them',
@@ -78,28 +80,23 @@ export function createMetrics(): Metrics {
       one.count += 1;
       series.set(key, one);
     },
-    write() {
-      const lines: string[] = [];
-      for (const [name, series] of values) {
-        lines.push(...heading(name, name.endsWith('_total') ? 'counter' : 'gauge', help[name]));
-        for (const { labels, value } of series.values()) lines.push(sample(name, labels, value));
-      }
-      for (const [name, series] of histograms) {
-        lines.push(...heading(name, 'histogram', help[name]));
-        for (const { labels, buckets, sum, count } of series.values()) {
-          boundsOf(name).forEach((bound, i) => {
-            lines.push(sample(`${name}_bucket`, { ...labels, le: String(bound) }, buckets[i]!));
-          });
-          lines.push(sample(`${name}_bucket`, { ...labels, le: '+Inf' }, count));
-          lines.push(sample(`${name}_sum`, labels, sum), sample(`${name}_count`, labels, count));
-        }
-      }
-      return `${lines.join('\n')}\n`;
+    read() {
+      return {
+        values: [...values].flatMap(([name, series]) =>
+          [...series].map(([labels, { value }]) => ({ name, labels, value })),
+        ),
+        histograms: [...histograms].flatMap(([name, series]) =>
+          [...series].map(([labels, one]) => ({
+            ...{ name, labels, buckets: [...one.buckets], sum: one.sum, count: one.count },
+          })),
+        ),
+        residentBytes: process.memoryUsage.rss(),
+      };
     },
   };
 }
 
-function boundsOf(name: HistogramName): number[] {
+export function boundsOf(name: HistogramName): number[] {
   return name.endsWith('_seconds') ? secondsBounds : groupBounds;
 }
 

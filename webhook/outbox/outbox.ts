@@ -29,6 +29,7 @@ export interface AttemptCommand {
 }
 
 export async function enqueueForAttempts(db: Db, commands: AttemptCommand[]): Promise<void> {
+  if (commands.length === 0) return;
   const rows = commands.map(({ deviceId, deploymentId, attempt, type }) => ({
     v: deviceId,
     topic: `firmware/download/${type}` satisfies DownlinkTopic,

@@ -1,5 +1,5 @@
 import { eq, inArray, sql } from 'drizzle-orm';
-import { type Db, query } from '../db/query.ts';
+import { type Db, query, together } from '../db/query.ts';
 import { keepNewest } from './newest.ts';
 import { controlCommands, deviceLogs, measuredHours, measurements, telemetrySources } from './table.ts';
 import { toBody } from './topics.ts';
@@ -12,12 +12,15 @@ export interface TelemetryRow {
 }
 
 export async function recordTelemetry(db: Db, rows: TelemetryRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  await together(insert(db, rows), keepNewest(db, rows));
+}
+
+async function insert(db: Db, rows: TelemetryRow[]): Promise<void> {
   const unplaced = await place(db, rows);
-  if (unplaced.length > 0) {
-    await addSources(db, unplaced);
-    await place(db, unplaced);
-  }
-  await keepNewest(db, rows);
+  if (unplaced.length === 0) return;
+  await addSources(db, unplaced);
+  await place(db, unplaced);
 }
 
 /** Answers those whose source is not there yet. */
@@ -50,6 +53,7 @@ export async function recordLogs(
   db: Db,
   rows: { deviceId: string; at: Date; level: string; message: string }[],
 ): Promise<void> {
+  if (rows.length === 0) return;
   await db.execute(sql`
     insert into device_logs (device_id, at, level, message)
     select "deviceId", at, level, message from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
@@ -61,6 +65,7 @@ export async function recordResponses(
   db: Db,
   rows: { deviceId: string; command: string; response: Record<string, unknown> }[],
 ): Promise<void> {
+  if (rows.length === 0) return;
   await db.execute(sql`
     update control_commands c set answered_at = now(), response = v.response
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as v("deviceId" text, command text, response jsonb)

@@ -60,8 +60,8 @@ async function countDevices(db: Db, reach: Reach, firmwareIds: string[]): Promis
   const [row] = await query<{ n: number; components: number; images: string[] }>(
     db,
     sql`select coalesce(sum(r.devices), 0)::int as n, count(distinct f.component)::int as components, json_agg(f.image) as images
-        from (select distinct component, sha256, $imageOf('f')as image from firmwares f where id in ($among(firmwareIds))) f
-        left join ($runningCounts(reach)) r on r.component = f.component and r.sha256 = f.sha256`,
+        from (select distinct component, sha256, ${imageOf('f')} as image from firmwares f where id in (${among(firmwareIds)})) f
+        left join (${runningCounts(reach)}) r on r.component = f.component and r.sha256 = f.sha256`,
   );
   return row!.components > 1 ? (await countTogether(db, reach, [row!.images]))[0]! : row!.n;
 }

@@ -25,6 +25,7 @@ import {
   webhookToken,
   withPostgresql,
 } from './webhook-copy.ts';
+import { compareWorkers } from './workers.ts';
 
 const devices = 40_000;
 const events = 15_000;
@@ -98,6 +99,10 @@ async function compare(server: string, client: ChildProcess): Promise<Figures> {
       );
     }
     await verify(database, acks);
+    const workers = await compareWorkers(url, `http://127.0.0.1:${apiPort}`, async (port, count) => {
+      const { perSecond } = await measure(port, count);
+      return perSecond;
+    });
     const figure = (baselines: number[], aim: number) => {
       const [value, baseline] = [median(found.ingest), median(baselines)];
       // Round by round, for a neighbour's load may last for several.
@@ -121,6 +126,7 @@ async function compare(server: string, client: ChildProcess): Promise<Figures> {
       },
       'ingest.against_parsing': figure(found.bare, 0.5),
       'ingest.against_single_inserts': figure(found.single, 5),
+      ...workers,
     };
   } finally {
     await Promise.all([bare.close(), single.close()]);

@@ -15,6 +15,7 @@ import { measureProgress } from './progress.ts';
 import { measureQueries } from './queries.ts';
 import { measureRollout } from './rollout.ts';
 import { measureSbom } from './sbom.ts';
+import { measureStart } from './start.ts';
 import { measureTelemetry } from './telemetry.ts';
 import { measureUndo } from './undo.ts';
 
@@ -49,6 +50,7 @@ const benchmarks: Record<string, Benchmark> = {
   gate: { oneCore: false, measure: measureGate },
   undo: { oneCore: false, measure: measureUndo },
   sbom: { oneCore: false, measure: measureSbom },
+  start: { oneCore: false, measure: measureStart },
   delta: { oneCore: false, measure: measureDelta },
 };
 

@@ -26,6 +26,7 @@ import { until } from '../primitives/until.ts';
 import { createRest, type Rest } from '../rest.ts';
 import { configureEmqx, createStandin, type EmqxAccess } from './broker.ts';
 import { type Gate, startGate } from './gate.ts';
+import { openLocalDatabase } from './kept-database.ts';
 import type { SystemOptions } from './options.ts';
 import { createProcess, type Part } from './part.ts';
 import { createProxy } from './proxy.ts';
@@ -290,7 +291,7 @@ async function startParts(options: SystemOptions, closers: Closers): Promise<Omi
 function openDatabase({ databaseUrl, dataDir }: SystemOptions): Promise<Database> {
   if (databaseUrl) return connect({ url: databaseUrl });
   const dir = join(dataDir, 'database');
-  return connect({ dir }).catch((cause: Error) => {
+  return openLocalDatabase(dir).catch((cause: Error) => {
     // PGlite's own words are a stack trace of PostgreSQL compiled to WebAssembly.
     throw Object.assign(damaged(dir), { cause });
   });

@@ -40,6 +40,8 @@ export async function createCopies(
   const environment = {
     PUBLIC_URL: settings.url,
     TRUSTED_PROXIES: '1',
+    // Each is a process, to be killed or stopped as such.
+    WEBHOOK_WORKERS: '1',
     DATABASE_URL_FILE: file('database_url', settings.databaseUrl),
     S3_ENDPOINT: objects.endpoint!,
     S3_PUBLIC_URL: objects.publicUrl!,

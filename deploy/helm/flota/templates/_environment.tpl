@@ -3,6 +3,7 @@
 {{- $files := "/run/secrets/flota" -}}
 PUBLIC_URL: {{ required "publicUrl: is needed, the address of the console" .Values.publicUrl }}
 TRUSTED_PROXIES: {{ .Values.trustedProxies }}
+WEBHOOK_WORKERS: {{ .Values.webhook.workers }}
 DATABASE_URL_FILE: {{ $files }}/database_url
 S3_BUCKET: {{ required "store.bucket: is needed" .Values.store.bucket }}
 AWS_REGION: {{ .Values.store.region }}
