@@ -41,7 +41,12 @@ beforeAll(async () => {
   ];
   [port, closedPort] = [await freePort(), await freePort()];
   const settings = [
-    ...['user root', 'per_listener_settings true', `listener ${port} 127.0.0.1`, 'use_identity_as_username true'],
+    ...[
+      'user root',
+      'per_listener_settings true',
+      `listener ${port} 127.0.0.1`,
+      'use_identity_as_username true',
+    ],
     ...certificates,
     // Nobody has a name here, and names are wanted.
     ...[`listener ${closedPort} 127.0.0.1`, 'allow_anonymous false', ...certificates],
@@ -97,21 +102,32 @@ async function start(id: string, to: number, ...options: string[]) {
   device.stdout.on('data', (chunk) => {
     log += chunk;
   });
-  return { log: () => log, stop: () => device.kill('SIGTERM'), gone: new Promise((r) => device.once('exit', r)) };
+  return {
+    log: () => log,
+    stop: () => device.kill('SIGTERM'),
+    gone: new Promise((r) => device.once('exit', r)),
+  };
 }
 
 const traceparent = () => `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
 const command = (trace: string) => {
-  const message = { id: randomBytes(12).toString('base64url'), at: new Date().toISOString(), command: 'dance' };
+  const message = {
+    id: randomBytes(12).toString('base64url'),
+    at: new Date().toISOString(),
+    command: 'dance',
+  };
   const properties = { userProperties: { other: 'x', traceparent: trace } };
   return server.publishAsync('control/command', JSON.stringify(message), { qos: 1, properties });
 };
 const answered = (trace: string) =>
   received.find(
-    ({ topic, properties }) => topic === 'control/response' && properties?.userProperties?.traceparent === trace,
+    ({ topic, properties }) =>
+      topic === 'control/response' && properties?.userProperties?.traceparent === trace,
   );
 
-it('answers carry the trace of their command, and a session outlives its connection', { timeout: 60_000 }, async () => {
+it('answers carry the trace of their command, and a session outlives its connection', {
+  timeout: 60_000,
+}, async () => {
   const device = await start('dev-1', port, '--mqtt', '5');
   await until('online', () => device.log().includes('"online"'), 20_000);
   const first = traceparent();
@@ -155,7 +171,9 @@ it('says in words why the broker refuses it', { timeout: 60_000 }, async () => {
   }
 });
 
-it('says in words why the broker ends its connection or refuses a subscription', { timeout: 60_000 }, async () => {
+it('says in words why the broker ends its connection or refuses a subscription', {
+  timeout: 60_000,
+}, async () => {
   // mosquitto says neither to who behaves.
   let connections = 0;
   const { key, certificate } = await pki.server();
