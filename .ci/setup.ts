@@ -48,6 +48,11 @@ const needs: Need[] = [
   { what: 'jq', debianPackage: 'jq', found: onPath('jq') },
   { what: 'prometheus', debianPackage: 'prometheus', found: onPath('prometheus') },
   { what: 'amtool', debianPackage: 'prometheus-alertmanager', found: onPath('amtool') },
+  {
+    what: 'mosquitto',
+    debianPackage: 'mosquitto',
+    found: () => onPath('mosquitto')() || existsSync('/usr/sbin/mosquitto'),
+  },
   { what: 'mosquitto_pub', debianPackage: 'mosquitto-clients', found: onPath('mosquitto_pub') },
   {
     what: 'a PostgreSQL server (initdb)',

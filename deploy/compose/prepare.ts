@@ -48,6 +48,8 @@ await runJob(['state', 'ca'], async ({ state, ca }) => {
     'oidc_client_secret',
   ])
     keep(name, secret);
+  // Empty: telemetry is in our database.
+  keep('telemetry_database_url', () => '');
   const adminPassword = keep('admin_password', () => randomBytes(12).toString('base64url'));
   const emqxSecret = keep('emqx_api_secret', secret);
   const dashboardIsNew = !existsSync(join(state, 'emqx_dashboard_password'));

@@ -203,6 +203,7 @@ describe.skipIf(!helm)('the chart, as helm renders it', () => {
       ).secret.items as { path: string }[];
       const contents: Record<string, string> = {
         database_url: 'postgres://flota:secret@db:5432/flota',
+        telemetry_database_url: 'postgres://reader:secret@timescale:5432/telemetry',
         smtp_url: 'smtp://flota:secret@mail.example.org:587',
         firmware_keys: '{"keys":[{"kty":"EC","kid":"a"}]}',
         cdn_private_key: execFileSync('openssl', ['genrsa', '2048'], { encoding: 'utf8', stdio: 'pipe' }),

@@ -1,5 +1,6 @@
 /** What `secrets.ts` prints from what compose's `prepare` makes, and EMQX's values, beside what the chart and the broker expect. */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { openAuthority } from '#ca/authority.ts';
-import { nodeAt, parseHocon } from '#emqx/hocon.ts';
+import { clusterOf, distributionOf } from '#emqx/cli/cluster.ts';
+import { nodeAt, parseHocon, toPlain } from '#emqx/hocon.ts';
 
 const here = fileURLToPath(new URL('./', import.meta.url));
 const root = join(here, '../..');
@@ -107,6 +109,47 @@ it('prints every Secret that the chart and the values of EMQX name, with every f
   const authority = await openAuthority({ dir: copy, passphrase: secrets['flota-ca']!.ca_passphrase! });
   const trust = await authority.trust();
   expect(secrets['flota-webhook']!.ca_trust).toBe(trust.root + trust.issuing);
+}, 60_000);
+
+it('between nodes: the Secret has what the values mount, and they say what `render --node-tls` does', async () => {
+  const nodeCa = join(dir, 'ca-nodes');
+  const made = script('ca/cli.ts', 'init', '--dir', nodeCa);
+  expect(made.status, made.stderr).toBe(0);
+  const nodes = ['--broker-nodes', 'emqx-0,emqx-1', '--node-ca', nodeCa];
+  const { status, stdout, stderr } = script('deploy/helm/secrets.ts', ...nodes, '--namespace', 'ota');
+  expect(status, stderr).toBe(0);
+  const { items } = JSON.parse(stdout);
+  expect(items).toHaveLength(1);
+  const values = parse(read('deploy/helm/emqx/values.yaml'));
+  const { emqxConfig, ...lists } = parse(read('deploy/helm/emqx/node-tls.yaml'));
+  for (const list of ['extraVolumes', 'extraVolumeMounts'])
+    expect(lists[list].slice(0, -1), list).toEqual(values[list]);
+  expect(lists.extraVolumes.at(-1).secret.secretName).toBe(items[0].metadata.name);
+  const at = lists.extraVolumeMounts.at(-1).mountPath;
+
+  const file = (name: string) => Buffer.from(items[0].data[name], 'base64').toString();
+  expect(Object.keys(items[0].data).sort()).toEqual(['ca.pem', 'cert.pem', 'key.pem', 'ssl_dist.conf']);
+  expect(file('ssl_dist.conf')).toBe(distributionOf(at));
+  const certificate = new X509Certificate(file('cert.pem'));
+  expect(certificate.subjectAltName?.split(', ')).toEqual(
+    [0, 1].map((i) => `DNS:emqx-${i}.emqx-headless.ota.svc.cluster.local`),
+  );
+  expect(certificate.checkPrivateKey(createPrivateKey(file('key.pem')))).toBe(true);
+  writeFileSync(join(dir, 'node.pem'), file('cert.pem'));
+  writeFileSync(join(dir, 'node-ca.pem'), file('ca.pem'));
+  for (const purpose of ['sslserver', 'sslclient'])
+    execFileSync('openssl', [
+      ...['verify', '-purpose', purpose, '-CAfile', join(dir, 'node-ca.pem'), join(dir, 'node.pem')],
+    ]);
+
+  const conf = toPlain(parseHocon(clusterOf('manual', [], at), 'cluster')) as Record<string, object>;
+  const asVariables = (root: string, settings: object) =>
+    Object.entries(settings).map(([name, value]) => [`EMQX_${root}__${name.toUpperCase()}`, String(value)]);
+  const { discovery_strategy: _, ...cluster } = conf.cluster as Record<string, unknown>;
+  expect(emqxConfig).toEqual({
+    ...Object.fromEntries([...asVariables('CLUSTER', cluster), ...asVariables('RPC', conf.rpc!)]),
+    EMQX_SSL_DIST_OPTFILE: `${at}/ssl_dist.conf`,
+  });
 }, 60_000);
 
 it("sets by EMQX's variables only what emqx.conf has, and none of it is a secret", () => {

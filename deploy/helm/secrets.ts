@@ -1,6 +1,7 @@
 /**
  * The Secrets of a release, from what `deploy/compose/prepare.ts` has made in --state and --ca: prints them as one list for
- * `kubectl apply -f -`. With --broker-nodes: one-time tokens of those nodes instead, from a Flota that runs.
+ * `kubectl apply -f -`. With --broker-nodes: one-time tokens of those nodes instead, from a Flota that runs; or, with --node-ca, what they need for
+ * TLS between them.
  */
 import '#deploy/lab/primitives/closed-pipe.ts';
 import { execFileSync } from 'node:child_process';
@@ -8,10 +9,14 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { openAuthority } from '#ca/authority.ts';
+import { issueKeyPair } from '#ca/key-pair.ts';
+import { distributionOf } from '#emqx/cli/cluster.ts';
 import { createRest, unwrap } from '../lab/rest.ts';
 
 const help = `npx tsx deploy/helm/secrets.ts --state DIR --ca DIR [--release flota] [--namespace flota]
 npx tsx deploy/helm/secrets.ts --broker-nodes emqx-0,emqx-1 --names mqtt.example.org --url https://flota.example.org   (FLOTA_API_TOKEN)
+npx tsx deploy/helm/secrets.ts --broker-nodes emqx-0,emqx-1 --node-ca DIR [--headless emqx-headless]   (CA_PASSPHRASE)
 
 Prints Secrets for \`kubectl apply -f -\`; deploy/helm/README.md says what comes before and after.
 `;
@@ -30,13 +35,14 @@ try {
 
 async function run(args: string[]): Promise<number> {
   const text = { type: 'string' as const };
-  const options = { state: text, ca: text, 'broker-nodes': text, names: text, url: text };
+  const options = { state: text, ca: text, 'broker-nodes': text, names: text, url: text, 'node-ca': text };
   const { values } = parseArgs({
     args,
     options: {
       ...options,
       release: { ...text, default: 'flota' },
       namespace: { ...text, default: 'flota' },
+      headless: { ...text, default: 'emqx-headless' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -48,9 +54,12 @@ async function run(args: string[]): Promise<number> {
   if (values.help) process.stdout.write(help);
   else {
     const name = nameOf(values.release);
-    const secrets = values['broker-nodes']
-      ? [await makeTokens(name, splitList(values['broker-nodes']), splitList(need('names')), need('url'))]
-      : readSecrets(need('state'), need('ca'), name, values.namespace);
+    const hostOf = (node: string) => `${node}.${values.headless}.${values.namespace}.svc.cluster.local`;
+    const secrets = values['node-ca']
+      ? [await makeNodes(name, splitList(need('broker-nodes')).map(hostOf), values['node-ca'])]
+      : values['broker-nodes']
+        ? [await makeTokens(name, splitList(values['broker-nodes']), splitList(need('names')), need('url'))]
+        : readSecrets(need('state'), need('ca'), name, values.namespace);
     process.stdout.write(`${JSON.stringify(toList(secrets, values.namespace), null, 2)}\n`);
   }
   return 0;
@@ -127,6 +136,17 @@ async function makeTokens(name: string, nodes: string[], names: string[], url: s
     files[node] = (await unwrap(rest.api.certificates.tokens.$post({ json }))).token;
   }
   return { name: `${name}-broker-tokens`, files };
+}
+
+/** One certificate with the names of all nodes, by a CA that no device and no listener knows. */
+async function makeNodes(name: string, hosts: string[], dir: string): Promise<Secret> {
+  const authority = await openAuthority({ dir, passphrase: process.env.CA_PASSPHRASE });
+  const request = { profile: 'broker-node' as const, commonName: `node.${name}`, names: hosts };
+  const { key, certificate, chain } = await issueKeyPair(authority, request);
+  const { root, issuing } = await authority.trust();
+  const dist = distributionOf('/run/secrets/flota-nodes');
+  const files = { 'key.pem': key, 'cert.pem': certificate + chain, 'ca.pem': root + issuing };
+  return { name: `${name}-broker-nodes`, files: { ...files, 'ssl_dist.conf': dist } };
 }
 
 function toList(secrets: Secret[], namespace: string): object {

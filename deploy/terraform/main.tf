@@ -24,6 +24,7 @@ module "secrets" {
   ca_keys      = var.ca_keys
   oidc         = var.oidc != null
   mail         = var.mail != null
+  telemetry    = var.telemetry_database != null
   tags         = local.tags
 }
 
@@ -184,6 +185,8 @@ module "webhook" {
     OIDC_CLIENT_SECRET = module.secrets.arns["oidc_client_secret"]
     }, var.mail == null ? {} : {
     SMTP_URL = module.secrets.arns["smtp_url"]
+    }, var.telemetry_database == null ? {} : {
+    TELEMETRY_DATABASE_URL = module.secrets.arns["telemetry_database_url"]
   })
   statements = [{
     actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]

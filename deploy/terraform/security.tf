@@ -87,6 +87,16 @@ resource "aws_vpc_security_group_egress_rule" "mail" {
   to_port                      = 587
 }
 
+resource "aws_vpc_security_group_egress_rule" "telemetry" {
+  count             = var.telemetry_database == null ? 0 : 1
+  security_group_id = aws_security_group.parts["webhook"].id
+  cidr_ipv4         = var.telemetry_database.cidr
+  description       = "Telemetry's PostgreSQL"
+  ip_protocol       = "tcp"
+  from_port         = var.telemetry_database.port
+  to_port           = var.telemetry_database.port
+}
+
 resource "aws_vpc_security_group_egress_rule" "s3" {
   for_each          = local.callers
   security_group_id = aws_security_group.parts[each.key].id

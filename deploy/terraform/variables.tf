@@ -197,6 +197,19 @@ variable "mail" {
   }
 }
 
+variable "telemetry_database" {
+  description = "Where the broker writes telemetry (TimescaleDB, emqx/recipes), reached inside the VPC or by its peerings: charts are read from there. The address with a login that may only read (postgres://…) goes into the secret telemetry_database_url. Null: telemetry is in our database."
+  type = object({
+    cidr = string
+    port = optional(number, 5432)
+  })
+  default = null
+  validation {
+    condition     = var.telemetry_database == null ? true : can(cidrhost(var.telemetry_database.cidr, 0)) && var.telemetry_database.port >= 1 && var.telemetry_database.port <= 65535
+    error_message = "cidr: 10.0.8.0/24, for one; port: 1 to 65535."
+  }
+}
+
 variable "log_days" {
   description = "How long logs are kept."
   type        = number

@@ -9,6 +9,7 @@ import { startBroker } from './broker.ts';
 import { acl, once, type Sink, startSink, startTestBed, type TestBed } from './test-broker.ts';
 import { createTestCa, type TestPair } from './test-certificates.ts';
 
+const logged: unknown[] = [];
 let bed: TestBed;
 let sink: Sink;
 let one: TestPair;
@@ -16,7 +17,9 @@ let two: TestPair;
 
 beforeAll(async () => {
   sink = await startSink();
-  bed = await startTestBed(loadRules({ webhookUrl: sink.url, webhookToken: 'token-1' }));
+  bed = await startTestBed(loadRules({ webhookUrl: sink.url, webhookToken: 'token-1' }), {
+    log: (...line) => logged.push(line),
+  });
   [one, two] = [await bed.ca.leaf('dev-1'), await bed.ca.leaf('dev-2')];
 });
 afterAll(async () => {
@@ -348,6 +351,10 @@ describe('an attacker', () => {
     const client = bed.connect(one, { protocolVersion: 5 });
     const [error] = await once(client, 'error');
     expect(String(error)).toMatch(/unsupported protocol version/i);
+    expect(logged).toContainEqual([
+      ...['warn', 'connection refused'],
+      { clientid: 'dev-1', reason: expect.stringMatching(/MQTT 5.*3\.1\.1/) },
+    ]);
   });
 });
 

@@ -111,6 +111,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       prefix,
       acl,
       isBanned: () => (bans.get(clientid) ?? 0) > Date.now(),
+      onRefused: (reason) => log('warn', 'connection refused', { clientid, reason }),
       onConnect: ({ clean, keepalive, protocolVersion }) =>
         begin(stream, {
           clientid,

@@ -85,7 +85,7 @@ test('a peer that does not take the last bytes is cut off', async () => {
   const mount = {
     ...readListenerSettings(''),
     ...{ clientid: 'd', prefix: 'devices/d/', acl: () => true, isBanned: () => false },
-    ...{ onConnect() {}, onSubscribed() {}, onUnsubscribed() {} },
+    ...{ onRefused() {}, onConnect() {}, onSubscribed() {}, onUnsubscribed() {} },
   };
   const stream = new MountStream(socket, { ...mount, lingerMs: 50 });
   socket.write('the last packet');

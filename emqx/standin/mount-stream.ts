@@ -28,6 +28,8 @@ export interface Mount {
   /** How long a peer may take over the last packets before it is cut off. */
   lingerMs?: number;
   isBanned(): boolean;
+  /** CONNECT was refused before the broker saw it. */
+  onRefused(reason: string): void;
   onConnect(packet: { clean: boolean; keepalive: number; protocolVersion: number }): void;
   /** After the broker has granted them; mounted topics. */
   onSubscribed(subscriptions: { topic: string; qos: number }[]): void;
@@ -168,6 +170,7 @@ export class MountStream extends Duplex {
     this.connected = true;
     if (packet.protocolVersion === 5) {
       const connack = { cmd: 'connack', reasonCode: unsupportedVersion, sessionPresent: false } as Packet;
+      this.mount.onRefused('MQTT 5: this stand-in speaks 3.1 and 3.1.1, EMQX speaks 5');
       this.socket.write(mqtt.generate(connack, { protocolVersion: 5 }));
       this.destroy();
       return;

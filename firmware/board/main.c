@@ -39,6 +39,7 @@ int main(int count, char **names) {
   char *text = count > 0 ? board_read_text(names[count - 1]) : NULL;
   if (!text) host_fail("the emulator names no file with one option of flota-device a line");
   host_read_options(&host.options, split_lines(text, arguments), arguments);
+  if (host.options.mqtt5) host_fail("this board speaks MQTT 3.1.1 only");
   board_start_crypto();
   board_start_network();
   if (host_mqtt_open(&host) != OTA_OK || host_http_open(&host) != OTA_OK) host_fail("out of memory");

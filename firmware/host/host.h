@@ -19,6 +19,8 @@ struct host_options {
   struct ota_limits limits;
   uint32_t reboot_ms, keepalive_ms, trial_boots, slot_bytes;
   bool fsync;
+  /** MQTT 5 instead of 3.1.1. */
+  bool mqtt5;
   enum ota_log_level log;
   /** The process kills itself in the middle of this write; 0: never. */
   long kill_at_write;

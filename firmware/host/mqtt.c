@@ -6,13 +6,15 @@
 #include <string.h>
 
 #include "mqtt.h"
+#include "mqtt5.h"
 
-enum { topics_max = 8, inflight_max = 64, topic_max = 64 };
+enum { topics_max = 8, inflight_max = 64, topic_max = 64, first_failure = 0x80 };
 
 struct message {
   struct message *next;
   size_t bytes;
   char topic[topic_max];
+  char trace[host_trace_max + 1];
   char payload[];
 };
 
@@ -24,6 +26,7 @@ struct host_mqtt {
   int others_id, request_id;
   int inflight;
   bool connected, refused, reached, broken;
+  struct host_traces traces;
 };
 
 static void drop_messages(struct host_mqtt *mqtt) {
@@ -35,12 +38,15 @@ static void drop_messages(struct host_mqtt *mqtt) {
   mqtt->last = NULL;
 }
 
-static void on_connect(struct mosquitto *client, void *ctx, int code) {
-  struct host_mqtt *mqtt = ctx;
+static void on_connect(struct mosquitto *client, void *ctx, int code, int flags, const mosquitto_property *properties) {
+  struct host *host = ctx;
+  struct host_mqtt *mqtt = host->mqtt;
   char *topics[topics_max];
   int count = 0;
+  (void)flags;
   if (code != 0) {
     mqtt->refused = true;
+    host_mqtt5_refused(host, "refused the connection", code, properties);
     return;
   }
   // All but the last, which is what the webhook waits for.
@@ -52,10 +58,15 @@ static void on_connect(struct mosquitto *client, void *ctx, int code) {
     mqtt->broken = true;
 }
 
-static void on_subscribe(struct mosquitto *client, void *ctx, int id, int count, const int *granted) {
-  struct host_mqtt *mqtt = ctx;
-  for (int i = 0; i < count; i++)
-    if (granted[i] > 2) mqtt->broken = true;
+static void on_subscribe(struct mosquitto *client, void *ctx, int id, int count, const int *granted,
+                         const mosquitto_property *properties) {
+  struct host *host = ctx;
+  struct host_mqtt *mqtt = host->mqtt;
+  for (int i = 0; i < count; i++) {
+    if (granted[i] <= 2) continue;
+    mqtt->broken = true;
+    host_mqtt5_refused(host, "refused a subscription", granted[i], properties);
+  }
   if (mqtt->broken) return;
   if (id == mqtt->others_id) {
     int last = 0;
@@ -67,14 +78,24 @@ static void on_subscribe(struct mosquitto *client, void *ctx, int id, int count,
   }
 }
 
-static void on_publish(struct mosquitto *client, void *ctx, int id) {
+static void on_publish(struct mosquitto *client, void *ctx, int id, int code, const mosquitto_property *properties) {
+  struct host *host = ctx;
   (void)client;
   (void)id;
-  ((struct host_mqtt *)ctx)->inflight--;
+  host->mqtt->inflight--;
+  if (code >= first_failure) host_mqtt5_refused(host, "refused a message", code, properties);
 }
 
-static void on_message(struct mosquitto *client, void *ctx, const struct mosquitto_message *received) {
-  struct host_mqtt *mqtt = ctx;
+/** Also when the connection broke: the library's own errors are below the broker's reasons. */
+static void on_disconnect(struct mosquitto *client, void *ctx, int code, const mosquitto_property *properties) {
+  (void)client;
+  ((struct host *)ctx)->mqtt->broken = true;
+  if (code >= first_failure) host_mqtt5_refused(ctx, "ended the connection", code, properties);
+}
+
+static void on_message(struct mosquitto *client, void *ctx, const struct mosquitto_message *received,
+                       const mosquitto_property *properties) {
+  struct host_mqtt *mqtt = ((struct host *)ctx)->mqtt;
   size_t bytes = (size_t)received->payloadlen;
   (void)client;
   if (strlen(received->topic) >= topic_max) return;
@@ -83,6 +104,7 @@ static void on_message(struct mosquitto *client, void *ctx, const struct mosquit
   message->next = NULL;
   message->bytes = bytes;
   (void)snprintf(message->topic, sizeof message->topic, "%s", received->topic);
+  host_mqtt5_trace(properties, message->trace);
   if (bytes > 0) memcpy(message->payload, received->payload, bytes);
   if (mqtt->last) mqtt->last->next = message;
   else mqtt->first = message;
@@ -101,16 +123,19 @@ static int mqtt_connect(void *ctx, enum ota_key_pair pair) {
   struct host_mqtt *mqtt = host->mqtt;
   char identity[host_path_max];
   close_client(mqtt);
-  *mqtt = (struct host_mqtt){.others_id = -1, .request_id = -1};
+  *mqtt = (struct host_mqtt){.others_id = -1, .request_id = -1, .traces = mqtt->traces};
   host_path(host, pair == OTA_PAIR_NEW ? host_renewal_file : host_identity_file, identity);
-  mqtt->client = mosquitto_new(options->id, false, mqtt);
+  mqtt->client = mosquitto_new(options->id, false, host);
   if (!mqtt->client) return OTA_ERR_NETWORK;
-  mosquitto_connect_callback_set(mqtt->client, on_connect);
-  mosquitto_subscribe_callback_set(mqtt->client, on_subscribe);
-  mosquitto_publish_callback_set(mqtt->client, on_publish);
-  mosquitto_message_callback_set(mqtt->client, on_message);
+  // The library calls these for 3.1.1 as well, without properties.
+  mosquitto_connect_v5_callback_set(mqtt->client, on_connect);
+  mosquitto_subscribe_v5_callback_set(mqtt->client, on_subscribe);
+  mosquitto_publish_v5_callback_set(mqtt->client, on_publish);
+  mosquitto_disconnect_v5_callback_set(mqtt->client, on_disconnect);
+  mosquitto_message_v5_callback_set(mqtt->client, on_message);
   int keepalive = (int)(options->keepalive_ms / 1000);
-  if (mosquitto_tls_set(mqtt->client, options->trust, NULL, identity, identity, NULL) != MOSQ_ERR_SUCCESS ||
+  if ((options->mqtt5 && host_mqtt5_begin(mqtt->client) != MOSQ_ERR_SUCCESS) ||
+      mosquitto_tls_set(mqtt->client, options->trust, NULL, identity, identity, NULL) != MOSQ_ERR_SUCCESS ||
       mosquitto_connect_async(mqtt->client, options->mqtt_host, options->mqtt_port, keepalive < 5 ? 5 : keepalive) !=
           MOSQ_ERR_SUCCESS) {
     close_client(mqtt);
@@ -132,8 +157,10 @@ static int mqtt_publish(void *ctx, const char *topic, const char *payload, size_
   struct host_mqtt *mqtt = ((struct host *)ctx)->mqtt;
   if (!mqtt->client) return OTA_ERR_NETWORK;
   if (mqtt->inflight >= inflight_max) return OTA_ERR_BUSY;
-  if (mosquitto_publish(mqtt->client, NULL, topic, (int)bytes, payload, 1, false) != MOSQ_ERR_SUCCESS)
-    return OTA_ERR_NETWORK;
+  mosquitto_property *properties = host_mqtt5_answer(&mqtt->traces, topic);
+  int error = mosquitto_publish_v5(mqtt->client, NULL, topic, (int)bytes, payload, 1, false, properties);
+  mosquitto_property_free_all(&properties);
+  if (error != MOSQ_ERR_SUCCESS) return OTA_ERR_NETWORK;
   mqtt->inflight++;
   return OTA_OK;
 }
@@ -145,13 +172,15 @@ static bool is_hung_up(const struct host_mqtt *mqtt) {
 }
 
 static int mqtt_poll(void *ctx, struct ota_mqtt_event *event, char *inbox, size_t capacity) {
-  struct host_mqtt *mqtt = ((struct host *)ctx)->mqtt;
+  struct host *host = ctx;
+  struct host_mqtt *mqtt = host->mqtt;
   event->type = OTA_MQTT_NONE;
   if (!mqtt->client) return OTA_OK;
   struct message *message = mqtt->first;
   if (message) {
     event->type = OTA_MQTT_MESSAGE;
     memcpy(mqtt->topic, message->topic, sizeof mqtt->topic);
+    host_mqtt5_follow(host, &mqtt->traces, message->topic, message->trace);
     event->topic = mqtt->topic;
     event->payload_bytes = message->bytes;
     if (message->bytes <= capacity) memcpy(inbox, message->payload, message->bytes);

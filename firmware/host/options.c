@@ -14,6 +14,7 @@ static const char help[] =
     "  --id ID                the device's id, 1 to 64 of A-Z a-z 0-9 _ -\n"
     "  --dir DIR              its own directory: identity, slots, journal; must exist\n"
     "  --mqtt-url URL         the broker\n"
+    "  --mqtt VERSION         3.1.1 or 5; default 3.1.1\n"
     "  --trust FILE           PEM of the roots that broker and firmware servers are verified against\n"
     "  --signing-keys FILE    JWKS of the firmware signing keys\n"
     "  --hardware NAME        default esp32s3\n"
@@ -138,6 +139,11 @@ static void read_broker(struct host_options *options, char *url) {
   options->mqtt_host = host;
 }
 
+static bool read_version(const char *text) {
+  if (strcmp(text, "5") != 0 && strcmp(text, "3.1.1") != 0) host_fail("--mqtt must be 3.1.1 or 5");
+  return strcmp(text, "5") == 0;
+}
+
 static enum ota_log_level read_level(const char *text) {
   static const char *const names[] = {"debug", "info", "warn", "error"};
   for (int i = 0; i < 4; i++)
@@ -149,6 +155,7 @@ enum flag {
   OPTION_ID = 1000,
   OPTION_DIR,
   OPTION_MQTT_URL,
+  OPTION_MQTT,
   OPTION_TRUST,
   OPTION_SIGNING_KEYS,
   OPTION_HARDWARE,
@@ -170,6 +177,7 @@ static const struct option known[] = {
     {"id", required_argument, NULL, OPTION_ID},
     {"dir", required_argument, NULL, OPTION_DIR},
     {"mqtt-url", required_argument, NULL, OPTION_MQTT_URL},
+    {"mqtt", required_argument, NULL, OPTION_MQTT},
     {"trust", required_argument, NULL, OPTION_TRUST},
     {"signing-keys", required_argument, NULL, OPTION_SIGNING_KEYS},
     {"hardware", required_argument, NULL, OPTION_HARDWARE},
@@ -193,6 +201,7 @@ static void take(struct host_options *options, int option) {
     case OPTION_ID: options->id = optarg; break;
     case OPTION_DIR: options->dir = optarg; break;
     case OPTION_MQTT_URL: read_broker(options, optarg); break;
+    case OPTION_MQTT: options->mqtt5 = read_version(optarg); break;
     case OPTION_TRUST: options->trust = optarg; break;
     case OPTION_SIGNING_KEYS: read_keys(options, optarg); break;
     case OPTION_HARDWARE: options->hardware = optarg; break;

@@ -71,6 +71,7 @@ describe('an update', () => {
     const [sent] = device.requests();
     expect(sent!.body).toMatchObject({ deployment: id, attempt: 1 });
     expect(sent!.message).toMatchObject({ qos: 1, messageExpirySeconds: 3600 });
+    expect(sent!.message.traceparent!.split('-')[1]).toBe(String(sent!.body.id).replaceAll('-', ''));
     expect(sent!.body.url).toMatch(/^https:/);
     await device.accept(id);
     await device.send('firmware/download/progress', {

@@ -401,8 +401,16 @@ async function toMessage(
     topic: mountedTopic(row.deviceId, row.topic),
     payload: text,
     qos: 1,
+    traceparent: traceOf(common.id),
+    // Subscribing brings a request again, with a fresh URL; any other command would be lost with its message.
     ...(isRequest(row) && { messageExpirySeconds: deviceUrlLifetimeS }),
   };
+}
+
+/** The trace id is the message's id, so that one search finds both: https://www.w3.org/TR/trace-context/ */
+function traceOf(id: string): string {
+  const hex = id.replaceAll('-', '');
+  return `00-${hex}-${hex.slice(16)}-01`;
 }
 
 async function toDownload(

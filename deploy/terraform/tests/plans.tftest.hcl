@@ -55,18 +55,19 @@ run "small" {
 run "large" {
   command = plan
   variables {
-    started           = true
-    alarm_email       = "operations@example.com"
-    github_repository = "example/flota"
-    ca_keys           = 2
-    mail              = { from = "flota@example.com" }
-    webhook           = { cpu = 2048, memory = 4096, min = 12, max = 24 }
-    broker            = { cpu = 16384, memory = 65536, nodes = 7 }
-    database          = { instance_class = "db.m7g.4xlarge", storage_gb = 500, max_storage_gb = 4000, multi_az = true }
+    started            = true
+    alarm_email        = "operations@example.com"
+    github_repository  = "example/flota"
+    ca_keys            = 2
+    mail               = { from = "flota@example.com" }
+    telemetry_database = { cidr = "10.0.8.0/24" }
+    webhook            = { cpu = 2048, memory = 4096, min = 12, max = 24 }
+    broker             = { cpu = 16384, memory = 65536, nodes = 7 }
+    database           = { instance_class = "db.m7g.4xlarge", storage_gb = 500, max_storage_gb = 4000, multi_az = true }
   }
   assert {
-    condition     = length(output.secrets_to_fill) == 15
-    error_message = "A token for each node, and the mail server's login."
+    condition     = length(output.secrets_to_fill) == 16
+    error_message = "A token for each node, the mail server's login, and telemetry's."
   }
   assert {
     condition     = length(module.alarms) == 1 && length(module.pipeline) == 1
@@ -82,7 +83,7 @@ run "large" {
         values(aws_vpc_security_group_ingress_rule.allowed), values(aws_vpc_security_group_egress_rule.allowed),
         values(aws_vpc_security_group_ingress_rule.console), [aws_vpc_security_group_ingress_rule.mqtt],
         values(aws_vpc_security_group_egress_rule.endpoints), values(aws_vpc_security_group_egress_rule.s3),
-        aws_vpc_security_group_egress_rule.mail,
+        aws_vpc_security_group_egress_rule.mail, aws_vpc_security_group_egress_rule.telemetry,
       ) : length(coalesce(rule.description, "-")) > 3
     ])
     error_message = "A security group rule has no description."

@@ -54,6 +54,9 @@ OIDC_ROLES: {{ required "oidc.roles: is needed with oidc.issuer" .roles | quote 
 OIDC_BUTTON: {{ .button | quote }}
 {{- end }}
 {{- end }}
+{{- if .Values.telemetryDatabase.enabled }}
+TELEMETRY_DATABASE_URL_FILE: {{ $files }}/telemetry_database_url
+{{- end }}
 {{- if .Values.mail.enabled }}
 SMTP_URL_FILE: {{ $files }}/smtp_url
 SMTP_FROM: {{ required "mail.from: is needed with mail.enabled" .Values.mail.from | quote }}

@@ -14,6 +14,9 @@ variable "oidc" {
 variable "mail" {
   type = bool
 }
+variable "telemetry" {
+  type = bool
+}
 variable "tags" {
   type = map(string)
 }
@@ -25,6 +28,7 @@ locals {
     ["webhook_certificate", "webhook_key", "ca_root", "ca_trust", "firmware_keys", "cdn_private_key", "admin_email"],
     var.oidc ? ["oidc_client_secret"] : [],
     var.mail ? ["smtp_url"] : [],
+    var.telemetry ? ["telemetry_database_url"] : [],
     [for number in range(var.broker_nodes) : "emqx_token_${number}"],
   ))
 }
