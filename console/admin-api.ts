@@ -35,6 +35,12 @@ export type NotificationDelivery = InferResponseType<
   200
 >['items'][number];
 
+/** With which version of it that is. */
+async function getTagged<T>(path: string, signal?: AbortSignal): Promise<{ body: T; tag: string }> {
+  const response = await sessionFetch(path, { signal: signal ?? null });
+  return { body: (await response.json()) as T, tag: response.headers.get('etag') ?? '*' };
+}
+
 export const adminApi = {
   getOverview: (signal?: AbortSignal) => get<Overview>('/api/overview', undefined, signal),
   getTrends: (signal?: AbortSignal) => get<Trends>('/api/trends', undefined, signal),
@@ -60,14 +66,18 @@ export const adminApi = {
 
   /** They are replaced as a whole: `tag` says which ones those were. */
   getApprovalRules: async (signal?: AbortSignal) => {
-    const response = await sessionFetch('/api/approval_rules', { signal: signal ?? null });
-    return { rules: (await response.json()) as ApprovalRule[], tag: response.headers.get('etag') ?? '*' };
+    const { body, tag } = await getTagged<ApprovalRule[]>('/api/approval_rules', signal);
+    return { rules: body, tag };
   },
   setApprovalRules: (rules: ApprovalRule[], seen: string) =>
     send<ApprovalRule[]>('PUT', '/api/approval_rules', { rules }, { seen }),
 
-  readEncryption: (signal?: AbortSignal) => get<Encryption>('/api/encryption', undefined, signal),
-  setEncryption: (hardware: string[]) => send<Encryption>('PUT', '/api/encryption', { hardware }),
+  readEncryption: async (signal?: AbortSignal) => {
+    const { body, tag } = await getTagged<Encryption>('/api/encryption', signal);
+    return { ...body, tag };
+  },
+  setEncryption: (hardware: string[], seen: string) =>
+    send<Encryption>('PUT', '/api/encryption', { hardware }, { seen }),
 
   listAudit: (query: Paging & { actor?: string; action?: string; subject?: string }, signal?: AbortSignal) =>
     get<Page<AuditEntry>>('/api/audit', query, signal),

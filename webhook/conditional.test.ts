@@ -74,7 +74,7 @@ const otherwise: Record<string, string> = {
   'POST /api/deployments/{id}/refuse': 'approval_by_token',
 };
 /** Held by the test beside it. */
-const elsewhere = ['POST /api/deployments/{id}/undo', 'PUT /api/approval_rules'];
+const elsewhere = ['POST /api/deployments/{id}/undo', 'PUT /api/approval_rules', 'PUT /api/encryption'];
 
 const changes = conditional
   .map(({ method, path }) => ({ method, path, name: `${method.toUpperCase()} ${path}` }))
@@ -163,6 +163,12 @@ describe('an ETag', () => {
     const headers = { 'if-match': `"${revision}"`, 'idempotency-key': randomUUID() };
     const pause = () => call('POST', `/api/deployments/${id}/pause`, undefined, headers);
     expect([(await pause()).status, (await pause()).status]).toEqual([202, 202]);
+  });
+
+  test('of the hardware whose firmware is encrypted, likewise', async () => {
+    const tag = (await call('GET', '/api/encryption')).headers.get('etag')!;
+    const put = (seen: string) => call('PUT', '/api/encryption', { hardware: [] }, { 'if-match': seen });
+    expect([(await put('"else"')).status, (await put(tag)).status]).toEqual([412, 200]);
   });
 
   test('of the approval rules, which are replaced as a whole, is that of all of them', async () => {

@@ -48,6 +48,7 @@ const areaOf: Record<string, Area> = {
   firmwares: 'firmware',
   s3: 'firmware',
   crashes: 'firmware',
+  encryption: 'firmware',
   packages: 'firmware',
   vulnerabilities: 'firmware',
   notifications: 'notifications',

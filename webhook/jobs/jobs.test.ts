@@ -62,6 +62,7 @@ test('what cannot be done to one device is listed, and done to the others', asyn
   expect(await get(`/api/jobs/${job.id}/failures`)).toEqual({
     items: [{ device: tooMany!.id, error: 'too_many_tags' }],
     total: 1,
+    next: null,
   });
   expect((await device(tooMany!)).tags).not.toContain('one-more');
 });

@@ -269,7 +269,7 @@ describe('a rule', () => {
     const region = (await webhook.api('POST', '/api/regions', { name: unique('region') })).body;
     const { rule } = await subscribe(['dead_letters'], { regionId: region.id, minSeverity: 'warning' });
     const changed = await api('PATCH', `/rules/${rule.id}`, { enabled: false });
-    expect(changed).toEqual({ ...rule, enabled: false });
+    expect(changed).toEqual({ ...rule, enabled: false, revision: rule.revision + 1 });
     const deleted = await webhook.api('DELETE', `/api/regions/${region.id}`);
     expect([deleted.status, deleted.body.code]).toEqual([409, 'in_use']);
     await api('DELETE', `/rules/${rule.id}`);

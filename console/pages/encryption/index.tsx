@@ -47,9 +47,10 @@ export default function EncryptionPage(): JSX.Element {
   useLive('audit', 'encryption', load.refetch);
   const columns = createMemo(() => describe(setRemoving));
   const others = (hardware: string) => (load.data?.hardware ?? []).filter((one) => one !== hardware);
+  const set = (hardware: string[]) => adminApi.setEncryption(hardware, load.data?.tag ?? '*');
   const add = (fields: FormData) => {
     const hardware = String(fields.get('hardware')).trim();
-    return adminApi.setEncryption([...others(hardware), hardware]);
+    return set([...others(hardware), hardware]);
   };
   const close = () => {
     setAdding(false);
@@ -101,7 +102,7 @@ export default function EncryptionPage(): JSX.Element {
           {(hardware) => (
             <Confirm
               title={t('encryption.stopTitle', { hardware: hardware() })}
-              act={() => adminApi.setEncryption(others(hardware()))}
+              act={() => set(others(hardware()))}
               actLabel={t('encryption.stop')}
               keepLabel={t('common.cancel')}
               onClose={close}

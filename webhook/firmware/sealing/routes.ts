@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../../context.ts';
 import { hardwareSchema } from '../../devices/fields.ts';
-import { access, answer, createRouter, jsonBody, problems } from '../../http.ts';
+import { access, answer, createRouter, ifMatch, jsonBody, problems, tagged } from '../../http.ts';
 import * as settings from './settings.ts';
 
 const encryptionSchema = z.object({
@@ -14,6 +14,7 @@ const read = createRoute({
   method: 'get',
   path: '/api/encryption',
   ...access('viewer', 'everybody'),
+  ...tagged,
   summary: 'Firmware of which hardware is kept, and sent to devices, encrypted only',
   responses: { 200: answer('The hardware', encryptionSchema), ...problems },
 });
@@ -21,6 +22,8 @@ const replace = createRoute({
   method: 'put',
   path: '/api/encryption',
   ...access('admin', 'fleet'),
+  ...ifMatch,
+  ...tagged,
   summary: 'Keep firmware of this hardware encrypted from now on, and of no other',
   description:
     'What is there of it is encrypted at once, and the plain objects are deleted; devices of it that cannot decrypt get no update (`cannot_decrypt`). ' +
@@ -30,14 +33,11 @@ const replace = createRoute({
 });
 
 export function sealingRoutes(context: Context) {
-  const available = () => context.masterKeys !== null && context.masterKeys !== undefined;
   return createRouter()
-    .openapi(read, async (c) =>
-      c.json({ hardware: await settings.list(context.db), available: available() }, 200),
-    )
+    .openapi(read, async (c) => c.json(await settings.read(context), 200))
     .openapi(replace, async (c) => {
       const { hardware } = c.req.valid('json');
-      const kept = await settings.replace(context, hardware, c.get('caller').name);
-      return c.json({ hardware: kept, available: available() }, 200);
+      const { caller, expected } = c.var;
+      return c.json(await settings.replace(context, hardware, caller.name, expected), 200);
     });
 }

@@ -3,25 +3,43 @@ import { sql } from 'drizzle-orm';
 import { record } from '../../audit/audit.ts';
 import type { Context } from '../../context.ts';
 import type { Db } from '../../db/query.ts';
+import { anything, digestOf } from '../../db/revision.ts';
 import { unavailable, wantAllOf } from './sealing.ts';
 import { sealedHardware } from './table.ts';
 
-export async function list(db: Db): Promise<string[]> {
+interface Settings {
+  hardware: string[];
+  /** A master key is set; without one nothing can be encrypted. */
+  available: boolean;
+}
+
+export async function read({ db, masterKeys }: Pick<Context, 'db' | 'masterKeys'>): Promise<Settings> {
+  return { hardware: await list(db), available: Boolean(masterKeys) };
+}
+
+async function list(db: Db): Promise<string[]> {
   const rows = await db.select().from(sealedHardware).orderBy(sealedHardware.hardware);
   return rows.map(({ hardware }) => hardware);
 }
 
 /**
  * These, and no others. What is there of them already is encrypted now; what was encrypted stays so, also of hardware that is left out.
- * Throws `sealing_unavailable` without a master key.
+ * Throws `sealing_unavailable` without a master key, and `changed_meanwhile`.
  */
-export async function replace(context: Context, hardware: string[], actor: string): Promise<string[]> {
+export async function replace(
+  context: Context,
+  hardware: string[],
+  actor: string,
+  expected = anything,
+): Promise<Settings> {
   if (hardware.length > 0 && !context.masterKeys) throw unavailable();
   const after = [...new Set(hardware)].sort();
   await context.db.transaction(async (tx) => {
     // One at a time, or two would add theirs up.
     await tx.execute(sql`lock table ${sealedHardware} in share row exclusive mode`);
-    const before = await list(tx);
+    const seen = await read({ ...context, db: tx });
+    expected.ensureIs(digestOf(JSON.stringify(seen)));
+    const before = seen.hardware;
     await tx.delete(sealedHardware);
     if (after.length > 0)
       await tx.insert(sealedHardware).values(after.map((one) => ({ hardware: one, createdBy: actor })));
@@ -34,5 +52,5 @@ export async function replace(context: Context, hardware: string[], actor: strin
     });
   });
   context.wake();
-  return after;
+  return read(context);
 }
