@@ -112,6 +112,9 @@ const secretNames = [
   'SMTP_URL',
 ] as const;
 
+/** Compose gives it to everybody, and there is nothing in it until somebody has one. */
+const emptyFiles: string[] = ['TELEMETRY_DATABASE_URL'];
+
 /** Validates variables against a schema; an empty variable counts as not set. Shared with `npm start`, which has a few more. */
 export function parseEnvironment<S extends z.ZodType>(
   schema: S,
@@ -130,7 +133,7 @@ export function parseEnvironment<S extends z.ZodType>(
     } catch (error) {
       problems.push(`${name}_FILE: ${(error as Error).message}`);
     }
-    if (set[name] === undefined) problems.push(`${name}_FILE: holds no secret`);
+    if (set[name] === undefined && !emptyFiles.includes(name)) problems.push(`${name}_FILE: holds no secret`);
   }
   const parsed = schema.safeParse(set);
   if (parsed.success && problems.length === 0) return parsed.data;

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
 /** Every command that is a script of ours, by its name in package.json. */
 const commands = Object.entries(scripts).flatMap(([name, line]) => {
-  const [, file] = /(?:^|&& )tsx ([^ .]\S+\.ts)( \w+)?$/.exec(line) ?? [];
+  const [, file] = /(?:^|&& )(?:node --import )?tsx ([^ .]\S+\.ts)( \w+)?$/.exec(line) ?? [];
   return file ? [[name, file] as const] : [];
 });
 

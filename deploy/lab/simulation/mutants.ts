@@ -111,8 +111,8 @@ export const mutants: Mutant[] = [
   {
     name: 'what devices run is not noted',
     file: 'webhook/events/handle.ts',
-    text: '  await applyRunning(tx, messages, orders);\n',
-    becomes: '',
+    text: '    applyRunning(tx, messages, orders),\n',
+    becomes: '    Promise.resolve(),\n',
     says: /is believed to run/,
     seed: 5,
   },
