@@ -50,6 +50,7 @@ await runJob(['state', 'ca'], async ({ state, ca }) => {
     keep(name, secret);
   // Empty: telemetry is in our database.
   keep('telemetry_database_url', () => '');
+  keep('sealing_keys', () => randomBytes(32).toString('base64'));
   const adminPassword = keep('admin_password', () => randomBytes(12).toString('base64url'));
   const emqxSecret = keep('emqx_api_secret', secret);
   const dashboardIsNew = !existsSync(join(state, 'emqx_dashboard_password'));

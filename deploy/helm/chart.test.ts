@@ -204,6 +204,7 @@ describe.skipIf(!helm)('the chart, as helm renders it', () => {
       const contents: Record<string, string> = {
         database_url: 'postgres://flota:secret@db:5432/flota',
         telemetry_database_url: 'postgres://reader:secret@timescale:5432/telemetry',
+        sealing_keys: Buffer.alloc(32, 1).toString('base64'),
         smtp_url: 'smtp://flota:secret@mail.example.org:587',
         firmware_keys: '{"keys":[{"kty":"EC","kid":"a"}]}',
         cdn_private_key: execFileSync('openssl', ['genrsa', '2048'], { encoding: 'utf8', stdio: 'pipe' }),

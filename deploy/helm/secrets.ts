@@ -95,6 +95,8 @@ function readSecrets(state: string, ca: string, name: string, namespace: string)
       files: files(
         ...['database_url', 'aws_credentials', 'emqx_api_secret', 'webhook_certificate', 'webhook_key'],
         ...['ca_trust', 'webhook_token', 'api_token', 'admin_password', 'firmware_keys'],
+        // For `encryption.enabled`.
+        'sealing_keys',
       ),
     },
     { name: `${name}-ca`, files: files('ca_passphrase') },

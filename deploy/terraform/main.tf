@@ -25,6 +25,7 @@ module "secrets" {
   oidc         = var.oidc != null
   mail         = var.mail != null
   telemetry    = var.telemetry_database != null
+  encryption   = var.encryption
   tags         = local.tags
 }
 
@@ -187,6 +188,8 @@ module "webhook" {
     SMTP_URL = module.secrets.arns["smtp_url"]
     }, var.telemetry_database == null ? {} : {
     TELEMETRY_DATABASE_URL = module.secrets.arns["telemetry_database_url"]
+    }, !var.encryption ? {} : {
+    SEALING_KEYS = module.secrets.arns["sealing_keys"]
   })
   statements = [{
     actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]

@@ -197,6 +197,12 @@ variable "mail" {
   }
 }
 
+variable "encryption" {
+  description = "Firmware of hardware that is chosen in the console may be kept and sent encrypted. The master keys (openssl rand -base64 32; the newest first, with commas) go into the secret sealing_keys."
+  type        = bool
+  default     = false
+}
+
 variable "telemetry_database" {
   description = "Where the broker writes telemetry (TimescaleDB, emqx/recipes), reached inside the VPC or by its peerings: charts are read from there. The address with a login that may only read (postgres://…) goes into the secret telemetry_database_url. Null: telemetry is in our database."
   type = object({

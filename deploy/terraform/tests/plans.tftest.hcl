@@ -61,13 +61,14 @@ run "large" {
     ca_keys            = 2
     mail               = { from = "flota@example.com" }
     telemetry_database = { cidr = "10.0.8.0/24" }
+    encryption         = true
     webhook            = { cpu = 2048, memory = 4096, min = 12, max = 24 }
     broker             = { cpu = 16384, memory = 65536, nodes = 7 }
     database           = { instance_class = "db.m7g.4xlarge", storage_gb = 500, max_storage_gb = 4000, multi_az = true }
   }
   assert {
-    condition     = length(output.secrets_to_fill) == 16
-    error_message = "A token for each node, the mail server's login, and telemetry's."
+    condition     = length(output.secrets_to_fill) == 17
+    error_message = "A token for each node, the mail server's login, telemetry's, and master keys."
   }
   assert {
     condition     = length(module.alarms) == 1 && length(module.pipeline) == 1

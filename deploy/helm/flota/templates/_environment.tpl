@@ -54,6 +54,9 @@ OIDC_ROLES: {{ required "oidc.roles: is needed with oidc.issuer" .roles | quote 
 OIDC_BUTTON: {{ .button | quote }}
 {{- end }}
 {{- end }}
+{{- if .Values.encryption.enabled }}
+SEALING_KEYS_FILE: {{ $files }}/sealing_keys
+{{- end }}
 {{- if .Values.telemetryDatabase.enabled }}
 TELEMETRY_DATABASE_URL_FILE: {{ $files }}/telemetry_database_url
 {{- end }}

@@ -90,5 +90,6 @@ database_url emqx_api_secret webhook_certificate webhook_key ca_trust webhook_to
 {{- if .Values.store.cdn.url }} cdn_private_key{{ end }}
 {{- if and .Values.oidc.issuer .Values.oidc.confidential }} oidc_client_secret{{ end }}
 {{- if .Values.mail.enabled }} smtp_url{{ end }}
+{{- if .Values.encryption.enabled }} sealing_keys{{ end }}
 {{- if .Values.telemetryDatabase.enabled }} telemetry_database_url{{ end }}
 {{- end }}

@@ -17,6 +17,9 @@ variable "mail" {
 variable "telemetry" {
   type = bool
 }
+variable "encryption" {
+  type = bool
+}
 variable "tags" {
   type = map(string)
 }
@@ -29,6 +32,7 @@ locals {
     var.oidc ? ["oidc_client_secret"] : [],
     var.mail ? ["smtp_url"] : [],
     var.telemetry ? ["telemetry_database_url"] : [],
+    var.encryption ? ["sealing_keys"] : [],
     [for number in range(var.broker_nodes) : "emqx_token_${number}"],
   ))
 }
