@@ -7,7 +7,7 @@ import type { Command } from './command.ts';
 import { CliError } from './errors.ts';
 import { forgetLogin, readUrl, writeLogin } from './settings.ts';
 
-const roles = ['viewer', 'operator', 'admin'] as const;
+export const roles = ['viewer', 'operator', 'admin'] as const;
 const tokenDays = 90;
 
 export const login: Command = {

@@ -3,9 +3,9 @@ import { parseDays } from '#deploy/lab/fleet/units.ts';
 import { scopes } from '#webhook/auth/scopes.ts';
 import { insist, type Schemas } from './client.ts';
 import type { Command } from './command.ts';
+import { roles } from './login.ts';
 import { table } from './output.ts';
 
-const roles = ['viewer', 'operator', 'admin'] as const;
 type Token = Schemas['ApiToken'];
 type Scope = NonNullable<Token['scopes']>[number];
 

@@ -62,7 +62,7 @@ export class Order {
   }
 
   cursorOf(key: Values): string {
-    return Buffer.from(JSON.stringify([this.#name, ...key])).toString('base64url');
+    return writeCursor(this.#name, key);
   }
 
   #from(at: number, values: Values): SQL {
@@ -79,18 +79,35 @@ export class Order {
   }
 
   #read(cursor: string): Values {
-    try {
-      const [name, ...values] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
-      const areNull = this.#nulls > 0 && values[0] === null;
-      const fits = values.every((one, at) =>
-        areNull && at < this.#nulls ? one === null : typeof one === 'string',
-      );
-      if (name === this.#name && values.length === this.#keys.length && fits) return values as Values;
-    } catch {
-      // Not even JSON: refused like all that no page has told.
-    }
-    throw noCursor();
+    const values = readCursor(this.#name, cursor);
+    const areNull = this.#nulls > 0 && values[0] === null;
+    const fits = values.every((one, at) =>
+      areNull && at < this.#nulls ? one === null : typeof one === 'string',
+    );
+    if (values.length !== this.#keys.length || !fits) throw noCursor();
+    return values as Values;
   }
+}
+
+/** `name`: of the list and its order. */
+export function writeCursor(name: string, values: Values): string {
+  return Buffer.from(JSON.stringify([name, ...values])).toString('base64url');
+}
+
+/** What stands in one of that name, as anybody may have written it. Throws `invalid_request`. */
+export function readCursor(name: string, cursor: string): unknown[] {
+  try {
+    const [its, ...values] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
+    if (its === name) return values;
+  } catch {
+    // Not even JSON: refused like all that no page has told.
+  }
+  throw noCursor();
+}
+
+/** Throws `invalid_request`. */
+export function refuseOffset({ offset }: { offset: number }): void {
+  if (offset > 0) throw new AppError('invalid_request', 'cursor: cannot be given beside an offset');
 }
 
 export function noCursor(): AppError {
@@ -114,7 +131,7 @@ export async function readPage<Row extends { key: Values }>(
   // One more than asked for, which tells whether there is a next page.
   if (cursor === undefined) found.push(...(await read(undefined, limit + 1, offset)));
   else {
-    if (offset > 0) throw new AppError('invalid_request', 'cursor: cannot be given beside an offset');
+    refuseOffset({ offset });
     for (const part of order.behind(cursor))
       if (found.length <= limit) found.push(...(await read(part, limit + 1 - found.length, 0)));
   }

@@ -1,10 +1,9 @@
 /** A deployment's targets, page by page, and the timeline of each. */
 import { and, eq, gt, gte, type SQL } from 'drizzle-orm';
-import { noCursor } from '../db/keyset.ts';
+import { noCursor, readCursor, refuseOffset, writeCursor } from '../db/keyset.ts';
 import type { Db } from '../db/query.ts';
 import type { Reach } from '../devices/reach.ts';
 import { devices, divisions, regions } from '../devices/table.ts';
-import { AppError } from '../errors.ts';
 import type { Deferral } from './machine.ts';
 import { isThere, noDeployment } from './reached.ts';
 import { byAttention, type TargetState } from './states.ts';
@@ -49,9 +48,8 @@ async function readTargets(db: Db, reach: Reach, deploymentId: string, filter: T
       .offset(offset);
   // State by state, each in the order of an index: nothing is sorted for a page.
   const rows: Awaited<ReturnType<typeof readState>> = [];
-  const last = filter.cursor === undefined ? null : readCursor(filter.cursor);
-  if (last && filter.offset > 0)
-    throw new AppError('invalid_request', 'cursor: cannot be given beside an offset');
+  const last = filter.cursor === undefined ? null : readLast(filter.cursor);
+  if (last) refuseOffset(filter);
   const limit = filter.limit ?? 1000;
   let skip = filter.offset;
   for (const state of last ? byAttention.slice(byAttention.indexOf(last.state)) : byAttention) {
@@ -85,19 +83,14 @@ async function readTargets(db: Db, reach: Reach, deploymentId: string, filter: T
   };
 }
 
-/** As those of other lists (`db/keyset.ts`); who changes state between two pages may be on both, or on none. */
+/** Who changes state between two pages may be on both, or on none. */
 const cursorOf = ({ state, deviceId }: { state: TargetState; deviceId: string }) =>
-  Buffer.from(JSON.stringify(['targets', state, deviceId])).toString('base64url');
+  writeCursor('targets', [state, deviceId]);
 
-function readCursor(cursor: string): { state: TargetState; device: string } {
-  try {
-    const [name, state, device] = JSON.parse(Buffer.from(cursor, 'base64url').toString());
-    if (name === 'targets' && byAttention.includes(state) && typeof device === 'string')
-      return { state, device };
-  } catch {
-    // Not even JSON: refused like all that no page has told.
-  }
-  throw noCursor();
+function readLast(cursor: string): { state: TargetState; device: string } {
+  const [state, device] = readCursor('targets', cursor);
+  if (!byAttention.includes(state as TargetState) || typeof device !== 'string') throw noCursor();
+  return { state: state as TargetState, device };
 }
 
 export function presentDeferral({

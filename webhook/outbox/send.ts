@@ -52,6 +52,7 @@ const perTurn = 4;
 const leaseS = 30;
 /** The images that are compressed, beside the patches. */
 const packed = alias(patches, 'packed');
+const sealed = isSealed(sql`${firmwares.hardware}`, sql`${firmwares.sealed}`);
 /** Whether a patch, or a sealed object, that a request waits for is there. */
 const lookAgainS = 1;
 
@@ -255,9 +256,10 @@ async function claim(db: Db): Promise<Row[]> {
         manifest: packed.manifest,
         s3Path: packed.s3Path,
       },
-      isSealed: isSealed(sql`${firmwares.hardware}`, sql`${firmwares.sealed}`) as SQL<boolean | null>,
+      isSealed: sealed as SQL<boolean | null>,
       canOpen: canOpen(sql`${outbox.deviceId}`) as SQL<boolean>,
-      certificate: certificates.certificate,
+      // A kilobyte that nobody else needs.
+      certificate: sql<string | null>`case when ${sealed} then ${certificates.certificate} end`,
       sealedImage: sealedOne(imageSeal),
       sealedPatch: sealedOne(patchSeal),
       sealedPacked: sealedOne(packedSeal),

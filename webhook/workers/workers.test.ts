@@ -4,14 +4,13 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { spawnGuarded } from '#deploy/lab/primitives/guard.ts';
 import { type Cluster, createCluster } from '#deploy/lab/primitives/postgresql.ts';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { connect, type Database } from '../db/connect.ts';
 import { query } from '../db/query.ts';
+import { spawnCopy } from './testing-copy.ts';
 
 interface Listening {
   worker: number;
@@ -37,21 +36,8 @@ beforeAll(async () => {
   emqx.listen(0, '127.0.0.1');
   await once(emqx, 'listening');
   const { port } = emqx.address() as AddressInfo;
-  copy = spawnGuarded(
-    process.execPath,
-    ['--import', import.meta.resolve('tsx'), fileURLToPath(new URL('../main.ts', import.meta.url))],
-    {
-      env: {
-        ...process.env,
-        ...{ PORT: '0', INTERNAL_PORT: '0', WEBHOOK_WORKERS: '2', DATABASE_URL: cluster.url },
-        ...{ S3_ENDPOINT: 'http://127.0.0.1:1', S3_BUCKET: 'none', AWS_ACCESS_KEY_ID: 'x' },
-        ...{ AWS_SECRET_ACCESS_KEY: 'x', BROKER_API_URL: `http://127.0.0.1:${port}`, BROKER_API_KEY: 'x' },
-        ...{ BROKER_API_SECRET: 'x', CA_URL: 'https://127.0.0.1:1', WEBHOOK_TOKEN: webhookToken },
-        ...{ CA_CLIENT_CERT: '-----BEGIN ', CA_CLIENT_KEY: '-----BEGIN ', CA_ROOT: '-----BEGIN ' },
-        FIRMWARE_KEYS: '{"keys":[{"kty":"EC","kid":"a"}]}',
-      },
-    },
-  );
+  const brokerUrl = `http://127.0.0.1:${port}`;
+  copy = spawnCopy({ workers: 2, databaseUrl: cluster.url, brokerUrl, webhookToken });
   copy.stdout!.on('data', (chunk: Buffer) => hear(chunk.toString()));
   copy.stderr!.on('data', (chunk: Buffer) => hear(chunk.toString()));
   await until('two workers', () => listening.length === 2, patienceMs);

@@ -5,8 +5,8 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { killGroup, spawnGuarded } from '../primitives/guard.ts';
+import { spawnCopy } from '#webhook/workers/testing-copy.ts';
+import { killGroup } from '../primitives/guard.ts';
 import { until } from '../primitives/until.ts';
 import { type Figures, median } from './figures.ts';
 import { tell, webhookToken } from './webhook-copy.ts';
@@ -73,23 +73,7 @@ export async function compareWorkers(
 }
 
 async function startCopy(workers: number, databaseUrl: string, brokerUrl: string): Promise<Copy> {
-  const main = fileURLToPath(new URL('../../../webhook/main.ts', import.meta.url));
-  const child = spawnGuarded(process.execPath, ['--import', import.meta.resolve('tsx'), main], {
-    env: {
-      ...process.env,
-      ...{ PORT: '0', INTERNAL_PORT: '0', WEBHOOK_WORKERS: String(workers), DATABASE_URL: databaseUrl },
-      ...{ S3_ENDPOINT: 'http://127.0.0.1:1', S3_BUCKET: 'none', AWS_ACCESS_KEY_ID: 'x' },
-      ...{
-        AWS_SECRET_ACCESS_KEY: 'x',
-        BROKER_API_URL: brokerUrl,
-        BROKER_API_KEY: 'x',
-        BROKER_API_SECRET: 'x',
-      },
-      ...{ CA_URL: 'https://127.0.0.1:1', WEBHOOK_TOKEN: webhookToken },
-      ...{ CA_CLIENT_CERT: '-----BEGIN ', CA_CLIENT_KEY: '-----BEGIN ', CA_ROOT: '-----BEGIN ' },
-      FIRMWARE_KEYS: '{"keys":[{"kty":"EC","kid":"a"}]}',
-    },
-  });
+  const child = spawnCopy({ workers, databaseUrl, brokerUrl, webhookToken });
   const found: { internalPort: number; pid: number }[] = [];
   let rest = '';
   const hear = (chunk: Buffer) => {

@@ -7,6 +7,7 @@ import type { Context } from '../../context.ts';
 import { type Db, query } from '../../db/query.ts';
 import { paced } from '../../paced.ts';
 import { toManifest } from '../firmware.ts';
+import { oneAtATime } from '../one-at-a-time.ts';
 import * as sealing from '../sealing/sealing.ts';
 import { firmwares } from '../table.ts';
 import { noBase, patchFormat } from './format.ts';
@@ -53,21 +54,7 @@ async function claim(db: Db): Promise<Wanted | undefined> {
   return row;
 }
 
-/** One at a time in a copy. What is made goes on while the other steps do. */
-export function createMakePatches(): (context: Context) => Promise<boolean> {
-  let busy = false;
-  return async function makePatches(context) {
-    if (busy || context.closing.aborted) return false;
-    const wanted = await claim(context.db);
-    if (!wanted) return false;
-    busy = true;
-    void make(context, wanted).finally(() => {
-      busy = false;
-      context.wake();
-    });
-    return false;
-  };
-}
+export const createMakePatches = () => oneAtATime('makePatches', ({ db }) => claim(db), make);
 
 async function make(context: Context, { base, result, tries }: Wanted): Promise<void> {
   try {

@@ -3,8 +3,13 @@ import { X509Certificate } from 'node:crypto';
 import { isIssuedBy, splitPem } from '../../certificates/registration.ts';
 import type { Context } from '../../context.ts';
 
+interface DeviceKey {
+  point: Buffer;
+  /** Of the certificate. */
+  endsAt: number;
+}
 /** By certificate; most devices are sent something more than once. */
-const known = new Map<string, Buffer | null>();
+const known = new Map<string, DeviceKey | null>();
 const maxKnown = 10_000;
 const trustMs = 300_000;
 
@@ -36,10 +41,10 @@ export function deviceKeyOf(
     key = read(certificate, deviceId, issuing);
     known.set(name, key);
   }
-  return key && Date.parse(new X509Certificate(certificate).validTo) > now ? key : null;
+  return key && key.endsAt > now ? key.point : null;
 }
 
-function read(pem: string, deviceId: string, issuing: X509Certificate[]): Buffer | null {
+function read(pem: string, deviceId: string, issuing: X509Certificate[]): DeviceKey | null {
   try {
     const leaf = new X509Certificate(pem);
     const names = leaf.subject.split('\n').filter((part) => part.startsWith('CN='));
@@ -47,7 +52,12 @@ function read(pem: string, deviceId: string, issuing: X509Certificate[]): Buffer
     if (!issuing.some((issuer) => isIssuedBy(leaf, issuer))) return null;
     const { kty, crv, x, y } = leaf.publicKey.export({ format: 'jwk' });
     if (kty !== 'EC' || crv !== 'P-256') return null;
-    return Buffer.concat([Buffer.from([4]), Buffer.from(x!, 'base64url'), Buffer.from(y!, 'base64url')]);
+    const point = Buffer.concat([
+      Buffer.from([4]),
+      Buffer.from(x!, 'base64url'),
+      Buffer.from(y!, 'base64url'),
+    ]);
+    return { point, endsAt: Date.parse(leaf.validTo) };
   } catch {
     return null;
   }

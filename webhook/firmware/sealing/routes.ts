@@ -34,7 +34,7 @@ const replace = createRoute({
 
 export function sealingRoutes(context: Context) {
   return createRouter()
-    .openapi(read, async (c) => c.json(await settings.read(context), 200))
+    .openapi(read, async (c) => c.json(await settings.read(context.db, context.masterKeys), 200))
     .openapi(replace, async (c) => {
       const { hardware } = c.req.valid('json');
       const { caller, expected } = c.var;

@@ -6,7 +6,7 @@ import { mainComponent } from '#emqx/protocol.ts';
 import type { Context } from '../../context.ts';
 import { type Db, query } from '../../db/query.ts';
 import { AppError } from '../../errors.ts';
-
+import { oneAtATime } from '../one-at-a-time.ts';
 import { open, seal, sealForm } from './format.ts';
 import { sealedHardware, sealedObjects } from './table.ts';
 
@@ -85,21 +85,9 @@ async function claim(db: Db): Promise<Claimed | undefined> {
   return row;
 }
 
-/** One at a time in a copy. An object is sealed as it is read, so its size is no matter; the other steps go on meanwhile. */
-export function createSealObjects(): (context: Context) => Promise<boolean> {
-  let busy = false;
-  return async function sealObjects(context) {
-    if (busy || !context.masterKeys || context.closing.aborted) return false;
-    const claimed = await claim(context.db);
-    if (!claimed) return false;
-    busy = true;
-    void work(context, claimed).finally(() => {
-      busy = false;
-      context.wake();
-    });
-    return false;
-  };
-}
+/** An object is sealed as it is read, so its size is no matter. */
+export const createSealObjects = () =>
+  oneAtATime('sealObjects', async ({ db, masterKeys }) => (masterKeys ? claim(db) : undefined), work);
 
 async function work(context: Context, claimed: Claimed): Promise<void> {
   const { sha256, tries } = claimed;

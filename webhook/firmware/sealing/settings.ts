@@ -13,13 +13,9 @@ interface Settings {
   available: boolean;
 }
 
-export async function read({ db, masterKeys }: Pick<Context, 'db' | 'masterKeys'>): Promise<Settings> {
-  return { hardware: await list(db), available: Boolean(masterKeys) };
-}
-
-async function list(db: Db): Promise<string[]> {
+export async function read(db: Db, masterKeys: Context['masterKeys']): Promise<Settings> {
   const rows = await db.select().from(sealedHardware).orderBy(sealedHardware.hardware);
-  return rows.map(({ hardware }) => hardware);
+  return { hardware: rows.map(({ hardware }) => hardware), available: Boolean(masterKeys) };
 }
 
 /**
@@ -32,14 +28,14 @@ export async function replace(
   actor: string,
   expected = anything,
 ): Promise<Settings> {
-  if (hardware.length > 0 && !context.masterKeys) throw unavailable();
+  const { masterKeys } = context;
+  if (hardware.length > 0 && !masterKeys) throw unavailable();
   const after = [...new Set(hardware)].sort();
-  await context.db.transaction(async (tx) => {
+  const settings = await context.db.transaction(async (tx) => {
     // One at a time, or two would add theirs up.
     await tx.execute(sql`lock table ${sealedHardware} in share row exclusive mode`);
-    const seen = await read({ ...context, db: tx });
-    expected.ensureIs(digestOf(JSON.stringify(seen)));
-    const before = seen.hardware;
+    const before = await read(tx, masterKeys);
+    expected.ensureIs(digestOf(JSON.stringify(before)));
     await tx.delete(sealedHardware);
     if (after.length > 0)
       await tx.insert(sealedHardware).values(after.map((one) => ({ hardware: one, createdBy: actor })));
@@ -48,9 +44,10 @@ export async function replace(
       actor,
       action: 'encryption.change',
       subject: 'encryption',
-      detail: { before, after },
+      detail: { before: before.hardware, after },
     });
+    return read(tx, masterKeys);
   });
   context.wake();
-  return read(context);
+  return settings;
 }
