@@ -1,11 +1,12 @@
 /**
- * A role that holds for one region, against every operation of the OpenAPI document: what is beyond the reach is as if it were not there.
+ * A role that holds for one region, or for what a query finds, against every operation of the OpenAPI document: what is beyond the reach is as if it were not there.
  * A new operation is walked by itself; where that fails, it says what the operation, or the tables below, must say.
  */
 import { randomUUID } from 'node:crypto';
 import { PgDialect } from 'drizzle-orm/pg-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
+import type { Limits } from './devices/reach.ts';
 import { examples } from './docs/examples.ts';
 import { operationsOf } from './docs/operations.ts';
 import { reaches } from './http.ts';
@@ -58,6 +59,7 @@ let here: Things;
 let hidden: Things;
 let firmware: Json;
 let token: string;
+let reach: Limits;
 
 /** Of what the firmware is made of, which a hidden device comes to run. */
 const advisory = {
@@ -204,7 +206,7 @@ async function readAll(of: Things): Promise<Map<string, Json>> {
   return answers;
 }
 
-const secrets = () => [/hidden/i, ...Object.values(hidden).map((id) => new RegExp(id, 'i'))];
+const secrets = () => [/hidden-from/i, ...Object.values(hidden).map((id) => new RegExp(id, 'i'))];
 
 let before: Map<string, Json>;
 beforeAll(async () => {
@@ -217,42 +219,28 @@ beforeAll(async () => {
   const headers = { authorization: `Bearer ${apiToken}`, 'content-type': 'application/octet-stream' };
   await api('PUT', `/api/firmware/${firmware.id}/sbom`, JSON.stringify(sbom), headers);
   await made('/api/vulnerabilities/feed', { advisories: [advisory] });
-  ({ things: here } = await settle('here'));
-  const reach = { regions: [here.region], divisions: [] };
-  ({ secret: token } = await made('/api/tokens', { name: 'here', role: 'admin', reach }));
-  here.job = (await limited('POST', '/api/jobs/tag', { devices: [here.device], add: ['here-tag'] })).body.id;
+});
+
+async function prepare(name: string, reachOf: (of: Things) => Partial<Limits>): Promise<void> {
+  ({ things: here } = await settle(name));
+  reach = { regions: [], divisions: [], ...reachOf(here) };
+  ({ secret: token } = await made('/api/tokens', { name, role: 'admin', reach }));
+  here.job = (await limited('POST', '/api/jobs/tag', { devices: [here.device], add: [here.tag] })).body.id;
   await until('its job', async () => (await limited('GET', `/api/jobs/${here.job}`)).body.state === 'done');
   const moments = `/api/deployments/${here.deployment}/moments`;
   await until('its first moment', async () => (await limited('GET', moments)).body.length > 0);
   before = await readAll(here);
   let there: TestDevice;
-  ({ things: hidden, device: there } = await settle('hidden'));
+  ({ things: hidden, device: there } = await settle(`hidden-from-${name}`));
   await there.accept(hidden.deployment);
   await there.result(hidden.deployment, firmware.sha256, 'succeeded', {
     stats: { downloadMs: 5, resumes: 1, receivedBytes: 4, redownloadedBytes: 0 },
   });
-}, 60_000);
+}
 
 test('every operation says what it is to a limited reach', () => {
   const silent = operations.filter(({ reaching }) => !(reaches as readonly unknown[]).includes(reaching));
   expect(silent.map(({ name }) => `${name}: access(…, 'devices' | 'everybody' | 'fleet')`)).toEqual([]);
-});
-
-test('what is the fleet’s is closed to it', async () => {
-  for (const { method, path, name, example } of walked.filter(({ reaching }) => reaching === 'fleet')) {
-    const url = path.replace(/\{id\}/, randomUUID());
-    const { status, body } = await limited(method, url, example);
-    expect([name, status, body.code]).toEqual([name, 403, 'beyond_reach']);
-  }
-});
-
-test('every answer is the one of a fleet that has nothing else', async () => {
-  // A deployment that waits for nobody has no dry run: 409.
-  for (const [url, { status }] of before)
-    expect([url, status]).toEqual([url, url.endsWith('/approval') ? 409 : 200]);
-  // Shared for as long as they took.
-  await expect.poll(async () => (await limited('GET', '/api/overview')).body.devices.total).toBe(2);
-  expect(Object.fromEntries(await readAll(here))).toEqual(Object.fromEntries(before));
 });
 
 /** What an admin of the fleet finds of it. */
@@ -269,112 +257,226 @@ async function lookAtHidden(): Promise<Json[]> {
   return Promise.all(urls.map(async (url) => (await api('GET', `/api/${url}`)).body));
 }
 
-test('what is beyond it is asked for as in vain as what is not there, by the same statements, and never touched', async () => {
-  const was = await lookAtHidden();
-  expect(was[0]).toMatchObject({ id: hidden.device, name: 'hidden name' });
-  const ask = async (method: string, path: string, query: string, example: unknown, of: Things) => {
-    const url = at(path, of) + (query && `?${query}`);
-    const requestId = randomUUID();
-    statements.set(requestId, []);
-    const { status, body } = await limited(method, url, bodyOf(example, of), requestId);
-    const text = JSON.stringify(steady(body) ?? null);
-    // Whoever asks for an id may be told that id.
-    const told = Object.entries(of).reduce((t, [name, id]) => t.replaceAll(id, name), text);
-    return { url, status, told, ran: statements.get(requestId)! };
-  };
-  for (const { method, path, name, example } of [...reads, ...writes]) {
-    const asked = queries[path] ?? (() => ['']);
-    for (const n of asked(unknown).keys()) {
-      const missing = await ask(method, path, asked(unknown)[n]!, example, unknown);
-      const concealed = await ask(method, path, asked(hidden)[n]!, example, hidden);
-      expect([name, n, concealed.status, concealed.told]).toEqual([name, n, missing.status, missing.told]);
-      if (method === 'GET' && concealed.url === missing.url) continue;
-      expect([name, n, concealed.ran]).toEqual([name, n, missing.ran]);
-      // A write that goes through would have said something of what is beyond, or of nothing at all.
-      const isWrite = method !== 'GET' && !path.endsWith('/dry_run');
-      if (isWrite) expect([name, concealed.status >= 400]).toEqual([name, true]);
-      for (const secret of secrets())
-        expect([name, concealed.told]).not.toEqual([name, expect.stringMatching(secret)]);
+describe.each<[string, (of: Things) => Partial<Limits>]>([
+  ['one-region', ({ region }) => ({ regions: [region] })],
+  ['a-query', ({ tag }) => ({ query: `tag = ${tag} and region = "a-query region" and channel = stable` })],
+])('%s', (name, reachOf) => {
+  beforeAll(() => prepare(name, reachOf), 60_000);
+
+  test('what is the fleet’s is closed to it', async () => {
+    for (const { method, path, name, example } of walked.filter(({ reaching }) => reaching === 'fleet')) {
+      const url = path.replace(/\{id\}/, randomUUID());
+      const { status, body } = await limited(method, url, example);
+      expect([name, status, body.code]).toEqual([name, 403, 'beyond_reach']);
     }
-  }
-  expect(await lookAtHidden()).toEqual(was);
+  });
+
+  test('every answer is the one of a fleet that has nothing else', async () => {
+    // A deployment that waits for nobody has no dry run: 409.
+    for (const [url, { status }] of before)
+      expect([url, status]).toEqual([url, url.endsWith('/approval') ? 409 : 200]);
+    // Shared for as long as they took.
+    await expect.poll(async () => (await limited('GET', '/api/overview')).body.devices.total).toBe(2);
+    expect(Object.fromEntries(await readAll(here))).toEqual(Object.fromEntries(before));
+  });
+
+  test('what is beyond it is asked for as in vain as what is not there, by the same statements, and never touched', async () => {
+    const was = await lookAtHidden();
+    expect(was[0]).toMatchObject({ id: hidden.device, name: expect.stringContaining('hidden-from') });
+    const ask = async (method: string, path: string, query: string, example: unknown, of: Things) => {
+      const url = at(path, of) + (query && `?${query}`);
+      const requestId = randomUUID();
+      statements.set(requestId, []);
+      const { status, body } = await limited(method, url, bodyOf(example, of), requestId);
+      const text = JSON.stringify(steady(body) ?? null);
+      // Whoever asks for an id may be told that id.
+      const told = Object.entries(of).reduce((t, [name, id]) => t.replaceAll(id, name), text);
+      return { url, status, told, ran: statements.get(requestId)! };
+    };
+    for (const { method, path, name, example } of [...reads, ...writes]) {
+      const asked = queries[path] ?? (() => ['']);
+      for (const n of asked(unknown).keys()) {
+        const missing = await ask(method, path, asked(unknown)[n]!, example, unknown);
+        const concealed = await ask(method, path, asked(hidden)[n]!, example, hidden);
+        expect([name, n, concealed.status, concealed.told]).toEqual([name, n, missing.status, missing.told]);
+        if (method === 'GET' && concealed.url === missing.url) continue;
+        expect([name, n, concealed.ran]).toEqual([name, n, missing.ran]);
+        // A write that goes through would have said something of what is beyond, or of nothing at all.
+        const isWrite = method !== 'GET' && !path.endsWith('/dry_run');
+        if (isWrite) expect([name, concealed.status >= 400]).toEqual([name, true]);
+        for (const secret of secrets())
+          expect([name, concealed.told]).not.toEqual([name, expect.stringMatching(secret)]);
+      }
+    }
+    expect(await lookAtHidden()).toEqual(was);
+  });
+
+  describe('within it', () => {
+    test('a change is made, but none that takes a device out of it', async () => {
+      const change = (body: object) => limited('PATCH', `/api/devices/${here.device}`, body);
+      expect((await change({ name: 'renamed' })).body.name).toBe('renamed');
+      const { body } = await limited('GET', `/api/devices/${here.device}`);
+      const places = { region: body.region.id, division: body.division.id };
+      expect((await change(places)).status).toBe(200);
+      const out = reach.query === undefined ? { region: null } : { tags: ['another'] };
+      expect((await change(out)).body.code).toBe('beyond_reach');
+      for (const region of [hidden.region, unknown.region])
+        expect((await change({ region })).body).toMatchObject({ code: 'unknown_reference' });
+      const move = (region: string | null) =>
+        limited('POST', '/api/jobs/move', { devices: [here.device], region });
+      expect((await move(null)).body.code).toBe('beyond_reach');
+      expect((await move(hidden.region)).body).toEqual((await move(unknown.region)).body);
+      expect((await limited('GET', `/api/devices/${here.device}`)).body.region.id).toBe(here.region);
+    });
+
+    test('a deployment for all is one for those within, and stays so for those who join', async () => {
+      const { id } = await webhook.firmware();
+      const { body } = await limited('POST', '/api/deployments/dry_run', { firmwareId: id, all: true });
+      expect([body.targets, body.waves[0].devices]).toEqual([1, [here.device]]);
+      const policy = { lateJoinersMs: 3_600_000 };
+      const started = await limited('POST', '/api/deployments', { firmwareId: id, all: true, policy });
+      expect(started.body).toMatchObject({
+        total: 1,
+        beyondReach: false,
+        selection: { reach },
+      });
+      await webhook.device({ region: hidden.region, tags: [hidden.tag] });
+      const joined = await webhook.device({ region: here.region, tags: [here.tag] });
+      const targets = async () =>
+        (await api('GET', `/api/deployments/${started.body.id}/targets`)).body.items;
+      await expect.poll(async () => (await targets()).length).toBe(2);
+      expect((await targets()).map(({ device }: Json) => device).sort()).toEqual(
+        [here.device, joined.id].sort(),
+      );
+      expect((await limited('POST', `/api/deployments/${started.body.id}/cancel`)).status).toBe(202);
+    });
+
+    test('of one that has devices elsewhere too, its own are seen, and nothing can be done with it', async () => {
+      const { id: firmwareId } = await webhook.firmware();
+      const devices = [here.device, hidden.device];
+      const { id } = await made('/api/deployments', { firmwareId, devices, regions: [hidden.region] });
+      const { body } = await limited('GET', `/api/deployments/${id}`);
+      expect(body).toMatchObject({ beyondReach: true, total: 1, selection: { regions: [], devices: [] } });
+      for (const secret of [hidden.device, hidden.region]) expect(JSON.stringify(body)).not.toContain(secret);
+      const targets = (await limited('GET', `/api/deployments/${id}/targets`)).body;
+      expect([targets.total, targets.items.map(({ device }: Json) => device)]).toEqual([1, [here.device]]);
+      for (const act of ['pause', 'resume', 'cancel', 'retry_failed'])
+        expect((await limited('POST', `/api/deployments/${id}/${act}`)).body.code).toBe('beyond_reach');
+      expect((await limited('POST', `/api/deployments/${id}/undo`, {})).body.code).toBe('beyond_reach');
+      expect((await api('GET', `/api/deployments/${id}`)).body).toMatchObject({
+        state: 'running',
+        beyondReach: false,
+      });
+      await api('POST', `/api/deployments/${id}/cancel`);
+    });
+  });
+
+  test('live hints are of what is within it', async () => {
+    const abort = new AbortController();
+    const headers = { authorization: `Bearer ${token}` };
+    const { body } = await fetch(`${webhook.copy.url}/api/live`, { headers, signal: abort.signal });
+    const reader = body!.pipeThrough(new TextDecoderStream()).getReader();
+    let heard = (await reader.read()).value!;
+    for (const { device } of [hidden, here]) {
+      await api('PATCH', `/api/devices/${device}`, { channel: 'stable' });
+      await made(`/api/devices/${device}/commands`, { command: 'identify' });
+    }
+    await made('/api/jobs/tag', { devices: [hidden.device], add: [hidden.tag] });
+    while (!/"command"/.test(heard) || !/"device"/.test(heard)) heard += (await reader.read()).value!;
+    abort.abort();
+    expect(heard).toContain(`{"kind":"device","id":"${here.device}"}`);
+    expect(heard).toContain(`{"kind":"command","id":"${here.device}"}`);
+    expect(heard).not.toContain(hidden.device);
+    expect(heard).not.toMatch(/"(audit|job|dead_letter|notification)"/);
+  });
 });
 
-describe('within it', () => {
-  test('a change is made, but none that takes a device out of it', async () => {
-    const change = (body: object) => limited('PATCH', `/api/devices/${here.device}`, body);
-    expect((await change({ name: 'renamed' })).body.name).toBe('renamed');
-    const { body } = await limited('GET', `/api/devices/${here.device}`);
-    const places = { region: body.region.id, division: body.division.id };
-    expect((await change(places)).status).toBe(200);
-    expect((await change({ region: null })).body.code).toBe('beyond_reach');
-    for (const region of [hidden.region, unknown.region])
-      expect((await change({ region })).body).toMatchObject({ code: 'unknown_reference' });
-    const move = (region: string | null) =>
-      limited('POST', '/api/jobs/move', { devices: [here.device], region });
-    expect((await move(null)).body.code).toBe('beyond_reach');
-    expect((await move(hidden.region)).body).toEqual((await move(unknown.region)).body);
-    expect((await limited('GET', `/api/devices/${here.device}`)).body.region.id).toBe(here.region);
-  });
+describe('a query', () => {
+  const tag = 'of-a-query';
+  let mine: TestDevice[];
+  const as = (secret: string) => (method: string, path: string, body?: unknown) =>
+    api(method, path, body, { authorization: `Bearer ${secret}` });
+  const tokenOf = async (name: string, limits: object) =>
+    as((await made('/api/tokens', { name, role: 'admin', reach: limits })).secret);
 
-  test('a deployment for all is one for those within, and stays so for those who join', async () => {
-    const { id } = await webhook.firmware();
-    const { body } = await limited('POST', '/api/deployments/dry_run', { firmwareId: id, all: true });
-    expect([body.targets, body.waves[0].devices]).toEqual([1, [here.device]]);
-    const policy = { lateJoinersMs: 3_600_000 };
-    const started = await limited('POST', '/api/deployments', { firmwareId: id, all: true, policy });
-    expect(started.body).toMatchObject({
-      total: 1,
-      beyondReach: false,
-      selection: { reach: { regions: [here.region] } },
+  test('goes by what people set alone; what a device or the clock tells is refused with its place', async () => {
+    const told = { version: '2', sha256: 'x', drifted: 'yes', online: 'yes', blocked: 'no', health: 'ok' };
+    const changing = { ...told, 'version.uno': '2', last_seen: 'never', 'metric.soc': '3' };
+    const comparisons = Object.entries(changing).map(([field, value]) => [field, `${field} = ${value}`]);
+    for (const [field, text] of [...comparisons, ['created', 'created > 1d']] as string[][]) {
+      const query = `tag = x and not (${text})`;
+      for (const [path, more] of [
+        ['/api/tokens', { name: 'x' }],
+        ['/api/users', { email: 'x@example.com', password: 'a long passphrase' }],
+      ] as const) {
+        const { status, body } = await api('POST', path, { ...more, role: 'viewer', reach: { query } });
+        const values = { field: field!.split('.')[0], at: 18 };
+        expect([text, status, body.code, body.errors]).toEqual([
+          ...[text, 400, 'invalid_request'],
+          [expect.objectContaining({ path: 'reach.query', rule: 'field_not_set', values })],
+        ]);
+      }
+    }
+    const { body } = await api('POST', '/api/tokens', {
+      name: 'x',
+      role: 'viewer',
+      reach: { query: 'tag =' },
     });
-    await webhook.device({ region: hidden.region });
-    const joined = await webhook.device({ region: here.region });
-    const targets = async () => (await api('GET', `/api/deployments/${started.body.id}/targets`)).body.items;
-    await expect.poll(async () => (await targets()).length).toBe(2);
-    expect((await targets()).map(({ device }: Json) => device).sort()).toEqual(
-      [here.device, joined.id].sort(),
-    );
-    expect((await limited('POST', `/api/deployments/${started.body.id}/cancel`)).status).toBe(202);
+    expect(body.errors[0].message).toMatch(/^at character 6: it ends too early/);
   });
 
-  test('of one that has devices elsewhere too, its own are seen, and nothing can be done with it', async () => {
-    const { id: firmwareId } = await webhook.firmware();
-    const devices = [here.device, hidden.device];
-    const { id } = await made('/api/deployments', { firmwareId, devices, regions: [hidden.region] });
-    const { body } = await limited('GET', `/api/deployments/${id}`);
-    expect(body).toMatchObject({ beyondReach: true, total: 1, selection: { regions: [], devices: [] } });
-    for (const secret of [hidden.device, hidden.region]) expect(JSON.stringify(body)).not.toContain(secret);
-    const targets = (await limited('GET', `/api/deployments/${id}/targets`)).body;
-    expect([targets.total, targets.items.map(({ device }: Json) => device)]).toEqual([1, [here.device]]);
-    for (const act of ['pause', 'resume', 'cancel', 'retry_failed'])
-      expect((await limited('POST', `/api/deployments/${id}/${act}`)).body.code).toBe('beyond_reach');
-    expect((await limited('POST', `/api/deployments/${id}/undo`, {})).body.code).toBe('beyond_reach');
-    expect((await api('GET', `/api/deployments/${id}`)).body).toMatchObject({
-      state: 'running',
-      beyondReach: false,
+  test('is its own text: the group it was taken from changes without it', async () => {
+    mine = [await webhook.device({ tags: [tag] }), await webhook.device({ tags: [tag] })];
+    const group = await made('/api/groups', { name: 'taken from', query: `tag = ${tag}` });
+    const call = await tokenOf('taken', { query: group.query });
+    await api('PATCH', `/api/groups/${group.id}`, { query: 'not tag = nothing' });
+    const { body } = await call('GET', '/api/devices?limit=10');
+    expect(body).toMatchObject({ total: 2 });
+    expect((await call('GET', '/api/me')).body.reach).toEqual({
+      ...{ regions: [], divisions: [], query: `tag = ${tag}` },
     });
-    await api('POST', `/api/deployments/${id}/cancel`);
   });
-});
 
-test('live hints are of what is within it', async () => {
-  const abort = new AbortController();
-  const headers = { authorization: `Bearer ${token}` };
-  const { body } = await fetch(`${webhook.copy.url}/api/live`, { headers, signal: abort.signal });
-  const reader = body!.pipeThrough(new TextDecoderStream()).getReader();
-  let heard = (await reader.read()).value!;
-  for (const { device } of [hidden, here]) {
-    await api('PATCH', `/api/devices/${device}`, { channel: 'stable' });
-    await made(`/api/devices/${device}/commands`, { command: 'identify' });
-  }
-  await made('/api/jobs/tag', { devices: [hidden.device], add: [hidden.tag] });
-  while (!/"command"/.test(heard)) heard += (await reader.read()).value!;
-  abort.abort();
-  expect(heard).toContain(`{"kind":"device","id":"${here.device}"}`);
-  expect(heard).toContain(`{"kind":"command","id":"${here.device}"}`);
-  expect(heard).not.toContain(hidden.device);
-  expect(heard).not.toMatch(/"(audit|job|dead_letter|notification)"/);
+  test('is added to places, and counts what sums by place do not tell', async () => {
+    const { id: region } = await made('/api/regions', { name: 'beside a query' });
+    const placed = await webhook.device({ region, hardware: 'of-a-region' });
+    await placed.connect();
+    await placed.boot(sha256Of('before'), [1, 0]);
+    const call = await tokenOf('both', { regions: [region], query: `tag = ${tag}` });
+    const { body } = await call('GET', '/api/overview');
+    expect(body.devices).toMatchObject({ total: 3, online: 1, neverSeen: 2 });
+    expect(body.versions).toMatchObject({ unreported: 2, items: [{ devices: 1 }] });
+    expect((await call('GET', '/api/hardware')).body).toContainEqual({ hardware: 'of-a-region', devices: 1 });
+    expect((await call('GET', '/api/regions')).body).toEqual([expect.objectContaining({ devices: 1 })]);
+    expect((await call('GET', `/api/devices?limit=1&region=${region}`)).body.total).toBe(1);
+  });
+
+  test('a job leaves those as they are that it would take out of it', async () => {
+    const call = await tokenOf('jobs', { query: `tag = ${tag} and not tag = spare` });
+    await api('PATCH', `/api/devices/${mine[0]!.id}`, { tags: [tag, 'more'] });
+    const ended = async (act: string, args: object) => {
+      const { id } = (await call('POST', `/api/jobs/${act}`, { all: true, ...args })).body;
+      await until('the job', async () => (await call('GET', `/api/jobs/${id}`)).body.state === 'done');
+      const { done, failed } = (await call('GET', `/api/jobs/${id}`)).body;
+      const { items } = (await call('GET', `/api/jobs/${id}/failures`)).body;
+      return { done, failed, why: [...new Set(items.map(({ error }: Json) => error))] };
+    };
+    expect(await ended('tag', { add: ['spare'] })).toEqual({ done: 0, failed: 2, why: ['beyond_reach'] });
+    expect(await ended('tag', { remove: ['more'] })).toEqual({ done: 2, failed: 0, why: [] });
+    expect(await ended('channel', { channel: 'beta' })).toEqual({ done: 2, failed: 0, why: [] });
+    const stays = await tokenOf('stays', { query: `channel = beta and tag = ${tag}` });
+    const { id } = (await stays('POST', '/api/jobs/channel', { all: true, channel: 'stable' })).body;
+    await until('the job', async () => (await stays('GET', `/api/jobs/${id}`)).body.state === 'done');
+    expect((await stays('GET', '/api/devices?limit=10')).body.total).toBe(2);
+  });
+
+  test('whoever reaches by another text does not reach as far', async () => {
+    const one = await tokenOf('one', { query: `tag = ${tag}` });
+    const other = await tokenOf('other', { query: `tag in (${tag})` });
+    const { id } = (await one('POST', '/api/jobs/tag', { all: true, add: ['seen'] })).body;
+    expect((await one('GET', `/api/jobs/${id}`)).status).toBe(200);
+    expect((await other('GET', `/api/jobs/${id}`)).status).toBe(404);
+  });
 });
 
 describe('whose reach it is', () => {
@@ -403,7 +505,7 @@ describe('whose reach it is', () => {
       expect((await api('POST', '/api/tokens', { name: 'x', role: 'viewer', reach })).body.code).toBe(
         'unknown_reference',
       );
-    for (const reach of [{}, { regions: [], divisions: [] }, { countries: [] }])
+    for (const reach of [{}, { regions: [], divisions: [] }, { countries: [] }, { query: '' }])
       expect((await api('POST', '/api/tokens', { name: 'x', role: 'viewer', reach })).body.code).toBe(
         'invalid_request',
       );

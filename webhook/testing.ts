@@ -282,7 +282,12 @@ export interface TestWebhook {
   api(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   /** Posts what a rule would; answers the status. `row` may be a text that is no row at all. */
   event(row: unknown, headers?: Record<string, string>): Promise<Answer>;
-  device(options?: { hardware?: string; region?: string; division?: string }): Promise<TestDevice>;
+  device(options?: {
+    hardware?: string;
+    region?: string;
+    division?: string;
+    tags?: string[];
+  }): Promise<TestDevice>;
   firmware(options?: {
     hardware?: string;
     content?: string | Buffer;

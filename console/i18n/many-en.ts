@@ -75,6 +75,7 @@ export const manyEn = {
   'jobs.error.too_many_tags': 'The device would have more than 32 tags',
   'jobs.error.already_banned': 'The device was banned already',
   'jobs.error.unknown_reference': 'The region no longer exists',
+  'jobs.error.beyond_reach': 'It would have left what you may manage',
   'jobs.error.refused': 'The database refused it',
   'deploy.query': 'By a query',
   'deploy.queryHint':

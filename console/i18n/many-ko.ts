@@ -77,6 +77,7 @@ export const manyKo: Record<keyof typeof manyEn, string> = {
   'jobs.error.too_many_tags': '태그가 32개를 넘게 됩니다',
   'jobs.error.already_banned': '이미 차단된 디바이스입니다',
   'jobs.error.unknown_reference': '지역이 더 이상 없습니다',
+  'jobs.error.beyond_reach': '변경하면 관리 범위를 벗어나게 됩니다',
   'jobs.error.refused': '데이터베이스가 거부했습니다',
   'deploy.query': '조건식으로',
   'deploy.queryHint':

@@ -4,7 +4,7 @@ import { findCurrent } from '../certificates/certificates.ts';
 import { revokeAll } from '../certificates/revocation.ts';
 import * as crashes from '../crashes/crashes.ts';
 import type { Total } from '../db/count.ts';
-import { type Db, foreignKeyViolation, query as queryRows, sqlState, uniqueViolation } from '../db/query.ts';
+import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/query.ts';
 import { anything } from '../db/revision.ts';
 import { containing } from '../db/search.ts';
 import * as history from '../deployments/history.ts';
@@ -19,7 +19,7 @@ import { compile } from './query/compile.ts';
 import type { Query } from './query/grammar.ts';
 import { beyondReach, ensureKept, everything, type Reach, unknownPlace } from './reach.ts';
 import { components, devices, divisions, regions } from './table.ts';
-import { countTallied } from './tallies.ts';
+import { countTallied, isTallied } from './tallies.ts';
 
 export interface DeviceFilter {
   search?: string | undefined;
@@ -56,10 +56,10 @@ export async function list(
     return { items, total: items.length, next: null };
   }
   const paging = { limit, offset, cursor };
-  const isTallied = !search && !tag && !query;
-  const { ids, ...page } = isTallied
-    ? { ...(await walkToPage(db, where, sort, paging)), total: await countTallied(db, reach, filter) }
-    : await findPage(db, where, sort, paging, filter.count);
+  const { ids, ...page } =
+    isTallied(reach) && !search && !tag && !query
+      ? { ...(await walkToPage(db, where, sort, paging)), total: await countTallied(db, reach, filter) }
+      : await findPage(db, where, sort, paging, filter.count);
   const rows = await select(db)
     .where(inArray(devices.id, ids))
     .orderBy(...orders[sort].by);
@@ -124,16 +124,6 @@ export async function create(
     throw asUnknownReference(error);
   }
   return get(db, everything, told.id);
-}
-
-/** How many devices run this image, by their last attested report. */
-export async function countRunning(db: Db, reach: Reach, component: string, sha256: string): Promise<number> {
-  const [row] = await queryRows<{ n: number }>(
-    db,
-    sql`select coalesce(sum(n), 0)::int as n from component_tallies t
-        where component = ${component} and sha256 = ${sha256} and ${reach.on('t')}`,
-  );
-  return row!.n;
 }
 
 /** Throws `unknown_reference` for a place beyond the reach, and `beyond_reach` for what would take the device out of it. */
@@ -207,15 +197,6 @@ export async function remove(
     await tx.delete(devices).where(eq(devices.id, id));
     await record(tx, { actor, action: 'device.delete', subject: id });
   });
-}
-
-/** What hardware there is, by name. */
-export async function listHardware(db: Db, reach: Reach): Promise<{ hardware: string; devices: number }[]> {
-  return queryRows(
-    db,
-    sql`select hardware, sum(n)::int as devices from device_tallies t where ${reach.on('t')}
-        group by hardware having sum(n) > 0 order by hardware`,
-  );
 }
 
 /** Its last health report as it came, or null before any. */

@@ -7,13 +7,14 @@ import { type Db, foreignKeyViolation, sqlState } from '../db/query.ts';
 import { anything } from '../db/revision.ts';
 import { AppError } from '../errors.ts';
 import { everything, type Reach } from './reach.ts';
-import { deviceTallies, divisions, regions } from './table.ts';
+import { divisions, regions } from './table.ts';
+import { deviceTalliesWithin } from './tallies.ts';
 import { defaultTimeZone } from './time-zone.ts';
 
 export type Place = 'regions' | 'divisions';
 const places = {
-  regions: { table: regions, column: deviceTallies.regionId },
-  divisions: { table: divisions, column: deviceTallies.divisionId },
+  regions: { table: regions, column: sql.identifier('region_id') },
+  divisions: { table: divisions, column: sql.identifier('division_id') },
 };
 
 export interface PlaceView {
@@ -115,16 +116,11 @@ function isWithin({ limits }: Reach, place: Place): SQL | undefined {
 
 function select(db: Db, place: Place, reach = everything) {
   const { table, column } = places[place];
-  const tallies = db
-    .select({ place: column, devices: sql<number>`sum(${deviceTallies.n})::int`.as('devices') })
-    .from(deviceTallies)
-    .where(reach.on('device_tallies'))
-    .groupBy(column)
-    .as('tallies');
+  const tallies = sql`(select ${column} as place, sum(n)::int as devices from ${deviceTalliesWithin(reach)} t group by 1) tallies`;
   return db
-    .select({ ...getTableColumns(table), devices: sql<number>`coalesce(${tallies.devices}, 0)` })
+    .select({ ...getTableColumns(table), devices: sql<number>`coalesce(tallies.devices, 0)` })
     .from(table as PgTable)
-    .leftJoin(tallies, eq(tallies.place, table.id))
+    .leftJoin(tallies, eq(sql`tallies.place`, table.id))
     .$dynamic();
 }
 

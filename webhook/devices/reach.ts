@@ -4,25 +4,32 @@
  */
 import { z } from '@hono/zod-openapi';
 import { inArray, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/pg-core';
 import type { Db } from '../db/query.ts';
 import { AppError } from '../errors.ts';
-import { divisions, regions } from './table.ts';
+import { compile } from './query/compile.ts';
+import { parseQuery, setFields } from './query/grammar.ts';
+import { setQueryTextSchema } from './query/schema.ts';
+import { devices, divisions, regions } from './table.ts';
 
-/** Devices of any of these. One that is of none of them, or of no place at all, is beyond it. */
+/** Devices of any of these places, and those that the query finds. All others are beyond it. */
 export interface Limits {
   regions: string[];
   divisions: string[];
+  /** By what people set alone, or a device could say itself into somebody's reach. */
+  query?: string | undefined;
 }
 
 export const limitsSchema = z
   .strictObject({
     regions: z.array(z.uuid()).max(1000).default([]),
     divisions: z.array(z.uuid()).max(1000).default([]),
+    query: setQueryTextSchema.optional(),
   })
-  .refine(
-    ({ regions, divisions }) => regions.length + divisions.length > 0,
-    'must name a region or division',
-  );
+  .refine((limits) => !isNothing(limits), 'must name a region or division, or have a query');
+
+export const isNothing = ({ regions, divisions, query }: Limits): boolean =>
+  regions.length + divisions.length === 0 && query === undefined;
 
 export interface Reach {
   /** Null: the whole fleet. */
@@ -31,6 +38,8 @@ export interface Reach {
   key: string;
   /** Condition on a row of `devices`, by its name in the statement. */
   on(row?: string): SQL;
+  /** The same on any row with `region_id` and `division_id`; null: these do not tell, for it has a query. */
+  onPlace: ((row: string) => SQL) | null;
   /** Condition on the id of a device, in whatever column. */
   holds(deviceId: SQLWrapper): SQL;
   /** Condition on limits in a column (jsonb) of whoever made something: they lie within these. */
@@ -42,6 +51,7 @@ export const everything: Reach = {
   limits: null,
   key: '',
   on: () => sql`true`,
+  onPlace: () => sql`true`,
   holds: () => sql`true`,
   contains: () => sql`true`,
 };
@@ -50,17 +60,26 @@ export function reachOf(limits: Limits | null): Reach {
   if (limits === null) return everything;
   const regionIds = JSON.stringify([...limits.regions].sort());
   const divisionIds = JSON.stringify([...limits.divisions].sort());
+  const query = limits.query ?? null;
   const among = (ids: string) =>
     sql`any(array(select value::uuid from jsonb_array_elements_text(${ids}::jsonb)))`;
-  const on = (row = 'devices') =>
+  const onPlace = (row: string) =>
     sql`(${sql.raw(row)}.region_id = ${among(regionIds)} or ${sql.raw(row)}.division_id = ${among(divisionIds)})`;
+  // One that cannot be read any more throws: nothing is within reach.
+  const parsed = query === null ? null : parseQuery(query, setFields);
+  const on = (row = 'devices') =>
+    parsed
+      ? sql`(${onPlace(row)} or (${compile(parsed, alias(devices, row) as unknown as typeof devices)}))`
+      : onPlace(row);
   return {
     limits,
-    key: `${regionIds} ${divisionIds}`,
+    key: `${regionIds} ${divisionIds} ${query ?? ''}`,
     on,
+    onPlace: parsed ? null : onPlace,
     holds: (deviceId) => sql`${deviceId} in (select within.id from devices within where ${on('within')})`,
     contains: (other) => sql`(jsonb_typeof(${other}) = 'object'
-      and ${other}->'regions' <@ ${regionIds}::jsonb and ${other}->'divisions' <@ ${divisionIds}::jsonb)`,
+      and ${other}->'regions' <@ ${regionIds}::jsonb and ${other}->'divisions' <@ ${divisionIds}::jsonb
+      and coalesce(${other}->>'query' = ${query}::text, ${other}->>'query' is null))`,
   };
 }
 

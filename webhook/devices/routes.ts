@@ -10,6 +10,7 @@ import { deviceChangeSchema, deviceSchema, newDeviceSchema } from './fields.ts';
 import { importCsv } from './import.ts';
 import { sorts } from './page.ts';
 import { querySchema } from './query/schema.ts';
+import * as tallies from './tallies.ts';
 
 const filter = {
   search: z.string().max(100).optional(),
@@ -184,7 +185,7 @@ export function deviceRoutes(context: Context) {
       context.live.changed('device', id);
       return c.body(null, 204);
     })
-    .openapi(listHardware, async (c) => c.json(await devices.listHardware(db, c.get('reach')), 200))
+    .openapi(listHardware, async (c) => c.json(await tallies.listHardware(db, c.get('reach')), 200))
     .openapi(importDevices, async (c) => {
       const report = await importCsv(db, await c.req.text(), c.req.valid('query'), c.get('caller').name);
       // One hint of one device: lists ask for all that is on screen anyway.

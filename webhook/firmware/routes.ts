@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
 import { deploymentSchema } from '../deployments/schema.ts';
 import { listForFirmware, present as presentDeployment } from '../deployments/views.ts';
-import { countRunning } from '../devices/devices.ts';
+import { countRunning } from '../devices/tallies.ts';
 import { AppError } from '../errors.ts';
 import {
   access,

@@ -117,20 +117,44 @@ async function runBatch(tx: Db, job: Job) {
 /** What can never succeed fails its batch and not the job. */
 async function apply(tx: Db, job: Job, taken: string[]): Promise<Failures> {
   // Some may have been moved beyond the reach of who asked.
-  const known = await findKnown(tx, reachOf(job.selection.reach ?? null), taken);
+  const reach = reachOf(job.selection.reach ?? null);
+  const known = await findKnown(tx, reach, taken);
   const gone = new Map(missing(taken, known));
   if (known.length === 0) return gone;
   try {
     const ids = known.map(({ id }) => id).sort();
     // The act has checked its arguments when the job was asked for.
-    const failures = await tx.transaction((inner) =>
-      acts[job.act].apply(inner, ids, job.args as never, job.createdBy),
-    );
-    return new Map([...gone, ...failures]);
+    return new Map([...gone, ...(await applyWithin(tx, job, reach, ids))]);
   } catch (error) {
     if (!isPermanent(error)) throw error;
     const reason = sqlState(error) === foreignKeyViolation ? 'unknown_reference' : 'refused';
     return new Map([...gone, ...known.map(({ id }) => [id, reason] as const)]);
+  }
+}
+
+class Leaving extends Error {
+  readonly ids: string[];
+  constructor(ids: string[]) {
+    super();
+    this.ids = ids;
+  }
+}
+
+/** A device that the act would take out of the reach of who asked stays as it is. */
+async function applyWithin(tx: Db, job: Job, reach: Reach, ids: string[]): Promise<Failures> {
+  try {
+    return await tx.transaction(async (inner) => {
+      const failures = await acts[job.act].apply(inner, ids, job.args as never, job.createdBy);
+      const leaving = reach.limits ? missing(ids, await findKnown(inner, reach, ids)) : [];
+      if (leaving.length > 0) throw new Leaving(leaving.map(([id]) => id));
+      return failures;
+    });
+  } catch (error) {
+    if (!(error instanceof Leaving)) throw error;
+    const leaving = new Map(error.ids.map((id) => [id, 'beyond_reach' as const]));
+    const rest = ids.filter((id) => !leaving.has(id));
+    if (rest.length === 0) return leaving;
+    return new Map([...(await applyWithin(tx, job, reach, rest)), ...leaving]);
   }
 }
 

@@ -10,6 +10,7 @@ export const jobFailures = [
   'too_many_tags',
   'already_banned',
   'unknown_reference',
+  'beyond_reach',
   'refused',
 ] as const;
 export type JobFailure = (typeof jobFailures)[number];

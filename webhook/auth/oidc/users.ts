@@ -2,7 +2,7 @@
 import { and, eq, exists, isNull, lt, or } from 'drizzle-orm';
 import { record } from '../../audit/audit.ts';
 import { type Db, sqlState, uniqueViolation } from '../../db/query.ts';
-import { findLimits, reachOf } from '../../devices/reach.ts';
+import { findLimits, isNothing, reachOf } from '../../devices/reach.ts';
 import { AppError } from '../../errors.ts';
 import { startSession, type User } from '../auth.ts';
 import { sha256 } from '../secrets.ts';
@@ -27,7 +27,7 @@ export async function logInBy(db: Db, identity: Identity, key: string, until: Da
 /** What the issuer says now is true from now on. An address that is somebody else's here stays theirs: `oidc_email_taken`. */
 async function findOrMake(tx: Db, { issuer, subject, email, role, places }: Identity): Promise<User> {
   const reach = places && (await findLimits(tx, places));
-  if (reach && reach.regions.length + reach.divisions.length === 0)
+  if (reach && isNothing(reach))
     throw new AppError(
       'oidc_no_role',
       'The regions and divisions that its groups have a role for are not there.',

@@ -1,4 +1,4 @@
-/** A query as a condition on `devices`, with every value a parameter. */
+/** A query as a condition on `devices` (or on a row of it that the statement calls otherwise), with every value a parameter. */
 import {
   and,
   eq,
@@ -22,18 +22,19 @@ import { hasNewest, type NumberOperator } from '../../telemetry/newest.ts';
 import { devices, divisions, hasDrifted, hourOf, regions } from '../table.ts';
 import { ageMs, type Operator, type Query, unpinned } from './grammar.ts';
 
+type Devices = typeof devices;
 type Comparison = Extract<Query, { is: 'comparison' }>;
 
 /**
  * What nobody knows of a device is no match, neither of a comparison nor of its opposite; `not` turns every other device into one. Only there
  * are nulls made false, so that elsewhere the planner is free to join.
  */
-export function compile(query: Query): SQL {
+export function compile(query: Query, row: Devices = devices): SQL {
   // Without it the planner can look for what is not there, instead of reading all that is.
-  if (query.is === 'not' && isNeverNull(query.of)) return sql`not ${compile(query.of)}`;
-  if (query.is === 'not') return sql`not coalesce(${compile(query.of)}, false)`;
-  if (query.is === 'comparison') return comparison(query);
-  const all = query.of.map(compile);
+  if (query.is === 'not' && isNeverNull(query.of)) return sql`not ${compile(query.of, row)}`;
+  if (query.is === 'not') return sql`not coalesce(${compile(query.of, row)}, false)`;
+  if (query.is === 'comparison') return comparison(query, row);
+  const all = query.of.map((one) => compile(one, row));
   return (query.is === 'and' ? and(...all) : or(...all))!;
 }
 
@@ -45,27 +46,28 @@ function isNeverNull(query: Query): boolean {
   return query.is === 'not' || query.of.every(isNeverNull);
 }
 
-function comparison(query: Comparison): SQL {
+function comparison(query: Comparison, row: Devices): SQL {
   const { field, part, operator, values } = query;
   switch (field.name) {
     case 'id':
-      return text(sql`${devices.id}`, operator, values);
+      return text(sql`${row.id}`, operator, values);
     case 'name':
-      return text(sql`${devices.name}`, operator, values);
+      return text(sql`${row.name}`, operator, values);
     case 'hardware':
-      return text(sql`${devices.hardware}`, operator, values);
+      return text(sql`${row.hardware}`, operator, values);
     case 'region':
-      return place(devices.regionId, regions, operator, values);
+      return place(row.regionId, regions, operator, values);
     case 'division':
-      return place(devices.divisionId, divisions, operator, values);
+      return place(row.divisionId, divisions, operator, values);
     case 'tag': {
-      const has = sql`${devices.tags} && ${array(values)}`;
+      const has = sql`${row.tags} && ${array(values)}`;
       return operator === '!=' ? not(has) : has;
     }
     case 'version':
-      return component(part, versions(part, operator, values));
+      return component(row, part, versions(part, operator, values));
     case 'sha256':
       return component(
+        row,
         part,
         text(
           sql`c.sha256`,
@@ -74,27 +76,27 @@ function comparison(query: Comparison): SQL {
         ),
       );
     case 'pinned':
-      return pin(operator, values);
+      return pin(row, operator, values);
     case 'channel':
-      return text(sql`${devices.channel}`, operator, values);
+      return text(sql`${row.channel}`, operator, values);
     case 'drifted':
       return flag(
-        sql`exists (select from components c where c.device_id = ${devices.id} and ${hasDrifted})`,
+        sql`exists (select from components c where c.device_id = ${row.id} and ${hasDrifted})`,
         operator,
         values,
       );
     case 'online':
-      return flag(sql`${devices.online}`, operator, values);
+      return flag(sql`${row.online}`, operator, values);
     case 'blocked':
-      return flag(sql`${devices.blocked}`, operator, values);
+      return flag(sql`${row.blocked}`, operator, values);
     case 'health':
-      return health(operator, values[0]!);
+      return health(row, operator, values[0]!);
     case 'last_seen':
-      return seen(operator, values[0]!);
+      return seen(row, operator, values[0]!);
     case 'created':
-      return age(devices.createdAt, operator, values[0]!);
+      return age(row.createdAt, operator, values[0]!);
     case 'metric':
-      return hasNewest(devices.id, part, operator as NumberOperator, Number(values[0]));
+      return hasNewest(row.id, part, operator as NumberOperator, Number(values[0]));
     default:
       throw new Error(`no condition for ${field.name}`);
   }
@@ -114,7 +116,7 @@ function text(column: SQL, operator: Operator, values: string[]): SQL {
 
 /** By name, whatever its case. One without a place is in no place of that name. */
 function place(
-  column: typeof devices.regionId | typeof devices.divisionId,
+  column: Devices['regionId'] | Devices['divisionId'],
   table: typeof regions | typeof divisions,
   operator: Operator,
   values: string[],
@@ -123,14 +125,14 @@ function place(
   return operator === '!=' ? sql`${named} is not true` : named;
 }
 
-function component(part: string, holds: SQL): SQL {
+function component(row: Devices, part: string, holds: SQL): SQL {
   return sql`exists (select from components c
-    where c.device_id = ${devices.id} and c.component = ${part || mainComponent} and ${holds})`;
+    where c.device_id = ${row.id} and c.component = ${part || mainComponent} and ${holds})`;
 }
 
 /**
  * Versions are compared by their numbers, left to right, missing ones as 0; one with a hyphen (2.1.0-rc.1) comes before the one without, as in
- * SemVer. A fleet has few versions: those are compared, not the devices.
+ * SemVer. A fleet has few versions: those are compared, not the row.
  */
 function versions(part: string, operator: Operator, values: string[]): SQL {
   if (operator === '=') return inArray(sql`c.version`, values);
@@ -149,38 +151,34 @@ function versions(part: string, operator: Operator, values: string[]): SQL {
 }
 
 /** One that is pinned to nothing is pinned to no other version either. */
-function pin(operator: Operator, values: string[]): SQL {
-  if (operator === '!=' && values[0] === unpinned) return isNotNull(devices.pinned);
+function pin(row: Devices, operator: Operator, values: string[]): SQL {
+  if (operator === '!=' && values[0] === unpinned) return isNotNull(row.pinned);
   const named = values.filter((value) => value !== unpinned);
-  const is = named.length > 0 ? text(sql`${devices.pinned}`, operator, named) : undefined;
-  return or(is, values.includes(unpinned) ? isNull(devices.pinned) : undefined)!;
+  const is = named.length > 0 ? text(sql`${row.pinned}`, operator, named) : undefined;
+  return or(is, values.includes(unpinned) ? isNull(row.pinned) : undefined)!;
 }
 
 function flag(column: SQL, operator: Operator, [value]: string[]): SQL {
   return (value === 'yes') === (operator === '=') ? column : sql`not (${column})`;
 }
 
-function health(operator: Operator, value: string): SQL {
-  const state = sql`${devices.health}->>'state'`;
-  const is = value === 'none' ? isNull(devices.health) : sql`${state} = ${value}`;
+function health(row: Devices, operator: Operator, value: string): SQL {
+  const state = sql`${row.health}->>'state'`;
+  const is = value === 'none' ? isNull(row.health) : sql`${state} = ${value}`;
   return operator === '=' ? is : sql`${is} is not true`;
 }
 
 const ago = (value: string) => sql`(now() - ${ageMs(value)!}::float8 * interval '1 millisecond')`;
 
 /** `> 7d`: longer ago than that. */
-function age(
-  column: typeof devices.lastSeenAt | typeof devices.createdAt,
-  operator: Operator,
-  value: string,
-): SQL {
+function age(column: Devices['lastSeenAt'] | Devices['createdAt'], operator: Operator, value: string): SQL {
   return operator.startsWith('>') ? lt(column, ago(value)) : gt(column, ago(value));
 }
 
 /** By the index of hours. `= never`: not yet. */
-function seen(operator: Operator, value: string): SQL {
-  if (operator === '=') return isNull(devices.seenHour);
+function seen(row: Devices, operator: Operator, value: string): SQL {
+  if (operator === '=') return isNull(row.seenHour);
   const hour = hourOf(ago(value));
-  const byHour = operator.startsWith('>') ? lte(devices.seenHour, hour) : gte(devices.seenHour, hour);
-  return and(byHour, age(devices.lastSeenAt, operator, value))!;
+  const byHour = operator.startsWith('>') ? lte(row.seenHour, hour) : gte(row.seenHour, hour);
+  return and(byHour, age(row.lastSeenAt, operator, value))!;
 }

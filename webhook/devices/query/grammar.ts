@@ -29,19 +29,21 @@ export interface Field {
   choices?: readonly string[];
   /** It is written `name.part`; `needed`: never without. */
   part?: 'needed' | 'optional';
+  /** Only people change it: neither what a device says nor the clock. */
+  isSet?: true;
 }
 
 export const fields: readonly Field[] = [
-  { name: 'id', kind: 'text' },
-  { name: 'name', kind: 'text' },
-  { name: 'hardware', kind: 'text' },
-  { name: 'region', kind: 'name' },
-  { name: 'division', kind: 'name' },
-  { name: 'tag', kind: 'tag' },
+  { name: 'id', kind: 'text', isSet: true },
+  { name: 'name', kind: 'text', isSet: true },
+  { name: 'hardware', kind: 'text', isSet: true },
+  { name: 'region', kind: 'name', isSet: true },
+  { name: 'division', kind: 'name', isSet: true },
+  { name: 'tag', kind: 'tag', isSet: true },
   { name: 'version', kind: 'version', part: 'optional' },
   { name: 'sha256', kind: 'text', part: 'optional' },
-  { name: 'pinned', kind: 'pin' },
-  { name: 'channel', kind: 'name' },
+  { name: 'pinned', kind: 'pin', isSet: true },
+  { name: 'channel', kind: 'name', isSet: true },
   { name: 'drifted', kind: 'choice', choices: ['yes', 'no'] },
   { name: 'online', kind: 'choice', choices: ['yes', 'no'] },
   { name: 'blocked', kind: 'choice', choices: ['yes', 'no'] },
@@ -50,6 +52,8 @@ export const fields: readonly Field[] = [
   { name: 'created', kind: 'age' },
   { name: 'metric', kind: 'number', part: 'needed' },
 ];
+
+export const setFields: readonly Field[] = fields.filter(({ isSet }) => isSet);
 
 const operatorsOf: Record<Kind, readonly (Operator | 'in')[]> = {
   text: ['=', '!=', '~', 'in'],
@@ -75,10 +79,13 @@ export class QueryError extends Error {
   readonly at: number;
   /** What could stand there; empty where that is anything. */
   readonly expected: readonly string[];
-  constructor(message: string, at: number, expected: readonly string[] = []) {
+  /** A field that there is, but not here. */
+  readonly refused: string | undefined;
+  constructor(message: string, at: number, expected: readonly string[] = [], refused?: string) {
     super(message);
     this.at = at;
     this.expected = expected;
+    this.refused = refused;
   }
 }
 
@@ -106,18 +113,20 @@ function tokenize(text: string): Token[] {
   return [...tokens, { kind: 'end', value: '', at: text.length }];
 }
 
-/** @throws QueryError */
-export function parseQuery(text: string): Query {
+/** `allowed`: by these fields alone. @throws QueryError */
+export function parseQuery(text: string, allowed = fields): Query {
   if (text.length > maxLength) throw new QueryError(`longer than ${maxLength} characters`, maxLength);
-  return new Parser(tokenize(text)).whole();
+  return new Parser(tokenize(text), allowed).whole();
 }
 
 class Parser {
   private readonly tokens: Token[];
+  private readonly allowed: readonly Field[];
   private next = 0;
   private comparisons = 0;
-  constructor(tokens: Token[]) {
+  constructor(tokens: Token[], allowed: readonly Field[]) {
     this.tokens = tokens;
+    this.allowed = allowed;
   }
 
   whole(): Query {
@@ -147,12 +156,14 @@ class Parser {
 
   private comparison(): Query {
     const { kind, value, at } = this.token;
-    const names = fields.map(written);
+    const names = this.allowed.map(written);
     if (kind !== 'word') throw this.unexpected([...names, 'not', '(']);
     const dot = value.indexOf('.');
     const [name, part] = dot < 0 ? [value, ''] : [value.slice(0, dot), value.slice(dot + 1)];
     const field = fields.find((one) => one.name === name.toLowerCase());
     if (!field) throw new QueryError(`there is no field ${name}`, at, names);
+    if (!this.allowed.includes(field))
+      throw new QueryError(`${field.name} changes without anybody who sets it`, at, names, field.name);
     if (part !== '' && !field.part) throw new QueryError(`${name} has no parts`, at + dot, [name]);
     if (part === '' && (dot >= 0 || field.part === 'needed'))
       throw new QueryError(`${name} is written ${written(field)}`, at, [written(field)]);
@@ -237,13 +248,13 @@ export function ageMs(text: string): number | null {
 }
 
 /** What may be typed at the end of a text that is not finished, with where it begins. */
-export function complete(text: string): { at: number; words: string[] } {
+export function complete(text: string, allowed = fields): { at: number; words: string[] } {
   const begun = /[^\s"=<>~!(),]*$/.exec(text)![0];
   const before = text.slice(0, text.length - begun.length);
   const words = (expected: readonly string[]) =>
     expected.filter((word) => !word.startsWith('a ') && word.toLowerCase().startsWith(begun.toLowerCase()));
   try {
-    parseQuery(before);
+    parseQuery(before, allowed);
     return { at: before.length, words: words(['and', 'or']) };
   } catch (error) {
     if (!(error instanceof QueryError) || error.at < before.trimEnd().length)
