@@ -3,7 +3,7 @@ import { createSignal } from 'solid-js';
 /** Each may do all that the ones before it may. */
 const roles = ['viewer', 'operator', 'admin'];
 export type Role = 'viewer' | 'operator' | 'admin';
-export type Reach = { regions: string[]; divisions: string[] };
+export type Reach = { regions: string[]; divisions: string[]; query?: string | undefined };
 /**
  * `reach` null: the role holds for the whole fleet. `show`: there are virtual devices to play with (`npm start`). `sso`: no password of
  * one's own here. `totp`: a login takes an authenticator's code.

@@ -46,6 +46,7 @@ import { jobRoutes } from './jobs/routes.ts';
 import { liveRoutes } from './live/routes.ts';
 import { type Log, requestScope } from './log.ts';
 import { metricsRoutes } from './metrics/routes.ts';
+import { linkNextPage, readPagedRoutes } from './next-page.ts';
 import { feedRoutes } from './notifications/feed-routes.ts';
 import { notificationRoutes } from './notifications/routes.ts';
 import { onboardingRoutes } from './onboarding/routes.ts';
@@ -69,6 +70,7 @@ const takesMore = /^\/api\/(devices\/import|firmware\/[^/]+\/(sbom|vex)|vulnerab
 const description = [
   'Firmware updates over the air. Within a major version nothing that a client may rely on is taken away: paths, parameters and fields stay,',
   'bodies need nothing new. Answers may get more fields, and their enumerations more values: read what you know and pass over the rest.',
+  'A page of a list that goes on has the next one in its field `next` (a `cursor`) and in the header `Link` (`rel="next"`).',
 ].join(' ');
 const documentInfo = {
   openapi: '3.1.0',
@@ -94,12 +96,14 @@ export function createPublicApp(context: Context, ingest: Ingest) {
   let table: AccessTable = new Map();
   let bodies: BodyTypes = new Map();
   let conditions: ConditionTable = new Map();
+  let paged = new Set<string>();
   base.use(
     '/api/*',
     createGuard(context, () => table),
     ...(context.requestsPerMinute ? [limitRate(context.requestsPerMinute)] : []),
     checkBody(() => bodies),
     answerOnce(context),
+    linkNextPage(() => paged),
     heedConditions(() => conditions),
   );
   for (const [name, scheme] of Object.entries(securitySchemes)) {
@@ -161,6 +165,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
   table = readAccess(app);
   bodies = readBodyTypes(app);
   conditions = readConditions(app);
+  paged = readPagedRoutes(app);
   app.all('/api/*', (c) => {
     throw refuseUnrouted(app, c);
   });

@@ -67,7 +67,8 @@ const oidc = {
   OIDC_ISSUER: 'https://id.example.org/realms/flota',
   OIDC_CLIENT_ID: 'flota',
   OIDC_CLIENT_SECRET: 'secret',
-  OIDC_ROLES: 'cn=admins=admin, ops=operator@region:New York@division:A=B@region:Busan',
+  OIDC_ROLES:
+    'cn=admins=admin, ops=operator@region:New York@division:A=B@region:Busan, x=viewer@query:tag =pilot or name =admin',
 };
 
 test('a single sign-on is read whole, and there is none without an issuer', () => {
@@ -77,8 +78,15 @@ test('a single sign-on is read whole, and there is none without an issuer', () =
     clientSecret: 'secret',
     roleClaim: 'groups',
     roles: new Map([
-      ['cn=admins', { role: 'admin', places: null }],
-      ['ops', { role: 'operator', places: { regions: ['New York', 'Busan'], divisions: ['A=B'] } }],
+      ['cn=admins', { role: 'admin', holds: null }],
+      [
+        'ops',
+        { role: 'operator', holds: { regions: ['New York', 'Busan'], divisions: ['A=B'], queries: [] } },
+      ],
+      [
+        'x',
+        { role: 'viewer', holds: { regions: [], divisions: [], queries: ['tag =pilot or name =admin'] } },
+      ],
     ]),
     button: 'Single sign-on',
   });
@@ -97,10 +105,19 @@ test.each([
   [{ OIDC_ROLES: 'admin' }, 'OIDC_ROLES: "admin" must be'],
   [{ OIDC_ROLES: 'a=admin@Busan' }, 'OIDC_ROLES: "a=admin@Busan" must be'],
   [{ OIDC_ROLES: 'a=admin@region:' }, 'OIDC_ROLES: "a=admin@region:" must be'],
+  [{ OIDC_ROLES: 'a=admin@query:online = yes' }, 'the query of a, at character 1: online changes'],
+  [{ OIDC_ROLES: 'a=admin@query:tag =' }, 'OIDC_ROLES: the query of a, at character 6'],
   [{ OIDC_ROLES: 'a=admin,a=viewer' }, 'OIDC_ROLES: "a" is there twice'],
   [{ PUBLIC_URL: '' }, 'PUBLIC_URL: is needed with OIDC_ISSUER'],
 ])('a single sign-on with %j is refused', (change, problem) => {
   expect(problemsOf({ ...complete, ...oidc, ...change }).join('\n')).toContain(problem);
+});
+
+test('queries of a single sign-on that somebody in all of its groups would have can be asked together', () => {
+  const OIDC_ROLES = Array.from({ length: 51 }, (_, n) => `g${n}=admin@query:tag = ${n}`).join();
+  expect(problemsOf({ ...complete, ...oidc, OIDC_ROLES })).toEqual([
+    'OIDC_ROLES: the queries of admin together, at character 692: more than 50 comparisons',
+  ]);
 });
 
 test('secrets may come in files, whose last line break is no part of them', () => {

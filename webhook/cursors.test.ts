@@ -8,12 +8,15 @@ import { startSuite } from './testing-suite.ts';
 
 const { database, webhook } = await startSuite();
 const { api } = webhook;
-const get = async (path: string, query: Record<string, string | number>): Promise<Json> => {
-  const search = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
-  const { status, body } = await api('GET', `${path}?${search}`);
-  if (status !== 200) throw new Error(`${path}: ${JSON.stringify(body)}`);
-  return body;
+const addressOf = (path: string, query: Record<string, string | number>) =>
+  `${path}?${new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]))}`;
+const ask = async (address: string): Promise<{ body: Json; link: string | null }> => {
+  const { status, body, headers } = await api('GET', address);
+  if (status !== 200) throw new Error(`${address}: ${JSON.stringify(body)}`);
+  return { body, link: headers.get('link') };
 };
+const get = async (path: string, query: Record<string, string | number>): Promise<Json> =>
+  (await ask(addressOf(path, query))).body;
 
 /** Page by page, two rows each; `meanwhile` between the first and the second. */
 async function walk(
@@ -22,13 +25,18 @@ async function walk(
   meanwhile = async () => {},
 ): Promise<Json[]> {
   const found: Json[] = [];
-  let page = await get(path, { ...query, limit: 2 });
+  let { body, link } = await ask(addressOf(path, { ...query, limit: 2, offset: 0 }));
   await meanwhile();
   for (;;) {
-    found.push(...page.items);
-    if (page.next === null) return found;
-    expect(page.items.length).toBe(2);
-    page = await get(path, { ...query, limit: 2, cursor: page.next });
+    found.push(...body.items);
+    if (body.next === null) {
+      expect(link).toBeNull();
+      return found;
+    }
+    expect(body.items.length).toBe(2);
+    const next = addressOf(path, { ...query, limit: 2, cursor: body.next });
+    expect(link).toBe(`<${next}>; rel="next"`);
+    ({ body, link } = await ask(next));
   }
 }
 

@@ -197,10 +197,14 @@ export const adminEn = {
 
   'reach.title': 'Applies to',
   'reach.fleet': 'The whole fleet',
-  'reach.places': 'Some regions or divisions',
+  'reach.places': 'Some regions or divisions, or a query',
   'reach.hint':
     'Other devices are invisible, and what belongs to the whole fleet is closed: users, broker, notifications, new firmware.',
   'reach.of': 'in {n} {n|place|places}',
+  'reach.query': 'And what a query finds',
+  'reach.queryHint': 'Optional. By what administrators set: {fields}. For example: tag = pilot',
+  'reach.takeQuery': 'Copy the query of a group',
+  'reach.byQuery': 'by a query',
 
   'tokens.title': 'API tokens',
   'tokens.lead':

@@ -194,10 +194,14 @@ export const adminKo: Record<keyof typeof adminEn, string> = {
 
   'reach.title': '적용 범위',
   'reach.fleet': '전체 디바이스',
-  'reach.places': '일부 지역 또는 부서',
+  'reach.places': '일부 지역·부서 또는 조건식',
   'reach.hint':
     '다른 디바이스는 보이지 않으며 사용자, 브로커, 알림, 펌웨어 등록처럼 전체에 관한 기능은 쓸 수 없습니다.',
   'reach.of': '{n}개 지역·부서',
+  'reach.query': '조건식으로 찾는 디바이스도 포함',
+  'reach.queryHint': '선택 사항입니다. 관리자가 정하는 항목({fields})만 쓸 수 있습니다. 예: tag = pilot',
+  'reach.takeQuery': '그룹의 조건식 복사',
+  'reach.byQuery': '조건식',
 
   'tokens.title': 'API 토큰',
   'tokens.lead': '자동화를 위한 토큰입니다. 만료되거나 폐기될 때까지 만든 사람과 관계없이 작동합니다.',

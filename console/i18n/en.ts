@@ -119,7 +119,7 @@ export const en = {
   'error.oidc_unavailable': 'The single sign-on cannot be reached. Local accounts can still log in.',
   'error.logout_token_invalid': 'The logout token is not valid.',
   'error.login_failed': 'This email and password do not match.',
-  'error.beyond_reach': 'This includes devices outside your regions and divisions.',
+  'error.beyond_reach': 'This includes devices outside what your role applies to.',
   'error.forbidden': 'Your account may not do this.',
   'error.not_found': 'This does not exist, or no longer does.',
   'error.firmware_exists': 'A firmware with this version and file name is registered already.',
@@ -175,6 +175,8 @@ export const en = {
   'rule.on_line': 'is on line {line} already',
   'rule.registered': 'is registered already',
   'rule.none_named': 'there is none named {name}',
+  'rule.field_not_set':
+    '{field} (at character {at}) is told by the device or the clock; only what administrators set can be used',
   'error.malformed_json': 'The request could not be read.',
   'error.unauthenticated': 'You are not logged in.',
   'error.token_invalid': 'The token is wrong, already used or expired.',
@@ -445,7 +447,7 @@ export const en = {
   'deployment.requestedBy': 'Requested by {who}',
   'deployment.took': 'took {duration}',
   'deployment.beyondReach':
-    'This deployment also has devices outside your regions and divisions. Shown are yours; only somebody responsible for all of them can change it.',
+    'This deployment also has devices outside what your role applies to. Shown are yours; only somebody responsible for all of them can change it.',
   'deployment.cancel': 'Cancel deployment',
   'deployment.cancelTitle': 'Cancel this deployment?',
   'deployment.cancelWaiting': '{n} {n|device is|devices are} still waiting and will not get it.',

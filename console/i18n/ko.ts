@@ -120,7 +120,7 @@ export const ko: Record<keyof typeof en, string> = {
   'error.oidc_unavailable': '싱글 사인온에 연결할 수 없습니다. 로컬 계정으로는 로그인할 수 있습니다.',
   'error.logout_token_invalid': '로그아웃 토큰이 올바르지 않습니다.',
   'error.login_failed': '이메일 또는 비밀번호가 맞지 않습니다.',
-  'error.beyond_reach': '담당 지역이나 부서에 속하지 않는 디바이스가 포함되어 있습니다.',
+  'error.beyond_reach': '권한의 적용 범위를 벗어나는 디바이스가 포함되어 있습니다.',
   'error.forbidden': '이 작업을 할 권한이 없습니다.',
   'error.not_found': '존재하지 않거나 삭제된 항목입니다.',
   'error.firmware_exists': '버전과 파일 이름이 같은 펌웨어가 이미 등록되어 있습니다.',
@@ -174,6 +174,8 @@ export const ko: Record<keyof typeof en, string> = {
   'rule.on_line': '{line}번째 줄에 이미 있습니다',
   'rule.registered': '이미 등록되어 있습니다',
   'rule.none_named': '{name}이라는 이름이 없습니다',
+  'rule.field_not_set':
+    '{field}({at}번째 글자)은(는) 디바이스나 시각이 정하는 값입니다. 관리자가 정하는 항목만 쓸 수 있습니다',
   'error.malformed_json': '요청을 읽을 수 없습니다.',
   'error.unauthenticated': '로그인되어 있지 않습니다.',
   'error.token_invalid': '토큰이 잘못되었거나 이미 사용되었거나 만료되었습니다.',
@@ -443,7 +445,7 @@ export const ko: Record<keyof typeof en, string> = {
   'deployment.requestedBy': '{who} 요청',
   'deployment.took': '{duration} 소요',
   'deployment.beyondReach':
-    '담당 지역과 부서 밖의 디바이스도 포함된 배포입니다. 담당 디바이스만 표시되며, 전체를 담당하는 사용자만 변경할 수 있습니다.',
+    '권한의 적용 범위 밖의 디바이스도 포함된 배포입니다. 담당 디바이스만 표시되며, 전체를 담당하는 사용자만 변경할 수 있습니다.',
   'deployment.cancel': '배포 취소',
   'deployment.cancelTitle': '이 배포를 취소할까요?',
   'deployment.cancelWaiting': '아직 보내지 않은 {n}대에는 보내지 않습니다.',

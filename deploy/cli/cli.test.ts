@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readAttested } from '#ca/client.ts';
 import { makeKey, openKey } from '#firmware/signing/key.ts';
 import { buildImage } from '#firmware/virtual/image.ts';
+import { codeOf, stepAt } from '#webhook/auth/totp.ts';
 import { buildElf } from '#webhook/crashes/testing-elf.ts';
 import { espImage } from '#webhook/firmware/testing-images.ts';
 import type { Fleet } from '../lab/fleet/devices.ts';
@@ -121,6 +122,31 @@ describe('the GitHub action', () => {
       /^status 1: .*device-001 {2}rolled_back/s,
     );
   }, 240_000);
+});
+
+describe('undo', () => {
+  test('shows who would go back to what, and ends with 0 when they have', async () => {
+    const running = () => fleet.devices[1]!.snapshot().running?.version;
+    const before = running();
+    const path = file('taken-back.bin', image('9.9.8'));
+    expect((await flota('firmware', 'upload', path, '--version', '9.9.8')).status).toBe(0);
+    const made = await flota('deploy', '--version', '9.9.8', '--device', 'device-002', '--watch');
+    const [, id] = /^Deployment (\S+):/.exec(made.out)!;
+    expect([made.status, running()]).toEqual([0, '9.9.8']);
+    const foreseen = await flota('undo', id!, '--dry-run');
+    expect(foreseen).toMatchObject({ status: 0, out: `1 devices would go back to ${before}\n` });
+    expect(running()).toBe('9.9.8');
+    const undone = await flota('undo', id!, '--watch', '--timeout', '1min');
+    expect(undone).toMatchObject({
+      status: 0,
+      out: expect.stringContaining(`1 devices go back to ${before}`),
+      err: expect.stringContaining('completed: 1 devices, 1 succeeded'),
+    });
+    expect(running()).toBe(before);
+    expect(failure(await flota('undo', id!, '--json'))).toMatchObject({
+      ...{ status: 3, code: 'deployment_undone' },
+    });
+  }, 120_000);
 });
 
 describe('watch', () => {
@@ -428,6 +454,35 @@ describe('login', () => {
     });
   }, 120_000);
 
+  test('takes the code of the authenticator, where the account has one; each holds once', async () => {
+    const account = { email: 'two@flota.local', password: 'a second long passphrase' };
+    await unwrap(system.rest.api.users.$post({ json: { ...account, role: 'admin' } }));
+    const ask = async (path: string, body: object, cookie = '') => {
+      const headers = { cookie, 'content-type': 'application/json' };
+      const answer = await fetch(`${system.stack.url}${path}`, {
+        ...{ method: 'POST', headers, body: JSON.stringify(body) },
+      });
+      expect(answer.status).toBe(200);
+      return answer;
+    };
+    const [session] = (await ask('/api/login', account)).headers.getSetCookie();
+    const cookie = session!.split(';')[0]!;
+    const { secret } = await (await ask('/api/me/totp', { password: account.password }, cookie)).json();
+    const step = stepAt(Date.now());
+    await ask('/api/me/totp/confirm', { code: codeOf(secret, step - 1) }, cookie);
+
+    const args = ['--email', account.email, '--json'];
+    const withCode = (code: string) => login([...args, '--code', code], `${account.password}\n`);
+    expect(failure(await login(args, `${account.password}\n`))).toMatchObject({
+      ...{ status: 3, code: 'totp_required', next: expect.stringContaining('--code') },
+    });
+    expect(failure(await withCode('000000'))).toMatchObject({ status: 3, code: 'totp_wrong' });
+    expect(await withCode(codeOf(secret, step))).toMatchObject({ status: 0 });
+    expect((await startFlota(program, ['devices', 'list'], { env: at() }).ended).status).toBe(0);
+    expect(failure(await withCode(codeOf(secret, step)))).toMatchObject({ code: 'totp_wrong' });
+    expect(failure(await login(['--code', '123456', '--json']))).toMatchObject({ status: 2, code: 'usage' });
+  }, 120_000);
+
   test('refuses what is no token and a file that is no login', async () => {
     expect(failure(await login(['--json'], 'flota_wrong\n'))).toMatchObject({
       status: 3,
@@ -621,6 +676,56 @@ rules:
     expect(JSON.parse((await asAdmin(['apply', '-f', path, '--json'])).out).changes).toHaveLength(3);
   }, 120_000);
 
+  test('has what is by hardware, and what the devices of a group follow and are pinned to', async () => {
+    const path = file(
+      'settings.yaml',
+      `owner: settings
+groups:
+  One: {query: id = device-001, channel: beta, pinned: 9.9.9}
+approvals:
+  "*": {aboveDevices: 500}
+  esp32-c6: {}
+encryption: {esp32-c6: }
+`,
+    );
+    const { approval_rules, devices } = system.rest.api;
+    await unwrap(approval_rules.$put({ json: { rules: [{ hardware: 'uno', aboveDevices: 7 }] } }));
+    expect((await asAdmin(['apply', '-f', path])).err).toBe(
+      'created group One\ncreated approval *\ncreated approval esp32-c6\ncreated encryption esp32-c6\n',
+    );
+    expect(await asAdmin(['plan', '-f', path])).toMatchObject({ status: 0 });
+    const first = () => unwrap(devices[':id'].$get({ param: { id: 'device-001' } }));
+    expect(await first()).toMatchObject({ channel: 'beta', pinned: '9.9.9' });
+    const second = await unwrap(devices[':id'].$get({ param: { id: 'device-002' } }));
+    expect(second).toMatchObject({ channel: 'stable', pinned: null });
+    expect(await unwrap(approval_rules.$get())).toEqual([
+      { hardware: null, aboveDevices: 500 },
+      { hardware: 'esp32-c6', aboveDevices: 0 },
+      { hardware: 'uno', aboveDevices: 7 },
+    ]);
+    const { encryption } = system.rest.api;
+    expect((await unwrap(encryption.$get())).hardware).toEqual(['esp32-c6']);
+
+    // Somebody has changed some of it by hand.
+    await unwrap(devices[':id'].$patch({ param: { id: 'device-001' }, json: { channel: 'stable' } }));
+    const planned = await asAdmin(['plan', '-f', path]);
+    expect(planned.out).toContain('~ group One\n    channel: "another, of 1 device" → "beta"\n');
+    expect((await asAdmin(['pull', '-f', path])).status).toBe(0);
+    expect(readFileSync(path, 'utf8')).toMatch(/channel: beta[\s\S]*uno:/);
+    file(
+      'settings.yaml',
+      'owner: settings\ngroups: {One: {query: id = device-001, channel: stable, pinned: }}\n',
+    );
+    expect((await asAdmin(['apply', '-f', path])).err).toBe(
+      'changed group One\nremoved encryption esp32-c6\nremoved approval *\nremoved approval esp32-c6\n',
+    );
+    expect(await first()).toMatchObject({ channel: 'stable', pinned: null });
+    expect(await unwrap(approval_rules.$get())).toEqual([{ hardware: 'uno', aboveDevices: 7 }]);
+    await unwrap(approval_rules.$put({ json: { rules: [] } }));
+    file('settings.yaml', 'owner: settings\n');
+    expect((await asAdmin(['apply', '-f', path])).err).toBe('removed group One\n');
+  }, 120_000);
+
   test('pulled from the server says what is there; a plan of it has nothing to do, and comments stay', async () => {
     const path = file('pulled.yaml', '# Ours.\nregions:\n  Busan: {timeZone: Europe/Madrid} # by the sea\n');
     expect(await asAdmin(['pull', '-f', path])).toMatchObject({ status: 0 });
@@ -640,13 +745,14 @@ rules:
     });
     expect((await asAdmin(['plan', '--file'])).status).toBe(1);
     expect((await asAdmin(['apply', '-f', path])).status).toBe(2);
-    file('bad.yaml', 'divisions: {Made: }\ngroups: {Wrong: {query: "tag ="}}\n');
+    const wrong = '{kind: webhook, url: "http://169.254.169.254/"}';
+    file('bad.yaml', `divisions: {Made: }\nchannels: {Wrong: ${wrong}}\n`);
     const broken = await asAdmin(['apply', '-f', path, '--json']);
     expect(failure(broken)).toMatchObject({
       status: 3,
       code: 'apply_broke_off',
       message: expect.stringMatching(
-        /invalid_request.*; done: create division Made; not done: create group Wrong$/,
+        /address_refused.*; done: create division Made; not done: create channel Wrong$/,
       ),
     });
     file('bad.yaml', '');

@@ -14,6 +14,7 @@ import { login, logout } from './login.ts';
 import { logs } from './logs.ts';
 import * as patches from './patches.ts';
 import * as token from './token.ts';
+import { undo } from './undo.ts';
 import { watch } from './watch.ts';
 
 export const commands: Command[] = [
@@ -30,6 +31,7 @@ export const commands: Command[] = [
   deployments.deploy,
   watch,
   deployments.cancel,
+  undo,
   deployments.list,
   devices.list,
   devices.show,

@@ -34,9 +34,12 @@ const exitByCode = {
   feed_invalid: exits.usage,
   policy_unknown: exits.refused,
   apply_broke_off: exits.refused,
+  changed_meanwhile: exits.refused,
+  devices_not_set: exits.refused,
   firmware_ambiguous: exits.usage,
   firmware_unknown: exits.refused,
   place_unknown: exits.refused,
+  group_unknown: exits.refused,
   upload_refused: exits.refused,
   unreachable: exits.unreachable,
   tls_untrusted: exits.unreachable,
@@ -87,6 +90,8 @@ const advice: Record<string, string> = {
   deployment_finished: 'There is nothing left to stop: flota watch ID shows how it ended.',
   name_taken: 'Try once more.',
   changed_meanwhile: 'Look again (flota plan), then apply again.',
+  totp_required: 'Give the code of the authenticator, or a recovery code: --code …',
+  totp_wrong: 'A code holds once, and for half a minute: wait for the next one.',
   scope_missing: 'Take a token with that scope: flota token create --scope …',
 };
 

@@ -45,7 +45,7 @@ beforeAll(async () => {
   issuer = await startIssuer();
   const oidc = {
     ...{ issuer: issuer.url, clientId, clientSecret, roleClaim: 'groups', button: 'Company account' },
-    roles: new Map([['flota-ops', { role: 'operator' as const, places: null }]]),
+    roles: new Map([['flota-ops', { role: 'operator' as const, holds: null }]]),
   };
   [system, browser, line] = await Promise.all([startTestSystem({ oidc }), openBrowser(), openLine()]);
   issuer.register(system.stack.url);

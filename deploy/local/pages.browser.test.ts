@@ -179,13 +179,19 @@ it('users and tokens are made, changed and taken back; a secret is shown once', 
   await page.getByRole('link', { name: 'API tokens' }).click();
   await page.getByRole('button', { name: 'Create a token' }).click();
   await page.getByLabel('Name').fill('nightly');
+  await page.getByLabel('Applies to').selectOption('places');
+  await page.getByLabel('And what a query finds').fill('tag = pilot and online = yes');
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
+  await page.getByText('online (at character 17) is told by the device or the clock').waitFor();
+  await page.getByLabel('And what a query finds').fill('tag = pilot');
   await page.getByRole('button', { name: 'Create', exact: true }).click();
   const secret = (await page.getByTestId('secret').textContent())!.trim();
   const answer = await fetch(`${system.stack.url}/api/me`, {
     headers: { authorization: `Bearer ${secret}` },
   });
-  expect(await answer.json()).toMatchObject({ role: 'operator' });
+  expect(await answer.json()).toMatchObject({ role: 'operator', reach: { query: 'tag = pilot' } });
   await page.getByRole('button', { name: 'Close' }).click();
+  await page.getByRole('row', { name: /nightly.*operator by a query/ }).waitFor();
   await page.getByRole('button', { name: 'Revoke nightly' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
   await page.getByRole('row', { name: /nightly.*Revoked/i }).waitFor();

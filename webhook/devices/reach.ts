@@ -94,13 +94,16 @@ export async function ensurePlaces(db: Db, limits: Limits | null | undefined): P
   }
 }
 
-/** Those of the names that are there, as ids. */
-export async function findLimits(db: Db, names: Limits): Promise<Limits> {
+/** Those of the names that are there, as ids; the query as it is. */
+export async function findLimits(
+  db: Db,
+  { regions: ofRegions, divisions: ofDivisions, ...query }: Limits,
+): Promise<Limits> {
   const find = async (table: typeof regions | typeof divisions, of: string[]) => {
     const found = await db.select({ id: table.id }).from(table).where(inArray(table.name, of));
     return found.map(({ id }) => id).sort();
   };
-  return { regions: await find(regions, names.regions), divisions: await find(divisions, names.divisions) };
+  return { regions: await find(regions, ofRegions), divisions: await find(divisions, ofDivisions), ...query };
 }
 
 interface Of {

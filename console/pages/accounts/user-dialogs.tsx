@@ -8,7 +8,8 @@ import { type Reach, type Role, user } from '../../session.ts';
 import { ReachField, reachOf } from './reach-field.tsx';
 import { RoleField } from './role-field.tsx';
 
-const sorted = (reach: Reach | null) => reach && [reach.regions.toSorted(), reach.divisions.toSorted()];
+const sorted = (reach: Reach | null) =>
+  reach && [reach.regions.toSorted(), reach.divisions.toSorted(), reach.query];
 
 export function AddUser(props: { onClose: () => void }): JSX.Element {
   const add = (fields: FormData) =>

@@ -22,7 +22,7 @@ export const apply: Command = {
   async run(input) {
     const { flota, file, present, compared } = await prepare(input);
     const { owner } = file.fleet;
-    const { write, remove } = await import('./things.ts');
+    const { write, remove, subjectOf } = await import('./things.ts');
     const { changes } = compared;
     for (const [i, change] of changes.entries()) {
       try {
@@ -42,7 +42,8 @@ export const apply: Command = {
     }
     if (input.has('adopt'))
       for (const { wanted, live, claim } of compared.unchanged)
-        if (!claim) await make(flota, { owner, kind: wanted.kind, name: wanted.name, subject: live.id });
+        if (!claim)
+          await make(flota, { owner, kind: wanted.kind, name: wanted.name, subject: subjectOf(live) });
     for (const { id } of compared.stale) await release(flota, id);
     input.out.show(
       { changes: changes.map(presentChange) },
@@ -64,7 +65,7 @@ export const apply: Command = {
       present.things = [...present.things.filter((thing) => thing.id !== id), made];
       if (live && !claim && !input.has('adopt')) return;
       if (claim && claim.name !== name) await release(flota, claim.id);
-      await make(flota, { owner, kind, name, subject: id });
+      await make(flota, { owner, kind, name, subject: subjectOf(made) });
     }
   },
 };

@@ -26,6 +26,12 @@ test.each([
     'channels:\n  a: {kind: webhook, url: "file:///etc"}\n',
     '2:27: channels.a.url: must be an http(s) address',
   ],
+  ['groups:\n  b:\n    query: tag =\n', '3:12: groups.b.query: at character 6: it ends too early'],
+  ['groups:\n  b: {query: tag = x, channel: Beta}\n', '2:32: groups.b.channel: must be a short name'],
+  ['groups:\n  b: {query: tag = x, pinned: none}\n', '2:31: groups.b.pinned: cannot be none'],
+  ['approvals:\n  "**": {aboveDevices: 5}\n', '2:3: approvals.**: '],
+  ['approvals:\n  uno: {aboveDevices: -5}\n', '2:23: approvals.uno.aboveDevices: '],
+  ['encryption:\n  uno: yes\n', '2:8: encryption.uno: '],
   ['rules:\n  n: {kinds: [deployment_halted]}\n', '2:6: rules.n.channels: '],
   ['regions: !!js/function "x"\n', '1:10: '],
   ['regions: [Seoul]\n', '1:10: regions: '],
@@ -95,6 +101,26 @@ test('only what the file has made is removed, what names others first', () => {
     'remove rule Night',
     'remove channel Pager',
     'remove region Ours',
+  ]);
+});
+
+test('entries of lists are things of their names, and what a group’s devices have not is a difference', () => {
+  const things = [
+    thing('group', 'Pilots', { query: 'tag = pilot' }),
+    thing('approval', '*', { aboveDevices: 5 }),
+    thing('approval', 'uno', { aboveDevices: 0 }),
+    thing('encryption', 'esp32', {}),
+  ];
+  const claims = [
+    claim('approval', 'uno', { subject: null }),
+    claim('encryption', 'esp32', { subject: null, owner: 'another' }),
+  ];
+  const text = 'groups: {Pilots: {query: tag = pilot, channel: beta}}\napprovals: {"*": {aboveDevices: 6}}\n';
+  const unsettled = new Map([['Pilots', { channel: 2 }]]);
+  expect(compare(parse(text), { things, claims, unsettled }).changes).toMatchObject([
+    { name: 'Pilots', differences: [{ field: 'channel', server: 'another, of 2 devices', file: 'beta' }] },
+    { name: '*', differences: [{ field: 'aboveDevices', server: 5, file: 6 }] },
+    { does: 'remove', kind: 'approval', name: 'uno' },
   ]);
 });
 

@@ -26,9 +26,10 @@ export const pull: Command = {
     const gone = changes.filter(({ does }) => does === 'create');
     const changed = changes.filter(({ does }) => does === 'update');
     for (const { kind, name } of gone) file.document.deleteIn([things.sections[kind], name]);
-    for (const { kind, name, live } of changed) {
+    for (const { kind, name, live, wanted } of changed) {
       if (live!.name !== name) file.document.deleteIn([things.sections[kind], name]);
-      put(file, live!, things.sections[live!.kind]);
+      // What a group's devices are to have is the file's word alone.
+      put(file, { ...live!, fields: { ...live!.fields, ...wanted!.settings } }, things.sections[live!.kind]);
     }
     const lost = changes.filter(({ does }) => does === 'remove').map(({ live }) => live!);
     for (const live of [...foreign, ...lost].sort(

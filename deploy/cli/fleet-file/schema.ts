@@ -1,6 +1,8 @@
 /** What a fleet file may say. Each thing is named by its key; names stand where the API has ids. */
 import { z } from 'zod';
 import { policySchema } from '#webhook/deployments/schema.ts';
+import { channelSchema, hardwareSchema, versionSchema } from '#webhook/devices/fields.ts';
+import { queryTextSchema } from '#webhook/devices/query/schema.ts';
 import { isTimeZone } from '#webhook/devices/time-zone.ts';
 import { kinds, severities } from '#webhook/notifications/kinds.ts';
 
@@ -14,8 +16,8 @@ const timeZone = z.string().refine(isTimeZone, 'must be a time zone such as Euro
 const time = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be HH:MM, in quotes');
 /** A key without a value says that all is by default. */
 const orEmpty = (value: unknown) => value ?? {};
-const named = <S extends z.ZodType>(value: S) =>
-  z.preprocess(orEmpty, z.record(name, z.preprocess(orEmpty, value))).default({});
+const named = <S extends z.ZodType>(value: S, key: z.ZodType<string, string> = name) =>
+  z.preprocess(orEmpty, z.record(key, z.preprocess(orEmpty, value))).default({});
 
 /** Checked where what it has of the environment is filled in. */
 const url = z.string().max(2_000);
@@ -44,10 +46,24 @@ export const fleetSchema = z.preprocess(
     owner: name.default(defaultOwner),
     regions: named(z.strictObject({ timeZone: timeZone.default('UTC') })),
     divisions: named(z.strictObject({})),
-    groups: named(z.strictObject({ query: z.string().min(1) })),
+    groups: named(
+      z.strictObject({
+        query: queryTextSchema,
+        /** What its devices follow and are pinned to; left out: whatever each has. */
+        channel: channelSchema.optional(),
+        pinned: versionSchema.nullable().optional(),
+      }),
+    ),
     policies: named(policySchema),
     channels: named(channel),
     rules: named(rule),
+    /** Deployments that wait for a second person: of firmware of the hardware, or of any. */
+    approvals: named(
+      z.strictObject({ aboveDevices: z.int().min(0).max(10_000_000).default(0) }),
+      z.union([z.literal('*'), hardwareSchema]),
+    ),
+    /** Hardware whose firmware is kept and sent encrypted. */
+    encryption: named(z.strictObject({}), hardwareSchema),
   }),
 );
 export type Fleet = z.infer<typeof fleetSchema>;

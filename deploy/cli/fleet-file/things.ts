@@ -1,7 +1,9 @@
 /** The kinds of things that a fleet file holds: how the server has each, what the file wants, and how one becomes the other. */
 import { targetOf } from '#webhook/notifications/target.ts';
 import { type Flota, insist, type Schemas } from '../client.ts';
+import { isListed, readListed, writeListed } from './by-hardware.ts';
 import type { ChannelAddress, Fleet } from './schema.ts';
+import { countUnsettled, type Setting, type Settings, settle } from './settings.ts';
 
 export type Kind = Schemas['Claim']['kind'];
 export type Claim = Schemas['Claim'];
@@ -26,6 +28,8 @@ export interface Wanted {
   fields: Fields;
   /** Of a channel: where it leads, with what is secret of it. */
   address?: ChannelAddress;
+  /** Of a group: what its devices are to have. */
+  settings?: Settings;
   /** In the file. */
   path: string[];
 }
@@ -38,16 +42,20 @@ export const sections = {
   policy: 'policies',
   channel: 'channels',
   rule: 'rules',
+  approval: 'approvals',
+  encryption: 'encryption',
 } as const satisfies Record<Kind, keyof Fleet>;
 export const kinds = Object.keys(sections) as Kind[];
 
 export interface Present {
   things: Live[];
   claims: Claim[];
+  /** By the name of a group of the file: how many of its devices have not what it says. */
+  unsettled?: Map<string, Partial<Record<Setting, number>>>;
 }
 
-export async function readPresent(flota: Flota): Promise<Present> {
-  const [regions, divisions, groups, policies, channels, rules, claims] = await Promise.all([
+export async function readPresent(flota: Flota, fleet?: Fleet): Promise<Present> {
+  const [regions, divisions, groups, policies, channels, rules, claims, listed] = await Promise.all([
     insist(flota.GET('/api/regions')),
     insist(flota.GET('/api/divisions')),
     insist(flota.GET('/api/groups')),
@@ -55,6 +63,7 @@ export async function readPresent(flota: Flota): Promise<Present> {
     insist(flota.GET('/api/notifications/channels')),
     insist(flota.GET('/api/notifications/rules')),
     insist(flota.GET('/api/claims')),
+    readListed(flota),
   ]);
   const nameOf = (all: { id: string; name: string }[], id: string) =>
     all.find((one) => one.id === id)?.name ?? id;
@@ -75,8 +84,12 @@ export async function readPresent(flota: Flota): Promise<Present> {
         channels: ids.map((one) => nameOf(channels, one)).sort(),
       }),
     ),
+    ...listed,
   ];
-  return { things, claims };
+  const unsettled: NonNullable<Present['unsettled']> = new Map();
+  for (const [name, { query, ...settings }] of Object.entries(fleet?.groups ?? {}))
+    unsettled.set(name, await countUnsettled(flota, query, settings));
+  return { things, claims, unsettled };
 }
 
 type Read = { id: string; name: string; revision: number };
@@ -93,6 +106,10 @@ export function toWanted(fleet: Fleet): Wanted[] {
         const address = given as ChannelAddress;
         const fields = { kind: address.kind, target: targetOf({ url: null, recipients: null, ...address }) };
         return { kind, name, fields, address, path };
+      }
+      if (kind === 'group') {
+        const { query, ...settings } = given as Fleet['groups'][string];
+        return { kind, name, fields: { query }, settings, path };
       }
       const fields = { ...(given as Fields) };
       if (kind === 'rule')
@@ -115,7 +132,8 @@ export async function write(
   was: Live | null,
   present: Live[],
 ): Promise<string> {
-  const { kind, name, fields, address } = wanted;
+  const { kind, name, fields, address, settings } = wanted;
+  if (isListed(kind)) return writeListed(flota, { kind, name, fields }, was);
   const id = was?.id;
   const params = pathTo(was ?? { id: '' });
   const find = (of: Kind, called: string) =>
@@ -131,8 +149,12 @@ export async function write(
   }
   if (kind === 'group') {
     const body = { name, query: fields.query as string };
-    if (id) return idOf(flota.PATCH('/api/groups/{id}', { params, body }));
-    return idOf(flota.POST('/api/groups', { body }));
+    const asked = id
+      ? flota.PATCH('/api/groups/{id}', { params, body })
+      : flota.POST('/api/groups', { body });
+    const made = await idOf(asked);
+    await settle(flota, body.query, settings ?? {});
+    return made;
   }
   if (kind === 'policy') {
     const body = { name, policy: fields };
@@ -159,6 +181,10 @@ async function idOf(asked: Parameters<typeof insist<{ id: string }>>[0]): Promis
   return (await insist(asked)).id;
 }
 
+/** What a claim of it holds. */
+export const subjectOf = ({ kind, id }: Pick<Live, 'kind' | 'id'>): string | null =>
+  isListed(kind) ? null : id;
+
 const paths = {
   region: '/api/regions/{id}',
   division: '/api/divisions/{id}',
@@ -169,5 +195,7 @@ const paths = {
 } as const;
 
 export async function remove(flota: Flota, was: Live): Promise<void> {
-  await insist(flota.DELETE(paths[was.kind], { params: pathTo(was) }));
+  const { kind, name } = was;
+  if (isListed(kind)) await writeListed(flota, { kind, name, fields: null }, was);
+  else await insist(flota.DELETE(paths[kind], { params: pathTo(was) }));
 }

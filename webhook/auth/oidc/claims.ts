@@ -1,7 +1,9 @@
 /** What an issuer says of somebody, as our user. */
+import { anyOf } from '../../devices/query/grammar.ts';
+import type { Limits } from '../../devices/reach.ts';
 import { AppError } from '../../errors.ts';
 import { type Role, roles } from '../../http.ts';
-import type { Grant, OidcSettings, Places } from './settings.ts';
+import type { Grant, OidcSettings } from './settings.ts';
 
 export type Claims = Record<string, unknown>;
 
@@ -12,8 +14,8 @@ export interface Identity {
   sid: string | null;
   email: string;
   role: Role;
-  /** What the role holds for; null: the whole fleet. */
-  places: Places | null;
+  /** What the role holds for, places by name; null: the whole fleet. */
+  named: Limits | null;
 }
 
 /** Throws `oidc_no_role` and `oidc_no_email`. */
@@ -47,17 +49,14 @@ export function readClaim(claims: Claims, name: string): unknown {
 }
 
 /** The highest role that the groups have, for all that they have it for: a lower one for more adds nothing to it. */
-function findGrant(value: unknown, map: Map<string, Grant>): Grant | null {
+function findGrant(value: unknown, map: Map<string, Grant>): Pick<Identity, 'role' | 'named'> | null {
   const found = [value].flat().flatMap((group) => (typeof group === 'string' ? (map.get(group) ?? []) : []));
   const role = roles.findLast((one) => found.some((grant) => grant.role === one));
   if (!role) return null;
-  const places = found.filter((grant) => grant.role === role).map((grant) => grant.places);
-  if (places.includes(null)) return { role, places: null };
-  return {
-    role,
-    places: {
-      regions: [...new Set(places.flatMap((one) => one!.regions))],
-      divisions: [...new Set(places.flatMap((one) => one!.divisions))],
-    },
-  };
+  const held = found.filter((grant) => grant.role === role).map((grant) => grant.holds);
+  if (held.includes(null)) return { role, named: null };
+  const all = (kind: 'regions' | 'divisions' | 'queries') => [...new Set(held.flatMap((one) => one![kind]))];
+  const queries = all('queries').sort();
+  const query = queries.length > 0 ? { query: anyOf(queries) } : {};
+  return { role, named: { regions: all('regions'), divisions: all('divisions'), ...query } };
 }

@@ -18,12 +18,14 @@ const { database, webhook } = await startSuite({
     clientSecret,
     roleClaim: 'groups',
     roles: new Map([
-      ['flota-admins', { role: 'admin', places: null }],
-      ['flota-ops', { role: 'operator', places: null }],
-      ['seoul-ops', { role: 'operator', places: { regions: ['Seoul'], divisions: [] } }],
-      ['lab-ops', { role: 'operator', places: { regions: [], divisions: ['Lab', 'Not there'] } }],
-      ['flota-viewers', { role: 'viewer', places: null }],
-      ['lost', { role: 'admin', places: { regions: ['Not there'], divisions: [] } }],
+      ['flota-admins', { role: 'admin', holds: null }],
+      ['flota-ops', { role: 'operator', holds: null }],
+      ['seoul-ops', { role: 'operator', holds: { regions: ['Seoul'], divisions: [], queries: [] } }],
+      ['lab-ops', { role: 'operator', holds: { regions: [], divisions: ['Lab', 'Not there'], queries: [] } }],
+      ['pilot-ops', { role: 'operator', holds: { regions: [], divisions: [], queries: ['tag = pilot'] } }],
+      ['beta-ops', { role: 'operator', holds: { regions: [], divisions: [], queries: ['channel = beta'] } }],
+      ['flota-viewers', { role: 'viewer', holds: null }],
+      ['lost', { role: 'admin', holds: { regions: ['Not there'], divisions: [], queries: [] } }],
     ]),
     button: 'Company account',
   },
@@ -118,6 +120,19 @@ describe('a login', () => {
     expect((await me(browser)).reach).toBeNull();
     expect((await change((await user(sub)).id, { reach: both })).body.code).toBe('oidc_user');
     expect((await logIn(account({ groups: ['lost'] }))).end.location).toBe(refusedBy('oidc_no_role'));
+  });
+
+  test('gives it for the queries that its groups have, alone or beside places', async () => {
+    const sub = account({ groups: ['pilot-ops'] });
+    const { browser } = await logIn(sub);
+    const nowhere = { regions: [], divisions: [] };
+    expect((await me(browser)).reach).toEqual({ ...nowhere, query: 'tag = pilot' });
+    issuer.accounts.set(sub, { email: emailOf(sub), groups: ['pilot-ops', 'seoul-ops', 'beta-ops'] });
+    await logIn(sub);
+    expect((await me(browser)).reach).toMatchObject({
+      regions: [expect.any(String)],
+      query: '(channel = beta) or (tag = pilot)',
+    });
   });
 
   test.each([

@@ -1,16 +1,18 @@
 /** Settings of the single sign-on, checked whole. */
+import { anyOf, parseQuery, QueryError, setFields } from '../../devices/query/grammar.ts';
 import { type Role, roles } from '../../http.ts';
 
-/** Regions and divisions by name. */
-export interface Places {
+/** Regions and divisions by name, and queries. */
+export interface Holdings {
   regions: string[];
   divisions: string[];
+  queries: string[];
 }
 
-/** What a group gives; without places, for the whole fleet. */
+/** What a group gives; null: for the whole fleet. */
 export interface Grant {
   role: Role;
-  places: Places | null;
+  holds: Holdings | null;
 }
 
 export interface OidcSettings {
@@ -64,27 +66,43 @@ export function isLoopback({ hostname }: URL): boolean {
   return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
 }
 
-const form = 'group=viewer|operator|admin, after it @region:NAME or @division:NAME';
-const grant = new RegExp(`^(.*)=(${roles.join('|')})((?:@(?:region|division):[^@]+)*)$`);
+const form = 'group=viewer|operator|admin, after it @region:NAME, @division:NAME or @query:QUERY';
+// The first role behind a `=` that is followed by nothing else: a query may hold `=` as well as a group may.
+const grant = new RegExp(`^(.*?)=(${roles.join('|')})((?:@(?:region|division|query):[^@]+)*)$`);
 
-/** `group=role,group=role@region:Seoul@division:Lab`; a group may hold `=`. */
+/** `group=role,group=role@region:Seoul@division:Lab@query:tag = pilot`; a group may hold `=`. */
 function readRoles(text: string, problems: string[]): Map<string, Grant> {
   const map = new Map<string, Grant>();
   for (const entry of text.split(',').map((part) => part.trim())) {
     if (entry === '') continue;
-    const [, group = '', role, places = ''] = grant.exec(entry) ?? [];
+    const [, group = '', role, holds = ''] = grant.exec(entry) ?? [];
     const name = group.trim();
     if (!name || !role) problems.push(`OIDC_ROLES: "${entry}" must be ${form}`);
     else if (map.has(name)) problems.push(`OIDC_ROLES: "${name}" is there twice`);
-    else map.set(name, { role: role as Role, places: readPlaces(places) });
+    else map.set(name, { role: role as Role, holds: readHoldings(holds) });
+  }
+  const check = (whose: string, queries: string[]) => {
+    try {
+      parseQuery(anyOf(queries), setFields);
+    } catch (error) {
+      if (!(error instanceof QueryError)) throw error;
+      problems.push(`OIDC_ROLES: ${whose}, at character ${error.at + 1}: ${error.message}`);
+    }
+  };
+  const queriesOf = ({ holds }: Grant) => holds?.queries ?? [];
+  for (const [name, one] of map) for (const query of queriesOf(one)) check(`the query of ${name}`, [query]);
+  // Somebody may be in all of these groups.
+  for (const role of roles) {
+    const all = [...map.values()].flatMap((one) => (one.role === role ? queriesOf(one) : []));
+    if (all.length > 1) check(`the queries of ${role} together`, all);
   }
   return map;
 }
 
-function readPlaces(text: string): Places | null {
+function readHoldings(text: string): Holdings | null {
   if (text === '') return null;
   const named = text.split('@').slice(1);
   const of = (kind: string) =>
-    named.filter((place) => place.startsWith(kind)).map((place) => place.slice(kind.length).trim());
-  return { regions: of('region:'), divisions: of('division:') };
+    named.filter((one) => one.startsWith(kind)).map((one) => one.slice(kind.length).trim());
+  return { regions: of('region:'), divisions: of('division:'), queries: of('query:') };
 }

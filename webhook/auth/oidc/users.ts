@@ -25,18 +25,18 @@ export async function logInBy(db: Db, identity: Identity, key: string, until: Da
 }
 
 /** What the issuer says now is true from now on. An address that is somebody else's here stays theirs: `oidc_email_taken`. */
-async function findOrMake(tx: Db, { issuer, subject, email, role, places }: Identity): Promise<User> {
-  const reach = places && (await findLimits(tx, places));
+async function findOrMake(tx: Db, { issuer, subject, email, role, named }: Identity): Promise<User> {
+  const reach = named && (await findLimits(tx, named));
   if (reach && isNothing(reach))
     throw new AppError(
       'oidc_no_role',
       'The regions and divisions that its groups have a role for are not there.',
     );
-  const named = { oidcIssuer: issuer, oidcSubject: subject };
+  const person = { oidcIssuer: issuer, oidcSubject: subject };
   try {
     const [made] = await tx
       .insert(users)
-      .values({ ...named, email, role, reach })
+      .values({ ...person, email, role, reach })
       .onConflictDoNothing({ target: [users.oidcIssuer, users.oidcSubject] })
       .returning();
     if (made) {

@@ -119,6 +119,10 @@ export function parseQuery(text: string, allowed = fields): Query {
   return new Parser(tokenize(text), allowed).whole();
 }
 
+/** Of several queries the one that finds what any of them does. */
+export const anyOf = (queries: string[]): string =>
+  queries.length === 1 ? queries[0]! : queries.map((one) => `(${one})`).join(' or ');
+
 class Parser {
   private readonly tokens: Token[];
   private readonly allowed: readonly Field[];
