@@ -128,14 +128,14 @@ describe('undo', () => {
   test('shows who would go back to what, and ends with 0 when they have', async () => {
     const running = () => fleet.devices[1]!.snapshot().running?.version;
     const before = running();
-    const path = file('taken-back.bin', image('9.9.8'));
-    expect((await flota('firmware', 'upload', path, '--version', '9.9.8')).status).toBe(0);
-    const made = await flota('deploy', '--version', '9.9.8', '--device', 'device-002', '--watch');
+    const path = file('taken-back.bin', image('9.9.14'));
+    expect((await flota('firmware', 'upload', path, '--version', '9.9.14')).status).toBe(0);
+    const made = await flota('deploy', '--version', '9.9.14', '--device', 'device-002', '--watch');
     const [, id] = /^Deployment (\S+):/.exec(made.out)!;
-    expect([made.status, running()]).toEqual([0, '9.9.8']);
+    expect([made.status, running()]).toEqual([0, '9.9.14']);
     const foreseen = await flota('undo', id!, '--dry-run');
     expect(foreseen).toMatchObject({ status: 0, out: `1 devices would go back to ${before}\n` });
-    expect(running()).toBe('9.9.8');
+    expect(running()).toBe('9.9.14');
     const undone = await flota('undo', id!, '--watch', '--timeout', '1min');
     expect(undone).toMatchObject({
       status: 0,
