@@ -22,7 +22,7 @@ import { advance, forgetOldMarks } from './deployments/rollouts.ts';
 import { applyToDue } from './deployments/store.ts';
 import { createTellSilent } from './devices/silence.ts';
 import { gatherFleetTallies } from './devices/tallies.ts';
-import { createForgetPatches, createMakePatches } from './firmware/patches/patches.ts';
+import { createForgetPatches, createMakePatches, createSignPatches } from './firmware/patches/patches.ts';
 import { createSealObjects } from './firmware/sealing/sealing.ts';
 import { forgetOldKeys } from './idempotency/idempotency.ts';
 import { forgetOld as forgetOldJobs, workJobs } from './jobs/jobs.ts';
@@ -57,6 +57,7 @@ export function startBackground(
     workJobs,
     createMakePatches(),
     createSealObjects(),
+    createSignPatches(),
     createForgetPatches(),
     createKickBlocked(),
     createTellBans(),
