@@ -97,15 +97,18 @@ export function sendEvent(
   return sendRow(stack, { event: 'message', ...row, cert: `CN=${row.clientid}`, received_at: receivedAt });
 }
 
-/** The broker tells of a device that has come, without a device. */
-export const sendConnected = (stack: Ways, clientid: string): Promise<void> =>
-  sendRow(stack, {
+/** The broker tells of a device that has come and waits for requests, without a device. */
+export async function sendPresence(stack: Ways, clientid: string): Promise<void> {
+  const client = { clientid, cert: `SERIALNUMBER=0A,CN=${clientid}` };
+  await sendRow(stack, {
     event: 'connected',
-    clientid,
-    cert: `SERIALNUMBER=0A,CN=${clientid}`,
+    ...client,
     peername: '127.0.0.1:1',
     connected_at: Date.now(),
   });
+  const topic = `devices/${clientid}/firmware/download/request`;
+  await sendRow(stack, { event: 'subscribed', ...client, topic });
+}
 
 const first = { version: '1.0.0', securityVersion: 0 };
 const unregistered = { component: 'main', hardware, sha256: 'a'.repeat(64), ...first };
