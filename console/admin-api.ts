@@ -50,9 +50,10 @@ export const adminApi = {
   createPlace: (kind: PlaceKind, input: PlaceInput) => send<Place>('POST', `/api/${kind}`, input),
   changePlace: (kind: PlaceKind, id: string, input: Partial<PlaceInput>, seen: number) =>
     send<Place>('PATCH', `/api/${kind}/${part(id)}`, input, { seen }),
-  moveDevices: (kind: PlaceKind, from: string, to: string | null) =>
-    send<{ devices: number }>('POST', `/api/${kind}/${part(from)}/move_devices`, { to }),
-  deletePlace: (kind: PlaceKind, id: string) => send<void>('DELETE', `/api/${kind}/${part(id)}`),
+  moveDevices: (kind: PlaceKind, from: string, to: string | null, seen: number) =>
+    send<{ devices: number }>('POST', `/api/${kind}/${part(from)}/move_devices`, { to }, { seen }),
+  deletePlace: (kind: PlaceKind, id: string, seen: number) =>
+    send<void>('DELETE', `/api/${kind}/${part(id)}`, undefined, { seen }),
 
   listAccounts: (signal?: AbortSignal) => get<Account[]>('/api/users', undefined, signal),
   createAccount: (body: NewAccount) => send<Account>('POST', '/api/users', body),
@@ -62,7 +63,8 @@ export const adminApi = {
   listApiTokens: (signal?: AbortSignal) => get<ApiToken[]>('/api/tokens', undefined, signal),
   createApiToken: (body: NewApiToken) =>
     send<{ secret: string; token: ApiToken }>('POST', '/api/tokens', body),
-  revokeApiToken: (id: string) => send<void>('DELETE', `/api/tokens/${part(id)}`),
+  revokeApiToken: (id: string, seen: number) =>
+    send<void>('DELETE', `/api/tokens/${part(id)}`, undefined, { seen }),
 
   /** They are replaced as a whole: `tag` says which ones those were. */
   getApprovalRules: async (signal?: AbortSignal) => {
@@ -100,16 +102,18 @@ export const adminApi = {
     ),
   changeChannel: (id: string, body: ChannelChange, seen: number) =>
     send<NotificationChannel>('PATCH', `/api/notifications/channels/${part(id)}`, body, { seen }),
-  rotateChannel: (id: string) =>
-    send<{ secret: string }>('POST', `/api/notifications/channels/${part(id)}/rotate`),
+  rotateChannel: (id: string, seen: number) =>
+    send<{ secret: string }>('POST', `/api/notifications/channels/${part(id)}/rotate`, undefined, { seen }),
   testChannel: (id: string) =>
     send<NotificationDelivery>('POST', `/api/notifications/channels/${part(id)}/test`),
-  deleteChannel: (id: string) => send<void>('DELETE', `/api/notifications/channels/${part(id)}`),
+  deleteChannel: (id: string, seen: number) =>
+    send<void>('DELETE', `/api/notifications/channels/${part(id)}`, undefined, { seen }),
   listRules: (signal?: AbortSignal) => get<NotificationRule[]>('/api/notifications/rules', undefined, signal),
   createRule: (body: NewRule) => send<NotificationRule>('POST', '/api/notifications/rules', body),
   changeRule: (id: string, body: NewRule, seen: number) =>
     send<NotificationRule>('PATCH', `/api/notifications/rules/${part(id)}`, body, { seen }),
-  deleteRule: (id: string) => send<void>('DELETE', `/api/notifications/rules/${part(id)}`),
+  deleteRule: (id: string, seen: number) =>
+    send<void>('DELETE', `/api/notifications/rules/${part(id)}`, undefined, { seen }),
   listDeliveries: (query: Paging & { state?: string; channelId?: string }, signal?: AbortSignal) =>
     get<Page<NotificationDelivery>>('/api/notifications/deliveries', query, signal),
   replayDelivery: (id: number) =>

@@ -193,9 +193,9 @@ export const api = {
   listPolicies: (signal?: AbortSignal) => get<NamedPolicy[]>('/api/policies', undefined, signal),
   listGroups: (signal?: AbortSignal) => get<DeviceGroup[]>('/api/groups', undefined, signal),
   createGroup: (body: { name: string; query: string }) => post<DeviceGroup>('/api/groups', body),
-  changeGroup: ({ id, revision: seen }: DeviceGroup, change: { name?: string; query?: string }) =>
+  changeGroup: (id: string, change: { name?: string; query?: string }, seen: number) =>
     send<DeviceGroup>('PATCH', `/api/groups/${part(id)}`, change, { seen }),
-  deleteGroup: ({ id, revision: seen }: DeviceGroup) =>
+  deleteGroup: (id: string, seen: number) =>
     send<void>('DELETE', `/api/groups/${part(id)}`, undefined, { seen }),
   startJob: (act: Job['act'], body: Chosen & Record<string, unknown>) => post<Job>(`/api/jobs/${act}`, body),
   listJobs: (query: Paging, signal?: AbortSignal) => get<Page<Job>>('/api/jobs', query, signal),
@@ -211,7 +211,8 @@ export const api = {
     get<FirstSteps>(`/api/devices/${part(id)}/first_steps`, undefined, signal),
   changeDevice: (id: string, change: DeviceChange, seen: number) =>
     send<Device>('PATCH', `/api/devices/${part(id)}`, change, { seen }),
-  deleteDevice: (id: string) => send<void>('DELETE', `/api/devices/${part(id)}`),
+  deleteDevice: (id: string, seen: number) =>
+    send<void>('DELETE', `/api/devices/${part(id)}`, undefined, { seen }),
   importDevices: (csv: string, query: { update: string; dryRun: string; makePlaces: string }) =>
     send<ImportReport>('POST', pathWith('/api/devices/import', query), csv, { type: 'text/csv' }),
   getDeviceStatus: (id: string, signal?: AbortSignal) =>
@@ -262,8 +263,8 @@ export const api = {
     get<PatchFigures>(`/api/deployments/${part(id)}/patches`, undefined, signal),
   foreseeUndo: (id: string, signal?: AbortSignal) =>
     get<UndoPlan>(`/api/deployments/${part(id)}/undo`, undefined, signal),
-  undoDeployment: (id: string, body: { others: boolean }) =>
-    post<Undone>(`/api/deployments/${part(id)}/undo`, body),
+  undoDeployment: (id: string, body: { others: boolean }, seen: number) =>
+    send<Undone>('POST', `/api/deployments/${part(id)}/undo`, body, { seen }),
   changePassword: (currentPassword: string, newPassword: string) =>
     post<void>('/api/me/password', { currentPassword, newPassword }),
   beginTotp: (password: string) => post<{ secret: string; uri: string }>('/api/me/totp', { password }),
@@ -286,16 +287,17 @@ export const api = {
 
   listFreezes: (signal?: AbortSignal) => get<Freeze[]>('/api/freezes', undefined, signal),
   createFreeze: (freeze: NewFreeze) => post<Freeze>('/api/freezes', freeze),
-  deleteFreeze: (id: string) => send<void>('DELETE', `/api/freezes/${part(id)}`),
-  overrideFreeze: (id: string, reason: string) =>
-    post<Deployment>(`/api/deployments/${part(id)}/override_freeze`, { reason }),
+  deleteFreeze: (id: string, seen: number) =>
+    send<void>('DELETE', `/api/freezes/${part(id)}`, undefined, { seen }),
+  overrideFreeze: (id: string, reason: string, seen: number) =>
+    send<Deployment>('POST', `/api/deployments/${part(id)}/override_freeze`, { reason }, { seen }),
   listApprovals: (signal?: AbortSignal) => get<Deployment[]>('/api/approvals', undefined, signal),
   getProposal: (id: string, signal?: AbortSignal) =>
     get<Proposal>(`/api/deployments/${part(id)}/approval`, undefined, signal),
-  approveDeployment: (id: string, body: { digest: string; reason: string }) =>
-    post<Deployment>(`/api/deployments/${part(id)}/approve`, body),
-  refuseDeployment: (id: string, body: { reason: string }) =>
-    post<Deployment>(`/api/deployments/${part(id)}/refuse`, body),
-  operateDeployment: (id: string, operation: 'cancel' | 'pause' | 'resume' | 'retry_failed') =>
-    post<Deployment>(`/api/deployments/${part(id)}/${operation}`),
+  approveDeployment: (id: string, body: { digest: string; reason: string }, seen: number) =>
+    send<Deployment>('POST', `/api/deployments/${part(id)}/approve`, body, { seen }),
+  refuseDeployment: (id: string, body: { reason: string }, seen: number) =>
+    send<Deployment>('POST', `/api/deployments/${part(id)}/refuse`, body, { seen }),
+  operateDeployment: (id: string, operation: 'cancel' | 'pause' | 'resume' | 'retry_failed', seen: number) =>
+    send<Deployment>('POST', `/api/deployments/${part(id)}/${operation}`, undefined, { seen }),
 };

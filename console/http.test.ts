@@ -98,14 +98,15 @@ describe('a request after the session has ended', () => {
     expect(bodies).toEqual(['POST {"version":"1"}', 'POST {"version":"1"}']);
   });
 
-  it('asks for no login when it was told that a password is wrong', async () => {
-    const url = await serve((_, response) => response.writeHead(401).end('{"code":"login_failed"}'));
-    const askLogin = vi.fn();
-    await expect(createSessionFetch({ fetch, askLogin })(url)).rejects.toMatchObject({
-      code: 'login_failed',
-    });
-    expect(askLogin).not.toHaveBeenCalled();
-  });
+  it.each(['login_failed', 'totp_wrong'])(
+    'asks for no login when it was told that a password or a code is wrong: %s',
+    async (code) => {
+      const url = await serve((_, response) => response.writeHead(401).end(JSON.stringify({ code })));
+      const askLogin = vi.fn();
+      await expect(createSessionFetch({ fetch, askLogin })(url)).rejects.toMatchObject({ code });
+      expect(askLogin).not.toHaveBeenCalled();
+    },
+  );
 
   it('fails with 401 where no login can be asked for: at the login itself', async () => {
     const url = await serve((_, response) => response.writeHead(401).end('{"code":"invalid_credentials"}'));

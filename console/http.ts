@@ -61,6 +61,9 @@ export async function toApiError(response: Response): Promise<ApiError> {
 
 export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
+/** A wrong password or code is no session that has ended: who types it is told. */
+const wrongInput = new Set(['login_failed', 'totp_required', 'totp_wrong']);
+
 /**
  * A `fetch` that throws ApiError for every answer but a success. On 401 it awaits `askLogin` and sends the same
  * request again, so that an expired session never loses what the user was doing. Bodies must be re-sendable (no streams).
@@ -77,8 +80,7 @@ export function createSessionFetch(options: { fetch: Fetch; askLogin?: () => Pro
       }
       if (response.ok) return response;
       const error = await toApiError(response);
-      // A wrong password is no session that has ended: who types it is told.
-      if (error.status !== 401 || error.code === 'login_failed' || !options.askLogin) throw error;
+      if (error.status !== 401 || wrongInput.has(error.code) || !options.askLogin) throw error;
       await options.askLogin();
     }
   };

@@ -39,4 +39,8 @@ export function setTimeZone(zone: string): void {
 
 export const browserZone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-export { theme, timeZone };
+/** Which part of them is open, from wherever it was asked for. */
+export type SettingsPart = 'all' | 'password' | 'totp';
+const [openPart, openSettings] = createSignal<SettingsPart>();
+
+export { openPart, openSettings, theme, timeZone };

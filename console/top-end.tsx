@@ -1,12 +1,13 @@
-import { createSignal, type JSX, lazy, onCleanup, Show, Suspense } from 'solid-js';
-import { api } from './api.ts';
+import { createSignal, type JSX, lazy, onCleanup, onMount, Show, Suspense } from 'solid-js';
 import { formatTime } from './format.ts';
 import { language, t } from './i18n/i18n.ts';
 import { heardAtMs, liveStatus } from './live.ts';
+import { logOut } from './log-out.ts';
 import { glyphs } from './parts/glyphs.ts';
 import { Glyph } from './parts/state.tsx';
 import { SearchButton } from './search/search-button.tsx';
 import { user } from './session.ts';
+import { openPart, openSettings } from './settings.ts';
 
 const statusGlyphs = {
   open: 'M6 3.5a2.5 2.5 0 1 0 0 5a2.5 2.5 0 1 0 0-5',
@@ -36,41 +37,51 @@ function LiveMark(): JSX.Element {
 }
 
 const Settings = lazy(() => import('./pages/settings.tsx'));
+const Bell = lazy(() => import('./bell.tsx'));
+/** The page itself comes first. */
+const bellAfterMs = 2_000;
 
 export function TopEnd(): JSX.Element {
-  const [open, setOpen] = createSignal(false);
-  const logout = async () => {
-    await api.logout().catch(() => {});
-    // A whole reload drops everything that the last user could see.
-    location.assign('/');
-  };
+  const [settled, setSettled] = createSignal(false);
+  onMount(() => {
+    const timer = setTimeout(() => setSettled(true), bellAfterMs);
+    onCleanup(() => clearTimeout(timer));
+  });
   return (
     <div class="top-end">
       <Show when={user()}>
         {(who) => (
           <>
             <LiveMark />
+            <Show when={settled()}>
+              <Suspense>
+                <Bell />
+              </Suspense>
+            </Show>
             <SearchButton />
             <button
               type="button"
               class="who"
               aria-label={`${t('settings.title')}: ${who().email}`}
               title={t('settings.title')}
-              onClick={() => setOpen(true)}
+              onClick={() => openSettings('all')}
             >
               <Glyph path={glyphs.sliders} />
               <span class="email">{who().email}</span>
+              <span class="short">{t('settings.title')}</span>
             </button>
-            <button type="button" onClick={logout}>
+            <button type="button" class="out" onClick={logOut}>
               {t('shell.logout')}
             </button>
           </>
         )}
       </Show>
-      <Show when={open()}>
-        <Suspense>
-          <Settings onClose={() => setOpen(false)} />
-        </Suspense>
+      <Show when={openPart()}>
+        {(part) => (
+          <Suspense>
+            <Settings begin={part()} onClose={() => openSettings(undefined)} />
+          </Suspense>
+        )}
       </Show>
     </div>
   );

@@ -184,7 +184,8 @@ export const en = {
   'error.device_exists': 'A device with this ID is registered already.',
   'error.name_taken': 'This name is taken.',
   'error.changed_meanwhile':
-    'Somebody else has changed this since you opened it. What you have entered is still here: copy what you need, close this, and look at it again.',
+    'This has changed since you looked at it, so nothing was done. Look at it again first.',
+  'form.kept': 'What you have entered is still here: copy what you need before you close this.',
   'error.scope_missing': 'This token may not do this.',
   'error.claimed': 'Another fleet file has made it.',
   'error.in_use': 'It is still in use: devices or rules belong to it.',
@@ -611,7 +612,7 @@ export const en = {
   'devices.search': 'Search by name or ID',
   'devices.query': 'Query',
   'devices.queryHelp':
-    'For example version < 2.1 and tag = pilot and last_seen > 7d. Fields: id, name, hardware, region, division, tag, version, sha256, online, blocked, health, last_seen, created, metric.NAME. Combine with and, or, not.',
+    'For example version < 2.1 and tag = pilot and last_seen > 7d. Fields: {fields}. Combine with and, or, not.',
   'devices.queryProblem': 'Not understood from character {at} on.',
   'devices.queryExpected': 'Expected: {words}.',
   'devices.filters': 'Filters',

@@ -40,5 +40,7 @@ export const glossary: Record<Language, { use: string; not: RegExp }[]> = {
     { use: '조건식', not: /쿼리|질의/ },
     { use: '인증서', not: /증명서/ },
     { use: '재개', not: /^계속$/ },
+    { use: '배포 중지 기간', not: /동결/ },
+    { use: '감사 기록', not: /감사 로그/ },
   ],
 };

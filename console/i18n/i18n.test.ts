@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { auditActions } from '#webhook/audit/actions.ts';
 import { targetStates } from '#webhook/deployments/states.ts';
 
 import { en } from './en.ts';
@@ -41,6 +42,10 @@ describe('the dictionaries', () => {
 
   it('have words for every state of a target', () => {
     expect(targetStates.map((state) => `state.${state}`).filter((key) => !(key in en))).toEqual([]);
+  });
+
+  it('have words for everything that the audit log tells of', () => {
+    expect(auditActions.map((action) => `audit.${action}`).filter((key) => !(key in en))).toEqual([]);
   });
 });
 

@@ -183,7 +183,8 @@ export const ko: Record<keyof typeof en, string> = {
   'error.device_exists': '같은 ID의 디바이스가 이미 등록되어 있습니다.',
   'error.name_taken': '이미 사용 중인 이름입니다.',
   'error.changed_meanwhile':
-    '열어 둔 사이에 다른 사용자가 변경했습니다. 입력한 내용은 그대로 있으니 필요한 부분을 복사해 두고 창을 닫은 뒤 다시 확인하세요.',
+    '확인하신 이후에 내용이 변경되어 실행하지 않았습니다. 변경된 내용을 먼저 확인하세요.',
+  'form.kept': '입력한 내용은 그대로 있습니다. 필요한 부분을 복사해 둔 뒤 창을 닫으세요.',
   'error.scope_missing': '이 토큰에는 해당 작업의 권한이 없습니다.',
   'error.claimed': '다른 플릿 파일이 만든 항목입니다.',
   'error.in_use': '아직 사용 중입니다. 소속된 디바이스나 규칙이 있습니다.',
@@ -608,7 +609,7 @@ export const ko: Record<keyof typeof en, string> = {
   'devices.search': '이름 또는 ID 검색',
   'devices.query': '조건식',
   'devices.queryHelp':
-    '예: version < 2.1 and tag = pilot and last_seen > 7d. 필드: id, name, hardware, region, division, tag, version, sha256, online, blocked, health, last_seen, created, metric.NAME. and, or, not으로 연결합니다.',
+    '예: version < 2.1 and tag = pilot and last_seen > 7d. 필드: {fields}. and, or, not으로 연결합니다.',
   'devices.queryProblem': '{at}번째 글자부터 해석할 수 없습니다.',
   'devices.queryExpected': '가능한 값: {words}.',
   'devices.filters': '필터',

@@ -1,17 +1,27 @@
 import { createSignal, type JSX, lazy, Match, Show, Switch } from 'solid-js';
 import { type Language, language, languages, setLanguage, t } from '../i18n/i18n.ts';
+import { logOut } from '../log-out.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { SelectField } from '../parts/select-field.tsx';
 import { user } from '../session.ts';
-import { browserZone, setTheme, setTimeZone, type Theme, theme, themes, timeZone } from '../settings.ts';
+import {
+  browserZone,
+  type SettingsPart,
+  setTheme,
+  setTimeZone,
+  type Theme,
+  theme,
+  themes,
+  timeZone,
+} from '../settings.ts';
 import OwnPassword from './accounts/own-password.tsx';
 
 /** With what draws QR codes, which few ever need. */
 const SecondFactor = lazy(() => import('./accounts/second-factor.tsx'));
 
 /** What this browser keeps, and one's own password. Everything holds from the moment that it is chosen. */
-export default function Settings(props: { onClose: () => void }): JSX.Element {
-  const [changing, setChanging] = createSignal<'password' | 'totp'>();
+export default function Settings(props: { begin: SettingsPart; onClose: () => void }): JSX.Element {
+  const [changing, setChanging] = createSignal(props.begin === 'all' ? undefined : props.begin);
   const zones = Intl.supportedValuesOf('timeZone').map((zone) => ({ value: zone, label: zone }));
   return (
     <Switch>
@@ -51,6 +61,10 @@ export default function Settings(props: { onClose: () => void }): JSX.Element {
                 />
               </div>
               <div class="actions">
+                {/* On a phone the bar has no room for it. */}
+                <button type="button" class="button out" onClick={logOut}>
+                  {t('shell.logout')}
+                </button>
                 <Show when={user()?.sso !== true}>
                   <button type="button" class="button" onClick={() => setChanging('totp')}>
                     {t(user()?.totp ? 'totp.offTitle' : 'totp.title')}

@@ -4,7 +4,8 @@ import { FormDialog } from './form-dialog.tsx';
 /** Asks once before something that cannot be undone. The children say what will happen. */
 export function Confirm(props: {
   title: string;
-  act: () => Promise<unknown>;
+  of?: { revision: number } | undefined;
+  act: (seen: number) => Promise<unknown>;
   actLabel: string;
   keepLabel: string;
   onClose: () => void;
@@ -14,7 +15,8 @@ export function Confirm(props: {
     <FormDialog
       danger
       title={props.title}
-      act={() => props.act()}
+      of={props.of}
+      act={(_, seen) => props.act(seen)}
       actLabel={props.actLabel}
       keepLabel={props.keepLabel}
       onClose={props.onClose}

@@ -1,8 +1,11 @@
-import { type JSX, Show } from 'solid-js';
+import { createSignal, type JSX, Show } from 'solid-js';
 import { createAct } from '../act.ts';
+import { ApiError } from '../http.ts';
 import { t } from '../i18n/i18n.ts';
 import { Dialog } from './dialog.tsx';
 import { Problem } from './notes.tsx';
+
+const isChanged = (error: unknown) => error instanceof ApiError && error.code === 'changed_meanwhile';
 
 /**
  * A dialog around a form. `act` gets its fields; when it has succeeded the dialog closes, when it fails the dialog stays and
@@ -11,7 +14,9 @@ import { Problem } from './notes.tsx';
 export function FormDialog(props: {
   title: string;
   lead?: JSX.Element;
-  act: (fields: FormData) => Promise<unknown>;
+  /** What it changes: `act` is given its revision as it was when the dialog opened, whatever has come since. */
+  of?: { revision: number } | undefined;
+  act: (fields: FormData, seen: number) => Promise<unknown>;
   actLabel: string;
   keepLabel?: string;
   danger?: boolean;
@@ -21,8 +26,11 @@ export function FormDialog(props: {
   onClose: () => void;
   children?: JSX.Element;
 }): JSX.Element {
+  const seen = props.of?.revision ?? 0;
+  const [typed, setTyped] = createSignal(false);
   const act = createAct(async (fields: FormData, close: () => void) => {
-    await props.act(fields);
+    setTyped([...fields.keys()].length > 0);
+    await props.act(fields, seen);
     close();
   });
   return (
@@ -38,6 +46,9 @@ export function FormDialog(props: {
             <p class="soft">{props.lead}</p>
           </Show>
           <Problem error={act.error()} />
+          <Show when={typed() && isChanged(act.error())}>
+            <p>{t('form.kept')}</p>
+          </Show>
           {props.children}
           <div class="actions">
             <button type="button" class="button" autofocus={props.danger} onClick={close}>

@@ -1,5 +1,6 @@
 /** Shapes that stand for the same everywhere, as paths for `Glyph`. */
 export const glyphs = {
+  bell: 'M2 9h8M3 9V5.5a3 3 0 0 1 6 0V9M5.2 11h1.6M6 1.2v1.3',
   check: 'M1.5 6.5 4.5 9.5 10.5 2.5',
   cross: 'M2 2l8 8M10 2l-8 8',
   dots: 'M2 6h.01M6 6h.01M10 6h.01',

@@ -1,7 +1,9 @@
 import { createEffect, createSignal, createUniqueId, For, type JSX, on } from 'solid-js';
-import { complete, maxLength, parseQuery, QueryError } from '#webhook/devices/query/grammar.ts';
+import { complete, fields, maxLength, parseQuery, QueryError } from '#webhook/devices/query/grammar.ts';
 import { t } from '../i18n/i18n.ts';
 import { TextField } from './text-field.tsx';
+
+const fieldNames = fields.map(({ name, part }) => (part === 'needed' ? `${name}.NAME` : name)).join(', ');
 
 /** What is wrong with it, in words; null when it can be asked. */
 function describeQueryProblem(text: string): string | null {
@@ -53,7 +55,7 @@ export function QueryField(props: { value: string; onQuery: (text: string) => vo
       <TextField
         label={t('devices.query')}
         name="q"
-        hint={t('devices.queryHelp')}
+        hint={t('devices.queryHelp', { fields: fieldNames })}
         wrong={problem()}
         value={text()}
         maxLength={maxLength}

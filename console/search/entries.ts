@@ -2,10 +2,11 @@ import type { Search } from '../api.ts';
 import { type MessageKey, t } from '../i18n/i18n.ts';
 import { tabs } from '../pages/system-tabs.ts';
 import { stateWord } from '../parts/state.tsx';
-import { may, type Role } from '../session.ts';
+import { may, type Role, user } from '../session.ts';
+import { openSettings } from '../settings.ts';
 
-/** One line of what was found, and where it leads. */
-export type Entry = { href: string; label: string; note?: string };
+/** One line of what was found, and where it leads, or what it does. */
+export type Entry = { label: string; note?: string } & ({ href: string } | { act: () => void });
 export type Section = { title: string; entries: Entry[] };
 
 type Place = { href: string; key: MessageKey; to?: Role };
@@ -27,11 +28,22 @@ const acts: Place[] = [
   { href: '/connect', key: 'connect.title', to: 'admin' },
 ];
 
-const matching = (places: Place[], text: string): Entry[] =>
-  places
-    .filter(({ to }) => !to || may(to))
-    .map(({ href, key }) => ({ href, label: t(key) }))
-    .filter(({ label }) => label.toLocaleLowerCase().includes(text.toLocaleLowerCase()));
+/** What is done in a dialog, wherever one is. Who comes by the single sign-on has no password here. */
+const ownActs = (): Entry[] => [
+  { label: t('settings.title'), act: () => openSettings('all') },
+  ...(user()?.sso
+    ? []
+    : [
+        { label: t('password.title'), act: () => openSettings('password') },
+        { label: t(user()?.totp ? 'totp.offTitle' : 'totp.title'), act: () => openSettings('totp') },
+      ]),
+];
+
+const toEntries = (places: Place[]): Entry[] =>
+  places.filter(({ to }) => !to || may(to)).map(({ href, key }) => ({ href, label: t(key) }));
+
+const matching = (entries: Entry[], text: string): Entry[] =>
+  entries.filter(({ label }) => label.toLocaleLowerCase().includes(text.toLocaleLowerCase()));
 
 const part = encodeURIComponent;
 
@@ -70,11 +82,11 @@ export function toSections(text: string, found: Search | undefined): Section[] {
         note: commonName,
       })),
     },
-    { title: t('search.pages'), entries: matching(pages, text) },
+    { title: t('search.pages'), entries: matching(toEntries(pages), text) },
     {
       title: t('search.acts'),
       entries: [
-        ...matching(acts, text),
+        ...matching([...toEntries(acts), ...ownActs()], text),
         ...(text ? [{ href: `/devices?search=${part(text)}`, label: t('search.allDevices', { text }) }] : []),
       ],
     },

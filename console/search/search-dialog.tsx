@@ -40,7 +40,8 @@ export default function SearchDialog(props: { onClose: () => void }): JSX.Elemen
         const go = (entry: Entry | undefined) => {
           if (!entry) return;
           close();
-          navigate(entry.href);
+          if ('act' in entry) entry.act();
+          else navigate(entry.href);
         };
         const onKey = (event: KeyboardEvent) => {
           if (event.isComposing) return;

@@ -45,6 +45,8 @@ export interface ImageOptions {
   note?: string;
   sizeBytes?: number;
   selfTest?: 'pass' | 'fail';
+  /** Of which version it is another build: all but the header is the same. */
+  like?: string;
   /** Default: the main program of the virtual devices. */
   child?: { component: string; hardware: string };
 }
@@ -52,7 +54,7 @@ export interface ImageOptions {
 /** Registers a firmware for the virtual devices, and answers its id. */
 export async function addFirmware(rest: Rest, options: ImageOptions): Promise<string> {
   const { version, name = 'Thermostat', note = '', sizeBytes = 1024 * 1024, selfTest = 'pass' } = options;
-  const seed = [...version].reduce((sum, char) => sum * 31 + char.charCodeAt(0), 7) % 1e6;
+  const seed = [...(options.like ?? version)].reduce((sum, char) => sum * 31 + char.charCodeAt(0), 7) % 1e6;
   const image = buildImage({ version, sizeBytes, selfTest, seed });
   const fileName = `${name.toLowerCase().replaceAll(' ', '-')}.bin`;
   const firmware = await registerFirmware(rest, image, {
@@ -75,22 +77,37 @@ export async function addUser(rest: Rest, role: 'viewer' | 'operator'): Promise<
 
 type Ways = Pick<System, 'internalUrl' | 'webhookToken' | 'emqx'>;
 
-/** A device's message as the broker's rules hand it over, without a device. */
-export async function sendEvent(
-  stack: Ways,
-  row: { clientid: string; topic: string; payload: string },
-): Promise<void> {
+async function sendRow(stack: Ways, row: unknown): Promise<void> {
   const answer = await fetch(`${stack.internalUrl}/emqx/events`, {
     method: 'POST',
     headers: { authorization: `Bearer ${stack.webhookToken}`, 'content-type': 'application/json' },
-    body: JSON.stringify({
-      event: 'message',
-      ...row,
-      cert: `CN=${row.clientid}`,
-      received_at: Date.now(),
-    }),
+    body: JSON.stringify(row),
   });
   await answer.body?.cancel();
+}
+
+/** A device's message as the broker's rules hand it over, without a device; `receivedAt`: not now. */
+export function sendEvent(
+  stack: Ways,
+  {
+    receivedAt = Date.now(),
+    ...row
+  }: { clientid: string; topic: string; payload: string; receivedAt?: number },
+): Promise<void> {
+  return sendRow(stack, { event: 'message', ...row, cert: `CN=${row.clientid}`, received_at: receivedAt });
+}
+
+/** The broker tells of a device that has come and waits for requests, without a device. */
+export async function sendPresence(stack: Ways, clientid: string): Promise<void> {
+  const client = { clientid, cert: `SERIALNUMBER=0A,CN=${clientid}` };
+  await sendRow(stack, {
+    event: 'connected',
+    ...client,
+    peername: '127.0.0.1:1',
+    connected_at: Date.now(),
+  });
+  const topic = `devices/${clientid}/firmware/download/request`;
+  await sendRow(stack, { event: 'subscribed', ...client, topic });
 }
 
 const first = { version: '1.0.0', securityVersion: 0 };

@@ -1,15 +1,27 @@
 import { readFileSync } from 'node:fs';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Page, Route } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { Consent } from '#firmware/virtual/options.ts';
+import { codeOf, stepAt } from '#webhook/auth/totp.ts';
 import { buildElf } from '#webhook/crashes/testing-elf.ts';
 import { type Receiver, startReceiver } from '#webhook/notifications/testing-receiver.ts';
 import { sha256Of } from '#webhook/testing.ts';
-import { unwrap } from '../lab/rest.ts';
+import { until } from '../lab/primitives/until.ts';
+import { importDevices, unwrap } from '../lab/rest.ts';
 import { openBrowser, startTestSystem, type TestSystem } from '../lab/testing.ts';
 import { findViolations } from './browser-axe.ts';
 import { findLayoutFaults } from './browser-layout.ts';
-import { addFirmware, addUser, addVulnerability, askBroker, logIn, sendEvent } from './browser-scene.ts';
+import {
+  addFirmware,
+  addUser,
+  addVulnerability,
+  askBroker,
+  logIn,
+  reportRunning,
+  sendEvent,
+  sendPresence,
+  submitLogin,
+} from './browser-scene.ts';
 import { buildConsole } from './console-build.ts';
 
 let system: TestSystem;
@@ -23,9 +35,13 @@ let application: Consent = 'now';
 beforeAll(async () => {
   await buildConsole();
   receiver = await startReceiver();
-  system = await startTestSystem({ courier: { allowedNetworks: ['127.0.0.1/32'], mail: null } });
+  system = await startTestSystem({
+    courier: { allowedNetworks: ['127.0.0.1/32'], mail: null },
+    transferPrice: { perMegabyte: 10, currency: 'USD' },
+  });
   await system.start(4, {
     bytesPerSecond: 1_500_000,
+    patches: true,
     timing: { retryMaxMs: 300, reconnectMaxMs: 300, askAgainMs: 300 },
     mayInstall: () => application,
   });
@@ -41,6 +57,8 @@ afterEach(() => {
   expect(faults.splice(0)).toEqual([]);
 });
 
+const fetchAs = (path: string) =>
+  fetch(system.stack.url + path, { headers: { authorization: `Bearer ${system.stack.apiToken}` } });
 const open = async (path: string, at = page) => {
   await at.goto(system.stack.url + path);
   await at.locator('h1, .note h2').first().waitFor();
@@ -81,6 +99,16 @@ it('the overview has the figures of that, calls the halt to attention, and follo
     .getByText(/has halted/)
     .waitFor();
   expect(await page.locator('.versions li').count()).toBe(1);
+  await open('/certificates');
+  await page.getByRole('button', { name: /^Needs attention: \d+$/ }).click();
+  expect(await findViolations(page)).toEqual([]);
+  await page
+    .getByRole('dialog')
+    .getByRole('link', { name: /has halted/ })
+    .click();
+  await page.waitForURL(/\/deployments\/[0-9a-f-]{36}$/);
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await open('/');
   // Nobody reloads.
   await sendEvent(system.stack, {
     clientid: 'device-001',
@@ -409,6 +437,131 @@ it('whoever logs in is told once how often and from where others have tried, in 
   }
 });
 
+it('two-step login is set up with an authenticator, asked for at the next login, and a recovery code does once', async () => {
+  const account = { email: 'careful@example.test', password: 'one step is not enough' };
+  await unwrap(system.rest.api.users.$post({ json: { ...account, role: 'viewer' } }));
+  // In a window where there is no room for the address.
+  const options = { locale: 'en-US', viewport: { width: 1000, height: 800 } };
+  const { page: own } = await logIn(browser, system.stack.url, account, options);
+  await own.getByText('Settings', { exact: true }).click();
+  const dialog = own.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Set up two-step login' }).click();
+  await dialog.getByLabel('Password').fill(account.password);
+  await dialog.getByRole('button', { name: 'Continue' }).click();
+  await dialog.getByRole('img', { name: 'QR code for the authenticator app' }).waitFor();
+  const secret = await dialog.getByTestId('totp-secret').innerText();
+  const code = (later: number) => codeOf(secret, stepAt(Date.now()) + later);
+  const wrong = String((Number(code(0)) + 1) % 1e6).padStart(6, '0');
+  await dialog.getByRole('textbox', { name: 'Code' }).fill(wrong);
+  await dialog.getByRole('button', { name: 'Turn on' }).click();
+  await dialog.getByText('This code is wrong').waitFor();
+  expect(await findViolations(own)).toEqual([]);
+  await dialog.getByRole('textbox', { name: 'Code' }).fill(code(0));
+  await dialog.getByRole('button', { name: 'Turn on' }).click();
+  const recovery = await dialog.getByTestId('recovery-codes').getByRole('listitem').allInnerTexts();
+  expect(new Set(recovery).size).toBe(10);
+  await dialog.getByRole('button', { name: 'I have kept them' }).click();
+
+  const login = own.getByTestId('login');
+  const enter = async (text: string) => {
+    await login.getByLabel('Code').fill(text);
+    await login.getByRole('button', { name: 'Log in' }).click();
+  };
+  const begin = async () => {
+    await own.getByRole('button', { name: 'Log out' }).click();
+    await login.locator('input[name=email]').fill(account.email);
+    await login.locator('input[name=password]').fill(account.password);
+    await login.getByRole('button', { name: 'Log in' }).click();
+    await login.getByText('or a recovery code').waitFor();
+  };
+  await begin();
+  expect(await findViolations(own)).toEqual([]);
+  await enter(wrong);
+  await login.getByText('This code is wrong').waitFor();
+  // That of the step that has turned it on is used.
+  await enter(code(1));
+  await login.waitFor({ state: 'detached' });
+  await begin();
+  await enter(recovery[0]!);
+  await login.waitFor({ state: 'detached' });
+
+  await own.keyboard.press('Control+k');
+  await own.getByRole('combobox', { name: 'Search everything' }).fill('two-step');
+  await own.getByRole('option', { name: 'Turn off two-step login' }).click();
+  await dialog.getByLabel('Password').fill(account.password);
+  await dialog.getByRole('textbox', { name: 'Code' }).fill(recovery[0]!);
+  await dialog.getByRole('button', { name: 'Turn off' }).click();
+  await dialog.getByText('This code is wrong or was used already').waitFor();
+  await dialog.getByRole('textbox', { name: 'Code' }).fill(recovery[1]!);
+  await dialog.getByRole('button', { name: 'Turn off' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await own.getByRole('button', { name: 'Log out' }).click();
+  await submitLogin(own, account);
+  await own.context().close();
+}, 60_000);
+
+it('who changes or deletes what somebody else has changed since is told, keeps what was typed, and does nothing', async () => {
+  const { api } = system.rest;
+  const told = page.getByText('This has changed since you looked at it, so nothing was done');
+  const dialog = page.getByRole('dialog');
+  const region = await unwrap(api.regions.$post({ json: { name: 'Dokdo', timeZone: 'UTC' } }));
+  const rename = (name: string) =>
+    unwrap(api.regions[':id'].$patch({ param: { id: region.id }, json: { name } }));
+  await open('/system/regions');
+  await page.getByRole('button', { name: 'Change Dokdo' }).click();
+  await page.getByRole('textbox', { name: 'Name' }).fill('Dokdo of mine');
+  await rename('Ulleung');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await told.waitFor();
+  await dialog.getByText('What you have entered is still here').waitFor();
+  expect(await page.getByRole('textbox', { name: 'Name' }).inputValue()).toBe('Dokdo of mine');
+  expect(await findViolations(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Cancel' }).click();
+
+  await page.getByRole('button', { name: 'Delete Ulleung' }).click();
+  await rename('Ulleungdo');
+  await dialog.getByRole('button', { name: 'Delete' }).click();
+  await told.waitFor();
+  expect(await dialog.getByText('What you have entered').count()).toBe(0);
+  await dialog.getByRole('button', { name: 'Keep it' }).click();
+  await page.getByRole('button', { name: 'Delete Ulleungdo' }).click();
+  await dialog.getByRole('button', { name: 'Delete' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await expect.poll(() => page.getByRole('row', { name: /Ulleung/ }).count()).toBe(0);
+
+  const firmwareId = await addFirmware(system.rest, { version: '8.4.0', sizeBytes: 50_000 });
+  const { id } = await unwrap(
+    api.deployments.$post({ json: { firmwareId, devices: ['device-001'], startAt: '2099-01-01T00:00:00Z' } }),
+  );
+  await open(`/deployments/${id}`);
+  // A page whose hint is still on its way.
+  const before = await (await fetchAs(`/api/deployments/${id}`)).text();
+  let asked = 0;
+  const late = (route: Route) => {
+    asked += 1;
+    return route.fulfill({ contentType: 'application/json', body: before });
+  };
+  await page.route(`**/api/deployments/${id}`, late);
+  await unwrap(api.deployments[':id'].pause.$post({ param: { id } }));
+  await expect.poll(() => asked).toBeGreaterThan(0);
+  await page.unroute(`**/api/deployments/${id}`, late);
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await told.waitFor();
+  // What it has become is there by now.
+  await page.getByRole('button', { name: 'Resume' }).click();
+  await page.locator('.head [data-state="scheduled"]').waitFor();
+  await told.waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Cancel deployment' }).click();
+  await unwrap(api.deployments[':id'].pause.$post({ param: { id } }));
+  await dialog.getByRole('button', { name: 'Cancel deployment' }).click();
+  await told.waitFor();
+  await dialog.getByRole('button', { name: 'Keep it running' }).click();
+  await page.getByRole('button', { name: 'Cancel deployment' }).click();
+  await dialog.getByRole('button', { name: 'Cancel deployment' }).click();
+  await page.locator('.head [data-state="cancelled"]').waitFor();
+  expect(faults.splice(0).map((fault) => /status of (\d+)/.exec(fault)?.[1])).toEqual(Array(4).fill('412'));
+});
+
 /** An address for every route of the console, by its path in the router. */
 async function findRoutes(): Promise<Record<string, string>> {
   const { api } = system.rest;
@@ -662,6 +815,103 @@ it('an SBOM and an advisory show who is affected, what is assessed counts, and e
   await open(`/vulnerabilities/${name}/evidence`);
   await page.getByRole('link', { name: 'Download the signed file' }).waitFor();
   expect(await page.getByRole('link', { name: 'device-002' }).count()).toBe(1);
+}, 60_000);
+
+it('what patches save is told before a deployment, in money too, and day by day afterwards', async () => {
+  // To what device-002 has since the SBOM.
+  const firmware = await addFirmware(system.rest, { version: '8.1.1', like: '8.1.0', sizeBytes: 50_000 });
+  await open(`/firmware/${firmware}/deploy`);
+  await page.getByTestId('pick-devices').locator('summary').click();
+  await page.getByTestId('pick-devices').getByLabel('device-002').check();
+  await page.getByTestId('forecast-cost').getByText('Transfer costs $0.50').waitFor();
+  await expect
+    .poll(
+      async () => {
+        await page.reload();
+        await page.getByTestId('pick-devices').locator('summary').click();
+        await page.getByTestId('pick-devices').getByLabel('device-002').check();
+        return page.getByTestId('forecast-cost').innerText();
+      },
+      { timeout: 20_000 },
+    )
+    .toMatch(/^Transfer costs \$0\.0\d instead of \$0\.50$/);
+  await page.getByTestId('request').click();
+  await page.locator('.head [data-state="completed"]').waitFor({ timeout: 20_000 });
+  await page.getByTestId('figure-by-patch').getByText(/saved/).waitFor();
+  await open('/');
+  const plot = page.getByTestId('trend-saved');
+  await plot.getByText('1 update by patch').first().waitFor();
+  expect(await plot.locator('rect.good').count()).toBe(1);
+});
+
+it('a health gate that halts says which signal, with the plot and the numbers of both sides', async () => {
+  const { rest, stack } = system;
+  const hardware = 'gate-board';
+  const ids = Array.from({ length: 12 }, (_, i) => `gate-${i + 1}`);
+  const measure = (id: string, receivedAt: number, battery: number, load: number) =>
+    sendEvent(stack, {
+      clientid: id,
+      topic: `devices/${id}/data/metrics`,
+      payload: JSON.stringify({ id: `at-${receivedAt}`, at: null, values: { battery, load } }),
+      receivedAt,
+    });
+  await importDevices(
+    stack,
+    ids.map((id) => `${id},${hardware},,,,`),
+  );
+  const importedAt = Date.now();
+  await Promise.all(ids.map((id) => sendPresence(stack, id)));
+  const firmwareId = await addFirmware(rest, {
+    version: '1.0.0',
+    name: 'Gate',
+    sizeBytes: 1_024,
+    child: { component: 'main', hardware },
+  });
+  const { sha256 } = await unwrap(rest.api.firmware[':id'].$get({ param: { id: firmwareId } }));
+  const signal = (name: string, better: 'high' | 'low') =>
+    ({ kind: 'metric', name, better, marginPercent: 10 }) as const;
+  const windowMs = 1_000;
+  const health = {
+    ...{ control: { count: 6 }, seed: 'browser', minDevices: 5, minObservedMs: 60_000, windowMs },
+    signals: [signal('battery', 'high'), signal('load', 'low')],
+  };
+  const json = { firmwareId, devices: ids, policy: { health } };
+  // What they were before is known from a whole window on.
+  await until(
+    () => Date.now(),
+    (now) => now > importedAt + 3 * windowMs,
+  );
+  await Promise.all(ids.map((id) => measure(id, importedAt + 1.5 * windowMs, 80, 5)));
+  const { waves } = await unwrap(rest.api.deployments.dry_run.$post({ json }));
+  const [treated, control] = waves.map(({ devices }) => devices) as [string[], string[]];
+  expect([treated.length, control.length]).toEqual([6, 6]);
+  const { id } = await unwrap(rest.api.deployments.$post({ json }));
+  await open(`/deployments/${id}`);
+  await page.getByTestId('health').getByText('Not enough devices have been watched').waitFor();
+  // What each will say in windows to come: those with the image half of it, each a little other.
+  const begin = Date.now();
+  const foretell = (group: string[], battery: number) =>
+    group.map(async (device, i) => {
+      const other = i % 2 ? 1 : -1;
+      for (let window = 0; window < 48; window += 4)
+        await measure(device, begin + (window + 0.5) * windowMs, battery + other, 5 + other / 10);
+    });
+  await Promise.all([...foretell(treated, 40), ...foretell(control, 80)]);
+  const sent = page.locator('[data-testid="target"][data-state="sent"]');
+  await expect.poll(() => sent.count(), { timeout: 15_000 }).toBe(6);
+  await Promise.all(treated.map((device) => reportRunning(stack, device, sha256)));
+  const halt = page.getByTestId('halt');
+  await halt
+    .getByText('devices with the new image fare worse than the control group')
+    .waitFor({ timeout: 30_000 });
+  await halt.getByText('battery').waitFor();
+  expect(await page.getByTestId('health-signal').count()).toBe(2);
+  const worse = page.locator('[data-testid="health-signal"][data-verdict="worse"]');
+  await worse.getByText(/^40.* on 6 with it, 80.* on 6 without$/).waitFor();
+  expect(await worse.locator('.plot canvas').count()).toBe(1);
+  expect(await findViolations(page)).toEqual([]);
+  await unwrap(rest.api.deployments[':id'].cancel.$post({ param: { id } }));
+  for (const device of ids) await rest.api.devices[':id'].$delete({ param: { id: device } });
 }, 60_000);
 
 it('no page keeps anybody out, in the light and in the dark, on a phone and in Korean', async () => {

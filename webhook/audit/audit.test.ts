@@ -87,7 +87,7 @@ describe('the chain', () => {
       a: { y: [1.5, -0, 1e21, null, { b: '"\\\n', a: 'é 🙂' }], x: undefined },
       when: new Date(0),
     };
-    const entry = { actor: 'a', action: 'b', subject: 'c' };
+    const entry = { actor: 'a', action: 'device.create', subject: 'c' } as const;
     await database.db.transaction((tx) => record(tx, { ...entry, detail }));
     await database.db.transaction((tx) => record(tx, entry));
     expect(await verify()).toMatchObject({ valid: true, entries: 2 });

@@ -4,6 +4,7 @@ import { down, Order, type Paging, readPage } from '../db/keyset.ts';
 import { locks } from '../db/locks.ts';
 import type { Db } from '../db/query.ts';
 import { announce } from '../live/live.ts';
+import type { AuditAction } from './actions.ts';
 import { type Anchor, genesis, type Head, hashOf, sealAction, type Verdict, Verifier } from './chain.ts';
 import { auditLog } from './table.ts';
 
@@ -13,7 +14,7 @@ import { auditLog } from './table.ts';
  */
 export async function record(
   tx: Db,
-  entry: { actor: string; action: string; subject: string; detail?: Record<string, unknown> },
+  entry: { actor: string; action: AuditAction; subject: string; detail?: Record<string, unknown> },
 ): Promise<void> {
   await tx.execute(sql`select pg_advisory_xact_lock(${locks.auditChain})`);
   const [last] = await tx

@@ -125,7 +125,9 @@ function checkTarget(
     throw new AppError('address_refused', `${refuse(to, to.hostname).answer}.`);
 }
 
-async function note(tx: Db, act: string, channel: Channel, actor: string): Promise<void> {
+type Act = 'create' | 'change' | 'rotate' | 'delete';
+
+async function note(tx: Db, act: Act, channel: Channel, actor: string): Promise<void> {
   const { name, kind, language } = channel;
   const detail = { name, kind, language, target: targetOf(channel) };
   await record(tx, { actor, action: `notification_channel.${act}`, subject: channel.id, detail });

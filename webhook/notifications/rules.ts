@@ -109,12 +109,18 @@ export function dueAt(rule: Pick<Rule, 'quietHours'>, severity: Severity, now: n
   return nextOpening({ from: to, to: from, days }, timeZone, now) ?? now;
 }
 
-async function link(tx: Db, row: Row, channels: string[], act: string, actor: string): Promise<Rule> {
+async function link(
+  tx: Db,
+  row: Row,
+  channels: string[],
+  act: 'create' | 'change',
+  actor: string,
+): Promise<Rule> {
   const rule = toRule(row);
   const rows = [...new Set(channels)].map((channelId) => ({ ruleId: rule.id, channelId }));
   await tx.insert(notificationRuleChannels).values(rows);
   const { id, createdAt: _, createdBy: __, revision: ___, ...detail } = rule;
-  const action = `notification_rule.${act}`;
+  const action = `notification_rule.${act}` as const;
   await record(tx, { actor, action, subject: id, detail: { ...detail, channels } });
   return { ...rule, channels: rows.map((row) => row.channelId) };
 }

@@ -1,5 +1,6 @@
 import { A } from '@solidjs/router';
 import { createMemo, type JSX, Match, Show, Switch } from 'solid-js';
+import { auditActions } from '#webhook/audit/actions.ts';
 import { type AuditEntry, adminApi, type Verdict } from '../../admin-api.ts';
 import { t, tMaybe } from '../../i18n/i18n.ts';
 import { createList } from '../../list.ts';
@@ -14,7 +15,6 @@ import { SearchField } from '../../parts/search-field.tsx';
 import { Select } from '../../parts/select.tsx';
 import { Sign } from '../../parts/state.tsx';
 import { When } from '../../parts/time.tsx';
-import { auditActions } from './audit-actions.ts';
 
 const shownOfMany = 3;
 

@@ -127,7 +127,8 @@ function Tokens(): JSX.Element {
           {(token) => (
             <Confirm
               title={t('tokens.revokeTitle', { name: token().name })}
-              act={() => adminApi.revokeApiToken(token().id)}
+              of={token()}
+              act={(seen) => adminApi.revokeApiToken(token().id, seen)}
               actLabel={t('tokens.revoke')}
               keepLabel={t('common.cancel')}
               onClose={close}

@@ -1,5 +1,6 @@
 import type { JSX } from 'solid-js';
 import { type Account, adminApi } from '../../admin-api.ts';
+import { asSeen } from '../../as-seen.ts';
 import { t } from '../../i18n/i18n.ts';
 import { FormDialog } from '../../parts/form-dialog.tsx';
 import { PasswordField } from '../../parts/password-field.tsx';
@@ -31,33 +32,33 @@ export function AddUser(props: { onClose: () => void }): JSX.Element {
 
 /** Role, reach and password; what is left as it is is not sent. */
 export function ChangeUser(props: { who: Account; onClose: () => void }): JSX.Element {
-  // As it was when the form was opened, whatever comes meanwhile.
-  const { revision } = props.who;
-  const change = async (fields: FormData) => {
+  const who = asSeen(props.who);
+  const change = async (fields: FormData, seen: number) => {
     const role = fields.get('role') as Role;
     const password = String(fields.get('password'));
     const reach = reachOf(fields);
-    const isSameReach = JSON.stringify(sorted(reach)) === JSON.stringify(sorted(props.who.reach));
-    if (role === props.who.role && isSameReach && !password) return;
+    const isSameReach = JSON.stringify(sorted(reach)) === JSON.stringify(sorted(who.reach));
+    if (role === who.role && isSameReach && !password) return;
     const changed = {
-      ...(role !== props.who.role && { role }),
+      ...(role !== who.role && { role }),
       ...(!isSameReach && { reach }),
       ...(password && { password }),
     };
-    await adminApi.changeAccount(props.who.id, changed, revision);
+    await adminApi.changeAccount(who.id, changed, seen);
   };
   return (
     <FormDialog
-      title={t('users.changeTitle', { email: props.who.email })}
+      title={t('users.changeTitle', { email: who.email })}
+      of={who}
       act={change}
       actLabel={t('common.save')}
       onClose={props.onClose}
     >
-      <RoleField value={props.who.role} />
-      <ReachField value={props.who.reach} />
+      <RoleField value={who.role} />
+      <ReachField value={who.reach} />
       <PasswordField
         label={t('users.newPassword')}
-        hint={props.who.email === user()?.email ? t('users.ownPasswordHint') : t('users.newPasswordHint')}
+        hint={who.email === user()?.email ? t('users.ownPasswordHint') : t('users.newPasswordHint')}
       />
     </FormDialog>
   );

@@ -89,8 +89,8 @@ function Users(): JSX.Element {
     setAsked(undefined);
     load.refetch();
   };
-  const disable = async ({ id, email, revision }: Account) => {
-    const saved = await adminApi.changeAccount(id, { disabled: true }, revision);
+  const disable = async ({ id, email }: Account, seen: number) => {
+    const saved = await adminApi.changeAccount(id, { disabled: true }, seen);
     void told(t('toast.disabled', { email }), () =>
       adminApi.changeAccount(id, { disabled: false }, saved.revision),
     );
@@ -122,7 +122,8 @@ function Users(): JSX.Element {
           {(one) => (
             <Confirm
               title={t('users.disableTitle', { email: one().email })}
-              act={() => disable(one())}
+              of={one()}
+              act={(seen) => disable(one(), seen)}
               actLabel={t('users.disable')}
               keepLabel={t('common.cancel')}
               onClose={close}
@@ -148,7 +149,8 @@ function Users(): JSX.Element {
           {(one) => (
             <Confirm
               title={t('users.enableTitle', { email: one().email })}
-              act={() => adminApi.changeAccount(one().id, { disabled: false }, one().revision)}
+              of={one()}
+              act={(seen) => adminApi.changeAccount(one().id, { disabled: false }, seen)}
               actLabel={t('users.enable')}
               keepLabel={t('common.cancel')}
               onClose={close}

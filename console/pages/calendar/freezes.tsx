@@ -109,7 +109,8 @@ export function Freezes(props: { load: Load<Freeze[]>; onDone: () => void }): JS
         {(freeze) => (
           <Confirm
             title={t('freezes.deleteTitle', { name: freeze().name })}
-            act={() => api.deleteFreeze(freeze().id)}
+            of={freeze()}
+            act={(seen) => api.deleteFreeze(freeze().id, seen)}
             actLabel={t('freezes.delete')}
             keepLabel={t('freezes.keep')}
             onClose={close}

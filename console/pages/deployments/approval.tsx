@@ -37,10 +37,10 @@ function Waiting(props: { deployment: Deployment; approval: Approval; onDone: ()
     setAsking(undefined);
     props.onDone();
   };
-  const approve = async (fields: FormData) => {
-    const { digest } = load.data!;
+  const approve = async (fields: FormData, seen: number) => {
+    const body = { digest: load.data!.digest, reason: String(fields.get('reason')) };
     try {
-      await api.approveDeployment(props.deployment.id, { digest, reason: String(fields.get('reason')) });
+      await api.approveDeployment(props.deployment.id, body, seen);
     } catch (error) {
       // The dialog stays, and the next press is for what it would do by now.
       if (error instanceof ApiError && error.code === 'dry_run_changed') load.refetch();
@@ -79,6 +79,7 @@ function Waiting(props: { deployment: Deployment; approval: Approval; onDone: ()
               <Match when={asking() === 'approve'}>
                 <FormDialog
                   title={t('approval.approveTitle')}
+                  of={props.deployment}
                   act={approve}
                   actLabel={t('approval.approve')}
                   onClose={close}
@@ -95,8 +96,9 @@ function Waiting(props: { deployment: Deployment; approval: Approval; onDone: ()
                   danger
                   title={t('approval.refuseTitle')}
                   lead={t('approval.refuseWhat')}
-                  act={(fields) =>
-                    api.refuseDeployment(props.deployment.id, { reason: String(fields.get('reason')) })
+                  of={props.deployment}
+                  act={(fields, seen) =>
+                    api.refuseDeployment(props.deployment.id, { reason: String(fields.get('reason')) }, seen)
                   }
                   actLabel={t('approval.refuse')}
                   onClose={close}

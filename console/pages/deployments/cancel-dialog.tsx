@@ -12,7 +12,8 @@ export function CancelDialog(props: { deployment: Deployment; onClose: () => voi
   return (
     <Confirm
       title={t('deployment.cancelTitle')}
-      act={() => api.operateDeployment(props.deployment.id, 'cancel')}
+      of={props.deployment}
+      act={(seen) => api.operateDeployment(props.deployment.id, 'cancel', seen)}
       actLabel={t('deployment.cancel')}
       keepLabel={t('deployment.cancelKeep')}
       onClose={props.onClose}

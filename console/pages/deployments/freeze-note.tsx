@@ -9,8 +9,8 @@ import { TextField } from '../../parts/text-field.tsx';
 /** Why nothing starts, and the way past it. */
 export function FreezeNote(props: { deployment: Deployment; onDone: () => void }): JSX.Element {
   const [asking, setAsking] = createSignal(false);
-  const override = (fields: FormData) =>
-    api.overrideFreeze(props.deployment.id, String(fields.get('reason') ?? ''));
+  const override = (fields: FormData, seen: number) =>
+    api.overrideFreeze(props.deployment.id, String(fields.get('reason') ?? ''), seen);
   const close = () => {
     setAsking(false);
     props.onDone();
@@ -31,6 +31,7 @@ export function FreezeNote(props: { deployment: Deployment; onDone: () => void }
             <FormDialog
               title={t('deployment.override')}
               lead={t('deployment.overrideLead')}
+              of={props.deployment}
               act={override}
               actLabel={t('deployment.override')}
               onClose={close}

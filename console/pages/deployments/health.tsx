@@ -1,5 +1,5 @@
 import { createSignal, For, type JSX, Show } from 'solid-js';
-import { api, type Chart as ChartData, type Deployment, type HealthJudgement } from '../../api.ts';
+import { api, type Deployment, type HealthJudgement } from '../../api.ts';
 import { t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
@@ -7,6 +7,7 @@ import { Loaded } from '../../parts/loaded.tsx';
 import { Sign } from '../../parts/state.tsx';
 import { lookOf } from '../../parts/state-tone.ts';
 import { Chart } from '../devices/chart.tsx';
+import { toChart } from './health-chart.ts';
 import { formatSignal, latestOf, signalInWords } from './health-words.ts';
 
 type Gate = NonNullable<Deployment['policy']['health']>;
@@ -17,17 +18,6 @@ const looks = {
   no_worse: lookOf('succeeded'),
   undecided: lookOf('pending'),
 } as const;
-
-/** The difference as a line, its confidence sequence as a band. */
-function toChart(mine: HealthJudgement[], windowMs: number): ChartData {
-  const [from, to] = [mine[0]!.at, mine.at(-1)!.at];
-  return {
-    ...{ from, to, bucketMs: windowMs },
-    points: mine.map(({ at, low, difference, high }) => ({
-      ...{ at, min: low, avg: difference, max: high, count: 1 },
-    })),
-  };
-}
 
 function Signal(props: { latest: HealthJudgement; all: HealthJudgement[]; gate: Gate }): JSX.Element {
   const [reading, setReading] = createSignal<string | null>(null);

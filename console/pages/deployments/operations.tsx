@@ -79,18 +79,16 @@ export function Operations(props: {
   onError: (error: unknown) => void;
 }): JSX.Element {
   const [asking, setAsking] = createSignal<'cancel' | 'resume'>();
-  const operate = async (operation: 'pause' | 'resume' | 'retry_failed') => {
-    await api.operateDeployment(props.deployment.id, operation);
-    props.onDone();
-  };
   const act = createAct(async (operation: 'pause' | 'resume' | 'retry_failed') => {
     props.onError(undefined);
-    const { id } = props.deployment;
-    await operate(operation).then(() => {
-      if (operation === 'pause') {
-        void told(t('toast.paused'), () => api.operateDeployment(id, 'resume').then(props.onDone));
-      }
+    const { id, revision } = props.deployment;
+    await api.operateDeployment(id, operation, revision).then((now) => {
+      if (operation !== 'pause') return;
+      const resume = () => api.operateDeployment(id, 'resume', now.revision).then(props.onDone);
+      void told(t('toast.paused'), resume);
     }, props.onError);
+    // Also when it was refused: what is on the screen was too old.
+    props.onDone();
   });
   const close = () => {
     setAsking(undefined);
@@ -142,7 +140,8 @@ export function Operations(props: {
       <Show when={asking() === 'resume'}>
         <Confirm
           title={t('deployment.resumeTitle')}
-          act={() => operate('resume')}
+          of={props.deployment}
+          act={(seen) => api.operateDeployment(props.deployment.id, 'resume', seen)}
           actLabel={t('deployment.resume')}
           keepLabel={t('deployment.stayHalted')}
           onClose={close}

@@ -14,6 +14,9 @@ const stateOf = (event: TargetEvent) => targetStates.find((state) => state === e
 const wordsOf = (event: TargetEvent) =>
   event.event === event.state ? '' : (tMaybe(`event.${event.event}`) ?? event.event);
 
+/** A reason that we have words for, instead of its code and what the device says of it; else what the application said. */
+const detailOf = ({ detail }: TargetEvent) => detail && (tMaybe(`failure.${detail.split(':')[0]}`) ?? detail);
+
 /** Everything that happened to one device in one deployment, in order. `version` changes when there may be more. */
 export function Timeline(props: {
   deployment: string;
@@ -42,7 +45,9 @@ export function Timeline(props: {
                     <Show when={stateOf(event)} fallback={<span>{event.state}</span>}>
                       {(state) => <StateMark state={state()} />}
                     </Show>
-                    <span class="soft">{[wordsOf(event), event.detail].filter(Boolean).join(' · ')}</span>
+                    <span class="soft" title={event.detail ?? undefined}>
+                      {[wordsOf(event), detailOf(event)].filter(Boolean).join(' · ')}
+                    </span>
                   </li>
                 )}
               </For>

@@ -16,15 +16,16 @@ export function UndoDialog(props: {
   const left = () =>
     (Object.keys(props.plan.excludedCounts) as Reason[]).filter((it) => props.plan.excludedCounts[it] > 0);
   const mended = () => left().filter((reason) => reason !== 'downgrade');
-  const undo = async (fields: FormData) => {
+  const undo = async (fields: FormData, seen: number) => {
     const others = fields.get('others') !== null;
-    const done = await api.undoDeployment(props.deployment.id, { others });
+    const done = await api.undoDeployment(props.deployment.id, { others }, seen);
     navigate(`/deployments/${done.undo.id}`);
   };
   return (
     <FormDialog
       danger
       title={t('undo.title', { version: version() })}
+      of={props.deployment}
       act={undo}
       actLabel={t('undo.act')}
       keepLabel={t('undo.keep')}

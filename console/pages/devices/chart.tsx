@@ -11,6 +11,9 @@ const heightPx = 120;
 /** Gaps longer than this many buckets are left open: nothing was measured there. */
 const gapBuckets = 3;
 
+/** Of one measurement there is no line. */
+const isLone = (plot: uPlot) => plot.data[3]!.filter((value) => value !== null).length === 1;
+
 function toColumns({ points, bucketMs, from, to }: ChartData): uPlot.AlignedData {
   const at: number[] = [];
   const columns: (number | null)[][] = [[], [], []];
@@ -82,7 +85,7 @@ function options(
       { stroke: 'transparent', points: { show: false } },
       { stroke: 'transparent', points: { show: false } },
       // Last, so that the band does not cover it.
-      { stroke: colour('--accent'), width: 1.5, points: { show: false } },
+      { stroke: colour('--accent'), width: 1.5, points: { show: isLone, size: 5 } },
     ],
     bands: [{ series: [2, 1], fill: colour('--accent-soft') }],
     hooks: { setCursor: [(plot) => onCursor(plot.cursor.idx ?? null)] },

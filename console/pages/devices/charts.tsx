@@ -41,7 +41,7 @@ function SeriesChart(props: { device: string; series: Series; range: Range }): J
     });
   };
   return (
-    <figure class="chart" data-testid="chart">
+    <figure class="chart" data-testid="chart" aria-busy={load.loading}>
       <figcaption>
         <span class="soft">
           {nameOfValue(props.series.value)} <span class="small">{props.series.topic}</span>

@@ -92,8 +92,9 @@ export function DeviceActs(props: { device: Device; onDone: () => void }): JSX.E
           <Match when={asking() === 'delete'}>
             <Confirm
               title={t('device.deleteTitle', { name: name() })}
-              act={async () => {
-                await api.deleteDevice(props.device.id).catch(sayBusy);
+              of={props.device}
+              act={async (seen) => {
+                await api.deleteDevice(props.device.id, seen).catch(sayBusy);
                 gone = true;
               }}
               actLabel={t('device.delete')}

@@ -1,5 +1,6 @@
 import { createSignal, type JSX, Match, Show, Switch } from 'solid-js';
 import { api, type DeviceGroup } from '../../api.ts';
+import { asSeen } from '../../as-seen.ts';
 import { t } from '../../i18n/i18n.ts';
 import { useLive } from '../../live.ts';
 import { createLoad } from '../../load.ts';
@@ -63,22 +64,14 @@ export function Groups(props: { query: string; onQuery: (query: string) => void 
             <SaveDialog query={props.query} groups={groups.data ?? []} onClose={close} />
           </Match>
           <Match when={asking() === 'rename' && chosen()} keyed>
-            {(group) => (
-              <FormDialog
-                title={t('groups.renameTitle', { name: group.name })}
-                act={(fields) => api.changeGroup(group, { name: String(fields.get('name')).trim() })}
-                actLabel={t('groups.rename')}
-                onClose={close}
-              >
-                <TextField name="name" label={t('groups.name')} value={group.name} maxLength={100} required />
-              </FormDialog>
-            )}
+            {(group) => <RenameDialog group={group} onClose={close} />}
           </Match>
           <Match when={asking() === 'delete' && chosen()} keyed>
             {(group) => (
               <Confirm
                 title={t('groups.deleteTitle', { name: group.name })}
-                act={() => api.deleteGroup(group)}
+                of={group}
+                act={(seen) => api.deleteGroup(group.id, seen)}
                 actLabel={t('groups.delete')}
                 keepLabel={t('groups.keep')}
                 onClose={close}
@@ -93,6 +86,21 @@ export function Groups(props: { query: string; onQuery: (query: string) => void 
   );
 }
 
+function RenameDialog(props: { group: DeviceGroup; onClose: () => void }): JSX.Element {
+  const group = asSeen(props.group);
+  return (
+    <FormDialog
+      title={t('groups.renameTitle', { name: group.name })}
+      of={group}
+      act={(fields, seen) => api.changeGroup(group.id, { name: String(fields.get('name')).trim() }, seen)}
+      actLabel={t('groups.rename')}
+      onClose={props.onClose}
+    >
+      <TextField name="name" label={t('groups.name')} value={group.name} maxLength={100} required />
+    </FormDialog>
+  );
+}
+
 function SaveDialog(props: { query: string; groups: DeviceGroup[]; onClose: () => void }): JSX.Element {
   const [name, setName] = createSignal('');
   const there = () => props.groups.find((group) => group.name === name().trim());
@@ -102,7 +110,7 @@ function SaveDialog(props: { query: string; groups: DeviceGroup[]; onClose: () =
       lead={t('groups.saveLead')}
       act={() => {
         const found = there();
-        if (found) return api.changeGroup(found, { query: props.query });
+        if (found) return api.changeGroup(found.id, { query: props.query }, found.revision);
         return api.createGroup({ name: name().trim(), query: props.query });
       }}
       actLabel={t('common.save')}

@@ -2,6 +2,7 @@
 import { A } from '@solidjs/router';
 import { type JSX, Show } from 'solid-js';
 import { api, type Device } from '../../api.ts';
+import { asSeen } from '../../as-seen.ts';
 import { t } from '../../i18n/i18n.ts';
 import { FormDialog } from '../../parts/form-dialog.tsx';
 import { Fact, Facts } from '../../parts/page.tsx';
@@ -10,6 +11,7 @@ import { TextField } from '../../parts/text-field.tsx';
 import { Ago, When } from '../../parts/time.tsx';
 import { told } from '../../parts/toast.tsx';
 import { createPlaces } from '../../places.ts';
+import { toDevices } from '../../to-devices.ts';
 import { groupOptions } from './filters.tsx';
 import { HealthMark } from './health.tsx';
 
@@ -37,9 +39,7 @@ export function Identity(props: { device: Device }): JSX.Element {
       </Fact>
       <Fact name={t('devices.tags')}>{props.device.tags.join(', ') || t('common.none')}</Fact>
       <Fact name={t('device.channel')}>
-        <A href={`/devices?q=${encodeURIComponent(`channel = ${props.device.channel}`)}`}>
-          {props.device.channel}
-        </A>
+        <A href={toDevices(`channel = ${props.device.channel}`)}>{props.device.channel}</A>
       </Fact>
       <Fact name={t('device.pinned')}>{props.device.pinned ?? t('device.unpinned')}</Fact>
       <Fact name={t('device.health')}>
@@ -67,11 +67,10 @@ export function Identity(props: { device: Device }): JSX.Element {
 /** Its id and its certificate cannot be changed. */
 export function EditDialog(props: { device: Device; onClose: () => void }): JSX.Element {
   const { regions, divisions } = createPlaces();
-  // As it was when the form was opened, whatever comes meanwhile.
-  const { revision } = props.device;
-  const change = async (fields: FormData) => {
+  const device = asSeen(props.device);
+  const change = async (fields: FormData, seen: number) => {
     const text = (name: string) => String(fields.get(name) ?? '').trim();
-    const { id, name, hardware, region, division, tags, channel, pinned } = props.device;
+    const { id, name, hardware, region, division, tags, channel, pinned } = device;
     const before = {
       name,
       hardware,
@@ -84,7 +83,7 @@ export function EditDialog(props: { device: Device; onClose: () => void }): JSX.
     const saved = await api.changeDevice(
       id,
       {
-        name: text('name') || props.device.id,
+        name: text('name') || device.id,
         hardware: text('hardware'),
         region: text('region') || null,
         division: text('division') || null,
@@ -94,7 +93,7 @@ export function EditDialog(props: { device: Device; onClose: () => void }): JSX.
         channel: text('channel'),
         pinned: text('pinned') || null,
       },
-      revision,
+      seen,
     );
     void told(t('toast.saved', { name }), () => api.changeDevice(id, before, saved.revision));
   };
@@ -102,26 +101,32 @@ export function EditDialog(props: { device: Device; onClose: () => void }): JSX.
   const own = (place: { id: string; name: string } | null) =>
     place ? [{ value: place.id, label: place.name }] : [];
   return (
-    <FormDialog title={t('device.edit')} act={change} actLabel={t('common.save')} onClose={props.onClose}>
-      <TextField name="name" label={t('devices.name')} value={props.device.name} maxLength={100} />
+    <FormDialog
+      title={t('device.edit')}
+      of={device}
+      act={change}
+      actLabel={t('common.save')}
+      onClose={props.onClose}
+    >
+      <TextField name="name" label={t('devices.name')} value={device.name} maxLength={100} />
       <SelectField
         name="region"
         label={t('devices.region')}
         all={t('common.none')}
-        options={regions.data ? groupOptions(regions.data) : own(props.device.region)}
-        value={props.device.region?.id ?? ''}
+        options={regions.data ? groupOptions(regions.data) : own(device.region)}
+        value={device.region?.id ?? ''}
       />
       <SelectField
         name="division"
         label={t('devices.division')}
         all={t('common.none')}
-        options={divisions.data ? groupOptions(divisions.data) : own(props.device.division)}
-        value={props.device.division?.id ?? ''}
+        options={divisions.data ? groupOptions(divisions.data) : own(device.division)}
+        value={device.division?.id ?? ''}
       />
       <TextField
         name="hardware"
         label={t('devices.hardware')}
-        value={props.device.hardware}
+        value={device.hardware}
         maxLength={64}
         required
       />
@@ -129,14 +134,14 @@ export function EditDialog(props: { device: Device; onClose: () => void }): JSX.
         name="tags"
         label={t('devices.tags')}
         hint={t('device.tagsHint')}
-        value={props.device.tags.join(' ')}
+        value={device.tags.join(' ')}
         maxLength={2000}
       />
       <TextField
         name="channel"
         label={t('device.channel')}
         hint={t('device.channelHint')}
-        value={props.device.channel}
+        value={device.channel}
         maxLength={32}
         required
       />
@@ -144,7 +149,7 @@ export function EditDialog(props: { device: Device; onClose: () => void }): JSX.
         name="pinned"
         label={t('device.pinned')}
         hint={t('device.pinnedHint')}
-        value={props.device.pinned ?? ''}
+        value={device.pinned ?? ''}
         maxLength={64}
       />
     </FormDialog>

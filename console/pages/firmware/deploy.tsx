@@ -50,7 +50,8 @@ function useInstead(choices: ReturnType<typeof createChoices>, plan: ReturnType<
     data: () => load.data,
     async cancel() {
       if (!load.data) return;
-      await api.operateDeployment(load.data.deployment.id, 'cancel').catch((error: unknown) => {
+      const { id, revision } = load.data.deployment;
+      await api.operateDeployment(id, 'cancel', revision).catch((error: unknown) => {
         if (!(error instanceof ApiError) || error.code !== 'deployment_finished') throw error;
       });
     },

@@ -14,9 +14,14 @@ import { Problem } from '../../parts/notes.tsx';
 import { Fact, Facts, Head } from '../../parts/page.tsx';
 import { Signature } from '../../parts/signature.tsx';
 import { When } from '../../parts/time.tsx';
+import { toDevices } from '../../to-devices.ts';
 import { Elf } from './elf.tsx';
 import { Patches } from './patches.tsx';
 import { SbomSection } from './sbom.tsx';
+
+/** As it is counted: by what their component attests. */
+const runsIt = ({ component, sha256 }: FirmwareDetails) =>
+  `sha256${component === 'main' ? '' : `.${component}`} = ${sha256}`;
 
 function FirmwareFacts(props: { firmware: FirmwareDetails }): JSX.Element {
   return (
@@ -43,7 +48,9 @@ function FirmwareFacts(props: { firmware: FirmwareDetails }): JSX.Element {
       <Fact name={t('firmware.changed')}>
         <When at={props.firmware.updatedAt} />
       </Fact>
-      <Fact name={t('firmware.runningOn')}>{t('common.devices', { n: props.firmware.runningOn })}</Fact>
+      <Fact name={t('firmware.runningOn')}>
+        <A href={toDevices(runsIt(props.firmware))}>{t('common.devices', { n: props.firmware.runningOn })}</A>
+      </Fact>
     </Facts>
   );
 }
@@ -92,21 +99,23 @@ export default function FirmwarePage(): JSX.Element {
               <h2 id="facts">{t('firmware.facts')}</h2>
               <FirmwareFacts firmware={firmware()} />
             </section>
-            <section aria-labelledby="note">
-              <h2 id="note">{t('firmware.note')}</h2>
-              <p class="prose" classList={{ soft: !firmware().releaseNote }}>
-                {firmware().releaseNote || t('firmware.noNote')}
-              </p>
-            </section>
+            <div>
+              <section aria-labelledby="note">
+                <h2 id="note">{t('firmware.note')}</h2>
+                <p class="prose" classList={{ soft: !firmware().releaseNote }}>
+                  {firmware().releaseNote || t('firmware.noNote')}
+                </p>
+              </section>
+              <section aria-labelledby="elf">
+                <h2 id="elf">{t('firmware.elf')}</h2>
+                <Elf firmwareId={firmware().id} />
+              </section>
+              <section aria-labelledby="patches">
+                <h2 id="patches">{t('firmware.patches')}</h2>
+                <Patches firmwareId={firmware().id} />
+              </section>
+            </div>
           </div>
-          <section aria-labelledby="elf" class="block">
-            <h2 id="elf">{t('firmware.elf')}</h2>
-            <Elf firmwareId={firmware().id} />
-          </section>
-          <section aria-labelledby="patches" class="block">
-            <h2 id="patches">{t('firmware.patches')}</h2>
-            <Patches firmwareId={firmware().id} />
-          </section>
           <SbomSection firmwareId={firmware().id} />
           <section aria-labelledby="deployments" class="block">
             <h2 id="deployments">{t('firmware.itsDeployments')}</h2>

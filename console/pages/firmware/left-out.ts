@@ -1,4 +1,5 @@
 import type { DryRun, FirmwareDetails, Selection } from '../../api.ts';
+import { toDevices } from '../../to-devices.ts';
 
 type Wanted = Pick<Selection, 'all' | 'query' | 'regions' | 'divisions' | 'channels'>;
 
@@ -16,5 +17,5 @@ export function listOfLeftOut(
   }[reason as string];
   if (!why) return null;
   const whole = [`hardware = "${hardware}"`, query && `(${query})`, why].filter(Boolean).join(' and ');
-  return `/devices?q=${encodeURIComponent(whole)}`;
+  return toDevices(whole);
 }

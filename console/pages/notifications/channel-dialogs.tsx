@@ -31,20 +31,21 @@ function LanguageField(props: { value: NotificationChannel['language'] }): JSX.E
 
 /** An address is never told again, so what is left empty stays as it is. */
 export function ChangeChannel(props: { channel: NotificationChannel; onClose: () => void }): JSX.Element {
-  const { id, kind, name, target, language, revision } = props.channel;
+  const { id, kind, name, target, language } = props.channel;
   const isMail = kind === 'email';
-  const save = async (fields: FormData) => {
+  const save = async (fields: FormData, seen: number) => {
     const to = String(fields.get('to')).trim();
     const change = {
       name: String(fields.get('name')).trim(),
       language: languageOf(fields),
       ...(isMail ? { recipients: wordsOf(to) } : to !== '' && { url: to }),
     };
-    await adminApi.changeChannel(id, change, revision);
+    await adminApi.changeChannel(id, change, seen);
   };
   return (
     <FormDialog
       title={t('notify.changeTitle', { name })}
+      of={props.channel}
       act={save}
       actLabel={t('common.save')}
       onClose={props.onClose}
@@ -127,7 +128,8 @@ export function RotateSecret(props: { channel: NotificationChannel; onClose: () 
       fallback={
         <FormDialog
           title={t('notify.rotateTitle', { name: props.channel.name })}
-          act={async () => setSecret((await adminApi.rotateChannel(props.channel.id)).secret)}
+          of={props.channel}
+          act={async (_, seen) => setSecret((await adminApi.rotateChannel(props.channel.id, seen)).secret)}
           actLabel={t('notify.rotateAct')}
           onClose={() => secret() || props.onClose()}
         >
@@ -151,7 +153,8 @@ export function DeleteChannel(props: { channel: NotificationChannel; onClose: ()
   return (
     <Confirm
       title={t('notify.deleteTitle', { name: props.channel.name })}
-      act={() => adminApi.deleteChannel(props.channel.id)}
+      of={props.channel}
+      act={(seen) => adminApi.deleteChannel(props.channel.id, seen)}
       actLabel={t('notify.delete')}
       keepLabel={t('common.cancel')}
       onClose={props.onClose}

@@ -7,6 +7,7 @@ import {
   type Place,
 } from '../../admin-api.ts';
 import { api } from '../../api.ts';
+import { asSeen } from '../../as-seen.ts';
 import { t } from '../../i18n/i18n.ts';
 import { createLoad } from '../../load.ts';
 import { Boxes } from '../../parts/boxes.tsx';
@@ -25,16 +26,15 @@ export function RuleDialog(props: {
   regions: Place[];
   onClose: () => void;
 }): JSX.Element {
-  const [region, setRegion] = createSignal(props.rule?.regionId ?? '');
-  const [severity, setSeverity] = createSignal<string>(props.rule?.minSeverity ?? 'info');
-  // As it was when the form was opened, whatever comes meanwhile.
-  const seen = props.rule?.revision ?? 0;
-  const [group, setGroup] = createSignal(props.rule?.watch?.group ?? '');
+  const rule = props.rule && asSeen(props.rule);
+  const [region, setRegion] = createSignal(rule?.regionId ?? '');
+  const [severity, setSeverity] = createSignal<string>(rule?.minSeverity ?? 'info');
+  const [group, setGroup] = createSignal(rule?.watch?.group ?? '');
   const groups = createLoad(
     () => true,
     (_, signal) => api.listGroups(signal),
   );
-  const save = (fields: FormData) => {
+  const save = (fields: FormData, seen: number) => {
     const text = (name: string) => String(fields.get(name) ?? '').trim();
     const isQuiet = text('from') !== '' || text('to') !== '';
     const body = {
@@ -49,28 +49,23 @@ export function RuleDialog(props: {
         : null,
       quietHours: isQuiet ? { from: text('from'), to: text('to'), timeZone: text('timeZone') } : null,
     } as NewRule;
-    return props.rule ? adminApi.changeRule(props.rule.id, body, seen) : adminApi.createRule(body);
+    return rule ? adminApi.changeRule(rule.id, body, seen) : adminApi.createRule(body);
   };
   return (
     <FormDialog
       wide
-      title={t(props.rule ? 'notify.change' : 'notify.addRule')}
+      title={t(rule ? 'notify.change' : 'notify.addRule')}
+      of={rule}
       act={save}
-      actLabel={t(props.rule ? 'common.save' : 'notify.add')}
+      actLabel={t(rule ? 'common.save' : 'notify.add')}
       onClose={props.onClose}
     >
-      <TextField
-        name="name"
-        label={t('notify.name')}
-        value={props.rule?.name ?? ''}
-        maxLength={100}
-        required
-      />
+      <TextField name="name" label={t('notify.name')} value={rule?.name ?? ''} maxLength={100} required />
       <Boxes
         legend={t('notify.what')}
         name="kinds"
         options={eventKinds.map((kind) => ({ value: kind, label: t(`notify.event.${kind}`) }))}
-        chosen={props.rule?.kinds ?? []}
+        chosen={rule?.kinds ?? []}
       />
       <SelectField
         name="group"
@@ -84,7 +79,7 @@ export function RuleDialog(props: {
         name="above"
         label={t('notify.above')}
         hint={t('notify.watchHint')}
-        value={String(props.rule?.watch?.aboveDevices ?? 0)}
+        value={String(rule?.watch?.aboveDevices ?? 0)}
         inputMode="numeric"
         maxLength={8}
       />
@@ -92,7 +87,7 @@ export function RuleDialog(props: {
         legend={t('notify.to')}
         name="channels"
         options={props.channels.map(({ id, name }) => ({ value: id, label: name }))}
-        chosen={props.rule?.channels ?? []}
+        chosen={rule?.channels ?? []}
       />
       <SelectField
         name="region"
@@ -114,19 +109,14 @@ export function RuleDialog(props: {
         name="from"
         label={t('notify.quiet')}
         hint={t('notify.quietHint')}
-        value={props.rule?.quietHours?.from ?? ''}
+        value={rule?.quietHours?.from ?? ''}
         maxLength={5}
       />
-      <TextField
-        name="to"
-        label={t('notify.quietTo')}
-        value={props.rule?.quietHours?.to ?? ''}
-        maxLength={5}
-      />
+      <TextField name="to" label={t('notify.quietTo')} value={rule?.quietHours?.to ?? ''} maxLength={5} />
       <TextField
         name="timeZone"
         label={t('notify.quietZone')}
-        value={props.rule?.quietHours?.timeZone ?? ownZone()}
+        value={rule?.quietHours?.timeZone ?? ownZone()}
         list={zoneList}
         maxLength={64}
       />
@@ -135,7 +125,7 @@ export function RuleDialog(props: {
       </datalist>
       <p>
         <label>
-          <input type="checkbox" name="enabled" checked={props.rule?.enabled ?? true} /> {t('notify.enabled')}
+          <input type="checkbox" name="enabled" checked={rule?.enabled ?? true} /> {t('notify.enabled')}
         </label>
       </p>
     </FormDialog>

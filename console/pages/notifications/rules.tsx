@@ -131,7 +131,8 @@ export function Rules(props: {
           {(rule) => (
             <Confirm
               title={t('notify.deleteTitle', { name: rule().name })}
-              act={() => adminApi.deleteRule(rule().id)}
+              of={rule()}
+              act={(seen) => adminApi.deleteRule(rule().id, seen)}
               actLabel={t('notify.delete')}
               keepLabel={t('common.cancel')}
               onClose={close}

@@ -3,12 +3,13 @@ import { type JSX, Show } from 'solid-js';
 import type { Overview } from '../../admin-api.ts';
 import { formatDuration, formatNumber, formatShare } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
+import { toDevices } from '../../to-devices.ts';
 import { recoveryRate, successRate } from './rates.ts';
 
 /** A figure leads to the list that it counts, where there is one. */
 function Figure(props: {
   name: string;
-  note: string;
+  note: JSX.Element;
   testid: string;
   href?: string;
   children: JSX.Element;
@@ -37,9 +38,22 @@ function mishapsInWords({ interrupted, resumed, rolledBack, lost }: Overview['up
 }
 
 /** Who is not online, and why that need not be a fault. */
-function presenceInWords({ total, sleeping, neverSeen }: Overview['devices']): string {
-  const of = t('overview.ofDevices', { n: total });
-  return sleeping + neverSeen ? `${of}: ${t('overview.notOnline', { sleeping, never: neverSeen })}` : of;
+function Presence(props: { devices: Overview['devices'] }): JSX.Element {
+  return (
+    <>
+      {t('overview.ofDevices', { n: props.devices.total })}
+      <Show when={props.devices.sleeping + props.devices.neverSeen}>
+        {': '}
+        <A href={toDevices('online = no and last_seen > 0s')}>
+          {t('overview.sleeping', { n: props.devices.sleeping })}
+        </A>
+        {', '}
+        <A href={toDevices('not last_seen > 0s')}>
+          {t('overview.neverSeen', { n: props.devices.neverSeen })}
+        </A>
+      </Show>
+    </>
+  );
 }
 
 /** The four numbers by which one knows how the fleet is doing, each with what it is made of. */
@@ -49,7 +63,7 @@ export function OverviewFigures(props: { overview: Overview }): JSX.Element {
     <dl class="figures noted" aria-label={t('overview.figures')}>
       <Figure
         name={t('overview.online')}
-        note={presenceInWords(props.overview.devices)}
+        note={<Presence devices={props.overview.devices} />}
         testid="figure-online"
         href="/devices?online=true"
       >

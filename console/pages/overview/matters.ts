@@ -1,5 +1,6 @@
 import type { Broker, Overview } from '../../admin-api.ts';
 import { t, tMaybe } from '../../i18n/i18n.ts';
+import { toDevices } from '../../to-devices.ts';
 
 /** `bad` is wrong now; `soon` will be, or wants a look. */
 export type Matter = { key: string; tone: 'bad' | 'soon'; text: string; why?: string; href: string };
@@ -72,7 +73,7 @@ function deviceMatters({ devices, certificates, deadLetters }: Overview): Matter
       key: 'unwell',
       tone: 'bad',
       text: t('matter.unwell', { n: devices.failing }),
-      href: '/devices?q=health%20%3D%20failing',
+      href: toDevices('health = failing'),
     },
     certificates.expired > 0 && {
       key: 'expired',
@@ -99,7 +100,7 @@ function deviceMatters({ devices, certificates, deadLetters }: Overview): Matter
       tone: 'soon',
       text: t('matter.drifted', { n: devices.drifted }),
       why: t('matter.driftedWhy'),
-      href: `/devices?q=${encodeURIComponent('drifted = yes')}`,
+      href: toDevices('drifted = yes'),
     },
     deadLetters.total > 0 && {
       key: 'letters',

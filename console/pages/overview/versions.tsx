@@ -3,6 +3,7 @@ import { For, type JSX, Show } from 'solid-js';
 import type { Overview } from '../../admin-api.ts';
 import { formatNumber, formatShare } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
+import { toDevices } from '../../to-devices.ts';
 
 type Version = Overview['versions']['items'][number];
 
@@ -57,7 +58,7 @@ export function Versions(props: { overview: Overview }): JSX.Element {
                 </Show>
               }
               devices={version.devices}
-              href={`/devices?q=${encodeURIComponent(`sha256 = ${version.sha256}`)}`}
+              href={toDevices(`sha256 = ${version.sha256}`)}
               total={total()}
               most={most()}
             />
@@ -75,6 +76,7 @@ export function Versions(props: { overview: Overview }): JSX.Element {
           <Bar
             name={<span class="soft">{t('overview.unreported')}</span>}
             devices={unreported()}
+            href={toDevices('not sha256 ~ ""')}
             total={total()}
             most={most()}
           />

@@ -1,5 +1,6 @@
 import { createSignal, For, type JSX, Show } from 'solid-js';
 import { adminApi, type Place, type PlaceKind } from '../../admin-api.ts';
+import { asSeen } from '../../as-seen.ts';
 import { t } from '../../i18n/i18n.ts';
 import { FormDialog } from '../../parts/form-dialog.tsx';
 import { SelectField } from '../../parts/select-field.tsx';
@@ -14,21 +15,20 @@ const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 /** Adds one, or changes the one that is given; what is left as it is is not sent. */
 export function NamePlace(props: { kind: PlaceKind; place?: Place; onClose: () => void }): JSX.Element {
   const zoned = () => props.kind === 'regions';
-  // As it was when the form was opened, whatever comes meanwhile.
-  const seen = props.place?.revision ?? 0;
-  const save = async (fields: FormData) => {
+  const place = props.place && asSeen(props.place);
+  const save = async (fields: FormData, seen: number) => {
     const name = String(fields.get('name')).trim();
     const timeZone = String(fields.get('timeZone') ?? '').trim();
-    if (!props.place) {
+    if (!place) {
       await adminApi.createPlace(props.kind, { name, ...(zoned() && { timeZone }) });
       return;
     }
     const change = {
-      ...(name !== props.place.name && { name }),
-      ...(zoned() && timeZone !== props.place.timeZone && { timeZone }),
+      ...(name !== place.name && { name }),
+      ...(zoned() && timeZone !== place.timeZone && { timeZone }),
     };
     if (!Object.keys(change).length) return;
-    const { id, ...before } = props.place;
+    const { id, ...before } = place;
     const { kind } = props;
     const saved = await adminApi.changePlace(props.kind, id, change, seen);
     const undone = {
@@ -39,28 +39,19 @@ export function NamePlace(props: { kind: PlaceKind; place?: Place; onClose: () =
   };
   return (
     <FormDialog
-      title={
-        props.place
-          ? t('places.renameTitle', { name: props.place.name })
-          : t(`places.add.${wordOf(props.kind)}`)
-      }
+      title={place ? t('places.renameTitle', { name: place.name }) : t(`places.add.${wordOf(props.kind)}`)}
+      of={place}
       act={save}
-      actLabel={props.place ? t('common.save') : t('places.add')}
+      actLabel={place ? t('common.save') : t('places.add')}
       onClose={props.onClose}
     >
-      <TextField
-        name="name"
-        label={t('places.name')}
-        value={props.place?.name ?? ''}
-        maxLength={100}
-        required
-      />
+      <TextField name="name" label={t('places.name')} value={place?.name ?? ''} maxLength={100} required />
       <Show when={zoned()}>
         <TextField
           name="timeZone"
           label={t('places.timeZone')}
           hint={t('places.timeZoneHint')}
-          value={props.place?.timeZone ?? ownZone()}
+          value={place?.timeZone ?? ownZone()}
           list={zoneList}
           maxLength={64}
           required
@@ -81,14 +72,16 @@ export function DeletePlace(props: {
   onClose: () => void;
 }): JSX.Element {
   const [to, setTo] = createSignal('');
-  const remove = async () => {
-    if (props.place.devices > 0) await adminApi.moveDevices(props.kind, props.place.id, to() || null);
-    await adminApi.deletePlace(props.kind, props.place.id);
+  const remove = async (_: FormData, seen: number) => {
+    const { id, devices } = props.place;
+    if (devices > 0) await adminApi.moveDevices(props.kind, id, to() || null, seen);
+    await adminApi.deletePlace(props.kind, id, seen);
   };
   return (
     <FormDialog
       danger
       title={t('places.deleteTitle', { name: props.place.name })}
+      of={props.place}
       act={remove}
       actLabel={t('places.delete')}
       keepLabel={t('places.keep')}
