@@ -145,7 +145,7 @@ export async function undo(
   context.live.changed('deployment', id, undoId, ...(othersId ? [othersId] : []));
   return {
     undo: await get(context.db, reach, undoId),
-    others: othersId && (await get(context.db, reach, othersId)),
+    others: othersId === null ? null : await get(context.db, reach, othersId),
   };
 }
 

@@ -69,15 +69,20 @@ export async function remove(db: Db, id: string, actor: string, expected = anyth
   }
 }
 
+/** Throws `not_found`. */
+export async function getGroup(db: Db, id: string): Promise<Group> {
+  const [group] = await db.select().from(deviceGroups).where(eq(deviceGroups.id, id));
+  if (!group) throw notFound();
+  return group;
+}
+
 /** How many devices it finds now, of a region or of all. Throws `not_found`, and QueryError for one that cannot be read any more. */
 export async function countMatching(
   db: Db,
   id: string,
   regionId: string | null,
 ): Promise<Pick<Group, 'name' | 'query'> & { devices: number }> {
-  const [group] = await db.select().from(deviceGroups).where(eq(deviceGroups.id, id));
-  if (!group) throw notFound();
-  const { name, query } = group;
+  const { name, query } = await getGroup(db, id);
   const there = regionId === null ? undefined : eq(devices.regionId, regionId);
   const [row] = await db
     .select({ n: count() })

@@ -9,6 +9,7 @@ import { FormDialog } from '../../parts/form-dialog.tsx';
 import { Select } from '../../parts/select.tsx';
 import { TextField } from '../../parts/text-field.tsx';
 import { reachesAll } from '../../session.ts';
+import { GroupVersions } from './group-versions.tsx';
 
 /** Saved queries, also when somebody else saves one. They are the fleet's: a limited reach has none. */
 export function createGroups() {
@@ -30,66 +31,77 @@ export function Groups(props: { query: string; onQuery: (query: string) => void 
     groups.refetch();
   };
   return (
-    <div class="tools">
-      <Show when={groups.data?.length}>
-        <Select
-          label={t('groups.label')}
-          all={t('groups.none')}
-          options={groups.data!.map(({ id, name }) => ({ value: id, label: name }))}
-          value={chosen()?.id ?? ''}
-          onChange={(id) => props.onQuery(groups.data?.find((one) => one.id === id)?.query ?? '')}
-        />
-      </Show>
-      <Allowed to="operator" fleet>
-        <Show
-          when={chosen()}
-          fallback={
-            <Show when={props.query !== ''}>
-              <button type="button" class="button" onClick={() => setAsking('save')}>
-                {t('groups.save')}
-              </button>
-            </Show>
-          }
-        >
-          <button type="button" class="plain link" onClick={() => setAsking('rename')}>
-            {t('groups.rename')}
-          </button>
-          <button type="button" class="plain link" onClick={() => setAsking('delete')}>
-            {t('groups.delete')}
-          </button>
+    <>
+      <div class="tools">
+        <Show when={groups.data?.length}>
+          <Select
+            label={t('groups.label')}
+            all={t('groups.none')}
+            options={groups.data!.map(({ id, name }) => ({ value: id, label: name }))}
+            value={chosen()?.id ?? ''}
+            onChange={(id) => props.onQuery(groups.data?.find((one) => one.id === id)?.query ?? '')}
+          />
         </Show>
-        <Switch>
-          <Match when={asking() === 'save'}>
-            <SaveDialog query={props.query} groups={groups.data ?? []} onClose={close} />
-          </Match>
-          <Match when={asking() === 'rename' && chosen()} keyed>
-            {(group) => (
-              <FormDialog
-                title={t('groups.renameTitle', { name: group.name })}
-                act={(fields) => api.changeGroup(group, { name: String(fields.get('name')).trim() })}
-                actLabel={t('groups.rename')}
-                onClose={close}
-              >
-                <TextField name="name" label={t('groups.name')} value={group.name} maxLength={100} required />
-              </FormDialog>
-            )}
-          </Match>
-          <Match when={asking() === 'delete' && chosen()} keyed>
-            {(group) => (
-              <Confirm
-                title={t('groups.deleteTitle', { name: group.name })}
-                act={() => api.deleteGroup(group)}
-                actLabel={t('groups.delete')}
-                keepLabel={t('groups.keep')}
-                onClose={close}
-              >
-                <p>{t('groups.deleteWhat')}</p>
-              </Confirm>
-            )}
-          </Match>
-        </Switch>
-      </Allowed>
-    </div>
+        <Allowed to="operator" fleet>
+          <Show
+            when={chosen()}
+            fallback={
+              <Show when={props.query !== ''}>
+                <button type="button" class="button" onClick={() => setAsking('save')}>
+                  {t('groups.save')}
+                </button>
+              </Show>
+            }
+          >
+            <button type="button" class="plain link" onClick={() => setAsking('rename')}>
+              {t('groups.rename')}
+            </button>
+            <button type="button" class="plain link" onClick={() => setAsking('delete')}>
+              {t('groups.delete')}
+            </button>
+          </Show>
+          <Switch>
+            <Match when={asking() === 'save'}>
+              <SaveDialog query={props.query} groups={groups.data ?? []} onClose={close} />
+            </Match>
+            <Match when={asking() === 'rename' && chosen()} keyed>
+              {(group) => (
+                <FormDialog
+                  title={t('groups.renameTitle', { name: group.name })}
+                  act={(fields) => api.changeGroup(group, { name: String(fields.get('name')).trim() })}
+                  actLabel={t('groups.rename')}
+                  onClose={close}
+                >
+                  <TextField
+                    name="name"
+                    label={t('groups.name')}
+                    value={group.name}
+                    maxLength={100}
+                    required
+                  />
+                </FormDialog>
+              )}
+            </Match>
+            <Match when={asking() === 'delete' && chosen()} keyed>
+              {(group) => (
+                <Confirm
+                  title={t('groups.deleteTitle', { name: group.name })}
+                  act={() => api.deleteGroup(group)}
+                  actLabel={t('groups.delete')}
+                  keepLabel={t('groups.keep')}
+                  onClose={close}
+                >
+                  <p>{t('groups.deleteWhat')}</p>
+                </Confirm>
+              )}
+            </Match>
+          </Switch>
+        </Allowed>
+      </div>
+      <Show when={chosen()} keyed>
+        {(group) => <GroupVersions group={group} />}
+      </Show>
+    </>
   );
 }
 

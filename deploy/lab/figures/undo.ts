@@ -12,7 +12,8 @@ export async function measureUndo(): Promise<Figures> {
   return {
     'undo.seconds': {
       value: seconds,
-      unit: `s until all of ${devices} devices attest the older image, ${run.powerCuts} of them through a power cut`,
+      unit: `s until all of ${devices} devices attest the older image, ${run.powerCuts} of them through a power cut; load ${run.load.toFixed(1)} on ${run.cores} cores`,
+      processorUs: Math.round((run.webhookSeconds * 1e6) / devices),
       baseline: aimSeconds,
       ratio: Math.round((aimSeconds / seconds) * 100) / 100,
       aim: 1,

@@ -119,7 +119,9 @@ export class Operators {
     const policy = () => policySchema.parse(anyPolicy(r, { byPlace: false }));
     const request = { others: r.chance(0.5), policy: policy() };
     const again = r.chance(0.5) ? policy() : null;
-    this.#stage.after(r.int(30_000, 240_000), async () => {
+    // In the midst of it, or when it is through.
+    const afterMs = r.chance(0.5) ? r.int(8_000, 60_000) : r.int(60_000, 240_000);
+    this.#stage.after(afterMs, async () => {
       const done = await this.#operate(`undoes ${id}`, (copy) =>
         undo(copy.context, everything, id, request, actor),
       );
