@@ -21,6 +21,7 @@ export type Presigned = InferResponseType<Routes['s3']['presigned_upload']['$pos
 export type Group = InferResponseType<Routes['divisions']['$get'], 200>[number];
 export type GroupVersions = InferResponseType<Routes['groups'][':id']['versions']['$get'], 200>;
 export type GroupVersion = GroupVersions['versions'][number];
+type GroupChange = { name?: string; query?: string; pinned?: string | null; channel?: string | null };
 export type DeviceGroup = InferResponseType<Routes['groups']['$get'], 200>[number];
 export type Search = InferResponseType<Routes['search']['$get'], 200>;
 export type Job = InferResponseType<Routes['jobs'][':id']['$get'], 200>;
@@ -197,7 +198,7 @@ export const api = {
   listGroupVersions: (id: string, signal?: AbortSignal) =>
     get<GroupVersions>(`/api/groups/${part(id)}/versions`, undefined, signal),
   createGroup: (body: { name: string; query: string }) => post<DeviceGroup>('/api/groups', body),
-  changeGroup: ({ id, revision: seen }: DeviceGroup, change: { name?: string; query?: string }) =>
+  changeGroup: ({ id, revision: seen }: DeviceGroup, change: GroupChange) =>
     send<DeviceGroup>('PATCH', `/api/groups/${part(id)}`, change, { seen }),
   deleteGroup: ({ id, revision: seen }: DeviceGroup) =>
     send<void>('DELETE', `/api/groups/${part(id)}`, undefined, { seen }),

@@ -13,6 +13,10 @@ export const manyEn = {
   'groups.name': 'Name of the group',
   'groups.rename': 'Rename',
   'groups.renameTitle': 'Rename the group {name}',
+  'groups.pin': 'Pin',
+  'groups.pinTitle': 'Pin the group {name}',
+  'groups.pinLead':
+    'Deployments of other versions, or for other channels, leave out whoever is in the group then. What was said of a device itself goes before it.',
   'groups.delete': 'Delete group',
   'groups.deleteTitle': 'Delete the group {name}?',
   'groups.deleteWhat': 'Devices stay as they are, and so do deployments that were made by it.',

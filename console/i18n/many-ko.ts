@@ -15,6 +15,10 @@ export const manyKo: Record<keyof typeof manyEn, string> = {
   'groups.name': '그룹 이름',
   'groups.rename': '이름 변경',
   'groups.renameTitle': '그룹 {name} 이름 변경',
+  'groups.pin': '고정',
+  'groups.pinTitle': '그룹 {name} 고정',
+  'groups.pinLead':
+    '다른 버전이나 다른 채널의 배포는 그 시점에 그룹에 속한 디바이스를 제외합니다. 디바이스에 직접 지정한 값이 우선합니다.',
   'groups.delete': '그룹 삭제',
   'groups.deleteTitle': '그룹 {name}을(를) 삭제할까요?',
   'groups.deleteWhat': '디바이스와 이 그룹으로 만든 배포는 그대로 남습니다.',

@@ -57,8 +57,9 @@ export async function startWithin(
     throw new AppError('firmware_unsigned', 'The firmware has no signed manifest yet: sign it first.');
   }
   const selection = await groups.pin(tx, reach, chosen);
+  const meant = { ...selection, pins: await groups.listPins(tx) };
   const policy = toPolicy(asked);
-  const counts = await countByReason(tx, image, selection);
+  const counts = await countByReason(tx, image, meant);
   const ready = counts.get(null) ?? 0;
   refuseNoMatch(selection, counts, policy);
   const sum = (...of: (Reason | null)[]) => of.reduce((all, reason) => all + (counts.get(reason) ?? 0), 0);
@@ -78,10 +79,10 @@ export async function startWithin(
         : `The selection holds no device with a ${describe(image)}.`,
     );
   }
-  await foreseeHealth(tx, policy, eligible(image, selection), ready);
+  await foreseeHealth(tx, policy, eligible(image, meant), ready);
   const count = async () => {
     await lockImage(tx, image);
-    return countAddedUp(tx, image, selection);
+    return countAddedUp(tx, image, meant);
   };
   const isKnown = isFixed(policy, startAt);
   const rule = waits ? await findRule(tx, image.hardware, isKnown ? count : null) : null;
@@ -101,7 +102,7 @@ export async function startWithin(
     ...rollouts.toRow(createRollout(policy, starts?.getTime() ?? null, rule !== null)),
   });
   await rollouts.apply(tx, id, { type: 'tick' });
-  if (rule) await tellWaiting(tx, { id, image, selection, by: actor, devices: ready });
+  if (rule) await tellWaiting(tx, { id, image, selection: meant, by: actor, devices: ready });
   await record(tx, {
     actor,
     action: 'deployment.start',

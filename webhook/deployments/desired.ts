@@ -3,10 +3,11 @@ import { z } from '@hono/zod-openapi';
 import { sql } from 'drizzle-orm';
 import { mainComponent } from '#emqx/protocol.ts';
 import { type Db, query } from '../db/query.ts';
-import { getGroup } from '../devices/groups.ts';
+import { getGroup, listPins } from '../devices/groups.ts';
 import { compile } from '../devices/query/compile.ts';
 import { parseQuery } from '../devices/query/grammar.ts';
 import { devices, hasDrifted } from '../devices/table.ts';
+import { channelOf, pinOf } from './left-out.ts';
 
 const shown = 200;
 
@@ -47,18 +48,20 @@ const newest = sql`
 /** Throws `not_found`, and QueryError for a group that cannot be read any more. */
 export async function readDesired(db: Db, groupId: string): Promise<DesiredVersions> {
   const group = await getGroup(db, groupId);
+  const pins = await listPins(db);
+  const pin = pinOf(pins);
   const rows = await query<DesiredVersions['versions'][number] & { all: number; allDrifted: number }>(
     db,
     sql`
     with mine as (
-      select ${devices.hardware} as hardware, ${devices.channel} as channel, ${devices.pinned} as pinned,
+      select ${devices.hardware} as hardware, ${channelOf(pins)} as channel, ${pin} as pinned,
         w.version, w.id as deployment, w.created_at, coalesce(c.drifted, false) as drifted,
-        coalesce(case when ${devices.pinned} is null then c.sha256 = w.sha256 else c.version = ${devices.pinned} end, false) as attested
+        coalesce(case when ${pin} is null then c.sha256 = w.sha256 else c.version = ${pin} end, false) as attested
       from ${devices}
         left join lateral (
           select version, sha256, ${hasDrifted} as drifted from components
           where device_id = ${devices.id} and component = ${mainComponent}) c on true
-        left join lateral (${newest}) w on ${devices.pinned} is null
+        left join lateral (${newest}) w on ${pin} is null
       where ${compile(parseQuery(group.query))})
     select hardware, channel, coalesce(pinned, version) as version,
       case when pinned is not null then 'pin' when version is not null then 'deployment' end as by,

@@ -6,6 +6,7 @@ import type { Json, TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 
 const { webhook } = await startSuite();
+type Five = [TestDevice, TestDevice, TestDevice, TestDevice, TestDevice];
 const mark = () => `g${randomUUID().slice(0, 8)}`;
 const post = (path: string, body: object) => webhook.api('POST', path, body);
 const made = async (path: string, body: object): Promise<Json> => {
@@ -31,7 +32,7 @@ describe('the versions of a group', () => {
   test('are what pins and the newest deployments want, beside what is attested and what has drifted', async () => {
     const [tag, hardware] = [mark(), mark()];
     const all = await Promise.all(Array.from({ length: 5 }, () => device(tag, { hardware })));
-    const [good, drifted, waiting, pinned] = all as [TestDevice, TestDevice, TestDevice, TestDevice];
+    const [good, drifted, waiting, pinned, spared] = all as Five;
     const { id } = await made('/api/groups', { name: tag, query: `tag = ${tag}` });
     const row = { hardware, channel: 'stable', deployment: null, attested: 0, drifted: 0 };
     expect(await versionsOf(id)).toEqual({
@@ -50,7 +51,7 @@ describe('the versions of a group', () => {
       await until('the success', async () => (await has(one, first.id)).state === 'succeeded');
     }
     // What was cancelled before it was sent is wanted of nobody.
-    const second = await webhook.deploy(newer.id, waiting);
+    const second = await webhook.deploy(newer.id, spared);
     await webhook.api('POST', `/api/deployments/${second.id}/cancel`);
     await drifted.boot('d'.repeat(64), [7, 0]);
     await webhook.api('PATCH', `/api/devices/${pinned.id}`, { pinned: '9.9.9', channel: 'beta' });

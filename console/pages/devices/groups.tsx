@@ -24,7 +24,7 @@ export function createGroups() {
 /** The saved query that this text is, by which it can be chosen, saved, renamed and deleted. */
 export function Groups(props: { query: string; onQuery: (query: string) => void }): JSX.Element {
   const groups = createGroups();
-  const [asking, setAsking] = createSignal<'save' | 'rename' | 'delete'>();
+  const [asking, setAsking] = createSignal<'save' | 'rename' | 'pin' | 'delete'>();
   const chosen = () => groups.data?.find(({ query }) => query === props.query);
   const close = () => {
     setAsking(undefined);
@@ -56,6 +56,9 @@ export function Groups(props: { query: string; onQuery: (query: string) => void 
             <button type="button" class="plain link" onClick={() => setAsking('rename')}>
               {t('groups.rename')}
             </button>
+            <button type="button" class="plain link" onClick={() => setAsking('pin')}>
+              {t('groups.pin')}
+            </button>
             <button type="button" class="plain link" onClick={() => setAsking('delete')}>
               {t('groups.delete')}
             </button>
@@ -78,6 +81,33 @@ export function Groups(props: { query: string; onQuery: (query: string) => void 
                     value={group.name}
                     maxLength={100}
                     required
+                  />
+                </FormDialog>
+              )}
+            </Match>
+            <Match when={asking() === 'pin' && chosen()} keyed>
+              {(group) => (
+                <FormDialog
+                  title={t('groups.pinTitle', { name: group.name })}
+                  lead={t('groups.pinLead')}
+                  act={(fields) => {
+                    const said = (name: string) => String(fields.get(name)).trim() || null;
+                    return api.changeGroup(group, { pinned: said('pinned'), channel: said('channel') });
+                  }}
+                  actLabel={t('common.save')}
+                  onClose={close}
+                >
+                  <TextField
+                    name="pinned"
+                    label={t('device.pinned')}
+                    value={group.pinned ?? ''}
+                    maxLength={64}
+                  />
+                  <TextField
+                    name="channel"
+                    label={t('device.channel')}
+                    value={group.channel ?? ''}
+                    maxLength={32}
                   />
                 </FormDialog>
               )}
