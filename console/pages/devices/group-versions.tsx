@@ -13,7 +13,7 @@ const found = (query: string) => `/devices?q=${encodeURIComponent(query)}`;
 export function GroupVersions(props: { group: DeviceGroup }): JSX.Element {
   const [opened, setOpened] = createSignal(false);
   const load = createLoad(
-    () => (opened() ? { id: props.group.id, query: props.group.query } : null),
+    () => (opened() ? { id: props.group.id, revision: props.group.revision } : null),
     ({ id }, signal) => api.listGroupVersions(id, signal),
   );
   const within = (more: string) => found(`(${props.group.query}) and ${more}`);
