@@ -206,12 +206,4 @@ export const mutants: Mutant[] = [
     says: /was to be kept without it/,
     seed: 12,
   },
-  {
-    name: 'the control group does not wait for the last soak',
-    file: 'webhook/deployments/rollout.ts',
-    text: 'return now >= soakEndsAt(soaking)! && isObserved(soaking) ? opened : soaking;',
-    becomes: 'return gates![wave + 1]!.control || now >= soakEndsAt(soaking)! ? opened : soaking;',
-    says: /had passed its gate/,
-    seed: 1,
-  },
 ];
