@@ -22,7 +22,7 @@ export class Forger {
   /** By the digest of what they are for. */
   readonly #manifests = new Map<string, Signed>();
   readonly #orders = new Map<string, Signed>();
-  /** The last that each device was asked for. */
+  /** By device and digest, the last that has brought it that. */
   readonly #deployments = new Map<string, string>();
 
   constructor(stage: Stage, broker: ModelledBroker, fleet: Fleet) {
@@ -36,8 +36,8 @@ export class Forger {
     const { deployment, manifest: jws } = readRequest(text);
     const payload = JSON.parse(Buffer.from(jws.split('.')[1]!, 'base64url').toString()) as Signed['payload'];
     if (payload.undo) this.#orders.set(payload.undo.deployment, { payload, jws });
-    else this.#manifests.set(payload.sha256, { payload, jws });
-    this.#deployments.set(deviceId, deployment);
+    this.#manifests.set(payload.sha256, { payload, jws });
+    this.#deployments.set(`${deviceId}/${payload.sha256}`, deployment);
   }
 
   /** A few times, at whatever is going on then. */
@@ -72,7 +72,7 @@ export class Forger {
   #forge(deviceId: string): [string, string] | null {
     const ran = this.#fleet.device(deviceId).ran.map((it) => it.sha256);
     const previous = this.#manifests.get(ran.at(-2) ?? '');
-    const deployment = this.#deployments.get(deviceId);
+    const deployment = this.#deployments.get(`${deviceId}/${ran.at(-1)}`);
     if (!previous || !deployment) return null;
     const undo = { deployment, leaves: ran.at(-1), expiresUnixMs: this.#stage.time.now + weekMs };
     const [header, , signature] = previous.jws.split('.');
