@@ -19,6 +19,9 @@ export type Firmware = PageOf<Routes['firmwares']['metadata']['$get']>['items'][
 export type NewFirmware = Body<Routes['firmwares']['metadata']['$post']>;
 export type Presigned = InferResponseType<Routes['s3']['presigned_upload']['$post'], 200>;
 export type Group = InferResponseType<Routes['divisions']['$get'], 200>[number];
+export type GroupVersions = InferResponseType<Routes['groups'][':id']['versions']['$get'], 200>;
+export type GroupVersion = GroupVersions['versions'][number];
+type GroupChange = { name?: string; query?: string; pinned?: string | null; channel?: string | null };
 export type DeviceGroup = InferResponseType<Routes['groups']['$get'], 200>[number];
 export type Search = InferResponseType<Routes['search']['$get'], 200>;
 export type Job = InferResponseType<Routes['jobs'][':id']['$get'], 200>;
@@ -192,8 +195,10 @@ export const api = {
   devicesCsv: ({ sort: _, ...filter }: DeviceFilter) => pathWith('/api/devices.csv', filter),
   listPolicies: (signal?: AbortSignal) => get<NamedPolicy[]>('/api/policies', undefined, signal),
   listGroups: (signal?: AbortSignal) => get<DeviceGroup[]>('/api/groups', undefined, signal),
+  listGroupVersions: (id: string, signal?: AbortSignal) =>
+    get<GroupVersions>(`/api/groups/${part(id)}/versions`, undefined, signal),
   createGroup: (body: { name: string; query: string }) => post<DeviceGroup>('/api/groups', body),
-  changeGroup: (id: string, change: { name?: string; query?: string }, seen: number) =>
+  changeGroup: (id: string, change: GroupChange, seen: number) =>
     send<DeviceGroup>('PATCH', `/api/groups/${part(id)}`, change, { seen }),
   deleteGroup: (id: string, seen: number) =>
     send<void>('DELETE', `/api/groups/${part(id)}`, undefined, { seen }),

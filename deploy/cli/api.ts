@@ -1272,6 +1272,8 @@ export interface components {
       id: string;
       name: string;
       query: string;
+      pinned: string | null;
+      channel: string | null;
       createdBy: string;
       createdAt: string;
       updatedAt: string;
@@ -2941,6 +2943,8 @@ export interface operations {
         'application/json': {
           name: string;
           query: string;
+          pinned?: string | null;
+          channel?: string | null;
         };
       };
     };
@@ -3008,6 +3012,8 @@ export interface operations {
         'application/json': {
           name?: string;
           query?: string;
+          pinned?: string | null;
+          channel?: string | null;
         };
       };
     };

@@ -829,6 +829,12 @@ describe('several devices at once', () => {
     await page.goto(at('/devices'));
     await page.getByLabel('Group', { exact: true }).selectOption('Pilots');
     await page.getByTestId('device-count').getByText('1 device').waitFor();
+    await page.getByRole('button', { name: 'Pin', exact: true }).click();
+    await page.getByLabel('Pinned to version').fill('3.2.1');
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.locator('summary', { hasText: 'Desired versions' }).click();
+    await page.getByRole('cell', { name: '3.2.1 (pinned)' }).waitFor();
+    expect(await findViolations(page)).toEqual([]);
     await page.getByRole('button', { name: 'Delete group' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Delete group' }).click();
     await page.getByRole('button', { name: 'Save as a group' }).waitFor();

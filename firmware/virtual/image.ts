@@ -29,6 +29,13 @@ export function buildImage(input: ImageHeader & { sizeBytes: number; seed: numbe
   return image;
 }
 
+export const factoryVersion = '0.0.0';
+
+/** What every device has in its first slot when it is new. */
+export function buildFactoryImage(): Buffer {
+  return buildImage({ version: factoryVersion, sizeBytes: 1024, selfTest: 'pass', seed: 0 });
+}
+
 /** Reads the header from the first bytes of an image; null when it is in another format. */
 export function parseImageHeader(start: Uint8Array): ImageHeader | null {
   const text = Buffer.from(start.subarray(0, headerMaxBytes)).toString('latin1');

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Flash } from './flash.ts';
-import { buildImage, type ImageHeader, parseImageHeader } from './image.ts';
+import { buildFactoryImage, factoryVersion, type ImageHeader, parseImageHeader } from './image.ts';
 
 const recordFile = 'boot.json';
 /** One for all the devices of a process. */
@@ -164,7 +164,7 @@ export class Slots {
 
 /** A device leaves the factory with an image in slot A, so that there is always a digest to report. */
 function installFactoryImage(flash: Flash): BootRecord {
-  const image = buildImage({ version: '0.0.0', sizeBytes: 1024, selfTest: 'pass', seed: 0 });
+  const image = buildFactoryImage();
   const file = slotFile('a');
   flash.truncate(file, 0);
   flash.writeAt(file, 0, image);
@@ -173,7 +173,7 @@ function installFactoryImage(flash: Flash): BootRecord {
   const record: BootRecord = {
     active: 'a',
     confirmed: 'a',
-    images: { a: { version: '0.0.0', securityVersion: 0, size: image.length, sha256 }, b: null },
+    images: { a: { version: factoryVersion, securityVersion: 0, size: image.length, sha256 }, b: null },
     trialBoots: 0,
   };
   flash.replaceText(recordFile, JSON.stringify(record));

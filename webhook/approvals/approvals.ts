@@ -14,6 +14,7 @@ import type { DryRun } from '../deployments/schema.ts';
 import { resolved } from '../deployments/selection.ts';
 import { type DeploymentRow, deployments } from '../deployments/table.ts';
 import { type Deployment, get, listWhere } from '../deployments/views.ts';
+import { listPins } from '../devices/groups.ts';
 import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
@@ -152,9 +153,10 @@ async function decide(
 async function proposalOf(tx: Db, means: Means, row: DeploymentRow): Promise<Proposal> {
   const image = await firmware.get(tx, row.firmwareId);
   const { selection, freezeOverride, policy } = row;
+  const meant = { ...selection, pins: await listPins(tx) };
   const startAt = row.startAt?.toISOString() ?? null;
   const dryRun = await foresee(tx, means, {
-    ...{ image, selection, policy },
+    ...{ image, selection: meant, policy },
     startsAt: Math.max(Date.now(), row.startAt?.getTime() ?? 0),
     overridesFreeze: freezeOverride !== null,
     approval: row.approval?.rule ?? null,
@@ -162,7 +164,7 @@ async function proposalOf(tx: Db, means: Means, row: DeploymentRow): Promise<Pro
   const [devices] = await query<{ digest: string }>(
     tx,
     sql`select encode(sha256(convert_to(coalesce(string_agg(id, ',' order by id), ''), 'UTF8')), 'hex') as digest
-        from (${resolved(image, selection)}) r where reason is null`,
+        from (${resolved(image, meant)}) r where reason is null`,
   );
   const { targets, excludedCounts, freezes } = dryRun;
   const told = {

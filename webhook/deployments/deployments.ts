@@ -5,6 +5,7 @@ import { mainComponent } from '#emqx/protocol.ts';
 import { findRule } from '../approvals/rules.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
+import type { Db } from '../db/query.ts';
 import { anything } from '../db/revision.ts';
 import * as groups from '../devices/groups.ts';
 import type { Reach } from '../devices/reach.ts';
@@ -33,75 +34,86 @@ export async function start(
   reach: Reach,
   request: StartRequest,
   actor: string,
-  { authorId = null, waits = true }: Asking = {},
+  asking: Asking = {},
 ): Promise<Deployment> {
-  const { firmwareId, policy: asked, startAt, overrideFreeze, ...chosen } = request;
-  const id = randomUUID();
-  await context.db.transaction(async (tx) => {
-    const image = await firmware.get(tx, firmwareId);
-    if (!image.manifest) {
-      throw new AppError('firmware_unsigned', 'The firmware has no signed manifest yet: sign it first.');
-    }
-    const selection = await groups.pin(tx, reach, chosen);
-    const policy = toPolicy(asked);
-    const counts = await countByReason(tx, image, selection);
-    const ready = counts.get(null) ?? 0;
-    refuseNoMatch(selection, counts, policy);
-    const sum = (...of: (Reason | null)[]) => of.reduce((all, reason) => all + (counts.get(reason) ?? 0), 0);
-    const total = sum(null, 'up_to_date', 'downgrade');
-    if (total === 0 && policy.lateJoinersMs === null) {
-      const left = sum('pinned', 'other_channel');
-      const unable = sum('cannot_decrypt');
-      if (unable > 0)
-        throw new AppError(
-          'cannot_decrypt',
-          `This firmware is sent encrypted only, and none of the ${unable} devices that it could be for can decrypt it.`,
-        );
-      throw new AppError(
-        'no_targets',
-        left > 0
-          ? `All ${left} devices that it could be for are pinned to another version or follow another channel.`
-          : `The selection holds no device with a ${describe(image)}.`,
-      );
-    }
-    await foreseeHealth(tx, policy, eligible(image, selection), ready);
-    const count = async () => {
-      await lockImage(tx, image);
-      return countAddedUp(tx, image, selection);
-    };
-    const isKnown = isFixed(policy, startAt);
-    const rule = waits ? await findRule(tx, image.hardware, isKnown ? count : null) : null;
-    const starts = startAt === undefined ? null : new Date(startAt);
-    await tx.insert(deployments).values({
-      id,
-      firmwareId,
-      selection,
-      policy,
-      startAt: starts,
-      freezeOverride: overrideFreeze ?? null,
-      createdBy: actor,
-      authorId,
-      approval: rule && { rule, decision: null },
-      // The newer one wins, also when the clock has gone back since the last.
-      createdAt: sql`greatest(now(), (select max(created_at) + interval '1 microsecond' from deployments))`,
-      ...rollouts.toRow(createRollout(policy, starts?.getTime() ?? null, rule !== null)),
-    });
-    await rollouts.apply(tx, id, { type: 'tick' });
-    if (rule) await tellWaiting(tx, { id, image, selection, by: actor, devices: ready });
-    await record(tx, {
-      actor,
-      action: 'deployment.start',
-      subject: id,
-      detail: {
-        ...{ firmware: firmwareId, ...selection, targets: total, overrideFreeze },
-        ...(rule && { waitsForApproval: rule }),
-        ...(policy.health && { health: policy.health }),
-      },
-    });
-  });
+  const id = await context.db.transaction((tx) => startWithin(tx, reach, request, actor, asking));
   context.wake();
   context.live.changed('deployment', id);
   return get(context.db, reach, id);
+}
+
+/** As a part of something; answers its id. */
+export async function startWithin(
+  tx: Db,
+  reach: Reach,
+  request: StartRequest,
+  actor: string,
+  { authorId = null, waits = true }: Asking = {},
+): Promise<string> {
+  const { firmwareId, policy: asked, startAt, overrideFreeze, ...chosen } = request;
+  const id = randomUUID();
+  const image = await firmware.get(tx, firmwareId);
+  if (!image.manifest) {
+    throw new AppError('firmware_unsigned', 'The firmware has no signed manifest yet: sign it first.');
+  }
+  const selection = await groups.pin(tx, reach, chosen);
+  const meant = { ...selection, pins: await groups.listPins(tx) };
+  const policy = toPolicy(asked);
+  const counts = await countByReason(tx, image, meant);
+  const ready = counts.get(null) ?? 0;
+  refuseNoMatch(selection, counts, policy);
+  const sum = (...of: (Reason | null)[]) => of.reduce((all, reason) => all + (counts.get(reason) ?? 0), 0);
+  const total = sum(null, 'up_to_date', 'downgrade');
+  if (total === 0 && policy.lateJoinersMs === null) {
+    const left = sum('pinned', 'other_channel');
+    const unable = sum('cannot_decrypt');
+    if (unable > 0)
+      throw new AppError(
+        'cannot_decrypt',
+        `This firmware is sent encrypted only, and none of the ${unable} devices that it could be for can decrypt it.`,
+      );
+    throw new AppError(
+      'no_targets',
+      left > 0
+        ? `All ${left} devices that it could be for are pinned to another version or follow another channel.`
+        : `The selection holds no device with a ${describe(image)}.`,
+    );
+  }
+  await foreseeHealth(tx, policy, eligible(image, meant), ready);
+  const count = async () => {
+    await lockImage(tx, image);
+    return countAddedUp(tx, image, meant);
+  };
+  const isKnown = isFixed(policy, startAt);
+  const rule = waits ? await findRule(tx, image.hardware, isKnown ? count : null) : null;
+  const starts = startAt === undefined ? null : new Date(startAt);
+  await tx.insert(deployments).values({
+    id,
+    firmwareId,
+    selection,
+    policy,
+    startAt: starts,
+    freezeOverride: overrideFreeze ?? null,
+    createdBy: actor,
+    authorId,
+    approval: rule && { rule, decision: null },
+    // The newer one wins, also when the clock has gone back since the last.
+    createdAt: sql`greatest(now(), (select max(created_at) + interval '1 microsecond' from deployments))`,
+    ...rollouts.toRow(createRollout(policy, starts?.getTime() ?? null, rule !== null)),
+  });
+  await rollouts.apply(tx, id, { type: 'tick' });
+  if (rule) await tellWaiting(tx, { id, image, selection: meant, by: actor, devices: ready });
+  await record(tx, {
+    actor,
+    action: 'deployment.start',
+    subject: id,
+    detail: {
+      ...{ firmware: firmwareId, ...selection, targets: total, overrideFreeze },
+      ...(rule && { waitsForApproval: rule }),
+      ...(policy.health && { health: policy.health }),
+    },
+  });
+  return id;
 }
 
 function describe({ component, hardware }: firmware.Firmware): string {

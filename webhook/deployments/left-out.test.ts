@@ -75,6 +75,46 @@ test('whoever is named gets it all the same; a query or a region names nobody', 
   expect(await targets({ query: `hardware = ${hardware}`, devices: [held.id], all: true })).toBe(3);
 });
 
+test('a group is pinned, or follows a channel, for whoever is in it then, and each device before it', async () => {
+  const { hardware, firmware, plain, kept } = await fleet();
+  const counts = async (more: object = {}) => {
+    const asked = { firmwareId: firmware.id, query: `hardware = ${hardware}`, ...more };
+    const { targets, excludedCounts } = await post('/api/deployments/dry_run', asked);
+    return [targets, excludedCounts.pinned, excludedCounts.other_channel];
+  };
+  expect(await counts()).toEqual([2, 1, 1]);
+  const group = await post('/api/groups', { name: hardware, query: `hardware = ${hardware} and id != x` });
+  expect([group.pinned, group.channel]).toEqual([null, null]);
+  const put = async (body: object) => {
+    const { status } = await webhook.api('PATCH', `/api/groups/${group.id}`, body);
+    expect(status).toBe(200);
+  };
+  await put({ channel: 'canary' });
+  expect(await counts()).toEqual([1, 1, 2]);
+  expect(await counts({ channels: ['canary'] })).toEqual([2, 1, 1]);
+  await put({ pinned: '0.8', channel: null });
+  // `kept` is pinned to this version by itself; the others are not asked for their channel.
+  expect(await counts()).toEqual([1, 3, 0]);
+  const { id, selection } = await post('/api/deployments', {
+    ...{ firmwareId: firmware.id, query: `hardware = ${hardware}` },
+    policy: { lateJoinersMs: 3_600_000 },
+  });
+  expect(selection.pins).toBeUndefined();
+  expect((await webhook.api('GET', `/api/groups/${group.id}/versions`)).body.versions).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ version: '0.8', by: 'pin', channel: 'stable', devices: 1 }),
+      expect.objectContaining({ version: '0.9', by: 'pin', devices: 1 }),
+    ]),
+  );
+  await put({ pinned: null });
+  expect(await counts()).toEqual([2, 1, 1]);
+  const late = await webhook.device({ hardware });
+  const targets = async () => (await webhook.api('GET', `/api/deployments/${id}/targets`)).body.items;
+  await until('who is pinned no more', async () => (await targets()).length === 3);
+  expect((await targets()).map((t: Json) => t.device).sort()).toEqual([plain.id, kept.id, late.id].sort());
+  expect((await webhook.api('PATCH', `/api/groups/${group.id}`, { pinned: 'none' })).status).toBe(400);
+});
+
 test('where all are left out, the refusal says so', async () => {
   const { hardware, firmware } = await fleet();
   const chosen = {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { cutWaves, defaultRollout, type Gate, type Wave } from './policy.ts';
+import { cutWaves, defaultRollout, type Gate, type HealthPolicy, type Wave } from './policy.ts';
 import {
   createRollout,
   moveRollout,
@@ -141,6 +141,15 @@ describe('late joiners', () => {
     expect(sought.actions).toEqual([{ type: 'join', wave: 1 }]);
     expect(wakesAt(sought.rollout, done, 60_000)).toBe(120_000);
     expect(look(rollout({ resolvedAt: 0, wave: 1 }), true, 1).actions).toEqual([]);
+  });
+
+  test('are no part of a control group that is kept: they join the wave before it', () => {
+    const health = { afterwards: 'keep' } as HealthPolicy;
+    const gates = [gate, { ...gate, control: true as const }];
+    const looks = (afterwards: HealthPolicy['afterwards']) =>
+      look({ ...open, gates, policy: { ...policy, health: { ...health, afterwards } } }, true, 1).actions;
+    expect(looks('keep')).toEqual([{ type: 'join', wave: 0 }]);
+    expect(looks('release')).toEqual([{ type: 'join', wave: 1 }]);
   });
 
   test('keep it open until their time is over, also while it is paused or halted', () => {

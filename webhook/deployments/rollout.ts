@@ -288,8 +288,7 @@ function tick(rollout: Rollout, tallies: Tally[], event: Tick, now: number): Rol
 
   const gated = passGate(rollout, tallies, now);
   if (gated.wave !== rollout.wave) {
-    const isKept = gated.gates![gated.wave]?.control && gated.policy.health?.afterwards === 'keep';
-    if (isKept) return { rollout: gated, actions: [{ type: 'hold_back', wave: gated.wave }] };
+    if (isKept(gated)) return { rollout: gated, actions: [{ type: 'hold_back', wave: gated.wave }] };
     return tick(gated, tallies, { type: 'tick', registryChanged }, now);
   }
   const waiting = sum(tallies.slice(0, gated.wave + 1), (t) => t.pending);
@@ -299,8 +298,14 @@ function tick(rollout: Rollout, tallies: Tally[], event: Tick, now: number): Rol
     return { rollout: gated, actions };
   return {
     rollout: { ...gated, joinersSoughtAt: now },
-    actions: [{ type: 'join', wave: gated.wave }, ...actions],
+    // A control group that is kept takes nobody in.
+    actions: [{ type: 'join', wave: gated.wave - (isKept(gated) ? 1 : 0) }, ...actions],
   };
+}
+
+/** The open wave is the control group, which never gets the image. */
+function isKept({ gates, wave, policy: { health } }: Rollout): boolean {
+  return gates![wave]?.control === true && health?.afterwards === 'keep';
 }
 
 /** The soak starts, goes on, or (when a success was taken back) starts again; after it the next wave opens. */

@@ -7,6 +7,7 @@ import type { ClockJump } from '../clock-jumps.ts';
 import type { Context } from '../context.ts';
 import { readClock } from '../db/clock.ts';
 import { type Db, query, sqlList, sqlState, uniqueViolation } from '../db/query.ts';
+import { listPins } from '../devices/groups.ts';
 import { everything } from '../devices/reach.ts';
 import * as firmware from '../firmware/firmware.ts';
 import { observe } from './health/observe.ts';
@@ -154,7 +155,9 @@ function nextLook(
   return known.length ? Math.min(...known) : null;
 }
 
-const selectedBy = ({ selection, undoes }: Row): Meant => ({ ...selection, undoes });
+async function selectedBy(tx: Db, { selection, undoes }: Row): Promise<Meant> {
+  return { ...selection, undoes, pins: await listPins(tx) };
+}
 
 /** Answers what the machine must be told of it. */
 async function act(
@@ -168,13 +171,13 @@ async function act(
   switch (action.type) {
     case 'resolve': {
       const image = await firmware.get(tx, row.firmwareId);
-      const { gates } = await insertTargets(tx, row.id, image, selectedBy(row), policy);
+      const { gates } = await insertTargets(tx, row.id, image, await selectedBy(tx, row), policy);
       look.soonAt = now;
       return { type: 'resolved', gates };
     }
     case 'join': {
       const image = await firmware.get(tx, row.firmwareId);
-      if (await joinTargets(tx, row.id, image, selectedBy(row), action.wave)) {
+      if (await joinTargets(tx, row.id, image, await selectedBy(tx, row), action.wave)) {
         look.soonAt = now;
         look.sweptAt = null;
       }

@@ -14,6 +14,7 @@ import {
 } from '../http.ts';
 import { calendarSchema, readCalendar, spanSchema } from './calendar.ts';
 import * as deployments from './deployments.ts';
+import { desiredSchema, readDesired } from './desired.ts';
 import { dryRun as runDry } from './dry-run.ts';
 import { listJudgements } from './health/judgements.ts';
 import { judgementSchema } from './health/schema.ts';
@@ -175,6 +176,14 @@ const retryFailed = operation(
   'New attempts for what failed, timed out or rolled back; a completed deployment runs again',
 );
 
+const desired = createRoute({
+  method: 'get',
+  path: '/api/groups/{id}/versions',
+  ...access('viewer', 'fleet'),
+  summary: 'Which version the devices of a group should run, how many attest it, and how many have drifted',
+  request: { params: z.object({ id: z.uuid() }) },
+  responses: { 200: answer('By hardware, channel and version', desiredSchema), ...problems },
+});
 const calendar = createRoute({
   method: 'get',
   path: '/api/calendar',
@@ -257,6 +266,7 @@ export function deploymentRoutes(context: Context) {
     .openapi(cancel, async (c) => c.json(await operate('cancel', c.req.valid('param').id, c.var), 202))
     .openapi(pause, async (c) => c.json(await operate('pause', c.req.valid('param').id, c.var), 202))
     .openapi(resume, async (c) => c.json(await operate('resume', c.req.valid('param').id, c.var), 202))
+    .openapi(desired, async (c) => c.json(await readDesired(db, c.req.valid('param').id), 200))
     .openapi(calendar, async (c) => c.json(await readCalendar(db, c.get('reach'), c.req.valid('query')), 200))
     .openapi(overrideFreeze, async (c) => {
       const { id } = c.req.valid('param');

@@ -9,6 +9,7 @@ export const undoDryRunSchema = z
   .object({
     /** What they go back to; null: nothing is known that they could. */
     firmware: z.object({ id: z.uuid(), name: z.string(), version: z.string() }).nullable(),
+    /** Those that may still be at work on it are among them: they get the order when that has ended. */
     targets: z.int(),
     /** Of the targets; `sleeping` were seen before, and are told when they are back, within a week. */
     presence: z.object({ online: z.int(), sleeping: z.int(), neverSeen: z.int() }),

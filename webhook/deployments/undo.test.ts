@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { eq } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import { compactVerify, createLocalJWKSet } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
@@ -7,7 +7,7 @@ import { downloadRequestSchema, undoSchema } from '#emqx/protocol.ts';
 import { components } from '../devices/table.ts';
 import { apiToken, type Json, type TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
-import { deployments } from './table.ts';
+import { deployments, targets } from './table.ts';
 
 const { database, webhook } = await startSuite();
 
@@ -133,6 +133,54 @@ describe('an undo', () => {
       error: { code: 'downgrade' },
     });
     expect(await webhook.target(body.others.id, revoked)).toBeUndefined();
+  });
+
+  test('waits for those that are at work on what it undoes, and takes them back as well', async () => {
+    const { devices, older, newer } = await updatedFleet(4);
+    const [done, late, stopped, silent] = devices as [TestDevice, TestDevice, TestDevice, TestDevice];
+    const bad = await webhook.firmware({ hardware: newer.hardware as string });
+    const { id } = await webhook.deploy(bad.id, ...devices);
+    await update(done, id, bad.sha256);
+    for (const device of [late, stopped, silent]) {
+      await askedBy(device, id);
+      await device.accept(id);
+    }
+    await until('all at work', async () => (await get(id)).counts.accepted === 3);
+    await database.db
+      .update(targets)
+      .set({ state: 'timed_out', deadlineAt: null, errorCode: 'timed_out' })
+      .where(and(eq(targets.deploymentId, id), eq(targets.deviceId, silent.id)));
+    expect((await foresee(id)).body).toMatchObject({ firmware: { id: newer.id }, targets: 4 });
+    const { body } = await undo(id);
+    expect([older.id, body.undo.total, await state(id, late)]).toEqual([older.id, 4, 'cancelling']);
+    // One boots the image already, one has stopped in time.
+    const answer = { deployment: id, attempt: 1 };
+    const error = { code: 'too_late' };
+    await late.critical('firmware/download/cancel/ack', { ...answer, cancelled: false, error });
+    await stopped.critical('firmware/download/cancel/ack', { ...answer, cancelled: true });
+    expect(commandsOf(late).some((it) => it.deployment === body.undo.id)).toBe(false);
+    await late.result(id, bad.sha256);
+    for (const device of devices) await update(device, body.undo.id, newer.sha256);
+    await until('the end', async () => (await get(body.undo.id)).state === 'completed');
+    expect((await get(body.undo.id)).counts.succeeded).toBe(4);
+  });
+
+  test('is all or nothing, also with what the others get', async () => {
+    const { devices, newer, second } = await updatedFleet(3);
+    const [, mute] = devices as [TestDevice, TestDevice, TestDevice];
+    const set = (values: object) =>
+      database.db.update(components).set(values).where(eq(components.deviceId, mute.id));
+    await set({ undo: false });
+    // It was registered as other hardware since: no image is for it.
+    await webhook.api('PATCH', `/api/devices/${mute.id}`, { hardware: 'toaster' });
+    const refused = await undo(second, { others: true });
+    expect([refused.status, refused.body.code]).toEqual([422, 'no_targets']);
+    expect(await get(second)).toMatchObject({ state: 'completed', undoneBy: null });
+    await webhook.api('PATCH', `/api/devices/${mute.id}`, { hardware: newer.hardware });
+    // A control group as large as these few would be no reason: there is none.
+    const health = { control: { count: 2 }, minDevices: 5, signals: [{ kind: 'restarts' }] };
+    const { status, body } = await undo(second, { others: true, policy: { health } });
+    expect([status, body.undo.total, body.others.total]).toEqual([201, 2, 1]);
   });
 
   test('leaves out a device that ran something else before', async () => {

@@ -15,7 +15,7 @@ import type { Reach } from '../devices/reach.ts';
 import { defaultChannel } from '../devices/table.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
-import { start } from './deployments.ts';
+import { startWithin } from './deployments.ts';
 import { findPrevious } from './previous.ts';
 import { ensureCovered } from './reached.ts';
 import { createRollout } from './rollout.ts';
@@ -83,8 +83,8 @@ export async function dryRunUndo(db: Db, reach: Reach, id: string): Promise<Undo
 }
 
 /**
- * Stops the deployment and starts its undo. Errors: not_found, beyond_reach, deployment_undone, not_undoable, firmware_unsigned (no signing key at
- * hand), no_targets.
+ * Stops the deployment and starts its undo, and what the others get: all of it or nothing. Errors: not_found, beyond_reach, deployment_undone, not_undoable, firmware_unsigned (no signing key at
+ * hand), no_targets, and of the others' deployment.
  */
 export async function undo(
   context: Context,
@@ -101,8 +101,10 @@ export async function undo(
     undo: { deployment: id, leaves, expiresUnixMs: Date.now() + lifetimeMs },
   });
   const undoId = randomUUID();
-  const policy = { ...toPolicy(request.policy), health: null };
-  const others = await context.db
+  // Nobody is compared with who stays on what is taken back.
+  const asked = { ...request.policy, health: null };
+  const policy = toPolicy(asked);
+  const othersId = await context.db
     .transaction(async (tx) => {
       await ensureCovered(tx, reach, id, true, expected);
       await rollouts.apply(tx, id, { type: 'cancel' });
@@ -130,32 +132,20 @@ export async function undo(
         subject: id,
         detail: { undo: undoId, firmware: image.id, targets: counts.get(null) },
       });
-      return rest.map((device) => device.id);
+      if (!request.others || rest.length === 0) return null;
+      const named = { ...nobody, devices: rest.map((device) => device.id), channels: [defaultChannel] };
+      // Back to what ran there before, which the server has found: no second person is waited for.
+      const asking = { waits: false };
+      return startWithin(tx, reach, { ...named, firmwareId: image.id, policy: asked }, actor, asking);
     })
     .catch((error: unknown) => {
       throw sqlState(error) === uniqueViolation ? undone() : error;
     });
   context.wake();
-  context.live.changed('deployment', id, undoId);
+  context.live.changed('deployment', id, undoId, ...(othersId ? [othersId] : []));
   return {
     undo: await get(context.db, reach, undoId),
-    others:
-      request.others && others.length
-        ? await start(
-            context,
-            reach,
-            {
-              ...nobody,
-              channels: [defaultChannel],
-              firmwareId: image.id,
-              devices: others,
-              policy: request.policy,
-            },
-            actor,
-            // Back to what ran there before, which the server has found: no second person is waited for.
-            { waits: false },
-          )
-        : null,
+    others: othersId === null ? null : await get(context.db, reach, othersId),
   };
 }
 

@@ -1,11 +1,14 @@
 /** Which devices of a deployment can boot what they ran before, as far as the server knows; each looks for itself before it does. */
 import { type SQL, sql } from 'drizzle-orm';
+import { sqlList } from '../db/query.ts';
 import { devices } from '../devices/table.ts';
 import type { Firmware } from '../firmware/firmware.ts';
+import { activeStates } from './states.ts';
 
 /**
- * Those that the deployment has updated and that still run its image, as (id, reachable, region_id, reason), like `resolved`. The other
- * slot holds what ran when the target was made, unless a later deployment has begun to write there.
+ * Those that the deployment has updated and that still run its image, and those that are, or may be, at work on it: the order waits until
+ * they have ended, and one that has not got the image has nothing to do then. As (id, reachable, region_id, reason), like `resolved`. The
+ * other slot holds what ran when the target was made, unless a later deployment has begun to write there.
  */
 export function undoable(previous: Pick<Firmware, 'sha256' | 'securityVersion'>, undoes: string): SQL {
   return sql`
@@ -19,6 +22,8 @@ export function undoable(previous: Pick<Firmware, 'sha256' | 'securityVersion'>,
                and (n.created_at, n.id) > (u.created_at, u.id)) then 'slot_overwritten' end as reason
     from targets t join deployments u on u.id = t.deployment_id join firmwares f on f.id = u.firmware_id
       join ${devices} on ${devices.id} = t.device_id
-      join components c on c.device_id = t.device_id and c.component = t.component and c.sha256 = f.sha256
-    where t.deployment_id = ${undoes}::uuid and t.state = 'succeeded'`;
+      join components c on c.device_id = t.device_id and c.component = t.component
+    where t.deployment_id = ${undoes}::uuid and (
+      (t.state = 'succeeded' and c.sha256 = f.sha256) or t.state in ${sqlList([...activeStates, 'timed_out'])}
+      or (t.state = 'pending' and t.error_code = 'timed_out'))`;
 }

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from '../context.ts';
 import { access, answer, createRouter, ifMatch, jsonBody, problems, revision } from '../http.ts';
-import { nameSchema } from './fields.ts';
+import { channelSchema, nameSchema, versionSchema } from './fields.ts';
 import * as groups from './groups.ts';
 import { queryTextSchema } from './query/schema.ts';
 
@@ -11,13 +11,21 @@ const group = z
     id: z.uuid(),
     name: z.string(),
     query: z.string(),
+    /** Deployments of other versions leave its devices out, and it follows this channel; a device's own go before them. */
+    pinned: z.string().nullable(),
+    channel: z.string().nullable(),
     createdBy: z.string(),
     createdAt: z.string(),
     updatedAt: z.string(),
     revision,
   })
   .openapi('Group');
-const fields = z.object({ name: nameSchema, query: queryTextSchema });
+const fields = z.object({
+  name: nameSchema,
+  query: queryTextSchema,
+  pinned: versionSchema.nullable().optional(),
+  channel: channelSchema.nullable().optional(),
+});
 
 const list = createRoute({
   method: 'get',
@@ -39,7 +47,8 @@ const change = createRoute({
   path: '/api/groups/{id}',
   ...access('operator', 'fleet'),
   ...ifMatch,
-  summary: 'Rename a group, or give it another query; deployments keep the query that they were made with',
+  summary:
+    'Rename a group, give it another query (deployments keep the one that they were made with), pin it, or let it follow a channel',
   request: {
     params: id,
     ...jsonBody(fields.partial().refine((input) => Object.keys(input).length > 0, 'must change something')),

@@ -6,6 +6,7 @@ import type { Json, TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 
 const { webhook } = await startSuite();
+type Five = [TestDevice, TestDevice, TestDevice, TestDevice, TestDevice];
 const mark = () => `g${randomUUID().slice(0, 8)}`;
 const post = (path: string, body: object) => webhook.api('POST', path, body);
 const made = async (path: string, body: object): Promise<Json> => {
@@ -23,6 +24,62 @@ const targetsOf = async (id: string): Promise<string[]> => {
   const { body } = await webhook.api('GET', `/api/deployments/${id}/targets?limit=100`);
   return body.items.map((target: Json) => target.device).sort();
 };
+
+describe('the versions of a group', () => {
+  const versionsOf = async (id: string) => (await webhook.api('GET', `/api/groups/${id}/versions`)).body;
+  const has = (target: TestDevice, id: string) => webhook.target(id, target);
+
+  test('are what pins and the newest deployments want, beside what is attested and what has drifted', async () => {
+    const [tag, hardware] = [mark(), mark()];
+    const all = await Promise.all(Array.from({ length: 5 }, () => device(tag, { hardware })));
+    const [good, drifted, waiting, pinned, spared] = all as Five;
+    const { id } = await made('/api/groups', { name: tag, query: `tag = ${tag}` });
+    const row = { hardware, channel: 'stable', deployment: null, attested: 0, drifted: 0 };
+    expect(await versionsOf(id)).toEqual({
+      devices: 5,
+      drifted: 0,
+      versions: [{ ...row, version: null, by: null, devices: 5 }],
+    });
+
+    const older = await webhook.firmware({ hardware });
+    const newer = await webhook.firmware({ hardware });
+    for (const one of [good, drifted]) await one.subscribe();
+    const first = await webhook.deploy(older.id, good, drifted, waiting);
+    for (const one of [good, drifted]) {
+      await until('the request', () => one.requests()[0]);
+      await one.result(first.id, older.sha256);
+      await until('the success', async () => (await has(one, first.id)).state === 'succeeded');
+    }
+    // What was cancelled before it was sent is wanted of nobody.
+    const second = await webhook.deploy(newer.id, spared);
+    await webhook.api('POST', `/api/deployments/${second.id}/cancel`);
+    await drifted.boot('d'.repeat(64), [7, 0]);
+    await webhook.api('PATCH', `/api/devices/${pinned.id}`, { pinned: '9.9.9', channel: 'beta' });
+    await until('the drift', async () => (await versionsOf(id)).drifted === 1);
+    const { devices, versions } = await versionsOf(id);
+    expect([devices, versions]).toEqual([
+      5,
+      [
+        {
+          ...{ ...row, version: older.version, by: 'deployment', deployment: first.id },
+          ...{ devices: 3, attested: 1, drifted: 1 },
+        },
+        { ...row, channel: 'beta', version: '9.9.9', by: 'pin', devices: 1 },
+        { ...row, version: null, by: null, devices: 1 },
+      ],
+    ]);
+    const { body } = await webhook.api(
+      'GET',
+      `/api/devices?limit=9&q=${encodeURIComponent(`(tag = ${tag}) and drifted = yes`)}`,
+    );
+    expect(body.items.map((it: Json) => it.id)).toEqual([drifted.id]);
+  });
+
+  test('are of no group that is not there', async () => {
+    const { status, body } = await webhook.api('GET', `/api/groups/${randomUUID()}/versions`);
+    expect([status, body.code]).toEqual([404, 'not_found']);
+  });
+});
 
 describe('groups', () => {
   test('are made, listed by name, changed and deleted, and the audit log says by whom', async () => {

@@ -1,5 +1,5 @@
 /** Queries under a name: who is in a group is found each time that somebody asks. */
-import { and, asc, count, eq, sql } from 'drizzle-orm';
+import { and, asc, count, eq, isNotNull, or, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { orNameTaken } from '../db/name-taken.ts';
 import { type Db, foreignKeyViolation, sqlState } from '../db/query.ts';
@@ -15,11 +15,29 @@ export type Group = typeof deviceGroups.$inferSelect;
 export interface GroupFields {
   name: string;
   query: string;
+  pinned?: string | null | undefined;
+  channel?: string | null | undefined;
+}
+/** What is said of all devices that match. */
+export interface GroupPin {
+  query: string;
+  pinned: string | null;
+  channel: string | null;
 }
 
 /** By name. */
 export async function list(db: Db): Promise<Group[]> {
   return db.select().from(deviceGroups).orderBy(asc(deviceGroups.name));
+}
+
+/** Of groups that are pinned or follow a channel, by name: the first that a device is in counts. */
+export async function listPins(db: Db): Promise<GroupPin[]> {
+  const { query, pinned, channel, name } = deviceGroups;
+  return db
+    .select({ query, pinned, channel })
+    .from(deviceGroups)
+    .where(or(isNotNull(pinned), isNotNull(channel)))
+    .orderBy(asc(name));
 }
 
 /** Throws `name_taken`. */
@@ -38,7 +56,7 @@ export async function create(db: Db, input: GroupFields, actor: string): Promise
 export async function change(
   db: Db,
   id: string,
-  input: { [K in keyof GroupFields]?: string | undefined },
+  input: { [K in keyof GroupFields]?: GroupFields[K] | undefined },
   actor: string,
   expected = anything,
 ): Promise<Group> {
@@ -69,15 +87,20 @@ export async function remove(db: Db, id: string, actor: string, expected = anyth
   }
 }
 
+/** Throws `not_found`. */
+export async function getGroup(db: Db, id: string): Promise<Group> {
+  const [group] = await db.select().from(deviceGroups).where(eq(deviceGroups.id, id));
+  if (!group) throw notFound();
+  return group;
+}
+
 /** How many devices it finds now, of a region or of all. Throws `not_found`, and QueryError for one that cannot be read any more. */
 export async function countMatching(
   db: Db,
   id: string,
   regionId: string | null,
 ): Promise<Pick<Group, 'name' | 'query'> & { devices: number }> {
-  const [group] = await db.select().from(deviceGroups).where(eq(deviceGroups.id, id));
-  if (!group) throw notFound();
-  const { name, query } = group;
+  const { name, query } = await getGroup(db, id);
   const there = regionId === null ? undefined : eq(devices.regionId, regionId);
   const [row] = await db
     .select({ n: count() })

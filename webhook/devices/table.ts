@@ -33,6 +33,9 @@ export const deviceGroups = pgTable('device_groups', {
   id: uuid().primaryKey().defaultRandom(),
   name: text().notNull().unique(),
   query: text().notNull(),
+  /** What its devices are pinned to, and which channel they follow, where nothing was said of them one by one. */
+  pinned: text(),
+  channel: text(),
   createdBy: text('created_by').notNull(),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
   updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),

@@ -1,6 +1,6 @@
 import type { DeviceFilter } from '../../api.ts';
 
-const quote = (value: string) => `"${value.replace(/["\\]/g, '\\$&')}"`;
+export const quote = (value: string) => `"${value.replace(/["\\]/g, '\\$&')}"`;
 
 /** What the filters of the page show, as one query; empty when they show every device. Regions and divisions go by their names. */
 export function asQuery(filter: DeviceFilter, names: { region?: string; division?: string }): string {

@@ -10,6 +10,7 @@ import { FormDialog } from '../../parts/form-dialog.tsx';
 import { Select } from '../../parts/select.tsx';
 import { TextField } from '../../parts/text-field.tsx';
 import { reachesAll } from '../../session.ts';
+import { GroupVersions } from './group-versions.tsx';
 
 /** Saved queries, also when somebody else saves one. They are the fleet's: a limited reach has none. */
 export function createGroups() {
@@ -24,65 +25,76 @@ export function createGroups() {
 /** The saved query that this text is, by which it can be chosen, saved, renamed and deleted. */
 export function Groups(props: { query: string; onQuery: (query: string) => void }): JSX.Element {
   const groups = createGroups();
-  const [asking, setAsking] = createSignal<'save' | 'rename' | 'delete'>();
+  const [asking, setAsking] = createSignal<'save' | 'rename' | 'pin' | 'delete'>();
   const chosen = () => groups.data?.find(({ query }) => query === props.query);
   const close = () => {
     setAsking(undefined);
     groups.refetch();
   };
   return (
-    <div class="tools">
-      <Show when={groups.data?.length}>
-        <Select
-          label={t('groups.label')}
-          all={t('groups.none')}
-          options={groups.data!.map(({ id, name }) => ({ value: id, label: name }))}
-          value={chosen()?.id ?? ''}
-          onChange={(id) => props.onQuery(groups.data?.find((one) => one.id === id)?.query ?? '')}
-        />
-      </Show>
-      <Allowed to="operator" fleet>
-        <Show
-          when={chosen()}
-          fallback={
-            <Show when={props.query !== ''}>
-              <button type="button" class="button" onClick={() => setAsking('save')}>
-                {t('groups.save')}
-              </button>
-            </Show>
-          }
-        >
-          <button type="button" class="plain link" onClick={() => setAsking('rename')}>
-            {t('groups.rename')}
-          </button>
-          <button type="button" class="plain link" onClick={() => setAsking('delete')}>
-            {t('groups.delete')}
-          </button>
+    <>
+      <div class="tools">
+        <Show when={groups.data?.length}>
+          <Select
+            label={t('groups.label')}
+            all={t('groups.none')}
+            options={groups.data!.map(({ id, name }) => ({ value: id, label: name }))}
+            value={chosen()?.id ?? ''}
+            onChange={(id) => props.onQuery(groups.data?.find((one) => one.id === id)?.query ?? '')}
+          />
         </Show>
-        <Switch>
-          <Match when={asking() === 'save'}>
-            <SaveDialog query={props.query} groups={groups.data ?? []} onClose={close} />
-          </Match>
-          <Match when={asking() === 'rename' && chosen()} keyed>
-            {(group) => <RenameDialog group={group} onClose={close} />}
-          </Match>
-          <Match when={asking() === 'delete' && chosen()} keyed>
-            {(group) => (
-              <Confirm
-                title={t('groups.deleteTitle', { name: group.name })}
-                of={group}
-                act={(seen) => api.deleteGroup(group.id, seen)}
-                actLabel={t('groups.delete')}
-                keepLabel={t('groups.keep')}
-                onClose={close}
-              >
-                <p>{t('groups.deleteWhat')}</p>
-              </Confirm>
-            )}
-          </Match>
-        </Switch>
-      </Allowed>
-    </div>
+        <Allowed to="operator" fleet>
+          <Show
+            when={chosen()}
+            fallback={
+              <Show when={props.query !== ''}>
+                <button type="button" class="button" onClick={() => setAsking('save')}>
+                  {t('groups.save')}
+                </button>
+              </Show>
+            }
+          >
+            <button type="button" class="plain link" onClick={() => setAsking('rename')}>
+              {t('groups.rename')}
+            </button>
+            <button type="button" class="plain link" onClick={() => setAsking('pin')}>
+              {t('groups.pin')}
+            </button>
+            <button type="button" class="plain link" onClick={() => setAsking('delete')}>
+              {t('groups.delete')}
+            </button>
+          </Show>
+          <Switch>
+            <Match when={asking() === 'save'}>
+              <SaveDialog query={props.query} groups={groups.data ?? []} onClose={close} />
+            </Match>
+            <Match when={asking() === 'rename' && chosen()} keyed>
+              {(group) => <RenameDialog group={group} onClose={close} />}
+            </Match>
+            <Match when={asking() === 'pin' && chosen()} keyed>
+              {(group) => <PinDialog group={group} onClose={close} />}
+            </Match>
+            <Match when={asking() === 'delete' && chosen()} keyed>
+              {(group) => (
+                <Confirm
+                  title={t('groups.deleteTitle', { name: group.name })}
+                  of={group}
+                  act={(seen) => api.deleteGroup(group.id, seen)}
+                  actLabel={t('groups.delete')}
+                  keepLabel={t('groups.keep')}
+                  onClose={close}
+                >
+                  <p>{t('groups.deleteWhat')}</p>
+                </Confirm>
+              )}
+            </Match>
+          </Switch>
+        </Allowed>
+      </div>
+      <Show when={chosen()} keyed>
+        {(group) => <GroupVersions group={group} />}
+      </Show>
+    </>
   );
 }
 
@@ -97,6 +109,26 @@ function RenameDialog(props: { group: DeviceGroup; onClose: () => void }): JSX.E
       onClose={props.onClose}
     >
       <TextField name="name" label={t('groups.name')} value={group.name} maxLength={100} required />
+    </FormDialog>
+  );
+}
+
+function PinDialog(props: { group: DeviceGroup; onClose: () => void }): JSX.Element {
+  const group = asSeen(props.group);
+  return (
+    <FormDialog
+      title={t('groups.pinTitle', { name: group.name })}
+      lead={t('groups.pinLead')}
+      of={group}
+      act={(fields, seen) => {
+        const said = (name: string) => String(fields.get(name)).trim() || null;
+        return api.changeGroup(group.id, { pinned: said('pinned'), channel: said('channel') }, seen);
+      }}
+      actLabel={t('common.save')}
+      onClose={props.onClose}
+    >
+      <TextField name="pinned" label={t('device.pinned')} value={group.pinned ?? ''} maxLength={64} />
+      <TextField name="channel" label={t('device.channel')} value={group.channel ?? ''} maxLength={32} />
     </FormDialog>
   );
 }

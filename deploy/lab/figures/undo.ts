@@ -9,10 +9,14 @@ export async function measureUndo(): Promise<Figures> {
   const run = await runUndo(devices, 1, (line) => process.stderr.write(`undo: ${line}\n`));
   if (run.back !== devices) throw new Error(`${run.back} of ${devices} devices are back: ${run.state}`);
   const seconds = Math.round(run.seconds * 10) / 10;
+  process.stderr.write(
+    `undo: ${seconds} s, of which the webhook and its database computed ${run.webhookSeconds.toFixed(1)} s; load ${run.load.toFixed(1)} on ${run.cores} cores\n`,
+  );
   return {
     'undo.seconds': {
       value: seconds,
       unit: `s until all of ${devices} devices attest the older image, ${run.powerCuts} of them through a power cut`,
+      processorUs: Math.round((run.webhookSeconds * 1e6) / devices),
       baseline: aimSeconds,
       ratio: Math.round((aimSeconds / seconds) * 100) / 100,
       aim: 1,

@@ -3,16 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { enroll } from '#firmware/virtual/identity.ts';
 import { buildImage } from '#firmware/virtual/image.ts';
 import { images } from '../delta/linker.ts';
 import { clockJump, holdFor, kill } from '../faults.ts';
 import {
-  createToken,
   type Deployment,
   type DeploymentOrder,
   deploy,
-  importDevices,
   listTargets,
   readDeployment,
   registerFirmware,
@@ -24,12 +21,12 @@ import type { System } from '../system/system.ts';
 import { Crews } from './crews.ts';
 import { hardware } from './devices.ts';
 import type { Display } from './display.ts';
+import { enrolMany } from './enrolment.ts';
 import { type Measured, sha256 } from './figures.ts';
 import { type ExperimentOptions, type ExperimentText, toExperiment } from './options.ts';
 import { type DevicePlan, planDevices } from './plan.ts';
 import { createReport, type Moment, type Report } from './report.ts';
 
-const enrolledAtOnce = 16;
 /** An empty process costs as much as 300 devices. */
 const devicesPerProcess = 2_000;
 const lookMs = 500;
@@ -136,7 +133,7 @@ class Experiment {
     const { display, system } = this.#input;
     const { devices } = this.#options;
     display.phase(`registering and enrolling ${devices} devices`);
-    await this.#enrolAll();
+    await enrolMany(system, this.#devices, (line) => display.phase(line), this.#input.signal);
     display.phase('starting the devices');
     this.#crews = await Crews.start(
       {
@@ -222,24 +219,6 @@ class Experiment {
       await this.#pause(lookMs);
     }
     this.#crews!.tell({ do: 'measure' });
-  }
-
-  async #enrolAll(): Promise<void> {
-    const { system, signal, display } = this.#input;
-    await importDevices(
-      system,
-      this.#devices.map(({ id }) => `${id},${hardware},${id}`),
-    );
-    let next = 0;
-    const work = async () => {
-      for (let device = this.#devices[next++]; device; device = this.#devices[next++]) {
-        signal.throwIfAborted();
-        const token = await createToken(system.rest, device.id);
-        await enroll({ dir: device.dir, id: device.id, url: system.url, token, fsync: false });
-        if (next % 100 === 0) display.phase(`enrolled ${next} of ${this.#devices.length} devices`);
-      }
-    };
-    await Promise.all(Array.from({ length: enrolledAtOnce }, work));
   }
 
   async #deploy(): Promise<void> {

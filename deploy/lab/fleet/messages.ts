@@ -20,8 +20,8 @@ export type Order =
   | { do: 'measure' }
   /** The update is about to be deployed: disconnects, nights and power cuts begin. */
   | { do: 'disturb' }
-  /** Every device loses its power for so long. */
-  | { do: 'power'; offMs: number }
+  /** Every device loses its power for so long, or one of so many. */
+  | { do: 'power'; offMs: number; every?: number }
   | { do: 'stop' };
 
 /** One device, as it was when it was stopped. */

@@ -32,7 +32,8 @@ process.on('message', (order: Order) => {
       for (const device of devices) device.disturb();
       return;
     case 'power':
-      for (const device of devices) device.cutPower(order.offMs);
+      for (const [i, device] of devices.entries())
+        if (i % (order.every ?? 1) === 0) device.cutPower(order.offMs);
       return;
     case 'stop':
       return void stop();

@@ -152,6 +152,12 @@ export class ModelledBroker implements EmqxApi {
     });
   }
 
+  /** What nobody has asked the broker for reaches the device, if it is there. */
+  smuggle(deviceId: string, topic: string, payload: string): void {
+    const { connection } = this.#session(deviceId);
+    if (connection?.subscribed) this.#send(connection, topic, payload);
+  }
+
   /** The device hears nothing more; the broker notices within that time. */
   #leave(connection: Connection, withinMs: number): void {
     connection.deaf = true;

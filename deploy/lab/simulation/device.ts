@@ -1,10 +1,11 @@
 /** The shipped agent in virtual time: its storage in memory, its power cut at any write, and no socket. */
 import type { JSONWebKeySet } from 'jose';
-import { startDevice, type VirtualDevice } from '#firmware/virtual/device.ts';
+import { type Snapshot, startDevice, type VirtualDevice } from '#firmware/virtual/device.ts';
 import { Memory } from '#firmware/virtual/memory.ts';
 import type { Consent } from '#firmware/virtual/options.ts';
 import type { Broker, Certificates, Http } from '#firmware/virtual/port.ts';
 import type { Random } from '../primitives/random.ts';
+import type { Ran } from './promises/committed.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 export interface DeviceParts {
@@ -20,6 +21,8 @@ export interface DeviceParts {
   consent: () => Consent;
   /** Asked at every write: for how long the power is gone from the middle of this one on, or null. */
   powerCutAtWrite: () => number | null;
+  /** What it runs for good is another now. */
+  onConfirmed: () => void;
   log: (text: string) => void;
 }
 
@@ -38,12 +41,13 @@ const timing = {
 const limits = { chunkStartBytes: 32 * 1024, chunkCeilingBytes: 64 * 1024, slotBytes: 256 * 1024 };
 
 export class SimulatedDevice {
-  /** Digests of all that it has ever confirmed. */
-  readonly ran = new Set<string>();
+  /** All that it has ever confirmed, one after the other. */
+  readonly ran: Ran[] = [];
   powerCuts = 0;
   readonly #parts: DeviceParts;
   readonly #medium = new Memory();
   #device: VirtualDevice | null = null;
+  #booted: { count: number; slot: string } | null = null;
 
   constructor(parts: DeviceParts) {
     this.#parts = parts;
@@ -92,10 +96,22 @@ export class SimulatedDevice {
     device.on('boot', ({ count, reason }) =>
       log(`boot ${count} (${reason}) of ${this.running?.slice(0, 8)}`),
     );
-    device.on('change', () => {
-      const { running, slots } = device.snapshot();
-      if (running && slots!.active === slots!.confirmed) this.ran.add(running.sha256);
-    });
+    device.on('change', () => this.#note(device.snapshot()));
+  }
+
+  /** An image on trial is none yet, nor is one that has failed: what runs is not what will be booted, whichever way. */
+  #note({ running, slots, bootCount }: Snapshot): void {
+    if (!running) this.#booted = null;
+    else if (this.#booted?.count !== bootCount) this.#booted = { count: bootCount, slot: slots!.active };
+    if (!running || slots!.confirmed !== this.#booted!.slot) return;
+    if (this.ran.at(-1)?.sha256 === running.sha256) return;
+    this.ran.push({ sha256: running.sha256, at: this.#parts.time.now });
+    this.#parts.onConfirmed();
+  }
+
+  /** What it is at, or null. */
+  get deployment(): string | null {
+    return this.#device?.snapshot().deployment ?? null;
   }
 
   /** Null before it has booted. */

@@ -4,6 +4,7 @@ import { Random } from '../primitives/random.ts';
 import type { ModelledBroker } from './broker.ts';
 import { SimulatedDevice } from './device.ts';
 import { Violation } from './promises/committed.ts';
+import type { Undos } from './promises/undos.ts';
 import { hardware, hostileMs, type Stage } from './stage.ts';
 import type { SimulatedStore } from './store.ts';
 
@@ -11,6 +12,7 @@ export interface Reached {
   broker: ModelledBroker;
   store: SimulatedStore;
   signingKeys: JSONWebKeySet;
+  undos: Undos;
 }
 
 export class Fleet {
@@ -22,7 +24,7 @@ export class Fleet {
   }
 
   /** It comes within seconds; some sleep for long, so that gates have to do without them; a few never come. */
-  add(id: string, { broker, store, signingKeys }: Reached): void {
+  add(id: string, { broker, store, signingKeys, undos }: Reached): void {
     const { random: r, time } = this.#stage;
     const device = new SimulatedDevice({
       id,
@@ -30,13 +32,14 @@ export class Fleet {
       time,
       random: new Random(r.int(0, 2 ** 31)),
       broker: broker.portOf(id),
-      http: store.port(),
+      http: store.port(() => this.#stage.watch(() => undos.downloads(id, device.deployment))),
       signingKeys,
       consent: () =>
         this.#stage.isHostile && r.chance(0.2)
           ? { reason: 'busy', ...(r.chance(0.5) && { forMs: r.int(1_000, 100_000) }) }
           : 'now',
       powerCutAtWrite: () => (this.#stage.isHostile && r.chance(0.01) ? r.int(500, 20_000) : null),
+      onConfirmed: () => this.#stage.watch(() => undos.confirmed(id)),
       log: (text) => this.#stage.log(`${id}: ${text}`),
     });
     this.#devices.set(id, device);

@@ -1,5 +1,5 @@
 /** What is there before anybody deploys: devices in regions, and firmware. */
-import { buildImage } from '#firmware/virtual/image.ts';
+import { buildFactoryImage, buildImage, factoryVersion } from '#firmware/virtual/image.ts';
 import type { Context } from '#webhook/context.ts';
 import * as devices from '#webhook/devices/devices.ts';
 import * as places from '#webhook/devices/places.ts';
@@ -35,12 +35,13 @@ export async function register(
   }
 }
 
-/** The n-th version; about one in seven does not pass its own test. */
+/** The n-th version; about one in seven does not pass its own test. Its securityVersion is not above `securest`. */
 export async function makeFirmware(
   context: Context,
   { random: r }: Stage,
   store: SimulatedStore,
   n: number,
+  securest: number,
 ): Promise<firmware.Firmware> {
   const version = `1.${n}.0`;
   const bytes = buildImage({
@@ -49,18 +50,27 @@ export async function makeFirmware(
     selfTest: r.chance(0.15) ? 'fail' : 'pass',
     seed: r.int(1, 1_000_000),
   });
+  const s3Path = await upload(context, store, version, bytes);
+  return registerFirmware(context, version, s3Path, r.int(0, securest));
+}
+
+/** What devices have had from the beginning: to it they can be taken back. */
+export async function makeFactoryFirmware(
+  context: Context,
+  store: SimulatedStore,
+): Promise<firmware.Firmware> {
+  const s3Path = await upload(context, store, factoryVersion, buildFactoryImage());
+  return registerFirmware(context, factoryVersion, s3Path, 0);
+}
+
+async function upload(context: Context, store: SimulatedStore, version: string, bytes: Buffer) {
   const { s3Path } = await firmware.presignUpload(context, { version, fileName: 'app.bin' });
   store.objects.set(s3Path, bytes);
-  const metadata = {
-    version,
-    fileName: 'app.bin',
-    releaseNote: '',
-    s3Path,
-    name: 'app.bin',
-    author: actor,
-    hardware,
-    component: 'main',
-    securityVersion: r.int(0, 2),
-  };
+  return s3Path;
+}
+
+function registerFirmware(context: Context, version: string, s3Path: string, securityVersion: number) {
+  const file = { version, s3Path, fileName: 'app.bin', releaseNote: '', name: 'app.bin' };
+  const metadata = { ...file, author: actor, hardware, component: 'main', securityVersion };
   return firmware.register(context, metadata, actor);
 }

@@ -118,6 +118,7 @@ function toDeployment(row: Row): DeploymentRow {
     id: row.id,
     order: `${row.created_at} ${row.id}`,
     firmwareId: row.firmware_id,
+    undoes: row.undoes,
     state: row.state,
     policy: row.policy,
     gates: row.memory.gates,

@@ -7,10 +7,10 @@ import { defaultRollout, type HealthPolicy, type RolloutPolicy } from '#webhook/
 import { newTarget } from '#webhook/deployments/testing-target.ts';
 import type { Random } from '../primitives/random.ts';
 
-export const image = { sha256: 'new', component: mainComponent };
+export const image = { sha256: 'new', component: mainComponent, securityVersion: 0 };
 
 export const targetOf = (deviceId: string, policy: RolloutPolicy): Target =>
-  newTarget({ ...image, deviceId, policy, version: '2', totalBytes: 200 });
+  newTarget({ sha256: image.sha256, deviceId, policy, version: '2', totalBytes: 200 });
 
 export function policyOf(r: Random): RolloutPolicy {
   const gate = () => ({

@@ -86,6 +86,17 @@ describe('a broken machine is found out:', () => {
       /is of the control group/,
     ],
     [
+      'a rollout that opens the control group with the wave before it',
+      {
+        stepRollout: (...given) => {
+          const { rollout, actions } = stepRollout(...given);
+          const isNext = rollout.gates?.[rollout.wave + 1]?.control === true;
+          return { rollout: isNext ? { ...rollout, wave: rollout.wave + 1 } : rollout, actions };
+        },
+      },
+      /had passed its gate|is of the control group/,
+    ],
+    [
       'a rollout that does not wait until a wave has been watched',
       {
         stepRollout: (rollout, tallies, event, now) => {

@@ -66,7 +66,7 @@ class Fuzz {
     for (const id of ids) if (random.chance(0.1)) this.#awayUntil.set(id, startMs + random.int(0, 600_000));
     this.#rollout = createRollout(policyOf(random), random.chance(0.2) ? startMs + 30_000 : null);
     this.#invariants = new Invariants({
-      ran: (id) => this.#runs.get(id)!,
+      ran: (id) => [...this.#runs.get(id)!].map((sha256) => ({ sha256, at: startMs })),
       reachable: (id) => this.#isReachable(id),
       timeZone: () => 'UTC',
       image: () => image,
@@ -274,6 +274,7 @@ class Fuzz {
         id: 'd',
         order: 'd',
         firmwareId: 'f',
+        undoes: null,
         state,
         policy,
         gates,

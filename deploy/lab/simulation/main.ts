@@ -124,6 +124,9 @@ async function simulate({ deployments, seed: first, ...options }: Options): Prom
     halts,
     joined,
     freezes,
+    undos,
+    takenBack,
+    forged,
     rolledBack,
     succeeded,
     otherwise,
@@ -131,7 +134,8 @@ async function simulate({ deployments, seed: first, ...options }: Options): Prom
   process.stdout.write(
     `${deployments} schedules of whole deployments from seed ${first}: every promise held\n` +
       `${sum.deployments} deployments, ${devices} devices, ${copiesDied} deaths of copies, ${powerCuts} power cuts, ` +
-      `${brokerRestarts} broker restarts, ${halts} halted, ${joined} late joiners, ${freezes} freezes, ${succeeded} updates succeeded, ` +
+      `${brokerRestarts} broker restarts, ${halts} halted, ${joined} late joiners, ${freezes} freezes, ${undos} undone (${takenBack} devices back, ${forged} forged orders), ` +
+      `${succeeded} updates succeeded, ` +
       `${rolledBack} rolled back, ${otherwise} ended otherwise\n`,
   );
   return 0;

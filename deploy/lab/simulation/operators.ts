@@ -1,6 +1,7 @@
 /** What operators do: deploy, move devices, and anything to a deployment while it is hostile; in the end they close what is left. */
 import * as deployments from '#webhook/deployments/deployments.ts';
 import { policySchema, type StartRequest } from '#webhook/deployments/schema.ts';
+import { undo } from '#webhook/deployments/undo.ts';
 import * as devices from '#webhook/devices/devices.ts';
 import { everything } from '#webhook/devices/reach.ts';
 import { defaultChannel } from '#webhook/devices/table.ts';
@@ -13,8 +14,16 @@ import type { Copy } from './copy.ts';
 import type { SimulatedDatabase } from './database.ts';
 import type { Regions } from './inventory.ts';
 import { anyPolicy } from './policies.ts';
+import type { DeploymentRow } from './promises/changes.ts';
 import type { Invariants } from './promises/invariants.ts';
 import { actor, calmMs, hostileMs, patienceMs, quietMs, type Stage } from './stage.ts';
+
+/** What they take back. */
+export interface Undoing {
+  random: Random;
+  /** There is one. */
+  onUndo: (random: Random) => void;
+}
 
 export class Operators {
   readonly #stage: Stage;
@@ -25,8 +34,16 @@ export class Operators {
   readonly #onDeployed = new Map<string, (deploymentId: string) => void>();
   #override: string | undefined;
   readonly #movedAt = new Map<string, number>();
+  readonly #undoing: Undoing;
 
-  constructor(stage: Stage, copies: Copies, database: SimulatedDatabase, invariants: Invariants) {
+  constructor(
+    stage: Stage,
+    copies: Copies,
+    database: SimulatedDatabase,
+    invariants: Invariants,
+    undoing: Undoing,
+  ) {
+    this.#undoing = undoing;
     this.#stage = stage;
     this.#copies = copies;
     this.#database = database;
@@ -51,7 +68,7 @@ export class Operators {
     });
   }
 
-  async deploy(image: Firmware, ids: string[], regions: Regions): Promise<void> {
+  async deploy(image: Firmware, ids: string[], regions: Regions, isUndone: boolean): Promise<void> {
     const { random: r, seen, time } = this.#stage;
     const byPlace = r.chance(0.5);
     const named = ids.filter(() => r.chance(0.8));
@@ -71,6 +88,7 @@ export class Operators {
       seen.deployments++;
       for (const deviceId of placed) this.#invariants.matched(id, deviceId, time.now);
       this.#meddle(id);
+      if (isUndone) this.#undoLater(id, image, named);
       for (const deviceId of policy.lateJoinersMs ? homeless : [])
         this.#stage.after(r.int(0, hostileMs), () => this.#bringHome(deviceId, regions.home, id));
     });
@@ -79,9 +97,49 @@ export class Operators {
     );
   }
 
-  /** A deployment is there. */
-  deployed(id: string, firmwareId: string): void {
-    this.#onDeployed.get(firmwareId)?.(id);
+  /** A deployment is there: the first of its firmware, or one that an undo has brought about. */
+  deployed({ id, firmwareId, undoes }: DeploymentRow): void {
+    const follows = undoes === null && this.#onDeployed.get(firmwareId);
+    if (follows) {
+      this.#onDeployed.delete(firmwareId);
+      follows(id);
+      return;
+    }
+    this.#stage.seen.deployments++;
+    this.#meddle(id);
+    if (undoes === null) return;
+    this.#stage.seen.undos++;
+    this.#undoing.onUndo(this.#undoing.random);
+  }
+
+  /** At times a deployment is taken back, as far as it has come; and at times its image is tried once more. */
+  #undoLater(id: string, image: Firmware, named: string[]): void {
+    const { random: r } = this.#undoing;
+    if (!r.chance(0.7)) return;
+    const policy = () => policySchema.parse(anyPolicy(r, { byPlace: false }));
+    const request = { others: r.chance(0.5), policy: policy() };
+    const again = r.chance(0.5) ? policy() : null;
+    // In the midst of it, or when it is through.
+    const afterMs = r.chance(0.5) ? r.int(8_000, 60_000) : r.int(60_000, 240_000);
+    this.#stage.after(afterMs, async () => {
+      const done = await this.#operate(`undoes ${id}`, (copy) =>
+        undo(copy.context, everything, id, request, actor),
+      );
+      if (!done || !again) return;
+      this.#stage.after(r.int(20_000, 120_000), () =>
+        this.#operate(`deploys ${image.version} again`, (copy) => {
+          const whole = {
+            regions: [],
+            divisions: [],
+            all: false,
+            devices: named,
+            channels: [defaultChannel],
+          };
+          const request = { ...whole, firmwareId: image.id, policy: again };
+          return deployments.start(copy.context, everything, request, actor);
+        }),
+      );
+    });
   }
 
   /** A deployment or a target of it is in another state. */
@@ -138,8 +196,9 @@ export class Operators {
     try {
       return await Promise.race([act(copy), this.#stage.time.delay(patienceMs).then(() => null)]);
     } catch (error) {
-      if (error instanceof AppError) return null;
-      throw error;
+      if (!(error instanceof AppError)) throw error;
+      this.#stage.log(`refused: ${error.code}`);
+      return null;
     }
   }
 }

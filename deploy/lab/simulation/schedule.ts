@@ -4,13 +4,15 @@
  * has not ended by itself is ended by an operator.
  */
 import type { JSONWebKeySet } from 'jose';
+import type { Firmware } from '#webhook/firmware/firmware.ts';
 import type { FirmwareSigner } from '#webhook/firmware/signer.ts';
 import { Random } from '../primitives/random.ts';
 import { ModelledBroker } from './broker.ts';
 import { Copies } from './copies.ts';
 import type { SimulatedDatabase } from './database.ts';
 import { Fleet } from './fleet.ts';
-import { createRegions, makeFirmware, register } from './inventory.ts';
+import { Forger } from './forger.ts';
+import { createRegions, makeFactoryFirmware, makeFirmware, register } from './inventory.ts';
 import { Operators } from './operators.ts';
 import type { Change } from './promises/changes.ts';
 import { type Image, Violation } from './promises/committed.ts';
@@ -68,9 +70,12 @@ class Schedule {
   readonly #operators: Operators;
   readonly #images = new Map<string, Image>();
   #isClosing = false;
+  /** Of whoever takes deployments back: chance of its own, so that other schedules stay those of their seeds. */
+  readonly #undoRandom: Random;
 
   constructor(database: SimulatedDatabase, keys: Keys, seed: number, stage: Stage) {
     this.#seed = seed;
+    this.#undoRandom = new Random(seed, 'back');
     const { time, random } = stage;
     this.#stage = stage;
     this.#database = database;
@@ -90,7 +95,8 @@ class Schedule {
       (row) => this.#copies.post(row),
       () => (stage.isHostile ? trouble : calm),
     );
-    witness(this.#broker, this.#invariants, stage);
+    const forger = new Forger(stage, this.#broker, this.#fleet);
+    witness(this.#broker, this.#invariants, forger, stage);
     this.#store = new SimulatedStore(time, random, () =>
       stage.isHostile ? { wrong: 0.05, breaks: 0.02 } : { wrong: 0, breaks: 0 },
     );
@@ -101,7 +107,10 @@ class Schedule {
       signer: { sign: (manifest) => time.busy(() => keys.signer.sign(manifest)) },
       trustedKeys: keys.trusted,
     });
-    this.#operators = new Operators(stage, this.#copies, database, this.#invariants);
+    this.#operators = new Operators(stage, this.#copies, database, this.#invariants, {
+      random: this.#undoRandom,
+      onUndo: (random) => forger.work(random, 12),
+    });
   }
 
   async play(): Promise<Played> {
@@ -120,8 +129,9 @@ class Schedule {
       violation = error.message;
       this.#stage.log(`VIOLATION ${violation}`);
     }
-    for (const { state } of this.#invariants.targets) {
+    for (const { state, deploymentId } of this.#invariants.targets) {
       seen[state === 'succeeded' ? 'succeeded' : 'otherwise']++;
+      if (state === 'succeeded' && this.#invariants.deployments.get(deploymentId)?.undoes) seen.takenBack++;
       if (state === 'rolled_back') seen.rolledBack++;
     }
     seen.powerCuts = this.#fleet.powerCuts;
@@ -146,15 +156,19 @@ class Schedule {
         broker: this.#broker,
         store: this.#store,
         signingKeys: this.#keys.trusted,
+        undos: this.#invariants.undos,
       });
     }
     seen.devices = ids.length;
+    const isUndone = this.#undoRandom.chance(0.3);
+    if (isUndone) this.#know(await this.#settled(() => makeFactoryFirmware(context, this.#store)));
     const planned = r.int(1, 3);
     for (let n = 0; n < planned; n++) {
-      const image = await this.#settled(() => makeFirmware(context, this.#stage, this.#store, n));
-      this.#images.set(image.id, { sha256: image.sha256, component: image.component });
+      const securest = isUndone ? 0 : 2;
+      const image = await this.#settled(() => makeFirmware(context, this.#stage, this.#store, n, securest));
+      this.#know(image);
       this.#stage.after(n * r.int(20_000, 120_000) + r.int(0, 20_000), () =>
-        this.#operators.deploy(image, ids, regions),
+        this.#operators.deploy(image, ids, regions, isUndone),
       );
     }
     for (let n = r.int(0, 2); n > 0; n--) {
@@ -166,6 +180,10 @@ class Schedule {
     }
     this.#operators.freezeAt(new Random(this.#seed, 'freezes'));
     this.#copies.startMortal();
+  }
+
+  #know({ id, sha256, component, securityVersion }: Firmware): void {
+    this.#images.set(id, { sha256, component, securityVersion });
   }
 
   async #check(): Promise<void> {
@@ -189,10 +207,10 @@ class Schedule {
       this.#operators.moved(deploymentId);
       return;
     }
-    const { id, firmwareId, state } = change.after;
+    const { id, state } = change.after;
     this.#stage.log(`${id}: ${was} -> ${state}`);
     this.#operators.moved(id);
-    if (!change.before) this.#operators.deployed(id, firmwareId);
+    if (!change.before) this.#operators.deployed(change.after);
     if (state === 'halted') this.#stage.seen.halts++;
   }
 

@@ -11,6 +11,11 @@ export interface Seen {
   halts: number;
   joined: number;
   freezes: number;
+  undos: number;
+  /** Devices that an undo has taken back. */
+  takenBack: number;
+  /** Orders that nobody has signed for the device that got them. */
+  forged: number;
 }
 
 export const nothingSeen = (): Seen => ({
@@ -25,4 +30,7 @@ export const nothingSeen = (): Seen => ({
   halts: 0,
   joined: 0,
   freezes: 0,
+  undos: 0,
+  takenBack: 0,
+  forged: 0,
 });

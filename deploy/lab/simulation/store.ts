@@ -44,9 +44,15 @@ export class SimulatedStore implements ObjectStore {
   readonly ping = async () => {};
   close(): void {}
 
-  /** The store, as one device reaches it. */
-  port(): Http {
-    return { get: (url, range, events) => this.#get(url, range, events), release() {} };
+  /** The store, as one device reaches it; `onGet` is told of each request. */
+  port(onGet: () => void): Http {
+    return {
+      get: (url, range, events) => {
+        onGet();
+        return this.#get(url, range, events);
+      },
+      release() {},
+    };
   }
 
   #presign(key: string) {

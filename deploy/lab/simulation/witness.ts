@@ -1,10 +1,17 @@
-/** Tells the invariants what passes through the broker. */
+/** Tells the invariants, and whoever listens there, what passes through the broker. */
 import { requestTopic, topics } from '#emqx/protocol.ts';
 import type { ModelledBroker } from './broker.ts';
+import type { Forger } from './forger.ts';
 import type { Invariants } from './promises/invariants.ts';
+import { readRequest } from './requests.ts';
 import type { Stage } from './stage.ts';
 
-export function witness(broker: ModelledBroker, { messages, requests }: Invariants, stage: Stage): void {
+export function witness(
+  broker: ModelledBroker,
+  { messages, requests, undos }: Invariants,
+  forger: Forger,
+  stage: Stage,
+): void {
   broker.onUplink = (deviceId, topic, payload) => {
     if (topics[topic as keyof typeof topics].class !== 'critical') return;
     const { id, seq } = JSON.parse(payload) as { id: string; seq?: unknown };
@@ -16,17 +23,15 @@ export function witness(broker: ModelledBroker, { messages, requests }: Invarian
     requests.offered(deployment, deviceId, attempt);
   };
   broker.onPublish = (deviceId, topic, payload) => {
+    forger.hear(deviceId, topic, payload);
     if (topic !== requestTopic) return;
-    const { deployment, attempt } = readRequest(payload);
+    const { deployment, attempt, url } = readRequest(payload);
     stage.watch(() => requests.sent(deployment, deviceId, attempt, stage.time.now));
+    stage.watch(() => undos.sent(deployment, url !== undefined));
   };
   broker.onDeliver = (deviceId, topic, payload) => {
     if (topic !== 'ack') return;
     for (const id of (JSON.parse(payload) as { ids: string[] }).ids)
       stage.watch(() => messages.acked(deviceId, id));
   };
-}
-
-function readRequest(payload: string): { deployment: string; attempt: number } {
-  return JSON.parse(payload) as { deployment: string; attempt: number };
 }

@@ -1,89 +1,122 @@
 /** A fleet is brought a newer image and back again by an undo, on a Flota of its own: for the scenario and for the figure. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildImage } from '#firmware/virtual/image.ts';
-import { hardware, startFleet } from '../fleet/devices.ts';
+import { buildFactoryImage, buildImage, factoryVersion } from '#firmware/virtual/image.ts';
+import { Crews } from '../fleet/crews.ts';
+import { hardware } from '../fleet/devices.ts';
+import { enrolMany } from '../fleet/enrolment.ts';
+import { toExperiment } from '../fleet/options.ts';
 import { openSubject } from '../fleet/subject.ts';
 import { until } from '../primitives/until.ts';
-import { deploy, type Rest, readDeployment, registerFirmware, unwrap } from '../rest.ts';
+import { deploy, readDeployment, registerFirmware, unwrap } from '../rest.ts';
 
-const patienceMs = 900_000;
+const patienceMs = 3_600_000;
 /** Every so many devices lose their power in the middle of it. */
 const cutEvery = 4;
+const cutMs = 2_000;
+const tellEveryMs = 5_000;
 
 export interface UndoRun {
   devices: number;
   /** From the request to the last device's attested success. */
   seconds: number;
+  /** Of the webhook and its database meanwhile, and how many processes wanted a core when it ended. */
+  webhookSeconds: number;
+  load: number;
+  cores: number;
   /** Of images, as the devices count them. */
   imageBytes: number;
   powerCuts: number;
   state: string;
   succeeded: number;
-  /** How many attest the older image. */
+  /** How many run the older image. */
   back: number;
 }
 
-/** What came from the network for its newest deployment, as the device has counted; null until its result is here. */
-async function readBytes(rest: Rest, id: string): Promise<number | null> {
-  const answer = rest.api.devices[':id'].firmware_history.$get({ param: { id }, query: { limit: '1' } });
-  return (await unwrap(answer)).items[0]!.receivedBytes;
-}
-
-/** The boot may be heard of before the result, which brings the figures. */
-async function countBytes(rest: Rest, ids: string[]): Promise<number> {
-  let bytes = 0;
-  for (const id of ids) {
-    const received = await until(
-      () => readBytes(rest, id),
-      (it) => it !== null,
-      patienceMs,
-    );
-    bytes += received!;
-  }
-  return bytes;
-}
-
+/** What they leave the factory with is registered, as any image is: so one update makes a fleet that can be taken back. */
 export async function runUndo(devices: number, seed: number, say: (line: string) => void): Promise<UndoRun> {
   const dir = mkdtempSync(join(tmpdir(), 'flota-undo-'));
   const system = await openSubject({ devices });
-  const fleet = await startFleet(system, dir, devices, { fsync: false });
+  const { rest } = system;
+  const plan = { badImage: false, powerCut: null, night: null };
+  const fleet = Array.from({ length: devices }, (_, i) => {
+    const id = `device-${String(i + 1).padStart(5, '0')}`;
+    return { id, name: id, dir: join(dir, id), plan };
+  });
+  const processes = cpus().length;
+  let crews: Crews | null = null;
+  const ends = async (what: string, id: string) => {
+    let toldAt = Date.now();
+    return until(
+      () => readDeployment(rest, id),
+      ({ state, counts }) => {
+        if (Date.now() - toldAt > tellEveryMs) {
+          toldAt = Date.now();
+          say(`${what}: ${counts.succeeded} of ${devices}`);
+        }
+        return ['completed', 'halted'].includes(state);
+      },
+      patienceMs,
+    );
+  };
   try {
-    const { rest } = system;
-    const images: { sha256: string }[] = [];
-    const ends = async (id: string) => {
-      const isOver = ({ state }: { state: string }) => ['completed', 'halted'].includes(state);
-      return until(() => readDeployment(rest, id), isOver, patienceMs);
-    };
-    let last = '';
-    for (const version of ['1.0.0', '2.0.0']) {
-      say(`updating ${devices} devices to ${version}`);
-      const bytes = buildImage({ version, sizeBytes: 64 * 1024, selfTest: 'pass', seed });
-      const fields = { version, fileName: 'undo.bin', hardware };
-      const firmware = await registerFirmware(rest, bytes, fields);
-      images.push(firmware);
-      ({ id: last } = await deploy(rest, { firmwareId: firmware.id, devices: fleet.ids }));
-      const { state } = await ends(last);
-      if (state !== 'completed') throw new Error(`the update to ${version} ${state}`);
-    }
+    const register = (version: string, bytes: Buffer) =>
+      registerFirmware(rest, bytes, { version, fileName: 'undo.bin', hardware });
+    const older = await register(factoryVersion, buildFactoryImage());
+    const newer = await register(
+      '2.0.0',
+      buildImage({ version: '2.0.0', sizeBytes: 4 * 1024, selfTest: 'pass', seed }),
+    );
+    await enrolMany(system, fleet, say);
+    crews = await Crews.start(
+      {
+        ...{ devices: fleet, hardware, mqttUrl: system.mqttUrl, trust: system.trust },
+        experiment: toExperiment({ devices: String(devices), seed: String(seed) }),
+        signingKeys: system.signing.publicKeys as { keys: object[] },
+      },
+      processes,
+    );
+    // Whose first report has not come has nothing that is known to go back to.
+    const q = `version = ${factoryVersion}`;
+    await until(
+      () => unwrap(rest.api.devices.$get({ query: { q, limit: '1', count: 'exact' } })),
+      (found) => 'total' in found && found.total === devices,
+      patienceMs,
+    );
+    const { id } = await deploy(rest, { firmwareId: newer.id, all: true });
+    const updated = await ends('updated', id);
+    if (updated.state !== 'completed' || updated.counts.succeeded !== devices)
+      throw new Error(`the update ${updated.state}: ${updated.counts.succeeded} of ${devices}`);
+    crews.tell({ do: 'measure' });
     say('undoing it');
-    const at = Date.now();
-    const answer = rest.api.deployments[':id'].undo.$post({ param: { id: last }, json: {} });
+    const [at, processor] = [Date.now(), process.cpuUsage()];
+    const answer = rest.api.deployments[':id'].undo.$post({ param: { id }, json: {} });
     const { undo } = await unwrap(answer);
-    let powerCuts = 0;
-    for (const device of fleet.devices.filter((_, i) => i % cutEvery === 0)) {
-      device.powerCut();
-      powerCuts++;
-    }
-    const { state, counts } = await ends(undo.id);
+    crews.tell({ do: 'power', offMs: cutMs, every: cutEvery });
+    const { state, counts } = await ends('back', undo.id);
     const seconds = (Date.now() - at) / 1000;
-    const back = fleet.devices.filter((it) => it.snapshot().running?.sha256 === images[0]!.sha256).length;
-    const imageBytes = await countBytes(rest, fleet.ids);
-    return { devices, seconds, imageBytes, powerCuts, state, succeeded: counts.succeeded, back };
+    const { user, system: kernel } = process.cpuUsage(processor);
+    const { crashes } = crews;
+    const { devices: reports } = await crews.stop();
+    if (crashes.length > 0) throw new Error(crashes.join('; '));
+    return {
+      ...{ devices, seconds, state },
+      webhookSeconds: (user + kernel) / 1e6,
+      ...{ load: loadavg()[0]!, cores: cpus().length },
+      imageBytes: reports.reduce((sum, { stats }) => sum + stats.receivedBytes, 0),
+      powerCuts: sharesOf(devices, processes).reduce((sum, share) => sum + Math.ceil(share / cutEvery), 0),
+      succeeded: counts.succeeded,
+      back: reports.filter(({ running }) => running?.sha256 === older.sha256).length,
+    };
   } finally {
-    await fleet.close();
+    await crews?.stop();
     await system.close();
     rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
   }
+}
+
+/** How many devices each process has. */
+function sharesOf(devices: number, processes: number): number[] {
+  return Array.from({ length: processes }, (_, i) => Math.ceil((devices - i) / processes));
 }

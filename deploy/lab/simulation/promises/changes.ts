@@ -35,6 +35,8 @@ export interface DeploymentRow {
   /** Later ones compare greater. */
   order: string;
   firmwareId: string;
+  /** Of an undo: the deployment that it takes back. */
+  undoes: string | null;
   state: RolloutState;
   policy: RolloutPolicy;
   gates: Gate[] | null;

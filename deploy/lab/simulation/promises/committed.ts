@@ -8,12 +8,19 @@ export class Violation extends Error {}
 export interface Image {
   sha256: string;
   component: string;
+  securityVersion: number;
+}
+
+/** An image that a device has confirmed, and when. */
+export interface Ran {
+  sha256: string;
+  at: number;
 }
 
 /** What no machine is asked for. */
 export interface World {
-  /** Digests that the device has ever run for good: an image on trial is none yet. */
-  ran(deviceId: string): ReadonlySet<string>;
+  /** What the device has run for good, one after the other, the last to this moment: an image on trial is none yet. */
+  ran(deviceId: string): readonly Ran[];
   reachable(deviceId: string): boolean;
   timeZone(deviceId: string): string;
   image(firmwareId: string): Image;
@@ -54,6 +61,11 @@ export class Committed {
 
   imageOf(deploymentId: string): Image {
     return this.world.image(this.deployments.get(deploymentId)!.firmwareId);
+  }
+
+  /** That stands: one that was cancelled undoes nothing. */
+  undoOf(deploymentId: string): Watched | undefined {
+    return [...this.deployments.values()].find((d) => d.undoes === deploymentId && d.state !== 'cancelled');
   }
 
   /** Those that say something about the firmware. */

@@ -18,10 +18,12 @@ import { Gates } from './gates.ts';
 import { Messages } from './messages.ts';
 import { Requests } from './requests.ts';
 import { Starts } from './starts.ts';
+import { Undos } from './undos.ts';
 
 export class Invariants {
   readonly messages = new Messages();
   readonly requests: Requests;
+  readonly undos: Undos;
   readonly #committed: Committed;
   readonly #gates: Gates;
   readonly #starts: Starts;
@@ -32,6 +34,7 @@ export class Invariants {
     this.#committed = new Committed(world);
     this.#gates = new Gates(this.#committed);
     this.requests = new Requests(this.#committed);
+    this.undos = new Undos(this.#committed);
     this.#starts = new Starts(this.#committed, this.#gates, this.requests);
   }
 
@@ -66,6 +69,7 @@ export class Invariants {
     for (const id of new Set(started.map((c) => c.after.deploymentId))) {
       const mine = started.filter((c) => c.after.deploymentId === id).map((c) => c.after);
       this.#starts.started(this.#deployment(id), mine, at);
+      for (const target of mine) this.undos.started(target, at);
     }
     for (const { before, after } of targets) {
       if (!before && after.wave >= 0 && !resolved.has(after.deploymentId))
@@ -96,6 +100,7 @@ export class Invariants {
       if (!isEnded(d)) throw new Violation(`${d.id} is stuck in ${d.state}`);
       this.#missed(d, deviceIds);
     }
+    this.undos.ended(deviceIds);
     this.messages.ended();
   }
 
@@ -114,7 +119,7 @@ export class Invariants {
     const { policy } = this.#deployment(after.deploymentId);
     if (before.state !== 'skipped' && after.state === 'skipped') this.#starts.leftOut(after, made);
     const { sha256 } = this.#committed.imageOf(after.deploymentId);
-    if (after.state === 'succeeded' && !this.#committed.world.ran(after.deviceId).has(sha256))
+    if (after.state === 'succeeded' && !this.undos.hasRun(after, sha256))
       throw new Violation(`${name} succeeded, but its device never ran the image`);
     if (!isOpen(after.state) && after.hasDeadline) throw new Violation(`${name} closed with a deadline`);
     if (isOpen(after.state) && after.state !== 'pending' && !after.hasDeadline)

@@ -19,6 +19,8 @@ export class Starts {
   started(deployment: Watched, started: TargetRow[], at: number): void {
     const { id, state, policy } = deployment;
     const first = started[0]!.deviceId;
+    const undo = this.#committed.undoOf(id);
+    if (undo) throw new Violation(`${id}: ${first} was started although ${undo.id} undoes it`);
     if (state !== 'running') throw new Violation(`${id} is ${state} and ${first} was started`);
     if (this.#committed.isFrozen(deployment, [at]))
       throw new Violation(`${id}: ${first} was started within a freeze`);
