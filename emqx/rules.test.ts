@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readmeRule } from './cli/readme-rule.ts';
+import { fromJs, type Row } from './json.ts';
 import { brokerEventSchema, mountedTopic, requestTopic, topics } from './protocol.ts';
 import { loadRules, readRules, rulesDir } from './rules.ts';
 import { schema, withDefaults } from './schema.ts';
-import { fromJs, type Row } from './standin/json.ts';
-import { evaluate, selectsFrom } from './standin/sql/evaluate.ts';
-import { parseSql } from './standin/sql/parser.ts';
-import { compileTemplate } from './standin/template.ts';
+import { parseSql } from './sql.ts';
+import { evaluate, selectsFrom } from './standin/evaluate.ts';
+import { compileTemplate } from './template.ts';
 import { toBytes, toMilliseconds } from './units.ts';
 
 const withReadmeRule = mkdtempSync(join(tmpdir(), 'rules-'));

@@ -4,7 +4,7 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type HoconObject, nodeAt, readHocon, toPlain } from './hocon.ts';
 import { kinds, problemOf, type ResourceKind, roots, type Settings, schema } from './schema.ts';
-import { parseSql, SqlError } from './standin/sql/parser.ts';
+import { parseSql, SqlError } from './sql.ts';
 
 export interface RuleConfig {
   sql: string;

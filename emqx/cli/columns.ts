@@ -1,5 +1,5 @@
 /** Which results of a statement are made of which columns of the event. */
-import type { Condition, Expression, Statement } from '../standin/sql/parser.ts';
+import type { Expression, Statement } from '../sql.ts';
 
 /** The names of the result's columns that are made of any of these columns of the event. */
 export function columnsFrom(statement: Statement, columns: string[]): Set<string> {
@@ -18,9 +18,7 @@ export function columnsFrom(statement: Statement, columns: string[]): Set<string
 /** Whether it depends on any of these columns which rows there are. */
 export function conditionReads(statement: Statement, columns: string[]): boolean {
   const tainted = new Set([...columns, ...columnsFrom(statement, columns)]);
-  const test = (one: Condition | Expression): boolean =>
-    'operator' in one ? test(one.left) || test(one.right) : reads(one, tainted);
-  return statement.where !== null && test(statement.where);
+  return statement.where.some(({ left, right }) => reads(left, tainted) || reads(right, tainted));
 }
 
 function reads(expression: Expression, columns: Set<string>): boolean {

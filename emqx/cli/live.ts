@@ -1,9 +1,9 @@
 /** The broker's side: what it has now, and the calls that change it. */
 import { type Answer, type EmqxApiOptions, EmqxError, openConnection, reasonOf } from '../connection.ts';
 import { nodeAt, parseHocon, toPlain } from '../hocon.ts';
+import { decodeJson, isRow, type Row } from '../json.ts';
 import { type BrokerNode, readNodes } from '../nodes.ts';
 import { isSettings, kinds, type ResourceKind, roots, type Settings as Values } from '../schema.ts';
-import { decodeJson, isRow, type Row } from '../standin/json.ts';
 
 export interface Live {
   kind: ResourceKind;

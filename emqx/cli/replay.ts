@@ -1,7 +1,8 @@
 /** What a change means: the same events through the old and the new rule, and which requests to the webhook differ. */
+
+import type { Row } from '../json.ts';
 import type { Settings as Values } from '../schema.ts';
-import type { Row } from '../standin/json.ts';
-import { compileTemplate, wholeRow } from '../standin/template.ts';
+import { compileTemplate, wholeRow } from '../template.ts';
 import { actionOf, type Change, type Comparison } from './difference.ts';
 import { toContext } from './events.ts';
 import type { Broker, Tested } from './live.ts';

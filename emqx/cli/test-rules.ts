@@ -1,8 +1,8 @@
 /** `test`: the samples of every rule, on the broker. */
 import { isDeepStrictEqual } from 'node:util';
+import { encodeJson, type Row } from '../json.ts';
 import { type RuleSample, readRules } from '../rules.ts';
-import { encodeJson, type Row } from '../standin/json.ts';
-import { parseSql, SqlError, type Statement } from '../standin/sql/parser.ts';
+import { parseSql, SqlError, type Statement } from '../sql.ts';
 import { columnsFrom, conditionReads } from './columns.ts';
 import type { Command, Online } from './command.ts';
 import { toContext } from './events.ts';

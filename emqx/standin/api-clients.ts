@@ -36,18 +36,12 @@ export function routeClients(app: Hono, { sessions, bans, queued, kick }: Client
     );
     const { data, meta } = pageOf(c.req.query(), found, ['conn_state', 'clientid', 'fields']);
     const fields = c.req.query('fields')?.split(',');
-    const shown = data.map((session) => {
-      const all: Record<string, unknown> = showClient(session, queued);
-      return fields ? Object.fromEntries(fields.map((name) => [name, all[name]])) : all;
-    });
+    const shown = data
+      .map((session) => Object.entries(showClient(session, queued)))
+      .map((all) => Object.fromEntries(all.filter(([name]) => !fields || fields.includes(name))));
     return c.json({ data: shown, meta: ids ? { ...meta, count: found.length } : meta });
   });
   app.get('/clients/:id', (c) => c.json(showClient(find(c.req.param('id')), queued)));
-  app.get('/clients/:id/subscriptions', (c) => {
-    const { clientid, subscriptions } = find(c.req.param('id'));
-    const of = { clientid, durable: false, nl: 0, node, rap: 0, rh: 0 };
-    return c.json([...subscriptions].map(([topic, qos]) => ({ ...of, topic, qos })));
-  });
   app.delete('/clients/:id', async (c) => {
     await kick(find(c.req.param('id')).clientid);
     return c.body(null, 204);

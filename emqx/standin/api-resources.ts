@@ -4,9 +4,9 @@ import type { Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { HoconValue } from '../hocon.ts';
 import { isSecret, isSettings, kinds, masked, type ResourceKind, roots, type Settings } from '../schema.ts';
+import { parseSql } from '../sql.ts';
 import { ApiError, node, pageOf } from './api-answers.ts';
 import type { Configuration } from './configuration.ts';
-import { parseSql } from './sql/parser.ts';
 
 export function routeResources(app: Hono, config: Configuration): void {
   const idOf = (kind: ResourceKind, c: Context): string => {

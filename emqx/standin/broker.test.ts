@@ -249,7 +249,7 @@ describe('an attacker', () => {
       typeof grant === 'number' ? grant : grant.qos,
     );
     expect(codes).toEqual([128, 128, 128, 128, 128, 128, 128, 1]);
-    expect((await bed.api('GET', '/clients/dev-1/subscriptions')).body).toHaveLength(1);
+    expect((await bed.api('GET', '/clients/dev-1')).body.subscriptions_cnt).toBe(1);
     await client.endAsync();
   });
 

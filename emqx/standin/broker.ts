@@ -15,7 +15,7 @@ import { clientConnected, clientDisconnected, messagePublished, sessionSubscribe
 import type { ActionMetrics } from './http-action.ts';
 import { createHttpApi, type StandinVersion } from './http-api.ts';
 import { readListenerSettings } from './listener-settings.ts';
-import { MountStream } from './mount-stream.ts';
+import { MountStream, nowhere } from './mount-stream.ts';
 import { createOutgoingQueues, isExpired } from './outgoing-queues.ts';
 import type { Log, RuleMetrics } from './rule-engine.ts';
 import { type Session, Sessions } from './sessions.ts';
@@ -33,7 +33,7 @@ export interface BrokerOptions {
   acl: string;
   /** Connectors, actions and rules in the shape of EMQX's configuration. */
   config: EngineConfig;
-  /** Text of conf/emqx.conf: mountpoint, rates, sizes; left out: EMQX's defaults. */
+  /** Text of conf/emqx.conf: mountpoint and sizes; left out: EMQX's defaults. */
   conf?: string;
   /** Whose HTTP API it speaks (5.8.9). */
   version?: StandinVersion;
@@ -125,28 +125,32 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
           protocolVersion,
           prefix,
         }),
-      onSubscribed: (subscriptions) => {
-        const session = sessions.get(clientid);
-        if (session?.stream !== stream) return;
-        for (const { topic, qos } of subscriptions) {
-          sessions.subscribed(session, topic, qos);
-          engine.handle('$events/session_subscribed', () => sessionSubscribed(session, topic, qos));
-        }
-      },
-      onUnsubscribed: (topics) => {
-        const session = sessions.get(clientid);
-        if (session?.stream === stream) for (const topic of topics) sessions.unsubscribed(session, topic);
-      },
     });
     stream.once('close', () => ended(clientid, stream));
     socket.setNoDelay(true);
     aedes.handle(stream);
   };
 
-  aedes.on('client', (client: Client) => {
+  /** Undefined when a newer connection has its name already. */
+  const currentOf = (client: Client) => {
     const session = sessions.get(client.id);
-    if (session?.stream === client.conn)
-      engine.handle('$events/client_connected', () => clientConnected(session));
+    return session?.stream === client.conn ? session : undefined;
+  };
+  aedes.on('client', (client: Client) => {
+    const session = currentOf(client);
+    if (session) engine.handle('$events/client_connected', () => clientConnected(session));
+  });
+  aedes.on('subscribe', (subscriptions, client: Client) => {
+    const session = currentOf(client);
+    for (const { topic, qos } of session ? subscriptions : []) {
+      if (topic === nowhere) continue;
+      sessions.subscribed(session!, topic, qos);
+      engine.handle('$events/session_subscribed', () => sessionSubscribed(session!, topic, qos));
+    }
+  });
+  aedes.on('unsubscribe', (topics, client: Client) => {
+    const session = currentOf(client);
+    for (const topic of session ? topics : []) sessions.unsubscribed(session!, topic);
   });
   aedes.on('keepaliveTimeout', (client: Client) =>
     (client.conn as MountStream).endsBecause('keepalive_timeout'),
@@ -160,22 +164,19 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     if (packet.qos === 0)
       for (const id of sessions.awayFrom(packet.topic))
         queues.enqueue(id, { ...packet, brokerId: 'qos0', brokerCounter: ++unacknowledged });
-    if (session) engine.handle(packet.topic, () => messagePublished(asMessage(packet), session));
+    const payload = Buffer.from(packet.payload);
+    if (session) engine.handle(packet.topic, () => messagePublished({ ...packet, payload }, session));
   });
 
   const crls = options.crl && new CrlCheck(options.crl, options.tls.ca, log);
   /** Node, too, judges a client's certificate only when its part of the handshake has come, and then destroys the socket. */
-  const judge = async (socket: TLSSocket) => {
-    const certificate = socket.getPeerCertificate();
-    // Null, whatever its type says, when the peer has gone already.
-    if (!certificate?.raw) return void socket.destroy();
-    const ignore = () => {};
-    socket.on('error', ignore);
-    const obstacle = crls && (await crls.findObstacle(certificate.raw));
-    socket.off('error', ignore);
+  const judge = async (socket: TLSSocket, check: CrlCheck) => {
+    const { raw, subject } = socket.getPeerCertificate() ?? {};
+    socket.on('error', () => {});
+    const obstacle = raw ? await check.findObstacle(raw) : 'the peer has gone';
     if (socket.destroyed) return;
     if (!obstacle) return accept(socket);
-    log('warn', 'TLS handshake refused', { error: obstacle, clientid: String(certificate.subject?.CN) });
+    log('warn', 'TLS handshake refused', { error: obstacle, clientid: String(subject?.CN) });
     socket.destroy();
   };
 
@@ -189,7 +190,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       minVersion: 'TLSv1.2',
       handshakeTimeout: 15_000,
     },
-    crls ? (socket) => void judge(socket) : accept,
+    (socket) => (crls ? void judge(socket, crls) : accept(socket)),
   );
   const sockets = new Set<Socket>();
   listener.on('connection', (socket) => {
@@ -229,10 +230,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   });
 
   for (const server of [listener, api]) server.on('error', (error) => log('error', error.message));
-
   const close = async () => {
     engine.close();
-    crls?.close();
     const closing = [listener, api].map(
       (server: Server) =>
         new Promise<void>((resolve) => (server.listening ? server.close(() => resolve()) : resolve())),
@@ -262,17 +261,12 @@ async function listen(server: Server, port: number, host: string): Promise<numbe
   return (server.address() as AddressInfo).port;
 }
 
-function asMessage(packet: AedesPublishPacket) {
-  const { topic, payload, qos, retain, dup } = packet;
-  return { topic, payload: Buffer.from(payload as Buffer), qos, retain, dup };
-}
-
 /** The certificate's common name and its subject as EMQX prints it (`SERIALNUMBER=0A1B,CN=dev-1`); null without one name. */
 function peerName(socket: TLSSocket): { cn: string; dn: string } | null {
   // Null when the peer has gone already.
-  const subject = socket.getPeerCertificate()?.subject as unknown as Record<string, string | string[]> | null;
-  const cn = subject?.CN;
-  if (!subject || typeof cn !== 'string' || cn === '' || /[+#/\0]/.test(cn)) return null;
+  const subject = { ...socket.getPeerCertificate()?.subject } as Record<string, string | string[]>;
+  const cn = subject.CN;
+  if (typeof cn !== 'string' || cn === '' || /[+#/\0]/.test(cn)) return null;
   const parts = Object.entries(subject).flatMap(([name, values]) =>
     [values].flat().map((value) => `${name.toUpperCase()}=${value}`),
   );

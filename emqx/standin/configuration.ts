@@ -4,10 +4,10 @@
  */
 import * as schema from '../schema.ts';
 import { isSettings, type ResourceKind, type Settings } from '../schema.ts';
+import { parseSql, SqlError } from '../sql.ts';
+import { TemplateError } from '../template.ts';
 import { HttpAction, renderer } from './http-action.ts';
 import { type Log, RuleEngine } from './rule-engine.ts';
-import { parseSql, SqlError } from './sql/parser.ts';
-import { TemplateError } from './template.ts';
 
 /** The roots of EMQX's configuration that the stand-in executes. */
 export interface EngineConfig {
@@ -42,7 +42,7 @@ export class Configuration {
     const now = Date.now();
     const entry = { settings, createdAt: this[kind].get(id)?.createdAt ?? now, modifiedAt: now };
     this[kind].set(id, entry);
-    if (kind === 'rule') this.engine.putRule(id, settings as never);
+    if (kind === 'rule') this.engine.setRule(id, settings as never);
     if (kind === 'action') this.start(id, settings);
     if (kind === 'connector')
       for (const user of this.usersOf('connector', id)) this.start(user, this.action.get(user)!.settings);
@@ -51,8 +51,8 @@ export class Configuration {
 
   /** False when there is none. Whether something uses it is for the caller to look at. */
   remove(kind: ResourceKind, id: string): boolean {
-    if (kind === 'action') this.engine.removeAction(id);
-    if (kind === 'rule') this.engine.removeRule(id);
+    if (kind === 'action') this.engine.setAction(id, undefined);
+    if (kind === 'rule') this.engine.setRule(id, null);
     return this[kind].delete(id);
   }
 
@@ -102,7 +102,7 @@ export class Configuration {
   private start(id: string, settings: Settings): void {
     const connector = this.connectorOf(settings);
     const enabled = settings.enable && connector.enable;
-    this.engine.putAction(id, enabled ? new HttpAction(connector, settings, this.hangMs) : null);
+    this.engine.setAction(id, enabled ? new HttpAction(connector, settings, this.hangMs) : null);
   }
 
   private connectorOf({ connector }: Settings): Settings {

@@ -1,6 +1,6 @@
 /**
  * What EMQX does with `enable_crl_check = true`: the CRL at the address that a client's certificate names is fetched over http, kept,
- * fetched again on an interval, and asked at each handshake. What cannot be judged is refused.
+ * fetched again once it is older than an interval, and asked at each handshake. What cannot be judged is refused.
  */
 import { webcrypto, X509Certificate } from 'node:crypto';
 import * as pkijs from 'pkijs';
@@ -19,6 +19,11 @@ interface Crl {
   /** Upper-case hex without leading zeros. */
   serials: ReadonlySet<string>;
 }
+interface Known {
+  /** Settles with the CRL of the newest attempt, or with the one before when that failed. */
+  crl: Promise<Crl>;
+  askedAt: number;
+}
 
 const fetchTimeoutMs = 15_000;
 const maxCrlBytes = 16 * 1024 * 1024;
@@ -29,19 +34,13 @@ export class CrlCheck {
   private readonly options: CrlCheckOptions;
   private readonly issuers: pkijs.Certificate[];
   private readonly log: Log;
-  private readonly known = new Map<string, Crl>();
-  private readonly underway = new Map<string, Promise<Crl>>();
-  /** Addresses of CRLs that may have changed since they were fetched. */
-  private readonly stale = new Set<string>();
-  private readonly timer: NodeJS.Timeout;
+  private readonly known = new Map<string, Known>();
 
   /** `ca` are the PEM texts of the authorities that may have signed a CRL. */
   constructor(options: CrlCheckOptions, ca: string, log: Log) {
     this.options = options;
     this.issuers = readPems(ca, 'CERTIFICATE').map((der) => pkijs.Certificate.fromBER(der));
     this.log = log;
-    this.timer = setInterval(() => this.refresh(), options.refreshMs);
-    this.timer.unref();
   }
 
   /** Why a client with this certificate (DER) may not come in; null when it may. */
@@ -63,40 +62,24 @@ export class CrlCheck {
 
   /** Somebody was sent away, perhaps for a revoked certificate: the next handshake is judged by a CRL fetched after this. */
   expire(): void {
-    for (const address of this.known.keys()) this.stale.add(address);
+    for (const known of this.known.values()) known.askedAt = Number.NEGATIVE_INFINITY;
   }
 
-  close(): void {
-    clearInterval(this.timer);
-  }
-
-  private async current(address: string): Promise<Crl> {
-    const kept = this.known.get(address);
-    if (!kept) return this.fetchOnce(address);
-    // Whoever comes while one is fetched waits for it; it may have been read before the kick.
-    for (let running = this.underway.get(address); running; running = this.underway.get(address))
-      await running.catch(() => {});
-    if (!this.stale.delete(address)) return this.known.get(address)!;
-    return this.fetchOnce(address).catch((error: Error) => {
-      this.log('warn', 'CRL not refreshed', { address, error: error.message });
-      return kept;
-    });
-  }
-
-  /** One that cannot be fetched leaves the one before in force until its nextUpdate. */
-  private refresh(): void {
-    for (const address of this.known.keys())
-      this.fetchOnce(address).catch((error: Error) =>
-        this.log('warn', 'CRL not refreshed', { address, error: error.message }),
-      );
-  }
-
-  private fetchOnce(address: string): Promise<Crl> {
-    const running = this.underway.get(address);
-    if (running) return running;
-    const fetched = this.fetchCrl(address).finally(() => this.underway.delete(address));
-    this.underway.set(address, fetched);
-    return fetched;
+  /** One that cannot be fetched anew stays in force until its nextUpdate; where there was none, the next handshake asks again. */
+  private current(address: string): Promise<Crl> {
+    const before = this.known.get(address);
+    if (before && Date.now() - before.askedAt < this.options.refreshMs) return before.crl;
+    const fetched = this.fetchCrl(address);
+    const crl = before
+      ? fetched.catch((error: Error) => {
+          this.log('warn', 'CRL not refreshed', { address, error: error.message });
+          return before.crl;
+        })
+      : fetched;
+    const known = { crl, askedAt: Date.now() };
+    this.known.set(address, known);
+    crl.catch(() => this.known.get(address) === known && this.known.delete(address));
+    return crl;
   }
 
   private async fetchCrl(address: string): Promise<Crl> {
@@ -105,12 +88,6 @@ export class CrlCheck {
     if (answer.status !== 200) throw new Error(`status ${answer.status}`);
     const text = await answer.text();
     if (text.length > maxCrlBytes) throw new Error('it is too long');
-    const crl = await this.read(text);
-    this.known.set(address, crl);
-    return crl;
-  }
-
-  private async read(text: string): Promise<Crl> {
     const [der] = readPems(text, 'X509 CRL');
     if (!der) throw new Error('it is not PEM');
     const crl = pkijs.CertificateRevocationList.fromBER(der);
@@ -124,11 +101,8 @@ export class CrlCheck {
     const serials = crl.revokedCertificates?.map(({ userCertificate }) =>
       withoutZeros(Buffer.from(userCertificate.valueBlock.valueHexView).toString('hex')),
     );
-    return {
-      issuer: crl.issuer,
-      nextUpdate: crl.nextUpdate?.value.getTime() ?? 0,
-      serials: new Set(serials),
-    };
+    const nextUpdate = crl.nextUpdate?.value.getTime() ?? 0;
+    return { issuer: crl.issuer, nextUpdate, serials: new Set(serials) };
   }
 }
 
@@ -140,10 +114,9 @@ export function findCrlAddress(certificate: Uint8Array): string | undefined {
 function distributionPoint(certificate: pkijs.Certificate): string | undefined {
   const extension = certificate.extensions?.find(({ extnID }) => extnID === oids.distributionPoints);
   const points = extension?.parsedValue as pkijs.CRLDistributionPoints | undefined;
-  const names = points?.distributionPoints.flatMap((point) => {
-    const { distributionPoint: name } = point;
-    return Array.isArray(name) ? (name as pkijs.GeneralName[]) : [];
-  });
+  const names = points?.distributionPoints.flatMap(({ distributionPoint: name }) =>
+    Array.isArray(name) ? (name as pkijs.GeneralName[]) : [],
+  );
   // uniformResourceIdentifier (RFC 5280 §4.2.1.6)
   const addresses = names?.filter(({ type }) => type === 6).map(({ value }) => String(value));
   return addresses?.find((address) => /^http:\/\//i.test(address));

@@ -1,6 +1,6 @@
 /** The columns that EMQX's rules see of each event. */
 import { isUtf8 } from 'node:buffer';
-import { newRow, type Row } from './json.ts';
+import { newRow, type Row } from '../json.ts';
 import type { Session } from './sessions.ts';
 
 export interface Message {
@@ -22,25 +22,18 @@ export function newMessageId(): string {
 
 function event(name: string, session: Session | null, columns: object): Row {
   return newRow({
-    clientid: session?.clientid ?? 'http_api',
-    username: undefined,
-    peerhost: session?.peer.host,
+    ...{ clientid: session?.clientid ?? 'http_api', username: undefined, peerhost: session?.peer.host },
     peername: session ? `${session.peer.host}:${session.peer.port}` : undefined,
     client_attrs: newRow(session?.attrs),
     ...columns,
-    event: name,
-    timestamp: BigInt(Date.now()),
-    node: 'emqx@127.0.0.1',
+    ...{ event: name, timestamp: BigInt(Date.now()), node: 'emqx@127.0.0.1' },
   });
 }
 
 export function messagePublished({ topic, payload, qos, retain, dup }: Message, from: Session | null): Row {
   return event('message.publish', from, {
-    id: newMessageId(),
+    ...{ id: newMessageId(), topic, qos: BigInt(qos), flags: newRow({ retain, dup }) },
     payload: isUtf8(payload) ? payload.toString('utf8') : payload,
-    topic,
-    qos: BigInt(qos),
-    flags: newRow({ retain, dup }),
     pub_props: newRow({ 'User-Property': newRow() }),
     publish_received_at: BigInt(Date.now()),
   });
@@ -48,11 +41,8 @@ export function messagePublished({ topic, payload, qos, retain, dup }: Message, 
 
 function connection(name: string, session: Session, columns: object): Row {
   return event(name, session, {
-    mountpoint: session.prefix,
-    proto_name: 'MQTT',
-    proto_ver: BigInt(session.protocolVersion),
-    keepalive: BigInt(session.keepalive),
-    clean_start: !session.persistent,
+    ...{ mountpoint: session.prefix, proto_name: 'MQTT', proto_ver: BigInt(session.protocolVersion) },
+    ...{ keepalive: BigInt(session.keepalive), clean_start: !session.persistent },
     connected_at: BigInt(session.connectedAt),
     ...columns,
   });

@@ -2,12 +2,13 @@
  * An HTTP action with EMQX's buffer and its rules for what is retried: 2xx is done; 429, 503 and broken connections are
  * tried three times at once and then once per resume interval until the request's time is up; all else is dropped.
  */
-import http from 'node:http';
+import { once } from 'node:events';
+import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
+import type { Row } from '../json.ts';
 import { isSettings, type Settings } from '../schema.ts';
+import { compileTemplate, wholeRow } from '../template.ts';
 import { toBytes, toCount, toMilliseconds } from '../units.ts';
-import type { Row } from './json.ts';
-import { compileTemplate, wholeRow } from './template.ts';
 
 interface Rendered {
   method: string;
@@ -51,18 +52,18 @@ export class HttpAction {
   private queuedBytes = 0;
   private inflight = 0;
   /** Sent, not delivered, waiting for the next round; they keep their places in the window. */
-  private readonly retries: Request[] = [];
-  private resumeTimer: NodeJS.Timeout | null = null;
-  private resuming = false;
+  private readonly waiting: Request[] = [];
+  /** The next round, or the one that is underway. */
+  private round: NodeJS.Timeout | null = null;
   private closed = false;
   private readonly window: number;
   private readonly ttlMs: number;
   private readonly resumeMs: number;
   private readonly maxBytes: number;
   private readonly hangMs: number;
-  private readonly base: URL;
+  private readonly url: URL;
+  private readonly client: typeof http | typeof https;
   private readonly agent: http.Agent;
-  private readonly connectMs: number;
   private readonly render: (row: Row) => Rendered;
 
   /** Settings with their defaults. EMQX closes a connection whose request was not answered for `hangMs` and sends it again, twice. */
@@ -72,12 +73,12 @@ export class HttpAction {
     this.ttlMs = toMilliseconds(options.request_ttl, 0);
     this.resumeMs = toMilliseconds(options.resume_interval ?? options.health_check_interval, 0);
     this.maxBytes = toBytes(options.max_buffer_bytes, 0) * toCount(options.worker_pool_size, 0);
-    this.connectMs = toMilliseconds(connector.connect_timeout, 0);
     this.hangMs = hangMs;
-    this.base = new URL(String(connector.url));
+    this.url = new URL(String(connector.url));
+    this.client = this.url.protocol === 'https:' ? https : http;
     const maxSockets = toCount(connector.pool_size, 0) * Math.min(toCount(connector.enable_pipelining, 0), 8);
-    this.agent = new (this.isSecure ? https : http).Agent({ keepAlive: true, maxSockets });
-    this.render = renderer(connector, action.parameters as Settings, this.base);
+    this.agent = new this.client.Agent({ keepAlive: true, maxSockets });
+    this.render = renderer(connector, action.parameters as Settings, this.url);
   }
 
   send(row: Row, done: (ok: boolean) => void): void {
@@ -103,28 +104,16 @@ export class HttpAction {
   /** Drops what is queued and waits for nothing; connections are closed. */
   close(): void {
     this.closed = true;
-    if (this.resumeTimer) clearTimeout(this.resumeTimer);
+    if (this.round) clearTimeout(this.round);
     this.queue.length = 0;
     this.agent.destroy();
   }
 
-  private get isSecure(): boolean {
-    return this.base.protocol === 'https:';
-  }
-
   private pump(): void {
-    while (
-      !this.closed &&
-      this.retries.length === 0 &&
-      this.inflight < this.window &&
-      this.queue.length > 0
-    ) {
-      const request = this.unqueue();
-      if (request.expiresAt <= Date.now()) this.drop(request, 'dropped.expired');
-      else {
-        this.inflight++;
-        void this.deliver(request);
-      }
+    this.dropExpired();
+    while (this.waiting.length === 0 && this.inflight < this.window && this.queue.length > 0) {
+      this.inflight++;
+      void this.deliver(this.unqueue());
     }
   }
 
@@ -132,48 +121,24 @@ export class HttpAction {
     const outcome = await this.attempt(request, ['retry', 'broken']);
     if (this.closed) return;
     if (!this.settle(request, outcome)) {
-      this.retries.push(request);
-      this.scheduleResume();
+      this.waiting.push(request);
+      this.round ??= setTimeout(() => void this.resume(), this.resumeMs);
     }
     this.pump();
-  }
-
-  private scheduleResume(): void {
-    if (this.resumeTimer || this.resuming || this.closed) return;
-    this.resumeTimer = setTimeout(() => {
-      this.resumeTimer = null;
-      void this.resume();
-    }, this.resumeMs);
   }
 
   /** Goes through what waits, oldest first, until one is refused again. */
   private async resume(): Promise<void> {
     this.dropExpired();
-    this.resuming = true;
-    const all = await this.resendWaiting();
-    this.resuming = false;
-    if (all) this.pump();
-    else this.scheduleResume();
-  }
-
-  private async resendWaiting(): Promise<boolean> {
-    for (let request = this.retries[0]; request; request = this.retries[0]) {
-      if (request.expiresAt <= Date.now()) {
-        this.inflight--;
-        this.drop(request, 'dropped.expired');
-      } else {
-        const outcome = await this.attempt(request, ['broken']);
-        if (this.closed || !this.settle(request, outcome, true)) return false;
-      }
-      this.retries.shift();
+    for (let request = this.waiting[0]; request; request = this.waiting[0]) {
+      const isOver = request.expiresAt <= Date.now();
+      const outcome = isOver ? 'retry' : await this.attempt(request, ['broken']);
+      if (this.closed) return;
+      if (!this.settle(request, outcome, true)) break;
+      this.waiting.shift();
     }
-    this.dropExpired();
-    return true;
-  }
-
-  private dropExpired(): void {
-    while (this.queue[0] && this.queue[0].expiresAt <= Date.now())
-      this.drop(this.unqueue(), 'dropped.expired');
+    this.round = this.waiting.length > 0 ? setTimeout(() => void this.resume(), this.resumeMs) : null;
+    this.pump();
   }
 
   /** Counts an end; false when it is not one. An answer after the request's time is a late reply, whatever it says. */
@@ -206,56 +171,38 @@ export class HttpAction {
     }
   }
 
-  private exchange({ method, path, headers, body }: Request): Promise<Outcome> {
-    return new Promise((resolve) => {
-      let sent: http.ClientRequest;
-      try {
-        sent = (this.isSecure ? https : http).request(this.base, {
-          method,
-          path,
-          headers,
-          agent: this.agent,
-        });
-      } catch {
-        // A path or header that HTTP cannot carry.
-        resolve('refused');
-        return;
-      }
-      let timedOut = false;
-      const hang = setTimeout(() => {
+  private async exchange({ method, path, headers, body }: Request): Promise<Outcome> {
+    let timedOut = false;
+    try {
+      const sent = this.client.request(this.url, { method, path, headers, agent: this.agent });
+      sent.setTimeout(this.hangMs, () => {
         timedOut = true;
         sent.destroy();
-      }, this.hangMs);
-      const end = (outcome: Outcome) => {
-        clearTimeout(hang);
-        resolve(outcome);
-      };
-      sent.on('socket', (socket) => {
-        if (!socket.connecting) return;
-        const slow = setTimeout(() => sent.destroy(), this.connectMs);
-        socket.once('connect', () => clearTimeout(slow)).once('close', () => clearTimeout(slow));
-      });
-      sent.on('response', (response) => {
-        const { statusCode: status = 0 } = response;
-        this.connected = true;
-        const outcome =
-          status >= 200 && status < 300 ? 'ok' : status === 429 || status === 503 ? 'retry' : 'refused';
-        response.resume();
-        response.once('end', () => end(outcome)).once('error', () => end('broken'));
-      });
-      sent.once('error', ({ code }: NodeJS.ErrnoException) => {
-        this.connected = code !== 'ECONNREFUSED' && code !== 'ENOTFOUND';
-        if (timedOut) end('unanswered');
-        else end(code === 'ENOTFOUND' || code?.startsWith('ERR_TLS') ? 'refused' : 'broken');
       });
       sent.end(body ?? undefined);
-    });
+      const [response] = (await once(sent, 'response')) as [IncomingMessage];
+      this.connected = true;
+      const { statusCode: status = 0 } = response.resume();
+      await once(response, 'end');
+      return status >= 200 && status < 300 ? 'ok' : status === 429 || status === 503 ? 'retry' : 'refused';
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException;
+      this.connected = code !== 'ECONNREFUSED' && code !== 'ENOTFOUND';
+      if (timedOut) return 'unanswered';
+      // ERR_…: a path or header that HTTP cannot carry, or a certificate that is refused.
+      return code === 'ENOTFOUND' || code.startsWith('ERR_') ? 'refused' : 'broken';
+    }
   }
 
   private unqueue(): Request {
     const request = this.queue.shift()!;
     this.queuedBytes -= request.bytes;
     return request;
+  }
+
+  private dropExpired(): void {
+    while (this.queue[0] && this.queue[0].expiresAt <= Date.now())
+      this.drop(this.unqueue(), 'dropped.expired');
   }
 
   private drop(request: Request, why: 'dropped.expired' | 'dropped.queue_full'): void {
@@ -284,10 +231,8 @@ export function renderer(connector: Settings, parameters: Settings, base: URL): 
     if (content) filled['content-length'] = String(content.length);
     const below = String(path(row)).replace(/^\//, '');
     return {
-      method,
+      ...{ method, headers: filled, body: content },
       path: below === '' ? prefix || '/' : `${prefix}/${below}`,
-      headers: filled,
-      body: content,
     };
   };
 }

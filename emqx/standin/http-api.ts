@@ -6,14 +6,14 @@ import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { ZodError, z } from 'zod';
+import { SqlError } from '../sql.ts';
 import { ApiError, node } from './api-answers.ts';
 import { type Clients, routeClients } from './api-clients.ts';
 import { type Publisher, routePublish } from './api-publish.ts';
 import { routeResources } from './api-resources.ts';
+import { EvaluationError } from './compare.ts';
 import { ConfigError, type Configuration } from './configuration.ts';
 import { testRule } from './rule-test.ts';
-import { EvaluationError } from './sql/compare.ts';
-import { SqlError } from './sql/parser.ts';
 
 /** The versions whose HTTP API it can speak; rules, actions and delivery are those of 5.8.9 in each. */
 export type StandinVersion = '5.8.9' | '5.8.11' | '6.2.2';

@@ -1,8 +1,10 @@
 /** A packet that is not well-formed ends the connection that it came on, and nothing else. */
+import { Duplex } from 'node:stream';
 import tls, { type TLSSocket } from 'node:tls';
 import type { MqttClient } from 'mqtt';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
+import { MountStream } from './mount-stream.ts';
 import { once, startTestBed, type TestBed } from './test-broker.ts';
 import type { TestPair } from './test-certificates.ts';
 
@@ -124,4 +126,21 @@ test('a good packet in any number of pieces is taken', async () => {
   await until('PINGRESP', () => answers === '200200009003000101d000');
   await send('e0 00');
   await closed;
+});
+
+test('a peer that does not take the last bytes is cut off', async () => {
+  // Takes what it is given and never says so.
+  const socket = Object.assign(new Duplex({ read() {}, write() {} }), {
+    destroySoon() {
+      socket.end();
+    },
+  }) as unknown as TLSSocket;
+  const mount = {
+    ...{ clientid: 'd', prefix: 'devices/d/', maxPacketBytes: 1024, acl: () => true, isBanned: () => false },
+    ...{ onRefused() {}, onConnect() {} },
+  };
+  const stream = new MountStream(socket, { ...mount, lingerMs: 50 });
+  socket.write('the last packet');
+  stream.destroy();
+  await until('its end', () => socket.destroyed);
 });

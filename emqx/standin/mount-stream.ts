@@ -5,15 +5,9 @@
  */
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import mqtt, {
-  type IConnectPacket,
-  type IPublishPacket,
-  type ISubscribePacket,
-  type Packet,
-} from 'mqtt-packet';
+import mqtt, { type IConnectPacket, type ISubscribePacket, type Packet } from 'mqtt-packet';
 import type { Acl } from './acl.ts';
 import { FrameError, Frames } from './frames.ts';
-import { Limiter } from './limiter.ts';
 import { hasWildcard } from './topic.ts';
 import { findFlaw } from './well-formed.ts';
 
@@ -23,20 +17,19 @@ export interface Mount {
   prefix: string;
   acl: Acl;
   maxPacketBytes: number;
-  messagesPerSecond: number;
-  bytesPerSecond: number;
   /** How long a peer may take over the last packets before it is cut off. */
   lingerMs?: number;
   isBanned(): boolean;
   /** CONNECT was refused before the broker saw it. */
   onRefused(reason: string): void;
   onConnect(packet: { clean: boolean; keepalive: number; protocolVersion: number }): void;
-  /** After the broker has granted them; mounted topics. */
-  onSubscribed(subscriptions: { topic: string; qos: number }[]): void;
-  onUnsubscribed(topics: string[]): void;
 }
 
 const refused = 128;
+/** Where goes what the ACL refuses, for EMQX's deny_action = ignore acknowledges it; no rule selects what begins with `$`. */
+const unheard = '$refused/publish';
+/** What is subscribed to instead of what the ACL refuses: nothing is published there. */
+export const nowhere = '$refused/subscribe';
 /** MQTT 3.1.1 §3.2.2.3. */
 const notAuthorized = 5;
 /** MQTT 5 §3.2.2.2: Unsupported Protocol Version. */
@@ -50,12 +43,8 @@ export class MountStream extends Duplex {
   private readonly frames: Frames;
   private readonly fromDevice = mqtt.parser();
   private readonly fromBroker = mqtt.parser();
-  private readonly subscribing = new Map<number, { topic: string; qos: number; allowed: boolean }[]>();
-  /** QoS 2 messages that were refused: their handshake is finished here. */
-  private readonly deniedIds = new Set<number>();
-  private readonly limiters: [packets: Limiter, bytes: Limiter];
-  /** While the device waits for its rate: nothing is read from it. */
-  private held: NodeJS.Timeout | null = null;
+  /** By the SUBSCRIBE's id: what its SUBACK will say. */
+  private readonly granting = new Map<number, number[]>();
   private connected = false;
 
   constructor(socket: TLSSocket, mount: Mount) {
@@ -63,12 +52,11 @@ export class MountStream extends Duplex {
     this.socket = socket;
     this.mount = mount;
     this.frames = new Frames(mount.maxPacketBytes);
-    this.limiters = [new Limiter(mount.messagesPerSecond), new Limiter(mount.bytesPerSecond)];
     this.fromDevice.on('packet', (packet: Packet) => this.receive(packet));
     this.fromDevice.on('error', (error: Error) => this.refuse(error));
     this.fromBroker.on('packet', (packet: Packet) => this.deliver(packet));
     this.fromBroker.on('error', (error: Error) => this.destroy(error));
-    socket.on('data', (chunk: Buffer) => this.pace(chunk));
+    socket.on('data', (chunk: Buffer) => this.accept(chunk));
     socket.on('end', () => this.push(null));
     socket.on('error', (error) => this.destroy(error));
     socket.on('close', () => this.destroy());
@@ -79,7 +67,7 @@ export class MountStream extends Duplex {
   }
 
   override _read(): void {
-    if (!this.held) this.socket.resume();
+    this.socket.resume();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
@@ -100,7 +88,6 @@ export class MountStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    if (this.held) clearTimeout(this.held);
     // destroySoon() lets the last packets out; a peer that does not take them is cut off.
     if (error || this.socket.writableNeedDrain) this.socket.destroy();
     else {
@@ -111,31 +98,10 @@ export class MountStream extends Duplex {
     done(error);
   }
 
-  /** Every packet counts, as in EMQX, and what has come is handled when the rate allows it, not dropped. */
-  private pace(chunk: Buffer): void {
-    this.safely(() => {
-      const frames = [...this.frames.take(chunk)];
-      this.goOn(frames, [frames.length, chunk.length]);
-    });
-  }
-
-  private goOn(frames: Buffer[], counts: [number, number]): void {
-    const waitMs = Math.max(...this.limiters.map((limiter, i) => limiter.take(counts[i]!)));
-    if (waitMs > 0) {
-      this.socket.pause();
-      this.held = setTimeout(() => this.safely(() => this.goOn(frames, [0, 0])), waitMs);
-      return;
-    }
-    const wasHeld = this.held !== null;
-    this.held = null;
-    for (const frame of frames) if (!this.destroyed) this.fromDevice.parse(frame);
-    if (wasHeld && !this.destroyed) this.socket.resume();
-  }
-
   /** Whatever a packet makes throw, here or in the codec, ends this connection and nothing else. */
-  private safely(work: () => void): void {
+  private accept(chunk: Buffer): void {
     try {
-      work();
+      for (const frame of this.frames.take(chunk)) if (!this.destroyed) this.fromDevice.parse(frame);
     } catch (error) {
       this.refuse(error as Error);
     }
@@ -151,14 +117,14 @@ export class MountStream extends Duplex {
     if (flaw || (packet.cmd !== 'connect' && !this.connected))
       throw new Error(flaw ?? `${packet.cmd}: before CONNECT`);
     if (packet.cmd === 'connect') this.connect(packet);
-    else if (packet.cmd === 'publish') this.publish(packet);
+    else if (packet.cmd === 'publish')
+      this.forward({ ...packet, topic: this.mounted('publish', packet.topic) ?? unheard });
     else if (packet.cmd === 'subscribe') this.subscribe(packet);
-    else if (packet.cmd === 'unsubscribe') {
-      const topics = packet.unsubscriptions.map((topic) => this.mount.prefix + topic);
-      this.mount.onUnsubscribed(topics);
-      this.forward({ ...packet, unsubscriptions: topics });
-    } else if (packet.cmd === 'pubrel' && this.deniedIds.delete(packet.messageId!))
-      this.answer({ cmd: 'pubcomp', messageId: packet.messageId });
+    else if (packet.cmd === 'unsubscribe')
+      this.forward({
+        ...packet,
+        unsubscriptions: packet.unsubscriptions.map((topic) => this.mount.prefix + topic),
+      });
     else {
       if (packet.cmd === 'disconnect') this.endsBecause('normal');
       this.forward(packet);
@@ -180,10 +146,11 @@ export class MountStream extends Duplex {
       this.destroy();
       return;
     }
-    const { clientid, prefix } = this.mount;
+    const { clientid } = this.mount;
     const { will, ...rest } = packet;
     const connect: IConnectPacket = { ...rest, clientId: clientid };
-    if (will && this.allows('publish', will.topic)) connect.will = { ...will, topic: prefix + will.topic };
+    const topic = will && this.mounted('publish', will.topic);
+    if (topic) connect.will = { ...will, topic };
     this.mount.onConnect({
       clean: packet.clean ?? true,
       keepalive: packet.keepalive ?? 0,
@@ -192,32 +159,14 @@ export class MountStream extends Duplex {
     this.forward(connect);
   }
 
-  /** EMQX's deny_action = ignore: the message is acknowledged and goes nowhere. */
-  private publish(packet: IPublishPacket): void {
-    if (this.allows('publish', packet.topic)) {
-      this.forward({ ...packet, topic: this.mount.prefix + packet.topic });
-    } else if (packet.qos === 1) {
-      this.answer({ cmd: 'puback', messageId: packet.messageId });
-    } else if (packet.qos === 2) {
-      this.deniedIds.add(packet.messageId!);
-      this.answer({ cmd: 'pubrec', messageId: packet.messageId });
-    }
-  }
-
+  /** Wildcards are for the rules; the ACL lets no device at one. */
   private subscribe(packet: ISubscribePacket): void {
-    const asked = packet.subscriptions.map(({ topic, qos }) => ({
-      topic: this.mount.prefix + topic,
+    const subscriptions = packet.subscriptions.map(({ topic, qos }) => ({
+      topic: (hasWildcard(topic) ? null : this.mounted('subscribe', topic)) ?? nowhere,
       qos,
-      // Wildcards are for the rules; the ACL lets no device at one.
-      allowed: !hasWildcard(topic) && this.allows('subscribe', topic),
     }));
-    const allowed = new Map(asked.filter((one) => one.allowed).map((one) => [one.topic, one.qos]));
-    if (allowed.size === 0) {
-      this.answer({ cmd: 'suback', messageId: packet.messageId, granted: asked.map(() => refused) });
-      return;
-    }
-    this.subscribing.set(packet.messageId!, asked);
-    const subscriptions = [...allowed].map(([topic, qos]) => ({ topic, qos }));
+    const granted = subscriptions.map(({ topic, qos }) => (topic === nowhere ? refused : qos));
+    this.granting.set(packet.messageId!, granted);
     this.forward({ ...packet, subscriptions });
   }
 
@@ -227,15 +176,15 @@ export class MountStream extends Duplex {
       if (packet.topic.startsWith(prefix))
         this.answer({ ...packet, topic: packet.topic.slice(prefix.length) });
     } else if (packet.cmd === 'suback') {
-      const asked = this.subscribing.get(packet.messageId!) ?? [];
-      this.subscribing.delete(packet.messageId!);
-      this.answer({ ...packet, granted: asked.map(({ allowed, qos }) => (allowed ? qos : refused)) });
-      this.mount.onSubscribed(asked.filter((one) => one.allowed));
+      this.answer({ ...packet, granted: this.granting.get(packet.messageId!)! });
+      this.granting.delete(packet.messageId!);
     } else this.answer(packet);
   }
 
-  private allows(action: 'publish' | 'subscribe', topic: string): boolean {
-    return this.mount.acl({ clientid: this.mount.clientid }, action, topic);
+  /** The topic with its prefix; null when the ACL refuses it. */
+  private mounted(action: 'publish' | 'subscribe', topic: string): string | null {
+    const { acl, clientid, prefix } = this.mount;
+    return acl({ clientid }, action, topic) ? prefix + topic : null;
   }
 
   private forward(packet: Packet): void {

@@ -1,9 +1,9 @@
 /** The rules, asked for every event; what they select goes to their actions. Both can be replaced while it runs. */
+
+import { newRow, type Row } from '../json.ts';
+import { parseSql, type Statement } from '../sql.ts';
+import { evaluate, selectsFrom } from './evaluate.ts';
 import type { ActionMetrics, HttpAction } from './http-action.ts';
-import { newRow, type Row } from './json.ts';
-import { evaluate, selectsFrom } from './sql/evaluate.ts';
-import { parseSql, type Statement } from './sql/parser.ts';
-import { hasWildcard } from './topic.ts';
 
 export type Log = (level: 'debug' | 'info' | 'warn' | 'error', message: string, fields?: object) => void;
 
@@ -23,7 +23,6 @@ const counters = {
 };
 export type RuleMetrics = typeof counters;
 interface Rule {
-  id: string;
   statement: Statement;
   actions: string[];
   enable: boolean;
@@ -31,9 +30,6 @@ interface Rule {
 }
 
 export class RuleEngine {
-  /** Those that are enabled and select only from fixed names, by name; the others are asked each time. */
-  private exact = new Map<string, Rule[]>();
-  private wild: Rule[] = [];
   private readonly rules = new Map<string, Rule>();
   /** null: disabled. */
   private readonly actions = new Map<string, HttpAction | null>();
@@ -44,34 +40,26 @@ export class RuleEngine {
 
   /** `topic` is the message's, or `$events/…`; `columns` makes the event's columns only when a rule wants them. */
   handle(topic: string, columns: () => Row): void {
-    const wild = this.wild.filter((rule) => selectsFrom(rule.statement, topic));
-    const chosen = [...(this.exact.get(topic) ?? []), ...wild];
-    if (chosen.length === 0) return;
-    const row = columns();
-    for (const rule of chosen) this.run(rule, row);
+    let event: Row | null = null;
+    for (const [id, rule] of this.rules)
+      if (rule.enable && selectsFrom(rule.statement, topic)) {
+        event ??= columns();
+        this.run(rule, { ...event, metadata: newRow({ rule_id: id }) });
+      }
   }
 
-  /** Its counts go on when it is replaced. Throws SqlError. */
-  putRule(id: string, { sql, actions, enable }: { sql: string; actions: string[]; enable: boolean }): void {
+  /** null removes it. Its counts go on when it is replaced. Throws SqlError. */
+  setRule(id: string, given: { sql: string; actions: string[]; enable: boolean } | null): void {
     const metrics = this.rules.get(id)?.metrics ?? { ...counters };
-    this.rules.set(id, { id, statement: parseSql(sql), actions, enable, metrics });
-    this.index();
+    if (given) this.rules.set(id, { ...given, statement: parseSql(given.sql), metrics });
+    else this.rules.delete(id);
   }
 
-  removeRule(id: string): void {
-    this.rules.delete(id);
-    this.index();
-  }
-
-  /** What the old one had queued is lost, as on EMQX. */
-  putAction(id: string, action: HttpAction | null): void {
+  /** null: disabled; undefined removes it. What the old one had queued is lost, as on EMQX. */
+  setAction(id: string, action: HttpAction | null | undefined): void {
     this.actions.get(id)?.close();
-    this.actions.set(id, action);
-  }
-
-  removeAction(id: string): void {
-    this.actions.get(id)?.close();
-    this.actions.delete(id);
+    if (action === undefined) this.actions.delete(id);
+    else this.actions.set(id, action);
   }
 
   ruleMetrics(id: string): RuleMetrics | undefined {
@@ -96,24 +84,18 @@ export class RuleEngine {
     for (const action of this.actions.values()) action?.close();
   }
 
-  private run({ id, statement, actions, metrics }: Rule, event: Row): void {
+  private run({ statement, actions, metrics }: Rule, event: Row): void {
     metrics.matched++;
-    let row: Row | null;
+    let row: Row | null = null;
     try {
-      row = evaluate(statement, { ...event, metadata: newRow({ rule_id: id }) });
+      row = evaluate(statement, event);
+      metrics[row ? 'passed' : 'failed.no_result']++;
     } catch (error) {
-      metrics.failed++;
       metrics['failed.exception']++;
-      this.log('warn', 'rule failed', { rule: id, error: String(error) });
-      return;
+      this.log('warn', 'rule failed', { rule: (event.metadata as Row).rule_id, error: String(error) });
     }
-    if (!row) {
-      metrics.failed++;
-      metrics['failed.no_result']++;
-      return;
-    }
-    metrics.passed++;
-    for (const name of actions) this.act(name, row, metrics);
+    if (row) for (const name of actions) this.act(name, row, metrics);
+    else metrics.failed++;
   }
 
   private act(name: string, row: Row, metrics: RuleMetrics): void {
@@ -125,15 +107,5 @@ export class RuleEngine {
       metrics['actions.failed']++;
       metrics['actions.failed.out_of_service']++;
     }
-  }
-
-  private index(): void {
-    const enabled = [...this.rules.values()].filter(({ enable }) => enable);
-    this.wild = enabled.filter(({ statement }) => statement.from.some(hasWildcard));
-    this.exact = new Map();
-    for (const rule of enabled)
-      if (!this.wild.includes(rule))
-        for (const topic of new Set(rule.statement.from))
-          this.exact.set(topic, [...(this.exact.get(topic) ?? []), rule]);
   }
 }

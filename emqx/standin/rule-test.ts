@@ -1,9 +1,9 @@
 /** `POST /rule_test`: a statement over a made-up event. Columns that the context lacks are filled in, as on the broker. */
 import { z } from 'zod';
-import { encodeJson, fromJs, newRow, type Row } from './json.ts';
-import { EvaluationError } from './sql/compare.ts';
-import { evaluate, selectsFrom } from './sql/evaluate.ts';
-import { parseSql } from './sql/parser.ts';
+import { encodeJson, fromJs, newRow, type Row } from '../json.ts';
+import { parseSql } from '../sql.ts';
+import { EvaluationError } from './compare.ts';
+import { evaluate, selectsFrom } from './evaluate.ts';
 
 const text = z.string();
 const integer = z.int();

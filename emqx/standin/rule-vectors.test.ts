@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, test } from 'vitest';
-import { decodeJson, encodeJson } from './json.ts';
+import { decodeJson, encodeJson } from '../json.ts';
 import { startTestBed, type TestBed } from './test-broker.ts';
 import { agrees, holdTo, readVectors } from './test-vectors.ts';
 

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { mountedTopic } from '#emqx/protocol.ts';
+import { compare } from './compare.ts';
 import { createConfiguration } from './configuration.ts';
-import { compare } from './sql/compare.ts';
 import { startTestBed, type TestBed } from './test-broker.ts';
 
 const connectors = { http: { c: { url: 'http://127.0.0.1:9' } } };
@@ -15,11 +15,15 @@ test.each([
   ['SELECT float(\'1e3\') as v FROM "t"', 'the function float'],
   ['SELECT split(payload.x, \'\') as v FROM "t"', 'the function split'],
   ['SELECT payload.a[1] as v FROM "t"', 'an index'],
-  ['SELECT clientid FROM "t" WHERE (NOT (qos = 1))', 'NOT'],
-  ['SELECT clientid FROM "t" WHERE qos = 1 AND (qos IN (1, 2))', 'IN'],
-  ['SELECT clientid FROM "t" WHERE qos NOT IN (1, 2)', 'IN'],
+  ['SELECT clientid FROM "t" WHERE NOT (qos = 1)', 'NOT'],
+  ['SELECT clientid FROM "t" WHERE qos = 1 AND qos IN (1, 2)', 'IN'],
+  ['SELECT clientid FROM "t" WHERE qos = 1 OR qos = 2', 'OR'],
+  ['SELECT clientid FROM "t" WHERE (qos = 1)', 'parentheses'],
+  ['SELECT clientid FROM "t" WHERE qos NOT IN (1, 2)', 'NOT'],
   ['SELECT clientid FROM "t" WHERE CASE WHEN qos = 1 THEN true END', 'CASE'],
   ['SELECT qos + 1 as v FROM "t"', 'arithmetic'],
+  ['SELECT qos -1 as v FROM "t"', 'arithmetic'],
+  ['SELECT qos * 2 as v FROM "t"', 'arithmetic'],
   ['FOREACH payload.l as e DO e.v as v FROM "t"', 'FOREACH'],
 ])('at its start: %s', (sql, name) => {
   const start = () =>

@@ -4,6 +4,7 @@ import { defineBans } from './bans.ts';
 import { type Bed, openBed } from './bed.ts';
 import { defineConfiguration } from './configuration.ts';
 import { defineMessages } from './messages.ts';
+import { defineMqtt5 } from './mqtt5.ts';
 import { defineRevocation } from './revocation.ts';
 import { readEmqxUnderTest } from './under-test.ts';
 import { defineUpdates } from './updates.ts';
@@ -20,5 +21,6 @@ defineMessages(() => bed);
 // EMQX looks at a CRL again after its `refresh_interval`, a minute in our configuration.
 defineRevocation(() => bed, readEmqxUnderTest() ? 150_000 : 15_000);
 defineBans(() => bed);
+defineMqtt5(() => bed, readEmqxUnderTest() !== null);
 // Last, for it takes the rule files as they are in place of those that the bed has tuned.
 defineConfiguration(() => bed);

@@ -2,6 +2,7 @@ import '#deploy/lab/primitives/closed-pipe.ts';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { measureBroker } from './broker.ts';
 import { measureCa } from './ca.ts';
 import { measureConsole } from './console.ts';
 import { measureDelta } from './delta.ts';
@@ -33,6 +34,7 @@ const benchmarks: Record<string, Benchmark> = {
   ca: { oneCore: true, measure: measureCa },
   console: { oneCore: false, measure: measureConsole },
   emqx: { oneCore: false, measure: measureEmqx },
+  broker: { oneCore: false, measure: measureBroker },
   ingest: { oneCore: false, measure: measureIngest },
   rollout: {
     oneCore: false,

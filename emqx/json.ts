@@ -15,6 +15,24 @@ export function isRow(value: Value): value is Row {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !Buffer.isBuffer(value);
 }
 
+/** What a path leads to. Into a text that is JSON it goes as well; any other text has nothing inside. */
+export function lookUp(value: Value, path: string[]): Value {
+  let at = value;
+  for (const step of path) {
+    if (typeof at === 'string' || Buffer.isBuffer(at)) at = inText(at);
+    at = isRow(at) ? at[step] : undefined;
+  }
+  return at;
+}
+
+function inText(text: string | Buffer): Value {
+  try {
+    return decodeJson(String(text));
+  } catch {
+    return undefined;
+  }
+}
+
 const textOrNumber = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
 const isNumber = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 const maxDepth = 512;

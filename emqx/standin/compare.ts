@@ -1,6 +1,6 @@
 /** Comparison as the broker does it: Erlang's term order, with text and numbers brought together first. */
 import { isRow, type Value } from '../json.ts';
-import { topicMatches } from '../topic.ts';
+import { topicMatches } from './topic.ts';
 
 /** What a live rule counts as `failed.exception`. */
 export class EvaluationError extends Error {
@@ -36,19 +36,16 @@ function asTopic(value: Value): string {
   return value;
 }
 
-/** number < atom < map < list < text (Erlang reference manual, "Term comparisons"). */
+/** number < atom < text (Erlang reference manual, "Term comparisons"). */
 function termOrder(left: Value, right: Value): number {
   const [a, b] = [rank(left), rank(right)];
   if (a !== b) return a - b;
   if (isNumber(left) && isNumber(right)) return left < right ? -1 : left > right ? 1 : 0;
-  if (isRow(left) || Array.isArray(left))
-    throw new EvaluationError('the stand-in does not support comparing two maps or lists');
   return Buffer.compare(Buffer.from(String(left)), Buffer.from(String(right)));
 }
 
 function rank(value: Value): number {
-  if (isNumber(value)) return 0;
-  if (isAtom(value)) return 1;
-  if (isRow(value)) return 2;
-  return Array.isArray(value) ? 3 : 4;
+  if (isRow(value) || Array.isArray(value))
+    throw new EvaluationError('the stand-in does not support comparing maps or lists');
+  return isNumber(value) ? 0 : isAtom(value) ? 1 : 2;
 }

@@ -1,6 +1,5 @@
 /** `${path}` templates of an HTTP action: values go in raw and unescaped, `${.}` is the whole row as JSON. */
-import { encodeJson, isRow, type Row, type Value } from './json.ts';
-import { inText } from './sql/evaluate.ts';
+import { encodeJson, isRow, lookUp, type Row, type Value } from './json.ts';
 
 export type Template = (row: Row) => Buffer;
 export class TemplateError extends Error {
@@ -29,15 +28,6 @@ export function compileTemplate(template: string): Template {
         return part.length === 0 ? Buffer.from(encodeJson(row)) : asText(lookUp(row, part));
       }),
     );
-}
-
-function lookUp(row: Row, path: string[]): Value {
-  let at: Value = row;
-  for (const key of path) {
-    if (typeof at === 'string' || Buffer.isBuffer(at)) at = inText(at);
-    at = isRow(at) ? at[key] : undefined;
-  }
-  return at;
 }
 
 function asText(value: Value): Buffer {
