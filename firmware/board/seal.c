@@ -1,61 +1,51 @@
-/** For sealed objects: ECDH with the key of the certificate, and AES-GCM, both by Mbed TLS. */
-#include <mbedtls/ecdh.h>
-#include <mbedtls/gcm.h>
-#include <string.h>
+/** For sealed objects: ECDH with the key of the certificate, and AES-GCM, by the PSA of Mbed TLS. */
+#include "../agent/psa_seal.h"
 
 #include "board.h"
 
-/** SEC 1, 2.3.3: an uncompressed point begins with 04. */
-enum { point_bytes = 1 + OTA_ES256_BYTES, uncompressed = 4, secret_bytes = 32 };
+enum { private_bytes = 32 };
 
-static int seal_key(void *ctx, uint8_t *xy) {
-  uint8_t point[point_bytes];
-  size_t bytes = 0;
+/** The key of the certificate as one that can agree; for psa_destroy_key. */
+static bool import_key(const struct host *host, mbedtls_svc_key_id_t *imported) {
+  uint8_t number[private_bytes];
   mbedtls_pk_context key;
-  bool good = board_own_key(ctx, &key) && mbedtls_pk_can_do(&key, MBEDTLS_PK_ECKEY) &&
-              mbedtls_ecp_point_write_binary(&mbedtls_pk_ec(key)->grp, &mbedtls_pk_ec(key)->Q, MBEDTLS_ECP_PF_UNCOMPRESSED, &bytes, point,
-                                             sizeof point) == 0 &&
-              bytes == sizeof point;
+  psa_key_attributes_t attributes = psa_key_attributes_init();
+  psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_SECP_R1));
+  psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_DERIVE);
+  psa_set_key_algorithm(&attributes, PSA_ALG_ECDH);
+  bool good = board_own_key(host, &key) && mbedtls_pk_can_do(&key, MBEDTLS_PK_ECKEY) &&
+              mbedtls_pk_ec(key)->grp.id == MBEDTLS_ECP_DP_SECP256R1 &&
+              mbedtls_mpi_write_binary(&mbedtls_pk_ec(key)->d, number, sizeof number) == 0 &&
+              psa_import_key(&attributes, number, sizeof number, imported) == PSA_SUCCESS;
   mbedtls_pk_free(&key);
-  if (good) memcpy(xy, point + 1, OTA_ES256_BYTES);
-  return good ? OTA_OK : OTA_ERR_ABSENT;
+  return good;
 }
 
-static bool agree(mbedtls_ecp_keypair *own, const uint8_t *xy, mbedtls_ecp_point *peer, mbedtls_mpi *secret) {
-  uint8_t point[point_bytes] = {uncompressed};
-  memcpy(point + 1, xy, OTA_ES256_BYTES);
-  return mbedtls_ecp_point_read_binary(&own->grp, peer, point, sizeof point) == 0 &&
-         // Refuses what is no point of the curve.
-         mbedtls_ecp_check_pubkey(&own->grp, peer) == 0 &&
-         mbedtls_ecdh_compute_shared(&own->grp, secret, peer, &own->d, board_drbg, NULL) == 0;
+static int seal_key(void *ctx, uint8_t *xy) {
+  mbedtls_svc_key_id_t key;
+  if (!import_key(ctx, &key)) return OTA_ERR_ABSENT;
+  int error = ota_psa_seal_key(key, xy);
+  (void)psa_destroy_key(key);
+  return error;
 }
 
 static int seal_agree(void *ctx, const uint8_t *xy, uint8_t *secret) {
-  mbedtls_pk_context key;
-  mbedtls_ecp_point peer;
-  mbedtls_mpi agreed;
-  mbedtls_ecp_point_init(&peer);
-  mbedtls_mpi_init(&agreed);
-  bool good = board_own_key(ctx, &key) && mbedtls_pk_can_do(&key, MBEDTLS_PK_ECKEY) &&
-              agree(mbedtls_pk_ec(key), xy, &peer, &agreed) && mbedtls_mpi_write_binary(&agreed, secret, secret_bytes) == 0;
-  mbedtls_mpi_free(&agreed);
-  mbedtls_ecp_point_free(&peer);
-  mbedtls_pk_free(&key);
-  return good ? OTA_OK : OTA_ERR_SIGNATURE;
+  mbedtls_svc_key_id_t key;
+  if (!import_key(ctx, &key)) return OTA_ERR_SIGNATURE;
+  int error = ota_psa_seal_agree(key, xy, secret);
+  (void)psa_destroy_key(key);
+  return error;
 }
 
 static int gcm_open(void *ctx, const uint8_t *key, const uint8_t *nonce, const uint8_t *extra, size_t extra_bytes, uint8_t *data,
                     size_t bytes, const uint8_t *tag) {
   (void)ctx;
-  mbedtls_gcm_context gcm;
-  mbedtls_gcm_init(&gcm);
-  bool good = mbedtls_gcm_setkey(&gcm, MBEDTLS_CIPHER_ID_AES, key, 256) == 0 &&
-              mbedtls_gcm_auth_decrypt(&gcm, bytes, nonce, OTA_GCM_NONCE_BYTES, extra, extra_bytes, tag, OTA_GCM_TAG_BYTES, data, data) == 0;
-  mbedtls_gcm_free(&gcm);
-  return good ? OTA_OK : OTA_ERR_SIGNATURE;
+  (void)tag;
+  return ota_psa_gcm_open(key, nonce, extra, extra_bytes, data, bytes);
 }
 
 void host_fill_seal(struct ota_port *port) {
+  if (psa_crypto_init() != PSA_SUCCESS) board_panic("there is no PSA");
   port->seal_key = seal_key;
   port->seal_agree = seal_agree;
   port->gcm_open = gcm_open;

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
-const agent = /^(ota_\w+|crash|delta|hpke|patch|seal|slot_staging|stk500)\.[ch]$/;
+const agent = /^(ota_\w+|crash|delta|hpke|patch|psa_seal|seal|slot_staging|stk500)\.[ch]$/;
 // Only what is in the repository: a build leaves much beside it.
 const example =
   /^(CMakeLists\.txt|README\.md|partitions\.csv|dependencies\.lock|main|sdkconfig\.defaults(\.\w+)?)$/;
