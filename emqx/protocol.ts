@@ -60,7 +60,7 @@ const seq = z.tuple([count, count]);
 /**
  * What the boots are counted in: a random id that a device makes when it has nothing to go on counting from (it is new, or has lost
  * its storage). `seq` orders the messages of one epoch only; the server takes an epoch that it has never seen for the newest. A device
- * that tells none goes on in the epoch that is known of it.
+ * that tells none goes on in the epoch that is known of it, and is heard again from the start when it has enrolled anew.
  */
 const epoch = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
