@@ -111,6 +111,8 @@ interface Life {
   leftMs?: number;
 }
 
+export const tokenRefused = 'The token is for another device.';
+
 /** What stands behind `POST /api/issue_cert`. A one-time token is good for one CSR, and for the same one again. */
 export async function startCa(lab: Lab, life?: Life) {
   const known = new Map<string, string>();
@@ -119,7 +121,8 @@ export async function startCa(lab: Lab, life?: Life) {
     for await (const data of req) text += data;
     const { csr } = JSON.parse(text) as { csr: string };
     const refused = req.headers.authorization !== 'Bearer once' || (known.size > 0 && !known.has(csr));
-    if (refused || req.url !== '/api/issue_cert') return void res.writeHead(403).end('{"detail":"no"}');
+    if (refused || req.url !== '/api/issue_cert')
+      return void res.writeHead(403).end(JSON.stringify({ detail: tokenRefused }));
     const certificate = known.get(csr) ?? (await lab.pki.issue(csr, life));
     known.set(csr, certificate);
     res.writeHead(201, { 'content-type': 'application/json' });
