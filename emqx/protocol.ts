@@ -308,7 +308,10 @@ export const crashSchema = z.object({
   /** In the system's own words: `LoadProhibited`, the message of an assertion. */
   reason: z.string().min(1).max(128),
   task: z.string().min(1).max(64).optional(),
-  /** SHA-256 of the ELF that the program was made from (`esp_app_desc_t`), or as much of its beginning as is known. */
+  /**
+   * SHA-256 of the ELF that the program was made from (`esp_app_desc_t`), or as much of its beginning as is known. A program that does not know it
+   * tells the digest of its image, whole.
+   */
   elf: z.string().regex(/^[0-9a-f]{8,64}$/),
   pc: address,
   /** The crashed call first; addresses as in the ELF. */
