@@ -60,7 +60,7 @@ const seq = z.tuple([count, count]);
 /**
  * What the boots are counted in: a random id that a device makes when it has nothing to go on counting from (it is new, or has lost
  * its storage). `seq` orders the messages of one epoch only; the server takes an epoch that it has never seen for the newest. A device
- * that tells none goes on in the epoch that is known of it.
+ * that tells none goes on in the epoch that is known of it, and is heard again from the start when it has enrolled anew.
  */
 const epoch = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -308,7 +308,10 @@ export const crashSchema = z.object({
   /** In the system's own words: `LoadProhibited`, the message of an assertion. */
   reason: z.string().min(1).max(128),
   task: z.string().min(1).max(64).optional(),
-  /** SHA-256 of the ELF that the program was made from (`esp_app_desc_t`), or as much of its beginning as is known. */
+  /**
+   * SHA-256 of the ELF that the program was made from (`esp_app_desc_t`), or as much of its beginning as is known. A program that does not know it
+   * tells the digest of its image, whole.
+   */
   elf: z.string().regex(/^[0-9a-f]{8,64}$/),
   pc: address,
   /** The crashed call first; addresses as in the ELF. */

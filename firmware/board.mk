@@ -8,12 +8,12 @@ MBEDTLS = $(SOURCES)/mbedtls-$(MBEDTLS_VERSION)
 
 BOARD = $(wildcard board/*.c)
 # What is portable of the device for a desk PC.
-BOARD_SHARED = $(patsubst %,host/%.c,digest enroll hold life options slots)
+BOARD_SHARED = $(patsubst %,host/%.c,crash digest enroll hold life options slots)
 BOARD_LWIP = $(wildcard $(LWIP)/core/*.c $(LWIP)/core/ipv4/*.c) $(LWIP)/netif/ethernet.c
 BOARD_MBEDTLS = $(wildcard $(MBEDTLS)/library/*.c)
 BOARD_HEADERS = $(HEADERS) $(wildcard host/*.h board/*.h board/arch/*.h)
-BOARD_FLAGS = $(PROCESSOR_FLAGS) -O2 -I board -I $(LWIP)/include -I $(MBEDTLS)/include -DMBEDTLS_CONFIG_FILE='"mbedtls_config.h"'
-BOARD_OWN = $(patsubst %.c,$(BUILD)/board/%.o,$(AGENT) $(BOARD_SHARED) $(BOARD))
+BOARD_FLAGS = $(PROCESSOR_FLAGS) -O2 -g -I board -I $(LWIP)/include -I $(MBEDTLS)/include -DMBEDTLS_CONFIG_FILE='"mbedtls_config.h"'
+BOARD_OWN = $(patsubst %.c,$(BUILD)/board/%.o,$(AGENT) $(CRASH) $(BOARD_SHARED) $(BOARD))
 BOARD_FOREIGN = $(patsubst $(LWIP)/%.c,$(BUILD)/board/lwip/%.o,$(BOARD_LWIP)) \
   $(patsubst $(MBEDTLS)/library/%.c,$(BUILD)/board/mbedtls/%.o,$(BOARD_MBEDTLS))
 

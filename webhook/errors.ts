@@ -58,6 +58,7 @@ export const statusByCode = {
   image_version_differs: 422,
   image_chip_differs: 422,
   image_is_hex: 422,
+  image_hex_damaged: 422,
   elf_invalid: 422,
   elf_differs: 422,
   manifest_invalid: 422,

@@ -150,6 +150,7 @@ export const en = {
   'error.image_version_differs': 'The version in the image differs from the one entered.',
   'error.image_chip_differs': 'The image is for a different chip than this hardware has.',
   'error.image_is_hex': 'This hardware takes a binary, not Intel HEX.',
+  'error.image_hex_damaged': 'The Intel HEX file is damaged.',
   'error.internal': 'Something went wrong on the server.',
   'error.shutting_down': 'The server is restarting. Try again in a moment.',
   'error.database_unavailable': 'The database is not responding. Try again in a moment.',
@@ -262,6 +263,7 @@ export const en = {
   'register.image_chip_differs': 'The image is for {image}; hardware {hardware} has a different chip.',
   'register.image_is_hex':
     'Hardware {hardware} takes the binary, not Intel HEX. avr-objcopy -I ihex -O binary sketch.hex sketch.bin makes it.',
+  'register.image_hex_damaged': 'Line {line} of the Intel HEX file is damaged, or the file is cut off there.',
   'register.problem.folder': 'That is a folder. Drop one file.',
   'register.problem.many': 'Drop one file at a time.',
   'register.problem.none': 'Choose a file first.',

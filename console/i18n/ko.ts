@@ -149,6 +149,7 @@ export const ko: Record<keyof typeof en, string> = {
   'error.image_version_differs': '이미지에 기록된 버전이 입력한 버전과 다릅니다.',
   'error.image_chip_differs': '이 하드웨어의 칩과 다른 칩용 이미지입니다.',
   'error.image_is_hex': '이 하드웨어에는 Intel HEX가 아니라 바이너리가 필요합니다.',
+  'error.image_hex_damaged': 'Intel HEX 파일이 손상되었습니다.',
   'error.internal': '서버에서 문제가 발생했습니다.',
   'error.shutting_down': '서버가 다시 시작하는 중입니다. 잠시 후 다시 시도하세요.',
   'error.database_unavailable': '데이터베이스가 응답하지 않습니다. 잠시 후 다시 시도하세요.',
@@ -260,6 +261,7 @@ export const ko: Record<keyof typeof en, string> = {
   'register.image_chip_differs': '{image}용 이미지입니다. {hardware} 하드웨어의 칩과 다릅니다.',
   'register.image_is_hex':
     '{hardware} 하드웨어에는 Intel HEX가 아니라 바이너리가 필요합니다. avr-objcopy -I ihex -O binary sketch.hex sketch.bin 명령으로 만드세요.',
+  'register.image_hex_damaged': 'Intel HEX 파일의 {line}번째 줄이 손상되었거나 파일이 그 줄에서 끊겼습니다.',
   'register.problem.folder': '폴더입니다. 파일 하나를 놓으세요.',
   'register.problem.many': '파일은 한 번에 하나만 놓으세요.',
   'register.problem.none': '먼저 파일을 선택하세요.',

@@ -26,6 +26,7 @@ const exitByCode = {
   image_version_differs: exits.usage,
   image_chip_differs: exits.usage,
   image_is_hex: exits.usage,
+  image_hex_damaged: exits.usage,
   image_version_unknown: exits.usage,
   key_invalid: exits.usage,
   patches_not_signed: exits.usage,

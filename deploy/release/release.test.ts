@@ -18,6 +18,7 @@ const files = [
   'deploy/terraform/README.md',
   'deploy/cli/README.md',
   'firmware/esp-idf/flota/idf_component.yml',
+  'firmware/esp-idf/examples/minimal/dependencies.lock',
   'firmware/arduino-esp32/library.json',
   'firmware/arduino-esp32/library.properties',
 ];

@@ -13,6 +13,8 @@ const places: Record<string, RegExp> = {
   'deploy/terraform/README.md': /(-var image_tag=)([\d.]+)(`)/g,
   'deploy/cli/README.md': /(\.\/flota-(?:cli-)?)(\d+\.\d+\.\d+)(\.tgz)/g,
   'firmware/esp-idf/flota/idf_component.yml': /^(version: ")([^"]+)(")$/gm,
+  // Of the component; ESP-IDF's follows.
+  'firmware/esp-idf/examples/minimal/dependencies.lock': /^( {4}version: )(\S+)()(?=\n {2}idf:)/gm,
   'firmware/arduino-esp32/library.json': /^( {2}"version": ")([^"]+)(",)$/gm,
   'firmware/arduino-esp32/library.properties': /^(version=)(\S+)()$/gm,
 };

@@ -27,13 +27,11 @@ static void on_tick(void) {}
 /** Off until the loop has taken the packets: the controller's line stays high as long as there is one. */
 static void on_ethernet(void) { NVIC_ICER0 = 1u << ethernet_interrupt; }
 
-static void on_fault(void) { board_panic("the processor has faulted"); }
-
 extern char __stack[];
 typedef void vector(void);
 static vector *const vectors[exceptions + interrupts] __attribute__((aligned(256))) = {
     [0] = (vector *)__stack,
-    [2 ... 14] = on_fault,
+    [2 ... 14] = board_on_fault,
     [15] = on_tick,
     [exceptions + ethernet_interrupt] = on_ethernet,
 };

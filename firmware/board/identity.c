@@ -46,6 +46,14 @@ static void pair_read(struct pair *pair, const struct host *host, const char *na
   free(text);
 }
 
+bool board_own_key(const struct host *host, mbedtls_pk_context *key) {
+  struct pair pair;
+  pair_read(&pair, host, host_identity_file);
+  *key = pair.key;
+  mbedtls_x509_crt_free(&pair.certificate);
+  return pair.has_key;
+}
+
 static int make_key(mbedtls_pk_context *key) {
   int error = mbedtls_pk_setup(key, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY));
   if (error == 0) error = mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(*key), board_drbg, NULL);

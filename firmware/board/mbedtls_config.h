@@ -1,4 +1,4 @@
-/** Mbed TLS 2.28: a TLS 1.2 client with ECDHE-ECDSA on P-256 and AES-GCM, certificate requests, and nothing else. */
+/** Mbed TLS 2.28: a TLS 1.2 client with ECDHE-ECDSA on P-256 and AES-GCM, certificate requests, PSA for what is sealed, and nothing else. */
 #ifndef MBEDTLS_CONFIG_H
 #define MBEDTLS_CONFIG_H
 
@@ -36,6 +36,7 @@
 #define MBEDTLS_X509_CHECK_EXTENDED_KEY_USAGE
 #define MBEDTLS_X509_CREATE_C
 #define MBEDTLS_X509_CSR_WRITE_C
+#define MBEDTLS_PSA_CRYPTO_C
 #define MBEDTLS_SSL_TLS_C
 #define MBEDTLS_SSL_CLI_C
 #define MBEDTLS_SSL_PROTO_TLS1_2

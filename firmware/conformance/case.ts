@@ -9,6 +9,8 @@ export interface Case {
   needsLossyStorage?: true;
   /** Only for a device whose application can be made to put an update off (`--hold-install`, `--hold-reboot`). */
   needsHold?: true;
+  /** Only for a device that runs images which crash (`crash` of firmware/virtual/image.ts). */
+  needsCrash?: true;
   /** Only for a device that says that it takes patches. */
   needsPatches?: true;
   /** Only for a device that says that it takes compressed images. */

@@ -12,7 +12,7 @@ import { makeKey, openKey, type SigningKey } from '../signing/key.ts';
 import { Broker } from '../virtual/bench/broker.ts';
 import { FileServer } from '../virtual/bench/file-server.ts';
 import { createPki, type Pki } from '../virtual/bench/pki.ts';
-import { buildImage } from '../virtual/image.ts';
+import { buildImage, type ImageHeader } from '../virtual/image.ts';
 import { DeviceProcess } from './device.ts';
 
 export const kib = 1024;
@@ -55,6 +55,8 @@ export interface Lab {
   killsItself: boolean;
   /** Its application can be made to put an update off: `--hold-install`, `--hold-reboot`. */
   canHold: boolean;
+  /** Runs images that crash: `--help` says so. */
+  crashes: boolean;
   /** As it says itself when it comes online for the first time. */
   takesPatches: boolean;
   takesCompressed: boolean;
@@ -83,6 +85,7 @@ export async function openLab(command: string, help: string, lossy: string | nul
     stranger: await openKey(makeKey()),
     killsItself: help.includes('--kill-at-write'),
     canHold: help.includes('--hold-install'),
+    crashes: help.includes('or crash.'),
     takesPatches: false,
     takesCompressed: false,
     opensSealed: false,
@@ -108,6 +111,8 @@ interface Life {
   leftMs?: number;
 }
 
+export const tokenRefused = 'The token is for another device.';
+
 /** What stands behind `POST /api/issue_cert`. A one-time token is good for one CSR, and for the same one again. */
 export async function startCa(lab: Lab, life?: Life) {
   const known = new Map<string, string>();
@@ -116,7 +121,8 @@ export async function startCa(lab: Lab, life?: Life) {
     for await (const data of req) text += data;
     const { csr } = JSON.parse(text) as { csr: string };
     const refused = req.headers.authorization !== 'Bearer once' || (known.size > 0 && !known.has(csr));
-    if (refused || req.url !== '/api/issue_cert') return void res.writeHead(403).end('{"detail":"no"}');
+    if (refused || req.url !== '/api/issue_cert')
+      return void res.writeHead(403).end(JSON.stringify({ detail: tokenRefused }));
     const certificate = known.get(csr) ?? (await lab.pki.issue(csr, life));
     known.set(csr, certificate);
     res.writeHead(201, { 'content-type': 'application/json' });
@@ -272,10 +278,13 @@ export class Rig {
   }
 
   /** Puts an image on the file server; the answer is what its manifest says. */
-  publish(sizeBytes = 200 * kib, more: Partial<Manifest> & { selfTest?: 'pass' | 'fail' } = {}): Manifest {
-    const { selfTest = 'pass', ...manifest } = more;
+  publish(
+    sizeBytes = 200 * kib,
+    more: Partial<Manifest> & Partial<Pick<ImageHeader, 'selfTest' | 'crash'>> = {},
+  ): Manifest {
+    const { selfTest = 'pass', crash, ...manifest } = more;
     const version = manifest.version ?? '1.0.0';
-    this.files.image = buildImage({ version, sizeBytes, selfTest, seed: 7 });
+    this.files.image = buildImage({ version, sizeBytes, selfTest, seed: 7, ...(crash && { crash }) });
     return {
       component: 'main',
       hardware,

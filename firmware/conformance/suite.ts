@@ -4,6 +4,7 @@ import type { Case } from './case.ts';
 import { bootCases } from './cases/boot.ts';
 import { cancelCases } from './cases/cancel.ts';
 import { certificateCases } from './cases/certificate.ts';
+import { crashCases } from './cases/crash.ts';
 import { deferCases } from './cases/defer.ts';
 import { deltaCases } from './cases/delta.ts';
 import { downloadCases } from './cases/download.ts';
@@ -33,6 +34,7 @@ export const groups: Record<string, Case[]> = {
   cancel: cancelCases,
   defer: deferCases,
   boot: bootCases,
+  crash: crashCases,
   undo: undoCases,
   delta: deltaCases,
   seal: sealCases,
@@ -61,6 +63,7 @@ export async function runSuite(input: {
         if (input.short && !one.short) continue;
         if (one.needsLossyStorage && !input.lossy) continue;
         if (one.needsHold && !lab.canHold) continue;
+        if (one.needsCrash && !lab.crashes) continue;
         if (one.needsPatches && !lab.takesPatches) continue;
         if (one.needsCompressed && !lab.takesCompressed) continue;
         if (one.needsSealed && !lab.opensSealed) continue;

@@ -30,9 +30,12 @@ it('clang-tidy finds nothing in them', async () => {
   expect(stdout).toMatch(/ok - clang-tidy finds nothing/);
 }, 60_000);
 
-it('the smallest integration is short', () => {
+it('the smallest program is short, and what Flota adds to it is shorter', () => {
   const source = readFileSync(join(folder, 'examples/minimal/main/main.c'), 'utf8');
   expect(source.split('\n').length).toBeLessThan(120);
+  const readme = readFileSync(join(folder, 'flota/README.md'), 'utf8');
+  const [, integration] = /```c\n([^`]*)```/.exec(readme)!;
+  expect(integration!.trim().split('\n').length).toBeLessThanOrEqual(30);
 });
 
 describe('the packed component', () => {

@@ -88,13 +88,29 @@ uint32_t host_file_bytes(struct host *host, const char *name);
 
 /* slots.c: two slots and the record that says which one runs. */
 int host_slots_boot(struct host *host);
+/** How long after its boot the running image crashes, as it says itself; UINT64_MAX: never. */
+uint64_t host_crash_after_ms(struct host *host);
 void host_fill_slots(struct host *host);
 
 /* hold.c: an application that says no while a file is there. */
 void host_fill_hold(struct host *host);
 
-/* crash.c: after all else of the port. */
+/* crash.c: what ended the life before is told by this one. After all else of the port. */
 void host_fill_crash(struct host *host);
+/** What a crash leaves in `host_crash_file`. One that is cut short is of another size, and none. */
+struct host_crash_record {
+  char magic[8];
+  struct ota_crash crash;
+};
+extern const char *const host_crash_file;
+/** Of a crash whose place and reason are not known yet: a new id, and the program's digest. */
+int host_prepare_crash(struct host *host, struct host_crash_record *record);
+
+/* signals.c, the machine's: from here on a crash leaves a record, or has left it. */
+void host_catch_crashes(struct host *host);
+/** The ELF that runs. */
+int host_measure_program(uint8_t digest[OTA_SHA256_BYTES]);
+void host_crash(void) __attribute__((noreturn));
 
 /* enroll.c: gets a certificate unless there is one that is valid. Ends the program when it is refused. */
 int host_enroll(struct host *host);

@@ -82,6 +82,7 @@ bool host_live(struct host *host, const volatile sig_atomic_t *stopping) {
                   .seal = &memory->seal},
   };
   bool online = false;
+  uint64_t crash_at = UINT64_MAX;
   host->booted_at = host_monotonic_ms();
   int error = host_slots_boot(host);
   if (error == OTA_OK) error = ota_agent_init(&memory->agent, &config);
@@ -91,6 +92,7 @@ bool host_live(struct host *host, const volatile sig_atomic_t *stopping) {
     return false;
   }
   host_log(host, OTA_LOG_INFO, "boot");
+  crash_at = host_crash_after_ms(host);
   while (!*stopping && !ota_agent_ended(&memory->agent)) {
     uint32_t wait = ota_agent_poll(&memory->agent);
     if (host->polled) host->polled(host, &memory->agent);
@@ -98,6 +100,9 @@ bool host_live(struct host *host, const volatile sig_atomic_t *stopping) {
     ota_agent_snapshot(&memory->agent, &snapshot);
     if (snapshot.online != online) host_log(host, OTA_LOG_INFO, snapshot.online ? "online" : "offline");
     online = snapshot.online;
+    uint64_t now = host_monotonic_ms() - host->booted_at;
+    if (now >= crash_at) host_crash();
+    if (crash_at - now < wait) wait = (uint32_t)(crash_at - now);
     if (wait > 0 && !ota_agent_ended(&memory->agent)) host_wait(host, wait);
   }
   if (*stopping) (void)ota_agent_suspend(&memory->agent);

@@ -30,7 +30,7 @@ static const char help[] =
     "  --hold-reboot FILE     a number for how many ms. The same before the reboot into a new image\n"
     "  --log LEVEL            debug, info, warn or error; default info\n"
     "  --help\n\n"
-    "It writes one JSON object a line to stdout and ends on SIGINT or SIGTERM.\n";
+    "It writes one JSON object a line to stdout and ends on SIGINT or SIGTERM. An image (firmware/virtual/image.ts) may fail its self-test, or crash.\n";
 
 void host_fail(const char *format, ...) {
   va_list arguments;

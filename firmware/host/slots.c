@@ -135,25 +135,41 @@ static int revert(void *ctx) {
   return error == OTA_OK ? store(ctx, &record) : error;
 }
 
-/** What the image says about itself; images in other formats have no complaints. */
-static int self_test(void *ctx) {
-  static struct ota_json json;
-  char header[image_header_max + 1];
+/** What the running image says about itself, in the demo format; others say nothing: OTA_ERR_ABSENT. `text` is where the JSON is read. */
+static int read_header(struct host *host, struct ota_json *json, char text[image_header_max + 1]) {
   struct boot_record record;
-  int error = load(ctx, &record);
+  int error = load(host, &record);
   if (error != OTA_OK) return error;
   uint32_t size = record.images[record.active].size;
   size_t bytes = size < image_header_max ? size : image_header_max;
-  error = host_read_at(ctx, slot_files[record.active], 0, header, bytes);
+  error = host_read_at(host, slot_files[record.active], 0, text, bytes);
   if (error != OTA_OK) return error;
-  header[bytes] = '\0';
+  text[bytes] = '\0';
   size_t magic_bytes = sizeof image_magic - 1;
-  if (bytes < magic_bytes || memcmp(header, image_magic, magic_bytes) != 0) return OTA_OK;
-  char *line = header + magic_bytes;
+  if (bytes < magic_bytes || memcmp(text, image_magic, magic_bytes) != 0) return OTA_ERR_ABSENT;
+  char *line = text + magic_bytes;
   char *end = strchr(line, '\n');
-  if (!end || ota_json_object(&json, line, (size_t)(end - line)) != OTA_OK) return OTA_OK;
+  return end && ota_json_object(json, line, (size_t)(end - line)) == OTA_OK ? OTA_OK : OTA_ERR_ABSENT;
+}
+
+static int self_test(void *ctx) {
+  static struct ota_json json;
+  char text[image_header_max + 1];
+  int error = read_header(ctx, &json, text);
+  if (error != OTA_OK) return error == OTA_ERR_ABSENT ? OTA_OK : error;
   const char *verdict = ota_json_text(&json, 0, "selfTest");
+  if (verdict && strcmp(verdict, "busy") == 0) return OTA_ERR_BUSY;
   return verdict && strcmp(verdict, "fail") == 0 ? OTA_ERR_INSTALL : OTA_OK;
+}
+
+uint64_t host_crash_after_ms(struct host *host) {
+  static struct ota_json json;
+  char text[image_header_max + 1];
+  uint64_t after_ms = UINT64_MAX;
+  if (read_header(host, &json, text) != OTA_OK) return UINT64_MAX;
+  int crash = ota_json_member(&json, 0, "crash");
+  int after = crash < 0 ? crash : ota_json_member(&json, crash, "afterMs");
+  return after >= 0 && ota_json_whole(&json, after, &after_ms) == OTA_OK ? after_ms : UINT64_MAX;
 }
 
 static const char staging_file[] = "staging.img";

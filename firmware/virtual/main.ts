@@ -28,7 +28,7 @@ const help = `Runs one virtual device.
   --log LEVEL            debug, info, warn or error; default info
   --help
 
-It writes one JSON object a line to stdout and ends on SIGINT or SIGTERM. A certificate of a private CA at --enroll-url is
+It writes one JSON object a line to stdout and ends on SIGINT or SIGTERM. An image (image.ts) may fail its self-test, or crash. A certificate of a private CA at --enroll-url is
 trusted by NODE_EXTRA_CA_CERTS.
 `;
 

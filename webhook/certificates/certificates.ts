@@ -6,6 +6,7 @@ import { record } from '../audit/audit.ts';
 import { sha256 } from '../auth/auth.ts';
 import type { Context } from '../context.ts';
 import type { Db } from '../db/query.ts';
+import { beginEpoch } from '../devices/presence.ts';
 import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import { findBanned } from './blocked.ts';
@@ -137,7 +138,15 @@ export async function redeemToken(context: Context, token: string, csr: string):
     if (profile === 'device' && (await findBanned(context.db, [commonName])).has(commonName))
       throw new AppError('device_banned', 'This device is banned.');
     const sameKeyAs = row.sameKeyAs === null ? undefined : await readPem(context.db, row.sameKeyAs);
-    return await issue(context, { profile, commonName, names, csr, ...(sameKeyAs && { sameKeyAs }) });
+    const issued = await issue(context, {
+      profile,
+      commonName,
+      names,
+      csr,
+      ...(sameKeyAs && { sameKeyAs }),
+    });
+    if (profile === 'device') await beginEpoch(context.db, commonName, issued.serial);
+    return issued;
   } catch (error) {
     // A refused CSR has cost nothing: the token may be tried with a corrected one. Any other fault may have come after the CA
     // had issued, so the token stays bound to this CSR.

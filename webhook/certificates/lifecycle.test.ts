@@ -45,6 +45,30 @@ async function age(serial: string, daysLeft: number) {
     .where(eq(certificates.serial, serial));
 }
 
+test('a device that tells no epoch is heard from the start when it has enrolled anew; one that does begins its own', async () => {
+  const [silent, telling] = [await webhook.device(), await webhook.device()];
+  const image = (n: number) => String(n).repeat(64);
+  const runs = async ({ id }: TestDevice) => (await get(`/api/devices/${id}`)).running[0].sha256;
+  await issueTo(silent);
+  await silent.boot(image(1), [500, 0]);
+  await telling.boot(image(1), [500, 0], 'power_on', 'its-own');
+  // Its storage was lost, its identity was not: it might be a message of the past that was sent again.
+  await silent.boot(image(2), [1, 0]);
+  expect(await runs(silent)).toBe(image(1));
+  for (const device of [silent, telling]) await issueTo(device, csrFor(device.id));
+  await silent.boot(image(3), [1, 0]);
+  await telling.boot(image(3), [501, 0], 'power_on', 'its-own');
+  expect([await runs(silent), await runs(telling)]).toEqual([image(3), image(3)]);
+  await silent.boot(image(4), [1, 0]);
+  expect(await runs(silent)).toBe(image(3));
+  // The firmware that tells epochs, the one that does not, and back again.
+  await silent.boot(image(5), [2, 0], 'power_on', 'first');
+  await issueTo(silent, csrFor(silent.id));
+  await silent.boot(image(6), [3, 0]);
+  await silent.boot(image(7), [4, 0], 'power_on', 'first');
+  expect(await runs(silent)).toBe(image(7));
+});
+
 async function connectedDevice() {
   const device = await webhook.device();
   const { serial } = await issueTo(device);

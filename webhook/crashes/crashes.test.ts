@@ -249,6 +249,29 @@ describe('an ELF', () => {
     expect(audit.items[0]).toMatchObject({ subject: firmware.id, detail: { sha256: sha256Of(elf) } });
   });
 
+  test('that is uploaded to a firmware names the crashes whose device knows no more than the digest of its image', async () => {
+    const [firmware, other] = [await webhook.firmware(), await webhook.firmware()];
+    const crash = (more: object = {}) =>
+      crashOf(firmware.sha256, { pc: address, backtrace: [address], ...more });
+    await tell(await webhook.device(), crash());
+    await upload(other.id, elf);
+    const [group] = await groupsOf(firmware.sha256);
+    expect((await get(`/api/crashes/${group!.id}`)).symbols).toBe('no_elf');
+    await upload(firmware.id, elf);
+    expect((await groupsOf(firmware.sha256))[0]).toMatchObject({ firmware: { id: firmware.id } });
+    await until('its names', async () => (await groupsOf(firmware.sha256))[0]!.place !== null);
+    expect((await get(`/api/crashes?firmware=${firmware.id}`)).items.map((g: Json) => g.id)).toContain(
+      group!.id,
+    );
+    // Another place, after the ELF has come.
+    const second = `0x${(Number(address) + 4).toString(16)}`;
+    await tell(await webhook.device(), crash({ pc: second, backtrace: [second] }));
+    await until('the names of the second', async () => {
+      const found = (await groupsOf(firmware.sha256)).find((g) => g.frames[0] === second);
+      return found && found.place !== null;
+    });
+  });
+
   test('is read without a shell, and one that breaks the tool breaks nothing else', async () => {
     const broken = Buffer.concat([elf.subarray(0, 64), Buffer.from('$(touch /tmp/x)`id`'.repeat(100))]);
     const device = await webhook.device();

@@ -60,7 +60,8 @@ export async function attach(
       .returning();
     // What another ELF has said of these addresses.
     await tx.execute(
-      sql`update crash_groups set symbols = '{}' where elf = left(${sha256}::text, length(elf)) and symbols <> '{}'`,
+      sql`update crash_groups set symbols = '{}' where symbols <> '{}' and (elf = left(${sha256}::text, length(elf))
+            or elf = (select sha256 from firmwares where id = ${firmwareId}::uuid))`,
     );
     const detail = { sha256, fileName };
     await record(tx, { actor, action: 'firmware.elf', subject: firmwareId, detail });
@@ -71,27 +72,33 @@ export async function attach(
   return row;
 }
 
-/** The uploaded ELF whose SHA-256 begins so: any firmware's, for it is the same file. */
+/** What a device tells instead, whose program does not know its ELF: the digest of the image. Of a row of `firmware_elfs`. */
+const imageOf = sql`(select f.sha256 from firmwares f where f.id = ${firmwareElfs.firmwareId})`;
+
+/** The uploaded ELF whose SHA-256 begins so (any firmware's, for it is the same file), or that of the firmware whose image this is. */
 export async function findUploaded(db: Db, elf: string): Promise<FirmwareElf | null> {
   const [row] = await db
     .select()
     .from(firmwareElfs)
-    .where(sql`${isNotNull(firmwareElfs.s3Path)} and left(${firmwareElfs.sha256}, ${elf.length}) = ${elf}`)
+    .where(
+      sql`${isNotNull(firmwareElfs.s3Path)} and (left(${firmwareElfs.sha256}, ${elf.length}) = ${elf} or ${imageOf} = ${elf})`,
+    )
     .orderBy(desc(firmwareElfs.uploadedAt))
     .limit(1);
   return row ?? null;
 }
 
-/** Uploaded ELFs of which a group has no names yet; one of each file. */
+/** Uploaded ELFs of which a group has no names yet. */
 export async function findAwaited(db: Db): Promise<FirmwareElf[]> {
   // What is the beginning of a text lies between its first digits and the text itself: a range of the index.
   return db
-    .selectDistinctOn([firmwareElfs.sha256])
+    .select()
     .from(firmwareElfs)
     .where(
-      sql`${isNotNull(firmwareElfs.s3Path)} and exists (
+      sql`${isNotNull(firmwareElfs.s3Path)} and (exists (
         select 1 from crash_groups g where g.symbols = '{}' and g.elf between left(${firmwareElfs.sha256}, 8) and ${firmwareElfs.sha256}
-          and g.elf = left(${firmwareElfs.sha256}, length(g.elf)))`,
+          and g.elf = left(${firmwareElfs.sha256}, length(g.elf)))
+        or exists (select 1 from crash_groups g where g.symbols = '{}' and g.elf = ${imageOf}))`,
     )
     .orderBy(firmwareElfs.sha256, desc(firmwareElfs.uploadedAt));
 }

@@ -57,7 +57,8 @@ export async function symboliseWaiting(
   if (symboliser.tool === null) return 'done';
   const groups = await query<{ id: string; frames: string[] }>(
     db,
-    sql`select id, frames from crash_groups where elf = left(${elf.sha256}::text, length(elf)) and symbols = '{}'
+    sql`select id, frames from crash_groups where symbols = '{}' and (elf = left(${elf.sha256}::text, length(elf))
+          or elf = (select sha256 from firmwares where id = ${elf.firmwareId}::uuid))
         order by last_seen_at desc limit ${waitingAtMost}`,
   );
   if (groups.length === 0) return 'done';

@@ -39,7 +39,7 @@ interface Row extends Record<string, unknown> {
   key: string[];
 }
 
-const ofElf = sql`left(e.sha256, length(g.elf)) = g.elf`;
+const ofElf = sql`(left(e.sha256, length(g.elf)) = g.elf or (select i.sha256 from firmwares i where i.id = e.firmware_id) = g.elf)`;
 const isOf = (firmwareId: string | undefined): SQL =>
   firmwareId === undefined
     ? sql`true`

@@ -132,6 +132,22 @@ export async function numberEpochs(
   return told.map((t) => byKey.get(`${t.deviceId}/${t.epoch}`)!);
 }
 
+/** Begins the epochs that we name ourselves: no device can, for a colon is in none of theirs. */
+const enrolled = 'enrolled:';
+
+/**
+ * A device has enrolled anew, for it lost what it had. One that tells no epoch would count from the start in the one that is known, and never be
+ * heard again, so it begins one here. One that tells epochs begins its own.
+ */
+export async function beginEpoch(db: Db, deviceId: string, serial: string): Promise<void> {
+  await db.execute(sql`
+    insert into device_epochs (device_id, epoch, number)
+    select ${deviceId}, ${enrolled + serial}, coalesce((select max(number) from device_epochs where device_id = ${deviceId}), 0) + 1
+    where exists (select from components where device_id = ${deviceId})
+      and not exists (select from device_epochs where device_id = ${deviceId} and epoch not like ${`${enrolled}%`})
+    on conflict do nothing`);
+}
+
 /** A device's newest epochs that are remembered: no message is under way for as long as its storage is lost so often. */
 const epochsKept = 16;
 

@@ -130,7 +130,7 @@ export const componentTallies = pgTable('component_tallies', {
 
 /**
  * What a device has counted its boots in (`epoch` of the protocol), numbered as the epochs came: one that was left never comes back.
- * A device that tells none has no row.
+ * A device that tells none has a row for each time that it has enrolled anew.
  */
 export const deviceEpochs = pgTable(
   'device_epochs',

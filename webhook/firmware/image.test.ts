@@ -50,13 +50,37 @@ describe('an image', () => {
 
   test('in Intel HEX of another controller, or with a wrong first checksum, says no version', () => {
     const record = ':10010000214601360121470136007EFE09D2190140';
-    expect(readImage(hex(record, ':00000001FF'))).toEqual({ format: 'intel-hex' });
+    const end = ':00000001FF';
+    expect(readImage(hex(record, end))).toEqual({ format: 'intel-hex' });
     // Above 64 KiB, where nothing is read: linear and segment addresses.
-    expect(readImage(hex(':020000040800F2', record, ':020000021200EA', record))).toEqual({
+    expect(readImage(hex(':020000040800F2', record, ':020000021200EA', record, end))).toEqual({
       format: 'intel-hex',
     });
     expect(readImage(hex(record.replace(/40$/, '41')))).toEqual({ format: 'plain' });
     expect(readImage(hex(':'))).toEqual({ format: 'plain' });
+  });
+
+  test('in Intel HEX tells the line that is damaged, and the one after which it is cut off', () => {
+    const text = fixture('flota_uno-1.4.2.hex').toString('latin1');
+    const lines = text.split('\r\n');
+    const damaged = (changed: string[]) =>
+      findImageProblems(readImage(Buffer.from(changed.join('\r\n'))), {
+        version: '1.4.2',
+        hardware: 'my-uno',
+      });
+    const at = (line: string) => [{ code: 'image_hex_damaged', values: { line } }];
+    expect(damaged(lines)).toEqual([]);
+    expect(damaged([...lines, '', 'what stands behind the end is nobody’s'])).toEqual([]);
+    expect(damaged(lines.with(99, lines[99]!.replace(/..$/, '00')))).toEqual(at('100'));
+    expect(damaged(lines.with(99, ''))).toEqual(at('100'));
+    expect(damaged(lines.slice(0, 100))).toEqual(at('101'));
+    expect(damaged([...lines.slice(0, 100), ''])).toEqual(at('101'));
+    expect(damaged([...lines.slice(0, 100), lines[100]!.slice(0, 20)])).toEqual(at('101'));
+    // Of a file that is longer than its head only what is in the head can be told.
+    const record = ':10010000214601360121470136007EFE09D2190140';
+    const long = Array.from({ length: 4_000 }, () => record);
+    expect(damaged(long)).toEqual([]);
+    expect(damaged(long.with(50, ':00'))).toEqual(at('51'));
   });
 
   test('that has no such header, or nothing at all, is plain', () => {

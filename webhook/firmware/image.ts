@@ -23,6 +23,8 @@ export interface Image {
   /** Of ESP-IDF. */
   idf?: string;
   elfSha256?: string;
+  /** Of Intel HEX: the line that is damaged or missing. */
+  damagedLine?: number;
 }
 
 export interface Registration {
@@ -35,7 +37,8 @@ export type ImageProblem =
   | { code: 'image_not_firmware'; values: { kind: string } }
   | { code: 'image_version_differs'; values: { image: string; version: string } }
   | { code: 'image_chip_differs'; values: { image: string; hardware: string } }
-  | { code: 'image_is_hex'; values: { hardware: string } };
+  | { code: 'image_is_hex'; values: { hardware: string } }
+  | { code: 'image_hex_damaged'; values: { line: string } };
 
 const magics: [string, number[]][] = [
   ['PNG', [0x89, 0x50, 0x4e, 0x47]],
@@ -67,7 +70,12 @@ export function readImage(file: Uint8Array): Image {
   const head = file.subarray(0, headBytes);
   const other = magics.find(([, magic]) => magic.every((byte, at) => head[at] === byte));
   if (other) return { format: 'other', kind: other[0] };
-  return readEspIdf(head) ?? readMcuboot(head) ?? readHex(head) ?? readAvr(head) ?? { format: 'plain' };
+  return (
+    readEspIdf(head) ??
+    readMcuboot(head) ??
+    readHex(head, file.length < headBytes) ??
+    readAvr(head) ?? { format: 'plain' }
+  );
 }
 
 /**
@@ -115,10 +123,12 @@ function readMcuboot(head: Uint8Array): Image | null {
   return present({ format: 'mcuboot', version: version === '0.0.0' ? '' : version });
 }
 
-function readHex(head: Uint8Array): Image | null {
+function readHex(head: Uint8Array, isWhole: boolean): Image | null {
   if (head[0] !== 0x3a) return null;
-  const program = readIntelHex(new TextDecoder('latin1').decode(head));
-  return program && { ...readAvr(program), format: 'intel-hex' };
+  const hex = readIntelHex(new TextDecoder('latin1').decode(head), isWhole);
+  if (!hex) return null;
+  const { program, ...damage } = hex;
+  return { ...readAvr(program), ...damage, format: 'intel-hex' };
 }
 
 /** The 26 interrupt vectors of an ATmega328P, each a `jmp` (0x940C). Flota's sketch holds the line that it says on request. */
@@ -162,6 +172,8 @@ function chipOf(hardware: string): string | undefined {
 export function findImageProblems(image: Image, { version, hardware }: Registration): ImageProblem[] {
   if (image.format === 'other') return [{ code: 'image_not_firmware', values: { kind: image.kind! } }];
   const problems: ImageProblem[] = [];
+  if (image.damagedLine)
+    problems.push({ code: 'image_hex_damaged', values: { line: String(image.damagedLine) } });
   const withoutBuild = image.format === 'mcuboot' ? image.version?.replace(/\+.*/, '') : image.version;
   if (image.version && version !== image.version && version !== withoutBuild) {
     problems.push({ code: 'image_version_differs', values: { image: image.version, version } });
@@ -187,5 +199,7 @@ export function tellImageProblem({ code, values }: ImageProblem): string {
       return `The image is for ${values.image}; hardware ${values.hardware} has another chip.`;
     case 'image_is_hex':
       return `Hardware ${values.hardware} takes a binary, not Intel HEX: avr-objcopy -I ihex -O binary sketch.hex sketch.bin makes it.`;
+    case 'image_hex_damaged':
+      return `The Intel HEX file is damaged or cut off at line ${values.line}.`;
   }
 }

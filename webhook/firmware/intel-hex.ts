@@ -4,15 +4,20 @@ const flashBytes = 64 * 1024;
 /** §1: mark, length, address, type, data, checksum. */
 const line = /:([0-9A-Fa-f]{10,520})(?:\r?\n|$)/y;
 
-/**
- * The first 64 KiB of address space of an Intel HEX text, gaps as 0xFF, up to the last byte written; null if its first
- * record is not one. A later record that is broken, or cut off with the head of a file, ends it.
- */
-export function readIntelHex(text: string): Uint8Array | null {
+export interface HexFile {
+  /** The first 64 KiB of address space, gaps as 0xFF, up to the last byte written. */
+  program: Uint8Array;
+  /** Of the first line that is no good record; of the one that is missing where the file ends without its end record. */
+  damagedLine?: number;
+}
+
+/** Null if the first record of the text is not one. `isWhole`: it is all of the file, else its beginning, of which the last line may be cut off. */
+export function readIntelHex(text: string, isWhole: boolean): HexFile | null {
   const flash = new Uint8Array(flashBytes).fill(0xff);
   let base = 0;
   let end = 0;
   let records = 0;
+  let at = 0;
   line.lastIndex = 0;
   for (let match = line.exec(text); match; match = line.exec(text), records += 1) {
     const record = Uint8Array.from(match[1]!.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
@@ -29,6 +34,11 @@ export function readIntelHex(text: string): Uint8Array | null {
     // The upper bits of the addresses that follow: by segment, linear.
     if (type === 2) base = word * 16;
     if (type === 4) base = word * 65_536;
+    // What stands behind the end record is nobody's.
+    if (type === 1) return { program: flash.slice(0, end) };
+    at = line.lastIndex;
   }
-  return records === 0 ? null : flash.slice(0, end);
+  if (records === 0) return null;
+  const isCutByUs = !isWhole && !text.includes('\n', at);
+  return { program: flash.slice(0, end), ...(!isCutByUs && { damagedLine: records + 1 }) };
 }

@@ -83,7 +83,7 @@ const register = createRoute({
     'Reads what the image says of itself (ESP-IDF application, MCUboot, Intel HEX, AVR program). Refused with 422: ' +
     '`image_not_firmware` (PNG, JPEG, GIF, ZIP, ELF, PDF), `image_version_differs` (the image names another version), ' +
     '`image_chip_differs` (the name of the hardware begins with another chip), `image_is_hex` (Intel HEX for an `arduino-uno`, which ' +
-    'takes a binary), `object_missing`, ' +
+    'takes a binary), `image_hex_damaged` (a line of it is wrong, or its end is missing), `object_missing`, ' +
     '`object_empty`, `object_too_large` (over 256 MiB). A binary that says nothing of itself is registered as it is.',
   request: jsonBody(
     z.object({

@@ -4,13 +4,22 @@ import { formatBytes, formatShare } from '../../format.ts';
 import { language, t } from '../../i18n/i18n.ts';
 import { checkFile, type FileProblem } from '../../upload.ts';
 
-/** `kind` is that of a file that is no firmware: PNG, ZIP … */
-export type FileChoiceProblem = FileProblem | 'folder' | 'many' | 'none' | { kind: string };
+/** `kind` is that of a file that is no firmware: PNG, ZIP …; `line` that of a damaged Intel HEX. */
+export type FileChoiceProblem =
+  | FileProblem
+  | 'folder'
+  | 'many'
+  | 'none'
+  | { kind: string }
+  | { line: string };
 
 const limit = () => formatBytes(language(), maxFirmwareBytes);
 
 function tell(problem: FileChoiceProblem): string {
-  if (typeof problem === 'object') return t('error.image_not_firmware.kind', problem);
+  if (typeof problem === 'object')
+    return 'kind' in problem
+      ? t('error.image_not_firmware.kind', problem)
+      : t('register.image_hex_damaged', problem);
   return problem === 'large'
     ? t('register.problem.large', { limit: limit() })
     : t(`register.problem.${problem}`);

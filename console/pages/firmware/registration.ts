@@ -94,10 +94,12 @@ export function createRegistration() {
     const head = new Uint8Array(await chosen.slice(0, headBytes).arrayBuffer());
     signal.throwIfAborted();
     const read = readImage(head);
-    if (read.format === 'other') {
-      choose(null, { kind: read.kind! });
+    const refuse = (problem: FileChoiceProblem) => {
+      choose(null, problem);
       signal.throwIfAborted();
-    }
+    };
+    if (read.format === 'other') refuse({ kind: read.kind! });
+    if (read.damagedLine) refuse({ line: String(read.damagedLine) });
     setImage(read);
     return digestFile(chosen, { onProgress: setHashed, signal });
   };

@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert';
 import { X509Certificate } from 'node:crypto';
 import { until } from '#deploy/lab/primitives/until.ts';
 import type { Case } from '../case.ts';
-import { type Rig, startCa } from '../rig.ts';
+import { type Rig, startCa, tokenRefused } from '../rig.ts';
 
 const dayMs = 24 * 3600 * 1000;
 const nearItsEnd = { ageMs: 355 * dayMs, leftMs: 10 * dayMs };
@@ -53,6 +53,23 @@ export const certificateCases: Case[] = [
       await rig.start();
       assert.equal(rig.broker.serials.at(-1), serial, 'after a restart it uses the old one');
       assert.equal(rig.broker.of(requestTopic).length, 1, 'it asks again for what it has');
+    },
+  },
+  {
+    name: 'a token that is refused is told in the words of the server, and enrols nobody',
+    async run(rig) {
+      const ca = await startCa(rig.lab);
+      rig.forget();
+      try {
+        rig.device.powerOn([...ca.options.slice(0, -1), 'of-another-device']);
+        await until('the refusal', () => rig.device.output.includes(tokenRefused), 15_000);
+        assert.equal(ca.issued(), 0);
+        assert.equal(rig.broker.serials.length, 0, 'it connects all the same');
+        await rig.device.powerOff();
+        await rig.start(ca.options);
+      } finally {
+        await ca.close();
+      }
     },
   },
   {

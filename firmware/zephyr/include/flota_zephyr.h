@@ -8,9 +8,17 @@
 
 #include <zephyr/storage/flash_map.h>
 
+#ifdef CONFIG_FLOTA_ENCRYPTION
+#include <psa/crypto.h>
+#endif
+
+#include "crash.h"
 #include "delta.h"
 #include "ota_port.h"
+#include "seal.h"
 #include "slot_staging.h"
+
+struct arch_esf;
 
 /** The program sets the members with a comment before flota_zephyr_open; the others are the module's. */
 struct flota_zephyr {
@@ -37,6 +45,22 @@ struct flota_zephyr {
   /** For .delta of struct ota_buffers: the device then takes updates by patch, and compressed images. */
   struct ota_delta delta;
 #endif
+#ifdef CONFIG_FLOTA_ENCRYPTION
+  /** For .seal of struct ota_buffers: the device then takes encrypted firmware. */
+  struct ota_seal seal;
+  /**
+   * The private key of the certificate that the program connects with, as psa_seal.h wants it; with each renewal another one. 0: there is none
+   * yet, or it may only sign, and the device does not say that it takes encrypted firmware.
+   */
+  mbedtls_svc_key_id_t certificate_key;
+#endif
+#ifdef CONFIG_FLOTA_CRASHES
+  /** @cond PRIVATE */
+  struct ota_crash crash;
+  /** @endcond */
+  /** The life before ended in a crash that is not told yet: boot_reason of the port is OTA_BOOT_WATCHDOG then. */
+  bool crashed;
+#endif
 };
 
 /**
@@ -45,6 +69,17 @@ struct flota_zephyr {
  * settings. One line in the log says which.
  */
 int flota_zephyr_open(struct flota_zephyr *zephyr, struct ota_port *port);
+
+#ifdef CONFIG_FLOTA_CRASHES
+/** After each ota_agent_poll: forgets the crash of the life before once a report that tells it is stored. */
+void flota_zephyr_poll(struct flota_zephyr *zephyr, struct ota_agent *agent);
+
+/** `health` of the port, where the program has put none before flota_zephyr_open; one of its own calls this one. `ctx` is the module's. */
+void flota_zephyr_health(void *ctx, struct ota_text *text);
+
+/** For a k_sys_fatal_error_handler of the program's own (CONFIG_FLOTA_CRASH_HANDLER is off then): notes the crash; restarting is the handler's. */
+void flota_zephyr_note_crash(unsigned int reason, const struct arch_esf *esf);
+#endif
 
 /** The main component, for CONFIG_FLOTA_HARDWARE. */
 struct ota_installer flota_zephyr_installer(struct flota_zephyr *zephyr);

@@ -1,4 +1,4 @@
-#include "flota_zephyr.h"
+#include "module.h"
 
 #include <zephyr/dfu/mcuboot.h>
 #include <zephyr/kernel.h>
@@ -114,5 +114,12 @@ int flota_zephyr_open(struct flota_zephyr *zephyr, struct ota_port *port) {
   port->uptime_ms = on_uptime_ms;
   port->random = on_random;
   port->reboot = on_reboot;
+#ifdef CONFIG_FLOTA_ENCRYPTION
+  flota_zephyr_fill_sealing(port);
+#endif
+#ifdef CONFIG_FLOTA_CRASHES
+  if (!port->health) port->health = flota_zephyr_health;
+  flota_zephyr_take_crash(zephyr);
+#endif
   return open_staging(zephyr);
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <zephyr/dfu/mcuboot.h>
 
-#include "flota_zephyr.h"
+#include "module.h"
 
 /* What was given to activate, and what of it has been confirmed; the digest tells which of them runs. */
 static const char next_record[] = "next";
@@ -52,6 +52,9 @@ static int running(void *ctx, struct ota_image *image) {
     if (found == 0) found = describe_by_header(zephyr, &zephyr->running) == OTA_OK ? 1 : OTA_ERR_STORAGE;
     if (found < 0) return found;
     zephyr->measured = true;
+#ifdef CONFIG_FLOTA_CRASHES
+    flota_zephyr_expect_crash(zephyr->running.sha256);
+#endif
   }
   *image = zephyr->running;
   return OTA_OK;

@@ -5,6 +5,13 @@
 #include "sdkconfig.h"
 
 #ifdef ARDUINO
+/* The agent is built by flags of its own, which Kconfig gives it elsewhere. */
+#if defined(CONFIG_FLOTA_PATCHES) && !defined(FLOTA_DELTA)
+#error "Flota: build with -DFLOTA_DELTA instead of -DCONFIG_FLOTA_PATCHES"
+#endif
+#if defined(CONFIG_FLOTA_ENCRYPTION) && !defined(FLOTA_SEAL)
+#error "Flota: build with -DFLOTA_SEAL instead of -DCONFIG_FLOTA_ENCRYPTION"
+#endif
 #ifndef CONFIG_FLOTA_HARDWARE
 #define CONFIG_FLOTA_HARDWARE ""
 #endif

@@ -8,14 +8,13 @@
 #include "entropy.h"
 #include "mbedtls/pk.h"
 
-/* SEC 1, 2.3.3: an uncompressed point begins with 04. */
-enum { POINT_BYTES = 1 + OTA_ES256_BYTES, UNCOMPRESSED = 0x04 };
-
 static int parse_key(mbedtls_pk_context *key, const char *pem) {
   return mbedtls_pk_parse_key(key, (const unsigned char *)pem, strlen(pem) + 1, NULL, 0 ENTROPY_ARGUMENTS);
 }
 
 #if MBEDTLS_VERSION_MAJOR >= 4
+
+#include "psa_seal.h"
 
 /* The key as one that can agree; for psa_destroy_key. */
 static bool import_key(const char *pem, mbedtls_svc_key_id_t *imported) {
@@ -31,48 +30,33 @@ static bool import_key(const char *pem, mbedtls_svc_key_id_t *imported) {
 }
 
 int flota_sealing_key(const char *pem, uint8_t xy[OTA_ES256_BYTES]) {
-  uint8_t point[POINT_BYTES];
-  size_t bytes = 0;
   mbedtls_svc_key_id_t key;
   if (!import_key(pem, &key)) return OTA_ERR_ABSENT;
-  const psa_status_t status = psa_export_public_key(key, point, sizeof point, &bytes);
+  const int error = ota_psa_seal_key(key, xy);
   (void)psa_destroy_key(key);
-  if (status != PSA_SUCCESS || bytes != sizeof point || point[0] != UNCOMPRESSED) return OTA_ERR_ABSENT;
-  memcpy(xy, point + 1, OTA_ES256_BYTES);
-  return OTA_OK;
+  return error;
 }
 
-/* PSA looks whether the point is one of the curve. */
 int flota_sealing_agree(const char *pem, const uint8_t xy[OTA_ES256_BYTES], uint8_t secret[32]) {
-  uint8_t point[POINT_BYTES] = {UNCOMPRESSED};
-  size_t bytes = 0;
   mbedtls_svc_key_id_t key;
-  memcpy(point + 1, xy, OTA_ES256_BYTES);
   if (!import_key(pem, &key)) return OTA_ERR_SIGNATURE;
-  const psa_status_t status = psa_raw_key_agreement(PSA_ALG_ECDH, key, point, sizeof point, secret, 32, &bytes);
+  const int error = ota_psa_seal_agree(key, xy, secret);
   (void)psa_destroy_key(key);
-  return status == PSA_SUCCESS && bytes == 32 ? OTA_OK : OTA_ERR_SIGNATURE;
+  return error;
 }
 
 int flota_sealing_open(const uint8_t key[OTA_AES_KEY_BYTES], const uint8_t nonce[OTA_GCM_NONCE_BYTES], const uint8_t *extra,
                        size_t extra_bytes, uint8_t *data, size_t bytes) {
-  size_t opened = 0;
-  psa_key_attributes_t attributes = psa_key_attributes_init();
-  psa_set_key_type(&attributes, PSA_KEY_TYPE_AES);
-  psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_DECRYPT);
-  psa_set_key_algorithm(&attributes, PSA_ALG_GCM);
-  mbedtls_svc_key_id_t imported;
-  if (psa_import_key(&attributes, key, OTA_AES_KEY_BYTES, &imported) != PSA_SUCCESS) return OTA_ERR_SIGNATURE;
-  const psa_status_t status = psa_aead_decrypt(imported, PSA_ALG_GCM, nonce, OTA_GCM_NONCE_BYTES, extra, extra_bytes, data,
-                                               bytes + OTA_GCM_TAG_BYTES, data, bytes, &opened);
-  (void)psa_destroy_key(imported);
-  return status == PSA_SUCCESS && opened == bytes ? OTA_OK : OTA_ERR_SIGNATURE;
+  return ota_psa_gcm_open(key, nonce, extra, extra_bytes, data, bytes);
 }
 
 #else
 
 #include "mbedtls/ecdh.h"
 #include "mbedtls/gcm.h"
+
+/* SEC 1, 2.3.3: an uncompressed point begins with 04. */
+enum { POINT_BYTES = 1 + OTA_ES256_BYTES, UNCOMPRESSED = 0x04 };
 
 /* The parts of a key of P-256. */
 struct parts {
