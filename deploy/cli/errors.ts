@@ -36,7 +36,6 @@ const exitByCode = {
   policy_unknown: exits.refused,
   apply_broke_off: exits.refused,
   changed_meanwhile: exits.refused,
-  devices_not_set: exits.refused,
   firmware_ambiguous: exits.usage,
   firmware_unknown: exits.refused,
   place_unknown: exits.refused,

@@ -60,7 +60,7 @@ export function compare({ fleet, blame }: FleetFile, present: Present, { secrets
         [...one.path, 'kind'],
         `is ${live.fields.kind} on the server and cannot change: take the channel out, apply, and put it in again`,
       );
-    const differences = [...differ(one, live), ...differIn(one, present)];
+    const differences = differ(one, live);
     const unseen = secrets && one.address !== undefined && one.address.kind !== 'email';
     if (differences.length > 0 || unseen)
       found.changes.push({ does: 'update', kind, name, wanted: one, live, differences, claim });
@@ -96,16 +96,6 @@ function differ(wanted: Wanted, live: Live): Difference[] {
   return [...new Set([...Object.keys(server!), ...Object.keys(file!)])]
     .map((field) => ({ field, server: server![field], file: file![field] }))
     .filter((one) => !isDeepStrictEqual(one.server, one.file));
-}
-
-/** Of a group's devices: what some of them have not. */
-function differIn({ kind, name, settings }: Wanted, { unsettled }: Present): Difference[] {
-  const counts = kind === 'group' ? (unsettled?.get(name) ?? {}) : {};
-  return Object.entries(counts).map(([field, devices]) => ({
-    field,
-    server: `another, of ${devices} ${devices === 1 ? 'device' : 'devices'}`,
-    file: settings![field as 'channel' | 'pinned'],
-  }));
 }
 
 function checkNames(wanted: Wanted[], things: Live[], blame: Blame): void {

@@ -106,7 +106,7 @@ test('only what the file has made is removed, what names others first', () => {
 
 test('entries of lists are things of their names, and what a group’s devices have not is a difference', () => {
   const things = [
-    thing('group', 'Pilots', { query: 'tag = pilot' }),
+    thing('group', 'Pilots', { query: 'tag = pilot', channel: 'stable', pinned: null }),
     thing('approval', '*', { aboveDevices: 5 }),
     thing('approval', 'uno', { aboveDevices: 0 }),
     thing('encryption', 'esp32', {}),
@@ -116,9 +116,8 @@ test('entries of lists are things of their names, and what a group’s devices h
     claim('encryption', 'esp32', { subject: null, owner: 'another' }),
   ];
   const text = 'groups: {Pilots: {query: tag = pilot, channel: beta}}\napprovals: {"*": {aboveDevices: 6}}\n';
-  const unsettled = new Map([['Pilots', { channel: 2 }]]);
-  expect(compare(parse(text), { things, claims, unsettled }).changes).toMatchObject([
-    { name: 'Pilots', differences: [{ field: 'channel', server: 'another, of 2 devices', file: 'beta' }] },
+  expect(compare(parse(text), { things, claims }).changes).toMatchObject([
+    { name: 'Pilots', differences: [{ field: 'channel', server: 'stable', file: 'beta' }] },
     { name: '*', differences: [{ field: 'aboveDevices', server: 5, file: 6 }] },
     { does: 'remove', kind: 'approval', name: 'uno' },
   ]);

@@ -38,7 +38,7 @@ export async function prepare(input: Input) {
   ]);
   const file = readFleetFile(path);
   const flota = input.flota();
-  const present = await readPresent(flota, file.fleet);
+  const present = await readPresent(flota);
   return { flota, file, present, compared: compare(file, present, { secrets: input.has('secrets') }) };
 }
 
@@ -63,12 +63,7 @@ function describe({ changes, unchanged, foreign }: Comparison): string[] {
 function describeChange(change: Change): string[] {
   const title = titleOf(change);
   if (change.does === 'create')
-    return [
-      `+ ${title}`,
-      ...Object.entries({ ...change.wanted.fields, ...change.wanted.settings }).map(
-        ([f, v]) => `    ${f}: ${shown(v)}`,
-      ),
-    ];
+    return [`+ ${title}`, ...Object.entries(change.wanted.fields).map(([f, v]) => `    ${f}: ${shown(v)}`)];
   if (change.does === 'remove') {
     const { devices = 0 } = change.live;
     const held = devices > 0 ? `: ${devices} devices are of it, and it stays until they are moved` : '';

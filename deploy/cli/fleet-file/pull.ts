@@ -26,10 +26,9 @@ export const pull: Command = {
     const gone = changes.filter(({ does }) => does === 'create');
     const changed = changes.filter(({ does }) => does === 'update');
     for (const { kind, name } of gone) file.document.deleteIn([things.sections[kind], name]);
-    for (const { kind, name, live, wanted } of changed) {
+    for (const { kind, name, live } of changed) {
       if (live!.name !== name) file.document.deleteIn([things.sections[kind], name]);
-      // What a group's devices are to have is the file's word alone.
-      put(file, { ...live!, fields: { ...live!.fields, ...wanted!.settings } }, things.sections[live!.kind]);
+      put(file, live!, things.sections[live!.kind]);
     }
     const lost = changes.filter(({ does }) => does === 'remove').map(({ live }) => live!);
     for (const live of [...foreign, ...lost].sort(
@@ -59,20 +58,18 @@ function put({ document }: FleetFile, live: Live, section: string): void {
   document.setIn([section, live.name], node);
 }
 
+const byDefault: { [K in Live['kind']]?: Fields } = {
+  region: { timeZone: 'UTC' },
+  group: { channel: null, pinned: null },
+  rule: { enabled: true, region: null, minSeverity: 'info', quietHours: null, watch: null },
+};
+
 /** What is by default is left out; what is secret of an address is a variable of the environment. */
 function toYaml({ kind, name, fields }: Live): Fields {
-  if (kind === 'region' && fields.timeZone === 'UTC') return {};
-  if (kind === 'rule') {
-    const defaults: Fields = {
-      enabled: true,
-      region: null,
-      minSeverity: 'info',
-      quietHours: null,
-      watch: null,
-    };
+  if (kind !== 'channel') {
+    const defaults = byDefault[kind] ?? {};
     return Object.fromEntries(Object.entries(fields).filter(([field, value]) => defaults[field] !== value));
   }
-  if (kind !== 'channel') return fields;
   const target = fields.target as string;
   if (fields.kind === 'email') return { kind: 'email', recipients: target.split(', ') };
   const variable = `${name.toUpperCase().replace(/[^A-Z0-9]+/g, '_')}_URL`;

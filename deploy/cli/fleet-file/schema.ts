@@ -49,9 +49,9 @@ export const fleetSchema = z.preprocess(
     groups: named(
       z.strictObject({
         query: queryTextSchema,
-        /** What its devices follow and are pinned to; left out: whatever each has. */
-        channel: channelSchema.optional(),
-        pinned: versionSchema.nullable().optional(),
+        /** What its devices follow and are pinned to, where nothing else was said of one. */
+        channel: channelSchema.nullable().default(null),
+        pinned: versionSchema.nullable().default(null),
       }),
     ),
     policies: named(policySchema),

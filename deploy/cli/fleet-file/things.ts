@@ -3,7 +3,6 @@ import { targetOf } from '#webhook/notifications/target.ts';
 import { type Flota, insist, type Schemas } from '../client.ts';
 import { isListed, readListed, writeListed } from './by-hardware.ts';
 import type { ChannelAddress, Fleet } from './schema.ts';
-import { countUnsettled, type Setting, type Settings, settle } from './settings.ts';
 
 export type Kind = Schemas['Claim']['kind'];
 export type Claim = Schemas['Claim'];
@@ -28,8 +27,6 @@ export interface Wanted {
   fields: Fields;
   /** Of a channel: where it leads, with what is secret of it. */
   address?: ChannelAddress;
-  /** Of a group: what its devices are to have. */
-  settings?: Settings;
   /** In the file. */
   path: string[];
 }
@@ -50,11 +47,9 @@ export const kinds = Object.keys(sections) as Kind[];
 export interface Present {
   things: Live[];
   claims: Claim[];
-  /** By the name of a group of the file: how many of its devices have not what it says. */
-  unsettled?: Map<string, Partial<Record<Setting, number>>>;
 }
 
-export async function readPresent(flota: Flota, fleet?: Fleet): Promise<Present> {
+export async function readPresent(flota: Flota): Promise<Present> {
   const [regions, divisions, groups, policies, channels, rules, claims, listed] = await Promise.all([
     insist(flota.GET('/api/regions')),
     insist(flota.GET('/api/divisions')),
@@ -70,7 +65,9 @@ export async function readPresent(flota: Flota, fleet?: Fleet): Promise<Present>
   const things: Live[] = [
     ...regions.map((one) => live('region', one, { timeZone: one.timeZone }, one.devices)),
     ...divisions.map((one) => live('division', one, {}, one.devices)),
-    ...groups.map((one) => live('group', one, { query: one.query })),
+    ...groups.map((one) =>
+      live('group', one, { query: one.query, channel: one.channel, pinned: one.pinned }),
+    ),
     ...policies.map((one) => live('policy', one, one.policy)),
     ...channels.map((one) => live('channel', one, { kind: one.kind, target: one.target })),
     ...rules.map(({ enabled, kinds, regionId, minSeverity, quietHours, watch, channels: ids, ...one }) =>
@@ -86,10 +83,7 @@ export async function readPresent(flota: Flota, fleet?: Fleet): Promise<Present>
     ),
     ...listed,
   ];
-  const unsettled: NonNullable<Present['unsettled']> = new Map();
-  for (const [name, { query, ...settings }] of Object.entries(fleet?.groups ?? {}))
-    unsettled.set(name, await countUnsettled(flota, query, settings));
-  return { things, claims, unsettled };
+  return { things, claims };
 }
 
 type Read = { id: string; name: string; revision: number };
@@ -106,10 +100,6 @@ export function toWanted(fleet: Fleet): Wanted[] {
         const address = given as ChannelAddress;
         const fields = { kind: address.kind, target: targetOf({ url: null, recipients: null, ...address }) };
         return { kind, name, fields, address, path };
-      }
-      if (kind === 'group') {
-        const { query, ...settings } = given as Fleet['groups'][string];
-        return { kind, name, fields: { query }, settings, path };
       }
       const fields = { ...(given as Fields) };
       if (kind === 'rule')
@@ -132,7 +122,7 @@ export async function write(
   was: Live | null,
   present: Live[],
 ): Promise<string> {
-  const { kind, name, fields, address, settings } = wanted;
+  const { kind, name, fields, address } = wanted;
   if (isListed(kind)) return writeListed(flota, { kind, name, fields }, was);
   const id = was?.id;
   const params = pathTo(was ?? { id: '' });
@@ -148,13 +138,9 @@ export async function write(
     return idOf(flota.POST('/api/divisions', { body: { name } }));
   }
   if (kind === 'group') {
-    const body = { name, query: fields.query as string };
-    const asked = id
-      ? flota.PATCH('/api/groups/{id}', { params, body })
-      : flota.POST('/api/groups', { body });
-    const made = await idOf(asked);
-    await settle(flota, body.query, settings ?? {});
-    return made;
+    const body = { name, ...(fields as Fleet['groups'][string]) };
+    if (id) return idOf(flota.PATCH('/api/groups/{id}', { params, body }));
+    return idOf(flota.POST('/api/groups', { body }));
   }
   if (kind === 'policy') {
     const body = { name, policy: fields };
