@@ -24,11 +24,25 @@ it('a device that does not answer fails its cases', { timeout: 60_000 }, async (
 });
 
 // They are tried in `test:full` only, and sources change under them.
-it('each planted fault of mutants.full.ts still fits the sources', () => {
+it('each planted fault of mutants.full.ts still fits the sources, and compiles', { timeout: 60_000 }, () => {
   const firmware = fileURLToPath(new URL('..', import.meta.url));
   const mutants = join(firmware, 'conformance/mutants');
-  for (const name of fs.readdirSync(mutants))
-    execFileSync('patch', ['-p1', '-s', '--dry-run', '-d', firmware, '-i', join(mutants, name)]);
+  const dir = fs.mkdtempSync(join(tmpdir(), 'flota-mutants-'));
+  const names = ['std=c11', 'D_DEFAULT_SOURCE', 'D_POSIX_C_SOURCE=200809L', 'DFLOTA_DELTA', 'DFLOTA_SEAL'];
+  const flags = [...names, 'Wall', 'Wextra', 'Werror', 'fsyntax-only'].map((name) => `-${name}`);
+  try {
+    for (const name of ['agent', 'host'])
+      fs.cpSync(join(firmware, name), join(dir, name), { recursive: true });
+    for (const name of fs.readdirSync(mutants)) {
+      const patch = join(mutants, name);
+      const changed = fs.readFileSync(patch, 'utf8').matchAll(/^\+{3} b\/(\S+\.c)$/gm);
+      execFileSync('patch', ['-p1', '-s', '-d', dir, '-i', patch]);
+      execFileSync('clang-19', [...flags, ...[...changed].map(([, file]) => join(dir, file!))]);
+      execFileSync('patch', ['-p1', '-s', '-R', '-d', dir, '-i', patch]);
+    }
+  } finally {
+    fs.rmSync(dir, { recursive: true, force: true });
+  }
 });
 
 function isAlive(pid: number): boolean {
