@@ -1,4 +1,4 @@
-/** What the last release wrote is opened, migrated and gone on with. */
+/** What the first release wrote is opened, migrated and gone on with. */
 import { readFile } from 'node:fs/promises';
 import { afterAll, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';

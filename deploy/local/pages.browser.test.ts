@@ -211,6 +211,7 @@ it('users and tokens are made, changed and taken back; a secret is shown once', 
   await page.getByLabel('And what a query finds').fill('tag = pilot and online = yes');
   await page.getByRole('button', { name: 'Create', exact: true }).click();
   await page.getByText('online (at character 17) is told by the device or the clock').waitFor();
+  expect(faults.splice(0).map((fault) => /status of (\d+)/.exec(fault)?.[1])).toEqual(['400']);
   await page.getByLabel('And what a query finds').fill('tag = pilot');
   await page.getByRole('button', { name: 'Create', exact: true }).click();
   const secret = (await page.getByTestId('secret').textContent())!.trim();
