@@ -25,6 +25,11 @@ export class Forger {
   /** By device and digest, the last that has brought it that. */
   readonly #deployments = new Map<string, string>();
 
+  /** By device and what it was to undo: one that came back otherwise would still obey. */
+  readonly #ordered = new Set<string>();
+  /** Any, for what else a command says. */
+  #request: object = {};
+
   constructor(stage: Stage, broker: ModelledBroker, fleet: Fleet) {
     this.#stage = stage;
     this.#broker = broker;
@@ -33,9 +38,14 @@ export class Forger {
 
   hear(deviceId: string, topic: string, text: string): void {
     if (topic !== requestTopic) return;
-    const { deployment, manifest: jws } = readRequest(text);
+    const { url: _, ...request } = readRequest(text);
+    const { deployment, manifest: jws } = request;
+    this.#request = request;
     const payload = JSON.parse(Buffer.from(jws.split('.')[1]!, 'base64url').toString()) as Signed['payload'];
-    if (payload.undo) this.#orders.set(payload.undo.deployment, { payload, jws });
+    if (payload.undo) {
+      this.#orders.set(payload.undo.deployment, { payload, jws });
+      this.#ordered.add(`${deviceId}/${payload.undo.deployment}`);
+    }
     this.#manifests.set(payload.sha256, { payload, jws });
     this.#deployments.set(`${deviceId}/${payload.sha256}`, deployment);
   }
@@ -49,7 +59,7 @@ export class Forger {
     const ids = [...this.#fleet.ids];
     const [deviceId, manifest] = this.#replay(ids) ?? this.#forge(random.pick(ids)) ?? [];
     if (!deviceId || !manifest) return;
-    const payload = JSON.stringify({ deployment: randomUUID(), attempt: 1, manifest });
+    const payload = JSON.stringify({ ...this.#request, deployment: randomUUID(), attempt: 1, manifest });
     this.#stage.log(`somebody sends ${deviceId} an undo`);
     this.#stage.seen.forged++;
     this.#broker.smuggle(deviceId, requestTopic, payload);
@@ -61,7 +71,11 @@ export class Forger {
       for (const id of ids) {
         const ran = this.#fleet.device(id).ran.map((it) => it.sha256);
         const { sha256, undo } = payload;
-        if (ran.at(-1) === undo!.leaves && ran.at(-2) === sha256 && ran.at(-3) === undo!.leaves)
+        const { leaves, deployment } = undo!;
+        // What is undone is another than what it has it from now: that one's order, it would have to obey.
+        const isOld =
+          this.#ordered.has(`${id}/${deployment}`) && this.#deployments.get(`${id}/${leaves}`) !== deployment;
+        if (isOld && ran.at(-1) === leaves && ran.at(-2) === sha256 && ran.at(-3) === leaves)
           return [id, jws];
       }
     }

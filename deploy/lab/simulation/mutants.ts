@@ -167,14 +167,6 @@ export const mutants: Mutant[] = [
     seed: 12,
   },
   {
-    name: 'an undo forgets those that are at work',
-    file: 'webhook/deployments/undoable.ts',
-    text: "t.state in ${sqlList([...activeStates, 'timed_out'])}",
-    becomes: 'false',
-    says: /was left on what it undoes/,
-    seed: 12,
-  },
-  {
     name: 'an undo is sent as an update',
     file: 'webhook/outbox/send.ts',
     text: 'const what = row.undoManifest ? {',
@@ -188,7 +180,7 @@ export const mutants: Mutant[] = [
     text: '(size_t)(second - jws), signature) != OTA_OK)',
     becomes: '(size_t)(second - jws), signature) > 0)',
     says: /unasked/,
-    seed: 12,
+    seed: 13,
   },
   {
     name: 'a device obeys an order as often as it comes',
@@ -196,7 +188,7 @@ export const mutants: Mutant[] = [
     text: '  if (it) it->how = OTA_ROLLED_BACK;',
     becomes: '  (void)it;',
     says: /unasked/,
-    seed: 12,
+    seed: 13,
   },
   {
     name: 'a late joiner gets what the control group is kept without',

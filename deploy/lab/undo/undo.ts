@@ -46,20 +46,21 @@ export async function runUndo(devices: number, seed: number, say: (line: string)
   });
   const processes = cpus().length;
   let crews: Crews | null = null;
-  const ends = async (what: string, id: string) => {
-    let toldAt = Date.now();
-    return until(
+  let toldAt = 0;
+  const tell = (what: string, n: number) => {
+    if (Date.now() - toldAt < tellEveryMs) return;
+    toldAt = Date.now();
+    say(`${what}: ${n} of ${devices}`);
+  };
+  const ends = async (what: string, id: string) =>
+    until(
       () => readDeployment(rest, id),
       ({ state, counts }) => {
-        if (Date.now() - toldAt > tellEveryMs) {
-          toldAt = Date.now();
-          say(`${what}: ${counts.succeeded} of ${devices}`);
-        }
+        tell(what, counts.succeeded);
         return ['completed', 'halted'].includes(state);
       },
       patienceMs,
     );
-  };
   try {
     const register = (version: string, bytes: Buffer) =>
       registerFirmware(rest, bytes, { version, fileName: 'undo.bin', hardware });
@@ -81,7 +82,11 @@ export async function runUndo(devices: number, seed: number, say: (line: string)
     const q = `version = ${factoryVersion}`;
     await until(
       () => unwrap(rest.api.devices.$get({ query: { q, limit: '1', count: 'exact' } })),
-      (found) => 'total' in found && found.total === devices,
+      (found) => {
+        const total = 'total' in found ? found.total : 0;
+        tell('reported', total);
+        return total === devices;
+      },
       patienceMs,
     );
     const { id } = await deploy(rest, { firmwareId: newer.id, all: true });
