@@ -3,6 +3,8 @@ import { readEnv, toConfig as toCaConfig } from '#ca/config.ts';
 import { withBrokerNames } from '#emqx/setting-names.ts';
 import { defaultOptions, type SystemOptions } from '../system/options.ts';
 
+const defaultCrlUrl = 'http://localhost:8080/crl/crl.pem';
+
 export interface EmqxUnderTest {
   system: Pick<SystemOptions, 'emqx' | 'authority' | 'gate' | 'ports'>;
   /** Null: nobody said how. */
@@ -35,7 +37,7 @@ export function readEmqxUnderTest(environment = readEnv()): EmqxUnderTest | null
       authority: { dir, ...(passphrase && { passphrase }) },
       gate: { host: env.OUTAGE_HOST || '127.0.0.1' },
       // The CRL says where it is, and is kept with the authority: it is always the same place.
-      ports: { ...defaultOptions.ports, http: 8080 },
+      ports: { ...defaultOptions.ports, http: Number(new URL(env.CA_CRL_URL || defaultCrlUrl).port) },
     },
     restartCommand: env.BROKER_RESTART_CMD || null,
   };
