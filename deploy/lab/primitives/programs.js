@@ -41,6 +41,7 @@ const builds = {
     'firmware/conformance/main.ts',
     'firmware/signing/cli.ts',
     'firmware/virtual/main.ts',
+    'webhook/audit/cli.ts',
     'webhook/main.ts',
     'webhook/testing-copy.ts',
   ],
