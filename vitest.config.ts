@@ -31,6 +31,8 @@ export default defineConfig({
     maxWorkers: 2,
     // A worker keeps the modules that it has read: reading them anew for each file cost more than the tests of most files.
     isolate: false,
+    // What vite has made of the sources is kept for the next run, and shared by both projects.
+    experimental: { fsModuleCache: true },
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
     // As in browsers: Node's own choice is the one that renders on servers, where no effect ever runs.
     alias: [

@@ -4,6 +4,7 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
+import { keepPrograms } from '../deploy/lab/primitives/programs.js';
 import { fetchBoardSources } from './board-sources.ts';
 import { fetchKubernetesTools } from './kubernetes.ts';
 
@@ -134,5 +135,6 @@ if (left.length > 0) {
   process.stderr.write(`the tests need ${names}: install it, then run npm test again\n`);
   process.exit(1);
 }
+keepPrograms();
 fetchBoardSources();
 fetchKubernetesTools();

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { spawnGuarded } from '#deploy/lab/primitives/guard.ts';
+import { program } from '#deploy/lab/primitives/programs.js';
 import { connectAuthority } from './client.ts';
 import { toConfig } from './config.ts';
 import { openWorkspace, type Workspace } from './test-openssl.ts';
@@ -29,7 +30,7 @@ function run(
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      ['--import', 'tsx', join(here, file), ...args],
+      [...program(join(here, file)), ...args],
       { env: environment(env) },
       (error, out, err) => resolve({ status: error ? Number(error.code) : 0, output: out + err }),
     );
@@ -47,7 +48,7 @@ describe('npm run ca', () => {
     expect(issue).toMatchObject({ status: 0, output: expect.stringContaining('webhook.flota, serial ') });
     expect((await stat(join(out, 'key.pem'))).mode & 0o777).toBe(0o600);
 
-    const service = spawnGuarded(process.execPath, ['--import', 'tsx', join(here, 'main.ts')], {
+    const service = spawnGuarded(process.execPath, program(join(here, 'main.ts')), {
       env: environment({ ...env, CA_PORT: '0' }),
     });
     const url = await new Promise<string>((resolve, reject) => {

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { spawnGuarded } from '#deploy/lab/primitives/guard.ts';
+import { program } from '#deploy/lab/primitives/programs.js';
 import { openAuthority } from './authority.ts';
 import { connectAuthority } from './client.ts';
 import { issueKeyPair, makeRequest } from './key-pair.ts';
@@ -26,7 +27,7 @@ interface Running {
 }
 
 function start(file: string, args: string[], env: Record<string, string> = {}): Running {
-  const child = spawnGuarded(process.execPath, ['--import', 'tsx', join(here, file), ...args], {
+  const child = spawnGuarded(process.execPath, [...program(join(here, file)), ...args], {
     env: { PATH: process.env.PATH ?? '', ...env },
   });
   let output = '';

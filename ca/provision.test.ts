@@ -1,20 +1,18 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { spawnGuarded } from '#deploy/lab/primitives/guard.ts';
+import { program } from '#deploy/lab/primitives/programs.js';
 import { openAuthority } from './authority.ts';
 import { makeRequest } from './key-pair.ts';
 import { showProgress } from './progress.ts';
 import { openWorkspace, type Workspace } from './test-openssl.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
-/** By its path: the command runs in another directory. */
-const tsx = createRequire(import.meta.url).resolve('tsx');
 const token = 'a-token-of-automation';
 let work: Workspace;
 let server: Server;
@@ -73,14 +71,10 @@ afterAll(async () => {
 });
 
 function start(args: string[], env: Record<string, string> = {}) {
-  const child = spawnGuarded(
-    process.execPath,
-    ['--import', tsx, join(here, 'cli.ts'), 'provision', ...args],
-    {
-      cwd: work.dir,
-      env: { PATH: process.env.PATH ?? '', CA_DIR: join(work.dir, 'ca'), FLOTA_API_TOKEN: token, ...env },
-    },
-  );
+  const child = spawnGuarded(process.execPath, [...program(join(here, 'cli.ts')), 'provision', ...args], {
+    cwd: work.dir,
+    env: { PATH: process.env.PATH ?? '', CA_DIR: join(work.dir, 'ca'), FLOTA_API_TOKEN: token, ...env },
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
   const ended = new Promise<{ status: number | null; output: string }>((resolve) =>

@@ -52,7 +52,7 @@ export async function openDatabase(written?: string): Promise<TestDatabase> {
   };
   // The server of `npm test` has one that is migrated already.
   const isMigrated = written === undefined && server === process.env.FLOTA_TEST_POSTGRESQL;
-  await run(`create database ${name} ${isMigrated ? 'template flota_template' : ''}`);
+  await run(`create database ${name} ${isMigrated ? 'template flota_template strategy file_copy' : ''}`);
   const url = new URL(server);
   url.pathname = `/${name}`;
   if (written !== undefined) await run(written, url.href);

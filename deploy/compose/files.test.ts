@@ -1,4 +1,5 @@
 /** What can be said of compose.yaml and the files around it without Docker. */
+
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,6 +9,7 @@ import { DockerfileParser } from 'dockerfile-ast';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { environmentSchema } from '#webhook/config.ts';
+import { program } from '../lab/primitives/programs.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = resolve(here, '../..');
@@ -115,7 +117,7 @@ describe('prepare', () => {
   const run = () =>
     execFileSync(
       process.execPath,
-      ['--import', 'tsx', join(here, 'prepare.ts'), '--state', join(dir, 'state'), '--ca', join(dir, 'ca')],
+      [...program(join(here, 'prepare.ts')), '--state', join(dir, 'state'), '--ca', join(dir, 'ca')],
       {
         cwd: root,
         encoding: 'utf8',

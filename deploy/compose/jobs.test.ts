@@ -1,4 +1,5 @@
 /** The one-shot jobs of compose.yaml, as processes, against a local Flota. */
+
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -7,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { spawnGuarded } from '../lab/primitives/guard.ts';
+import { program } from '../lab/primitives/programs.js';
 import { until } from '../lab/primitives/until.ts';
 import { unwrap } from '../lab/rest.ts';
 import { startTestSystem, type TestSystem } from '../lab/testing.ts';
@@ -24,7 +26,7 @@ afterAll(async () => {
 
 function start(job: string, args: string[], env: Record<string, string>) {
   const path = fileURLToPath(new URL(`./${job}.ts`, import.meta.url));
-  const child = spawnGuarded(process.execPath, ['--import', 'tsx', path, ...args], {
+  const child = spawnGuarded(process.execPath, [...program(path), ...args], {
     env: { PATH: process.env.PATH, ...env },
   });
   children.push(child);

@@ -17,6 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { spawnGuarded } from '../lab/primitives/guard.ts';
+import { program } from '../lab/primitives/programs.js';
 import { until } from '../lab/primitives/until.ts';
 import { unwrap } from '../lab/rest.ts';
 import { type Gate, startGate } from '../lab/system/gate.ts';
@@ -226,7 +227,7 @@ describe('the broker boots with a certificate of its own', () => {
     const made = await promisify(execFile)(
       process.execPath,
       [
-        ...['--import', 'tsx', fileURLToPath(new URL('../helm/secrets.ts', import.meta.url))],
+        ...program(new URL('../helm/secrets.ts', import.meta.url)),
         ...['--broker-nodes', `${host},emqx-1`, '--names', names, '--url', system.stack.url],
       ],
       { env: { ...process.env, FLOTA_API_TOKEN: system.stack.apiToken } },

@@ -17,6 +17,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openAuthority } from '#ca/authority.ts';
 import { makeRequest } from '#ca/key-pair.ts';
 import { spawnGuarded } from '../lab/primitives/guard.ts';
+import { program } from '../lab/primitives/programs.js';
 import { until } from '../lab/primitives/until.ts';
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url));
@@ -44,12 +45,7 @@ const args = (csv: string, out: string, more: Record<string, string> = {}) => {
     },
     ...more,
   };
-  return [
-    '--import',
-    'tsx',
-    main,
-    ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]),
-  ];
+  return [...program(main), ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])];
 };
 const run = (...given: Parameters<typeof args>) =>
   new Promise<{ status: number; output: string }>((resolve) => {

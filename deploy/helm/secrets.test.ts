@@ -1,4 +1,5 @@
 /** What `secrets.ts` prints from what compose's `prepare` makes, and EMQX's values, beside what the chart and the broker expect. */
+
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,13 +11,14 @@ import { parse } from 'yaml';
 import { openAuthority } from '#ca/authority.ts';
 import { clusterOf, distributionOf } from '#emqx/cli/cluster.ts';
 import { nodeAt, parseHocon, toPlain } from '#emqx/hocon.ts';
+import { program } from '../lab/primitives/programs.js';
 
 const here = fileURLToPath(new URL('./', import.meta.url));
 const root = join(here, '../..');
 const dir = mkdtempSync(join(tmpdir(), 'flota-helm-secrets-'));
 const [state, ca] = [join(dir, 'state'), join(dir, 'ca')];
-const script = (...args: string[]) =>
-  spawnSync(process.execPath, ['--import', 'tsx', ...args], {
+const script = (file: string, ...args: string[]) =>
+  spawnSync(process.execPath, [...program(join(root, file)), ...args], {
     cwd: root,
     encoding: 'utf8',
     env: { PATH: process.env.PATH },

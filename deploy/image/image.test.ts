@@ -1,4 +1,5 @@
 /** What `npm run build` makes: the same bytes each time, with a list of what is in it; and what runs with compose.yaml's own environment. */
+
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -10,6 +11,7 @@ import { parse } from 'yaml';
 import { spawnGuarded } from '../lab/primitives/guard.ts';
 import { holdPort } from '../lab/primitives/listen.ts';
 import { type Cluster, createCluster } from '../lab/primitives/postgresql.ts';
+import { program } from '../lab/primitives/programs.js';
 import { until } from '../lab/primitives/until.ts';
 import { buildPrograms, finishBuild, root } from './build.ts';
 import { writeSbom } from './sbom.ts';
@@ -154,7 +156,7 @@ function start(command: string, env: Record<string, string>, ...args: string[]):
 describe("the image's programs, in the environment of compose.yaml", () => {
   it('start, are ready and healthy, and end with status 0 on SIGTERM', async () => {
     const [state, ca] = [join(dir, 'state'), join(dir, 'ca')];
-    const prepare = ['--import', 'tsx', 'deploy/compose/prepare.ts', '--state', state, '--ca', ca];
+    const prepare = [...program(join(root, 'deploy/compose/prepare.ts')), '--state', state, '--ca', ca];
     execFileSync(process.execPath, prepare, { cwd: root, env: { PATH: process.env.PATH } });
     mkdirSync(join(dir, 'own'));
     writeFileSync(join(dir, 'own/database_url'), postgresql.url);

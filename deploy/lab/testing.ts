@@ -1,6 +1,5 @@
 /** For tests only: a whole Flota of their own on free ports and in a temporary directory. */
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
@@ -22,12 +21,6 @@ export interface TestSystem {
 
 export async function startTestSystem(overrides: Partial<SystemOptions> = {}): Promise<TestSystem> {
   const dataDir = mkdtempSync(join(tmpdir(), 'flota-test-'));
-  const kept = process.env.FLOTA_TEST_PGLITE;
-  if (kept && !overrides.databaseUrl) {
-    mkdirSync(join(dataDir, 'database'));
-    // Its names begin with a slash, of which tar tells.
-    execFileSync('tar', ['-xf', kept, '-C', join(dataDir, 'database')], { stdio: 'pipe' });
-  }
   const show = createShow();
   const localRoutes = createShowRoutes(show);
   const stack = await startSystem({ ...defaultOptions, dataDir, localRoutes, ...overrides });

@@ -1,11 +1,13 @@
 /** `npm start` on a data directory that a power cut, an emptied store or a curious hand has damaged. */
-import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { until } from '../lab/primitives/until.ts';
 import { startSystem } from '../lab/system/system.ts';
 import { anyPorts, type LocalConfig, toLocalConfig } from './config.ts';
 import { explain } from './explain.ts';
+import { killAll, start as spawnStart } from './npm-start.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'flota-damaged-'));
 const whole = join(root, 'whole');
@@ -15,8 +17,13 @@ const start = (dataDir: string) => startSystem(configFor(dataDir));
 beforeAll(async () => {
   await (await start(whole)).close();
 }, 180_000);
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+afterAll(() => {
+  killAll();
+  rmSync(root, { recursive: true, force: true });
+});
 
+const list = (dir: string) =>
+  existsSync(dir) ? readdirSync(dir, { recursive: true, encoding: 'utf8' }) : [];
 type Damage = (dataDir: string) => void;
 const gone =
   (name: string): Damage =>
@@ -41,6 +48,16 @@ function copyWith(...damages: Damage[]): string {
   for (const one of damages) one(dataDir);
   return dataDir;
 }
+
+it('is made whole where a start was killed while it made the database', async () => {
+  const dataDir = join(root, 'killed');
+  const killed = spawnStart(['--devices', '0'], { FLOTA_DATA: dataDir });
+  const begun = () => list(dataDir).some((path) => /^database[^/]*\/base$/.test(path));
+  await until('a database that is begun', begun, 60_000);
+  killed.child.kill('SIGKILL');
+  await killed.exit;
+  await (await start(dataDir)).close();
+}, 120_000);
 
 it.each<[string, ...Damage[]]>([
   ['an emptied file store, and a CRL of the CA that was cut off', gone('store'), cutOff('ca/crl.json')],

@@ -11,7 +11,10 @@ import type { System } from '../lab/system/system.ts';
 
 const kinds = {
   host: { target: 'build/flota-device', program: built('flota-device') },
-  board: { target: 'board', program: fileURLToPath(import.meta.resolve('#firmware/board/flota-board')) },
+  board: {
+    target: 'board',
+    program: fileURLToPath(new URL('../../firmware/board/flota-board', import.meta.url)),
+  },
 };
 type Counts = Record<keyof typeof kinds, number>;
 

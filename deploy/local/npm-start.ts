@@ -11,11 +11,11 @@ export interface Run {
   exit: Promise<number | null>;
 }
 
-const main = fileURLToPath(new URL('./main.ts', import.meta.url));
+const main = fileURLToPath(new URL('./start.js', import.meta.url));
 const running = new Set<ChildProcess>();
 
 export function start(args: string[], environment: Record<string, string> = {}): Run {
-  const child = spawnGuarded(process.execPath, ['--import', 'tsx', main, ...args], {
+  const child = spawnGuarded(process.execPath, [main, ...args], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...anyPorts, ...environment },
   });
   running.add(child);

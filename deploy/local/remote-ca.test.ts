@@ -1,8 +1,8 @@
 /** The CA in a process of its own, called over mutual TLS; and what it issued without the webhook. */
+
 import { type ChildProcess, execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,16 +11,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAuthority } from '#ca/authority.ts';
 import { issueKeyPair } from '#ca/key-pair.ts';
 import { spawnGuarded } from '../lab/primitives/guard.ts';
+import { program } from '../lab/primitives/programs.js';
 import { until } from '../lab/primitives/until.ts';
 import { RestError, unwrap } from '../lab/rest.ts';
 import { startTestSystem, type TestSystem } from '../lab/testing.ts';
 
-const tsx = createRequire(import.meta.url).resolve('tsx');
 const file = (name: string) => fileURLToPath(new URL(`../../ca/${name}`, import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), 'flota-remote-ca-'));
 const environment = { PATH: process.env.PATH ?? '', CA_DIR: join(dir, 'ca'), CA_PASSPHRASE: 'correct horse' };
 const ca = (...args: string[]) =>
-  promisify(execFile)(process.execPath, ['--import', tsx, file('cli.ts'), ...args], { env: environment });
+  promisify(execFile)(process.execPath, [...program(file('cli.ts')), ...args], { env: environment });
 let service: ChildProcess;
 let system: TestSystem;
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
   const out = join(dir, 'webhook');
   await ca('init');
   await ca('issue', '--name', 'webhook.flota', '--out', out);
-  service = spawnGuarded(process.execPath, ['--import', tsx, file('main.ts')], {
+  service = spawnGuarded(process.execPath, program(file('main.ts')), {
     env: { ...environment, CA_PORT: '0' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -79,7 +79,7 @@ describe('a CA in a process of its own', () => {
     const out = join(dir, 'certs');
     const env = { ...environment, FLOTA_API_TOKEN: system.stack.apiToken };
     const args = ['provision', '--csv', join(dir, 'devices.csv'), '--out', out, '--url', system.stack.url];
-    await promisify(execFile)(process.execPath, ['--import', tsx, file('cli.ts'), ...args], { env });
+    await promisify(execFile)(process.execPath, [...program(file('cli.ts')), ...args], { env });
     const leaf = new X509Certificate(readFileSync(join(out, 'factory-1/cert.pem')));
     const of = { param: { serial: leaf.serialNumber } };
     const known = await unwrap(system.rest.api.certificates[':serial'].$get(of));

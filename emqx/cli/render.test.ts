@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { program } from '#deploy/lab/primitives/programs.js';
 import { mergeObjects, parseHocon, readHocon, toPlain } from '../hocon.ts';
 import { readRules } from '../rules.ts';
 import { parseAcl } from '../standin/acl.ts';
@@ -172,7 +173,7 @@ describe('npm run emqx', () => {
   const run = async (args: string[], env: Record<string, string> = {}) => {
     const clean = { PATH: process.env.PATH!, FLOTA_DATA: root, ...env };
     try {
-      const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', cli, ...args], {
+      const { stdout } = await promisify(execFile)(process.execPath, [...program(cli), ...args], {
         env: clean,
       });
       return { code: 0, stdout, stderr: '' };

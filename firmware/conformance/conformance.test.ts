@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, it, vi } from 'vitest';
+import { program } from '#deploy/lab/primitives/programs.js';
 import { built, make } from '../make.ts';
 import { runSuite } from './suite.ts';
 
@@ -62,7 +63,7 @@ it('a suite that is killed leaves no device behind', { timeout: 60_000 }, async 
     mode: 0o755,
   });
   const main = fileURLToPath(new URL('main.ts', import.meta.url));
-  const suite = spawn(process.execPath, ['--import', 'tsx', main, '--device', device], { stdio: 'ignore' });
+  const suite = spawn(process.execPath, [...program(main), '--device', device], { stdio: 'ignore' });
   try {
     const pid = await vi.waitUntil(
       () => fs.existsSync(pidFile) && Number(fs.readFileSync(pidFile, 'utf8')),

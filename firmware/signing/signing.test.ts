@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compactVerify, createLocalJWKSet, exportJWK } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { program } from '#deploy/lab/primitives/programs.js';
 import { makeKey, openKey } from './key.ts';
 import { signPatches } from './patches.ts';
 import { readPublicKeys, toPem } from './public-keys.ts';
@@ -19,7 +20,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 function firmware(...args: string[]): Promise<{ status: number; out: string; err: string }> {
   const cli = fileURLToPath(new URL('./cli.ts', import.meta.url));
   return new Promise((resolve) => {
-    execFile(process.execPath, ['--import', 'tsx', cli, ...args], (error, out, err) => {
+    execFile(process.execPath, [...program(cli), ...args], (error, out, err) => {
       resolve({ status: error ? Number(error.code) : 0, out, err });
     });
   });

@@ -2,9 +2,9 @@ import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { spawnGuarded } from '#deploy/lab/primitives/guard.ts';
+import { program } from '#deploy/lab/primitives/programs.js';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { Bench, kib, quick } from './bench/bench.ts';
 import { honest, stallAfter, trickle } from './bench/file-server.ts';
@@ -186,14 +186,14 @@ describe('critical messages', () => {
 });
 
 describe('the program', () => {
-  const program = fileURLToPath(new URL('./main.ts', import.meta.url));
+  const main = new URL('./main.ts', import.meta.url);
   const children: ChildProcess[] = [];
   afterEach(() => {
     for (const child of children.splice(0)) child.kill('SIGKILL');
   });
 
   function run(args: string[]) {
-    const child = spawnGuarded(process.execPath, ['--import', 'tsx', program, ...args]);
+    const child = spawnGuarded(process.execPath, [...program(main), ...args]);
     children.push(child);
     let output = '';
     for (const stream of [child.stdout, child.stderr])

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eq, sql } from 'drizzle-orm';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { program } from '#deploy/lab/primitives/programs.js';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { createMetrics } from '../metrics/metrics.ts';
 import { writeSnapshot } from '../metrics/snapshot.ts';
@@ -31,10 +32,9 @@ const verify = async (expected = '') =>
 const entries = async (filter = '') => (await webhook.api('GET', `/api/audit?${filter}`)).body;
 const cli = (env: Record<string, string>, ...args: string[]) =>
   new Promise<{ code: number; output: string }>((resolve) => {
-    const bin = new URL('../../node_modules/.bin/tsx', import.meta.url).pathname;
-    const file = new URL('./cli.ts', import.meta.url).pathname;
     const { PATH = '', HOME = '' } = process.env;
-    execFile(bin, [file, ...args], { env: { PATH, HOME, ...env } }, (error, stdout, stderr) =>
+    const command = [...program(new URL('./cli.ts', import.meta.url)), ...args];
+    execFile(process.execPath, command, { env: { PATH, HOME, ...env } }, (error, stdout, stderr) =>
       resolve({ code: error ? Number(error.code) : 0, output: stdout + stderr }),
     );
   });

@@ -1,7 +1,8 @@
 /** `webhook/main.ts` as a process, with a database, a broker's API and nothing else: what is missing is named, and not reached. */
+
 import type { ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { spawnGuarded } from '#deploy/lab/primitives/guard.ts';
+import { program } from '#deploy/lab/primitives/programs.js';
 
 export function spawnCopy(given: {
   workers: number;
@@ -9,8 +10,7 @@ export function spawnCopy(given: {
   brokerUrl: string;
   webhookToken: string;
 }): ChildProcess {
-  const main = fileURLToPath(new URL('../main.ts', import.meta.url));
-  return spawnGuarded(process.execPath, ['--import', import.meta.resolve('tsx'), main], {
+  return spawnGuarded(process.execPath, program(new URL('../main.ts', import.meta.url)), {
     env: {
       ...process.env,
       ...{ PORT: '0', INTERNAL_PORT: '0', WEBHOOK_WORKERS: String(given.workers) },

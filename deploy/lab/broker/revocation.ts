@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { openAuthority } from '#ca/authority.ts';
 import { issueKeyPair } from '#ca/key-pair.ts';
+import { program } from '../primitives/programs.js';
 import { until } from '../primitives/until.ts';
 import { unwrap } from '../rest.ts';
 import { type Bed, closed, type Pair } from './bed.ts';
@@ -55,7 +56,7 @@ export function defineRevocation(bed: () => Bed, crlWaitMs: number): void {
           CA_PASSPHRASE: authority.passphrase,
           FLOTA_API_TOKEN: stack.apiToken,
         };
-        const options = ['--import', 'tsx', cli, 'revoke', pair.serial, '--reason', 'keyCompromise', ...args];
+        const options = [...program(cli), 'revoke', pair.serial, '--reason', 'keyCompromise', ...args];
         return (await promisify(execFile)(process.execPath, options, { env })).stdout;
       };
       expect(await run()).toMatch(/revoked at .*\n.*stays connected/);

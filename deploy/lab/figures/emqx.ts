@@ -201,8 +201,7 @@ async function memoryPerDevice(
 }
 
 function child(role: string): ChildProcess {
-  const execArgv = ['--expose-gc', '--import', 'tsx'];
-  return forkGuarded(new URL(import.meta.url), { args: [`--bench-${role}`], execArgv });
+  return forkGuarded(new URL(import.meta.url), { args: [`--bench-${role}`], execArgv: ['--expose-gc'] });
 }
 
 async function ask(process: ChildProcess, message: object | string): Promise<Record<string, number>> {

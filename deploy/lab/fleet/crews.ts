@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { forkGuarded, killGroup } from '../primitives/guard.ts';
+import { keepPrograms } from '../primitives/programs.js';
 import type { Crew, DeviceReport, News, Order, Sample } from './messages.ts';
-import { bundleWorker, type WorkerBundle } from './worker-bundle.ts';
 
 /** Memory before speed: a small nursery, and a collection when the worker asks for it. */
 const thrift = ['--max-semi-space-size=1', '--expose-gc'];
@@ -16,26 +16,21 @@ export interface CrewsReport {
 
 /** The processes that hold the devices. */
 export class Crews {
-  readonly #bundle: WorkerBundle;
   readonly #members: Member[] = [];
   /** One line for each process that ended before it was told to. */
   readonly crashes: string[] = [];
 
-  private constructor(bundle: WorkerBundle) {
-    this.#bundle = bundle;
-  }
-
   /** Resolves when all run, with more environment if given; the devices connect by themselves. */
   static async start(crew: Crew, processes: number, env: Record<string, string> = {}): Promise<Crews> {
-    const bundle = await bundleWorker();
-    const crews = new Crews(bundle);
+    // One that brings a TypeScript loader along has twice the memory.
+    keepPrograms(['others']);
+    const crews = new Crews();
     for (let i = 0; i < processes; i++) {
       const devices = crew.devices.filter((_, index) => index % processes === i);
       if (devices.length > 0)
         crews.#members.push(
           new Member(
             i + 1,
-            bundle.path,
             { ...crew, devices },
             (line) => {
               crews.crashes.push(line);
@@ -75,7 +70,6 @@ export class Crews {
   /** Stops every device; what they have to show, and what their processes cost. A second call waits for the first. */
   stop(): Promise<CrewsReport> {
     this.#stopped ??= Promise.all(this.#members.map((member) => member.stop())).then((reports) => {
-      this.#bundle.remove();
       return {
         devices: reports.flatMap((report) => report?.devices ?? []),
         peakBytes: reports.reduce((sum, report) => sum + (report?.peakBytes ?? 0), 0),
@@ -98,15 +92,9 @@ class Member {
   #stopping = false;
   sample: Sample = { online: 0, receivedBytes: 0, results: 0, ended: [] };
 
-  constructor(
-    number: number,
-    path: string,
-    crew: Crew,
-    crashed: (line: string) => void,
-    env: Record<string, string>,
-  ) {
+  constructor(number: number, crew: Crew, crashed: (line: string) => void, env: Record<string, string>) {
     this.#total = crew.devices.length;
-    this.#child = forkGuarded(path, {
+    this.#child = forkGuarded(new URL('./worker.ts', import.meta.url), {
       execArgv: thrift,
       env: { ...process.env, MALLOC_ARENA_MAX: '1', ...env },
     });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { spawnGuarded } from '../primitives/guard.ts';
+import { program } from '../primitives/programs.js';
 import { until } from '../primitives/until.ts';
 import type { Report } from './report.ts';
 
@@ -23,7 +24,7 @@ afterAll(() => {
 /** As `npm run fleet -- args` does it, with a directory of its own for temporary files. */
 function start(args: string[]) {
   const temporary = mkdtempSync(join(root, 'tmp-'));
-  const child = spawnGuarded(process.execPath, ['--import', import.meta.resolve('tsx'), main, ...args], {
+  const child = spawnGuarded(process.execPath, [...program(main), ...args], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: temporary },
   });
   running.add(child);

@@ -1,13 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
+import { program } from './programs.js';
 
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
 /** Every command that is a script of ours, by its name in package.json. */
 const commands = Object.entries(scripts).flatMap(([name, line]) => {
-  const [, file] = /(?:^|&& )(?:node --import )?tsx ([^ .]\S+\.ts)( \w+)?$/.exec(line) ?? [];
+  const [, file] = /(?:^|&& )(?:tsx|node) ([^ .]\S+\.[jt]s)( \w+)?$/.exec(line) ?? [];
   return file ? [[name, file] as const] : [];
 });
 
@@ -16,7 +18,10 @@ test('every command of package.json has it', () => {
     expect.arrayContaining(['start', 'emqx', 'ca', 'lab', 'backup']),
   );
   const without = commands.filter(
-    ([, file]) => !readFileSync(file, 'utf8').includes('primitives/closed-pipe.ts'),
+    ([, file]) =>
+      !readFileSync(file.replace('local/start.js', 'local/main.ts'), 'utf8').includes(
+        'primitives/closed-pipe.ts',
+      ),
   );
   expect(without).toEqual([]);
 });
@@ -24,7 +29,10 @@ test('every command of package.json has it', () => {
 test.each(['emqx', 'audit', 'device'])(
   'npm run %s ends without a word when nobody reads what it says',
   async (name) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', Object.fromEntries(commands)[name]!, '--help']);
+    const child = spawn(process.execPath, [
+      ...program(resolve(Object.fromEntries(commands)[name]!)),
+      '--help',
+    ]);
     child.stdout.destroy();
     const [said, [status]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
     expect({ said, status }).toEqual({ said: '', status: 0 });

@@ -1,4 +1,5 @@
 /** The one way to start a process that must not outlive us, however we end: also when we are killed at once and can clean up nothing. */
+
 import {
   type ChildProcess,
   type ChildProcessWithoutNullStreams,
@@ -8,7 +9,7 @@ import {
   spawn,
 } from 'node:child_process';
 import type { Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import { program } from './programs.js';
 
 /** Leads a process group of its own: Ctrl-C on a terminal is for us, and `killGroup` reaches whatever it has started. */
 export function spawnGuarded(
@@ -21,15 +22,17 @@ export function spawnGuarded(command: string, args: string[], options: SpawnOpti
   return guard(spawn(command, args, { ...options, detached: true }));
 }
 
-/** A module of ours in TypeScript, with a channel to it. */
+/** A module of ours, with a channel to it. */
 export function forkGuarded(
-  module: URL | string,
+  module: URL,
   options: { args?: string[]; execArgv?: string[]; env?: NodeJS.ProcessEnv } = {},
 ): ChildProcess {
-  const { args = [], execArgv = ['--import', import.meta.resolve('tsx')], env = process.env } = options;
-  const path = typeof module === 'string' ? module : fileURLToPath(module);
+  const { args = [], execArgv = [], env = process.env } = options;
+  const ours = program(module);
   const stdio = ['ignore', 'ignore', 'inherit', 'ipc'] as const;
-  return guard(fork(path, args, { execArgv, env, stdio: [...stdio], detached: true }));
+  return guard(
+    fork(ours.pop()!, args, { execArgv: [...execArgv, ...ours], env, stdio: [...stdio], detached: true }),
+  );
 }
 
 function guard(child: ChildProcess): ChildProcess {

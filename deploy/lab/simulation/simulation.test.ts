@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
+import { program } from '../primitives/programs.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'flota-simulation-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -12,14 +12,7 @@ afterAll(() => rmSync(dir, { recursive: true }));
 const run = (...args: string[]) =>
   spawnSync(
     process.execPath,
-    [
-      '--import',
-      'tsx',
-      fileURLToPath(new URL('./main.ts', import.meta.url)),
-      '--database',
-      join(dir, 'empty.tar'),
-      ...args,
-    ],
+    [...program(new URL('./main.ts', import.meta.url)), '--database', join(dir, 'empty.tar'), ...args],
     {
       encoding: 'utf8',
     },

@@ -1,12 +1,12 @@
 /**
- * An empty, migrated PGlite as a file, since making one costs five seconds of a processor and reading one costs one. Kept below
- * node_modules for as long as migrations and PGlite stay the same.
+ * An empty, migrated PGlite, since making one costs five seconds of a processor and copying one half a second: as a folder for who starts
+ * on a disk, as a file for who reads it into memory. Kept below node_modules for as long as migrations and PGlite stay the same.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import {
+  cpSync,
   existsSync,
   mkdirSync,
-  openAsBlob,
   readdirSync,
   readFileSync,
   renameSync,
@@ -17,47 +17,59 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PGlite } from '@electric-sql/pglite';
 import { connect, type Database } from '#webhook/db/connect.ts';
+import { dropOld, keptFolder } from '../primitives/programs.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const folder = join(root, 'node_modules/.cache/flota');
 
-/** The file; made, in memory, where there is none. */
+/** The file; made where there is none. */
 export async function keepDatabase(): Promise<string> {
-  const file = fileOf();
+  const file = `${keptPath()}.tar`;
   if (existsSync(file)) return file;
   const client = await PGlite.create();
   await connect({ client });
-  await keep(file, client);
+  const dump = Buffer.from(await (await client.dumpDataDir('none')).arrayBuffer());
   await client.close();
+  keep(file, (temporary) => writeFileSync(temporary, dump));
   return file;
 }
 
-/** The database in `dir`; where there is none it is made of the file, and the file of it. */
+/** The database in `dir`; where there is none it is a copy of the folder, which is made where there is none. */
 export async function openLocalDatabase(dir: string): Promise<Database> {
-  if (existsSync(dir)) return connect({ dir });
-  const file = fileOf();
-  const isKept = existsSync(file);
-  const client = await PGlite.create({
-    dataDir: dir,
-    ...(isKept && { loadDataDir: await openAsBlob(file) }),
-  });
-  const database = await connect({ client });
-  // Whoever may not write there starts all the same.
-  if (!isKept) await keep(file, client).catch(() => {});
-  return database;
+  if (!existsSync(dir)) await makeDatabase(dir);
+  return connect({ dir });
 }
 
-async function keep(file: string, client: PGlite): Promise<void> {
-  const made = Buffer.from(await (await client.dumpDataDir('none')).arrayBuffer());
-  // One of other migrations is of no use any more, and has 42 MB.
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  const temporary = `${file}.${randomUUID()}`;
-  writeFileSync(temporary, made);
-  renameSync(temporary, file);
+/** Whole, or not there: who is killed in the middle has lost nothing. */
+async function makeDatabase(dir: string): Promise<void> {
+  const unfinished = `${dir}.unfinished`;
+  rmSync(unfinished, { recursive: true, force: true });
+  const kept = keptPath();
+  if (existsSync(kept)) cpSync(kept, unfinished, { recursive: true });
+  else {
+    await (await connect({ dir: unfinished })).close();
+    try {
+      keep(kept, (temporary) => cpSync(unfinished, temporary, { recursive: true }));
+    } catch {
+      // Whoever may not write there starts all the same.
+    }
+  }
+  renameSync(unfinished, dir);
 }
 
-function fileOf(): string {
+function keep(path: string, write: (temporary: string) => void): void {
+  mkdirSync(keptFolder, { recursive: true });
+  const temporary = join(keptFolder, `pglite-unfinished-${randomUUID()}`);
+  write(temporary);
+  try {
+    renameSync(temporary, path);
+  } catch {
+    // Somebody else was first with the folder.
+    rmSync(temporary, { recursive: true });
+  }
+  dropOld('pglite-', path);
+}
+
+function keptPath(): string {
   const hash = createHash('sha256');
   const sources = join(root, 'webhook/db');
   const database = readdirSync(sources, { recursive: true, encoding: 'utf8' }).filter((name) =>
@@ -65,5 +77,5 @@ function fileOf(): string {
   );
   hash.update(readFileSync(join(root, 'node_modules/@electric-sql/pglite/package.json')));
   for (const name of database.sort()) hash.update(readFileSync(join(sources, name)));
-  return join(folder, `pglite-${hash.digest('hex').slice(0, 16)}.tar`);
+  return join(keptFolder, `pglite-${hash.digest('hex').slice(0, 16)}`);
 }

@@ -1,9 +1,10 @@
 /** What all parts of one system share: a directory, who is a process of its own, and certificates. */
+
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { CertificateAuthority } from '#ca/client.ts';
 import { issueKeyPair } from '#ca/key-pair.ts';
+import { program } from '../primitives/programs.js';
 
 export type PartName = 'ca' | 'store' | 'broker' | 'webhook';
 
@@ -30,7 +31,7 @@ export function openSite(dir: string, apart: PartName[], env: Record<string, str
       writeFileSync(path, content, { mode: 0o600 });
       return path;
     },
-    source: (path) => ['--import', import.meta.resolve('tsx'), fileURLToPath(new URL(path, import.meta.url))],
+    source: (path) => program(new URL(path, import.meta.url)),
   };
 }
 

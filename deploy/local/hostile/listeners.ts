@@ -1,11 +1,12 @@
 /** `npm start`, and the CA as a service with its metrics, each as a process of its own under hostile bytes. */
+
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { spawnGuarded } from '../../lab/primitives/guard.ts';
+import { program } from '../../lab/primitives/programs.js';
 import { until } from '../../lab/primitives/until.ts';
 import { type Run, start } from '../npm-start.ts';
 import { loadSecrets } from '../secrets.ts';
@@ -85,10 +86,7 @@ async function attackAll(run: Run, dataDir: string, every: boolean): Promise<voi
 export async function attackCa(every: boolean): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'flota-hostile-'));
   const env = { PATH: process.env.PATH, CA_DIR: dir, CA_PORT: '0', CA_METRICS_PORT: '0' };
-  const run = (file: string) => [
-    ...['--import', 'tsx'],
-    fileURLToPath(new URL(`../../../ca/${file}`, import.meta.url)),
-  ];
+  const run = (file: string) => program(new URL(`../../../ca/${file}`, import.meta.url));
   spawnSync(process.execPath, [...run('cli.ts'), 'init'], { env });
   const out = join(dir, 'webhook');
   const issue = ['issue', '--name', 'webhook.flota', '--out', out];
