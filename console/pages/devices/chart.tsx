@@ -12,7 +12,7 @@ const heightPx = 120;
 const gapBuckets = 3;
 
 /** Of one measurement there is no line. */
-const isLone = (plot: uPlot) => plot.data[3]!.filter((value) => value !== null).length === 1;
+const isLone = (plot: uPlot) => [...plot.data[3]!].filter((value) => value !== null).length === 1;
 
 function toColumns({ points, bucketMs, from, to }: ChartData): uPlot.AlignedData {
   const at: number[] = [];
