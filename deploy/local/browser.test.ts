@@ -358,6 +358,8 @@ describe('deploying', () => {
       () => targets('rolled_back').count(),
       (count) => count === 2,
     );
+    // Retrying goes by what was seen, its end included.
+    await page.locator('.head :is([data-state="completed"], [data-state="halted"])').waitFor();
     await page.getByRole('button', { name: 'Retry 2 failed' }).click();
     await until(
       () => targets('rolled_back').count(),
