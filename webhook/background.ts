@@ -22,7 +22,7 @@ import { advance, forgetOldMarks } from './deployments/rollouts.ts';
 import { applyToDue } from './deployments/store.ts';
 import { createTellSilent } from './devices/silence.ts';
 import { gatherFleetTallies } from './devices/tallies.ts';
-import { createForgetPatches, createMakePatches } from './firmware/patches/patches.ts';
+import { createForgetPatches, createMakePatches, createSignPatches } from './firmware/patches/patches.ts';
 import { createSealObjects } from './firmware/sealing/sealing.ts';
 import { forgetOldKeys } from './idempotency/idempotency.ts';
 import { forgetOld as forgetOldJobs, workJobs } from './jobs/jobs.ts';
@@ -41,19 +41,23 @@ export interface Pauses {
   faultMs: number;
 }
 
+/** Returns whether there may be more to do at once. */
+type Step = (context: Context) => Promise<boolean>;
+
 export function startBackground(
   context: () => Context,
   { idleMs, faultMs }: Pauses = { idleMs: 1_000, faultMs: 2_000 },
 ): Loop {
-  const steps = [
+  const steps: (Step | Step[])[] = [
     createKeepHouse(),
     createTimeOut(),
-    advance,
+    // At once: while the broker takes what is ready, the next targets are started.
+    [advance, send],
     workRenewals,
     workJobs,
     createMakePatches(),
     createSealObjects(),
-    send,
+    createSignPatches(),
     createForgetPatches(),
     createKickBlocked(),
     createTellBans(),
@@ -76,14 +80,15 @@ export function startBackground(
   async function round(): Promise<Pause> {
     let more = false;
     let failed = false;
-    for (const step of steps) {
+    const take = async (step: Step) => {
       try {
         if (await step(context())) more = true;
       } catch (error) {
         context().log('warn', 'dispatch postponed', { step: step.name, error });
         failed = true;
       }
-    }
+    };
+    for (const atOnce of steps) await Promise.all([atOnce].flat().map(take));
     if (failed) return { pauseMs: faultMs, evenIfWoken: true };
     return { pauseMs: more ? 0 : idleMs };
   }
@@ -110,7 +115,7 @@ export function createTimeOut(
     if (now === null) return false;
     const due = sql`
       select deployment_id as "deploymentId", device_id as "deviceId" from targets
-      where deadline_at <= ${at(now)} order by deployment_id, device_id limit ${batch} for update skip locked`;
+      where deadline_at <= ${at(now)} order by deadline_at limit ${batch} for update skip locked`;
     const { claimed, deploymentIds } = await context.db.transaction((tx) =>
       applyToDue(tx, { type: 'tick' }, due),
     );

@@ -205,7 +205,8 @@ async function giveUp(context: Context, rows: { row: Row; code: Unsendable }[]):
 
 /**
  * Leases rows that are due, oldest first; a request comes with what its message is made of if its attempt is still alive. A cancel waits
- * until its request has left or was dropped: another copy may hold that, and a device would take it after the cancel.
+ * until its request has left or was dropped: another copy may hold that, and a device would take it after the cancel. Who is blocked is
+ * listed once: looked up for each row, it was planned by way of the index for searching.
  */
 async function claim(db: Db): Promise<Row[]> {
   const claimed = await query<{ id: string }>(
@@ -213,7 +214,7 @@ async function claim(db: Db): Promise<Row[]> {
     sql`update outbox set send_at = now() + make_interval(secs => ${leaseS}), tries = tries + 1
         where id in (
           select id from outbox o where send_at <= now()
-            and not exists (select 1 from devices d where d.id = o.device_id and d.blocked)
+            and o.device_id not in (select d.id from devices d where d.blocked)
             and not (o.topic = 'firmware/download/cancel' and exists (
               select 1 from outbox e where e.device_id = o.device_id and e.deployment_id = o.deployment_id and e.id < o.id))
           order by id limit ${batch} for update skip locked)
@@ -461,10 +462,9 @@ async function settle(
   await backOff(context.db, of('failed'));
 }
 
-/** Condition on `outbox`: these rows. One parameter, however many. */
+/** Condition on `outbox`: these rows. One parameter, however many; an array, so that the planner knows how many. */
 function among(rows: { id: string }[]) {
-  const ids = JSON.stringify(rows.map((r) => r.id));
-  return sql`${outbox.id} in (select value::bigint from jsonb_array_elements_text(${ids}::jsonb))`;
+  return sql`${outbox.id} = any(${`{${rows.map((r) => r.id).join(',')}}`}::bigint[])`;
 }
 
 async function remove(db: Db, rows: Row[]): Promise<void> {

@@ -12,6 +12,7 @@ import { measureFleet } from './fleet.ts';
 import { measureGate } from './gate.ts';
 import { measureIngest } from './ingest.ts';
 import { measureMillion } from './million.ts';
+import { measurePeer } from './peer.ts';
 import { measureProgress } from './progress.ts';
 import { measureQueries } from './queries.ts';
 import { measureRollout } from './rollout.ts';
@@ -49,6 +50,7 @@ const benchmarks: Record<string, Benchmark> = {
   telemetry: { oneCore: false, measure: measureTelemetry },
   progress: { oneCore: false, measure: measureProgress },
   fleet: { oneCore: false, measure: measureFleet },
+  peer: { oneCore: false, measure: measurePeer },
   gate: { oneCore: false, measure: measureGate },
   undo: { oneCore: false, measure: measureUndo },
   sbom: { oneCore: false, measure: measureSbom },

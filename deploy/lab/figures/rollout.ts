@@ -55,7 +55,7 @@ export async function measureRollout(): Promise<Figures> {
         'targets/s',
         few.targetsPerSecond,
         speed / few.targetsPerSecond,
-        null,
+        0.9,
       ),
       'rollout.dispatch_behind_broker': figure(
         behind.targetsPerSecond,

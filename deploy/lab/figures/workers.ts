@@ -4,11 +4,10 @@
  * commit as much more as theirs is no dearer.
  */
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { spawnCopy } from '#webhook/workers/testing-copy.ts';
 import { killGroup } from '../primitives/guard.ts';
 import { until } from '../primitives/until.ts';
-import { type Figures, median } from './figures.ts';
+import { type Figures, median, processorMs } from './figures.ts';
 import { tell, webhookToken } from './webhook-copy.ts';
 
 const rounds = 5;
@@ -21,7 +20,6 @@ const aim = 0.9;
 interface Copy {
   child: ChildProcess;
   port: number;
-  pids: number[];
   perSecond: number[];
   us: number[];
 }
@@ -38,11 +36,11 @@ export async function compareWorkers(
     for (let round = -1; round < rounds; round++) {
       for (const copy of copies) {
         const count = round < 0 ? warmUp : events;
-        const before = processorMs(copy.pids);
+        const before = processorMs([copy.child.pid!]);
         const perSecond = await send(copy.port, count);
         if (round < 0) continue;
         copy.perSecond.push(perSecond);
-        copy.us.push(((processorMs(copy.pids) - before) * 1000) / count);
+        copy.us.push(((processorMs([copy.child.pid!]) - before) * 1000) / count);
       }
       const last = copies.map(
         ({ perSecond, us }) => `${Math.round(perSecond.at(-1) ?? 0)}/s at ${Math.round(us.at(-1) ?? 0)} µs`,
@@ -74,30 +72,17 @@ export async function compareWorkers(
 
 async function startCopy(workers: number, databaseUrl: string, brokerUrl: string): Promise<Copy> {
   const child = spawnCopy({ workers, databaseUrl, brokerUrl, webhookToken });
-  const found: { internalPort: number; pid: number }[] = [];
+  const ports: number[] = [];
+  const listens = workers === 1 ? '"webhook listens"' : '"worker listens"';
   let rest = '';
   const hear = (chunk: Buffer) => {
     const lines = (rest + chunk.toString()).split('\n');
     rest = lines.pop()!;
-    for (const line of lines) {
-      if (line.includes('"webhook listens"') && workers === 1)
-        found.push({ ...(JSON.parse(line) as { internalPort: number }), pid: child.pid! });
-      if (!line.includes('"worker listens"')) continue;
-      const { internalPort, worker } = JSON.parse(line) as { internalPort: number; worker: number };
-      found.push({ internalPort, pid: worker });
-    }
+    for (const line of lines)
+      if (line.includes(listens)) ports.push((JSON.parse(line) as { internalPort: number }).internalPort);
   };
   child.stdout!.on('data', hear);
   child.stderr!.on('data', hear);
-  await until('the workers', () => found.length === workers, startsWithinMs);
-  const pids = [...new Set([child.pid!, ...found.map(({ pid }) => pid)])];
-  return { child, port: found[0]!.internalPort, pids, perSecond: [], us: [] };
-}
-
-/** Since they began, as Linux counts it: in hundredths of a second. */
-function processorMs(pids: number[]): number {
-  return pids.reduce((sum, pid) => {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-    return sum + (Number(fields[11]) + Number(fields[12])) * 10;
-  }, 0);
+  await until('the workers', () => ports.length === workers, startsWithinMs);
+  return { child, port: ports[0]!, perSecond: [], us: [] };
 }

@@ -46,6 +46,8 @@ export interface Disturbance {
 /** What an experiment needs of a Flota; one that runs elsewhere has no parts that could be struck. */
 export type Subject = Pick<System, 'url' | 'apiToken' | 'rest' | 'mqttUrl' | 'trust' | 'broker' | 'store'> & {
   signing: Pick<System['signing'], 'publicKeys'>;
+  /** Of a server that has no key. */
+  signer?: System['signing'];
 };
 
 export interface ExperimentInput {
@@ -275,9 +277,14 @@ class Experiment {
     policy: DeploymentOrder['policy'],
   ): Promise<void> {
     this.#input.signal.throwIfAborted();
-    const { rest } = this.#input.system;
+    const { rest, signer } = this.#input.system;
     const fields = { version: `${this.#run}-${name}`, fileName: 'fleet.bin', hardware };
-    const firmware = await registerFirmware(rest, image, { ...fields, releaseNote: 'A fleet experiment.' });
+    const firmware = await registerFirmware(
+      rest,
+      image,
+      { ...fields, releaseNote: 'A fleet experiment.' },
+      signer,
+    );
     this.#deployments.push(await deploy(rest, { firmwareId: firmware.id, devices, policy }));
   }
 

@@ -69,6 +69,8 @@ export async function createCluster({
     listen_addresses: '127.0.0.1',
     unix_socket_directories: dir,
     fsync: durable ? 'on' : 'off',
+    // As a server has it whose segments are of the usual size.
+    ...(durable && { max_wal_size: '1GB' }),
     max_connections: '200',
   };
   const args = [

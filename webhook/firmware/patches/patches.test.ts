@@ -16,7 +16,7 @@ import {
 import { startSuite } from '../../testing-suite.ts';
 import { applyPatch } from './apply.ts';
 import { noBase } from './format.ts';
-import { forget } from './patches.ts';
+import { forget, signMade } from './patches.ts';
 import { patches } from './table.ts';
 
 const { database, webhook } = await startSuite({ transferPrice: { perMegabyte: 2, currency: 'EUR' } });
@@ -277,6 +277,22 @@ describe('a device that takes compressed images', () => {
 });
 
 describe('where manifests are signed elsewhere', () => {
+  test('what was made before there was a signer is signed by the one that comes', async () => {
+    const { older, newer } = await setUp();
+    await webhook.api('POST', `/api/firmware/${newer.id}/patches`, { from: [older.id] });
+    const state = async () => (await stateOf(older.sha256, newer.sha256))?.state;
+    await until('the patch', async () => (await state()) === 'ready', 30_000);
+    const ready = (await stateOf(older.sha256, newer.sha256))!;
+    const pair = and(eq(patches.base, older.sha256), eq(patches.result, newer.sha256));
+    await database.db.update(patches).set({ state: 'unsigned', manifest: null }).where(pair);
+
+    await signMade({ db: database.db, signer: null });
+    expect(await state()).toBe('unsigned');
+    await signMade({ db: database.db, signer: webhook.signer });
+    expect(await stateOf(older.sha256, newer.sha256)).toMatchObject({ state: 'ready', sha256: ready.sha256 });
+    expect(await manifestOf((await stateOf(older.sha256, newer.sha256))!)).toEqual(await manifestOf(ready));
+  });
+
   test('patches are asked for by name, and devices are sent them once their manifests are brought in', async () => {
     const key = await createSigner('offline');
     const elsewhere = await openDatabase();

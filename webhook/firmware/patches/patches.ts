@@ -165,13 +165,39 @@ function isPair(base: string, result: string): SQL | undefined {
   return and(eq(patches.base, base), eq(patches.result, result));
 }
 
-const forgetEveryMs = 3_600_000;
-const forgetAtOnce = 100;
+const lookEveryMs = 3_600_000;
+const atOnce = 100;
+
+/** Those that were made while nobody here could sign. */
+export const createSignPatches = () =>
+  paced({ everyMs: lookEveryMs }, async function signPatches(context: Pick<Context, 'db' | 'signer'>) {
+    return (await signMade(context)) === atOnce ? 'more' : 'done';
+  });
+
+export async function signMade({ db, signer }: Pick<Context, 'db' | 'signer'>): Promise<number> {
+  if (!signer) return 0;
+  const rows = await db
+    .selectDistinctOn([patches.base, patches.result], { patch: patches, image: firmwares })
+    .from(patches)
+    .innerJoin(firmwares, and(eq(firmwares.sha256, patches.result), sql`${firmwares.manifest} is not null`))
+    .where(eq(patches.state, 'unsigned'))
+    .limit(atOnce);
+  for (const { patch, image } of rows) {
+    const { base, result, sizeBytes, sha256 } = patch;
+    const claims = toPatchManifest(image, { base, sizeBytes: sizeBytes!, sha256: sha256! });
+    await db
+      .update(patches)
+      .set({ state: 'ready', manifest: await signer.sign(claims) })
+      // Forgotten and made again meanwhile, it is another one.
+      .where(and(isPair(base, result), eq(patches.state, 'unsigned'), eq(patches.sha256, sha256!)));
+  }
+  return rows.length;
+}
 
 /** Those of which nobody has run the old image for a day, with their objects. */
 export const createForgetPatches = () =>
-  paced({ everyMs: forgetEveryMs, firstMs: forgetEveryMs }, async function forgetPatches(context: Context) {
-    return (await forget(context)) === forgetAtOnce ? 'more' : 'done';
+  paced({ everyMs: lookEveryMs, firstMs: lookEveryMs }, async function forgetPatches(context: Context) {
+    return (await forget(context)) === atOnce ? 'more' : 'done';
   });
 
 export async function forget(
@@ -185,7 +211,7 @@ export async function forget(
           where p.base <> ${noBase} and p.wanted_at < now() - make_interval(secs => ${olderS})
             and (p.lease_until is null or p.lease_until < now())
             and not exists (select from components c where c.sha256 = p.base)
-          limit ${forgetAtOnce} for update skip locked))
+          limit ${atOnce} for update skip locked))
         returning s3_path as "s3Path"`,
   );
   // An object that stays behind is found by nobody, and costs its bytes.
