@@ -18,8 +18,7 @@ import { createCluster } from '../primitives/postgresql.ts';
 import { until } from '../primitives/until.ts';
 import { callEmqx, configureEmqx, type EmqxAccess, readActionMetrics } from '../system/broker.ts';
 import type { Order, Report } from './broker-load.ts';
-import { type Figure, type Figures, median, watchProcessor } from './figures.ts';
-import { watchProcesses } from './processor.ts';
+import { type Figure, type Figures, median, processorMs, watchProcessor } from './figures.ts';
 import { createDatabase, fillDevices, firmware, startCopy, tell, webhookToken } from './webhook-copy.ts';
 
 const devices = 2_000;
@@ -294,12 +293,19 @@ function toFigure(
 
 /** Processor time from now on: of the webhook, and in words of all three. */
 function watch({ pids }: Bench) {
-  const [own, others] = [watchProcessor(), watchProcesses(pids)];
+  const own = watchProcessor();
+  const read = () =>
+    Object.entries(pids).flatMap(([who, pid]): [string, number][] =>
+      pid === undefined ? [] : [[who, processorMs([pid])]],
+    );
+  const before = new Map(read());
   return {
     each(units: number, unit: string, perSecond: number) {
       const webhookUs = Math.round(own.us() / units);
-      const all = Object.entries({ webhook: webhookUs, ...others.usEach(units) });
-      const spent = all.map(([who, us]) => `${who} ${us}`).join(', ');
+      const others = read().map(
+        ([who, ms]) => `${who} ${Math.round(((ms - before.get(who)!) * 1_000) / units)}`,
+      );
+      const spent = [`webhook ${webhookUs}`, ...others].join(', ');
       return { webhookUs, told: `${Math.round(perSecond)} ${unit}s/s (µs of processor time each: ${spent})` };
     },
   };
