@@ -175,7 +175,8 @@ describe('an undo', () => {
     await webhook.api('PATCH', `/api/devices/${mute.id}`, { hardware: 'toaster' });
     const refused = await undo(second, { others: true });
     expect([refused.status, refused.body.code]).toEqual([422, 'no_targets']);
-    expect(await get(second)).toMatchObject({ state: 'completed', undoneBy: null });
+    await until('the end', async () => (await get(second)).state === 'completed');
+    expect((await get(second)).undoneBy).toBeNull();
     await webhook.api('PATCH', `/api/devices/${mute.id}`, { hardware: newer.hardware });
     // A control group as large as these few would be no reason: there is none.
     const health = { control: { count: 2 }, minDevices: 5, signals: [{ kind: 'restarts' }] };

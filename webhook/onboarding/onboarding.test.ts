@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { until } from '#deploy/lab/primitives/until.ts';
 import { sha256Of } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 
@@ -32,6 +33,7 @@ test('a new device is told step by step how far it has come', async () => {
   await device.send('log', { level: 'info', message: 'hello' });
   expect(await steps()).toEqual(['connected', 'subscribed', 'message']);
   const { id } = await webhook.deploy(firmware.id, device);
+  await until('the request', () => device.requests()[0]);
   await device.accept(id);
   await device.result(id, firmware.sha256);
   await expect.poll(steps).toEqual(['connected', 'subscribed', 'message', 'update']);
