@@ -34,6 +34,8 @@ import { createRecordHour, createRecordMoments } from './trends/record.ts';
 
 const housekeepingMs = 60_000;
 const batch = 500;
+/** Of targets started and sent, between two looks at all else. */
+const turns = 4;
 
 export interface Pauses {
   /** Between two looks at the database when nobody wakes it, and after a fault. */
@@ -51,7 +53,7 @@ export function startBackground(
   const steps: (Step | Step[])[] = [
     createKeepHouse(),
     createTimeOut(),
-    // At once: while the broker takes what is ready, the next targets are started.
+    // At once, and several times: while the broker takes what is ready, the next targets are started.
     [advance, send],
     workRenewals,
     workJobs,
@@ -82,13 +84,20 @@ export function startBackground(
     let failed = false;
     const take = async (step: Step) => {
       try {
-        if (await step(context())) more = true;
+        return await step(context());
       } catch (error) {
         context().log('warn', 'dispatch postponed', { step: step.name, error });
         failed = true;
+        return false;
       }
     };
-    for (const atOnce of steps) await Promise.all([atOnce].flat().map(take));
+    for (const atOnce of steps) {
+      const group = [atOnce].flat();
+      let again = true;
+      for (let turn = 0; again && turn < (group.length > 1 ? turns : 1); turn++)
+        again = (await Promise.all(group.map(take))).includes(true) && !failed;
+      if (again) more = true;
+    }
     if (failed) return { pauseMs: faultMs, evenIfWoken: true };
     return { pauseMs: more ? 0 : idleMs };
   }

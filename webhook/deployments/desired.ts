@@ -2,12 +2,13 @@
 import { z } from '@hono/zod-openapi';
 import { sql } from 'drizzle-orm';
 import { mainComponent } from '#emqx/protocol.ts';
-import { type Db, query } from '../db/query.ts';
+import { type Db, query, sqlList } from '../db/query.ts';
 import { getGroup, listPins } from '../devices/groups.ts';
 import { compile } from '../devices/query/compile.ts';
 import { parseQuery } from '../devices/query/grammar.ts';
 import { devices, hasDrifted } from '../devices/table.ts';
 import { channelOf, pinOf } from './left-out.ts';
+import type { TargetState } from './states.ts';
 
 const shown = 200;
 
@@ -41,7 +42,7 @@ const newest = sql`
   select f.version, f.sha256, d.id, d.created_at from targets t
     join deployments d on d.id = t.deployment_id join firmwares f on f.id = d.firmware_id
   where t.device_id = ${devices.id} and t.component = ${mainComponent}
-    and (t.state not in ('cancelled', 'skipped') or t.error_code = 'up_to_date')
+    and (t.state not in ${sqlList(['cancelled', 'skipped'] satisfies TargetState[])} or t.error_code = 'up_to_date')
     and not exists (select 1 from deployments u where u.undoes = d.id and u.state <> 'cancelled')
   order by d.created_at desc, d.id desc limit 1`;
 

@@ -47,7 +47,7 @@ import { outbox } from './table.ts';
 
 /** As many as EMQX takes in a call where its throughput levels off. */
 const batch = 1_000;
-/** As many a turn as a rollout's look starts, or they would wait in here while their time to answer runs. */
+/** More a turn than a rollout's look starts, or they would wait in here while their time to answer runs. */
 const perTurn = 4;
 const leaseS = 30;
 /** The images that are compressed, beside the patches. */

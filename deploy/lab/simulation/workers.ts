@@ -1,6 +1,6 @@
 /** Plays seeds in processes of their own, and minds that each comes to an end. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { program } from '../primitives/programs.js';
 import type { Played } from './schedule.ts';
 import type { Answer, Order, WorkerOptions } from './worker.ts';
 
@@ -48,9 +48,10 @@ async function playSome(child: ChildProcess, first: number, left: Iterator<numbe
 
 function startWorker({ database, isTold }: WorkerOptions): ChildProcess {
   const options = JSON.stringify({ database, isTold } satisfies WorkerOptions);
-  return fork(fileURLToPath(new URL('./worker.ts', import.meta.url)), [options], {
+  const worker = program(new URL('./worker.ts', import.meta.url));
+  return fork(worker.pop()!, [options], {
     // What a schedule makes is soon garbage: with little room for the young, much of it is copied first.
-    execArgv: [...process.execArgv, '--max-semi-space-size=64'],
+    execArgv: [...worker, '--max-semi-space-size=64'],
   });
 }
 
