@@ -12,8 +12,8 @@ import { type MaintenanceWindow, nextOpening } from './window.ts';
 
 /** Targets in memory at a time. */
 const batch = 500;
-/** Started by one look, as many as are sent in a call: the first leave while the next are started, and an operator's word waits for no more. */
-const perLook = 1_000;
+/** Started by one look: its tally is shared by so many, the first leave while the next are started, and an operator's word waits for no more. */
+const perLook = 2_000;
 const soonMs = 500;
 /** Looks while a maintenance window is closed or a freeze holds, should the rules of a time zone be other than computed. */
 export const closedMs = 15 * 60_000;
