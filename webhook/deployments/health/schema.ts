@@ -30,7 +30,9 @@ export const healthSchema = z
         count: z.int().min(1).max(1_000_000).optional(),
         percent: z.number().gt(0).max(50).optional(),
       })
-      .refine((c) => (c.count === undefined) !== (c.percent === undefined), 'give either count or percent'),
+      .refine((c) => (c.count === undefined) !== (c.percent === undefined), 'give either count or percent')
+      // A generator of clients makes a name of its own for it twice, once for the policy that may be null.
+      .openapi('ControlGroup'),
     afterwards: z.enum(['release', 'keep']).default('release'),
     seed: z.string().min(1).max(64).optional(),
     minDevices: z.int().min(5).max(1_000).default(30),
