@@ -8,7 +8,7 @@ import { CliError, type Exit, exits } from './errors.ts';
 import { findFirmwares } from './firmware.ts';
 import { table } from './output.ts';
 import { findPlaces } from './places.ts';
-import { readTimeout, timeoutOption, watchDeployment } from './watch.ts';
+import { readFollow, timeoutOption } from './watch.ts';
 
 const percent = (text: string) => Math.round(parseShare(text) * 1e6) / 1e4;
 
@@ -46,20 +46,14 @@ export const deploy: Command = {
     "--version 9.9.9 --query 'tag = pilot' --dry-run",
   ],
   async run(input) {
-    const timeoutMs = readTimeout(input);
-    if (timeoutMs !== undefined && !input.has('watch'))
-      throw CliError.of('usage', '--timeout goes with --watch');
+    const follow = readFollow(input);
     const flota = input.flota();
     const body = await readOrder(flota, input);
     if (input.has('dry-run'))
       return showDryRun(input, await insist(flota.POST('/api/deployments/dry_run', { body })));
     const made = await insist(flota.POST('/api/deployments', { body }));
-    if (!input.has('watch') || !input.out.json)
-      input.out.show(
-        made,
-        `Deployment ${made.id}: ${made.firmware.fileName} ${made.firmware.version} to ${made.total} devices`,
-      );
-    return input.has('watch') ? watchDeployment(flota, made.id, input.out, timeoutMs) : exits.succeeded;
+    const said = `Deployment ${made.id}: ${made.firmware.fileName} ${made.firmware.version} to ${made.total} devices`;
+    return follow(flota, made.id, made, said);
   },
 };
 

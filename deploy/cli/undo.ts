@@ -1,8 +1,8 @@
 /** `flota undo`: devices boot the image again that they ran before a deployment, from their other slot. */
 import { insist, type Schemas } from './client.ts';
 import type { Command, Input } from './command.ts';
-import { CliError, type Exit, exits } from './errors.ts';
-import { readTimeout, timeoutOption, watchDeployment } from './watch.ts';
+import { type Exit, exits } from './errors.ts';
+import { readFollow, timeoutOption } from './watch.ts';
 
 export const undo: Command = {
   name: 'undo',
@@ -19,25 +19,16 @@ export const undo: Command = {
     '0b1f6f6e-2f0c-4c59-9a50-0d6c5ce0f4a1 --others --watch',
   ],
   async run(input) {
-    const timeoutMs = readTimeout(input);
-    if (timeoutMs !== undefined && !input.has('watch'))
-      throw CliError.of('usage', '--timeout goes with --watch');
+    const follow = readFollow(input);
     const flota = input.flota();
     const params = { path: { id: input.operands[0]! } };
     if (input.has('dry-run'))
       return showDryRun(input, await insist(flota.GET('/api/deployments/{id}/undo', { params })));
     const body = { others: input.has('others') };
     const made = await insist(flota.POST('/api/deployments/{id}/undo', { params, body }));
-    if (!input.has('watch') || !input.out.json) {
-      const also = made.others
-        ? `, deployment ${made.others.id} brings it to ${made.others.total} others`
-        : '';
-      input.out.show(
-        made,
-        `Deployment ${made.undo.id}: ${made.undo.total} devices go back to ${made.undo.firmware.version}${also}`,
-      );
-    }
-    return input.has('watch') ? watchDeployment(flota, made.undo.id, input.out, timeoutMs) : exits.succeeded;
+    const also = made.others ? `, deployment ${made.others.id} brings it to ${made.others.total} others` : '';
+    const said = `Deployment ${made.undo.id}: ${made.undo.total} devices go back to ${made.undo.firmware.version}${also}`;
+    return follow(flota, made.undo.id, made, said);
   },
 };
 

@@ -22,8 +22,21 @@ export const timeoutOption: Option = {
   help: 'stop watching after this, with 1: 30min, 24h at most',
 };
 
-export function readTimeout(input: Input): number | undefined {
+function readTimeout(input: Input): number | undefined {
   return input.parsed('timeout', parseDuration);
+}
+
+/** Of a command that starts a deployment: how it goes on with what was made, as `--watch` and `--timeout` say. */
+export function readFollow(
+  input: Input,
+): (flota: Flota, id: string, made: object, said: string) => Promise<Exit> {
+  const timeoutMs = readTimeout(input);
+  const watches = input.has('watch');
+  if (timeoutMs !== undefined && !watches) throw CliError.of('usage', '--timeout goes with --watch');
+  return async (flota, id, made, said) => {
+    if (!watches || !input.out.json) input.out.show(made, said);
+    return watches ? watchDeployment(flota, id, input.out, timeoutMs) : exits.succeeded;
+  };
 }
 
 export const watch: Command = {

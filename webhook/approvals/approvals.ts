@@ -14,7 +14,7 @@ import type { DryRun } from '../deployments/schema.ts';
 import { resolved } from '../deployments/selection.ts';
 import { type DeploymentRow, deployments } from '../deployments/table.ts';
 import { type Deployment, get, listWhere } from '../deployments/views.ts';
-import { listPins } from '../devices/groups.ts';
+import { withPins } from '../devices/groups.ts';
 import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
@@ -153,7 +153,7 @@ async function decide(
 async function proposalOf(tx: Db, means: Means, row: DeploymentRow): Promise<Proposal> {
   const image = await firmware.get(tx, row.firmwareId);
   const { selection, freezeOverride, policy } = row;
-  const meant = { ...selection, pins: await listPins(tx) };
+  const meant = await withPins(tx, selection);
   const startAt = row.startAt?.toISOString() ?? null;
   const dryRun = await foresee(tx, means, {
     ...{ image, selection: meant, policy },

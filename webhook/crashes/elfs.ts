@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { desc, eq, isNotNull, sql } from 'drizzle-orm';
+import { desc, eq, isNotNull, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import type { Db } from '../db/query.ts';
@@ -18,6 +18,20 @@ export const maxElfBytes = 256 * 1024 * 1024;
 const magic = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
 
 export type FirmwareElf = typeof firmwareElfs.$inferSelect;
+
+const imageOf = (firmwareId: SQLWrapper | string) =>
+  sql`(select image.sha256 from firmwares image where image.id = ${firmwareId}::uuid)`;
+
+/**
+ * Condition on what a device tells of its program (`elf`): the beginning of this upload's SHA-256 (any firmware's, for it is the same file),
+ * or, of a program that does not know its ELF, the digest of that firmware's image.
+ */
+export function isElfOf(
+  elf: SQL,
+  { sha256, firmwareId }: { sha256: SQLWrapper | string; firmwareId: SQLWrapper | string },
+): SQL {
+  return sql`(${elf} = left(${sha256}::text, length(${elf})) or ${elf} = ${imageOf(firmwareId)})`;
+}
 
 export async function find(db: Db, firmwareId: string): Promise<FirmwareElf | null> {
   await firmware.get(db, firmwareId);
@@ -60,8 +74,7 @@ export async function attach(
       .returning();
     // What another ELF has said of these addresses.
     await tx.execute(
-      sql`update crash_groups set symbols = '{}' where symbols <> '{}' and (elf = left(${sha256}::text, length(elf))
-            or elf = (select sha256 from firmwares where id = ${firmwareId}::uuid))`,
+      sql`update crash_groups set symbols = '{}' where symbols <> '{}' and ${isElfOf(sql`elf`, { sha256, firmwareId })}`,
     );
     const detail = { sha256, fileName };
     await record(tx, { actor, action: 'firmware.elf', subject: firmwareId, detail });
@@ -72,17 +85,12 @@ export async function attach(
   return row;
 }
 
-/** What a device tells instead, whose program does not know its ELF: the digest of the image. Of a row of `firmware_elfs`. */
-const imageOf = sql`(select f.sha256 from firmwares f where f.id = ${firmwareElfs.firmwareId})`;
-
-/** The uploaded ELF whose SHA-256 begins so (any firmware's, for it is the same file), or that of the firmware whose image this is. */
+/** The newest upload of what a device tells so. */
 export async function findUploaded(db: Db, elf: string): Promise<FirmwareElf | null> {
   const [row] = await db
     .select()
     .from(firmwareElfs)
-    .where(
-      sql`${isNotNull(firmwareElfs.s3Path)} and (left(${firmwareElfs.sha256}, ${elf.length}) = ${elf} or ${imageOf} = ${elf})`,
-    )
+    .where(sql`${isNotNull(firmwareElfs.s3Path)} and ${isElfOf(sql`${elf}::text`, firmwareElfs)}`)
     .orderBy(desc(firmwareElfs.uploadedAt))
     .limit(1);
   return row ?? null;
@@ -98,7 +106,7 @@ export async function findAwaited(db: Db): Promise<FirmwareElf[]> {
       sql`${isNotNull(firmwareElfs.s3Path)} and (exists (
         select 1 from crash_groups g where g.symbols = '{}' and g.elf between left(${firmwareElfs.sha256}, 8) and ${firmwareElfs.sha256}
           and g.elf = left(${firmwareElfs.sha256}, length(g.elf)))
-        or exists (select 1 from crash_groups g where g.symbols = '{}' and g.elf = ${imageOf}))`,
+        or exists (select 1 from crash_groups g where g.symbols = '{}' and g.elf = ${imageOf(firmwareElfs.firmwareId)}))`,
     )
     .orderBy(firmwareElfs.sha256, desc(firmwareElfs.uploadedAt));
 }

@@ -57,8 +57,7 @@ export async function symboliseWaiting(
   if (symboliser.tool === null) return 'done';
   const groups = await query<{ id: string; frames: string[] }>(
     db,
-    sql`select id, frames from crash_groups where symbols = '{}' and (elf = left(${elf.sha256}::text, length(elf))
-          or elf = (select sha256 from firmwares where id = ${elf.firmwareId}::uuid))
+    sql`select id, frames from crash_groups where symbols = '{}' and ${elfs.isElfOf(sql`elf`, elf)}
         order by last_seen_at desc limit ${waitingAtMost}`,
   );
   if (groups.length === 0) return 'done';

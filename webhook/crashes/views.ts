@@ -5,6 +5,7 @@ import { Order, type Paging, readPage } from '../db/keyset.ts';
 import { type Db, query } from '../db/query.ts';
 import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
+import { isElfOf } from './elfs.ts';
 import { framesOf } from './signature.ts';
 import { type SymbolState, symbolise } from './symbolised.ts';
 import type { Call } from './symbols.ts';
@@ -39,7 +40,7 @@ interface Row extends Record<string, unknown> {
   key: string[];
 }
 
-const ofElf = sql`(left(e.sha256, length(g.elf)) = g.elf or (select i.sha256 from firmwares i where i.id = e.firmware_id) = g.elf)`;
+const ofElf = isElfOf(sql`g.elf`, { sha256: sql`e.sha256`, firmwareId: sql`e.firmware_id` });
 const isOf = (firmwareId: string | undefined): SQL =>
   firmwareId === undefined
     ? sql`true`

@@ -57,7 +57,7 @@ export async function startWithin(
     throw new AppError('firmware_unsigned', 'The firmware has no signed manifest yet: sign it first.');
   }
   const selection = await groups.pin(tx, reach, chosen);
-  const meant = { ...selection, pins: await groups.listPins(tx) };
+  const meant = await groups.withPins(tx, selection);
   const policy = toPolicy(asked);
   const counts = await countByReason(tx, image, meant);
   const ready = counts.get(null) ?? 0;

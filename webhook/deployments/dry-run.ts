@@ -33,7 +33,7 @@ export async function dryRun(
 ): Promise<DryRun> {
   const { firmwareId, policy: asked, startAt, overrideFreeze, ...chosen } = request;
   const image = await firmware.get(db, firmwareId);
-  const selection = { ...(await groups.pin(db, reach, chosen)), pins: await groups.listPins(db) };
+  const selection = await groups.withPins(db, await groups.pin(db, reach, chosen));
   const policy = toPolicy(asked);
   const counts = await countByReason(db, image, selection);
   refuseNoMatch(selection, counts, policy);

@@ -7,7 +7,7 @@ import type { ClockJump } from '../clock-jumps.ts';
 import type { Context } from '../context.ts';
 import { readClock } from '../db/clock.ts';
 import { type Db, query, sqlList, sqlState, uniqueViolation } from '../db/query.ts';
-import { listPins } from '../devices/groups.ts';
+import { withPins } from '../devices/groups.ts';
 import { everything } from '../devices/reach.ts';
 import * as firmware from '../firmware/firmware.ts';
 import { observe } from './health/observe.ts';
@@ -155,9 +155,8 @@ function nextLook(
   return known.length ? Math.min(...known) : null;
 }
 
-async function selectedBy(tx: Db, { selection, undoes }: Row): Promise<Meant> {
-  return { ...selection, undoes, pins: await listPins(tx) };
-}
+const selectedBy = (tx: Db, { selection, undoes }: Row): Promise<Meant> =>
+  withPins(tx, { ...selection, undoes });
 
 /** Answers what the machine must be told of it. */
 async function act(

@@ -40,6 +40,11 @@ export async function listPins(db: Db): Promise<GroupPin[]> {
     .orderBy(asc(name));
 }
 
+/** A selection with what groups say of its devices now. */
+export async function withPins<S extends object>(db: Db, selection: S): Promise<S & { pins: GroupPin[] }> {
+  return { ...selection, pins: await listPins(db) };
+}
+
 /** Throws `name_taken`. */
 export async function create(db: Db, input: GroupFields, actor: string): Promise<Group> {
   return orNameTaken(input.name, () =>

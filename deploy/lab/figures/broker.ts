@@ -17,8 +17,9 @@ import { forkGuarded } from '../primitives/guard.ts';
 import { createCluster } from '../primitives/postgresql.ts';
 import { until } from '../primitives/until.ts';
 import { callEmqx, configureEmqx, type EmqxAccess, readActionMetrics } from '../system/broker.ts';
+import { openBarePublisher } from './bare-publish.ts';
 import type { Order, Report } from './broker-load.ts';
-import { type Figure, type Figures, median, processorMs, watchProcessor } from './figures.ts';
+import { byRound, type Figure, type Figures, median, processorMs, watchProcessor } from './figures.ts';
 import { createDatabase, fillDevices, firmware, startCopy, tell, webhookToken } from './webhook-copy.ts';
 
 const devices = 2_000;
@@ -157,14 +158,11 @@ async function measureRows(bench: Bench, name: string): Promise<Figure> {
     await copy.close();
     broker.close();
   }
-  return toFigure(
-    `rows committed/s behind ${name}; baseline: it posts to a webhook that only says 204`,
-    found.webhook,
-    found.sink,
-    {
-      ...{ aim: 0.6, processorUs: median(processor) },
-    },
-  );
+  return {
+    ...byRound(found.webhook, found.sink),
+    unit: `rows committed/s behind ${name}; baseline: it posts to a webhook that only says 204`,
+    ...{ aim: 0.6, processorUs: median(processor) },
+  };
 }
 
 /** Rows of that many messages a second, from the first that is published to the last that is answered 204. */
@@ -205,14 +203,11 @@ async function measureDispatch(bench: Bench, name: string): Promise<Figure> {
     found.bare.push(bare);
     processor.push(dispatched.webhookUs);
   }
-  return toFigure(
-    `targets dispatched/s behind ${name}; baseline: the same calls of publish/bulk, ready made`,
-    found.webhook,
-    found.bare,
-    {
-      ...{ aim: 0.8, processorUs: median(processor) },
-    },
-  );
+  return {
+    ...byRound(found.webhook, found.bare),
+    unit: `targets dispatched/s behind ${name}; baseline: the same calls of publish/bulk, ready made`,
+    ...{ aim: 0.8, processorUs: median(processor) },
+  };
 }
 
 /** From the order to the answer to the last command, in a database of its own, where no target is underway. */
@@ -249,46 +244,12 @@ async function dispatch(bench: Bench) {
 
 /** The same messages in the same calls, one after the other, with nothing to do between them. */
 async function publishBare(api: EmqxAccess, batches: PublishMessage[][]): Promise<number> {
-  const agent = new http.Agent({ keepAlive: true });
-  const authorization = `Basic ${Buffer.from(`${api.key}:${api.secret}`).toString('base64')}`;
-  const bodies = batches.map((batch) =>
-    JSON.stringify(
-      batch.map(({ messageExpirySeconds, traceparent, ...message }) => ({
-        ...message,
-        properties: {
-          ...(messageExpirySeconds !== undefined && { message_expiry_interval: messageExpirySeconds }),
-          ...(traceparent !== undefined && { user_properties: { traceparent } }),
-        },
-      })),
-    ),
-  );
+  const bare = openBarePublisher(api, batches);
   const began = performance.now();
-  for (const body of bodies) {
-    const headers = { authorization, 'content-type': 'application/json' };
-    const request = http.request(`${api.url}/api/v5/publish/bulk`, { agent, method: 'POST', headers });
-    request.end(body);
-    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
-    if (response.statusCode !== 200) throw new Error(`publish/bulk: ${response.statusCode}`);
-    response.resume();
-    await once(response, 'end');
-  }
+  await bare.publish();
   const perSecond = (batches.flat().length * 1_000) / (performance.now() - began);
-  agent.destroy();
+  bare.close();
   return perSecond;
-}
-
-function toFigure(
-  unit: string,
-  values: number[],
-  baselines: number[],
-  rest: Pick<Figure, 'aim' | 'processorUs'>,
-): Figure {
-  return {
-    ...{ value: Math.round(median(values)), unit, baseline: Math.round(median(baselines)) },
-    // Round by round, for a neighbour's load may last for several.
-    ratio: Number(median(values.map((n, i) => n / baselines[i]!)).toFixed(3)),
-    ...rest,
-  };
 }
 
 /** Processor time from now on: of the webhook, and in words of all three. */

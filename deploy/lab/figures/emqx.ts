@@ -1,7 +1,6 @@
 /** The broker's part: rules a second and memory a device in the stand-in, targets dispatched a second through the API client. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import tls from 'node:tls';
 import mqtt from 'mqtt';
@@ -17,6 +16,7 @@ import type { Session } from '#emqx/standin/sessions.ts';
 import { acl } from '#emqx/standin/test-broker.ts';
 import { createTestCa, type TestCa, type TestPair } from '#emqx/standin/test-certificates.ts';
 import { forkGuarded } from '../primitives/guard.ts';
+import { openBarePublisher } from './bare-publish.ts';
 import { type Figure, median } from './figures.ts';
 
 const devices = 300;
@@ -110,7 +110,7 @@ function inTurns(times: number, one: () => number, other: () => number): [number
   return [median(found[0]), median(found[1])];
 }
 
-/** Through the client as the outbox uses it, against calls whose bodies lie ready and whose answers nobody reads. */
+/** Through the client as the outbox uses it, against bare calls. */
 async function measureDispatch(apiPort: number): Promise<Figure> {
   const url = `http://127.0.0.1:${apiPort}`;
   const api = createEmqxApi({ url, key: apiKey, secret: apiSecret });
@@ -127,26 +127,7 @@ async function measureDispatch(apiPort: number): Promise<Figure> {
   const batches = Array.from({ length: callsPerRound }, (_, i) =>
     messages.slice(i * perCall, (i + 1) * perCall),
   );
-  const bodies = batches.map((batch) =>
-    JSON.stringify(
-      batch.map(({ messageExpirySeconds, ...message }) => {
-        return { ...message, properties: { message_expiry_interval: messageExpirySeconds } };
-      }),
-    ),
-  );
-  const agent = new http.Agent({ keepAlive: true });
-  const authorization = `Basic ${Buffer.from(`${apiKey}:${apiSecret}`).toString('base64')}`;
-  const headers = { authorization, 'content-type': 'application/json' };
-  const raw = async () => {
-    for (const body of bodies) {
-      const request = http.request(`${url}/api/v5/publish/bulk`, { agent, method: 'POST', headers });
-      request.end(body);
-      const [response] = (await once(request, 'response')) as [http.IncomingMessage];
-      if (response.statusCode !== 200) throw new Error(`publish/bulk: ${response.statusCode}`);
-      response.resume();
-      await once(response, 'end');
-    }
-  };
+  const bare = openBarePublisher({ url, key: apiKey, secret: apiSecret }, batches);
   const client = async () => {
     for (const batch of batches) {
       const outcomes = await api.publishBulk(batch);
@@ -160,14 +141,14 @@ async function measureDispatch(apiPort: number): Promise<Figure> {
   };
   const found: [number[], number[]] = [[], []];
   await client();
-  await raw();
+  await bare.publish();
   // In turns, so that a neighbour's load falls on both; the medians are compared.
   for (let i = 0; i < rounds; i++) {
     found[0].push(await perSecond(client));
-    found[1].push(await perSecond(raw));
+    found[1].push(await perSecond(bare.publish));
   }
   api.close();
-  agent.destroy();
+  bare.close();
   const [value, baseline] = [median(found[0]), median(found[1])];
   return {
     ...{ value: Math.round(value), unit: 'targets dispatched per second', baseline: Math.round(baseline) },

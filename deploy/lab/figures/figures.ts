@@ -21,6 +21,15 @@ export function median(values: number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }
 
+/** Of as many rounds of each; the ratio round by round, for a neighbour's load may last for several. */
+export function byRound(values: number[], baselines: number[]): Pick<Figure, 'value' | 'baseline' | 'ratio'> {
+  return {
+    value: Math.round(median(values)),
+    baseline: Math.round(median(baselines)),
+    ratio: Number(median(values.map((n, i) => n / baselines[i]!)).toFixed(3)),
+  };
+}
+
 /** Of at least one value. */
 export function p95(values: number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length * 0.95)]!;

@@ -13,7 +13,7 @@ import { openListener } from '#webhook/listener.ts';
 import { createMetrics } from '#webhook/metrics/metrics.ts';
 import { forkGuarded } from '../primitives/guard.ts';
 import type { Order, Report } from './event-client.ts';
-import { type Figures, median } from './figures.ts';
+import { byRound, type Figures, median } from './figures.ts';
 import {
   createDatabase,
   deafBroker,
@@ -103,18 +103,11 @@ async function compare(server: string, client: ChildProcess): Promise<Figures> {
       const { perSecond } = await measure(port, count);
       return perSecond;
     });
-    const figure = (baselines: number[], aim: number) => {
-      const [value, baseline] = [median(found.ingest), median(baselines)];
-      // Round by round, for a neighbour's load may last for several.
-      const ratio = Number(median(found.ingest.map((n, i) => n / baselines[i]!)).toFixed(3));
-      return {
-        value: Math.round(value),
-        unit: 'events committed/s',
-        baseline: Math.round(baseline),
-        ratio,
-        aim,
-      };
-    };
+    const figure = (baselines: number[], aim: number) => ({
+      ...byRound(found.ingest, baselines),
+      unit: 'events committed/s',
+      aim,
+    });
     const [work, parsing] = [median(processor.ingest), median(processor.bare)];
     return {
       'ingest.processor': {

@@ -7,7 +7,7 @@ import type { ChildProcess } from 'node:child_process';
 import { spawnCopy } from '#webhook/workers/testing-copy.ts';
 import { killGroup } from '../primitives/guard.ts';
 import { until } from '../primitives/until.ts';
-import { type Figures, median, processorMs } from './figures.ts';
+import { byRound, type Figures, median, processorMs } from './figures.ts';
 import { tell, webhookToken } from './webhook-copy.ts';
 
 const rounds = 5;
@@ -51,20 +51,17 @@ export async function compareWorkers(
     for (const { child } of copies) killGroup(child, 'SIGTERM');
   }
   const [one, two] = copies as [Copy, Copy];
-  const ratio = (of: (i: number) => number) => Number(median(one.us.map((_, i) => of(i))).toFixed(3));
   return {
     'ingest.workers_2': {
-      value: Math.round(median(two.perSecond)),
+      ...byRound(two.perSecond, one.perSecond),
       unit: 'events committed/s by two workers; baseline: by one; sender and database share the cores with them',
-      baseline: Math.round(median(one.perSecond)),
-      ratio: ratio((i) => two.perSecond[i]! / one.perSecond[i]!),
       aim: null,
     },
     'ingest.workers_2_processor': {
       value: Math.round(median(two.us)),
       unit: 'µs of processor time an event, of two workers together; baseline: of one',
       baseline: Math.round(median(one.us)),
-      ratio: ratio((i) => one.us[i]! / two.us[i]!),
+      ratio: byRound(one.us, two.us).ratio,
       aim,
     },
   };

@@ -132,7 +132,7 @@ function component(row: Devices, part: string, holds: SQL): SQL {
 
 /**
  * Versions are compared by their numbers, left to right, missing ones as 0; one with a hyphen (2.1.0-rc.1) comes before the one without, as in
- * SemVer. A fleet has few versions: those are compared, not the row.
+ * SemVer. A fleet has few versions: those are compared, not the devices.
  */
 function versions(part: string, operator: Operator, values: string[]): SQL {
   if (operator === '=') return inArray(sql`c.version`, values);
