@@ -3,11 +3,11 @@ import { maxLength, setFields } from '#webhook/devices/query/grammar.ts';
 import { t } from '../../i18n/i18n.ts';
 import { Boxes } from '../../parts/boxes.tsx';
 import { Loaded } from '../../parts/loaded.tsx';
-import { Select } from '../../parts/select.tsx';
 import { SelectField } from '../../parts/select-field.tsx';
 import { TextField } from '../../parts/text-field.tsx';
 import { createPlaces } from '../../places.ts';
 import type { Reach } from '../../session.ts';
+import { GroupSelect } from '../devices/group-select.tsx';
 import { createGroups } from '../devices/groups.tsx';
 
 /** What the role holds for: the whole fleet, or the places that are ticked and what a query finds. `reachOf` reads it from the form. */
@@ -68,12 +68,11 @@ function QueryOf(props: { value: string }): JSX.Element {
         onInput={setText}
       />
       <Show when={groups.data?.length}>
-        <Select
+        <GroupSelect
+          groups={groups.data!}
           label={t('reach.takeQuery')}
-          all={t('groups.none')}
-          options={groups.data!.map(({ id, name }) => ({ value: id, label: name }))}
-          value={groups.data!.find(({ query }) => query === text())?.id ?? ''}
-          onChange={(id) => setText(groups.data?.find((one) => one.id === id)?.query ?? '')}
+          chosen={groups.data!.find(({ query }) => query === text())}
+          onChoose={(group) => setText(group?.query ?? '')}
         />
       </Show>
     </>

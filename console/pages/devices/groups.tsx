@@ -7,9 +7,9 @@ import { createLoad } from '../../load.ts';
 import { Allowed } from '../../parts/allowed.tsx';
 import { Confirm } from '../../parts/confirm.tsx';
 import { FormDialog } from '../../parts/form-dialog.tsx';
-import { Select } from '../../parts/select.tsx';
 import { TextField } from '../../parts/text-field.tsx';
 import { reachesAll } from '../../session.ts';
+import { GroupSelect } from './group-select.tsx';
 import { GroupVersions } from './group-versions.tsx';
 
 /** Saved queries, also when somebody else saves one. They are the fleet's: a limited reach has none. */
@@ -35,12 +35,11 @@ export function Groups(props: { query: string; onQuery: (query: string) => void 
     <>
       <div class="tools">
         <Show when={groups.data?.length}>
-          <Select
+          <GroupSelect
+            groups={groups.data!}
             label={t('groups.label')}
-            all={t('groups.none')}
-            options={groups.data!.map(({ id, name }) => ({ value: id, label: name }))}
-            value={chosen()?.id ?? ''}
-            onChange={(id) => props.onQuery(groups.data?.find((one) => one.id === id)?.query ?? '')}
+            chosen={chosen()}
+            onChoose={(group) => props.onQuery(group?.query ?? '')}
           />
         </Show>
         <Allowed to="operator" fleet>

@@ -2,7 +2,7 @@ import { type JSX, Show } from 'solid-js';
 import { t } from '../../i18n/i18n.ts';
 import { Picker } from '../../parts/picker.tsx';
 import { QueryField } from '../../parts/query-field.tsx';
-import { Select } from '../../parts/select.tsx';
+import { GroupSelect } from '../devices/group-select.tsx';
 import { createGroups } from '../devices/groups.tsx';
 import type { Choices } from './choice.ts';
 
@@ -20,15 +20,13 @@ export function QueryPicker(props: { choices: Choices }): JSX.Element {
       <p class="hint">{t('deploy.queryHint')}</p>
       <Show when={groups.data?.length}>
         <div class="tools">
-          <Select
+          <GroupSelect
+            groups={groups.data!}
             label={t('groups.label')}
-            all={t('groups.none')}
-            options={groups.data!.map(({ id, name }) => ({ value: id, label: name }))}
-            value={named()?.id ?? ''}
-            onChange={(id) => {
-              const group = groups.data?.find((one) => one.id === id);
-              props.choices.setQuery(group ? { text: group.query, group: group.name } : { text: '' });
-            }}
+            chosen={named()}
+            onChoose={(group) =>
+              props.choices.setQuery(group ? { text: group.query, group: group.name } : { text: '' })
+            }
           />
         </div>
       </Show>
