@@ -71,10 +71,11 @@ bool ota_machine_has_installed(struct ota_state *state, const char *deployment) 
   return it && it->how == OTA_SUCCEEDED;
 }
 
-/** An undo holds once: what it undoes has not succeeded any more. Of another update there is nothing to be found. */
-static void mark_undone(struct ota_state *state) {
-  struct ota_finished *it = find_deployment(state, state->job.undoes);
-  if (it) it->how = OTA_ROLLED_BACK;
+/** Only what has brought the image that runs can be undone, and once: what had succeeded before does not count any more. */
+static void replace_installed(struct ota_state *state) {
+  if (state->job.component != OTA_MAIN) return;
+  for (uint32_t i = 0; i < state->finished_count; i++)
+    if (state->finished[i].how == OTA_SUCCEEDED) state->finished[i].how = OTA_ROLLED_BACK;
 }
 
 /** Keeps the newest attempt of each deployment, and the newest deployments. */
@@ -217,7 +218,7 @@ static void install(struct context *it) {
 static void reboot(struct context *it) {
   forget_staged(it->state);
   // Before the image boots, which may know of no undo.
-  mark_undone(it->state);
+  replace_installed(it->state);
   go_to(it, OTA_REBOOTING, OTA_DO_REBOOT);
 }
 
@@ -251,7 +252,7 @@ static void conclude(struct context *it) {
   if (failure->code != OTA_FAILURE_NONE)
     outcome = it->state->job.component == OTA_MAIN ? OTA_ROLLED_BACK : OTA_FAILED;
   tell_result(it, outcome, failure);
-  mark_undone(it->state);
+  replace_installed(it->state);
   struct ota_attempt attempt = it->state->job.attempt;
   finish(it, &attempt, outcome);
 }
@@ -292,8 +293,7 @@ static void cancel_nothing(struct context *it) {
   bool booted = over && (over->how == OTA_SUCCEEDED || over->how == OTA_ROLLED_BACK);
   struct ota_message *message = say(it, OTA_CANCEL_ACK, attempt);
   if (booted && over->attempt.number == attempt->number) {
-    ota_failure_set(&message->failure, OTA_FAILURE_TOO_LATE,
-                    over->how == OTA_SUCCEEDED ? "it has succeeded" : "it has been rolled back");
+    ota_failure_set(&message->failure, OTA_FAILURE_TOO_LATE, "its image has booted");
     return;
   }
   message->flag = true;

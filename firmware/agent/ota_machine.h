@@ -81,7 +81,7 @@ struct ota_step {
 void ota_machine_step(struct ota_state *state, const struct ota_event *event, const struct ota_image *running,
                       struct ota_step *step);
 
-/** That deployment has succeeded here and has not been undone. What came since is not asked: see THREATS.md. */
+/** That deployment has succeeded here, and nothing else has been installed since. */
 bool ota_machine_has_installed(struct ota_state *state, const char *deployment);
 
 /** The stage that a boot goes on from: an interrupted check or installation starts again with the check. */

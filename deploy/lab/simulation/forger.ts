@@ -24,9 +24,9 @@ export class Forger {
   readonly #orders = new Map<string, Signed>();
   /** By device and digest, the last that has brought it that. */
   readonly #deployments = new Map<string, string>();
+  /** By device and deployment, when it was last told of it. */
+  readonly #told = new Map<string, number>();
 
-  /** By device and what it was to undo: one that came back otherwise would still obey. */
-  readonly #ordered = new Set<string>();
   /** Any, for what else a command says. */
   #request: object = {};
 
@@ -42,10 +42,8 @@ export class Forger {
     const { deployment, manifest: jws } = request;
     this.#request = request;
     const payload = JSON.parse(Buffer.from(jws.split('.')[1]!, 'base64url').toString()) as Signed['payload'];
-    if (payload.undo) {
-      this.#orders.set(payload.undo.deployment, { payload, jws });
-      this.#ordered.add(`${deviceId}/${payload.undo.deployment}`);
-    }
+    if (payload.undo) this.#orders.set(payload.undo.deployment, { payload, jws });
+    this.#told.set(`${deviceId}/${deployment}`, this.#stage.time.now);
     this.#manifests.set(payload.sha256, { payload, jws });
     this.#deployments.set(`${deviceId}/${payload.sha256}`, deployment);
   }
@@ -65,18 +63,18 @@ export class Forger {
     this.#broker.smuggle(deviceId, requestTopic, payload);
   }
 
-  /** A genuine order, to one that has obeyed it and was given the newer image again. */
+  /** A genuine order, to one that has left what it undoes, by it or otherwise, and was given the newer image again. */
   #replay(ids: string[]): [string, string] | null {
     for (const { payload, jws } of this.#orders.values()) {
       for (const id of ids) {
-        const ran = this.#fleet.device(id).ran.map((it) => it.sha256);
-        const { sha256, undo } = payload;
-        const { leaves, deployment } = undo!;
-        // What is undone is another than what it has it from now: that one's order, it would have to obey.
+        const [first, between, last] = this.#fleet.device(id).ran.slice(-3);
+        const { leaves, deployment } = payload.undo!;
+        if (last?.sha256 !== leaves || between?.sha256 !== payload.sha256 || first?.sha256 !== leaves) continue;
+        // The order to undo what it has the image from now, it would have to obey.
         const isOld =
-          this.#ordered.has(`${id}/${deployment}`) && this.#deployments.get(`${id}/${leaves}`) !== deployment;
-        if (isOld && ran.at(-1) === leaves && ran.at(-2) === sha256 && ran.at(-3) === leaves)
-          return [id, jws];
+          this.#deployments.get(`${id}/${leaves}`) !== deployment &&
+          (this.#told.get(`${id}/${deployment}`) ?? 0) < between.at;
+        if (isOld) return [id, jws];
       }
     }
     return null;

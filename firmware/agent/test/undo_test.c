@@ -5,6 +5,7 @@
 #include "fake.h"
 
 #define UNDO "5d2f6a01-1f0e-4f5b-9f0a-0d6a5c1e2f77"
+#define THIRD_DEPLOYMENT "5d2f6a01-1f0e-4f5b-9f0a-0d6a5c1e2f79"
 #define SECOND_UNDO "5d2f6a01-1f0e-4f5b-9f0a-0d6a5c1e2f78"
 
 static bool has_result(struct fake *fake) { return fake_is_quiet(fake) && fake_said(fake, RESULT, "outcome") > 0; }
@@ -101,6 +102,23 @@ static void holds_once(void) {
   CHECK(fake_said(fake, ACK, "") == 0 && fake_runs_new_image(fake));
 }
 
+/** By another update, to the image that an undo would have booted, and forth again by a third. */
+static void refuses_the_order_of_an_update_that_was_left(void) {
+  struct fake *fake = updated();
+  memcpy(fake->image, fake->slots[0].data, fake->slots[0].image.size);
+  fake->image_bytes = fake->slots[0].image.size;
+  fake_request(fake, OTHER_DEPLOYMENT, 1, "");
+  fake_run(fake, has_result, 20);
+  CHECK(fake->active == 0);
+  fake_make_image(fake, 20000, 7);
+  fake->sent_count = 0;
+  fake_request(fake, THIRD_DEPLOYMENT, 1, "");
+  fake_run(fake, has_result, 20);
+  CHECK(fake_runs_new_image(fake));
+  fake->sent_count = 0;
+  refuse(fake, UNDO, "", "undo_refused");
+}
+
 static void succeeds_where_the_image_runs_already(void) {
   struct fake *fake = updated();
   fake_undo(fake, UNDO, 1, "");
@@ -144,6 +162,7 @@ static const struct test tests[] = {
     {"an undo waits for a clock", refuses_without_a_clock},
     {"an undo fails where the slot holds another image than named", refuses_a_slot_that_holds_another_image},
     {"an undo holds once, under whatever name it comes again", holds_once},
+    {"an undo of an update that another has taken back is refused", refuses_the_order_of_an_update_that_was_left},
     {"an undo changes nothing where the image runs already", succeeds_where_the_image_runs_already},
     {"an undo whose image fails its self-test stays with what runs", stays_when_the_previous_image_fails},
     {"an undo asks the application before the reboot, and can be cancelled until then", asks_before_the_reboot},

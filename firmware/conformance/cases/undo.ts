@@ -86,6 +86,24 @@ export const undoCases: Case[] = [
     },
   },
   {
+    name: 'an undo of an update that another has taken back is refused when the image is back',
+    async run(rig) {
+      const { from, to, undo } = await updateTwice(rig);
+      for (const manifest of [from, to]) {
+        const deployment = randomUUID();
+        await rig.request(manifest, { deployment });
+        await rig.result(1, deployment);
+      }
+      assert.equal(rig.running.sha256, to.sha256);
+      const late = randomUUID();
+      rig.undo(late, await signed((it) => it)(undo, rig));
+      const ack = await rig.ack(isOf(late));
+      assert.equal((ack.error as { code: string } | undefined)?.code, 'undo_refused', 'it was accepted');
+      await rig.settle();
+      assert.equal(rig.running.sha256, to.sha256);
+    },
+  },
+  {
     name: 'an undo to an image that is not in the other slot fails with undo_refused',
     async run(rig) {
       const { to, undo } = await updateTwice(rig);
