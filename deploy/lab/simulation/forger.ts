@@ -69,7 +69,8 @@ export class Forger {
       for (const id of ids) {
         const [first, between, last] = this.#fleet.device(id).ran.slice(-3);
         const { leaves, deployment } = payload.undo!;
-        if (last?.sha256 !== leaves || between?.sha256 !== payload.sha256 || first?.sha256 !== leaves) continue;
+        if (last?.sha256 !== leaves || between?.sha256 !== payload.sha256 || first?.sha256 !== leaves)
+          continue;
         // The order to undo what it has the image from now, it would have to obey.
         const isOld =
           this.#deployments.get(`${id}/${leaves}`) !== deployment &&
