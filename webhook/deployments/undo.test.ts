@@ -198,6 +198,23 @@ describe('an undo', () => {
     expect((await foresee(second)).body.targets).toBe(2);
   });
 
+  test('knows what a device ran before, whatever came between the making of its target and the update', async () => {
+    const { devices, older, newer } = await updatedFleet(2);
+    const [plain, between] = devices as [TestDevice, TestDevice];
+    const bad = await webhook.firmware({ hardware: newer.hardware as string });
+    const { id } = await webhook.deploy(bad.id, ...devices);
+    await update(plain, id, bad.sha256);
+    // Flashed by hand before the command arrives; its slots hold that and the bad image afterwards.
+    await askedBy(between, id);
+    await between.boot(older.sha256, [7, 0]);
+    const running = { ...between.running(bad.sha256), undo: true };
+    await between.result(id, bad.sha256, 'succeeded', { seq: [7, 1], running });
+    await until('the end', async () => (await get(id)).state === 'completed');
+    const { body } = await foresee(id);
+    expect(body).toMatchObject({ firmware: { id: newer.id }, targets: 1 });
+    expect(body.excluded).toEqual([{ device: between.id, reason: 'other_previous' }]);
+  });
+
   test('is refused where there is nothing to go back to, and twice, and of itself', async () => {
     const { devices, older, first, second } = await updatedFleet(1);
     const code = async (answer: Promise<{ status: number; body: Json }>) => {

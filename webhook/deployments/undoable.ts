@@ -8,13 +8,14 @@ import { activeStates } from './states.ts';
 /**
  * Those that the deployment has updated and that still run its image, and those that are, or may be, at work on it: the order waits until
  * they have ended, and one that has not got the image has nothing to do then. As (id, reachable, region_id, reason), like `resolved`. The
- * other slot holds what ran when the target was made, unless a later deployment has begun to write there.
+ * other slot holds what ran before (or, until the image boots, what runs), unless a later deployment has begun to write there.
  */
 export function undoable(previous: Pick<Firmware, 'sha256' | 'securityVersion'>, undoes: string): SQL {
   return sql`
     select ${devices.id} as id, ${devices.reachable} as reachable, ${devices.regionId} as region_id,
       case when not c.undo then 'no_undo'
-           when t.ran is distinct from ${previous.sha256} then 'other_previous'
+           when case when c.sha256 = f.sha256 then coalesce(c.previous_sha256, t.ran) else c.sha256 end
+             is distinct from ${previous.sha256} then 'other_previous'
            when c.security_version > ${previous.securityVersion}::int then 'downgrade'
            when exists (
              select 1 from targets o join deployments n on n.id = o.deployment_id and n.undoes is null

@@ -217,7 +217,9 @@ export async function recordRunning(db: Db, reports: RunningReport[]): Promise<s
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
       as v("deviceId" text, component text, hardware text, version text, sha256 text, "securityVersion" int, undo boolean, patch text, compressed boolean, seal text, "epochNumber" int, "bootSeq" int, "seqNumber" int)
     on conflict (device_id, component) do update
-    set version = excluded.version, hardware = coalesce(excluded.hardware, components.hardware), sha256 = excluded.sha256, security_version = excluded.security_version, undo = excluded.undo, patch = excluded.patch, compressed = excluded.compressed, seal = excluded.seal,
+    set version = excluded.version, hardware = coalesce(excluded.hardware, components.hardware), sha256 = excluded.sha256,
+        previous_sha256 = case when components.sha256 = excluded.sha256 then components.previous_sha256 else components.sha256 end,
+        security_version = excluded.security_version, undo = excluded.undo, patch = excluded.patch, compressed = excluded.compressed, seal = excluded.seal,
         epoch_number = excluded.epoch_number, boot_seq = excluded.boot_seq, seq_number = excluded.seq_number, reported_at = excluded.reported_at
     where (components.epoch_number, components.boot_seq, components.seq_number)
       < (excluded.epoch_number, excluded.boot_seq, excluded.seq_number)

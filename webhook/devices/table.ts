@@ -162,6 +162,8 @@ export const components = pgTable(
     hardware: text(),
     version: text().notNull(),
     sha256: text().notNull(),
+    /** What it attested before that, which its other slot holds; null: nothing else yet. */
+    previousSha256: text('previous_sha256'),
     securityVersion: integer('security_version').notNull(),
     /** What its last successful update left there, and when; null: none has. */
     expectedSha256: text('expected_sha256'),

@@ -1,0 +1,1 @@
+ALTER TABLE "components" ADD COLUMN "previous_sha256" text;
