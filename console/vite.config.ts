@@ -3,7 +3,8 @@ import { defineConfig } from 'vite';
 import solid from 'vite-plugin-solid';
 import { writeBeginnings } from './write-beginnings.ts';
 
-const isLight = (file: string) => !/uplot|solid-sonner|pages\/devices\/chart/.test(file);
+const isLight = (file: string) =>
+  !/uplot|solid-sonner|pages\/devices\/chart|firmware\/(image|intel-hex|forecast)|console\/upload/.test(file);
 
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
