@@ -185,8 +185,8 @@ export const mutants: Mutant[] = [
   {
     name: 'a device obeys an order as often as it comes',
     file: 'firmware/agent/ota_machine.c',
-    text: '  if (it) it->how = OTA_ROLLED_BACK;',
-    becomes: '  (void)it;',
+    text: 'state->finished[i].how = OTA_ROLLED_BACK;',
+    becomes: 'continue;',
     says: /unasked/,
     seed: 13,
   },
