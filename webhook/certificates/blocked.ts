@@ -1,6 +1,6 @@
 /** Who must not be connected: a banned device, or one that came with a revoked certificate. */
-import { and, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm';
-import { type Db, query } from '../db/query.ts';
+import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm';
+import { anyOf, type Db, query } from '../db/query.ts';
 import * as presence from '../devices/presence.ts';
 import { certificates, deviceBans } from './table.ts';
 
@@ -13,13 +13,11 @@ export interface Standing {
 
 /** One statement, for every commit group asks. */
 export async function findStanding(db: Db, deviceIds: string[], serials: string[]): Promise<Standing> {
-  const among = (names: string[]) =>
-    sql`in (select value from jsonb_array_elements_text(${JSON.stringify(names)}::jsonb))`;
   const rows = await query<{ standing: keyof Standing; name: string }>(
     db,
-    sql`select 'registered' as standing, id as name from devices where id ${among(deviceIds)}
-        union all select 'banned', device_id from device_bans where lifted_at is null and device_id ${among(deviceIds)}
-        union all select 'revoked', serial from certificates where revoked_at is not null and serial ${among(serials)}`,
+    sql`select 'registered' as standing, id as name from devices where id ${anyOf(deviceIds)}
+        union all select 'banned', device_id from device_bans where lifted_at is null and device_id ${anyOf(deviceIds)}
+        union all select 'revoked', serial from certificates where revoked_at is not null and serial ${anyOf(serials)}`,
   );
   const having = (standing: keyof Standing) =>
     new Set(rows.flatMap((row) => (row.standing === standing ? [row.name] : [])));
@@ -32,7 +30,7 @@ export async function findRevoked(db: Db, serials: string[]): Promise<Set<string
   const rows = await db
     .select({ serial: certificates.serial })
     .from(certificates)
-    .where(and(inArray(certificates.serial, serials), isNotNull(certificates.revokedAt)));
+    .where(and(sql`${certificates.serial} ${anyOf(serials)}`, isNotNull(certificates.revokedAt)));
   return new Set(rows.map((row) => row.serial));
 }
 
@@ -42,7 +40,7 @@ export async function findBanned(db: Db, devices: string[]): Promise<Set<string>
   const rows = await db
     .select({ id: deviceBans.deviceId })
     .from(deviceBans)
-    .where(and(inArray(deviceBans.deviceId, devices), isNull(deviceBans.liftedAt)));
+    .where(and(sql`${deviceBans.deviceId} ${anyOf(devices)}`, isNull(deviceBans.liftedAt)));
   return new Set(rows.map((row) => row.id));
 }
 
@@ -52,7 +50,7 @@ export async function findDismissed(db: Db, names: string[]): Promise<string[]> 
   const rows = await db
     .select({ name: certificates.commonName })
     .from(certificates)
-    .where(and(inArray(certificates.commonName, names), eq(certificates.profile, 'device')))
+    .where(and(sql`${certificates.commonName} ${anyOf(names)}`, eq(certificates.profile, 'device')))
     .groupBy(certificates.commonName)
     .having(sql`every(${certificates.revokedAt} is not null)`);
   return rows.map(({ name }) => name);

@@ -5,7 +5,7 @@ import { commonNamePatterns, parseSubjectName } from '#ca/subject-names.ts';
 import { record } from '../audit/audit.ts';
 import { sha256 } from '../auth/auth.ts';
 import type { Context } from '../context.ts';
-import type { Db } from '../db/query.ts';
+import { anyOf, type Db } from '../db/query.ts';
 import { beginEpoch } from '../devices/presence.ts';
 import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
@@ -279,7 +279,7 @@ export async function markSeen(db: Db, serials: string[]): Promise<void> {
   await db
     .update(certificates)
     .set({ firstSeenAt: new Date() })
-    .where(and(inArray(certificates.serial, serials), isNull(certificates.firstSeenAt)));
+    .where(and(sql`${certificates.serial} ${anyOf(serials)}`, isNull(certificates.firstSeenAt)));
 }
 
 /** Tokens that have been out of date for a day tell nobody anything. */

@@ -3,7 +3,7 @@
  * further; its counts and targets are then those within. It takes a reach over all of its devices to do anything with it.
  */
 import { type SQL, sql } from 'drizzle-orm';
-import { type Db, query } from '../db/query.ts';
+import { anyOf, type Db, query } from '../db/query.ts';
 import { anything } from '../db/revision.ts';
 import { beyondReach, type Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
@@ -71,6 +71,6 @@ export async function findThere(db: Db, reach: Reach, ids: string[]): Promise<{ 
   return query<{ id: string }>(
     db,
     sql`select id from deployments
-        where id in (select value::uuid from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)) and ${isThere(reach)}`,
+        where id ${anyOf(ids, 'uuid')} and ${isThere(reach)}`,
   );
 }

@@ -1,6 +1,6 @@
 /** How many targets of a deployment are where, without counting them: `target_tallies` follows `targets` by triggers. */
 import { type SQL, sql } from 'drizzle-orm';
-import { type Db, query, sqlList } from '../db/query.ts';
+import { anyOf, type Db, query, sqlList } from '../db/query.ts';
 import type { Reach } from '../devices/reach.ts';
 import type { TargetState } from './states.ts';
 
@@ -43,7 +43,7 @@ export async function readTallies(db: Db, reach: Reach, deploymentIds: string[])
     sql`select deployment_id as id, wave, state, sum(n)::int as n, coalesce(sum(silent), 0)::int as silent, sum(timed)::int as timed,
           sum(download_ms)::float8 as "downloadMs", sum(resumed)::int as resumed
         from ${talliesWithin(reach)} tallies
-        where deployment_id in (select value::uuid from jsonb_array_elements_text(${JSON.stringify(deploymentIds)}::jsonb))
+        where deployment_id ${anyOf(deploymentIds, 'uuid')}
         group by 1, 2, 3 having sum(n) <> 0`,
   );
 }

@@ -1,6 +1,6 @@
 /** What is done to many devices in one statement, in the caller's transaction. Each returns those with which it was not done. */
 import { type SQL, sql } from 'drizzle-orm';
-import { type Db, query } from '../db/query.ts';
+import { anyOf, type Db, query } from '../db/query.ts';
 import { markJoinable } from '../deployments/store.ts';
 import { maxTags } from './fields.ts';
 import { lock } from './presence.ts';
@@ -49,7 +49,7 @@ async function setMany(tx: Db, ids: string[], what: SQL): Promise<Map<string, 'n
   const rows = await query<{ id: string }>(
     tx,
     sql`update devices set ${what}
-        where id in (select value from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)) returning id`,
+        where id ${anyOf(ids)} returning id`,
   );
   await markJoinable(tx);
   return new Map(missing(ids, rows));

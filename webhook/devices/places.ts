@@ -3,7 +3,7 @@ import { asc, eq, getTableColumns, type SQL, sql } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import { record } from '../audit/audit.ts';
 import { orNameTaken } from '../db/name-taken.ts';
-import { type Db, foreignKeyViolation, sqlState } from '../db/query.ts';
+import { anyOf, type Db, foreignKeyViolation, sqlState } from '../db/query.ts';
 import { anything } from '../db/revision.ts';
 import { AppError } from '../errors.ts';
 import { everything, type Reach } from './reach.ts';
@@ -110,8 +110,7 @@ export async function remove(
 function isWithin({ limits }: Reach, place: Place): SQL | undefined {
   if (limits === null) return undefined;
   const { table } = places[place];
-  return sql`tallies.devices > 0 or ${table.id}::text in (
-    select value from jsonb_array_elements_text(${JSON.stringify(limits[place])}::jsonb))`;
+  return sql`tallies.devices > 0 or ${table.id} ${anyOf(limits[place], 'uuid')}`;
 }
 
 function select(db: Db, place: Place, reach = everything) {

@@ -1,7 +1,7 @@
 /** What events say of devices, applied set-based: one statement a kind and commit group, newest value wins. */
 import { type SQL, sql } from 'drizzle-orm';
 import { at } from '../db/clock.ts';
-import { type Db, query } from '../db/query.ts';
+import { anyOf, type Db, query } from '../db/query.ts';
 import { outagesOf } from './incidents.ts';
 
 export interface Connected {
@@ -51,7 +51,7 @@ export async function markConnected(db: Db, rows: Connected[]): Promise<void> {
 export async function markReachable(db: Db, deviceIds: string[]): Promise<void> {
   await db.execute(sql`
     update devices set online = true, reachable = true, last_seen_at = now()
-    where id in (select value from jsonb_array_elements_text(${JSON.stringify(deviceIds)}::jsonb))`);
+    where id ${anyOf(deviceIds)}`);
 }
 
 /** They sent something. Other copies note it too, so what is fresh enough stays as it is. */
@@ -59,7 +59,7 @@ export async function markHeard(db: Db, deviceIds: string[], everyMs: number): P
   if (deviceIds.length === 0) return;
   await db.execute(sql`
     update devices set last_seen_at = now()
-    where id in (select value from jsonb_array_elements_text(${JSON.stringify(deviceIds)}::jsonb))
+    where id ${anyOf(deviceIds)}
       and (last_seen_at is null or last_seen_at < now() - make_interval(secs => ${everyMs / 1000}))`);
 }
 
@@ -73,7 +73,7 @@ export async function markDeaf(db: Db, deviceIds: string[], forS: number): Promi
     update devices d set reachable = false
     from (
       select id from devices
-      where reachable and id in (select value from jsonb_array_elements_text(${JSON.stringify(deviceIds)}::jsonb))
+      where reachable and id ${anyOf(deviceIds)}
       order by id for no key update
     ) deaf
     where d.id = deaf.id and (d.last_seen_at is null or d.last_seen_at < now() - make_interval(secs => ${forS}))`);
@@ -247,7 +247,7 @@ export type PresenceCounts = { online: number; sleeping: number; neverSeen: numb
 export async function lock(db: Db, ids: string[]): Promise<void> {
   if (ids.length === 0) return;
   await db.execute(
-    sql`select id from devices where id in (select value from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb))
+    sql`select id from devices where id ${anyOf(ids)}
         order by id for no key update`,
   );
 }
@@ -257,7 +257,7 @@ export async function lockReachable(db: Db, ids: string[]): Promise<Set<string>>
   const rows = await query<{ id: string; reachable: boolean }>(
     db,
     sql`select id, reachable from devices
-        where id in (select value from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb))
+        where id ${anyOf(ids)}
         order by id for share`,
   );
   return new Set(rows.filter((row) => row.reachable).map((row) => row.id));
@@ -268,7 +268,7 @@ export async function regionsOf(db: Db, ids: string[]): Promise<Map<string, stri
   const rows = await query<{ id: string; region: string }>(
     db,
     sql`select id, region_id as region from devices
-        where region_id is not null and id in (select value from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb))`,
+        where region_id is not null and id ${anyOf(ids)}`,
   );
   return new Map(rows.map(({ id, region }) => [id, region]));
 }
@@ -284,7 +284,7 @@ export async function listConnections(db: Db, ids: string[]): Promise<Connection
   const rows = await query<{ id: string; serial: string | null; blocked: boolean }>(
     db,
     sql`select id, certificate_serial as serial, blocked from devices
-        where id in (select value from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb))`,
+        where id ${anyOf(ids)}`,
   );
   return rows.map(({ id, serial, blocked }) => ({ id, certificateSerial: serial, blocked }));
 }

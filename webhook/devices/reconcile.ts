@@ -7,7 +7,7 @@ import type { BrokerClient, EmqxApi } from '#emqx/api.ts';
 import type { Context } from '../context.ts';
 import { at, readClock } from '../db/clock.ts';
 import { type Lease, takeLease } from '../db/lease.ts';
-import { type Db, query } from '../db/query.ts';
+import { anyOf, type Db, query } from '../db/query.ts';
 import { concerning, Fold } from '../deployments/store.ts';
 import { type Loop, startLoop } from '../loop.ts';
 import { unpark } from '../outbox/outbox.ts';
@@ -168,7 +168,7 @@ async function markGone(
     sql`with gone as (
           select d.id from devices d
           where ${isSettled(beganAt, times)}
-            and d.id in (select jsonb_array_elements_text(${JSON.stringify(missing)}::jsonb))
+            and d.id ${anyOf(missing)}
           order by d.id for no key update)
         update devices d set online = false, reachable = false from gone where d.id = gone.id returning d.id`,
   );

@@ -2,7 +2,7 @@ import { and, count as countRows, eq, type SQL, sql } from 'drizzle-orm';
 import { brokerEventSchema } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import { down, Order, type Paging, readPage } from '../db/keyset.ts';
-import { type Db, query } from '../db/query.ts';
+import { anyOf, type Db, query } from '../db/query.ts';
 import { storable } from '../db/storable.ts';
 import { regionsOf } from '../devices/presence.ts';
 import { AppError } from '../errors.ts';
@@ -109,7 +109,7 @@ function trim(db: Db, owners: string[]): Promise<{ owner: string; letters: numbe
     db,
     sql`with ranked as (
           select id, owner, row_number() over newest as nth, sum(octet_length(body)) over newest as total
-          from dead_letters where owner in (select value from jsonb_array_elements_text(${JSON.stringify(owners)}::jsonb))
+          from dead_letters where owner ${anyOf(owners)}
           window newest as (partition by owner order by id desc)
         ), too_many as (
           select d.id from dead_letters d join ranked r on r.id = d.id

@@ -5,7 +5,7 @@
 import { sql } from 'drizzle-orm';
 import type { Context } from '../context.ts';
 import { at } from '../db/clock.ts';
-import { type Db, query } from '../db/query.ts';
+import { anyOf, type Db, query } from '../db/query.ts';
 import { storable } from '../db/storable.ts';
 import { type Loop, startLoop } from '../loop.ts';
 import { mailOf, slackBody, type Told, webhookBody } from './message.ts';
@@ -137,7 +137,7 @@ function read(db: Db, ids: string[]): Promise<Row[]> {
           c.url, c.recipients, c.secrets, c.language, e.kind, e.severity, e.at, e.data
         from notification_deliveries d join notification_events e on e.id = d.event_id
           join notification_channels c on c.id = d.channel_id
-        where d.id in (select value::bigint from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb))
+        where d.id ${anyOf(ids, 'bigint')}
         order by d.id`,
   );
 }

@@ -1,8 +1,8 @@
 /** Commands for devices, written in the transaction that decides on them and sent after its commit (`send.ts`). */
-import { and, eq, gt, inArray, isNull, sql } from 'drizzle-orm';
+import { and, eq, gt, isNull, sql } from 'drizzle-orm';
 import type { DownlinkTopic } from '#emqx/protocol.ts';
 import { at } from '../db/clock.ts';
-import type { Db } from '../db/query.ts';
+import { anyOf, type Db } from '../db/query.ts';
 import { outbox } from './table.ts';
 
 /** Seconds: the longest that a row is put off. */
@@ -47,7 +47,7 @@ export async function unpark(db: Db, deviceIds: string[]): Promise<void> {
   await db
     .update(outbox)
     .set({ sendAt: sql`now()` })
-    .where(and(inArray(outbox.deviceId, deviceIds), isNull(outbox.sendAt)));
+    .where(and(sql`${outbox.deviceId} ${anyOf(deviceIds)}`, isNull(outbox.sendAt)));
 }
 
 /** The device is deleted: nothing is sent to it any more. */
