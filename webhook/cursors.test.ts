@@ -55,7 +55,7 @@ beforeAll(async () => {
   };
   const headers = { authorization: `Bearer ${apiToken}`, 'content-type': 'application/octet-stream' };
   await api('PUT', `/api/firmware/${image.id}/sbom`, JSON.stringify(sbom), headers);
-  await device.boot(image.sha256, [1, 0]);
+  for (const one of all) await one.boot(image.sha256, [1, 0]);
   for (let n = 0; n < 5; n += 1) {
     await device.send('log', { level: 'info', message: `line ${n}` });
     await webhook.event({ event: 'message', clientid: device.id, topic: 'nonsense', payload: '{' });
@@ -85,6 +85,8 @@ const lists: [string, Record<string, string>, (row: Json) => string][] = [
   ['/api/certificates', { expiresWithinDays: '10' }, ({ serial }) => serial],
   ['/api/packages', {}, ({ name, version }) => `${name} ${version}`],
   ['/api/firmware/{image}/packages', {}, (row) => JSON.stringify(row)],
+  ['/api/packages/devices', { name: 'a' }, ({ id }) => id],
+  ['/api/devices/{device}/firmware_history', {}, ({ deployment }) => deployment],
 ];
 
 test.each(lists)('%s %j: the pages are the whole list', async (path, query, keyOf) => {
@@ -113,5 +115,11 @@ test.each([
   [`cursor=${Buffer.from('["id","a"]').toString('base64url')}&offset=5`],
 ])('%s is refused', async (query) => {
   const { status, body } = await api('GET', `/api/devices?limit=2&${query}`);
+  expect([status, body.code]).toEqual([400, 'invalid_request']);
+});
+
+test.each(['2020-01-01 00:00 Nowhere/Town', '2020-13-01', 'x'])('a moment %j is none', async (moment) => {
+  const cursor = Buffer.from(JSON.stringify(['deployments', moment, randomUUID()])).toString('base64url');
+  const { status, body } = await api('GET', `/api/deployments?cursor=${cursor}`);
   expect([status, body.code]).toEqual([400, 'invalid_request']);
 });

@@ -42,6 +42,8 @@ const approve = async (id: string, by = second, digest?: string) =>
   });
 const refuse = (id: string, by = second) =>
   by('POST', `/api/deployments/${id}/refuse`, { reason: 'Not before the weekend' });
+const overrideFreeze = (id: string, by: Ask) =>
+  by('POST', `/api/deployments/${id}/override_freeze`, { reason: 'It cannot wait' });
 const codeOf = async (answer: Promise<Answer>) => (await answer).body.code;
 
 beforeAll(async () => {
@@ -122,6 +124,7 @@ describe('what waits', () => {
     const { id } = await ask(devices);
     for (const event of ['pause', 'resume', 'retry_failed'])
       expect(await codeOf(author('POST', `/api/deployments/${id}/${event}`))).toBe('waiting_for_approval');
+    expect(await codeOf(overrideFreeze(id, second))).toBe('waiting_for_approval');
     const later = await ask([devices[0]!]);
     await until('another to be sent', () => devices[0]!.requests().length > 0);
     expect(devices.map((device) => device.requests().map(({ body }) => body.deployment))).toEqual([
@@ -202,6 +205,18 @@ describe('the second person', () => {
     expect(await codeOf(approve(theirs.id, admin))).toBe('approval_by_author');
     expect((await approve(theirs.id)).status).toBe(202);
     expect((await look(id)).state).toBe('waiting_for_approval');
+  });
+
+  test('also says whether freezes are heeded after all, which was approved otherwise', async () => {
+    const { id } = await ask(await devicesOf(2));
+    await approve(id);
+    expect(await codeOf(overrideFreeze(id, author))).toBe('approval_by_author');
+    expect(await codeOf(overrideFreeze(id, api))).toBe('approval_by_token');
+    expect((await look(id)).freezeOverride).toBeNull();
+    expect((await overrideFreeze(id, second)).body.freezeOverride).toBe('It cannot wait');
+    // One that took nobody else's word is its author's.
+    const { id: own } = await ask(await devicesOf(1));
+    expect((await overrideFreeze(own, author)).status).toBe(202);
   });
 
   test('is told what has changed, and approves that or nothing', async () => {

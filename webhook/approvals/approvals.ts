@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 import { and, eq, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
-import { makersOf } from '../auth/tokens.ts';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/query.ts';
 import { anything, type Expected } from '../db/revision.ts';
@@ -19,6 +18,7 @@ import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
 import type { Caller } from '../http.ts';
+import { ensureSecondPerson, isAuthor } from './second-person.ts';
 
 /** What would happen now, and what is approved of it. */
 export interface Proposal {
@@ -108,10 +108,8 @@ async function readDecidable(
   expected: Expected,
 ): Promise<DeploymentRow> {
   await ensureCovered(tx, reach, id, true, expected);
-  if (caller.userId === null) throw new AppError('approval_by_token', 'A person decides, not a token.');
   const row = await readWaiting(tx, id);
-  if (await isAuthor(tx, row, caller))
-    throw new AppError('approval_by_author', 'Somebody else than its author decides.');
+  await ensureSecondPerson(tx, row, caller);
   return row;
 }
 
@@ -120,17 +118,6 @@ async function readWaiting(tx: Db, id: string): Promise<DeploymentRow> {
   if (row?.state !== 'waiting_for_approval')
     throw new AppError('not_waiting', `The deployment does not wait for approval: it is ${row?.state}.`);
   return row;
-}
-
-/** Also who made the token that asked for it. */
-async function isAuthor(
-  db: Db,
-  row: { authorId: string | null; createdBy: string },
-  caller: Caller,
-): Promise<boolean> {
-  if (row.authorId !== null && row.authorId === caller.userId) return true;
-  if (row.createdBy === caller.name) return true;
-  return (await makersOf(db, row.createdBy)).includes(caller.name);
 }
 
 async function decide(

@@ -124,6 +124,11 @@ export async function makersOf(db: Db, caller: string): Promise<string[]> {
   return rows.map(({ by }) => by);
 }
 
+/** Who made them goes by another e-mail from now on. */
+export async function renameMaker(tx: Db, before: string, after: string): Promise<void> {
+  await tx.update(apiTokens).set({ createdBy: after }).where(eq(apiTokens.createdBy, before));
+}
+
 function withoutHash({ tokenHash, ...rest }: typeof apiTokens.$inferSelect): ApiToken {
   return rest;
 }

@@ -5,6 +5,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { AppError } from '../errors.ts';
+import { isUnreadable } from './query.ts';
 
 export interface Paging {
   limit: number;
@@ -110,10 +111,11 @@ export function refuseOffset({ offset }: { offset: number }): void {
   if (offset > 0) throw new AppError('invalid_request', 'cursor: cannot be given beside an offset');
 }
 
-export function noCursor(): AppError {
+export function noCursor(cause?: unknown): AppError {
   return new AppError(
     'invalid_request',
     'cursor: must be the `next` of another page of this list, in this order.',
+    { cause },
   );
 }
 
@@ -132,8 +134,15 @@ export async function readPage<Row extends { key: Values }>(
   if (cursor === undefined) found.push(...(await read(undefined, limit + 1, offset)));
   else {
     refuseOffset({ offset });
-    for (const part of order.behind(cursor))
-      if (found.length <= limit) found.push(...(await read(part, limit + 1 - found.length, 0)));
+    for (const part of order.behind(cursor)) {
+      if (found.length > limit) break;
+      found.push(
+        ...(await read(part, limit + 1 - found.length, 0).catch((error: unknown) => {
+          // Its keys are anybody's words until the database has read them.
+          throw isUnreadable(error) ? noCursor(error) : error;
+        })),
+      );
+    }
   }
   const shown = found.slice(0, limit);
   const next = found.length > limit ? order.cursorOf(shown.at(-1)!.key) : null;

@@ -55,6 +55,11 @@ export function isPermanent(error: unknown): boolean {
   return false;
 }
 
+/** A value that its type does not know (class 22), whatever is wrong with it. */
+export function isUnreadable(error: unknown): boolean {
+  return sqlState(error)?.startsWith('22') === true;
+}
+
 /** Two transactions stood in each other's way: the same again at once may work. */
 export function isCollision(error: unknown): boolean {
   return ['40001', '40P01'].includes(sqlState(error) ?? '');

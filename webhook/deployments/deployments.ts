@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { mainComponent } from '#emqx/protocol.ts';
 import { findRule } from '../approvals/rules.ts';
+import { ensureSecondPerson } from '../approvals/second-person.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import type { Db } from '../db/query.ts';
@@ -11,6 +12,7 @@ import * as groups from '../devices/groups.ts';
 import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
+import type { Caller } from '../http.ts';
 import { countAddedUp, lockImage } from './added-up.ts';
 import { foreseeHealth, isFixed } from './dry-run.ts';
 import { tellWaiting } from './outcome.ts';
@@ -122,6 +124,10 @@ function describe({ component, hardware }: firmware.Firmware): string {
     : `${component} of hardware ${hardware}`;
 }
 
+function waits(): AppError {
+  return new AppError('waiting_for_approval', 'The deployment waits for a second person.');
+}
+
 export type OperatorEvent = 'pause' | 'resume' | 'cancel' | 'retry_failed';
 const finishedFor: Record<OperatorEvent, RolloutState[]> = {
   pause: ['completed', 'cancelled'],
@@ -149,8 +155,7 @@ export async function operate(
     if (event === 'retry_failed' && (await get(tx, reach, id)).undoneBy) throw undone();
     const before = await rollouts.apply(tx, id, { type: event });
     if (!before) throw noDeployment();
-    if (before.state === 'waiting_for_approval' && event !== 'cancel')
-      throw new AppError('waiting_for_approval', 'The deployment waits for a second person.');
+    if (before.state === 'waiting_for_approval' && event !== 'cancel') throw waits();
     if (finishedFor[event].includes(before.state)) {
       throw new AppError('deployment_finished', `The deployment is ${before.state} already.`);
     }
@@ -161,26 +166,33 @@ export async function operate(
   return get(context.db, reach, id);
 }
 
-/** From now on it starts devices in freezes, too. Errors: not_found, beyond_reach, deployment_finished. */
+/**
+ * From now on it starts devices in freezes, too. One that a second person has approved as heeding them takes such a one's word again. Errors: not_found,
+ * beyond_reach, deployment_finished, waiting_for_approval, approval_by_token, approval_by_author.
+ */
 export async function overrideFreeze(
   context: Context,
   reach: Reach,
   id: string,
   reason: string,
-  actor: string,
+  caller: Caller,
   expected = anything,
 ): Promise<Deployment> {
   await context.db.transaction(async (tx) => {
     await ensureCovered(tx, reach, id, true, expected);
+    const { state, finishedAt, approval, authorId, createdBy } = deployments;
     const [row] = await tx
-      .select({ state: deployments.state, finishedAt: deployments.finishedAt })
+      .select({ state, finishedAt, approval, authorId, createdBy })
       .from(deployments)
       .where(eq(deployments.id, id))
       .for('no key update');
     if (!row) throw noDeployment();
     if (row.finishedAt) throw new AppError('deployment_finished', `The deployment is ${row.state} already.`);
+    if (row.state === 'waiting_for_approval') throw waits();
+    if (row.approval) await ensureSecondPerson(tx, row, caller);
     await tx.update(deployments).set({ freezeOverride: reason }).where(eq(deployments.id, id));
     await rollouts.apply(tx, id, { type: 'tick' });
+    const actor = caller.name;
     await record(tx, { actor, action: 'deployment.override_freeze', subject: id, detail: { reason } });
   });
   context.wake();

@@ -276,7 +276,7 @@ export function deploymentRoutes(context: Context) {
         c.get('reach'),
         id,
         reason,
-        c.get('caller').name,
+        c.get('caller'),
         c.get('expected'),
       );
       return c.json(views.present(deployment), 202);

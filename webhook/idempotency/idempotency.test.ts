@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
+import { Hono } from 'hono';
 import { expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
+import { answerError } from '../answer-error.ts';
 import { query } from '../db/query.ts';
+import { AppError } from '../errors.ts';
+import type { AppEnv } from '../http.ts';
 import { apiToken, type Json } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
-import { forgetOldKeys } from './idempotency.ts';
+import { answerOnce, forgetOldKeys } from './idempotency.ts';
 import { seal, unseal } from './sealed.ts';
 
 const { database, webhook } = await startSuite();
@@ -89,6 +93,39 @@ test('a copy that died over it leaves its outcome open, which is said', async ()
   expect((await makeRegion(name, key)).body.code).toBe('request_in_progress');
   await db.execute(sql`update idempotency_keys set started_at = now() - interval '3 minutes'`);
   expect((await makeRegion(name, key)).body.code).toBe('outcome_unknown');
+});
+
+test('a fault that may have come after the act leaves its outcome open; one that we say ourselves was before it', async () => {
+  const faults = [
+    new Error('the database was gone when what had been made was read'),
+    new AppError('storage_unavailable', 'The file store does not answer.'),
+  ];
+  const acts = [0, 0];
+  const app = new Hono<AppEnv>()
+    .use((c, next) => {
+      c.set('caller', { name: 'somebody', role: 'admin', userId: null, reach: null });
+      return next();
+    })
+    .use(answerOnce({ db }))
+    .post('/:nth', (c) => {
+      const nth = Number(c.req.param('nth'));
+      acts[nth]! += 1;
+      throw faults[nth]!;
+    })
+    .onError((error, c) => {
+      const { status, body } = answerError(error, () => {}, { method: 'POST', path: '/' });
+      return c.body(body, status as 500);
+    });
+  for (const [nth, second, times] of [
+    [0, 'outcome_unknown', 1],
+    [1, 'storage_unavailable', 2],
+  ] as const) {
+    const headers = { 'idempotency-key': randomUUID() };
+    const send = () => app.request(`/${nth}`, { method: 'POST', headers });
+    expect((await send()).status).toBeGreaterThanOrEqual(500);
+    expect((await (await send()).json()).code).toBe(second);
+    expect(acts[nth]).toBe(times);
+  }
 });
 
 test('a key is forgotten after a day, and may then be used for something else', async () => {

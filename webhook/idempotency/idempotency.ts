@@ -1,12 +1,13 @@
 /**
  * `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): whoever does not know whether a POST arrived sends it again under the same
- * key, and it is done once. Kept for a day. What was refused is not kept: mended, it may be sent under the same key.
+ * key, and it is done once. Kept for a day. What was refused is not kept: mended, it may be sent under the same key. A fault that nobody foresaw
+ * may have come after the act (the database was gone when what had been made was read): its outcome is open.
  */
 import { sql } from 'drizzle-orm';
 import type { MiddlewareHandler } from 'hono';
 import { sha256 } from '../auth/secrets.ts';
 import type { Context } from '../context.ts';
-import { type Db, query } from '../db/query.ts';
+import { type Db, isCollision, query } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import type { AppEnv } from '../http.ts';
 import { seal, unseal } from './sealed.ts';
@@ -45,7 +46,10 @@ export function answerOnce(context: Pick<Context, 'db'>): MiddlewareHandler<AppE
     await next();
     // Errors are answers here already.
     const { status, ok } = c.res;
-    if (!ok) return forget(db, owner, key);
+    if (!ok) {
+      const isRefused = status < 500 || c.error instanceof AppError || isCollision(c.error);
+      return isRefused ? forget(db, owner, key) : leaveOpen(db, owner, key);
+    }
     const body = await c.res.clone().text();
     const type = c.res.headers.get('content-type');
     const answer = seal(JSON.stringify({ body, type }), key, owner);
@@ -87,7 +91,7 @@ function answerOf(kept: Kept, request: string, key: string, owner: string) {
       );
     throw new AppError(
       'outcome_unknown',
-      'The copy that worked on the first request with this Idempotency-Key has died. Look whether it was done; then take another key.',
+      'Nobody knows what became of the first request with this Idempotency-Key: the copy that worked on it has died, or failed at the end. Look whether it was done; then take another key.',
     );
   }
   const opened = JSON.parse(unseal(Buffer.from(kept.answer), key, owner)) as {
@@ -99,6 +103,13 @@ function answerOf(kept: Kept, request: string, key: string, owner: string) {
 
 async function forget(db: Db, owner: string, key: string): Promise<void> {
   await db.execute(sql`delete from idempotency_keys where caller = ${owner} and key_hash = ${sha256(key)}`);
+}
+
+/** As of a copy that has died, and at once. */
+async function leaveOpen(db: Db, owner: string, key: string): Promise<void> {
+  await db.execute(sql`
+    update idempotency_keys set started_at = started_at - make_interval(secs => ${workS})
+    where caller = ${owner} and key_hash = ${sha256(key)}`);
 }
 
 export async function forgetOldKeys(db: Db): Promise<void> {

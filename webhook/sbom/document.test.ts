@@ -111,6 +111,23 @@ PackageLicenseConcluded: NOASSERTION
     expect(refusal(document)).toContain(why);
   });
 
+  test.each<[string, string]>([
+    ['a string without an end, of escaped quotes', `{"${'\\"'.repeat(60_000)}`],
+    ['the same that ends with a backslash', `{"${'\\"'.repeat(60_000)}\\`],
+    ['blanks within a line', `SPDXVersion: SPDX-2.3\na: b${' '.repeat(60_000)}c\nwhat is this\n`],
+    ['packages that are none', `{"spdxVersion":"SPDX-2.3","packages":[${'1,'.repeat(1_000_000)}1]}`],
+    [
+      'references that are none',
+      `{"spdxVersion":"SPDX-2.3","packages":[{"name":"x","externalRefs":[${'1,'.repeat(1_000_000)}1]}]}`,
+    ],
+    ['elements that are none', `{"@context":"x","@graph":[${'1,'.repeat(1_000_000)}1]}`],
+  ])('of %s is judged as fast as it is read', (_, document) => {
+    const before = process.cpuUsage();
+    refusal(document);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1e6).toBeLessThan(1);
+  });
+
   test('that is not UTF-8 is refused', () => {
     expect(() => readSbom(Buffer.from([0x7b, 0xff, 0x7d]))).toThrow('not text in UTF-8');
   });

@@ -39,30 +39,35 @@ const cyclonedx = z.object({
   components: z.array(z.unknown()).default([]),
 });
 
-/** SPDX 2.2 and 2.3, clause 7. */
+/** More names of one package are of nobody who means well, either. */
+const maxReferences = 1_000;
+/** SPDX 2.2 and 2.3, clause 7. Packages are read one by one: the first that is wrong is told, and the others cost nothing. */
 const spdx2 = z.object({
   spdxVersion: z.string().regex(/^SPDX-2\.\d+$/),
-  packages: z
-    .array(
-      z.object({
-        name: text.min(1),
-        versionInfo: optional,
-        externalRefs: z.array(z.object({ referenceType: text, referenceLocator: text })).default([]),
-      }),
-    )
+  packages: z.array(z.unknown()).default([]),
+});
+const spdx2Package = z.object({
+  name: text.min(1),
+  versionInfo: optional,
+  externalRefs: z
+    .array(z.object({ referenceType: text, referenceLocator: text }))
+    .max(maxReferences)
     .default([]),
 });
 
 /** SPDX 3.0 as JSON-LD: packages among the elements of the graph. */
 const spdx3 = z.object({
   '@context': z.unknown(),
-  '@graph': z.array(z.looseObject({ type: z.string().optional() })),
+  '@graph': z.array(z.unknown()),
 });
 const spdx3Package = z.object({
   name: text.min(1),
   software_packageVersion: optional,
   software_packageUrl: optional,
-  externalIdentifier: z.array(z.object({ externalIdentifierType: text, identifier: text })).default([]),
+  externalIdentifier: z
+    .array(z.object({ externalIdentifierType: text, identifier: text }))
+    .max(maxReferences)
+    .default([]),
 });
 
 /** Throws `sbom_invalid`. */
@@ -96,10 +101,12 @@ function readJson(source: string): SbomDocument {
   }
   if ('spdxVersion' in of) {
     const { spdxVersion, packages } = parse(spdx2, json);
-    return { format: 'spdx', specVersion: spdxVersion.slice(5), packages: packages.map(toPackage) };
+    return { format: 'spdx', specVersion: spdxVersion.slice(5), packages: packages.map(readSpdx2) };
   }
   if ('@graph' in of) {
-    const elements = parse(spdx3, json)['@graph'].filter(({ type }) => type === 'software_Package');
+    const elements = parse(spdx3, json)['@graph'].filter(
+      (element) => (element as { type?: unknown } | null)?.type === 'software_Package',
+    );
     const packages = elements.map((element): Package => {
       const one = parse(spdx3Package, element);
       const cpe = one.externalIdentifier.find((id) => /^cpe2[23]$/.test(id.externalIdentifierType));
@@ -126,15 +133,12 @@ function readSpdxTags(source: string): SbomDocument {
   return {
     format: 'spdx-tag-value',
     specVersion: version,
-    packages: packages.map((one) => toPackage(parse(spdx2.shape.packages.unwrap().element, one))),
+    packages: packages.map(readSpdx2),
   };
 }
 
-function toPackage(one: {
-  name: string;
-  versionInfo: string | null;
-  externalRefs: { referenceType: string; referenceLocator: string }[];
-}): Package {
+function readSpdx2(given: unknown): Package {
+  const one = parse(spdx2Package, given);
   const find = (type: RegExp) =>
     one.externalRefs.find(({ referenceType }) => type.test(referenceType))?.referenceLocator ?? null;
   // NOASSERTION: clause 7.3 has no such value, and tools write it.

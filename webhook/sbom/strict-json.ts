@@ -10,8 +10,8 @@ export function parseStrictJson(text: string): unknown {
   return JSON.parse(text) as unknown;
 }
 
-/** Strings, and what opens, closes and parts; the rest is JSON.parse's to judge. */
-const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]:,]/gs;
+/** Strings, and what opens, closes and parts; the rest is JSON.parse's to judge. One that is never closed is a string, too, or each quote within it would be tried to the end. */
+const tokens = /"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?$)|[{}[\]:,]/gs;
 
 function check(text: string): void {
   /** Of each object that is open its keys, of each array null. */

@@ -19,7 +19,9 @@ export function readTagValue(
       isInText = !line.includes('</text>');
       continue;
     }
-    const [, tag, value] = /^(\w+):\s*(.*?)\s*$/.exec(line) ?? [];
+    // The blanks around it are not the expression's, which would look for the end of the line from each of them.
+    const [, tag, text] = /^(\w+):(.*)$/.exec(line.trimEnd()) ?? [];
+    const value = text?.trimStart();
     if (tag === undefined || value === undefined) {
       if (line.trim() === '' || line.startsWith('#')) continue;
       throw refuse(`line ${i + 1}: is no tag with a value.`);

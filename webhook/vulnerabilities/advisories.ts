@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { keysOfAffected } from '../sbom/keys.ts';
 import { matchAdvisories } from './matching.ts';
-import { type Osv, osvSchema, toRanges, vulnerabilityOf } from './osv.ts';
+import { hasMoreValues, maxValues, type Osv, osvSchema, toRanges, vulnerabilityOf } from './osv.ts';
 import { advisories, advisoryPackages } from './table.ts';
 
 /** In one request. */
@@ -84,15 +84,14 @@ export async function importFeed(context: Context, given: unknown[], actor: stri
 }
 
 function parse(given: unknown, at: number): Osv {
+  const id = (given as { id?: unknown } | null)?.id;
+  const which = typeof id === 'string' ? ` (${id.slice(0, 60)})` : '';
+  const refuse = (why: string) => new AppError('feed_invalid', `Entry ${at + 1}${which} ${why}.`);
+  if (hasMoreValues(given, maxValues)) throw refuse(`holds more than ${maxValues} values`);
   const parsed = osvSchema.safeParse(given);
   if (parsed.success) return parsed.data;
   const { path, message } = parsed.error.issues[0]!;
-  const id = (given as { id?: unknown } | null)?.id;
-  const which = typeof id === 'string' ? ` (${id.slice(0, 60)})` : '';
-  throw new AppError(
-    'feed_invalid',
-    `Entry ${at + 1}${which} is not OSV: ${path.join('.') || 'entry'}: ${message}.`,
-  );
+  throw refuse(`is not OSV: ${path.join('.') || 'entry'}: ${message}`);
 }
 
 const fieldOf = (column: string) =>

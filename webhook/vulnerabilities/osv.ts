@@ -2,6 +2,19 @@
 import { z } from '@hono/zod-openapi';
 import { compareVersions, plainVersion } from '../sbom/versions.ts';
 
+/** Of one advisory, whatever is in what; the largest have some ten thousands. Whatever is wrong is noted value by value before the first is told. */
+export const maxValues = 200_000;
+
+/** Of JSON that does not nest deep. */
+export function hasMoreValues(json: unknown, most: number): boolean {
+  let left = most;
+  const count = (value: unknown): boolean => {
+    if (--left < 0) return true;
+    return typeof value === 'object' && value !== null && Object.values(value).some(count);
+  };
+  return count(json);
+}
+
 const text = z.string().max(1_000);
 const event = z.looseObject({
   introduced: text.optional(),

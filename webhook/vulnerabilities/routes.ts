@@ -266,9 +266,9 @@ export function vulnerabilityRoutes(context: Context) {
       c.json(await sign(context, c.req.valid('param').id, c.get('caller').name), 200),
     )
     .openapi(packageDevices, async (c) => {
-      const { limit, offset, ...filter } = c.req.valid('query');
-      const found = await findFirmwares(db, filter);
+      const { name, below, ...paging } = c.req.valid('query');
+      const found = await findFirmwares(db, { name, below });
       const ids = [...new Set(found.map(({ firmwareId }) => firmwareId))];
-      return c.json(await listDevices(db, c.get('reach'), ids, { limit, offset }), 200);
+      return c.json(await listDevices(db, c.get('reach'), ids, paging), 200);
     });
 }

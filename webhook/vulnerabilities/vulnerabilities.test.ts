@@ -247,6 +247,14 @@ describe('a feed', () => {
       { ...advisory('CVE-2024-1', 'a', '1'), affected: [{ ranges: [{ type: 'DATE', events: [] }] }] },
     ],
     ['a word', 'advisory'],
+    [
+      'more values than any has',
+      {
+        id: 'X-1',
+        modified: '2024-01-01T00:00:00Z',
+        affected: Array(20).fill({ versions: Array(11_000).fill('1') }),
+      },
+    ],
   ])('with %s in it is refused whole, and says which entry', async (_, entry) => {
     const good = advisory(newCve(), newName(), '2.0.0');
     const { status, body } = await importFeed(good, entry);

@@ -20,7 +20,7 @@ export interface Identity {
 
 /** Throws `oidc_no_role` and `oidc_no_email`. */
 export function toIdentity(claims: Claims, settings: OidcSettings): Identity {
-  const { iss, sub, sid, email, email_verified: verified } = claims;
+  const { sid, email, email_verified: verified } = claims;
   const grant = findGrant(readClaim(claims, settings.roleClaim), settings.roles);
   if (!grant) throw new AppError('oidc_no_role', 'None of the groups of this account has a role here.');
   // Who may write any address into an account of the issuer must not be named by it here.
@@ -28,17 +28,20 @@ export function toIdentity(claims: Claims, settings: OidcSettings): Identity {
     typeof email !== 'string' ||
     !/^[^@\s]+@[^@\s]+$/.test(email) ||
     email.length > 254 ||
-    verified === false
+    // Some issuers have it as text.
+    String(verified) === 'false'
   )
     throw new AppError('oidc_no_email', 'The issuer gives no verified e-mail address of this account.');
   return {
-    issuer: String(iss),
-    subject: String(sub),
+    ...subjectOf(claims),
     sid: typeof sid === 'string' ? sid : null,
     email: email.toLowerCase(),
     ...grant,
   };
 }
+
+/** Of verified claims, which have both. */
+export const subjectOf = ({ iss, sub }: Claims) => ({ issuer: String(iss), subject: String(sub) });
 
 /** A claim by its name, or by a path of names (`realm_access.roles`); names may hold dots themselves. */
 export function readClaim(claims: Claims, name: string): unknown {

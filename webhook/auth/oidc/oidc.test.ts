@@ -139,6 +139,7 @@ describe('a login', () => {
     ['whose groups map to no role', { groups: ['others'] }, 'oidc_no_role'],
     ['that has no groups', { groups: undefined }, 'oidc_no_role'],
     ['whose e-mail is not verified', { email_verified: false }, 'oidc_no_email'],
+    ['whose e-mail is not verified, as text', { email_verified: 'false' }, 'oidc_no_email'],
     ['without an e-mail', { email: undefined }, 'oidc_no_email'],
     ['that has the e-mail of a local account', { email: 'ROOT@example.com' }, 'oidc_email_taken'],
   ])('of an account %s is refused', async (_, given, code) => {
@@ -147,6 +148,45 @@ describe('a login', () => {
     expect(end.location).toBe(refusedBy(code));
     expect((await me(browser)).code).toBe('unauthenticated');
     expect((await webhook.api('GET', '/api/users')).body).toEqual(before);
+  });
+
+  test.each([['others'], ['lost']])(
+    'of one that has no role any more (%s) ends what began when it had one',
+    async (group) => {
+      const sub = account();
+      const { browser } = await logIn(sub);
+      issuer.accounts.set(sub, { email: emailOf(sub), groups: [group] });
+      expect((await logIn(sub)).end.location).toBe(refusedBy('oidc_no_role'));
+      expect((await me(browser)).code).toBe('unauthenticated');
+      const { id } = await user(sub);
+      expect((await audit(`subject=${id}`))[0]).toMatchObject({ action: 'session.end', actor: issuer.url });
+    },
+  );
+
+  test('under another e-mail leaves it the author of what its tokens ask for', async () => {
+    const sub = account({ groups: ['flota-admins'] });
+    const { browser } = await logIn(sub);
+    const send = async (path: string, body: unknown, headers = {}) =>
+      JSON.parse(
+        (
+          await browser.send(`${url}${path}`, {
+            method: 'POST',
+            body: JSON.stringify(body),
+            headers: { 'content-type': 'application/json', ...headers },
+          })
+        ).text,
+      ) as Json;
+    const { secret } = await send('/api/tokens', { name: `ci ${sub}`, role: 'operator' });
+    await webhook.api('PUT', '/api/approval_rules', { rules: [{ hardware: null, aboveDevices: 0 }] });
+    const [{ id: firmwareId }, device] = [await webhook.firmware(), await webhook.device()];
+    const ask = { firmwareId, devices: [device.id] };
+    const { id } = await send('/api/deployments', ask, { authorization: `Bearer ${secret}` });
+    issuer.accounts.set(sub, { email: `new-${emailOf(sub)}`, groups: ['flota-admins'] });
+    await logIn(sub, browser);
+    expect((await me(browser)).email).toBe(`new-${emailOf(sub)}`);
+    const approve = { digest: 'a'.repeat(64) };
+    expect((await send(`/api/deployments/${id}/approve`, approve)).code).toBe('approval_by_author');
+    await webhook.api('PUT', '/api/approval_rules', { rules: [] });
   });
 
   test('of a disabled user is refused, and its session is over', async () => {

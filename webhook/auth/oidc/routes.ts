@@ -4,10 +4,10 @@ import type { Context } from '../../context.ts';
 import { AppError } from '../../errors.ts';
 import { access, answer, createRouter, problems } from '../../http.ts';
 import { setSessionCookie } from '../session.ts';
-import { toIdentity } from './claims.ts';
+import { subjectOf, toIdentity } from './claims.ts';
 import { keepFlow, takeFlow } from './flow.ts';
 import { createIssuer, logoutMemoryMs } from './issuer.ts';
-import { endSessionsBy, logInBy } from './users.ts';
+import { endSessionsBy, endSessionsOf, logInBy } from './users.ts';
 
 /** A page of the console: never another host, whatever a browser makes of slashes. */
 const localPath = z
@@ -93,12 +93,16 @@ export function oidcRoutes(context: Context) {
         url.search = new URL(c.req.url).search;
         if (!flow || url.searchParams.get('state') !== flow.state)
           throw new AppError('oidc_stale', 'This browser has begun no such login, or too long ago.');
-        const identity = toIdentity(await issuer.finish(url, flow), settings);
-        setSessionCookie(
-          c,
-          context.publicUrl,
-          await logInBy(context.db, identity, flow.state, new Date(flow.until)),
-        );
+        const claims = await issuer.finish(url, flow);
+        try {
+          const identity = toIdentity(claims, settings);
+          const token = await logInBy(context.db, identity, flow.state, new Date(flow.until));
+          setSessionCookie(c, context.publicUrl, token);
+        } catch (error) {
+          if (error instanceof AppError && error.code === 'oidc_no_role')
+            await endSessionsOf(context.db, subjectOf(claims));
+          throw error;
+        }
         return c.redirect(flow.returnTo, 302);
       } catch (error) {
         return c.redirect(tell(error), 302);

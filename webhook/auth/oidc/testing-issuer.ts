@@ -7,7 +7,7 @@ import { Provider } from 'oidc-provider';
 
 export interface Account {
   email?: string;
-  email_verified?: boolean;
+  email_verified?: boolean | string;
   groups?: string[];
 }
 

@@ -1,5 +1,5 @@
 /** Users of an issuer, by issuer and subject; and the ends of their sessions, when it says so. */
-import { and, eq, exists, isNull, lt, or } from 'drizzle-orm';
+import { and, eq, exists, inArray, isNull, lt, or } from 'drizzle-orm';
 import { record } from '../../audit/audit.ts';
 import { type Db, sqlState, uniqueViolation } from '../../db/query.ts';
 import { findLimits, isNothing, reachOf } from '../../devices/reach.ts';
@@ -7,6 +7,7 @@ import { AppError } from '../../errors.ts';
 import { startSession, type User } from '../auth.ts';
 import { sha256 } from '../secrets.ts';
 import { sessions, users } from '../table.ts';
+import { renameMaker } from '../tokens.ts';
 import type { Identity } from './claims.ts';
 import { oidcUsed } from './table.ts';
 
@@ -54,6 +55,7 @@ async function findOrMake(tx: Db, { issuer, subject, email, role, named }: Ident
       known!.email === email && known!.role === role && reachOf(known!.reach).key === reachOf(reach).key;
     if (known!.disabledAt || isSame) return known!;
     const [changed] = await tx.update(users).set({ email, role, reach }).where(who).returning();
+    if (known!.email !== email) await renameMaker(tx, known!.email, email);
     await record(tx, {
       actor: email,
       action: 'user.change',
@@ -65,6 +67,23 @@ async function findOrMake(tx: Db, { issuer, subject, email, role, named }: Ident
     if (sqlState(error) !== uniqueViolation) throw error;
     throw new AppError('oidc_email_taken', `${email} is another user here.`, { cause: error });
   }
+}
+
+/** The issuer gives no role any more: what began when it gave one ends. */
+export async function endSessionsOf(
+  db: Db,
+  { issuer, subject }: Pick<Identity, 'issuer' | 'subject'>,
+): Promise<void> {
+  await db.transaction(async (tx) => {
+    const whose = and(eq(users.oidcIssuer, issuer), eq(users.oidcSubject, subject));
+    const ended = await tx
+      .delete(sessions)
+      .where(inArray(sessions.userId, tx.select({ id: users.id }).from(users).where(whose)))
+      .returning({ userId: sessions.userId });
+    const [first] = ended;
+    if (first)
+      await record(tx, { actor: issuer, action: 'session.end', subject: first.userId, detail: { issuer } });
+  });
 }
 
 export interface LoggedOut {
