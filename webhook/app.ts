@@ -39,6 +39,7 @@ import { eventPath } from './events/receiver.ts';
 import { patchRoutes } from './firmware/patches/routes.ts';
 import { firmwareRoutes } from './firmware/routes.ts';
 import { sealingRoutes } from './firmware/sealing/routes.ts';
+import { uploadRoutes } from './firmware/uploads/routes.ts';
 import { freezeRoutes } from './freezes/routes.ts';
 import { type AppEnv, createRouter } from './http.ts';
 import { answerOnce } from './idempotency/idempotency.ts';
@@ -122,6 +123,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', accountRoutes(context))
     .route('/', secondFactorRoutes(context))
     .route('/', firmwareRoutes(context))
+    .route('/', uploadRoutes(context))
     .route('/', patchRoutes(context))
     .route('/', deviceRoutes(context))
     .route('/', placeRoutes(context))

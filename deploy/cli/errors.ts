@@ -82,6 +82,8 @@ export class CliError extends Error {
 
 const advice: Record<string, string> = {
   firmware_exists: 'Raise the version, or give the file another name with --file-name.',
+  upload_incomplete: 'Upload again: it goes on where it stood.',
+  upload_differs: 'The file changed while it was sent: upload it again.',
   firmware_unsigned: 'Sign it: upload the same file again with --key, or `npm run firmware -- sign`.',
   manifest_invalid: 'The server does not trust this key: its FIRMWARE_KEYS must have the public half.',
   patch_not_made: 'Have it made and wait for it: flota patches make FIRMWARE.',
