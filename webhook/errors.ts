@@ -39,6 +39,7 @@ export const statusByCode = {
   in_use: 409,
   claimed: 409,
   freezes_full: 409,
+  tokens_full: 409,
   deployment_finished: 409,
   deployment_undone: 409,
   waiting_for_approval: 409,

@@ -9,6 +9,7 @@ const used = [
   '/api/login',
   '/api/logout',
   '/api/me',
+  '/api/me/tokens',
   '/api/tokens',
   '/api/tokens/{id}',
   '/api/uploads',

@@ -94,7 +94,8 @@ const advice: Record<string, string> = {
   changed_meanwhile: 'Look again (flota plan), then apply again.',
   totp_required: 'Give the code of the authenticator, or a recovery code: --code …',
   totp_wrong: 'A code holds once, and for half a minute: wait for the next one.',
-  scope_missing: 'Take a token with that scope: flota token create --scope …',
+  scope_missing:
+    'Take a token with that scope. Accounts and tokens are managed in the console, or by a token that an admin has made for a machine.',
 };
 
 function advise(status: number, code: string): string | undefined {

@@ -47,7 +47,8 @@ export const list: Command = {
 export const upload: Command = {
   name: 'firmware upload',
   operands: ['FILE'],
-  summary: 'register an image; one that is there already stays as it is, an upload that broke off goes on where it stood',
+  summary:
+    'register an image; one that is there already stays as it is, an upload that broke off goes on where it stood',
   options: {
     version: { hint: 'V', help: 'default: what the image says' },
     hardware: { hint: 'H', help: 'default: what the image says, else esp32-s3' },

@@ -119,4 +119,3 @@ test('a connection that breaks costs the part that was on its way', async () => 
   expect(JSON.parse(done.out).sha256).toBe(sha256Of(content));
   expect(passed).toBeLessThan(content.length + 0.5 * partBytes + slack);
 }, 60_000);
-

@@ -130,7 +130,8 @@ async function isAuthor(
 ): Promise<boolean> {
   if (row.authorId !== null && row.authorId === caller.userId) return true;
   if (row.createdBy === caller.name) return true;
-  return (await makersOf(db, row.createdBy)).includes(caller.name);
+  const makers = await makersOf(db, row.createdBy);
+  return makers.some(({ by, userId }) => by === caller.name || (userId !== null && userId === caller.userId));
 }
 
 async function decide(

@@ -63,6 +63,7 @@ test('every route that changes a thing takes If-Match, but for those whose reaso
 const whole: Record<string, string> = {
   'GET /api/users': 'people',
   'GET /api/tokens': 'made by hand',
+  'GET /api/me/tokens': 'made by hand, at most fifty at a time',
   'GET /api/hardware': 'kinds of boards',
   'GET /api/regions': 'as first published; made by hand',
   'GET /api/divisions': 'as first published; made by hand',
