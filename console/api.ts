@@ -79,6 +79,8 @@ export type Surroundings = InferResponseType<Routes['surroundings']['$get'], 200
 export type FirstSteps = InferResponseType<OfDevice['first_steps']['$get'], 200>;
 export type NewToken = Body<Routes['certificates']['tokens']['$post']>;
 export type Token = InferResponseType<Routes['certificates']['tokens']['$post'], 201>;
+export type OwnToken = InferResponseType<Routes['me']['tokens']['$get'], 200>[number];
+export type NewOwnToken = Body<Routes['me']['tokens']['$post']>;
 /** `more`: there are more than `total`. */
 export type Page<T> = { items: T[]; total: number; more?: true | undefined };
 
@@ -272,6 +274,10 @@ export const api = {
     send<Undone>('POST', `/api/deployments/${part(id)}/undo`, body, { seen }),
   changePassword: (currentPassword: string, newPassword: string) =>
     post<void>('/api/me/password', { currentPassword, newPassword }),
+  listOwnTokens: (signal?: AbortSignal) => get<OwnToken[]>('/api/me/tokens', undefined, signal),
+  createOwnToken: (body: NewOwnToken) => post<{ secret: string; token: OwnToken }>('/api/me/tokens', body),
+  revokeOwnToken: (id: string, seen: number) =>
+    send<void>('DELETE', `/api/me/tokens/${part(id)}`, undefined, { seen }),
   beginTotp: (password: string) => post<{ secret: string; uri: string }>('/api/me/totp', { password }),
   confirmTotp: (code: string) => post<{ recoveryCodes: string[] }>('/api/me/totp/confirm', { code }),
   disableTotp: (password: string, code: string) => post<void>('/api/me/totp/disable', { password, code }),

@@ -40,7 +40,7 @@ export function setTimeZone(zone: string): void {
 export const browserZone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 /** Which part of them is open, from wherever it was asked for. */
-export type SettingsPart = 'all' | 'password' | 'totp';
+export type SettingsPart = 'all' | 'password' | 'totp' | 'tokens';
 const [openPart, openSettings] = createSignal<SettingsPart>();
 
 export { openPart, openSettings, theme, timeZone };

@@ -14,6 +14,7 @@ import { auditRoutes } from './audit/routes.ts';
 import { accountRoutes } from './auth/account-routes.ts';
 import { type AccessTable, createGuard, readAccess } from './auth/guard.ts';
 import { oidcRoutes } from './auth/oidc/routes.ts';
+import { ownTokenRoutes } from './auth/own-token-routes.ts';
 import { authRoutes } from './auth/routes.ts';
 import { secondFactorRoutes } from './auth/second-factor-routes.ts';
 import { sessionCookie } from './auth/session.ts';
@@ -25,6 +26,7 @@ import { serveConsole } from './console.ts';
 import type { Context } from './context.ts';
 import { crashRoutes } from './crashes/routes.ts';
 import { deploymentRoutes } from './deployments/routes.ts';
+import { readDeprecations, tellDeprecated } from './deprecation.ts';
 import { groupRoutes } from './devices/group-routes.ts';
 import { moveRoutes } from './devices/move-routes.ts';
 import { placeRoutes } from './devices/place-routes.ts';
@@ -39,6 +41,7 @@ import { eventPath } from './events/receiver.ts';
 import { patchRoutes } from './firmware/patches/routes.ts';
 import { firmwareRoutes } from './firmware/routes.ts';
 import { sealingRoutes } from './firmware/sealing/routes.ts';
+import { uploadRoutes } from './firmware/uploads/routes.ts';
 import { freezeRoutes } from './freezes/routes.ts';
 import { type AppEnv, createRouter } from './http.ts';
 import { answerOnce } from './idempotency/idempotency.ts';
@@ -97,6 +100,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
   let bodies: BodyTypes = new Map();
   let conditions: ConditionTable = new Map();
   let paged = new Set<string>();
+  let deprecations: ReturnType<typeof readDeprecations> = new Map();
   base.use(
     '/api/*',
     createGuard(context, () => table),
@@ -104,6 +108,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     checkBody(() => bodies),
     answerOnce(context),
     linkNextPage(() => paged),
+    tellDeprecated(() => deprecations),
     heedConditions(() => conditions),
   );
   for (const [name, scheme] of Object.entries(securitySchemes)) {
@@ -120,8 +125,10 @@ export function createPublicApp(context: Context, ingest: Ingest) {
     .route('/', authRoutes(context))
     .route('/', oidcRoutes(context))
     .route('/', accountRoutes(context))
+    .route('/', ownTokenRoutes(context))
     .route('/', secondFactorRoutes(context))
     .route('/', firmwareRoutes(context))
+    .route('/', uploadRoutes(context))
     .route('/', patchRoutes(context))
     .route('/', deviceRoutes(context))
     .route('/', placeRoutes(context))
@@ -166,6 +173,7 @@ export function createPublicApp(context: Context, ingest: Ingest) {
   bodies = readBodyTypes(app);
   conditions = readConditions(app);
   paged = readPagedRoutes(app);
+  deprecations = readDeprecations(app);
   app.all('/api/*', (c) => {
     throw refuseUnrouted(app, c);
   });

@@ -24,6 +24,7 @@ import { createTellSilent } from './devices/silence.ts';
 import { gatherFleetTallies } from './devices/tallies.ts';
 import { createForgetPatches, createMakePatches, createSignPatches } from './firmware/patches/patches.ts';
 import { createSealObjects } from './firmware/sealing/sealing.ts';
+import { createForgetUploads } from './firmware/uploads/uploads.ts';
 import { forgetOldKeys } from './idempotency/idempotency.ts';
 import { forgetOld as forgetOldJobs, workJobs } from './jobs/jobs.ts';
 import { type Loop, type Pause, startLoop } from './loop.ts';
@@ -61,6 +62,7 @@ export function startBackground(
     createSealObjects(),
     createSignPatches(),
     createForgetPatches(),
+    createForgetUploads(),
     createKickBlocked(),
     createTellBans(),
     createSupersede(),

@@ -29,6 +29,6 @@ export function linkNextPage(paged: () => Set<string>): MiddlewareHandler<AppEnv
     searchParams.delete('offset');
     searchParams.set('cursor', page.next);
     // Relative, for nobody here knows the address by which a proxy is asked.
-    c.res.headers.set('Link', `<${pathname}?${searchParams}>; rel="next"`);
+    c.res.headers.append('Link', `<${pathname}?${searchParams}>; rel="next"`);
   };
 }

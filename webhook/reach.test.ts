@@ -162,6 +162,8 @@ function at(path: string, of: Things): string {
     'crashes id': of.crash,
     'firmware id': firmware.id,
     'vulnerabilities id': advisory.id,
+    // A token has none.
+    'me id': of.region,
   };
   return path.replace(/\{(\w+)\}/g, (_, parameter: string) => {
     const id = named[`${path.split('/')[2]} ${parameter}`];

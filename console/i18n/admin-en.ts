@@ -181,12 +181,13 @@ export const adminEn = {
   'users.changeTitle': 'Change {email}',
   'users.passwordHint': 'At least 8 characters. Share it by other means than email.',
   'users.newPassword': 'New password',
-  'users.newPasswordHint': 'Leave empty to keep the old one. A new one ends all sessions of this user.',
+  'users.newPasswordHint':
+    'Leave empty to keep the old one. A new one ends all sessions and personal tokens of this user.',
   'users.ownPasswordHint':
-    'Leave empty to keep the old one. A new one ends all sessions, including this one.',
+    'Leave empty to keep the old one. A new one ends all sessions, including this one, and your personal tokens.',
   'users.disableTitle': 'Disable {email}?',
   'users.disableWhat':
-    'All sessions of this user end at once, and the user can no longer log in. What was done stays in the audit log; API tokens made by this user keep working until they are revoked.',
+    'All sessions of this user end at once, and the user can no longer log in. What was done stays in the audit log; personal tokens end with them. Tokens that this user made for machines keep working until they are revoked.',
   'users.enableTitle': 'Enable {email}?',
   'users.enableWhat': 'This user can log in again with the old password, as {role}.',
   'users.enableSso': 'This user can log in again by the single sign-on.',
@@ -207,9 +208,13 @@ export const adminEn = {
   'reach.takeQuery': 'Copy the query of a group',
   'reach.byQuery': 'by a query',
 
+  'ownTokens.title': 'Your API tokens',
+  'ownTokens.lead':
+    'For scripts and the command line, in your name. A token may at most what you may when it is used, cannot approve deployments or manage accounts, and ends when your password changes or your account is disabled.',
   'tokens.title': 'API tokens',
   'tokens.lead':
     'For automation. They keep working after their creator has left, until they expire or are revoked.',
+  'tokens.personal': '{email}, personal',
   'tokens.name': 'Name',
   'tokens.nameHint': 'What will use it: this is the name in the audit log',
   'tokens.add': 'Create a token',

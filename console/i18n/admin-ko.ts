@@ -178,12 +178,13 @@ export const adminKo: Record<keyof typeof adminEn, string> = {
   'users.changeTitle': '{email} 변경',
   'users.passwordHint': '8자 이상. 이메일이 아닌 다른 방법으로 전달하세요.',
   'users.newPassword': '새 비밀번호',
-  'users.newPasswordHint': '비워 두면 바뀌지 않습니다. 새로 정하면 이 사용자의 모든 세션이 종료됩니다.',
+  'users.newPasswordHint':
+    '비워 두면 바뀌지 않습니다. 새로 정하면 이 사용자의 모든 세션과 개인 토큰이 종료됩니다.',
   'users.ownPasswordHint':
-    '비워 두면 바뀌지 않습니다. 새로 정하면 지금 세션을 포함해 모든 세션이 종료됩니다.',
+    '비워 두면 바뀌지 않습니다. 새로 정하면 지금 세션을 포함한 모든 세션과 개인 토큰이 종료됩니다.',
   'users.disableTitle': '{email} 사용자를 비활성화할까요?',
   'users.disableWhat':
-    '이 사용자의 모든 세션이 즉시 종료되고 다시 로그인할 수 없습니다. 작업 내역은 감사 기록에 남고, 이 사용자가 만든 API 토큰은 폐기할 때까지 계속 작동합니다.',
+    '이 사용자의 모든 세션이 즉시 종료되고 다시 로그인할 수 없습니다. 개인 토큰도 함께 무효가 됩니다. 작업 내역은 감사 기록에 남고, 이 사용자가 자동화용으로 만든 토큰은 폐기할 때까지 계속 작동합니다.',
   'users.enableTitle': '{email} 사용자를 활성화할까요?',
   'users.enableWhat': '예전 비밀번호로 다시 로그인할 수 있습니다. 역할: {role}.',
   'users.enableSso': '싱글 사인온으로 다시 로그인할 수 있습니다.',
@@ -204,8 +205,12 @@ export const adminKo: Record<keyof typeof adminEn, string> = {
   'reach.takeQuery': '그룹의 조건식 복사',
   'reach.byQuery': '조건식',
 
+  'ownTokens.title': '내 API 토큰',
+  'ownTokens.lead':
+    '스크립트와 명령줄에서 내 이름으로 사용합니다. 사용하는 시점에 내가 할 수 있는 일까지만 할 수 있고, 배포를 승인하거나 계정을 관리할 수 없습니다. 비밀번호를 바꾸거나 계정이 비활성화되면 함께 무효가 됩니다.',
   'tokens.title': 'API 토큰',
   'tokens.lead': '자동화를 위한 토큰입니다. 만료되거나 폐기될 때까지 만든 사람과 관계없이 작동합니다.',
+  'tokens.personal': '{email} 개인 토큰',
   'tokens.name': '이름',
   'tokens.nameHint': '사용할 곳의 이름. 감사 기록에 이 이름이 남습니다',
   'tokens.add': '토큰 만들기',

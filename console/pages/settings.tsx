@@ -16,6 +16,7 @@ import {
 } from '../settings.ts';
 import OwnPassword from './accounts/own-password.tsx';
 
+const OwnTokens = lazy(() => import('./accounts/own-tokens.tsx'));
 /** With what draws QR codes, which few ever need. */
 const SecondFactor = lazy(() => import('./accounts/second-factor.tsx'));
 
@@ -30,6 +31,9 @@ export default function Settings(props: { begin: SettingsPart; onClose: () => vo
       </Match>
       <Match when={changing() === 'totp'}>
         <SecondFactor onClose={props.onClose} />
+      </Match>
+      <Match when={changing() === 'tokens'}>
+        <OwnTokens onClose={props.onClose} />
       </Match>
       <Match when={!changing()}>
         <Dialog title={t('settings.title')} onClose={() => changing() || props.onClose()}>
@@ -64,6 +68,9 @@ export default function Settings(props: { begin: SettingsPart; onClose: () => vo
                 {/* On a phone the bar has no room for it. */}
                 <button type="button" class="button out" onClick={logOut}>
                   {t('shell.logout')}
+                </button>
+                <button type="button" class="button" onClick={() => setChanging('tokens')}>
+                  {t('ownTokens.title')}
                 </button>
                 <Show when={user()?.sso !== true}>
                   <button type="button" class="button" onClick={() => setChanging('totp')}>

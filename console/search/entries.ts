@@ -31,6 +31,7 @@ const acts: Place[] = [
 /** What is done in a dialog, wherever one is. Who comes by the single sign-on has no password here. */
 const ownActs = (): Entry[] => [
   { label: t('settings.title'), act: () => openSettings('all') },
+  { label: t('ownTokens.title'), act: () => openSettings('tokens') },
   ...(user()?.sso
     ? []
     : [

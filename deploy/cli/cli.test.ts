@@ -454,6 +454,24 @@ describe('login', () => {
     });
   }, 120_000);
 
+  test('makes one of anybody, with that role at most', async () => {
+    const json = {
+      email: 'viewer@flota.local',
+      password: 'a third long passphrase',
+      role: 'viewer',
+    } as const;
+    await unwrap(system.rest.api.users.$post({ json }));
+    const args = ['--email', json.email];
+    expect(await login(args, `${json.password}\n`)).toMatchObject({
+      ...{ status: 0, out: expect.stringContaining('of viewer@flota.local (viewer)') },
+    });
+    expect(
+      failure(await login([...args, '--role', 'operator', '--json'], `${json.password}\n`)),
+    ).toMatchObject({
+      ...{ status: 3, code: 'forbidden' },
+    });
+  }, 120_000);
+
   test('takes the code of the authenticator, where the account has one; each holds once', async () => {
     const account = { email: 'two@flota.local', password: 'a second long passphrase' };
     await unwrap(system.rest.api.users.$post({ json: { ...account, role: 'admin' } }));

@@ -9,9 +9,38 @@ export interface Flota extends ReturnType<typeof createFlota> {}
 const answerMaxMs = 60_000;
 
 /** `url` has no slash at its end. Every call throws CliError where no answer of a Flota came. */
-export function createFlota(url: string, headers: Record<string, string>) {
-  const client = createClient<paths>({ baseUrl: url, headers, fetch: ask });
+export function createFlota(
+  url: string,
+  headers: Record<string, string>,
+  warn = (_line: string): void => {},
+) {
+  const warned = new Set<string>();
+  const client = createClient<paths>({
+    ...{ baseUrl: url, headers },
+    async fetch(request) {
+      const response = await ask(request);
+      const line = tellDeprecated(request, response);
+      if (line && !warned.has(line)) warn(line);
+      if (line) warned.add(line);
+      return response;
+    },
+  });
   return { ...client, url, headers };
+}
+
+/** Of what is to go (RFC 9745, 8594), a line for whoever keeps the script. */
+function tellDeprecated({ method, url }: Request, { headers }: Response): string | null {
+  if (!headers.has('deprecation')) return null;
+  const docs = /<([^>]*)>; *rel="deprecation"/.exec(headers.get('link') ?? '')?.[1];
+  const until = headers.get('sunset');
+  return [
+    `${method} ${new URL(url).pathname} is deprecated`,
+    until && `, and goes after ${until}`,
+    docs && `: ${new URL(docs, url).href}`,
+    '. Is there a newer flota?',
+  ]
+    .filter(Boolean)
+    .join('');
 }
 
 async function ask(request: Request): Promise<Response> {

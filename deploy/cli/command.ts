@@ -74,6 +74,7 @@ export function readInput(command: Command, args: string[]): Input | 'help' {
     if (allowed && given !== undefined && !allowed.includes(given as string))
       throw usage(`--${name}: "${given}" is none of ${allowed.join(', ')}`);
   }
+  const out = createOutput(values.json === true);
   const text = (name: string) => values[name] as string | undefined;
   return {
     operands: positionals,
@@ -91,8 +92,8 @@ export function readInput(command: Command, args: string[]): Input | 'help' {
     has: (name) => values[name] === true,
     flota() {
       const url = readUrl(text('url'));
-      return createFlota(url, { authorization: `Bearer ${readToken(url)}` });
+      return createFlota(url, { authorization: `Bearer ${readToken(url)}` }, out.warn);
     },
-    out: createOutput(values.json === true),
+    out,
   };
 }

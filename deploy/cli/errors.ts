@@ -82,6 +82,8 @@ export class CliError extends Error {
 
 const advice: Record<string, string> = {
   firmware_exists: 'Raise the version, or give the file another name with --file-name.',
+  upload_incomplete: 'Upload again: it goes on where it stood.',
+  upload_differs: 'The file changed while it was sent: upload it again.',
   firmware_unsigned: 'Sign it: upload the same file again with --key, or `npm run firmware -- sign`.',
   manifest_invalid: 'The server does not trust this key: its FIRMWARE_KEYS must have the public half.',
   patch_not_made: 'Have it made and wait for it: flota patches make FIRMWARE.',
@@ -92,7 +94,8 @@ const advice: Record<string, string> = {
   changed_meanwhile: 'Look again (flota plan), then apply again.',
   totp_required: 'Give the code of the authenticator, or a recovery code: --code …',
   totp_wrong: 'A code holds once, and for half a minute: wait for the next one.',
-  scope_missing: 'Take a token with that scope: flota token create --scope …',
+  scope_missing:
+    'Take a token with that scope. Accounts and tokens are managed in the console, or by a token that an admin has made for a machine.',
 };
 
 function advise(status: number, code: string): string | undefined {

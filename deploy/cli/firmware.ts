@@ -47,7 +47,8 @@ export const list: Command = {
 export const upload: Command = {
   name: 'firmware upload',
   operands: ['FILE'],
-  summary: 'register an image; one that is there already stays as it is',
+  summary:
+    'register an image; one that is there already stays as it is, an upload that broke off goes on where it stood',
   options: {
     version: { hint: 'V', help: 'default: what the image says' },
     hardware: { hint: 'H', help: 'default: what the image says, else esp32-s3' },
@@ -108,10 +109,7 @@ async function register(flota: Flota, file: string, image: ImageFile, fileName: 
   );
   if (known?.sha256 === sha256 && known.hardware === hardware && known.component === component)
     return { firmware: known, isNew: false };
-  const { url, headers, s3Path } = await insist(
-    flota.POST('/api/s3/presigned_upload', { body: { version, fileName, sha256 } }),
-  );
-  await uploadFile({ file, sizeBytes, url, headers, isQuiet: input.out.json });
+  const s3Path = await uploadFile(flota, file, { version, fileName, sizeBytes, sha256 }, input.out);
   const [name, releaseNote] = [input.text('name'), input.text('notes') ?? ''];
   const body = {
     version,

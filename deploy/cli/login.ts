@@ -16,13 +16,13 @@ export const login: Command = {
   options: {
     email: {
       hint: 'E-MAIL',
-      help: `log in with a password and make a token for ${tokenDays} days (admins only)`,
+      help: `log in with a password, and make a token of your own for ${tokenDays} days`,
     },
     code: { hint: 'CODE', help: 'of the authenticator, where the account has one; goes with --email' },
     role: {
       hint: 'ROLE',
       values: roles,
-      help: 'of the token that is made: viewer, operator (default), admin',
+      help: 'of the token that is made, yours at most (default: operator, or viewer if that is yours)',
     },
   },
   examples: [
@@ -40,9 +40,13 @@ export const login: Command = {
     const token =
       email === undefined
         ? process.env.FLOTA_TOKEN || (await readSecret('Token: '))
-        : await makeToken(url, email, await readSecret('Password: '), input.text('code'), role ?? 'operator');
+        : await makeToken(url, email, await readSecret('Password: '), input.text('code'), role);
     if (!/^[\x21-\x7e]+$/.test(token))
-      throw CliError.of('usage', 'That is no token.', 'Tokens are made in the console: Users and tokens.');
+      throw CliError.of(
+        'usage',
+        'That is no token.',
+        'Tokens are made in the console: Settings, Your API tokens.',
+      );
     const me = await insist(createFlota(url, { authorization: `Bearer ${token}` }).GET('/api/me'));
     const file = writeLogin({ url, token });
     input.out.show({ url, ...me, file }, `Logged in at ${url} as ${me.email} (${me.role}). Kept in ${file}`);
@@ -65,12 +69,12 @@ async function makeToken(
   email: string,
   password: string,
   code: string | undefined,
-  role: (typeof roles)[number],
+  asked: (typeof roles)[number] | undefined,
 ): Promise<string> {
   const anyone = createFlota(url, {});
-  const asked = anyone.POST('/api/login', { body: { email, password, ...(code !== undefined && { code }) } });
-  await insist(asked);
-  const cookie = (await asked).response.headers
+  const login = anyone.POST('/api/login', { body: { email, password, ...(code !== undefined && { code }) } });
+  const role = asked ?? ((await insist(login)).role === 'viewer' ? 'viewer' : 'operator');
+  const cookie = (await login).response.headers
     .getSetCookie()
     .map((line) => line.split(';')[0])
     .join('; ');
@@ -79,7 +83,7 @@ async function makeToken(
     const at = new Date();
     const name = `flota on ${hostname().slice(0, 60)}, ${at.toISOString()}`;
     const expiresAt = new Date(at.getTime() + tokenDays * 86_400_000).toISOString();
-    return (await insist(session.POST('/api/tokens', { body: { name, role, expiresAt } }))).secret;
+    return (await insist(session.POST('/api/me/tokens', { body: { name, role, expiresAt } }))).secret;
   } finally {
     await session.POST('/api/logout').catch(() => {});
   }

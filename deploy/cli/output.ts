@@ -7,6 +7,8 @@ export interface Output {
   show(value: unknown, lines: string | string[]): void;
   /** For people only. */
   note(line: string): void;
+  /** For whoever keeps the script, too. */
+  warn(line: string): void;
 }
 
 export function createOutput(json: boolean): Output {
@@ -17,6 +19,10 @@ export function createOutput(json: boolean): Output {
       if (text) process.stdout.write(`${text}\n`);
     },
     note: (line) => void (json || process.stderr.write(`${line}\n`)),
+    warn: (line) =>
+      void process.stderr.write(
+        json ? `${JSON.stringify({ warning: line })}\n` : `flota: warning: ${printable(line)}\n`,
+      ),
   };
 }
 

@@ -21,7 +21,8 @@ const stateOf = ({ revokedAt, expiresAt }: Token) => {
 export const create: Command = {
   name: 'token create',
   operands: ['NAME'],
-  summary: 'make an API token; it is printed this once (admins only)',
+  summary:
+    'make an API token for a machine; it is printed this once (with a token of an admin that was made so)',
   options: {
     role: { hint: 'ROLE', values: roles, help: 'viewer, operator (default), admin' },
     scope: {

@@ -83,17 +83,20 @@ test('the broker gets a token for its names, and none when it has a certificate'
   expect(again.output()).toBe('the broker has its certificate\n');
 });
 
-test('the bucket is made once, and lets the console upload', async () => {
+test('the bucket is made once, lets the console upload, and drops what nobody ends', async () => {
   const asked: string[] = [];
   let made = false;
-  let cors = '';
+  const said: Record<string, string> = {};
   const server = createServer(async (request, response) => {
     const body = Buffer.concat(await request.toArray()).toString();
     const address = new URL(request.url!, 'http://s3');
-    asked.push(`${request.method} ${address.pathname}${address.searchParams.has('cors') ? '?cors' : ''}`);
-    if (address.searchParams.has('cors')) cors = body;
+    const about = ['cors', 'lifecycle'].find((name) => address.searchParams.has(name));
+    asked.push(`${request.method} ${address.pathname}${about ? `?${about}` : ''}`);
+    if (about) said[about] = body;
     else if (request.method === 'PUT') made = true;
-    response.writeHead(request.method === 'HEAD' && !made ? 404 : 200).end();
+    // Not every store knows such rules.
+    const isUnknown = about === 'lifecycle' && asked.length > 4;
+    response.writeHead(isUnknown ? 501 : request.method === 'HEAD' && !made ? 404 : 200).end();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const env = {
@@ -111,10 +114,13 @@ test('the bucket is made once, and lets the console upload', async () => {
     'HEAD /flota',
     'PUT /flota',
     'PUT /flota?cors',
+    'PUT /flota?lifecycle',
     'HEAD /flota',
     'PUT /flota?cors',
+    'PUT /flota?lifecycle',
   ]);
-  expect(cors).toContain('<AllowedOrigin>https://flota.example.org</AllowedOrigin>');
+  expect(said.lifecycle).toContain('<DaysAfterInitiation>7</DaysAfterInitiation>');
+  expect(said.cors).toContain('<AllowedOrigin>https://flota.example.org</AllowedOrigin>');
 }, 30_000);
 
 test('a job says everything that its environment lacks', async () => {

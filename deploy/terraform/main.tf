@@ -192,7 +192,7 @@ module "webhook" {
     SEALING_KEYS = module.secrets.arns["sealing_keys"]
   })
   statements = [{
-    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
     resources = ["${module.storage.bucket_arn}/*"]
     }, {
     actions   = ["s3:ListBucket"]

@@ -13,7 +13,8 @@ interface Asked {
 export async function isAuthor(db: Db, asked: Asked, caller: Caller): Promise<boolean> {
   if (asked.authorId !== null && asked.authorId === caller.userId) return true;
   if (asked.createdBy === caller.name) return true;
-  return (await makersOf(db, asked.createdBy)).includes(caller.name);
+  const makers = await makersOf(db, asked.createdBy);
+  return makers.some(({ by, userId }) => by === caller.name || (userId !== null && userId === caller.userId));
 }
 
 /** Throws approval_by_token, approval_by_author. */

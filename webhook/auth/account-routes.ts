@@ -8,6 +8,7 @@ import { clientAddress } from './address.ts';
 import { checkPassword, type User } from './auth.ts';
 import { scopes } from './scopes.ts';
 import { readDeviceTokens, setDeviceCookie, setSessionCookie } from './session.ts';
+import { createdToken, newTokenFields, presentToken, tokenSchema } from './token-schema.ts';
 import * as tokens from './tokens.ts';
 import * as users from './users.ts';
 
@@ -15,7 +16,6 @@ const id = z.object({ id: z.uuid() });
 const role = z.enum(roles);
 const scope = z.enum(scopes);
 const password = z.string().min(8).max(1024);
-const moment = z.string().nullable();
 /** Of the role; null: the whole fleet. */
 const reach = limitsSchema.nullable();
 
@@ -34,23 +34,6 @@ const userSchema = z
     totp: z.boolean(),
   })
   .openapi('User');
-const tokenSchema = z
-  .object({
-    id: z.uuid(),
-    name: z.string(),
-    role,
-    reach,
-    /** Null: whatever its role may do. */
-    scopes: scope.array().nullable(),
-    createdBy: z.string(),
-    createdAt: z.string(),
-    expiresAt: moment,
-    revokedAt: moment,
-    lastUsedAt: moment,
-    revision,
-  })
-  .openapi('ApiToken');
-
 const listUsers = createRoute({
   method: 'get',
   path: '/api/users',
@@ -110,22 +93,20 @@ const createToken = createRoute({
   summary: 'A bearer token for automation',
   request: jsonBody(
     z.object({
-      name: z.string().trim().min(1).max(100),
+      name: newTokenFields.name,
       role,
-      reach: reach.default(null),
+      reach: newTokenFields.reach,
       scopes: scope.array().min(1).max(scopes.length).nullable().default(null).openapi({
         description: 'What it may do beside its role and reach; null: whatever its role may do',
       }),
-      expiresAt: z.iso
-        .datetime({ offset: true })
-        .refine((at) => Date.parse(at) > Date.now(), 'must be in the future')
+      expiresAt: newTokenFields.expiresAt
         .nullable()
         .optional()
         .openapi({ description: 'Left out: 90 days of a token with scopes, else never; null: never' }),
     }),
   ),
   responses: {
-    201: answer('`secret` is shown this once', z.object({ secret: z.string(), token: tokenSchema })),
+    201: createdToken,
     ...problems,
   },
 });
@@ -196,14 +177,4 @@ function presentUser({
 }: User) {
   const [disabled, totp] = [disabledAt !== null, totpSecret !== null];
   return { id, email, role, reach, disabled, createdAt: createdAt.toISOString(), issuer, totp, revision };
-}
-
-function presentToken({ createdAt, expiresAt, revokedAt, lastUsedAt, ...rest }: tokens.ApiToken) {
-  return {
-    ...rest,
-    createdAt: createdAt.toISOString(),
-    expiresAt: expiresAt?.toISOString() ?? null,
-    revokedAt: revokedAt?.toISOString() ?? null,
-    lastUsedAt: lastUsedAt?.toISOString() ?? null,
-  };
 }

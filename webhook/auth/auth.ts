@@ -9,7 +9,7 @@ import { findDevice, rememberDevice } from './known-devices.ts';
 import type { Passwords } from './password.ts';
 import { noTotp, use, wrongCode } from './second-factor.ts';
 import { makeSecret, sha256 } from './secrets.ts';
-import { failedLogins, knownDevices, sessions, users } from './table.ts';
+import { apiTokens, failedLogins, knownDevices, sessions, users } from './table.ts';
 
 export { sameSecret, sha256 } from './secrets.ts';
 
@@ -163,8 +163,12 @@ export async function startSession(tx: Db, user: User, oidcSid: string | null = 
   return token;
 }
 
-/** And no browser is known any more: whoever had the old password may have one. */
+/** And no browser is known any more, and no token of the user's own holds: whoever had the old password may have one. */
 export async function endSessions(db: Db, userId: string): Promise<void> {
+  await db
+    .update(apiTokens)
+    .set({ revokedAt: new Date() })
+    .where(and(eq(apiTokens.userId, userId), isNull(apiTokens.revokedAt)));
   await db.delete(knownDevices).where(eq(knownDevices.userId, userId));
   await db.delete(sessions).where(eq(sessions.userId, userId));
 }

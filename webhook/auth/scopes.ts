@@ -47,6 +47,7 @@ const areaOf: Record<string, Area> = {
   firmware: 'firmware',
   firmwares: 'firmware',
   s3: 'firmware',
+  uploads: 'firmware',
   crashes: 'firmware',
   encryption: 'firmware',
   packages: 'firmware',

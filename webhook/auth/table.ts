@@ -73,6 +73,8 @@ export const apiTokens = pgTable(
     reach: jsonb().$type<Limits>(),
     /** Null: whatever its role may do. */
     scopes: jsonb().$type<Scope[]>(),
+    /** Whose own it is: it may never more than this user may. Null: one that an admin has made, which stands by itself. */
+    userId: uuid('user_id').references(() => users.id, { onDelete: 'cascade' }),
     createdBy: text('created_by').notNull(),
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
     expiresAt: timestamp('expires_at', { withTimezone: true }),
@@ -81,7 +83,10 @@ export const apiTokens = pgTable(
     revision: revision(),
   },
   // A revoked token's name may be used again.
-  (t) => [uniqueIndex('api_tokens_name').on(t.name).where(sql`revoked_at is null`)],
+  (t) => [
+    uniqueIndex('api_tokens_name').on(t.name).where(sql`revoked_at is null and user_id is null`),
+    uniqueIndex('api_tokens_own_name').on(t.userId, t.name).where(sql`revoked_at is null`),
+  ],
 );
 
 /** Failed logins of a network, an e-mail, both together, or a known browser; `attempts.ts` says what they wait. */

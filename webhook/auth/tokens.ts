@@ -1,5 +1,8 @@
-/** API tokens: bearer tokens with a role of their own, shown once. They outlive the user who made them, until revoked or expired. */
-import { and, desc, eq, gt, isNull, lt, or } from 'drizzle-orm';
+/**
+ * API tokens: bearer tokens, shown once. Those that an admin makes have a role of their own, and outlive who made them, until revoked or expired;
+ * a user's own (`own-tokens.ts`) are held to that user.
+ */
+import { and, desc, eq, gt, isNull, lt, or, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import { orNameTaken } from '../db/name-taken.ts';
 import type { Db } from '../db/query.ts';
@@ -7,15 +10,17 @@ import { anything } from '../db/revision.ts';
 import { ensurePlaces, type Limits } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import type { Caller, Role } from '../http.ts';
+import { heldTo } from './held-to.ts';
 import type { Scope } from './scopes.ts';
 import { makeSecret, sha256 } from './secrets.ts';
-import { apiTokens } from './table.ts';
+import { apiTokens, users } from './table.ts';
 
 export type ApiToken = Omit<typeof apiTokens.$inferSelect, 'tokenHash'>;
 
 /** Lets scanners of repositories and logs recognise a token that has leaked. */
 const prefix = 'flota_';
 const callerPrefix = 'token ';
+const ofUser = ' of ';
 const usedEveryMs = 60_000;
 const dayMs = 86_400_000;
 const defaultDays = 90;
@@ -30,8 +35,13 @@ export interface NewToken {
   expiresAt?: Date | null;
 }
 
-export async function list(db: Db): Promise<ApiToken[]> {
-  const rows = await db.select().from(apiTokens).orderBy(desc(apiTokens.createdAt), apiTokens.id);
+/** Of this user, or all. */
+export async function list(db: Db, userId?: string): Promise<ApiToken[]> {
+  const rows = await db
+    .select()
+    .from(apiTokens)
+    .where(userId === undefined ? undefined : eq(apiTokens.userId, userId))
+    .orderBy(desc(apiTokens.createdAt), apiTokens.id);
   return rows.map(withoutHash);
 }
 
@@ -40,16 +50,24 @@ export async function create(
   asked: NewToken,
   actor: string,
   maxDays?: number,
+  userId: string | null = null,
 ): Promise<{ secret: string; token: ApiToken }> {
   const input = { ...asked, expiresAt: expiryOf(asked, maxDays) };
   const secret = `${prefix}${makeSecret()}`;
   const token = await orNameTaken(`A token named ${input.name}`, () =>
     db.transaction(async (tx) => {
       await ensurePlaces(tx, input.reach);
-      const values = { ...input, tokenHash: sha256(secret), createdBy: actor };
+      const values = { ...input, tokenHash: sha256(secret), userId, createdBy: actor };
       const [row] = await tx.insert(apiTokens).values(values).returning();
       const { name, role, reach, scopes, expiresAt } = input;
-      const detail = { name, role, reach, scopes, expiresAt: expiresAt?.toISOString() ?? null };
+      const detail = {
+        name,
+        role,
+        reach,
+        scopes,
+        expiresAt: expiresAt?.toISOString() ?? null,
+        personal: userId !== null,
+      };
       await record(tx, { actor, action: 'token.create', subject: row!.id, detail });
       return row!;
     }),
@@ -75,11 +93,18 @@ function expiryOf({ expiresAt, scopes }: NewToken, maxDays: number | undefined):
   return expiresAt;
 }
 
-/** A token that was revoked before stays as it is. */
-export async function revoke(db: Db, id: string, actor: string, expected = anything): Promise<void> {
+/** A token that was revoked before stays as it is. With a user, only of that user's own. */
+export async function revoke(
+  db: Db,
+  id: string,
+  actor: string,
+  expected = anything,
+  userId?: string,
+): Promise<void> {
   await db.transaction(async (tx) => {
     const [row] = await tx.select().from(apiTokens).where(eq(apiTokens.id, id)).for('update');
-    if (!row) throw new AppError('not_found', 'There is no such token.');
+    if (!row || (userId !== undefined && row.userId !== userId))
+      throw new AppError('not_found', 'There is no such token.');
     expected.ensureIs(row.revision);
     if (row.revokedAt) return;
     await tx.update(apiTokens).set({ revokedAt: new Date() }).where(eq(apiTokens.id, id));
@@ -90,17 +115,21 @@ export async function revoke(db: Db, id: string, actor: string, expected = anyth
 export async function findCaller(db: Db, secret: string): Promise<Caller | null> {
   if (!secret.startsWith(prefix)) return null;
   const now = new Date();
-  const [row] = await db
-    .select()
+  const [found] = await db
+    .select({ row: apiTokens, user: users })
     .from(apiTokens)
+    .leftJoin(users, eq(users.id, apiTokens.userId))
     .where(
       and(
         eq(apiTokens.tokenHash, sha256(secret)),
         isNull(apiTokens.revokedAt),
         or(isNull(apiTokens.expiresAt), gt(apiTokens.expiresAt, now)),
+        // Of who made one for himself.
+        isNull(users.disabledAt),
       ),
     );
-  if (!row) return null;
+  if (!found) return null;
+  const { row, user } = found;
   const stale = new Date(now.getTime() - usedEveryMs);
   if (!row.lastUsedAt || row.lastUsedAt < stale) {
     await db
@@ -110,18 +139,19 @@ export async function findCaller(db: Db, secret: string): Promise<Caller | null>
         and(eq(apiTokens.id, row.id), or(isNull(apiTokens.lastUsedAt), lt(apiTokens.lastUsedAt, stale))),
       );
   }
-  const { role, reach, scopes } = row;
-  return { name: `${callerPrefix}${row.name}`, role, userId: null, reach, scopes };
+  const { role, reach, scopes } = user ? heldTo(user, row) : row;
+  const name = `${callerPrefix}${row.name}${user ? `${ofUser}${row.createdBy}` : ''}`;
+  return { name, role, userId: null, reach, scopes };
 }
 
-/** E-mails of who made tokens that go by this name as a caller, also before; none when it is no token's. */
-export async function makersOf(db: Db, caller: string): Promise<string[]> {
+/** Who made tokens that go by this name as a caller, also before; a user's id of one that is the user's own. None when it is no token's. */
+export async function makersOf(db: Db, caller: string): Promise<{ by: string; userId: string | null }[]> {
   if (!caller.startsWith(callerPrefix)) return [];
-  const rows = await db
-    .select({ by: apiTokens.createdBy })
+  const named = sql`${apiTokens.name} || case when ${apiTokens.userId} is null then '' else ${ofUser}::text || ${apiTokens.createdBy} end`;
+  return db
+    .select({ by: apiTokens.createdBy, userId: apiTokens.userId })
     .from(apiTokens)
-    .where(eq(apiTokens.name, caller.slice(callerPrefix.length)));
-  return rows.map(({ by }) => by);
+    .where(sql`${named} = ${caller.slice(callerPrefix.length)}`);
 }
 
 /** Who made them goes by another e-mail from now on. */

@@ -14,6 +14,7 @@ export * from '../events/table.ts';
 export * from '../firmware/patches/table.ts';
 export * from '../firmware/sealing/table.ts';
 export * from '../firmware/table.ts';
+export * from '../firmware/uploads/table.ts';
 export * from '../freezes/table.ts';
 export * from '../idempotency/table.ts';
 export * from '../jobs/table.ts';

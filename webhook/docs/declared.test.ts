@@ -24,6 +24,9 @@ const unconditional: Record<string, string> = {
   'PUT /api/claims': 'is its owner’s word, and the same again; another’s is refused (claimed)',
   'DELETE /api/claims/{id}': 'a claim says nothing that could have changed',
   'POST /api/devices/{id}/commands': 'adds a command',
+  'POST /api/uploads/{id}/parts': 'changes nothing',
+  'POST /api/uploads/{id}/complete': 'an upload is of one file, announced by its digest',
+  'DELETE /api/uploads/{id}': 'its own caller gives it up, whatever has come',
   'DELETE /api/dead_letters/{id}': 'a dead letter never changes',
   'POST /api/dead_letters/{id}/replay': 'a dead letter never changes',
   'DELETE /api/users/{id}/totp': 'it is gone, whatever it was',
@@ -60,6 +63,7 @@ test('every route that changes a thing takes If-Match, but for those whose reaso
 const whole: Record<string, string> = {
   'GET /api/users': 'people',
   'GET /api/tokens': 'made by hand',
+  'GET /api/me/tokens': 'made by hand, at most fifty at a time',
   'GET /api/hardware': 'kinds of boards',
   'GET /api/regions': 'as first published; made by hand',
   'GET /api/divisions': 'as first published; made by hand',

@@ -22,7 +22,10 @@ export const examples: Record<string, unknown> = {
   postUsers: { email: 'operator@example.com', password: 'a long passphrase', role: 'operator' },
   patchUsersById: { role: 'viewer' },
   postTokens: { name: 'nightly build', role: 'operator', scopes: ['firmware:write'], expiresAt: null },
+  postMeTokens: { name: 'laptop', scopes: ['firmware:write', 'deployments:write'] },
   postS3PresignedUpload: file,
+  postUploads: { ...file, sizeBytes: 12_345_678, sha256: 'a'.repeat(64) },
+  postUploadsByIdParts: { numbers: [1, 2, 3] },
   postFirmwaresMetadata: {
     ...file,
     s3Path: '1.4.0/2f4c2f62-7a0a-4d0e-9f7e-2f3b0a5f7c55/thermostat.bin',

@@ -41,6 +41,7 @@ export function operationsOf<O extends object>({ paths = {} }: { paths?: Record<
 const parts: Record<string, string> = {
   firmwares: 'firmware',
   s3: 'firmware',
+  uploads: 'firmware',
   regions: 'places',
   divisions: 'places',
   groups: 'devices',

@@ -5,7 +5,9 @@ interface Schema {
   [key: string]: unknown;
 }
 interface Operation {
+  operationId?: string;
   summary?: string;
+  'x-sunset'?: string;
   'x-access'?: string;
   security?: Record<string, string[]>[];
   parameters?: { name: string; in: string; required?: boolean; schema?: Schema }[];
@@ -40,6 +42,9 @@ The same as data: <a href="/api/openapi.json">openapi.json</a>; what devices say
 ${operations.join('\n')}<h2>Schemas</h2>${schemas.join('\n')}</html>`;
 }
 
+const sunsetOf = ({ 'x-sunset': sunset }: Operation): string[] =>
+  sunset ? [`deprecated, goes after ${sunset}`] : [];
+
 function writeOperation(method: string, path: string, operation: Operation): string {
   const parameters = (operation.parameters ?? []).map(
     (p) =>
@@ -55,8 +60,8 @@ function writeOperation(method: string, path: string, operation: Operation): str
     const schema = Object.values(content ?? {})[0]?.schema;
     return `<p>${escapeHtml(status)}: ${escapeHtml(description ?? '')}</p>${schema ? pre(schema) : ''}`;
   });
-  return `<details><summary><b>${method.toUpperCase()}</b> <code>${escapeHtml(path)}</code>
-<small>${escapeHtml([operation.summary, operation['x-access'], ...scopesOf(operation)].join(' · '))}</small></summary>
+  return `<details${operation.operationId ? ` id="${escapeHtml(operation.operationId)}"` : ''}><summary><b>${method.toUpperCase()}</b> <code>${escapeHtml(path)}</code>
+<small>${escapeHtml([operation.summary, operation['x-access'], ...scopesOf(operation), ...sunsetOf(operation)].join(' · '))}</small></summary>
 ${parameters.length ? `<table>${parameters.join('')}</table>` : ''}${bodies.join('')}${responses.join('')}</details>`;
 }
 

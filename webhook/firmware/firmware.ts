@@ -22,6 +22,7 @@ import type { PresignedUrl } from './objects.ts';
 import * as sealing from './sealing/sealing.ts';
 import { verifyManifest } from './signer.ts';
 import { firmwares } from './table.ts';
+import * as uploads from './uploads/uploads.ts';
 
 export type Firmware = typeof firmwares.$inferSelect;
 
@@ -44,7 +45,7 @@ export async function presignUpload(
   context: Context,
   file: { version: string; fileName: string; sha256?: string | undefined },
 ): Promise<PresignedUrl & { headers: Record<string, string>; s3Path: string }> {
-  if (await findByFile(context.db, file.version, file.fileName)) throw exists(file);
+  await ensureNew(context.db, file);
   const s3Path = `${file.version}/${randomUUID()}/${file.fileName}`;
   return { ...(await context.objects.presignUpload(s3Path, file.sha256)), s3Path };
 }
@@ -62,8 +63,13 @@ export async function register(context: Context, input: NewFirmware, actor: stri
       's3Path: must be the one that presigned_upload gave for this file.',
     );
   }
-  if (await findByFile(context.db, input.version, input.fileName)) throw exists(input);
+  await ensureNew(context.db, input);
+  const announced = await uploads.findAnnounced(context.db, input.s3Path, actor);
   const { sizeBytes, sha256, image } = await readObject(context, input.s3Path);
+  if (announced && (announced.sha256 !== sha256 || announced.sizeBytes !== sizeBytes)) {
+    await uploads.abort(context, announced);
+    throw new AppError('upload_differs', 'What was uploaded is not the file that was announced.');
+  }
   const [problem] = findImageProblems(image, input);
   if (problem) throw new AppError(problem.code, tellImageProblem(problem));
   const values = {
@@ -80,6 +86,7 @@ export async function register(context: Context, input: NewFirmware, actor: stri
         .insert(firmwares)
         .values({ ...values, manifest: manifest ?? null })
         .returning();
+      if (announced) await uploads.forget(tx, announced);
       await imageElf.note(tx, row!.id, image.elfSha256);
       if (await sealing.needsSealing(tx, row!))
         await sealing.want(
@@ -245,6 +252,11 @@ export async function findByFile(db: Db, version: string, fileName: string): Pro
     .from(firmwares)
     .where(and(eq(firmwares.version, version), eq(firmwares.fileName, fileName)));
   return row;
+}
+
+/** Throws `firmware_exists`. */
+export async function ensureNew(db: Db, file: { version: string; fileName: string }): Promise<void> {
+  if (await findByFile(db, file.version, file.fileName)) throw exists(file);
 }
 
 function exists(file: { version: string; fileName: string }): AppError {

@@ -11,6 +11,7 @@ import {
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { AppError } from '../errors.ts';
 import { type CdnSettings, signCdnUrl } from './cdn.ts';
+import { createPartStore, type PartStore } from './parts.ts';
 
 export interface ObjectStoreSettings {
   /** Where this process reaches the store, e.g. `http://127.0.0.1:9000`; undefined for AWS itself. */
@@ -36,6 +37,8 @@ export interface ObjectStore {
   /** Where browsers are sent to by presigned addresses. */
   browserOrigin: string;
   presignUpload(key: string, sha256Hex?: string): Promise<PresignedUrl & { headers: Record<string, string> }>;
+  /** What comes in parts. */
+  parts: PartStore;
   /** For a browser: answers as an attachment with this file name. */
   presignDownload(key: string, fileName: string): Promise<PresignedUrl>;
   presignForDevice(key: string): Promise<PresignedUrl>;
@@ -84,6 +87,7 @@ export function createObjectStore(settings: ObjectStoreSettings): ObjectStore {
   const device = clientFor(settings.deviceUrl ?? settings.publicUrl ?? settings.endpoint);
 
   return {
+    parts: createPartStore(internal, browser, bucket),
     browserOrigin: originOf(browser, settings.publicUrl ?? settings.endpoint, bucket, settings.region),
     async presignUpload(key, sha256Hex) {
       const checksum = sha256Hex && Buffer.from(sha256Hex, 'hex').toString('base64');

@@ -16,21 +16,10 @@ import {
   revision,
   sha256Schema,
 } from '../http.ts';
+import { fileName, version } from './fields.ts';
 import * as firmware from './firmware.ts';
 import { presignedPutSchema } from './presigned-put.ts';
 
-const version = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/, 'must be 1 to 64 of letters, digits and . _ + -');
-/** One path segment of printable characters: it becomes part of an object key and of a device's file name. */
-const fileName = z
-  .string()
-  .refine(
-    (name) => /^[\p{L}\p{N}_][\p{L}\p{N} ._()+@-]{0,99}$/u.test(name),
-    'must be a plain file name: 1 to 100 letters, digits, spaces and . _ ( ) + @ -',
-  )
-  // Letters of all languages are no pattern that all languages read.
-  .openapi({ pattern: '^[^/\\\\]{1,100}$' });
 const hardware = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
 const component = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,31}$/);
 
@@ -61,7 +50,7 @@ const upload = createRoute({
   method: 'post',
   path: '/api/s3/presigned_upload',
   ...access('operator', 'fleet'),
-  summary: 'Step 1: where to PUT the file, and with which headers',
+  summary: 'Step 1: where to PUT the file, and with which headers; `POST /api/uploads` takes it in parts',
   request: jsonBody(
     z.object({
       version,
@@ -84,7 +73,7 @@ const register = createRoute({
     '`image_not_firmware` (PNG, JPEG, GIF, ZIP, ELF, PDF), `image_version_differs` (the image names another version), ' +
     '`image_chip_differs` (the name of the hardware begins with another chip), `image_is_hex` (Intel HEX for an `arduino-uno`, which ' +
     'takes a binary), `image_hex_damaged` (a line of it is wrong, or its end is missing), `object_missing`, ' +
-    '`object_empty`, `object_too_large` (over 256 MiB). A binary that says nothing of itself is registered as it is.',
+    '`object_empty`, `object_too_large` (over 256 MiB), `upload_differs` (not what was announced to `POST /api/uploads`; begin again). A binary that says nothing of itself is registered as it is.',
   request: jsonBody(
     z.object({
       version,

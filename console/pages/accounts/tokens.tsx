@@ -35,12 +35,18 @@ function State(props: { token: ApiToken }): JSX.Element {
   );
 }
 
-const describe = (revoke: (token: ApiToken) => void): Column<ApiToken>[] => [
+/** Of all tokens, or of one's own, whose maker needs no saying. */
+export const describe = (revoke: (token: ApiToken) => void, isOwn = false): Column<ApiToken>[] => [
   {
     head: t('tokens.name'),
     cell: (token) => (
       <>
-        <strong>{token.name}</strong> <span class="soft small mid">{token.createdBy}</span>
+        <strong>{token.name}</strong>{' '}
+        <Show when={!isOwn}>
+          <span class="soft small mid">
+            {token.personal ? t('tokens.personal', { email: token.createdBy }) : token.createdBy}
+          </span>
+        </Show>
       </>
     ),
   },
@@ -87,6 +93,25 @@ const describe = (revoke: (token: ApiToken) => void): Column<ApiToken>[] => [
   },
 ];
 
+export function RevokeToken(props: {
+  token: ApiToken;
+  revoke: (id: string, seen: number) => Promise<void>;
+  onClose: () => void;
+}): JSX.Element {
+  return (
+    <Confirm
+      title={t('tokens.revokeTitle', { name: props.token.name })}
+      of={props.token}
+      act={(seen) => props.revoke(props.token.id, seen)}
+      actLabel={t('tokens.revoke')}
+      keepLabel={t('common.cancel')}
+      onClose={props.onClose}
+    >
+      <p>{t('tokens.revokeWhat')}</p>
+    </Confirm>
+  );
+}
+
 function Tokens(): JSX.Element {
   const [adding, setAdding] = createSignal(false);
   const [revoking, setRevoking] = createSignal<ApiToken>();
@@ -124,18 +149,7 @@ function Tokens(): JSX.Element {
           <NewToken onClose={close} />
         </Match>
         <Match when={revoking()}>
-          {(token) => (
-            <Confirm
-              title={t('tokens.revokeTitle', { name: token().name })}
-              of={token()}
-              act={(seen) => adminApi.revokeApiToken(token().id, seen)}
-              actLabel={t('tokens.revoke')}
-              keepLabel={t('common.cancel')}
-              onClose={close}
-            >
-              <p>{t('tokens.revokeWhat')}</p>
-            </Confirm>
-          )}
+          {(token) => <RevokeToken token={token()} revoke={adminApi.revokeApiToken} onClose={close} />}
         </Match>
       </Switch>
     </>

@@ -16,6 +16,9 @@ export interface StoreTrouble {
   breaks: number;
 }
 
+/** Nobody uploads in parts there. */
+const none = () => Promise.reject(new AppError('storage_unavailable', 'no parts'));
+
 export class SimulatedStore implements ObjectStore {
   readonly objects = new Map<string, Buffer>();
   readonly browserOrigin = 'https://store.test';
@@ -29,6 +32,7 @@ export class SimulatedStore implements ObjectStore {
     this.#trouble = trouble;
   }
 
+  readonly parts = { begin: none, presign: none, list: none, complete: none, abort: none };
   readonly presignUpload = async (key: string) => ({ ...this.#presign(key), headers: {} });
   readonly presignDownload = async (key: string) => this.#presign(key);
   readonly presignForDevice = async (key: string) => this.#presign(key);

@@ -6,20 +6,25 @@ const statuses = {
   AuthorizationQueryParametersError: 400,
   BadDigest: 400,
   EntityTooLarge: 400,
+  EntityTooSmall: 400,
   IncompleteBody: 400,
   InternalError: 500,
   InvalidAccessKeyId: 403,
   InvalidArgument: 400,
   InvalidDigest: 400,
+  InvalidPart: 400,
+  InvalidPartOrder: 400,
   InvalidRange: 416,
   InvalidRequest: 400,
   InvalidToken: 400,
   InvalidURI: 400,
   KeyTooLongError: 400,
+  MalformedXML: 400,
   MethodNotAllowed: 405,
   MissingContentLength: 411,
   NoSuchBucket: 404,
   NoSuchKey: 404,
+  NoSuchUpload: 404,
   NotImplemented: 501,
   PreconditionFailed: 412,
   RequestTimeTooSkewed: 403,
@@ -63,7 +68,7 @@ export function errorXml(error: S3Error, resource: string, requestId: string): s
   return `<?xml version="1.0" encoding="UTF-8"?>\n<Error>${body.join('')}</Error>`;
 }
 
-function escapeXml(text: string): string {
+export function escapeXml(text: string): string {
   const escaped = text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
   // XML 1.0 §2.2 has no place for other control characters, escaped or not.
   return escaped.replace(/[^\P{Cc}\t\n\r]/gu, '?');

@@ -22,6 +22,8 @@ export interface PutOptions {
   contentType: string;
   /** Refuse when the key is taken. */
   onlyNew: boolean;
+  /** Of what was put together from parts, whose ETag is not that of the content. */
+  md5?: string;
   /** What the body must hash to. */
   expected: { sha256Base64?: string; sha256Hex?: string; md5Base64?: string };
 }
@@ -39,6 +41,7 @@ export interface Objects {
   open(key: string): Promise<OpenObject | undefined>;
   has(key: string): Promise<boolean>;
   remove(key: string): Promise<void>;
+  list(): Promise<ObjectInfo[]>;
   /** Removes what uploads left behind that were cut off by a crash. */
   sweep(): Promise<void>;
 }
@@ -54,8 +57,8 @@ export function openObjects(dir: string): Objects {
     return join(dir, 'objects', name.slice(0, 2), name);
   };
 
-  async function openKey(key: string): Promise<OpenObject | undefined> {
-    const file = await openOrUndefined(place(key));
+  async function openFile(path: string): Promise<OpenObject | undefined> {
+    const file = await openOrUndefined(path);
     if (!file) return undefined;
     try {
       const header = Buffer.alloc(headerBytes);
@@ -74,7 +77,7 @@ export function openObjects(dir: string): Objects {
   }
 
   return {
-    open: openKey,
+    open: (key) => openFile(place(key)),
 
     async has(key) {
       const file = await openOrUndefined(place(key));
@@ -101,6 +104,18 @@ export function openObjects(dir: string): Objects {
       await unlink(place(key)).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOENT') throw error;
       });
+    },
+
+    async list() {
+      const infos: ObjectInfo[] = [];
+      const found = await readdir(join(dir, 'objects'), { recursive: true, withFileTypes: true }).catch(none);
+      for (const entry of found) {
+        if (!entry.isFile()) continue;
+        const object = await openFile(join(entry.parentPath, entry.name));
+        await object?.close();
+        if (object) infos.push(object.info);
+      }
+      return infos;
     },
 
     async sweep() {
@@ -148,7 +163,7 @@ async function receive(
   const info: ObjectInfo = {
     key: options.key,
     size,
-    md5: md5Digest.toString('hex'),
+    md5: options.md5 ?? md5Digest.toString('hex'),
     contentType: options.contentType,
     ...(expected.sha256Base64 === undefined ? {} : { checksumSha256: expected.sha256Base64 }),
     modifiedAt: new Date().toISOString(),
@@ -184,6 +199,11 @@ export function alreadyThere(): S3Error {
   return new S3Error('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold', {
     details,
   });
+}
+
+function none(error: NodeJS.ErrnoException): [] {
+  if (error.code !== 'ENOENT') throw error;
+  return [];
 }
 
 async function syncDirectory(path: string): Promise<void> {

@@ -4,6 +4,7 @@ import { type ByteRange, parseRange } from './byte-range.ts';
 import { S3Error } from './errors.ts';
 import { alreadyThere, type ObjectInfo, type Objects } from './objects.ts';
 import type { RequestTarget } from './request-target.ts';
+import type { Uploads } from './uploads.ts';
 
 export interface ObjectRequest {
   request: IncomingMessage;
@@ -14,6 +15,7 @@ export interface ObjectRequest {
   /** A header, or the same name in the signed query, where presigners move x-amz-* headers. */
   header(name: string): string | undefined;
   objects: Objects;
+  uploads: Uploads;
 }
 
 /** S3's limit for one PUT. */
@@ -36,7 +38,8 @@ const overrides = {
   'response-cache-control': 'cache-control',
 } as const;
 
-export async function putObject({ request, response, target, payloadHash, header, objects }: ObjectRequest) {
+/** Of a body that is to be kept: its size, and what it must hash to. */
+export function readPut({ request, target, payloadHash, header }: ObjectRequest) {
   const asked = [
     ...Object.keys(request.headers),
     ...[...target.query.keys()].map((name) => name.toLowerCase()),
@@ -59,26 +62,42 @@ export async function putObject({ request, response, target, payloadHash, header
   const sizeBytes = Number(length);
   if (sizeBytes > maxObjectBytes)
     throw new S3Error('EntityTooLarge', 'Your proposed upload exceeds the maximum size');
-  const noneMatch = request.headers['if-none-match'];
-  if ((noneMatch !== undefined && noneMatch !== '*') || request.headers['if-match'] !== undefined) {
-    throw new S3Error('NotImplemented', 'This store knows no condition but If-None-Match: *');
-  }
-  const onlyNew = noneMatch === '*';
-  // Before the body is sent; publishing checks it again.
-  if (onlyNew && (await objects.has(target.key))) throw alreadyThere();
-  if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue();
-  // Left early, the loop would destroy the socket that the refusal has to go through.
-  const body = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
-  const info = await objects.put(body, {
-    key: target.key,
+  return {
     sizeBytes,
-    contentType: (request.headers['content-type'] ?? 'binary/octet-stream').slice(0, 256),
-    onlyNew,
     expected: {
       sha256Base64: digestHeader(header('x-amz-checksum-sha256'), 32),
       md5Base64: digestHeader(request.headers['content-md5'] as string | undefined, 16),
       sha256Hex: payloadHash === 'UNSIGNED-PAYLOAD' ? undefined : payloadHash,
     },
+  };
+}
+
+/** Left early, the loop would destroy the socket that the refusal has to go through. */
+export function bodyOf({ request, response }: ObjectRequest): AsyncIterable<Buffer> {
+  if (/^100-continue$/i.test(request.headers.expect ?? '')) response.writeContinue();
+  return request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+}
+
+/** Whether the key must be new; no other condition is known. */
+export function readCondition(request: IncomingMessage): boolean {
+  const noneMatch = request.headers['if-none-match'];
+  if ((noneMatch !== undefined && noneMatch !== '*') || request.headers['if-match'] !== undefined) {
+    throw new S3Error('NotImplemented', 'This store knows no condition but If-None-Match: *');
+  }
+  return noneMatch === '*';
+}
+
+export async function putObject(work: ObjectRequest) {
+  const { request, response, target, objects } = work;
+  const asked = readPut(work);
+  const onlyNew = readCondition(request);
+  // Before the body is sent; publishing checks it again.
+  if (onlyNew && (await objects.has(target.key))) throw alreadyThere();
+  const info = await objects.put(bodyOf(work), {
+    ...asked,
+    key: target.key,
+    contentType: contentTypeOf(request),
+    onlyNew,
   });
   response.writeHead(200, { etag: etagOf(info), ...checksumOf(info), 'content-length': 0 });
   response.end();
@@ -160,7 +179,11 @@ function digestHeader(value: string | undefined, bytes: number): string | undefi
   throw new S3Error('InvalidDigest', 'The checksum you specified is not valid.');
 }
 
-function etagOf(info: ObjectInfo): string {
+export function contentTypeOf(request: IncomingMessage): string {
+  return (request.headers['content-type'] ?? 'binary/octet-stream').slice(0, 256);
+}
+
+export function etagOf(info: ObjectInfo): string {
   return `"${info.md5}"`;
 }
 

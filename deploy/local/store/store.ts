@@ -4,10 +4,12 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { allowOrigin, answerPreflight } from './cors.ts';
 import { errorXml, S3Error } from './errors.ts';
+import { serveMultipart } from './multipart.ts';
 import { type Objects, openObjects } from './objects.ts';
 import { parameter, parseTarget, type RequestTarget } from './request-target.ts';
 import { deleteObject, getObject, type ObjectRequest, putObject } from './requests.ts';
 import { verifySignature } from './signature.ts';
+import { openUploads, type Uploads } from './uploads.ts';
 
 export interface StoreOptions {
   host: string;
@@ -36,14 +38,20 @@ export interface Store {
   close(): Promise<void>;
 }
 
+interface Kept {
+  objects: Objects;
+  uploads: Uploads;
+}
+
 const idleMs = 60_000;
 
 /** Listens on both ports; rejects with the socket's own error (EADDRINUSE …) when it cannot, and nothing stays open. */
 export async function startStore(options: StoreOptions): Promise<Store> {
   const objects = openObjects(options.dir);
+  const kept = { objects, uploads: openUploads(options.dir, objects) };
   const underway = new Set<Promise<void>>();
   const handler = (cors: boolean) => (request: IncomingMessage, response: ServerResponse) => {
-    const work = answer(options, objects, cors, request, response)
+    const work = answer(options, kept, cors, request, response)
       .catch(() => void response.destroy())
       .finally(() => underway.delete(work));
     underway.add(work);
@@ -73,7 +81,7 @@ export async function startStore(options: StoreOptions): Promise<Store> {
 
 async function answer(
   options: StoreOptions,
-  objects: Objects,
+  kept: Kept,
   cors: boolean,
   request: IncomingMessage,
   response: ServerResponse,
@@ -85,7 +93,7 @@ async function answer(
   try {
     const allowed = cors && allowOrigin(request, response, options.corsOrigins);
     if (request.method === 'OPTIONS') return answerPreflight(request, response, allowed);
-    await serve(options, objects, request, response);
+    await serve(options, kept, request, response);
   } catch (error) {
     // The peer has gone, in the middle of the upload or of the answer.
     if (response.destroyed || response.headersSent || request.errored) {
@@ -99,12 +107,7 @@ async function answer(
   }
 }
 
-async function serve(
-  options: StoreOptions,
-  objects: Objects,
-  request: IncomingMessage,
-  response: ServerResponse,
-) {
+async function serve(options: StoreOptions, kept: Kept, request: IncomingMessage, response: ServerResponse) {
   const method = request.method ?? '';
   const target = parseTarget(request.url ?? '/');
   const headers = singleHeaders(request);
@@ -129,17 +132,19 @@ async function serve(
     target: { ...target, key: target.key },
     payloadHash,
     header,
-    objects,
+    ...kept,
   };
+  if (target.query.has('uploads') || target.query.has('uploadId')) return serveMultipart(work);
   if (method === 'PUT') return putObject(work);
   if (method === 'GET' || method === 'HEAD') return getObject(work);
   if (method === 'DELETE') return deleteObject(work);
   throw new S3Error('MethodNotAllowed', 'The specified method is not allowed against this resource.');
 }
 
-/** `?acl`, `?uploads`, `?versionId` … ask for something other than the object. */
+/** `?acl`, `?tagging`, `?versionId` … ask for something other than the object. */
 function refuseSubresources(target: RequestTarget): void {
-  const known = /^(x-amz-|x-id$|response-(content-type|content-disposition|cache-control)$)/i;
+  const known =
+    /^(x-amz-|x-id$|uploads$|uploadId$|partNumber$|response-(content-type|content-disposition|cache-control)$)/i;
   const unknown = [...target.query.keys()].find((name) => !known.test(name));
   if (unknown !== undefined)
     throw new S3Error('NotImplemented', `This store does not know the parameter ${unknown}`);
