@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
+import { cheapPasswords } from '#webhook/testing.ts';
 import { type Fleet, type FleetOptions, startFleet } from './fleet/devices.ts';
 import type { Rest } from './rest.ts';
 import { createShowRoutes } from './show/routes.ts';
@@ -23,7 +24,13 @@ export async function startTestSystem(overrides: Partial<SystemOptions> = {}): P
   const dataDir = mkdtempSync(join(tmpdir(), 'flota-test-'));
   const show = createShow();
   const localRoutes = createShowRoutes(show);
-  const stack = await startSystem({ ...defaultOptions, dataDir, localRoutes, ...overrides });
+  const stack = await startSystem({
+    ...defaultOptions,
+    dataDir,
+    localRoutes,
+    passwords: cheapPasswords(),
+    ...overrides,
+  });
   const fleets: Fleet[] = [];
   return {
     dataDir,

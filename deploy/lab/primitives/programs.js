@@ -23,6 +23,7 @@ const staleMs = 6 * 3_600_000;
  */
 const builds = {
   start: ['deploy/local/main.ts'],
+  patches: ['webhook/firmware/patches/worker.ts'],
   others: [
     'ca/cli.ts',
     'ca/main.ts',

@@ -1,5 +1,6 @@
 import type { BrokerConfig } from '#emqx/rules.ts';
 import type { OidcSettings } from '#webhook/auth/oidc/settings.ts';
+import type { Passwords } from '#webhook/auth/password.ts';
 import type { ReconcileTimes } from '#webhook/devices/reconcile.ts';
 import type { CdnSettings } from '#webhook/firmware/cdn.ts';
 import type { ObjectStoreSettings } from '#webhook/firmware/objects.ts';
@@ -49,6 +50,8 @@ export interface SystemOptions {
   /** null: made, and kept in `dataDir`. */
   adminPassword: string | null;
   apiToken: string | null;
+  /** Default: at the cost that production has. */
+  passwords?: Passwords;
   retention: Retention;
   /** What notifications are sent with; default: no mail, and no network of our own. */
   courier?: CourierSettings;

@@ -244,6 +244,8 @@ async function startParts(options: SystemOptions, closers: Closers): Promise<Omi
       signer: signing,
       trustedKeys: signing.publicKeys,
       masterKeys: readMasterKeys(loadSealingKey(dataDir)),
+      patchProgram: site.source('../../../webhook/firmware/patches/worker.ts'),
+      ...(options.passwords && { passwords: options.passwords }),
       log,
       webhookToken,
       apiToken,
