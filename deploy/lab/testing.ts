@@ -8,6 +8,7 @@ import { type Fleet, type FleetOptions, startFleet } from './fleet/devices.ts';
 import type { Rest } from './rest.ts';
 import { createShowRoutes } from './show/routes.ts';
 import { createShow } from './show/show.ts';
+import { openDatabaseInMemory } from './system/kept-database.ts';
 import { defaultOptions, type SystemOptions } from './system/options.ts';
 import { type System, startSystem } from './system/system.ts';
 
@@ -28,6 +29,9 @@ export async function startTestSystem(overrides: Partial<SystemOptions> = {}): P
     ...defaultOptions,
     dataDir,
     localRoutes,
+    // What a disk, and keys and passwords that are hard to guess, cost is paid where they are tested.
+    openDatabase: overrides.databaseUrl ? undefined : openDatabaseInMemory,
+    authority: { dir: join(dataDir, 'ca') },
     passwords: cheapPasswords(),
     ...overrides,
   });
@@ -37,7 +41,7 @@ export async function startTestSystem(overrides: Partial<SystemOptions> = {}): P
     stack,
     rest: stack.rest,
     async start(count, options) {
-      const fleet = await startFleet(stack, dataDir, count, options);
+      const fleet = await startFleet(stack, dataDir, count, { fsync: false, ...options });
       show.attach(fleet, stack.rest);
       fleets.push(fleet);
       return fleet;
