@@ -36,6 +36,7 @@ const builds = {
     'deploy/lab/fleet/main.ts',
     'deploy/lab/fleet/worker.ts',
     'deploy/lab/simulation/main.ts',
+    'deploy/lab/simulation/worker.ts',
     'deploy/lab/system/broker-process.ts',
     'deploy/lab/system/store-process.ts',
     'emqx/cli.ts',
