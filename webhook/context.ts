@@ -46,6 +46,8 @@ export interface Context {
   courier: Courier;
   /** Reads ELFs for crash reports. */
   symboliser: Symboliser;
+  /** Arguments of Node that run the maker of patches; absent: those of the one beside this program. */
+  patchProgram?: string[];
   /** What sending a megabyte (10^6 bytes) to a device costs; absent: nobody has said. */
   transferPrice?: { perMegabyte: number; currency: string } | null;
   /** A device that was away for so long is told of; default 24. */

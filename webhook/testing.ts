@@ -7,6 +7,7 @@ import { PGlite } from '@electric-sql/pglite';
 import { CompactSign, exportJWK, generateKeyPair, type JSONWebKeySet } from 'jose';
 import postgres from 'postgres';
 import { CaError, type PublishedCrl, type RevokingAuthority } from '#ca/client.ts';
+import { program } from '#deploy/lab/primitives/programs.js';
 import type { EmqxApi, PublishMessage, PublishOutcome } from '#emqx/api.ts';
 import { mountedTopic, type UplinkTopic } from '#emqx/protocol.ts';
 import { createPasswords } from './auth/password.ts';
@@ -352,6 +353,7 @@ export async function startTestWebhook(
       publicUrl: null,
       consoleDir: null,
       passwords: cheapPasswords(),
+      patchProgram: program(new URL('./firmware/patches/worker.ts', import.meta.url)),
       courier: createCourier({ allowedNetworks: ['127.0.0.1/32'], mail: null }),
       ...parts,
     },

@@ -3,10 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
+import { cheapPasswords } from '#webhook/testing.ts';
 import { type Fleet, type FleetOptions, startFleet } from './fleet/devices.ts';
 import type { Rest } from './rest.ts';
 import { createShowRoutes } from './show/routes.ts';
 import { createShow } from './show/show.ts';
+import { openDatabaseInMemory } from './system/kept-database.ts';
 import { defaultOptions, type SystemOptions } from './system/options.ts';
 import { type System, startSystem } from './system/system.ts';
 
@@ -23,14 +25,23 @@ export async function startTestSystem(overrides: Partial<SystemOptions> = {}): P
   const dataDir = mkdtempSync(join(tmpdir(), 'flota-test-'));
   const show = createShow();
   const localRoutes = createShowRoutes(show);
-  const stack = await startSystem({ ...defaultOptions, dataDir, localRoutes, ...overrides });
+  const stack = await startSystem({
+    ...defaultOptions,
+    dataDir,
+    localRoutes,
+    // What a disk, and keys and passwords that are hard to guess, cost is paid where they are tested.
+    openDatabase: overrides.databaseUrl ? undefined : openDatabaseInMemory,
+    authority: { dir: join(dataDir, 'ca') },
+    passwords: cheapPasswords(),
+    ...overrides,
+  });
   const fleets: Fleet[] = [];
   return {
     dataDir,
     stack,
     rest: stack.rest,
     async start(count, options) {
-      const fleet = await startFleet(stack, dataDir, count, options);
+      const fleet = await startFleet(stack, dataDir, count, { fsync: false, ...options });
       show.attach(fleet, stack.rest);
       fleets.push(fleet);
       return fleet;

@@ -39,7 +39,6 @@ beforeAll(async () => {
   const secrets = loadSecrets(system.dataDir);
   authority = await openAuthority({
     dir: join(system.dataDir, 'ca'),
-    passphrase: secrets.caPassphrase,
   });
   const pair = await issueKeyPair(authority, { profile: 'broker', commonName: 'cdn', names: ['localhost'] });
   cdn.present({ key: pair.key, cert: pair.certificate + pair.chain });

@@ -23,6 +23,7 @@ const staleMs = 6 * 3_600_000;
  */
 const builds = {
   start: ['deploy/local/main.ts'],
+  patches: ['webhook/firmware/patches/worker.ts'],
   others: [
     'ca/cli.ts',
     'ca/main.ts',
@@ -35,6 +36,7 @@ const builds = {
     'deploy/lab/fleet/main.ts',
     'deploy/lab/fleet/worker.ts',
     'deploy/lab/simulation/main.ts',
+    'deploy/lab/simulation/worker.ts',
     'deploy/lab/system/broker-process.ts',
     'deploy/lab/system/store-process.ts',
     'emqx/cli.ts',

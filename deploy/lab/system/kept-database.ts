@@ -7,6 +7,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  openAsBlob,
   readdirSync,
   readFileSync,
   renameSync,
@@ -31,6 +32,12 @@ export async function keepDatabase(): Promise<string> {
   await client.close();
   keep(file, (temporary) => writeFileSync(temporary, dump));
   return file;
+}
+
+/** A copy of it in memory. */
+export async function openDatabaseInMemory(): Promise<Database> {
+  const loadDataDir = await openAsBlob(await keepDatabase());
+  return connect({ client: await PGlite.create({ loadDataDir }) });
 }
 
 /** The database in `dir`; where there is none it is a copy of the folder, which is made where there is none. */

@@ -1,5 +1,7 @@
 import type { BrokerConfig } from '#emqx/rules.ts';
 import type { OidcSettings } from '#webhook/auth/oidc/settings.ts';
+import type { Passwords } from '#webhook/auth/password.ts';
+import type { Database } from '#webhook/db/connect.ts';
 import type { ReconcileTimes } from '#webhook/devices/reconcile.ts';
 import type { CdnSettings } from '#webhook/firmware/cdn.ts';
 import type { ObjectStoreSettings } from '#webhook/firmware/objects.ts';
@@ -28,6 +30,8 @@ export interface SystemOptions {
   ports: Ports;
   /** PostgreSQL; null: PGlite in `dataDir`, which only a webhook in this process can use. */
   databaseUrl: string | null;
+  /** Opens another one, for a webhook in this process. */
+  openDatabase?: (() => Promise<Database>) | undefined;
   /** The real things that replace a part of ours. */
   s3: ObjectStoreSettings | null;
   cdn: CdnSettings | null;
@@ -49,6 +53,8 @@ export interface SystemOptions {
   /** null: made, and kept in `dataDir`. */
   adminPassword: string | null;
   apiToken: string | null;
+  /** Default: at the cost that production has. */
+  passwords?: Passwords;
   retention: Retention;
   /** What notifications are sent with; default: no mail, and no network of our own. */
   courier?: CourierSettings;

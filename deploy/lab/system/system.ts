@@ -228,7 +228,7 @@ async function startParts(options: SystemOptions, closers: Closers): Promise<Omi
   } else {
     const objects = createObjectStore({ ...objectSettings, ...(options.cdn && { cdn: options.cdn }) });
     closers.push(() => objects.close());
-    const database = await openDatabase(options);
+    const database = await (options.openDatabase?.() ?? openDatabase(options));
     closers.push(() => database.close());
     const api = createEmqxApi(emqx);
     closers.push(() => api.close());
@@ -244,6 +244,8 @@ async function startParts(options: SystemOptions, closers: Closers): Promise<Omi
       signer: signing,
       trustedKeys: signing.publicKeys,
       masterKeys: readMasterKeys(loadSealingKey(dataDir)),
+      patchProgram: site.source('../../../webhook/firmware/patches/worker.ts'),
+      ...(options.passwords && { passwords: options.passwords }),
       log,
       webhookToken,
       apiToken,

@@ -69,20 +69,23 @@ static void encrypt(uint8_t *block) {
   }
 }
 
+static uint64_t read_half(const uint8_t *bytes) {
+  uint64_t half = 0;
+  for (unsigned i = 0; i < 8; i++) half = half << 8 | bytes[i];
+  return half;
+}
+
 /** SP 800-38D §6.3: times the hash key. */
 static void multiply(void) {
-  uint8_t v[16];
-  uint8_t z[16] = {0};
-  memcpy(v, hash_key, sizeof v);
+  uint64_t v[2] = {read_half(hash_key), read_half(hash_key + 8)};
+  uint64_t z[2] = {0, 0};
   for (unsigned i = 0; i < 128; i++) {
-    if (hash_state[i / 8] >> (7 - i % 8) & 1)
-      for (unsigned k = 0; k < 16; k++) z[k] ^= v[k];
-    bool odd = v[15] & 1;
-    for (unsigned k = 15; k > 0; k--) v[k] = (uint8_t)(v[k] >> 1 | v[k - 1] << 7);
-    v[0] >>= 1;
-    if (odd) v[0] ^= 0xe1;
+    if (hash_state[i / 8] >> (7 - i % 8) & 1) z[0] ^= v[0], z[1] ^= v[1];
+    uint64_t odd = v[1] & 1;
+    v[1] = v[1] >> 1 | v[0] << 63;
+    v[0] = v[0] >> 1 ^ (odd ? (uint64_t)0xe1 << 56 : 0);
   }
-  memcpy(hash_state, z, sizeof z);
+  for (unsigned i = 0; i < 16; i++) hash_state[i] = (uint8_t)(z[i / 8] >> (56 - 8 * (i % 8)));
 }
 
 static void hash(const uint8_t *data, size_t bytes) {

@@ -10,16 +10,22 @@ const heapMiB = 512;
 
 /** The sources run as they are; what is bundled stands beside the program. */
 const isSource = import.meta.url.endsWith('.ts');
-const program = fileURLToPath(new URL(isSource ? './worker.ts' : './patch-worker.js', import.meta.url));
+const beside = fileURLToPath(new URL(isSource ? './worker.ts' : './patch-worker.js', import.meta.url));
+const ownProgram = [...(isSource ? ['--import', 'tsx'] : []), beside];
 
-/** Rejects when it takes too long, or the process fails. `signal` ends it. */
-export function makeElsewhere(old: Uint8Array, next: Uint8Array, signal: AbortSignal): Promise<Buffer> {
+/** Rejects when it takes too long, or the process fails. `signal` ends it. `program`: Node's arguments that run `worker.ts`. */
+export function makeElsewhere(
+  old: Uint8Array,
+  next: Uint8Array,
+  signal: AbortSignal,
+  program = ownProgram,
+): Promise<Buffer> {
   if (Math.max(old.length, next.length) > maxImageBytes)
     return Promise.reject(new Error(`an image is larger than ${maxImageBytes} bytes`));
   return new Promise((resolve, reject) => {
-    const child = fork(program, [], {
+    const child = fork(program.at(-1)!, [], {
       // Its own flags: those of a debugger or a test's runner are none of its business.
-      execArgv: [...(isSource ? ['--import', 'tsx'] : []), `--max-old-space-size=${heapMiB}`],
+      execArgv: [...program.slice(0, -1), `--max-old-space-size=${heapMiB}`],
       env: {},
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

@@ -96,7 +96,7 @@ async function store(context: Context, base: string, result: string): Promise<vo
     readObject(context, image),
   ]);
   const startedAt = performance.now();
-  const patch = await makeElsewhere(from, to, context.closing);
+  const patch = await makeElsewhere(from, to, context.closing, context.patchProgram);
   const madeMs = Math.round(performance.now() - startedAt);
   const made = { sizeBytes: patch.length, madeMs, error: null };
   if (patch.length > image.sizeBytes * (1 - leastSaving(base))) {
