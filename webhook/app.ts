@@ -47,7 +47,7 @@ import { type AppEnv, createRouter } from './http.ts';
 import { answerOnce } from './idempotency/idempotency.ts';
 import { jobRoutes } from './jobs/routes.ts';
 import { liveRoutes } from './live/routes.ts';
-import { type Log, requestScope } from './log.ts';
+import { inRequest, type Log } from './log.ts';
 import { metricsRoutes } from './metrics/routes.ts';
 import { linkNextPage, readPagedRoutes } from './next-page.ts';
 import { feedRoutes } from './notifications/feed-routes.ts';
@@ -218,7 +218,7 @@ function prepare(app: ReturnType<typeof createRouter>, context: Context, listene
     c.set('requestId', requestId);
     c.header('X-Request-Id', requestId);
     const start = performance.now();
-    await requestScope.run({ requestId }, next);
+    await inRequest(requestId, next);
     const ms = performance.now() - start;
     const { status } = c.res;
     const route = matchedRoutes(c).find((r) => r.method !== 'ALL')?.path ?? 'none';
@@ -233,9 +233,7 @@ function prepare(app: ReturnType<typeof createRouter>, context: Context, listene
     if (listener !== 'public' || !c.req.path.startsWith('/api/')) return;
     const { method, path } = c.req;
     const caller = c.get('caller')?.name;
-    requestScope.run({ requestId }, () =>
-      log('info', 'request', { method, path, status, ms: Math.round(ms), caller }),
-    );
+    log('info', 'request', { requestId, method, path, status, ms: Math.round(ms), caller });
   });
   app.use((c, next) => {
     refuseSecondHost((c.env as unknown as HttpBindings).incoming);

@@ -8,6 +8,21 @@ const rank: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
 /** What is logged while a request is handled carries its id, however deep. */
 export const requestScope = new AsyncLocalStorage<{ requestId: string }>();
+let handled = 0;
+
+/**
+ * Once the last request is handled the scope is off again: as long as it is on, Node follows every promise of the process, and the broker's
+ * events would pay for it.
+ */
+export async function inRequest<T>(requestId: string, work: () => Promise<T>): Promise<T> {
+  handled += 1;
+  try {
+    return await requestScope.run({ requestId }, work);
+  } finally {
+    handled -= 1;
+    if (handled === 0) requestScope.disable();
+  }
+}
 
 export function createLog(
   lowest: LogLevel,

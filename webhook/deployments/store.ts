@@ -1,53 +1,46 @@
 /** Targets in and out of the database, set-based: the fold in `machine.ts` never sees SQL. */
-import { and, asc, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { ClockJump } from '../clock-jumps.ts';
 import { at, readClock } from '../db/clock.ts';
-import { type Db, query, together } from '../db/query.ts';
+import { type Db, query, sqlList, together } from '../db/query.ts';
 import { expect } from '../devices/expected.ts';
 import { firmwares } from '../firmware/table.ts';
 import { enqueueForAttempts } from '../outbox/outbox.ts';
 import { type Deferral, step, type Target, type TargetCommand, type TargetEvent } from './machine.ts';
-import { defaultRollout } from './policy.ts';
+import { defaultRollout, type Policy } from './policy.ts';
 import { isActive, isOpen, openStates } from './states.ts';
 import { deployments, targets } from './table.ts';
 
-/** Locks and reads targets in key order, so that two transactions never wait for each other in a circle. */
+/**
+ * Locks and reads targets in key order, so that two transactions never wait for each other in a circle. Written out, for this is read for nearly
+ * every event: each column as it is used, and a policy, which many have in common, parsed once.
+ */
 async function lockTargets(db: Db, where: SQL | undefined): Promise<Target[]> {
-  const rows = await db
-    .select({
-      target: targets,
-      policy: deployments.policy,
-      sha256: firmwares.sha256,
-      version: firmwares.version,
-    })
-    .from(targets)
-    .innerJoin(deployments, eq(deployments.id, targets.deploymentId))
-    .innerJoin(firmwares, eq(firmwares.id, deployments.firmwareId))
-    .where(where)
-    .orderBy(asc(targets.deploymentId), asc(targets.deviceId))
-    .for('update', { of: targets });
-  return rows.map(({ target, policy, sha256, version }) => ({
-    deploymentId: target.deploymentId,
-    deviceId: target.deviceId,
-    component: target.component,
-    sha256,
-    version,
-    policy: { ...defaultRollout, ...policy },
-    totalBytes: target.totalBytes,
-    state: target.state,
-    attempt: target.attempt,
-    attemptsForgiven: target.attemptsForgiven,
-    cancelRequested: target.cancelRequested,
-    receivedBytes: target.receivedBytes,
-    bytesPerSecond: target.bytesPerSecond,
-    error: target.errorCode ? { code: target.errorCode, message: target.errorMessage ?? undefined } : null,
-    stats: target.stats,
-    nextAttemptAt: target.nextAttemptAt?.getTime() ?? null,
-    deadlineAt: target.deadlineAt?.getTime() ?? null,
-    deferred: target.deferred,
-    deferralEndsAt: target.deferralEndsAt?.getTime() ?? null,
-    patchFault: target.patchFault,
-  }));
+  const ms = (column: PgColumn) => sql`floor(extract(epoch from ${column}) * 1000)::float8`;
+  const rows = await query<Omit<Target, 'policy'> & { policy: string }>(
+    db,
+    sql`select ${targets.deploymentId} as "deploymentId", ${targets.deviceId} as "deviceId", ${targets.component},
+          ${firmwares.sha256}, ${firmwares.version}, ${deployments.policy}::text as policy,
+          ${targets.totalBytes}::float8 as "totalBytes", ${targets.state}, ${targets.attempt},
+          ${targets.attemptsForgiven} as "attemptsForgiven", ${targets.cancelRequested} as "cancelRequested",
+          ${targets.receivedBytes}::float8 as "receivedBytes", ${targets.bytesPerSecond} as "bytesPerSecond",
+          case when ${targets.errorCode} is not null then
+            jsonb_strip_nulls(jsonb_build_object('code', ${targets.errorCode}, 'message', ${targets.errorMessage})) end as error, ${targets.stats},
+          ${ms(targets.nextAttemptAt)} as "nextAttemptAt", ${ms(targets.deadlineAt)} as "deadlineAt", ${targets.deferred},
+          ${ms(targets.deferralEndsAt)} as "deferralEndsAt", ${targets.patchFault} as "patchFault"
+        from ${targets}
+        join ${deployments} on ${deployments.id} = ${targets.deploymentId}
+        join ${firmwares} on ${firmwares.id} = ${deployments.firmwareId}
+        where ${where} order by ${targets.deploymentId}, ${targets.deviceId} for update of ${targets}`,
+  );
+  const policies = new Map<string, Policy>();
+  const parse = (text: string): Policy => {
+    const policy = policies.get(text) ?? { ...defaultRollout, ...(JSON.parse(text) as Partial<Policy>) };
+    policies.set(text, policy);
+    return policy;
+  };
+  return rows.map((row) => Object.assign(row, { policy: parse(row.policy) }));
 }
 
 /** Condition on `targets`: these ones. */
@@ -75,22 +68,15 @@ export interface Applied {
 }
 
 /** What an event of these devices may concern: what is open, what was given up without their word, and what they name. */
-export function concerning(
-  deviceIds: string[],
-  named: { deploymentId: string; deviceId: string }[],
-): SQL | undefined {
-  return or(
-    and(
-      inArray(targets.deviceId, deviceIds),
-      or(inArray(targets.state, [...openStates]), eq(targets.state, 'timed_out')),
-    ),
-    named.length
-      ? and(
-          inArray(targets.deploymentId, [...new Set(named.map((n) => n.deploymentId))]),
-          inArray(targets.deviceId, [...new Set(named.map((n) => n.deviceId))]),
-        )
-      : undefined,
-  );
+export function concerning(deviceIds: string[], named: { deploymentId: string; deviceId: string }[]): SQL {
+  const one = (ids: Iterable<string>, type: SQL) =>
+    sql`= any(array(select value::${type} from jsonb_array_elements_text(${JSON.stringify([...new Set(ids)])}::jsonb)))`;
+  const open = sql`${targets.deviceId} ${one(deviceIds, sql`text`)} and ${targets.state} in ${sqlList([...openStates, 'timed_out'])}`;
+  if (named.length === 0) return open;
+  const deploymentIds = named.map(({ deploymentId }) => deploymentId);
+  const ofThose = named.map(({ deviceId }) => deviceId);
+  return sql`((${open}) or
+    (${targets.deploymentId} ${one(deploymentIds, sql`uuid`)} and ${targets.deviceId} ${one(ofThose, sql`text`)}))`;
 }
 
 /** Collects what events do to targets within one transaction, then writes it: one statement a table. */
@@ -242,7 +228,8 @@ function key(t: { deploymentId: string; deviceId: string }): string {
 
 async function updateTargets(db: Db, changed: Target[], now: number): Promise<void> {
   if (changed.length === 0) return;
-  const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
+  // A key that is left out is null: most targets have few of these.
+  const some = <T>(value: T | null): T | undefined => value ?? undefined;
   const rows = changed.map((t) => ({
     deployment_id: t.deploymentId,
     device_id: t.deviceId,
@@ -251,28 +238,28 @@ async function updateTargets(db: Db, changed: Target[], now: number): Promise<vo
     attempts_forgiven: t.attemptsForgiven,
     cancel_requested: t.cancelRequested,
     received_bytes: t.receivedBytes,
-    bytes_per_second: t.bytesPerSecond,
-    error_code: t.error?.code ?? null,
-    error_message: t.error?.message ?? null,
-    stats: t.stats,
-    next_attempt_at: iso(t.nextAttemptAt),
-    deadline_at: isOpen(t.state) ? iso(t.deadlineAt) : null,
-    deferred: t.deferred,
-    deferral_ends_at: iso(t.deferralEndsAt),
-    patch_fault: t.patchFault,
+    bytes_per_second: some(t.bytesPerSecond),
+    error_code: t.error?.code,
+    error_message: t.error?.message,
+    stats: some(t.stats),
+    next_attempt_at: some(t.nextAttemptAt),
+    deadline_at: isOpen(t.state) ? some(t.deadlineAt) : undefined,
+    deferred: some(t.deferred),
+    deferral_ends_at: some(t.deferralEndsAt),
+    patch_fault: some(t.patchFault),
   }));
   await db.execute(sql`
     update targets t
     set state = v.state, attempt = v.attempt, attempts_forgiven = v.attempts_forgiven,
         cancel_requested = v.cancel_requested, received_bytes = v.received_bytes,
         bytes_per_second = v.bytes_per_second, error_code = v.error_code, error_message = v.error_message,
-        stats = v.stats, next_attempt_at = v.next_attempt_at, deadline_at = v.deadline_at,
-        deferred = v.deferred, deferral_ends_at = v.deferral_ends_at, patch_fault = v.patch_fault,
-        updated_at = ${new Date(now).toISOString()}::timestamptz
+        stats = v.stats, next_attempt_at = to_timestamp(v.next_attempt_at / 1000), deadline_at = to_timestamp(v.deadline_at / 1000),
+        deferred = v.deferred, deferral_ends_at = to_timestamp(v.deferral_ends_at / 1000), patch_fault = v.patch_fault,
+        updated_at = ${at(now)}
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as v(
       deployment_id uuid, device_id text, state text, attempt int, attempts_forgiven int, cancel_requested boolean, received_bytes bigint,
       bytes_per_second double precision, error_code text, error_message text, stats jsonb,
-      next_attempt_at timestamptz, deadline_at timestamptz, deferred jsonb, deferral_ends_at timestamptz, patch_fault text)
+      next_attempt_at float8, deadline_at float8, deferred jsonb, deferral_ends_at float8, patch_fault text)
     where t.deployment_id = v.deployment_id and t.device_id = v.device_id`);
 }
 

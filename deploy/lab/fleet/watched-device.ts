@@ -2,7 +2,7 @@ import { type Stats, startDevice, type VirtualDevice } from '#firmware/virtual/d
 import { type DeviceOptions, defaultLimits, type Limits, type Timing } from '#firmware/virtual/options.ts';
 import { ShapedNetwork } from '#firmware/virtual/shaping.ts';
 import { randomOf } from '../primitives/random.ts';
-import { CrewMedium } from './crew-medium.ts';
+import { crewMedium } from './crew-medium.ts';
 import type { Crew, DeviceReport } from './messages.ts';
 import type { ExperimentOptions } from './options.ts';
 import { type DevicePlan, planDisconnects } from './plan.ts';
@@ -59,7 +59,7 @@ export class WatchedDevice {
       dir,
       random: randomOf(crew.experiment.seed, `device ${name}`),
       network: networkOf(crew.experiment, name),
-      surroundings: { medium: new CrewMedium(dir) },
+      surroundings: { medium: crewMedium(dir) },
       onPublish: (topic) => {
         this.#messages++;
         if (topic === 'firmware/download/progress') this.#progressMessages++;

@@ -95,8 +95,8 @@ export const mutants: Mutant[] = [
   {
     name: 'deadlines are not stored',
     file: 'webhook/deployments/store.ts',
-    text: 'deadline_at: isOpen(t.state) ? iso(t.deadlineAt) : null,',
-    becomes: 'deadline_at: null,',
+    text: 'deadline_at: isOpen(t.state) ? some(t.deadlineAt) : undefined,',
+    becomes: 'deadline_at: undefined,',
     says: /without a deadline/,
     seed: 5,
   },
