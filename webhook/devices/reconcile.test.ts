@@ -138,7 +138,9 @@ describe('presence follows the list of the broker', () => {
     };
     broker.listClients = async function* ({ ids } = {}) {
       const there = running.length === 2 ? [stays, dies] : [stays];
-      yield there.filter(({ id }) => !ids || ids.includes(id)).map((device) => client(device, Date.now() - 10 * minute));
+      yield there
+        .filter(({ id }) => !ids || ids.includes(id))
+        .map((device) => client(device, Date.now() - 10 * minute));
     };
     open.push(await startTestWebhook(database, { broker, reconcile: times }));
     await until('some looks', () => looks > 3);

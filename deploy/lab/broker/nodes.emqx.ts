@@ -17,7 +17,8 @@ const youngMs = 5_000;
 
 describe('two nodes', () => {
   if (!named) {
-    it('are not there', (context) => context.skip(`NOT RUN: no second node (${secondNodeSettings.join(', ')})`));
+    it('are not there', (context) =>
+      context.skip(`NOT RUN: no second node (${secondNodeSettings.join(', ')})`));
     return;
   }
   defineNodes(named);
@@ -28,7 +29,8 @@ function defineNodes(second: SecondNode): void {
   let cli: ReturnType<typeof createCliRun>;
   let names: { first: string; second: string };
   const run = async (command: string) => (await promisify(exec)(command)).stdout.trim();
-  const evaluate = (expression: string) => run(`${second.evalCommand} "${expression.replaceAll('"', '\\"')}"`);
+  const evaluate = (expression: string) =>
+    run(`${second.evalCommand} "${expression.replaceAll('"', '\\"')}"`);
   const call = async (method: string, path: string, body?: object) => {
     const answer = await callEmqx(bed.stack.emqx, method, path, body && JSON.stringify(body));
     expect(answer.ok, `${method} ${path}: ${answer.status}`).toBe(true);
@@ -111,7 +113,8 @@ function defineNodes(second: SecondNode): void {
     expect(after.second - before.second).toBeGreaterThanOrEqual(count);
     expect(after.all).toBe(after.first + after.second);
     const told = await cli.run('status');
-    for (const name of Object.values(names)) expect(told.text).toMatch(new RegExp(`^${name}: EMQX .*, running$`, 'm'));
+    for (const name of Object.values(names))
+      expect(told.text).toMatch(new RegExp(`^${name}: EMQX .*, running$`, 'm'));
   });
 
   it('plan names the node that alone has a rule, which no list of the broker shows', async () => {
@@ -138,7 +141,11 @@ function defineNodes(second: SecondNode): void {
     const stays = await connected('stays');
     const dies = await connected('dies', second.mqttUrl);
     const since = performance.now();
-    await until('both connections are old enough to be judged', () => performance.now() > since + youngMs + 1_000, 30_000);
+    await until(
+      'both connections are old enough to be judged',
+      () => performance.now() > since + youngMs + 1_000,
+      30_000,
+    );
     const gone = closed(dies.client);
     await run(second.killCommand);
     await gone;
