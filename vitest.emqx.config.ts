@@ -3,7 +3,11 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['deploy/lab/broker/*.test.ts', 'deploy/lab/outage/outage.test.ts'],
+    include: [
+      'deploy/lab/broker/*.test.ts',
+      'deploy/lab/broker/*.emqx.ts',
+      'deploy/lab/outage/outage.test.ts',
+    ],
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true', FLOTA_TEST_EMQX: 'yes' },
     globalSetup: ['.ci/pglite.ts'],
     // They share one broker, whose rules each sets.

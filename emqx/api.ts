@@ -4,6 +4,7 @@
  * alone for growing pauses.
  */
 import { type Answer, type EmqxApiOptions, EmqxError, openConnection, reasonOf } from './connection.ts';
+import { readNodes } from './nodes.ts';
 
 export { type EmqxApiOptions, EmqxError, type EmqxErrorCode } from './connection.ts';
 
@@ -45,6 +46,8 @@ export interface EmqxApi {
    * when asked for by id is gone.
    */
   listClients(options?: { connected?: boolean; ids?: string[] }): AsyncIterable<BrokerClient[]>;
+  /** Names of the nodes of which the one that answers knows that they run. */
+  runningNodes(): Promise<string[]>;
   /** Ends the connection and the session; false when there is no such client. */
   kick(clientId: string): Promise<boolean>;
   /** Nobody comes in by this client id until it is lifted, and who is in goes. Also when it is banned already. */
@@ -122,6 +125,10 @@ export function createEmqxApi(options: EmqxApiOptions): EmqxApi {
     async *listClients({ connected, ids } = {}) {
       const state = connected === undefined ? '' : `&conn_state=${connected ? 'connected' : 'disconnected'}`;
       for (const asked of ids ? byIds(ids) : ['']) yield* listPages(`${state}${asked}`);
+    },
+    async runningNodes() {
+      const nodes = readNodes(options.url, await call('GET', '/nodes'));
+      return nodes.filter(({ running }) => running).map(({ name }) => name);
     },
     async kick(clientId) {
       const answer = await call('DELETE', `/clients/${encodeURIComponent(clientId)}`);

@@ -8,7 +8,8 @@ import { createPasswords, type Passwords } from './auth/password.ts';
 import { type Pauses, startBackground } from './background.ts';
 import type { Context } from './context.ts';
 import { createSymboliser, type Symboliser } from './crashes/symbols.ts';
-import { noticeReturn, type ReconcileTimes, startReconciler } from './devices/reconcile.ts';
+import { watchNodes } from './devices/nodes.ts';
+import { noticeReturn, type ReconcileTimes, reconcileTimes, startReconciler } from './devices/reconcile.ts';
 import { createIngest } from './events/ingest.ts';
 import { createReceiver, type Receiver } from './events/receiver.ts';
 import { closeListener, openListener } from './listener.ts';
@@ -82,6 +83,7 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
   };
   let background: Loop | null = null;
   let reconciler: Loop | null = null;
+  let nodes: Loop | null = null;
   let sweeper: Loop | null = null;
   let notifier: Loop | null = null;
   const ingest = observeIngest(
@@ -97,7 +99,8 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
 
   async function close(): Promise<void> {
     closing.abort();
-    await Promise.all([background?.stop(), reconciler?.stop(), sweeper?.stop(), notifier?.stop()]);
+    const loops = [background, nodes, reconciler, sweeper, notifier];
+    await Promise.all(loops.map((loop) => loop?.stop()));
     await ingest.stop();
     await Promise.all(servers.map(closeListener));
     // Nobody writes an entry any more.
@@ -114,7 +117,13 @@ export async function startWebhook(parts: WebhookParts, options: WebhookOptions)
       createReceiver(context, ingest),
     );
     background = startBackground(() => context, options.pauses);
-    reconciler = startReconciler(() => context, options.reconcile);
+    const times = options.reconcile ?? reconcileTimes;
+    reconciler = startReconciler(() => context, times);
+    nodes = watchNodes(
+      () => context,
+      times.watchMs,
+      () => reconciler?.wake(),
+    );
     notifier = startNotifier(context, options.pauses);
     sweeper = startSweeper(context, options.retention ?? defaultRetention);
     return { port, internalPort, url: context.publicUrl, close };

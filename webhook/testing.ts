@@ -138,6 +138,7 @@ export function createRecordingBroker(): RecordingBroker {
     },
     to: (device, topic) => broker.sent.filter((s) => s.device === device && (!topic || s.topic === topic)),
     async *listClients() {},
+    runningNodes: async () => ['emqx@127.0.0.1'],
     kicked: [],
     onKick: () => {},
     banned: new Map(),

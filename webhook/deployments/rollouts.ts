@@ -124,7 +124,7 @@ async function run(tx: Db, row: Row, asked: RolloutEvent): Promise<void> {
     sweptAt: isTick ? row.sweptAt : null,
   };
   for (const action of step.actions) {
-    const done = await act(tx, row, action, look, now);
+    const done = await act(tx, row, action, tallies, look, now);
     if (done) rollout = stepRollout(rollout, tallies, done, now).rollout;
   }
   await tellOutcome(tx, row, rollout, tallies);
@@ -163,6 +163,7 @@ async function act(
   tx: Db,
   row: Row,
   action: RolloutAction,
+  tallies: Tally[],
   look: Look,
   now: number,
 ): Promise<RolloutEvent | null> {
@@ -183,7 +184,13 @@ async function act(
       return null;
     }
     case 'dispatch':
-      return startTargets(tx, row, { ...action, window: policy.window }, look, now);
+      return startTargets(
+        tx,
+        row,
+        { ...action, window: policy.window, started: countStarted(tallies) },
+        look,
+        now,
+      );
     case 'hold_back':
       await applyToAll(tx, row, { type: 'hold_back' }, sql`state = 'pending' and wave = ${action.wave}::int`);
       look.soonAt = now;
@@ -225,6 +232,13 @@ async function tally(
   const open = tallies[rollout.wave];
   if (open && isGateOverdue(rollout, now)) open.unreached = await countUnreached(tx, id, rollout.wave);
   return { tallies, nextAttemptAt: retry!.at };
+}
+
+function countStarted(tallies: Tally[]): number {
+  return tallies.reduce(
+    (n, { active, succeeded, failed, timedOut }) => n + active + succeeded + failed + timedOut,
+    0,
+  );
 }
 
 async function countUnreached(tx: Db, id: string, wave: number): Promise<number> {

@@ -12,8 +12,10 @@ import { type MaintenanceWindow, nextOpening } from './window.ts';
 
 /** Targets in memory at a time. */
 const batch = 500;
-/** Started by one look: its tally is shared by so many, the first leave while the next are started, and an operator's word waits for no more. */
+/** Started by one look at most: its tally is shared by so many, and an operator's word waits for no more. */
 const perLook = 2_000;
+/** Started by the first look: they leave while the next are started, as many as before until a look has its most. */
+const firstLook = 500;
 const soonMs = 500;
 /** Looks while a maintenance window is closed or a freeze holds, should the rules of a time zone be other than computed. */
 export const closedMs = 15 * 60_000;
@@ -35,7 +37,7 @@ export interface Look {
 export async function startTargets(
   tx: Db,
   row: DeploymentRow,
-  action: { upToWave: number; limit: number; window: MaintenanceWindow | null },
+  action: { upToWave: number; limit: number; window: MaintenanceWindow | null; started: number },
   look: Look,
   now: number,
 ): Promise<RolloutEvent | null> {
@@ -52,7 +54,7 @@ export async function startTargets(
     look.sweptAt = new Date(now);
   };
   if (rivals && look.sweptAt === null) await sweep();
-  const limit = Math.min(action.limit, perLook);
+  const limit = Math.min(action.limit, perLook, Math.max(action.started, firstLook));
   let claimed = 0;
   for (let more = true; more && claimed < limit; ) {
     const some = Math.min(limit - claimed, batch);

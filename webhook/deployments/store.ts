@@ -3,7 +3,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { ClockJump } from '../clock-jumps.ts';
 import { at, readClock } from '../db/clock.ts';
-import { type Db, query, sqlList, together } from '../db/query.ts';
+import { anyOf, type Db, query, sqlList, together } from '../db/query.ts';
 import { expect } from '../devices/expected.ts';
 import { firmwares } from '../firmware/table.ts';
 import { enqueueForAttempts } from '../outbox/outbox.ts';
@@ -69,14 +69,12 @@ export interface Applied {
 
 /** What an event of these devices may concern: what is open, what was given up without their word, and what they name. */
 export function concerning(deviceIds: string[], named: { deploymentId: string; deviceId: string }[]): SQL {
-  const one = (ids: Iterable<string>, type: SQL) =>
-    sql`= any(array(select value::${type} from jsonb_array_elements_text(${JSON.stringify([...new Set(ids)])}::jsonb)))`;
-  const open = sql`${targets.deviceId} ${one(deviceIds, sql`text`)} and ${targets.state} in ${sqlList([...openStates, 'timed_out'])}`;
+  const open = sql`${targets.deviceId} ${anyOf(new Set(deviceIds))} and ${targets.state} in ${sqlList([...openStates, 'timed_out'])}`;
   if (named.length === 0) return open;
   const deploymentIds = named.map(({ deploymentId }) => deploymentId);
   const ofThose = named.map(({ deviceId }) => deviceId);
   return sql`((${open}) or
-    (${targets.deploymentId} ${one(deploymentIds, sql`uuid`)} and ${targets.deviceId} ${one(ofThose, sql`text`)}))`;
+    (${targets.deploymentId} ${anyOf(new Set(deploymentIds), 'uuid')} and ${targets.deviceId} ${anyOf(new Set(ofThose))}))`;
 }
 
 /** Collects what events do to targets within one transaction, then writes it: one statement a table. */
@@ -219,7 +217,7 @@ async function markWaiting(db: Db, deviceIds: string[]): Promise<void> {
   await db.execute(sql`
     insert into rollout_marks (deployment_id)
     select distinct deployment_id from targets where state = 'pending'
-      and device_id in (select value from jsonb_array_elements_text(${JSON.stringify(deviceIds)}::jsonb))`);
+      and device_id ${anyOf(deviceIds)}`);
 }
 
 function key(t: { deploymentId: string; deviceId: string }): string {

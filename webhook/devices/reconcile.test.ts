@@ -16,7 +16,7 @@ import {
 import { createListedIds } from './listed-ids.ts';
 
 const minute = 60_000;
-const times = { periodMs: 3_600_000, faultMs: 30, youngMs: minute, settledMs: 15_000 };
+const times = { periodMs: 3_600_000, faultMs: 30, youngMs: minute, settledMs: 15_000, watchMs: 30 };
 
 let database: TestDatabase;
 /** Registers devices and says what happens to them; it never looks at the list itself, apart from its start. */
@@ -125,6 +125,29 @@ describe('presence follows the list of the broker', () => {
     const device = await online(Date.now() - 5_000);
     await reconciled([]);
     expect(await isOnline(device)).toBe(true);
+  });
+
+  test('at once when a node of the broker runs no more: it says nothing of who was connected to it', async () => {
+    const [stays, dies] = [await online(Date.now() - 10 * minute), await online(Date.now() - 10 * minute)];
+    const broker = createRecordingBroker();
+    let running = ['emqx@a', 'emqx@b'];
+    let looks = 0;
+    broker.runningNodes = async () => {
+      looks++;
+      return running;
+    };
+    broker.listClients = async function* ({ ids } = {}) {
+      const there = running.length === 2 ? [stays, dies] : [stays];
+      yield there
+        .filter(({ id }) => !ids || ids.includes(id))
+        .map((device) => client(device, Date.now() - 10 * minute));
+    };
+    open.push(await startTestWebhook(database, { broker, reconcile: times }));
+    await until('some looks', () => looks > 3);
+    expect([await isOnline(stays), await isOnline(dies)]).toEqual([true, true]);
+    running = ['emqx@a'];
+    await until('its device is offline', async () => !(await isOnline(dies)));
+    expect(await isOnline(stays)).toBe(true);
   });
 
   test('the events of a connection that was first seen in the list still count', async () => {

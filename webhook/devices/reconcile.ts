@@ -21,11 +21,19 @@ export interface ReconcileTimes {
   youngMs: number;
   /** A device subscribes right after it connects: one connected for longer can be reached, or a 202 says otherwise. */
   settledMs: number;
+  /** Between two looks at which nodes of the broker run: devices of one that is gone are offline sooner than after a period. */
+  watchMs: number;
 }
-const defaults: ReconcileTimes = { periodMs: 300_000, faultMs: 10_000, youngMs: 60_000, settledMs: 15_000 };
+export const reconcileTimes: ReconcileTimes = {
+  periodMs: 300_000,
+  faultMs: 10_000,
+  youngMs: 60_000,
+  settledMs: 15_000,
+  watchMs: 15_000,
+};
 
 /** A wake says that the broker was away: devices came and went unseen. */
-export function startReconciler(context: () => Context, times: ReconcileTimes = defaults): Loop {
+export function startReconciler(context: () => Context, times: ReconcileTimes): Loop {
   let settled = false;
   // Steady clock, ms: a round of any copy that began since then will do.
   let wantedSince = performance.now();

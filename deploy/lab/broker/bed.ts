@@ -19,8 +19,8 @@ export interface Pair {
   serial: string;
 }
 
-/** What mqtt.js hands on to TLS is not in its own type. */
-type ClientOptions = IClientOptions & Pick<ConnectionOptions, 'maxVersion'>;
+/** What mqtt.js hands on to TLS is not in its own type. `url`: of another node than the system's own. */
+type ClientOptions = IClientOptions & Pick<ConnectionOptions, 'maxVersion'> & { url?: string };
 
 export interface Bed extends TestSystem {
   /** Where our CA is kept. */
@@ -45,8 +45,8 @@ export async function openBed(overrides: Partial<SystemOptions> = {}): Promise<B
   const run = randomUUID().slice(0, 6);
   const clients: MqttClient[] = [];
   const broker = createEmqxApi(stack.emqx);
-  const connect = ({ key, cert }: Pair, options: ClientOptions = {}) => {
-    const client = mqtt.connect(stack.mqttUrl, {
+  const connect = ({ key, cert }: Pair, { url, ...options }: ClientOptions = {}) => {
+    const client = mqtt.connect(url ?? stack.mqttUrl, {
       ...{ key, cert, ca: stack.trust, reconnectPeriod: 0, protocolVersion: 4 },
       clientId: 'whatever the client says',
       ...options,

@@ -5,11 +5,29 @@ import { defaultOptions, type SystemOptions } from '../system/options.ts';
 
 const defaultCrlUrl = 'http://localhost:8080/crl/crl.pem';
 
+/** The broker's other node; each command is one line of a shell. */
+export interface SecondNode {
+  apiUrl: string;
+  mqttUrl: string;
+  /** At once, as a machine that loses its power. */
+  killCommand: string;
+  startCommand: string;
+  /** Takes an Erlang expression as one more argument, evaluates it on that node and prints what comes of it. */
+  evalCommand: string;
+}
+
 export interface EmqxUnderTest {
   system: Pick<SystemOptions, 'emqx' | 'authority' | 'gate' | 'ports'>;
   /** Null: nobody said how. */
   restartCommand: string | null;
+  /** Null: it is a single one, as far as we are told. */
+  second: SecondNode | null;
 }
+
+/** All of them, or none. */
+export const secondNodeSettings = ['API_URL', 'MQTT_URL', 'KILL_CMD', 'START_CMD', 'EVAL_CMD'].map(
+  (name) => `BROKER_NODE2_${name}`,
+);
 
 /** Null: the stand-in. `npm test` never looks for an EMQX, for its rules would be replaced. */
 export function readEmqxUnderTest(environment = readEnv()): EmqxUnderTest | null {
@@ -28,6 +46,16 @@ export function readEmqxUnderTest(environment = readEnv()): EmqxUnderTest | null
     secret: need('BROKER_API_SECRET', /./, "the API key's secret"),
     mqttUrl: need('BROKER_MQTT_URL', /^mqtts:\/\/./, 'mqtts://host:8883'),
   };
+  const isSecondNamed = secondNodeSettings.some((name) => env[name]);
+  const second = isSecondNamed
+    ? {
+        apiUrl: need('BROKER_NODE2_API_URL', /^https?:\/\/./, "the address of the second node's HTTP API"),
+        mqttUrl: need('BROKER_NODE2_MQTT_URL', /^mqtts:\/\/./, 'mqtts://host:8883 of the second node'),
+        killCommand: need('BROKER_NODE2_KILL_CMD', /./, 'a command (docker kill emqx2)'),
+        startCommand: need('BROKER_NODE2_START_CMD', /./, 'a command (docker start emqx2)'),
+        evalCommand: need('BROKER_NODE2_EVAL_CMD', /./, 'a command (docker exec emqx2 emqx eval)'),
+      }
+    : null;
   if (problems.length > 0) throw new Error(problems.join('; '));
   const { dir, passphrase } = toCaConfig(env);
   return {
@@ -40,5 +68,6 @@ export function readEmqxUnderTest(environment = readEnv()): EmqxUnderTest | null
       ports: { ...defaultOptions.ports, http: Number(new URL(env.CA_CRL_URL || defaultCrlUrl).port) },
     },
     restartCommand: env.BROKER_RESTART_CMD || null,
+    second,
   };
 }

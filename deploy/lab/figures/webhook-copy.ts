@@ -86,6 +86,7 @@ export function deafBroker(onPublish: (messages: number) => unknown = () => {}):
       return messages.map(() => ({ kind: 'routed' as const }));
     },
     async *listClients() {},
+    runningNodes: async () => ['emqx@127.0.0.1'],
     kick: async () => false,
     ban: async () => {},
     unban: async () => {},
@@ -107,7 +108,13 @@ export async function startCopy(
   url: string,
   broker: EmqxApi,
   // The doubles list no client: a comparison during a long run would put all devices offline.
-  reconcile: ReconcileTimes = { periodMs: dayMs, faultMs: dayMs, youngMs: dayMs, settledMs: dayMs },
+  reconcile: ReconcileTimes = {
+    periodMs: dayMs,
+    faultMs: dayMs,
+    youngMs: dayMs,
+    settledMs: dayMs,
+    watchMs: dayMs,
+  },
 ): Promise<Copy> {
   const database = await connect({ url });
   const sql = postgres(url, { max: 1, onnotice: () => {} });

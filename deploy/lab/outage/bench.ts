@@ -86,7 +86,7 @@ async function open(
     ...emqx?.system,
     tune: settings.tune,
     actionHangMs: settings.actionHangMs,
-    reconcile: { periodMs: 1_000, faultMs: 200, youngMs: 1_000, settledMs: 500 },
+    reconcile: { periodMs: 1_000, faultMs: 200, youngMs: 1_000, settledMs: 500, watchMs: 1_000 },
   });
   closers.push(() => system.close());
   const run = randomUUID().slice(0, 6);

@@ -187,6 +187,8 @@ export class ModelledBroker implements EmqxApi {
     return outcomes;
   };
 
+  runningNodes = async () => ['emqx@127.0.0.1'];
+
   async *listClients({ connected, ids }: { connected?: boolean; ids?: string[] } = {}) {
     await this.#time.delay(this.#random.int(5, 50));
     if (this.#isAway()) throw new EmqxError('broker_unreachable', 'no connection');

@@ -5,7 +5,7 @@ import type { BrokerClient, EmqxApi } from '#emqx/api.ts';
 import { type BrokerEvent, brokerEventSchema } from '#emqx/protocol.ts';
 import { startBackground } from '#webhook/background.ts';
 import type { Context } from '#webhook/context.ts';
-import { noticeReturn, startReconciler } from '#webhook/devices/reconcile.ts';
+import { noticeReturn, reconcileTimes, startReconciler } from '#webhook/devices/reconcile.ts';
 import { classify } from '#webhook/events/classify.ts';
 import { createIngest, type Ingest } from '#webhook/events/ingest.ts';
 import type { ObjectStore } from '#webhook/firmware/objects.ts';
@@ -63,7 +63,7 @@ export class Copy {
     };
     this.#ingest = createIngest(() => this.context);
     const dispatcher = startBackground(() => this.context, pauses);
-    const reconciler = startReconciler(() => this.context);
+    const reconciler = startReconciler(() => this.context, reconcileTimes);
     this.#loops = [dispatcher, reconciler];
   }
 
@@ -106,6 +106,7 @@ export class Copy {
         const pages = broker.listClients(options)[Symbol.asyncIterator]();
         for (let page = await pageOf(pages); !page.done; page = await pageOf(pages)) yield page.value;
       },
+      runningNodes: guard(broker.runningNodes),
       kick: guard(broker.kick),
       ban: guard(broker.ban),
       unban: guard(broker.unban),

@@ -7,7 +7,13 @@ import { startSuite } from '../../testing-suite.ts';
 
 // No broker knows the devices that are made here at one stroke: those of the last hour are left to their events.
 const { database, webhook } = await startSuite({
-  reconcile: { periodMs: 3_600_000, faultMs: 10_000, youngMs: 3_600_000, settledMs: 15_000 },
+  reconcile: {
+    periodMs: 3_600_000,
+    faultMs: 10_000,
+    youngMs: 3_600_000,
+    settledMs: 15_000,
+    watchMs: 3_600_000,
+  },
 });
 const { db } = database;
 
