@@ -10,7 +10,7 @@ import { beginEpoch } from '../devices/presence.ts';
 import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import { findBanned } from './blocked.ts';
-import { certificates, enrollmentTokens } from './table.ts';
+import { certificates, enrollmentTokens, renewals } from './table.ts';
 
 export type Profile = 'device' | 'broker' | 'service';
 
@@ -88,7 +88,7 @@ export async function createGrant(
         eq(certificates.commonName, input.device),
         reach.holds(certificates.commonName),
         eq(certificates.profile, 'device'),
-        or(isNull(certificates.revocationReason), ne(certificates.revocationReason, 'keyCompromise')),
+        hasGoodKey,
       ),
     )
     .orderBy(sql`${certificates.firstSeenAt} desc nulls last`, desc(certificates.notAfter))
@@ -137,7 +137,7 @@ export async function redeemToken(context: Context, token: string, csr: string):
   try {
     if (profile === 'device' && (await findBanned(context.db, [commonName])).has(commonName))
       throw new AppError('device_banned', 'This device is banned.');
-    const sameKeyAs = row.sameKeyAs === null ? undefined : await readPem(context.db, row.sameKeyAs);
+    const sameKeyAs = row.sameKeyAs === null ? undefined : await readVouching(context.db, row.sameKeyAs);
     const issued = await issue(context, {
       profile,
       commonName,
@@ -201,14 +201,21 @@ export async function readRoot({ authority }: Pick<Context, 'authority'>): Promi
 }
 const roots = new WeakMap<Context['authority'], string>();
 
-async function readPem(db: Db, serial: string): Promise<string> {
+/** Of the certificate that a grant goes by, unless its key has become known to others since. */
+async function readVouching(db: Db, serial: string): Promise<string> {
   const [row] = await db
     .select({ pem: certificates.certificate })
     .from(certificates)
-    .where(eq(certificates.serial, serial));
-  if (!row) throw new AppError('internal', `certificate ${serial} is gone`);
+    .where(and(eq(certificates.serial, serial), hasGoodKey));
+  if (!row)
+    throw new AppError('token_invalid', 'The certificate whose key was to vouch is gone or compromised.');
   return row.pem;
 }
+
+const hasGoodKey = or(
+  isNull(certificates.revocationReason),
+  ne(certificates.revocationReason, 'keyCompromise'),
+);
 
 /** The CA's faults by our codes; any other stays what it is. */
 export function toAppError(error: unknown): unknown {
@@ -280,6 +287,13 @@ export async function markSeen(db: Db, serials: string[]): Promise<void> {
     .update(certificates)
     .set({ firstSeenAt: new Date() })
     .where(and(sql`${certificates.serial} ${anyOf(serials)}`, isNull(certificates.firstSeenAt)));
+}
+
+/** Of a device that is no more: whatever could still get it a certificate. */
+export async function forgetDevice(tx: Db, device: string): Promise<void> {
+  const { commonName, profile } = enrollmentTokens;
+  await tx.delete(enrollmentTokens).where(and(eq(commonName, device), eq(profile, 'device')));
+  await tx.delete(renewals).where(eq(renewals.deviceId, device));
 }
 
 /** Tokens that have been out of date for a day tell nobody anything. */

@@ -6,10 +6,16 @@ import { until } from '#deploy/lab/primitives/until.ts';
 import { auditLog } from '../audit/table.ts';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
-import { createMemoryStore, type MemoryStore, startTestWebhook, type TestDevice } from '../testing.ts';
+import {
+  createMemoryStore,
+  type Json,
+  type MemoryStore,
+  startTestWebhook,
+  type TestDevice,
+} from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { createRefreshCrls, publishCrls } from './crl.ts';
-import { certificates, deviceBans } from './table.ts';
+import { certificates, deviceBans, renewals } from './table.ts';
 
 const day = 86_400_000;
 const { database, webhook } = await startSuite();
@@ -186,6 +192,15 @@ describe('a grant', () => {
     expect((await redeem(token, csrFor(device.id, key))).status).toBe(200);
     expect((await redeem(token, csrFor(device.id))).body.code).toBe('token_invalid');
     expect(await actsOn(device.id)).toContain('certificate.grant');
+  });
+
+  test('is void once its key is compromised', async () => {
+    const device = await webhook.device();
+    const key = randomUUID();
+    const { serial } = await issueTo(device, csrFor(device.id, key));
+    const { token } = (await webhook.api('POST', '/api/certificates/grants', { device: device.id })).body;
+    await revoke(serial, 'keyCompromise');
+    expect((await redeem(token, csrFor(device.id, key))).body.code).toBe('token_invalid');
   });
 
   test('is not made for a device without a known key, or one that is compromised', async () => {
@@ -479,6 +494,37 @@ describe('a deleted device', () => {
     await until('the kick', () => kicksOf(device) > 0);
     await until('the CRL', async () => (await certificateOf(serial)).revocation.inCrl);
     expect(await actsOn(serial)).toEqual(['certificate.revoke']);
+  });
+});
+
+describe('for a deleted device', () => {
+  const remove = async ({ id }: TestDevice) =>
+    expect((await webhook.api('DELETE', `/api/devices/${id}`)).status).toBe(204);
+  const usable = async ({ id }: TestDevice) =>
+    (await get(`/api/certificates?commonName=${id}`)).items.filter((one: Json) => one.revocation === null);
+
+  test('no token of before gets a certificate, also once its name is registered again', async () => {
+    const device = await webhook.device();
+    const { token } = (await webhook.api('POST', '/api/certificates/tokens', { commonName: device.id })).body;
+    await remove(device);
+    await webhook.api('POST', '/api/devices', { id: device.id, hardware: 'esp32-s3' });
+    const bearer = { authorization: `Bearer ${token}` };
+    const { body } = await webhook.api('POST', '/api/issue_cert', { csr: csrFor(device.id) }, bearer);
+    expect(body.code).toBe('token_invalid');
+  });
+
+  test('no renewal that waited for the CA is worked off', async () => {
+    const { device, serial } = await connectedDevice();
+    await age(serial, 3);
+    webhook.authority.away = true;
+    const [id, csr] = [randomUUID(), csrFor(device.id)];
+    await device.send('cert/renew/request', { id, csr });
+    await remove(device);
+    webhook.authority.away = false;
+    await database.db.execute(sql`update renewals set try_at = now()`);
+    await until('nothing to wait', async () => (await database.db.select().from(renewals)).length === 0);
+    expect(await usable(device)).toEqual([]);
+    expect(webhook.broker.to(device.id, 'cert/renew/response')).toEqual([]);
   });
 });
 

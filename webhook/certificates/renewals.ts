@@ -65,11 +65,12 @@ async function judge(context: Context, { deviceId, csr }: RenewalRequest): Promi
   if ((await findBanned(db, [deviceId])).has(deviceId))
     throw new AppError('device_banned', 'This device is banned.');
   const [connection] = await presence.listConnections(db, [deviceId]);
-  if (connection?.blocked) return null;
+  // Nobody asks for one that was deleted meanwhile.
+  if (!connection || connection.blocked) return null;
   const earlier = await findIssued(db, { device: deviceId, csr });
   if (earlier && isStillTheAnswer(earlier, Date.now()))
     return { ...earlier, notAfter: earlier.notAfter.toISOString() };
-  const serial = connection?.certificateSerial;
+  const serial = connection.certificateSerial;
   const inUse = serial ? await findIssued(db, { serial }) : undefined;
   // A certificate that did not come through here has dates that we do not know; the first renewal makes it one that did.
   if (inUse && Date.now() < renewableFrom(inUse).getTime())
@@ -85,8 +86,8 @@ async function answer(context: Context, row: typeof renewals.$inferSelect): Prom
   try {
     const issued = await judge(context, row);
     if (!issued) {
-      // Its certificate is revoked: it has been kicked, and gets no answer either.
-      context.log('info', 'renewal by a revoked certificate', { device: row.deviceId });
+      // Its certificate is revoked, or it was deleted: it has been kicked, and gets no answer either.
+      context.log('info', 'renewal that nobody may have', { device: row.deviceId });
       await context.db.delete(renewals).where(eq(renewals.id, row.id));
       return;
     }

@@ -1,6 +1,6 @@
 import { and, arrayContains, asc, eq, gt, ilike, inArray, or, type SQL, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
-import { findCurrent } from '../certificates/certificates.ts';
+import * as certificates from '../certificates/certificates.ts';
 import { revokeAll } from '../certificates/revocation.ts';
 import * as crashes from '../crashes/crashes.ts';
 import type { Total } from '../db/count.ts';
@@ -193,6 +193,7 @@ export async function remove(
     await telemetry.forgetDevice(tx, id);
     await incidents.forgetDevice(tx, id);
     await crashes.forgetDevice(tx, id);
+    await certificates.forgetDevice(tx, id);
     await revokeAll(tx, { device: id }, 'cessationOfOperation', actor);
     await tx.delete(devices).where(eq(devices.id, id));
     await record(tx, { actor, action: 'device.delete', subject: id });
@@ -249,7 +250,7 @@ async function viewSome(db: Db, rows: Row[]): Promise<DeviceView[]> {
     .orderBy(components.component);
   const byDevice = new Map<string, typeof running>();
   for (const row of running) byDevice.set(row.deviceId, [...(byDevice.get(row.deviceId) ?? []), row]);
-  const certificates = await findCurrent(db, ids);
+  const current = await certificates.findCurrent(db, ids);
   return rows.map(({ device, region, division }) => ({
     ...pick(device, toldFields),
     id: device.id,
@@ -267,7 +268,7 @@ async function viewSome(db: Db, rows: Row[]): Promise<DeviceView[]> {
       securityVersion: c.securityVersion,
       expected: toExpected(c),
     })),
-    certificate: certificates.get(device.id) ?? null,
+    certificate: current.get(device.id) ?? null,
     createdAt: device.createdAt.toISOString(),
     revision: device.revision,
   }));

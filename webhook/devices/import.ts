@@ -48,7 +48,7 @@ type Row = Omit<z.infer<typeof lineSchema>, 'region' | 'division'> & {
 
 /**
  * Regions and divisions go by name; one that is not there is made with `makePlaces`, or its lines are refused. A registered device is refused unless `update` says to
- * overwrite it.
+ * overwrite what the file has columns for.
  */
 export async function importCsv(
   db: Db,
@@ -115,7 +115,7 @@ export async function importCsv(
         const some = all.slice(i, i + rowsAtOnce);
         const outcomes = options.dryRun
           ? await foresee(tx, some, options.update)
-          : await write(tx, some, options.update);
+          : await write(tx, some, options.update ? names : null);
         for (const { line, row } of some) {
           const outcome = outcomes.get(row.id);
           if (outcome) note(line, row.id, outcome);
@@ -199,8 +199,14 @@ async function foresee(db: Db, rows: { row: Row }[], update: boolean): Promise<O
   );
 }
 
-async function write(db: Db, rows: { row: Row }[], update: boolean): Promise<Outcomes> {
-  const written = await query<{ id: string; created: boolean }>(
+const written: Record<string, string> = { region: 'region_id', division: 'division_id' };
+
+/** `overwrites`: columns of the file, which registered devices take; what it does not name they keep. Null: they take nothing. */
+async function write(db: Db, rows: { row: Row }[], overwrites: string[] | null): Promise<Outcomes> {
+  const columns = (overwrites ?? [])
+    .filter((name) => name !== 'id')
+    .map((name) => sql.identifier(written[name] ?? name));
+  const found = await query<{ id: string; created: boolean }>(
     db,
     sql`insert into devices (id, name, hardware, region_id, division_id, tags)
         select v.id, v.name, v.hardware, v.region, v.division,
@@ -208,12 +214,14 @@ async function write(db: Db, rows: { row: Row }[], update: boolean): Promise<Out
         from jsonb_to_recordset(${JSON.stringify(rows.map(({ row }) => row))}::jsonb)
           as v(id text, name text, hardware text, region uuid, division uuid, tags jsonb)
         on conflict (id) ${
-          update
-            ? sql`do update set name = excluded.name, hardware = excluded.hardware, region_id = excluded.region_id,
-                division_id = excluded.division_id, tags = excluded.tags`
+          overwrites
+            ? sql`do update set ${sql.join(
+                columns.map((column) => sql`${column} = excluded.${column}`),
+                sql`, `,
+              )}`
             : sql`do nothing`
         }
         returning id, xmax::text = '0' as created`,
   );
-  return new Map(written.map(({ id, created }) => [id, created ? 'created' : 'updated']));
+  return new Map(found.map(({ id, created }) => [id, created ? 'created' : 'updated']));
 }

@@ -218,6 +218,18 @@ describe('CSV import', () => {
     expect((await get(`${m}-1`)).name).toBe('third');
   });
 
+  test('leaves what its file has no column for as it is, and empties what has an empty field', async () => {
+    const m = mark();
+    const region = await place('regions', `Here ${m}`);
+    const all = `id,hardware,name,region,tags\n${m}-1,esp32-s3,a name,Here ${m},pilot\n`;
+    expect((await send(all)).body.created).toBe(1);
+    expect((await send(`id,hardware\n${m}-1,esp32-c3\n`, '?update=true')).body.updated).toBe(1);
+    const kept = { name: 'a name', region: { id: region.id }, tags: ['pilot'] };
+    expect(await get(`${m}-1`)).toMatchObject({ hardware: 'esp32-c3', ...kept });
+    await send(`id,hardware,region,tags\n${m}-1,esp32-c3,,\n`, '?update=true');
+    expect(await get(`${m}-1`)).toMatchObject({ name: 'a name', region: null, tags: [] });
+  });
+
   test('takes thousands of lines, and refuses a file without its columns or too large', async () => {
     const m = mark();
     const lines = Array.from(

@@ -113,7 +113,7 @@ const importDevices = createRoute({
   path: '/api/devices/import',
   ...access('admin', 'fleet'),
   summary:
-    'Register devices from CSV (id, hardware, name, region, division, tags); wrong lines are told, the others go in. `makePlaces` adds regions and divisions that are not there',
+    'Register devices from CSV (id, hardware, name, region, division, tags); wrong lines are told, the others go in. `makePlaces` adds regions and divisions that are not there, `update` overwrites what the file has columns for',
   request: {
     query: z.object({ update: flag, dryRun: flag, makePlaces: flag }),
     body: { content: { 'text/csv': { schema: z.string() } }, required: true },

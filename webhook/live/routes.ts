@@ -1,5 +1,6 @@
+import type { HttpBindings } from '@hono/node-server';
 import { createRoute, z } from '@hono/zod-openapi';
-import { streamSSE } from 'hono/streaming';
+import { type SSEMessage, streamSSE } from 'hono/streaming';
 import { deviceIdSchema } from '#emqx/protocol.ts';
 import { identify } from '../auth/session.ts';
 import type { Context } from '../context.ts';
@@ -11,6 +12,8 @@ import { keepWithin } from './within.ts';
 /** A console that hears nothing for 10 s says that what it shows is old. */
 const beatMs = 4_000;
 const identifyMs = 10_000;
+/** For so long a reader may take nothing: what waits for it grows meanwhile. */
+const patienceMs = 30_000;
 
 const live = createRoute({
   method: 'get',
@@ -28,8 +31,8 @@ const live = createRoute({
   },
 });
 
-/** Server-sent events; a slow reader is cut off rather than let its backlog grow (it fetches anew when it is back). */
-export function liveRoutes(context: Context) {
+/** Server-sent events; a reader that takes nothing is cut off rather than let its backlog grow (it fetches anew when it is back). */
+export function liveRoutes(context: Context, pace = { patienceMs }) {
   return createRouter().openapi(live, (c) => {
     c.header('X-Accel-Buffering', 'no');
     return streamSSE(c, async (stream) => {
@@ -47,8 +50,14 @@ export function liveRoutes(context: Context) {
       const onClose = () => wake();
       closing.addEventListener('abort', onClose);
       stream.onAbort(() => wake());
+      const { outgoing } = c.env as unknown as HttpBindings;
+      const write = async (message: SSEMessage) => {
+        const cut = setTimeout(() => outgoing.destroy(), pace.patienceMs);
+        await stream.writeSSE(message);
+        clearTimeout(cut);
+      };
       try {
-        await stream.writeSSE({ event: 'hello', data: '{}', retry: 2000 });
+        await write({ event: 'hello', data: '{}', retry: 2000 });
         while (!stream.aborted && !stream.closed && !closing.aborted) {
           if (waiting.size === 0) {
             await new Promise<void>((resolve) => {
@@ -59,7 +68,7 @@ export function liveRoutes(context: Context) {
               };
             });
             if (waiting.size === 0 && !stream.aborted && !closing.aborted)
-              await stream.writeSSE({ event: 'beat', data: '' });
+              await write({ event: 'beat', data: '' });
             continue;
           }
           const batch = [...waiting.values()];
@@ -70,7 +79,7 @@ export function liveRoutes(context: Context) {
             identifiedAt = performance.now();
           }
           for (const change of await keepWithin(context.db, reach, batch))
-            await stream.writeSSE({ event: 'changed', data: JSON.stringify(change) });
+            await write({ event: 'changed', data: JSON.stringify(change) });
         }
       } finally {
         closing.removeEventListener('abort', onClose);

@@ -1,4 +1,5 @@
 /** E-mail by the operator's own SMTP server, which is configuration and so may be anywhere. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { createTransport } from 'nodemailer';
 import type { Result } from './post.ts';
 
@@ -17,6 +18,12 @@ export interface Mail {
   /** The same one again is the same mail. */
   id: string;
 }
+
+/**
+ * A server may be silent for `timeoutMs` each time, and for so many times that in all: the others wait, and another copy takes what is not
+ * settled within a minute. What it takes after all comes a second time, as the same mail.
+ */
+const silencesAtMost = 5;
 
 export type SendMail = (mail: Mail) => Promise<Result>;
 
@@ -38,8 +45,18 @@ export function createMailer({ url, from, requireTls }: MailSettings, timeoutMs:
     disableUrlAccess: true,
   });
   return async ({ to, subject, text, id }) => {
+    const late = delay<'late'>(silencesAtMost * timeoutMs, 'late', { ref: false });
     try {
-      const sent = await transport.sendMail({ from, to, subject, text, messageId: `<${id}@flota>` });
+      const sent = await Promise.race([
+        transport.sendMail({ from, to, subject, text, messageId: `<${id}@flota>` }),
+        late,
+      ]);
+      if (sent === 'late')
+        return {
+          status: null,
+          answer: `Not taken within ${(silencesAtMost * timeoutMs) / 1000} s`,
+          fault: 'timed_out',
+        };
       const rejected = sent.rejected.length > 0 ? ` (refused: ${sent.rejected.join(', ')})` : '';
       return { status: Number(sent.response.slice(0, 3)), answer: sent.response + rejected, fault: null };
     } catch (error) {

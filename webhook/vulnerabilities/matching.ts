@@ -60,21 +60,34 @@ function match(packages: FirmwarePackage[], affected: AdvisoryPackage[]): (typeo
       if (others) others.push(one);
       else byKey.set(key, [one]);
     }
+  const judge = createJudge();
   return packages.flatMap(({ id, firmwareId, name, version, keys }) => {
     if (version === null) return [];
     const candidates = new Set(keys.flatMap((key) => byKey.get(key) ?? []));
-    return [...candidates]
-      .filter((one) => isAffected(version, one))
-      .map((one) => ({
-        advisoryId: one.advisoryId,
-        vulnerability: one.vulnerability,
-        firmwareId,
-        packageId: id,
-        package: name,
-        version,
-        fixedIn: fixedIn(version, one),
-      }));
+    return [...candidates].flatMap((one) => {
+      const verdict = judge(one, version);
+      if (!verdict) return [];
+      const { advisoryId, vulnerability } = one;
+      return [{ advisoryId, vulnerability, firmwareId, packageId: id, package: name, version, ...verdict }];
+    });
   });
+}
+
+type Verdict = { fixedIn: string | null } | null;
+
+/** Many firmwares have one version of a package, and an advisory may name thousands: each two are compared once. */
+function createJudge() {
+  const known = new Map<AdvisoryPackage, Map<string, Verdict>>();
+  return (one: AdvisoryPackage, version: string): Verdict => {
+    const verdicts = known.get(one) ?? new Map<string, Verdict>();
+    known.set(one, verdicts);
+    let verdict = verdicts.get(version);
+    if (verdict === undefined) {
+      verdict = isAffected(version, one) ? { fixedIn: fixedIn(version, one) } : null;
+      verdicts.set(version, verdict);
+    }
+    return verdict;
+  };
 }
 
 async function store(tx: Db, rows: (typeof findings.$inferInsert)[]): Promise<void> {

@@ -267,6 +267,19 @@ describe('a feed', () => {
   });
 });
 
+test('a version that many packages have is compared once with an advisory of very many versions', async () => {
+  const [name, vulnerability] = [newName(), newCve()];
+  const image = await webhook.firmware();
+  const components = Array.from({ length: 3_000 }, (_, n) => ({ name, version: '9.9.9', cpe: `${n}` }));
+  await putSbom(image.id, JSON.stringify({ bomFormat: 'CycloneDX', specVersion: '1.6', components }));
+  const versions = Array.from({ length: 20_000 }, (_, n) => `v1.${n}`);
+  const affected = [{ package: { ecosystem: 'OSS-Fuzz', name }, versions }];
+  const before = process.cpuUsage();
+  expect((await importFeed(advisory(vulnerability, name, '0', { affected }))).status).toBe(200);
+  const { user, system } = process.cpuUsage(before);
+  expect((user + system) / 1e6).toBeLessThan(2);
+});
+
 describe('what is judged', () => {
   test('of one firmware goes before what is judged of all, the newest holds, and none is lost', async () => {
     const { name, vulnerability, images, devices } = await fleet(['1.4.0', '1.4.1']);
