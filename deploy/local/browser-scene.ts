@@ -2,6 +2,7 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { buildImage } from '#firmware/virtual/image.ts';
 import { hardware } from '../lab/fleet/devices.ts';
+import { until } from '../lab/primitives/until.ts';
 import { type Rest, registerFirmware, unwrap } from '../lab/rest.ts';
 import type { System } from '../lab/system/system.ts';
 
@@ -77,13 +78,18 @@ export async function addUser(rest: Rest, role: 'viewer' | 'operator'): Promise<
 
 type Ways = Pick<System, 'internalUrl' | 'webhookToken' | 'emqx'>;
 
+/** As the broker does: again, where the webhook has no time for it. */
 async function sendRow(stack: Ways, row: unknown): Promise<void> {
-  const answer = await fetch(`${stack.internalUrl}/emqx/events`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${stack.webhookToken}`, 'content-type': 'application/json' },
-    body: JSON.stringify(row),
-  });
-  await answer.body?.cancel();
+  const post = async () => {
+    const answer = await fetch(`${stack.internalUrl}/emqx/events`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${stack.webhookToken}`, 'content-type': 'application/json' },
+      body: JSON.stringify(row),
+    });
+    return { status: answer.status, text: await answer.text() };
+  };
+  const { status, text } = await until(post, (answer) => answer.status !== 503);
+  if (status >= 300) throw new Error(`the webhook refused ${JSON.stringify(row)}: ${status} ${text}`);
 }
 
 /** A device's message as the broker's rules hand it over, without a device; `receivedAt`: not now. */

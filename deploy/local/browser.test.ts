@@ -49,7 +49,7 @@ beforeAll(async () => {
   };
   [system, browser, line] = await Promise.all([startTestSystem({ oidc }), openBrowser(), openLine()]);
   issuer.register(system.stack.url);
-  await system.start(3, { bytesPerSecond: 600_000, timing: { telemetryMs: 300 } });
+  await system.start(3, { bytesPerSecond: 600_000, timing: { telemetryMs: 1_000 } });
   ({ page, faults } = await logIn(browser, system.stack.url, system.stack.admin, { locale: 'en-US' }));
 }, 90_000);
 afterAll(async () => {

@@ -1,4 +1,6 @@
-const betweenMs = 10;
+/** Between two looks: soon at first, then a twentieth of what has been waited. Who looks all the time takes from who is waited for. */
+const firstMs = 10;
+const longestMs = 50;
 
 /** Resolves with the first value that is truthy. Rejects after `timeoutMs`, with `what` was waited for. */
 export function until<T>(
@@ -20,13 +22,16 @@ export async function until(
 ): Promise<unknown> {
   const read = typeof first === 'string' ? second : first;
   const good = typeof first === 'string' ? Boolean : second;
-  for (const deadline = Date.now() + timeoutMs; ; ) {
+  const begunAt = Date.now();
+  for (;;) {
     const value = await read();
     if (good(value)) return value;
-    if (Date.now() > deadline) {
+    const waitedMs = Date.now() - begunAt;
+    if (waitedMs > timeoutMs) {
       const found = typeof first === 'string' ? first : `last: ${JSON.stringify(value)}`;
       throw new Error(`waited ${timeoutMs} ms in vain: ${found}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, betweenMs));
+    const pauseMs = Math.min(longestMs, Math.max(firstMs, waitedMs / 20));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }

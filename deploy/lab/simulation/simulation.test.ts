@@ -27,7 +27,7 @@ test('a schedule that has not ended in time is given up, with its seed', () => {
   ]);
   const replayed = run('--replay', '7', '--patience', '0');
   expect([replayed.status, replayed.stdout]).toEqual([1, 'seed 7: it has not ended within 0 s\n']);
-}, 60_000);
+}, 120_000);
 
 test('whole deployments hold every promise, although much goes wrong in them', () => {
   const { status, stdout, stderr } = run('--schedules', '10', '--deployments', '3', '--seed', '7');
