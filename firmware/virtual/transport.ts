@@ -28,13 +28,13 @@ export function openTls(
 ): tls.TLSSocket {
   const { host, port, secureContext, protocols } = target;
   const raw = network.dial({ host, port });
-  const socket = tls.connect({
+  const socket: tls.TLSSocket = tls.connect({
     socket: raw,
     host,
     ...(net.isIP(host) ? {} : { servername: host }),
     secureContext,
     ...(protocols && { ALPNProtocols: protocols }),
-    checkServerIdentity: (name) => findStranger(name, socket),
+    checkServerIdentity: (name): Error | undefined => findStranger(name, socket),
   });
   // For the check Node would make an object of every certificate of the chain, which takes longer than the rest of the handshake's end.
   socket.getPeerCertificate = () => ({}) as PeerCertificate;
@@ -49,5 +49,7 @@ export function openTls(
 function findStranger(name: string, socket: tls.TLSSocket): Error | undefined {
   const certificate = socket.getPeerX509Certificate();
   if (net.isIP(name) ? certificate?.checkIP(name) : certificate?.checkHost(name)) return undefined;
-  return Object.assign(new Error(`the certificate is not for ${name}`), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
+  return Object.assign(new Error(`the certificate is not for ${name}`), {
+    code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+  });
 }
