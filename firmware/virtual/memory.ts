@@ -104,7 +104,7 @@ export class Memory implements Medium {
 }
 
 /** The page with `part` at that place in it. */
-function place(index: number, at: number, part: Uint8Array, before = zeros.subarray(0, 0)): Buffer {
+function place(index: number, at: number, part: Uint8Array, before: Buffer = zeros.subarray(0, 0)): Buffer {
   if (part.length === pageBytes) return share(index, part);
   const page = Buffer.allocUnsafeSlow(Math.max(before.length, at + part.length));
   page.set(before);
