@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, describe, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
+import { query } from '../db/query.ts';
 import { type Json, startTestWebhook, type TestDevice } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { deployments, targets } from './table.ts';
@@ -323,4 +325,21 @@ test.each([
   expect([status, body.code]).toEqual([400, 'invalid_request']);
   expect(body.errors.map((e: Json) => e.path)).toContain(`policy.${path}`);
   expect(await database.db.$count(targets, eq(targets.deploymentId, firmware.id))).toBe(0);
+});
+
+test('the first look starts 500, so that they leave while the next are started, and each further one as many as are started', async () => {
+  const region = randomUUID();
+  await database.db.execute(sql`insert into regions (id, name) values (${region}, 'a crowd')`);
+  await database.db.execute(sql`
+    insert into devices (id, name, region_id, hardware, online, reachable)
+    select 'crowd-' || n, 'Crowd ' || n, ${region}::uuid, 'esp32-s3', true, true from generate_series(1, 1700) n`);
+  const { id: firmwareId } = await webhook.firmware();
+  const { body } = await webhook.api('POST', '/api/deployments', { firmwareId, regions: [region] });
+  await until('all are sent', async () => (await get(body.id)).counts.sent === 1_700);
+  // What one look starts is one transaction, and nobody answers.
+  const looks = await query<{ n: number }>(
+    database.db,
+    sql`select count(*)::int as n from targets where deployment_id = ${body.id} group by xmin::text order by xmin::text::bigint`,
+  );
+  expect(looks.map(({ n }) => n)).toEqual([500, 500, 700]);
 });

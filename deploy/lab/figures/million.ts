@@ -37,6 +37,7 @@ async function measurePresence({ url, copy, broker, devices }: Site): Promise<Fi
     faultMs: 1_000,
     youngMs: 60_000,
     settledMs: 15_000,
+    watchMs: 3_600_000,
   });
   try {
     for (let online = 0; online < devices; ) {
