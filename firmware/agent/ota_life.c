@@ -126,18 +126,14 @@ static void stop_work(struct ota_agent *agent) {
 static void conclude_child(struct ota_agent *agent) {
   const struct ota_installer *child = agent->config.child;
   struct ota_event event = {.type = OTA_EVENT_BOOTED};
-  if (!child) {
-    ota_failure_set(&event.failure, OTA_FAILURE_COMPONENT_UNKNOWN, "the component is gone");
-  } else {
-    int tested = child->self_test ? child->self_test(child->ctx) : OTA_OK;
-    if (tested == OTA_ERR_BUSY) return;
-    struct ota_image *running = &agent->running[OTA_CHILD];
-    if (child->running(child->ctx, running) != OTA_OK ||
-        memcmp(running->sha256, agent->journal.state.job.image.sha256, OTA_SHA256_BYTES) != 0)
-      ota_failure_set(&event.failure, OTA_FAILURE_INSTALL_FAILED, "the component does not run the new image");
-    else if (tested != OTA_OK) ota_failure_set(&event.failure, OTA_FAILURE_SELF_TEST_FAILED, "");
-    else if (raise_floors(agent) != OTA_OK) return;
-  }
+  int tested = child->self_test ? child->self_test(child->ctx) : OTA_OK;
+  if (tested == OTA_ERR_BUSY) return;
+  struct ota_image *running = &agent->running[OTA_CHILD];
+  if (child->running(child->ctx, running) != OTA_OK ||
+      memcmp(running->sha256, agent->journal.state.job.image.sha256, OTA_SHA256_BYTES) != 0)
+    ota_failure_set(&event.failure, OTA_FAILURE_INSTALL_FAILED, "it does not run the new image");
+  else if (tested != OTA_OK) ota_failure_set(&event.failure, OTA_FAILURE_SELF_TEST_FAILED, "");
+  else if (raise_floors(agent) != OTA_OK) return;
   ota_apply(agent, &event);
 }
 
@@ -267,7 +263,12 @@ static int settle(struct ota_agent *agent) {
   if (ota_journal_store(journal) != OTA_OK) return OTA_ERR_STORAGE;
   if (journal->state.staged_size == 0 && agent->port->staging_bytes(agent->port->ctx) > 0)
     (void)agent->port->staging_clear(agent->port->ctx);
-  if (job->stage == OTA_ACCEPTED || job->stage == OTA_DOWNLOADING) {
+  if (job->component == OTA_CHILD && !agent->config.child) {
+    // This program knows of no child, whose image must not end up in the main slot.
+    job->component = OTA_MAIN;
+    job->stage = OTA_ACCEPTED;
+    ota_apply_failed(agent, OTA_FAILURE_COMPONENT_UNKNOWN, "the component is gone");
+  } else if (job->stage == OTA_ACCEPTED || job->stage == OTA_DOWNLOADING) {
     load_url(agent);
     if (ota_download_start(agent, true) != OTA_OK) return OTA_ERR_STORAGE;
   } else if (job->stage == OTA_VERIFYING || job->stage == OTA_INSTALLING) {
@@ -306,8 +307,10 @@ int ota_boot(struct ota_agent *agent, uint64_t now) {
 void ota_trial_poll(struct ota_agent *agent, uint64_t now) {
   const struct ota_installer *main = agent->config.main;
   const struct ota_job *job = &agent->journal.state.job;
-  if (job->stage == OTA_REBOOTING && job->component == OTA_CHILD) conclude_child(agent);
-  if (!agent->on_trial) return;
+  if (!agent->on_trial) {
+    if (job->stage == OTA_REBOOTING && job->component == OTA_CHILD) conclude_child(agent);
+    return;
+  }
   if (!agent->self_tested) {
     int tested = main->self_test ? main->self_test(main->ctx) : OTA_OK;
     agent->self_tested = tested == OTA_OK;
