@@ -131,7 +131,7 @@ static void conclude_child(struct ota_agent *agent) {
   struct ota_image *running = &agent->running[OTA_CHILD];
   if (child->running(child->ctx, running) != OTA_OK ||
       memcmp(running->sha256, agent->journal.state.job.image.sha256, OTA_SHA256_BYTES) != 0)
-    ota_failure_set(&event.failure, OTA_FAILURE_INSTALL_FAILED, "it does not run the new image");
+    ota_failure_set(&event.failure, OTA_FAILURE_INSTALL_FAILED, "the component does not run the new image");
   else if (tested != OTA_OK) ota_failure_set(&event.failure, OTA_FAILURE_SELF_TEST_FAILED, "");
   else if (raise_floors(agent) != OTA_OK) return;
   ota_apply(agent, &event);
@@ -263,12 +263,7 @@ static int settle(struct ota_agent *agent) {
   if (ota_journal_store(journal) != OTA_OK) return OTA_ERR_STORAGE;
   if (journal->state.staged_size == 0 && agent->port->staging_bytes(agent->port->ctx) > 0)
     (void)agent->port->staging_clear(agent->port->ctx);
-  if (job->component == OTA_CHILD && !agent->config.child) {
-    // This program knows of no child, whose image must not end up in the main slot.
-    job->component = OTA_MAIN;
-    job->stage = OTA_ACCEPTED;
-    ota_apply_failed(agent, OTA_FAILURE_COMPONENT_UNKNOWN, "the component is gone");
-  } else if (job->stage == OTA_ACCEPTED || job->stage == OTA_DOWNLOADING) {
+  if (job->stage == OTA_ACCEPTED || job->stage == OTA_DOWNLOADING) {
     load_url(agent);
     if (ota_download_start(agent, true) != OTA_OK) return OTA_ERR_STORAGE;
   } else if (job->stage == OTA_VERIFYING || job->stage == OTA_INSTALLING) {
@@ -287,6 +282,8 @@ int ota_boot(struct ota_agent *agent, uint64_t now) {
   if (agent->config.child && measure(agent, OTA_CHILD) != OTA_OK) return OTA_ERR_STORAGE;
   int trial = main->trial(main->ctx);
   if (trial < 0) return OTA_ERR_STORAGE;
+  // This program knows of no child, whose image must not end up in the main slot. Whoever asks again is told.
+  if (!agent->config.child && state->job.component == OTA_CHILD) state->job.stage = OTA_IDLE;
   ota_machine_after_boot(state, agent->running);
   bool is_target = memcmp(agent->running[OTA_MAIN].sha256, state->job.image.sha256, OTA_SHA256_BYTES) == 0;
   agent->boot_reason = state->next_reason == OTA_BOOT_UNKNOWN ? port->boot_reason(port->ctx) : state->next_reason;
@@ -307,10 +304,8 @@ int ota_boot(struct ota_agent *agent, uint64_t now) {
 void ota_trial_poll(struct ota_agent *agent, uint64_t now) {
   const struct ota_installer *main = agent->config.main;
   const struct ota_job *job = &agent->journal.state.job;
-  if (!agent->on_trial) {
-    if (job->stage == OTA_REBOOTING && job->component == OTA_CHILD) conclude_child(agent);
-    return;
-  }
+  if (job->stage == OTA_REBOOTING && job->component == OTA_CHILD) conclude_child(agent);
+  if (!agent->on_trial) return;
   if (!agent->self_tested) {
     int tested = main->self_test ? main->self_test(main->ctx) : OTA_OK;
     agent->self_tested = tested == OTA_OK;

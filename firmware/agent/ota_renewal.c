@@ -45,7 +45,7 @@ int ota_renewal_check(struct ota_agent *agent, uint64_t now) {
   // Before the clock is set nobody knows whether it is time.
   if (time < 0 || port->cert_validity(port->ctx, &validity) != OTA_OK) return OTA_OK;
   if (time < ota_renewal_due_ms(&validity)) return OTA_OK;
-  ota_agent_log(agent, OTA_LOG_INFO, "asking for a new certificate");
+  ota_agent_log(agent, OTA_LOG_INFO, "certificate is near its end, asking for a new one");
   return ask(agent, now);
 }
 
@@ -86,7 +86,7 @@ int ota_renewal_connected(struct ota_agent *agent, enum ota_key_pair pair) {
     return port->cert_promote(port->ctx);
   }
   // The old one connects where the new one did not: the new one is no good.
-  ota_agent_log(agent, OTA_LOG_ERROR, "the new certificate does not connect, the old one does");
+  ota_agent_log(agent, OTA_LOG_ERROR, "the new certificate does not connect, going on with the old one");
   agent->renewal.wait_until = ota_now(agent) + agent->config.timing.renew_retry_ms;
   return port->cert_drop(port->ctx);
 }
