@@ -250,6 +250,17 @@ describe('the same CSR again', () => {
     expect((await authority.issue(request)).serial).not.toBe(second.serial);
     now -= 46 * day;
   });
+
+  it('gets a new one while the one that it got is not valid yet: the clock was wrong', async () => {
+    const request = { csr: csrFor('dev-7'), profile: 'device', commonName: 'dev-7' } as const;
+    now += 30 * day;
+    const early = await authority.issue(request);
+    now -= 30 * day;
+    const issued = await authority.issue(request);
+    expect(issued.serial).not.toBe(early.serial);
+    expect(Date.parse(issued.notBefore)).toBeLessThanOrEqual(now);
+    expect((await authority.issue(request)).serial).toBe(issued.serial);
+  });
 });
 
 describe('lifetimes', () => {

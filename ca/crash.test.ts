@@ -54,10 +54,8 @@ function killAfter(allowed: number): Promise<void> {
     fs.promises.open = gate(async (path: string, flags?: string, mode?: number) => {
       const handle = await original.open(path, flags, mode);
       opened.push(handle);
-      const write = handle.writeFile.bind(handle) as (text: string) => Promise<void>;
-      handle.writeFile = gate(write, (text) => write(text.slice(0, text.length / 2))) as never;
-      const append = handle.write.bind(handle) as (bytes: Buffer) => Promise<unknown>;
-      handle.write = gate(append, (bytes) => append(bytes.subarray(0, bytes.length / 2))) as never;
+      const write = handle.writeFile.bind(handle) as (content: string | Buffer) => Promise<void>;
+      handle.writeFile = gate(write, (content) => write(content.slice(0, content.length / 2))) as never;
       handle.sync = gate(handle.sync.bind(handle));
       handle.datasync = gate(handle.datasync.bind(handle));
       return handle;

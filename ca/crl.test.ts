@@ -50,6 +50,15 @@ describe('the CRL', () => {
     expect(numberOf(shown)).toBeGreaterThan(0);
   });
 
+  it('is made anew when it is of a day that is still to come: the clock was wrong, and OpenSSL refuses it until then', async () => {
+    now += 30 * day;
+    const early = numberOf(await show(await authority.crl()));
+    now -= 30 * day;
+    const shown = await show(await authority.crl());
+    expect(numberOf(shown)).toBeGreaterThan(early);
+    expect(Date.parse(/Last Update: (.+)/.exec(shown)![1]!)).toBeLessThanOrEqual(now);
+  });
+
   it('lists a revoked certificate with its reason, and OpenSSL refuses that one alone', async () => {
     const [bad, good] = [await device('dev-1'), await device('dev-1')];
     await authority.revoke(bad.serial, 'keyCompromise');

@@ -60,7 +60,12 @@ export function createCrlPublisher(context: CrlContext): CrlPublisher {
     const now = context.now();
     const previous = await readState(path(issuer.number, 'json'));
     const address = addressOf(issuer);
-    if (previous?.address === address && previous && kept !== null && now - previous.thisUpdate < kept)
+    if (
+      previous?.address === address &&
+      previous &&
+      kept !== null &&
+      isYounger(now, previous.thisUpdate, kept)
+    )
       return toPublished(issuer, previous);
     // RFC 5280 §5.2.3: ever increasing, also when the state was lost.
     const number = Math.max((previous?.number ?? 0) + 1, now);
@@ -112,11 +117,17 @@ export function createCrlPublisher(context: CrlContext): CrlPublisher {
     async current() {
       const issuers = await context.hierarchy.issuers();
       const crls = await readOf(issuers);
-      const fresh = crls.every(({ madeAt, isCurrent }) => isCurrent && context.now() - madeAt < crlRefreshMs);
+      const now = context.now();
+      const fresh = crls.every(({ madeAt, isCurrent }) => isCurrent && isYounger(now, madeAt, crlRefreshMs));
       if (!fresh || crls.length < issuers.length) return publishAll(crlRefreshMs);
       return crls.map(({ madeAt: _, isCurrent: __, ...crl }) => crl);
     },
   };
+}
+
+/** One of a time that is still to come was made by a clock that was wrong, and nobody would take it until then. */
+function isYounger(now: number, madeAt: number, ms: number): boolean {
+  return madeAt <= now && now - madeAt < ms;
 }
 
 function toPublished(issuer: Issuer, { number, thisUpdate, pem }: CrlState): PublishedCrl {

@@ -142,11 +142,15 @@ function readCertificateKey(pem: string): Buffer {
   }
 }
 
-/** Counted from the issue, not from the backdated notBefore. A revoked certificate is never handed out again. */
+/**
+ * Counted from the issue, not from the backdated notBefore. Neither one that is revoked is handed out again, nor one that is not valid yet: the
+ * clock was wrong when it was made.
+ */
 async function isFresh(context: IssueContext, record: IssuedRecord): Promise<boolean> {
-  const from = Date.parse(record.reservedAt);
-  const middle = (from + Date.parse(record.notAfter)) / 2;
-  return context.now() < middle && (await context.store.getRevocation(record.serial)) === undefined;
+  const now = context.now();
+  const middle = (Date.parse(record.reservedAt) + Date.parse(record.notAfter)) / 2;
+  if (now < Date.parse(record.notBefore) || now >= middle) return false;
+  return (await context.store.getRevocation(record.serial)) === undefined;
 }
 
 async function reserveSerial(

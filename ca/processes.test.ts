@@ -52,6 +52,11 @@ function start(file: string, args: string[], env: Record<string, string> = {}): 
   return { child, says, ended };
 }
 
+it('a line that only half of fits on the disk is confirmed to nobody, and ends no other', async () => {
+  const { status, output } = await start('test-process.ts', ['journal', join(work.dir, 'full')]).ended;
+  expect([status, JSON.parse(output)]).toEqual([0, { confirmed: 18, lost: 0 }]);
+});
+
 describe('two processes on one directory', () => {
   it('issue and revoke side by side: one hierarchy, every serial known to all, every revocation in the CRL', async () => {
     const dir = join(work.dir, 'shared');

@@ -1,8 +1,11 @@
 /**
  * A process of its own for tests of several on one directory: `worker DIR NAME COUNT` issues and revokes and prints serials;
- * `service DIR PORT NAME` is the service with a key that never answers, but says `signing`, when it is asked for a certificate of NAME.
+ * `journal DIR` writes lines where files end at 8 KiB, as on a disk that is nearly full, and prints how many were confirmed and how many of those
+ * are not there; `service DIR PORT NAME` is the service with a key that never answers, but says `signing`, when it is asked for a certificate of NAME.
  */
+import { execFileSync } from 'node:child_process';
 import { openAuthority } from './authority.ts';
+import { Journal } from './journal.ts';
 import { issueKeyPair } from './key-pair.ts';
 import { startService } from './server.ts';
 
@@ -20,6 +23,16 @@ if (mode === 'worker') {
     }
   }
   console.log(JSON.stringify({ issued, revoked }));
+} else if (mode === 'journal') {
+  execFileSync('prlimit', ['--pid', String(process.pid), '--fsize=8192']);
+  const journal = new Journal(dir);
+  const line = 'x'.repeat(999);
+  const appended = [];
+  for (let index = 0; index < 20; index += 1) appended.push(await journal.append(line).catch(() => null));
+  const confirmed = appended.filter((place) => place !== null);
+  const read = await Promise.all(confirmed.map((place) => journal.read(place)));
+  const lost = read.filter((text) => text !== line).length;
+  console.log(JSON.stringify({ confirmed: confirmed.length, lost }));
 } else {
   const authority = await openAuthority({
     dir,

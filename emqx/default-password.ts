@@ -4,7 +4,7 @@
  */
 import { type EmqxApiOptions, EmqxError, openConnection } from './connection.ts';
 
-const everybodyKnows = ['public', 'replace-me'];
+export const knownPasswords = ['public', 'replace-me'];
 /** A wrong password counts against `admin`, and newer EMQX locks it after five in five minutes. */
 const everyMs = 3_600_000;
 
@@ -28,7 +28,7 @@ export function createPasswordProbe(api: EmqxApiOptions): PasswordProbe {
 export async function findDefaultPassword(api: EmqxApiOptions): Promise<string | null> {
   const connection = openConnection({ timeoutMs: 5_000, retryForMs: 0, ...api });
   try {
-    for (const password of everybodyKnows) if (await isTaken(connection, password)) return password;
+    for (const password of knownPasswords) if (await isTaken(connection, password)) return password;
     return null;
   } finally {
     connection.close();

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, execFileSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -10,8 +11,11 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -186,6 +190,42 @@ describe('the broker boots with a certificate of its own', () => {
       () => isLeft(run.child.pid!),
       (left) => !left,
     );
+  });
+
+  it('and trusts only CAs that the root has signed, whatever comes with the certificate', async () => {
+    const rogue = [join(root, 'rogue.key'), join(root, 'rogue.pem')] as const;
+    openssl(
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
+      ...['-subj', '/CN=rogue'],
+      '-keyout',
+      rogue[0],
+      '-out',
+      rogue[1],
+    );
+    // Between the broker and the webhook there is plain HTTP.
+    const between = createServer(async (request, response) => {
+      const { authorization = '' } = request.headers;
+      const body = await new Response(Readable.toWeb(request) as BodyInit).text();
+      const headers = { authorization, 'content-type': 'application/json' };
+      const answer = await fetch(`${system.stack.url}${request.url}`, { method: 'POST', headers, body });
+      const { certificate, chain, ...rest } = (await answer.json()) as Record<string, string>;
+      const more = `${chain}${certificate}${readFileSync(rogue[1], 'utf8')}`;
+      response.end(JSON.stringify({ ...rest, certificate, chain: more }));
+    });
+    between.listen(0, '127.0.0.1');
+    await once(between, 'listening');
+    const { port } = between.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}`;
+    const run = start(join(root, 'between'), { FLOTA_URL: url, FLOTA_TOKEN: await newToken() }, ['true']);
+    expect(await run.exit, run.says()).toBe(0);
+    between.close();
+    const trusted = readFileSync(join(run.dir, 'ca.pem'), 'utf8').match(
+      /-----BEGIN[^-]+-----[^-]+-----END[^-]+-----\n/g,
+    );
+    expect(trusted!.map((pem) => new X509Certificate(pem).subject)).toEqual([
+      expect.stringContaining('Root CA'),
+      expect.stringContaining('Issuing CA'),
+    ]);
   });
 
   it('and by default those that the machine itself gives', async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { ConfigError } from '#webhook/config.ts';
 
 /** Either the old content or the new, whenever the process is killed. Mode 0600: what is kept here is secret. */
@@ -7,7 +7,8 @@ export function writeDurably(path: string, content: string): void {
   const temporary = `${path}.${randomUUID()}`;
   const fd = openSync(temporary, 'wx', 0o600);
   try {
-    writeSync(fd, content);
+    // All of it, where writeSync takes what fits on a full disk.
+    writeFileSync(fd, content);
     fsyncSync(fd);
   } finally {
     closeSync(fd);

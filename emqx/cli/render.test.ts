@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +27,24 @@ async function rendered(name: string, flags: Record<string, string | boolean>) {
   const out = await run(name, flags);
   return { out, conf: toPlain(readHocon(join(out, 'emqx.conf'))) as any };
 }
+
+test('where the package has left its own files, what everybody knows is replaced, and others cannot read what is secret', async () => {
+  const out = join(root, 'over-the-package');
+  mkdirSync(out);
+  for (const file of ['emqx.conf', 'api_keys'])
+    writeFileSync(join(out, file), 'flota:of-the-test\n', { mode: 0o644 });
+  // As EMQX's package has it, and as our own file does before it is rendered.
+  for (const cookie of ['emqxsecretcookie', 'replace-me']) {
+    writeFileSync(
+      join(out, 'emqx.conf'),
+      `node.cookie = "${cookie}"\ndashboard.default_password = "public"\n`,
+    );
+    const { conf } = await rendered('over-the-package', {});
+    expect(conf.node.cookie).toMatch(/^[\w-]{32}$/);
+    expect(conf.dashboard.default_password).toMatch(/^[\w-]{24}a1$/);
+    for (const file of ['emqx.conf', 'api_keys']) expect(statSync(join(out, file)).mode & 0o077).toBe(0);
+  }
+});
 
 /** What EMQX 5.8 opens by itself; its configuration is laid over this. */
 const defaults = `

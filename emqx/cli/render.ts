@@ -1,9 +1,10 @@
 /** `render`: the files of a real broker, from emqx/conf. */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { knownPasswords } from '../default-password.ts';
 import { nodeAt, parseHocon, toPlain } from '../hocon.ts';
 import { clusterOf, distributionOf, hostOf, readNodeNames, requireDnsNames } from './cluster.ts';
 import type { Command } from './command.ts';
@@ -91,11 +92,9 @@ The nodes' certificates then come from a CA of their own (npm run ca -- init --d
         'api_key.bootstrap_file': `${etc}/api_keys`,
         'dashboard.default_password': secrets.password,
       };
-      writeFileSync(join(dir, 'emqx.conf'), confOf(values, etc, Boolean(flags['crl-url'])) + cluster, {
-        mode: 0o600,
-      });
+      putSecret(join(dir, 'emqx.conf'), confOf(values, etc, Boolean(flags['crl-url'])) + cluster);
       writeFileSync(join(dir, 'acl.conf'), acl);
-      writeFileSync(join(dir, 'api_keys'), secrets.apiKeys, { mode: 0o600 });
+      putSecret(join(dir, 'api_keys'), secrets.apiKeys);
       const written = ['emqx.conf', 'acl.conf', 'api_keys'];
       if (nodeCerts) {
         writeFileSync(join(dir, 'ssl_dist.conf'), distributionOf(nodeCerts));
@@ -121,6 +120,12 @@ The nodes' certificates then come from a CA of their own (npm run ca -- init --d
     return 0;
   },
 };
+
+/** For its owner only, also where a file of the package that everybody reads is replaced. */
+function putSecret(path: string, content: string): void {
+  if (existsSync(path)) chmodSync(path, 0o600);
+  writeFileSync(path, content, { mode: 0o600 });
+}
 
 function confOf(values: Record<string, string>, etc: string, checksCrl: boolean): string {
   const text = readFileSync(join(confDir, 'emqx.conf'), 'utf8');
@@ -172,9 +177,13 @@ function keptOrMade(dirs: string[]): Secrets {
   };
 }
 
+/** Of EMQX's own files, and of ours as they are before they are rendered. */
+const everybodyKnows = ['emqxsecretcookie', ...knownPasswords];
+
 /** A value that an earlier render has written. */
 function kept(file: string, path: string): string | null {
   if (!existsSync(file)) return null;
   const node = nodeAt(parseHocon(readFileSync(file, 'utf8'), file), ...path.split('.'));
-  return node ? String(toPlain(node)) : null;
+  const value = node ? String(toPlain(node)) : null;
+  return value === null || everybodyKnows.includes(value) ? null : value;
 }

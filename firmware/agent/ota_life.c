@@ -126,18 +126,14 @@ static void stop_work(struct ota_agent *agent) {
 static void conclude_child(struct ota_agent *agent) {
   const struct ota_installer *child = agent->config.child;
   struct ota_event event = {.type = OTA_EVENT_BOOTED};
-  if (!child) {
-    ota_failure_set(&event.failure, OTA_FAILURE_COMPONENT_UNKNOWN, "the component is gone");
-  } else {
-    int tested = child->self_test ? child->self_test(child->ctx) : OTA_OK;
-    if (tested == OTA_ERR_BUSY) return;
-    struct ota_image *running = &agent->running[OTA_CHILD];
-    if (child->running(child->ctx, running) != OTA_OK ||
-        memcmp(running->sha256, agent->journal.state.job.image.sha256, OTA_SHA256_BYTES) != 0)
-      ota_failure_set(&event.failure, OTA_FAILURE_INSTALL_FAILED, "the component does not run the new image");
-    else if (tested != OTA_OK) ota_failure_set(&event.failure, OTA_FAILURE_SELF_TEST_FAILED, "");
-    else if (raise_floors(agent) != OTA_OK) return;
-  }
+  int tested = child->self_test ? child->self_test(child->ctx) : OTA_OK;
+  if (tested == OTA_ERR_BUSY) return;
+  struct ota_image *running = &agent->running[OTA_CHILD];
+  if (child->running(child->ctx, running) != OTA_OK ||
+      memcmp(running->sha256, agent->journal.state.job.image.sha256, OTA_SHA256_BYTES) != 0)
+    ota_failure_set(&event.failure, OTA_FAILURE_INSTALL_FAILED, "the component does not run the new image");
+  else if (tested != OTA_OK) ota_failure_set(&event.failure, OTA_FAILURE_SELF_TEST_FAILED, "");
+  else if (raise_floors(agent) != OTA_OK) return;
   ota_apply(agent, &event);
 }
 
@@ -286,6 +282,8 @@ int ota_boot(struct ota_agent *agent, uint64_t now) {
   if (agent->config.child && measure(agent, OTA_CHILD) != OTA_OK) return OTA_ERR_STORAGE;
   int trial = main->trial(main->ctx);
   if (trial < 0) return OTA_ERR_STORAGE;
+  // This program knows of no child, whose image must not end up in the main slot. Whoever asks again is told.
+  if (!agent->config.child && state->job.component == OTA_CHILD) state->job.stage = OTA_IDLE;
   ota_machine_after_boot(state, agent->running);
   bool is_target = memcmp(agent->running[OTA_MAIN].sha256, state->job.image.sha256, OTA_SHA256_BYTES) == 0;
   agent->boot_reason = state->next_reason == OTA_BOOT_UNKNOWN ? port->boot_reason(port->ctx) : state->next_reason;

@@ -136,7 +136,9 @@ static void begin(struct context *it) {
   it->step->component = event->component;
   say(it, OTA_REQUEST_ACK, &event->attempt)->flag = true;
   if (same_digest(event->image.sha256, it->running[event->component].sha256)) {
-    finish(it, &event->attempt, OTA_SUCCEEDED);
+    // What runs already was not brought by it, and is not for its undo to take back.
+    bool brought = ota_machine_has_installed(state, event->attempt.deployment);
+    finish(it, &event->attempt, brought ? OTA_SUCCEEDED : OTA_ROLLED_BACK);
     say(it, OTA_RESULT, &event->attempt)->outcome = OTA_SUCCEEDED;
     return;
   }

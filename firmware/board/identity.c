@@ -101,7 +101,8 @@ static int store_pair(struct host *host, const char *from, const char *to, const
   mbedtls_x509_crt_free(&pair.certificate);
   mbedtls_x509_crt_init(&pair.certificate);
   pair.has_certificate =
-      mbedtls_x509_crt_parse(&pair.certificate, (const unsigned char *)certificate, strlen(certificate) + 1) == 0;
+      mbedtls_x509_crt_parse(&pair.certificate, (const unsigned char *)certificate, strlen(certificate) + 1) == 0 &&
+      mbedtls_x509_crt_parse(&pair.certificate, (const unsigned char *)chain, strlen(chain) + 1) == 0;
   int error = belongs(host, &pair) ? store_with_key(host, to, certificate, chain, &pair.key) : OTA_ERR_CERTIFICATE;
   pair_end(&pair);
   return error;

@@ -2,6 +2,7 @@
  * One PEM file holds certificate, chain and key, so that they can only change together. A renewal is a second file of the
  * same kind: first only with a key, then with the certificate too, and at last renamed over the first.
  */
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
@@ -63,21 +64,31 @@ static bool belongs(const struct host *host, X509 *certificate, EVP_PKEY *key) {
   return strcmp(name, host->options.id) == 0 && X509_check_private_key(certificate, key) == 1;
 }
 
+/** The certificates of a chain, and nothing else that is in it: a key would be taken for ours. False when there is none, or one is damaged. */
+static bool copy_chain(BIO *to, const char *chain) {
+  BIO *from = BIO_new_mem_buf(chain, -1);
+  unsigned copied = 0;
+  ERR_clear_error();
+  for (X509 *it; (it = PEM_read_bio_X509(from, NULL, NULL, NULL)); X509_free(it)) copied += PEM_write_bio_X509(to, it) == 1;
+  // How its end is told.
+  bool whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  BIO_free(from);
+  return whole && copied > 0;
+}
+
 /** Certificate, chain and key as one file, if they belong together and to this device. */
 static int store_pair(struct host *host, const char *name, const char *certificate, const char *chain, EVP_PKEY *key) {
   BIO *given = BIO_new_mem_buf(certificate, -1);
   X509 *x509 = PEM_read_bio_X509(given, NULL, NULL, NULL);
-  BIO_free(given);
+  BIO *bio = BIO_new(BIO_s_mem());
   int error = OTA_ERR_CERTIFICATE;
-  if (belongs(host, x509, key)) {
-    BIO *bio = BIO_new(BIO_s_mem());
-    PEM_write_bio_X509(bio, x509);
-    BIO_puts(bio, chain);
-    BIO_puts(bio, "\n");
+  if (belongs(host, x509, key) && PEM_write_bio_X509(bio, x509) == 1 && copy_chain(bio, chain)) {
     write_key(bio, key);
     error = replace_with(host, name, bio);
-    BIO_free(bio);
   }
+  BIO_free(bio);
+  BIO_free(given);
   X509_free(x509);
   return error;
 }

@@ -79,7 +79,7 @@ export class StoredCertificates implements Certificates {
   store(certificate: string, chain: string): string | null {
     const { pending } = this.#identity;
     const problem = pending
-      ? certificateProblem(certificate, pending.key, this.#id)
+      ? (certificateProblem(certificate, pending.key, this.#id) ?? chainProblem(chain))
       : 'there is no key for it';
     if (pending && problem === null)
       this.#store({ ...this.#identity, pending: { ...pending, issued: { certificate, chain } } });
@@ -117,6 +117,17 @@ export function certificateProblem(certificate: string, key: string, id: string)
     return null;
   } catch (error) {
     return `not a certificate: ${(error as Error).message}`;
+  }
+}
+
+/** Why a chain is none; null when all certificates in it can be read, or TLS would fail with all of it. */
+function chainProblem(chain: string): string | null {
+  const blocks = chain.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g);
+  try {
+    for (const block of blocks ?? []) new X509Certificate(block);
+    return blocks ? null : 'there is no chain';
+  } catch (error) {
+    return `not a chain: ${(error as Error).message}`;
   }
 }
 
@@ -162,7 +173,7 @@ export async function enroll(input: {
     : createRequest(usable ? known.key : createKey(), input.id);
   if (!stored) flash.replaceText(enrolmentFile, JSON.stringify({ key, csr }));
   const issued = await requestCertificate(input, csr);
-  const problem = certificateProblem(issued.certificate, key, input.id);
+  const problem = certificateProblem(issued.certificate, key, input.id) ?? chainProblem(issued.chain);
   if (problem) throw new DeviceFault('enroll_failed', problem);
   write(flash, { key, certificate: issued.certificate, chain: issued.chain, pending: null });
   flash.remove(enrolmentFile);

@@ -119,6 +119,45 @@ static void refuses_the_order_of_an_update_that_was_left(void) {
   refuse(fake, UNDO, "", "undo_refused");
 }
 
+/** A device that another deployment brought the image; then whoever has the broker asks for it once more under the name of the first. */
+static void is_not_brought_by_an_order_for_what_runs(void) {
+  struct fake *fake = fake_new();
+  fake_request(fake, OTHER_DEPLOYMENT, 1, "");
+  fake_run(fake, has_result, 20);
+  fake->sent_count = 0;
+  fake_request(fake, DEPLOYMENT, 1, "");
+  fake_run(fake, has_result, 20);
+  CHECK(fake_said(fake, RESULT, "\"outcome\":\"succeeded\"") == 1);
+  fake->sent_count = 0;
+  refuse(fake, UNDO, "", "undo_refused");
+}
+
+/** The same after the undo: neither does it count a second time. */
+static void holds_once_however_the_update_is_asked_for_again(void) {
+  struct fake *fake = updated();
+  fake_undo(fake, UNDO, 1, "");
+  fake_run(fake, has_result, 20);
+  fake_request(fake, OTHER_DEPLOYMENT, 1, "");
+  fake_run(fake, has_result, 20);
+  CHECK(fake_runs_new_image(fake));
+  fake->sent_count = 0;
+  fake_request(fake, DEPLOYMENT, 2, "");
+  fake_run(fake, has_result, 20);
+  fake->sent_count = 0;
+  refuse(fake, SECOND_UNDO, "", "undo_refused");
+}
+
+/** A second attempt, because the result of the first was lost on the way. */
+static void counts_what_it_brought_when_asked_for_again(void) {
+  struct fake *fake = updated();
+  fake_request(fake, DEPLOYMENT, 2, "");
+  fake_run(fake, has_result, 20);
+  fake->sent_count = 0;
+  fake_undo(fake, UNDO, 1, "");
+  fake_run(fake, has_result, 20);
+  check_back(fake);
+}
+
 static void succeeds_where_the_image_runs_already(void) {
   struct fake *fake = updated();
   fake_undo(fake, UNDO, 1, "");
@@ -163,6 +202,9 @@ static const struct test tests[] = {
     {"an undo fails where the slot holds another image than named", refuses_a_slot_that_holds_another_image},
     {"an undo holds once, under whatever name it comes again", holds_once},
     {"an undo of an update that another has taken back is refused", refuses_the_order_of_an_update_that_was_left},
+    {"an undo of a deployment that asked for what ran already is refused", is_not_brought_by_an_order_for_what_runs},
+    {"an undo holds once, also when the update is asked for again while its image runs", holds_once_however_the_update_is_asked_for_again},
+    {"an undo holds when the update that it is of was asked for again", counts_what_it_brought_when_asked_for_again},
     {"an undo changes nothing where the image runs already", succeeds_where_the_image_runs_already},
     {"an undo whose image fails its self-test stays with what runs", stays_when_the_previous_image_fails},
     {"an undo asks the application before the reboot, and can be cancelled until then", asks_before_the_reboot},

@@ -380,6 +380,22 @@ static void updates_the_child(void) {
   CHECK(fake_said(fake, RESULT, "\"outcome\":\"failed\"") == 1 && fake_said(fake, RESULT, "self_test_failed") == 1);
 }
 
+/** Of an update of the child the power goes, and a program without one is flashed by cable. */
+static void keeps_an_update_of_a_child_that_is_gone_from_the_main_slot(void) {
+  struct fake *fake = fake_new();
+  fake->has_child = true;
+  fake->ms_per_piece = 300;
+  fake_request(fake, DEPLOYMENT, 1, "child");
+  fake_run(fake, has_some, 1);
+  fake->has_child = false;
+  fake_pass(fake, 60000);
+  CHECK(fake_said(fake, RESULT, "") == 0);
+  fake_request(fake, DEPLOYMENT, 2, "child");
+  fake_pass(fake, 1000);
+  CHECK(fake_said(fake, ACK, "\"attempt\":2,\"accepted\":false,\"error\":{\"code\":\"component_unknown\"") == 1);
+  CHECK(fake->activations == 0 && fake_is_sound(fake));
+}
+
 static const struct test tests[] = {
     {"an update is downloaded over one connection, installed, booted and reported", updates},
     {"every bad answer of a file server is endured once", endures_bad_answers},
@@ -406,6 +422,7 @@ static const struct test tests[] = {
     {"an image for another chip fails the update in words, and is never switched to", says_that_an_image_is_for_another_chip},
     {"a journal that cannot be written restarts the device", restarts_when_the_journal_fails},
     {"a child component is installed without a reboot", updates_the_child},
+    {"an update of a child that is gone never reaches the main slot", keeps_an_update_of_a_child_that_is_gone_from_the_main_slot},
 };
 
 RUN_TESTS(tests)

@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { X509Certificate } from 'node:crypto';
 import { until } from '#deploy/lab/primitives/until.ts';
+import { makeKey } from '../../signing/key.ts';
 import type { Case } from '../case.ts';
 import { type Rig, startCa, tokenRefused } from '../rig.ts';
 
@@ -21,7 +22,7 @@ async function startAged(rig: Rig): Promise<X509Certificate> {
 }
 
 /** Signs the newest CSR; the answer is the serial of the new certificate. */
-async function answer(rig: Rig, options: { withhold?: boolean } = {}): Promise<string> {
+async function answer(rig: Rig, options: { withhold?: boolean; chain?: string } = {}): Promise<string> {
   await rig.broker.see(requestTopic, () => true, 15_000);
   const request = rig.broker.of(requestTopic).at(-1)!;
   const certificate = await rig.lab.pki.issue(String(request.csr));
@@ -30,7 +31,7 @@ async function answer(rig: Rig, options: { withhold?: boolean } = {}): Promise<s
   rig.broker.send('cert/renew/response', {
     request: String(request.id),
     certificate,
-    chain: rig.lab.pki.issuing,
+    chain: options.chain ?? rig.lab.pki.issuing,
   });
   return serialNumber;
 }
@@ -97,6 +98,22 @@ export const certificateCases: Case[] = [
       rig.broker.kick();
       await rig.online();
       assert.equal(rig.broker.serials.at(-1), old);
+    },
+  },
+  {
+    name: 'a chain that cannot be read is not stored, and one with a key in it brings no key',
+    short: true,
+    async run(rig) {
+      await startAged(rig);
+      const old = rig.broker.serials.at(-1)!;
+      const torn = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+      await answer(rig, { chain: rig.lab.pki.issuing + torn });
+      await rig.settle();
+      rig.broker.kick();
+      await rig.online();
+      assert.equal(rig.broker.serials.at(-1), old, 'it uses what it cannot read');
+      await until('another request', () => rig.broker.of(requestTopic).length >= 2, 15_000);
+      await connectsWith(rig, await answer(rig, { chain: makeKey() + rig.lab.pki.issuing }));
     },
   },
   {

@@ -85,12 +85,13 @@ static bool is_named(const mbedtls_x509_crt *certificate, const char *id) {
   return names == 1 && same;
 }
 
-static bool belongs(const char *certificate_pem, const char *key_pem, const char *id) {
+/* The first of the certificates, all of which must be readable: of a chain that is damaged the validity could not be read later. */
+static bool belongs(const char *certificates_pem, const char *key_pem, const char *id) {
   mbedtls_x509_crt certificate;
   mbedtls_pk_context key;
   mbedtls_x509_crt_init(&certificate);
   mbedtls_pk_init(&key);
-  const bool good = mbedtls_x509_crt_parse(&certificate, (const unsigned char *)certificate_pem, strlen(certificate_pem) + 1) == 0 &&
+  const bool good = mbedtls_x509_crt_parse(&certificate, (const unsigned char *)certificates_pem, strlen(certificates_pem) + 1) == 0 &&
                     parse_key(&key, key_pem) == 0 && is_named(&certificate, id) &&
                     mbedtls_pk_check_pair(&certificate.pk, &key ENTROPY_ARGUMENTS) == 0;
   mbedtls_pk_free(&key);
@@ -100,9 +101,10 @@ static bool belongs(const char *certificate_pem, const char *key_pem, const char
 
 int flota_identity_store(struct identity *identity, enum ota_key_pair pair, const char *certificate, const char *chain) {
   struct identity_pair *wanted = &identity->pairs[pair];
-  if (wanted->key[0] == '\0' || !belongs(certificate, wanted->key, identity->id)) return OTA_ERR_CERTIFICATE;
+  if (wanted->key[0] == '\0') return OTA_ERR_CERTIFICATE;
   const int n = snprintf(wanted->certificates, sizeof wanted->certificates, "%s\n%s", certificate, chain);
-  int error = n > 0 && (size_t)n < sizeof wanted->certificates ? OTA_OK : OTA_ERR_CERTIFICATE;
+  const bool whole = n > 0 && (size_t)n < sizeof wanted->certificates;
+  int error = whole && belongs(wanted->certificates, wanted->key, identity->id) ? OTA_OK : OTA_ERR_CERTIFICATE;
   if (!error) error = save(identity);
   if (error) wanted->certificates[0] = '\0';
   return error;
