@@ -40,7 +40,9 @@ function Powers(props: { token: ApiToken }): JSX.Element {
     <>
       <span class="cap">{t(`role.${props.token.role}`)}</span>
       <ReachNote reach={props.token.reach} />
-      <Show when={props.token.scopes}>{(scopes) => <span class="soft small"> {scopes().join(' ')}</span>}</Show>
+      <Show when={props.token.scopes}>
+        {(scopes) => <span class="soft small"> {scopes().join(' ')}</span>}
+      </Show>
     </>
   );
 }

@@ -65,7 +65,11 @@ const put = async (of: Of, PartNumber: number, Body: Buffer | string) => {
 };
 const complete = (of: Of, Parts: { PartNumber: number; ETag?: string | undefined }[], IfNoneMatch?: string) =>
   s3.send(
-    new CompleteMultipartUploadCommand({ ...of, MultipartUpload: { Parts }, ...(IfNoneMatch && { IfNoneMatch }) }),
+    new CompleteMultipartUploadCommand({
+      ...of,
+      MultipartUpload: { Parts },
+      ...(IfNoneMatch && { IfNoneMatch }),
+    }),
   );
 const numbers = async (of: Of) =>
   (await s3.send(new ListPartsCommand(of))).Parts?.map(({ PartNumber }) => PartNumber) ?? [];
@@ -77,7 +81,9 @@ test('parts in any order, one of them twice, become one object with the ETag tha
   for (const n of [3, 2, 1]) sent.unshift(await put(of, n, parts[n - 1]!));
   const listed = (await s3.send(new ListPartsCommand(of))).Parts!;
   expect(listed.map((one) => [one.PartNumber, one.Size])).toEqual(parts.map((p, i) => [i + 1, p.length]));
-  await expect(s3.send(new HeadObjectCommand({ Bucket, Key: 'a/b' }))).rejects.toMatchObject({ name: 'NotFound' });
+  await expect(s3.send(new HeadObjectCommand({ Bucket, Key: 'a/b' }))).rejects.toMatchObject({
+    name: 'NotFound',
+  });
   const { ETag } = await complete(of, sent);
   expect(ETag).toBe(`"${md5(...parts.map((one) => md5(one))).toString('hex')}-3"`);
   const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key: 'a/b' }));
@@ -99,7 +105,8 @@ test('one that is aborted is gone; another key does not find it, nor does a fold
 
 test('what S3 refuses is refused: numbers, small parts, other ETags, an order, a list of nothing, a key that is taken', async () => {
   const of = await begin('z');
-  for (const n of [0, 10_001]) await expect(put(of, n, 'x')).rejects.toMatchObject({ name: 'InvalidArgument' });
+  for (const n of [0, 10_001])
+    await expect(put(of, n, 'x')).rejects.toMatchObject({ name: 'InvalidArgument' });
   const [small, last] = [await put(of, 1, 'small'), await put(of, 10_000, 'last')];
   const cases: [Parameters<typeof complete>[1], string][] = [
     [[small, last], 'EntityTooSmall'],
@@ -122,7 +129,8 @@ test('a presigned part takes its number of bytes, and no other', async () => {
   const of = await begin('signed');
   const url = await getSignedUrl(s3, new UploadPartCommand({ ...of, PartNumber: 1, ContentLength: 4 }));
   expect(url).toContain('X-Amz-SignedHeaders=content-length%3Bhost');
-  const sendTo = async (address: string, body: string) => (await fetch(address, { method: 'PUT', body })).status;
+  const sendTo = async (address: string, body: string) =>
+    (await fetch(address, { method: 'PUT', body })).status;
   expect(await sendTo(url, 'five5')).toBe(403);
   expect(await sendTo(url.replace('partNumber=1', 'partNumber=2'), 'four')).toBe(403);
   expect(await numbers(of)).toEqual([]);
