@@ -62,15 +62,7 @@ const columnsOf = (revoke: (token: ApiToken) => void): Column<ApiToken>[] => [
   },
   { head: t('users.role'), class: 'tight', cell: (token) => <Powers token={token} /> },
   stateColumn(),
-  {
-    head: t('tokens.used'),
-    class: 'tight mid soft',
-    cell: (token) => (
-      <Show when={token.lastUsedAt} fallback={t('common.never')}>
-        {(at) => <Ago at={at()} />}
-      </Show>
-    ),
-  },
+  momentColumn(t('tokens.used'), 'tight mid soft', (token) => token.lastUsedAt),
   expiryColumn(),
   revokeColumn(revoke),
 ];
@@ -99,11 +91,17 @@ const stateColumn = (): Column<ApiToken> => ({
   cell: (token) => <State token={token} />,
 });
 
-const expiryColumn = (): Column<ApiToken> => ({
-  head: t('tokens.expires'),
-  class: 'tight wide soft',
+const expiryColumn = () => momentColumn(t('tokens.expires'), 'tight wide soft', (token) => token.expiresAt);
+
+const momentColumn = (
+  head: string,
+  classes: string,
+  of: (token: ApiToken) => string | null,
+): Column<ApiToken> => ({
+  head,
+  class: classes,
   cell: (token) => (
-    <Show when={token.expiresAt} fallback={t('common.never')}>
+    <Show when={of(token)} fallback={t('common.never')}>
       {(at) => <Ago at={at()} />}
     </Show>
   ),
