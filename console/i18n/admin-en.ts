@@ -213,7 +213,7 @@ export const adminEn = {
     'For scripts and the command line, in your name. A token may at most what you may when it is used, cannot approve deployments or manage accounts, and ends when your password changes or your account is disabled.',
   'tokens.title': 'API tokens',
   'tokens.lead':
-    'For automation. They keep working after their creator has left, until they expire or are revoked.',
+    'For automation. They keep working after their creator has left, until they expire or are revoked; personal ones end with their user.',
   'tokens.personal': '{email}, personal',
   'tokens.name': 'Name',
   'tokens.nameHint': 'What will use it: this is the name in the audit log',

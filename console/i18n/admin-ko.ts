@@ -209,7 +209,8 @@ export const adminKo: Record<keyof typeof adminEn, string> = {
   'ownTokens.lead':
     '스크립트와 명령줄에서 내 이름으로 사용합니다. 사용하는 시점에 내가 할 수 있는 일까지만 할 수 있고, 배포를 승인하거나 계정을 관리할 수 없습니다. 비밀번호를 바꾸거나 계정이 비활성화되면 함께 무효가 됩니다.',
   'tokens.title': 'API 토큰',
-  'tokens.lead': '자동화를 위한 토큰입니다. 만료되거나 폐기될 때까지 만든 사람과 관계없이 작동합니다.',
+  'tokens.lead':
+    '자동화를 위한 토큰입니다. 만료되거나 폐기될 때까지 만든 사람과 관계없이 작동하며, 개인 토큰은 사용자와 함께 무효가 됩니다.',
   'tokens.personal': '{email} 개인 토큰',
   'tokens.name': '이름',
   'tokens.nameHint': '사용할 곳의 이름. 감사 기록에 이 이름이 남습니다',

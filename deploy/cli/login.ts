@@ -89,7 +89,7 @@ async function makeToken(
   }
 }
 
-/** The first line of stdin, without showing what is typed. */
+/** The first line of stdin that is not empty, without showing what is typed. */
 async function readSecret(prompt: string): Promise<string> {
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const isTerminal = process.stdin.isTTY === true;
@@ -97,7 +97,7 @@ async function readSecret(prompt: string): Promise<string> {
   lines.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   if (isTerminal) process.stderr.write(prompt);
   try {
-    for await (const line of lines) return line.trim();
+    for await (const line of lines) if (line.trim()) return line.trim();
     throw CliError.of('usage', 'Nothing was given on stdin.');
   } finally {
     lines.close();

@@ -18,7 +18,7 @@ export function heldTo(
   return {
     role: lesser(token.role, user.role),
     reach: within(token.reach, user.reach),
-    scopes: (token.scopes ?? ownScopes).filter((scope) => scope !== 'accounts:write'),
+    scopes: token.scopes ?? ownScopes,
   };
 }
 

@@ -9,11 +9,11 @@ const { database, webhook } = await startSuite({ passwords: cheapPasswords() });
 const { api } = webhook;
 const password = 'a long passphrase';
 
-type Ask = (method: string, path: string, body?: unknown) => Promise<Answer>;
+type Ask = (method: string, path: string, body?: unknown, more?: Record<string, string>) => Promise<Answer>;
 const as =
   (headers: Record<string, string>): Ask =>
-  (method, path, body) =>
-    api(method, path, body, headers);
+  (method, path, body, more) =>
+    api(method, path, body, { ...headers, ...more });
 const bearer = (secret: string) => as({ authorization: `Bearer ${secret}` });
 
 async function person(role = 'operator', reach: Json = null) {
@@ -62,7 +62,10 @@ test('anybody makes them, for 90 days; they act in the user’s name, and are li
   // Somebody else's may have the same name; another of one's own may not.
   await (await person()).make({ name: 'laptop' });
   expect(await codeOf(ask('POST', '/api/me/tokens', { name: 'laptop' }))).toBe('name_taken');
-  expect((await ask('DELETE', `/api/me/tokens/${token.id}`)).status).toBe(204);
+  const revoke = (seen: number) =>
+    ask('DELETE', `/api/me/tokens/${token.id}`, undefined, { 'if-match': `"${seen}"` });
+  expect(await codeOf(revoke(token.revision + 1))).toBe('changed_meanwhile');
+  expect((await revoke(token.revision)).status).toBe(204);
   expect(await codeOf(by('GET', '/api/me'))).toBe('token_invalid');
   await make({ name: 'laptop' });
 });

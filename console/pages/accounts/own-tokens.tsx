@@ -7,7 +7,7 @@ import { DataTable } from '../../parts/data-table.tsx';
 import { Dialog } from '../../parts/dialog.tsx';
 import { Loaded } from '../../parts/loaded.tsx';
 import { NewToken } from './new-token.tsx';
-import { describe, RevokeToken } from './tokens.tsx';
+import { ownColumnsOf, RevokeToken } from './tokens.tsx';
 
 /** One's own API tokens, whatever one's role: listed, made and revoked. */
 export default function OwnTokens(props: { onClose: () => void }): JSX.Element {
@@ -17,7 +17,7 @@ export default function OwnTokens(props: { onClose: () => void }): JSX.Element {
     () => true,
     (_, signal) => api.listOwnTokens(signal),
   );
-  const columns = createMemo(() => describe(setRevoking, true));
+  const columns = createMemo(() => ownColumnsOf(setRevoking));
   /** The list opens again in the place of what was done. */
   const back = () => {
     setAdding(false);

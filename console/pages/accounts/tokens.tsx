@@ -35,63 +35,89 @@ function State(props: { token: ApiToken }): JSX.Element {
   );
 }
 
-/** Of all tokens, or of one's own, whose maker needs no saying. */
-export const describe = (revoke: (token: ApiToken) => void, isOwn = false): Column<ApiToken>[] => [
+function Powers(props: { token: ApiToken }): JSX.Element {
+  return (
+    <>
+      <span class="cap">{t(`role.${props.token.role}`)}</span>
+      <ReachNote reach={props.token.reach} />
+      <Show when={props.token.scopes}>
+        {(scopes) => <span class="soft small"> {scopes().join(' ')}</span>}
+      </Show>
+    </>
+  );
+}
+
+/** Of all tokens. */
+const columnsOf = (revoke: (token: ApiToken) => void): Column<ApiToken>[] => [
   {
     head: t('tokens.name'),
     cell: (token) => (
       <>
         <strong>{token.name}</strong>{' '}
-        <Show when={!isOwn}>
-          <span class="soft small mid">
-            {token.personal ? t('tokens.personal', { email: token.createdBy }) : token.createdBy}
-          </span>
-        </Show>
+        <span class="soft small mid">
+          {token.personal ? t('tokens.personal', { email: token.createdBy }) : token.createdBy}
+        </span>
       </>
     ),
   },
+  { head: t('users.role'), class: 'tight', cell: (token) => <Powers token={token} /> },
+  stateColumn(),
+  momentColumn(t('tokens.used'), 'tight mid soft', (token) => token.lastUsedAt),
+  expiryColumn(),
+  revokeColumn(revoke),
+];
+
+/** Of one's own, in a dialog. */
+export const ownColumnsOf = (revoke: (token: ApiToken) => void): Column<ApiToken>[] => [
   {
-    head: t('users.role'),
-    class: 'tight',
+    head: t('tokens.name'),
     cell: (token) => (
       <>
-        <span class="cap">{t(`role.${token.role}`)}</span>
-        <ReachNote reach={token.reach} />
-        <Show when={token.scopes}>{(scopes) => <span class="soft small"> {scopes().join(' ')}</span>}</Show>
+        <strong>{token.name}</strong>
+        <div class="small">
+          <Powers token={token} />
+        </div>
       </>
     ),
   },
-  { head: t('users.state'), class: 'tight', cell: (token) => <State token={token} /> },
-  {
-    head: t('tokens.used'),
-    class: 'tight mid soft',
-    cell: (token) => (
-      <Show when={token.lastUsedAt} fallback={t('common.never')}>
-        {(at) => <Ago at={at()} />}
-      </Show>
-    ),
-  },
-  {
-    head: t('tokens.expires'),
-    class: 'tight wide soft',
-    cell: (token) => (
-      <Show when={token.expiresAt} fallback={t('common.never')}>
-        {(at) => <Ago at={at()} />}
-      </Show>
-    ),
-  },
-  {
-    head: '',
-    class: 'num acts',
-    cell: (token) => (
-      <Show when={stateOf(token) === 'active'}>
-        <RowAct name={token.name} onAct={() => revoke(token)}>
-          {t('tokens.revoke')}
-        </RowAct>
-      </Show>
-    ),
-  },
+  stateColumn(),
+  expiryColumn(),
+  revokeColumn(revoke),
 ];
+
+const stateColumn = (): Column<ApiToken> => ({
+  head: t('users.state'),
+  class: 'tight',
+  cell: (token) => <State token={token} />,
+});
+
+const expiryColumn = () => momentColumn(t('tokens.expires'), 'tight wide soft', (token) => token.expiresAt);
+
+const momentColumn = (
+  head: string,
+  classes: string,
+  of: (token: ApiToken) => string | null,
+): Column<ApiToken> => ({
+  head,
+  class: classes,
+  cell: (token) => (
+    <Show when={of(token)} fallback={t('common.never')}>
+      {(at) => <Ago at={at()} />}
+    </Show>
+  ),
+});
+
+const revokeColumn = (revoke: (token: ApiToken) => void): Column<ApiToken> => ({
+  head: '',
+  class: 'num acts',
+  cell: (token) => (
+    <Show when={stateOf(token) === 'active'}>
+      <RowAct name={token.name} onAct={() => revoke(token)}>
+        {t('tokens.revoke')}
+      </RowAct>
+    </Show>
+  ),
+});
 
 export function RevokeToken(props: {
   token: ApiToken;
@@ -120,7 +146,7 @@ function Tokens(): JSX.Element {
     (_, signal) => adminApi.listApiTokens(signal),
   );
   useLive('audit', 'token', load.refetch);
-  const columns = createMemo(() => describe(setRevoking));
+  const columns = createMemo(() => columnsOf(setRevoking));
   const close = () => {
     setAdding(false);
     setRevoking(undefined);
