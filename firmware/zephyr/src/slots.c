@@ -5,7 +5,7 @@
 
 #include "module.h"
 
-/* What was given to activate, and what of it has been confirmed; the digest tells which of them runs. */
+/* What was given to activate, and what ran then, which was confirmed; the digest tells which of them runs. */
 static const char next_record[] = "next";
 static const char confirmed_record[] = "confirmed";
 
@@ -96,6 +96,8 @@ static int read_part(void *ctx, uint32_t offset, uint8_t *data, size_t bytes) {
 static int activate(void *ctx, const struct ota_image *image) {
   const struct flota_zephyr *zephyr = ctx;
   const uint32_t trailer = zephyr->staging.flash.slot_bytes;
+  /* Not when it is confirmed: the power may go in between, and what it is swapped back to would be known to nobody. */
+  if (flota_zephyr_put(confirmed_record, &zephyr->running, sizeof zephyr->running) != OTA_OK) return OTA_ERR_STORAGE;
   if (flota_zephyr_put(next_record, image, sizeof *image) != OTA_OK) return OTA_ERR_STORAGE;
   if (flash_area_erase(zephyr->secondary, (off_t)trailer, zephyr->secondary->fa_size - trailer) != 0) return OTA_ERR_INSTALL;
   return boot_request_upgrade(BOOT_UPGRADE_TEST) == 0 ? OTA_OK : OTA_ERR_INSTALL;
@@ -105,7 +107,6 @@ static int trial(void *ctx) { return ((const struct flota_zephyr *)ctx)->on_tria
 
 static int confirm(void *ctx) {
   struct flota_zephyr *zephyr = ctx;
-  if (flota_zephyr_put(confirmed_record, &zephyr->running, sizeof zephyr->running) != OTA_OK) return OTA_ERR_STORAGE;
   if (boot_write_img_confirmed() != 0) return OTA_ERR_STORAGE;
   zephyr->on_trial = false;
   return OTA_OK;
