@@ -163,14 +163,16 @@ export async function startSession(tx: Db, user: User, oidcSid: string | null = 
   return token;
 }
 
-/** And no browser is known any more, and no token of the user's own holds: whoever had the old password may have one. */
-export async function endSessions(db: Db, userId: string): Promise<void> {
-  await db
+/** And no browser is known any more, and no token of the user's own holds: whoever had the old password may have one. Returns how many ended. */
+export async function endSessions(db: Db, userId: string): Promise<number> {
+  const tokens = await db
     .update(apiTokens)
     .set({ revokedAt: new Date() })
-    .where(and(eq(apiTokens.userId, userId), isNull(apiTokens.revokedAt)));
+    .where(and(eq(apiTokens.userId, userId), isNull(apiTokens.revokedAt)))
+    .returning({ id: apiTokens.id });
   await db.delete(knownDevices).where(eq(knownDevices.userId, userId));
-  await db.delete(sessions).where(eq(sessions.userId, userId));
+  const ended = await db.delete(sessions).where(eq(sessions.userId, userId)).returning({ id: sessions.userId });
+  return tokens.length + ended.length;
 }
 
 export async function logOut(db: Db, token: string): Promise<void> {

@@ -154,9 +154,10 @@ export async function makersOf(db: Db, caller: string): Promise<{ by: string; us
     .where(sql`${named} = ${caller.slice(callerPrefix.length)}`);
 }
 
-/** Who made them goes by another e-mail from now on. */
+/** Who made them goes by another e-mail from now on. A user's own keep theirs: it is part of their name, and they know their user. */
 export async function renameMaker(tx: Db, before: string, after: string): Promise<void> {
-  await tx.update(apiTokens).set({ createdBy: after }).where(eq(apiTokens.createdBy, before));
+  const made = and(eq(apiTokens.createdBy, before), isNull(apiTokens.userId));
+  await tx.update(apiTokens).set({ createdBy: after }).where(made);
 }
 
 function withoutHash({ tokenHash, ...rest }: typeof apiTokens.$inferSelect): ApiToken {

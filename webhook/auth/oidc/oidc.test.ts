@@ -155,9 +155,21 @@ describe('a login', () => {
     async (group) => {
       const sub = account();
       const { browser } = await logIn(sub);
+      const { secret } = JSON.parse(
+        (
+          await browser.send(`${url}/api/me/tokens`, {
+            method: 'POST',
+            body: JSON.stringify({ name: 'mine' }),
+            headers: { 'content-type': 'application/json' },
+          })
+        ).text,
+      ) as Json;
+      const byToken = () => webhook.api('GET', '/api/me', undefined, { authorization: `Bearer ${secret}` });
+      expect((await byToken()).status).toBe(200);
       issuer.accounts.set(sub, { email: emailOf(sub), groups: [group] });
       expect((await logIn(sub)).end.location).toBe(refusedBy('oidc_no_role'));
       expect((await me(browser)).code).toBe('unauthenticated');
+      expect((await byToken()).status).toBe(401);
       const { id } = await user(sub);
       expect((await audit(`subject=${id}`))[0]).toMatchObject({ action: 'session.end', actor: issuer.url });
     },
@@ -176,16 +188,20 @@ describe('a login', () => {
           })
         ).text,
       ) as Json;
-    const { secret } = await send('/api/tokens', { name: `ci ${sub}`, role: 'operator' });
+    const machine = await send('/api/tokens', { name: `ci ${sub}`, role: 'operator' });
+    const own = await send('/api/me/tokens', { name: 'mine' });
     await webhook.api('PUT', '/api/approval_rules', { rules: [{ hardware: null, aboveDevices: 0 }] });
     const [{ id: firmwareId }, device] = [await webhook.firmware(), await webhook.device()];
     const ask = { firmwareId, devices: [device.id] };
-    const { id } = await send('/api/deployments', ask, { authorization: `Bearer ${secret}` });
+    const asked: string[] = [];
+    for (const { secret } of [machine, own])
+      asked.push((await send('/api/deployments', ask, { authorization: `Bearer ${secret}` })).id);
     issuer.accounts.set(sub, { email: `new-${emailOf(sub)}`, groups: ['flota-admins'] });
     await logIn(sub, browser);
     expect((await me(browser)).email).toBe(`new-${emailOf(sub)}`);
     const approve = { digest: 'a'.repeat(64) };
-    expect((await send(`/api/deployments/${id}/approve`, approve)).code).toBe('approval_by_author');
+    for (const id of asked)
+      expect((await send(`/api/deployments/${id}/approve`, approve)).code).toBe('approval_by_author');
     await webhook.api('PUT', '/api/approval_rules', { rules: [] });
   });
 

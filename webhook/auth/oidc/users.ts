@@ -1,10 +1,10 @@
 /** Users of an issuer, by issuer and subject; and the ends of their sessions, when it says so. */
-import { and, eq, exists, inArray, isNull, lt, or } from 'drizzle-orm';
+import { and, eq, exists, isNull, lt, or } from 'drizzle-orm';
 import { record } from '../../audit/audit.ts';
 import { type Db, sqlState, uniqueViolation } from '../../db/query.ts';
 import { findLimits, isNothing, reachOf } from '../../devices/reach.ts';
 import { AppError } from '../../errors.ts';
-import { startSession, type User } from '../auth.ts';
+import { endSessions, startSession, type User } from '../auth.ts';
 import { sha256 } from '../secrets.ts';
 import { sessions, users } from '../table.ts';
 import { renameMaker } from '../tokens.ts';
@@ -69,20 +69,16 @@ async function findOrMake(tx: Db, { issuer, subject, email, role, named }: Ident
   }
 }
 
-/** The issuer gives no role any more: what began when it gave one ends. */
+/** The issuer gives no role any more: what began when it gave one ends, the user's own tokens, too. */
 export async function endSessionsOf(
   db: Db,
   { issuer, subject }: Pick<Identity, 'issuer' | 'subject'>,
 ): Promise<void> {
   await db.transaction(async (tx) => {
     const whose = and(eq(users.oidcIssuer, issuer), eq(users.oidcSubject, subject));
-    const ended = await tx
-      .delete(sessions)
-      .where(inArray(sessions.userId, tx.select({ id: users.id }).from(users).where(whose)))
-      .returning({ userId: sessions.userId });
-    const [first] = ended;
-    if (first)
-      await record(tx, { actor: issuer, action: 'session.end', subject: first.userId, detail: { issuer } });
+    const [user] = await tx.select({ id: users.id }).from(users).where(whose);
+    if (user && (await endSessions(tx, user.id)) > 0)
+      await record(tx, { actor: issuer, action: 'session.end', subject: user.id, detail: { issuer } });
   });
 }
 
