@@ -68,9 +68,8 @@ export async function createCluster({
   const settings = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: dir,
-    fsync: durable ? 'on' : 'off',
-    // As a server has it whose segments are of the usual size.
-    ...(durable && { max_wal_size: '1GB' }),
+    // As a server has it whose segments are of the usual size; or nothing that only a crash of the machine needs.
+    ...(durable ? { fsync: 'on', max_wal_size: '1GB' } : { fsync: 'off', full_page_writes: 'off' }),
     max_connections: '200',
   };
   const args = [
