@@ -1,5 +1,5 @@
 import net from 'node:net';
-import tls, { type PeerCertificate } from 'node:tls';
+import tls from 'node:tls';
 import type { KeyPair } from './identity.ts';
 import type { Network } from './network.ts';
 
@@ -37,7 +37,7 @@ export function openTls(
     checkServerIdentity: (name): Error | undefined => findStranger(name, socket),
   });
   // For the check Node would make an object of every certificate of the chain, which takes longer than the rest of the handshake's end.
-  socket.getPeerCertificate = () => ({}) as PeerCertificate;
+  socket.getPeerCertificate = () => ({}) as tls.DetailedPeerCertificate;
   // Devices say little; records of the usual 16 kB would each cost a buffer of that size.
   socket.setMaxSendFragment(1024);
   raw.on('error', (error) => socket.destroy(error));
