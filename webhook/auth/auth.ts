@@ -171,7 +171,10 @@ export async function endSessions(db: Db, userId: string): Promise<number> {
     .where(and(eq(apiTokens.userId, userId), isNull(apiTokens.revokedAt)))
     .returning({ id: apiTokens.id });
   await db.delete(knownDevices).where(eq(knownDevices.userId, userId));
-  const ended = await db.delete(sessions).where(eq(sessions.userId, userId)).returning({ id: sessions.userId });
+  const ended = await db
+    .delete(sessions)
+    .where(eq(sessions.userId, userId))
+    .returning({ id: sessions.userId });
   return tokens.length + ended.length;
 }
 

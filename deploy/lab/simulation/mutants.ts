@@ -47,8 +47,8 @@ export const mutants: Mutant[] = [
   {
     name: 'the rate is not heeded',
     file: 'webhook/deployments/starts.ts',
-    text: 'const limit = Math.min(action.limit, perLook);',
-    becomes: 'const limit = perLook;',
+    text: 'const limit = Math.min(action.limit, ',
+    becomes: 'const limit = Math.min(',
     says: /starts in a minute/,
     seed: 1,
   },
