@@ -13,6 +13,7 @@ export const overNeither = [
   'webhook/events/hostile-json.test.ts',
   'webhook/vulnerabilities/{osv,feed-file}.test.ts',
   'webhook/workers/workers.test.ts',
+  'webhook/live/{live,slow-reader}.test.ts',
 ];
 
 /** Whose SQL leans on what PGlite and PostgreSQL differ in: extensions, partitions, one connection or many. */

@@ -30,7 +30,7 @@ export interface Change {
 export interface Live {
   /** Call after the commit that made the change. */
   changed(kind: LiveKind, ...ids: string[]): void;
-  /** Returns the way to stop listening. */
+  /** Tells of the last seconds first (logs aside), at once: a page fetches before it listens. Returns the way to stop listening. */
   subscribe(listener: (change: Change) => void): () => void;
   close(): Promise<void>;
 }
@@ -39,6 +39,9 @@ const channel = 'flota_live';
 const mergeMs = 250;
 /** NOTIFY takes less than 8,000 bytes; an id takes at most 64 and its quotes. */
 const idsPerNotice = 80;
+/** Longer than from the first fetch of a page to its listening, on a slow line. */
+const recentMs = 10_000;
+const recentMax = 1_000;
 
 /** Tells when the transaction commits, and nobody when it does not: for what is written deep inside one. */
 export async function announce(tx: Db, kind: LiveKind, id: string): Promise<void> {
@@ -51,10 +54,31 @@ export async function openLive(database: Database, log: Log): Promise<Live> {
   let timer: NodeJS.Timeout | null = null;
   let flushing: Promise<void> = Promise.resolve();
 
+  /** By kind and id, oldest first. */
+  const recent = new Map<string, Change & { at: number }>();
+
   await database.listen(channel, (payload) => {
-    const notice = JSON.parse(payload) as { kind: LiveKind; ids: string[] };
-    for (const id of notice.ids) for (const listener of listeners) listener({ kind: notice.kind, id });
+    const { kind, ids } = JSON.parse(payload) as { kind: LiveKind; ids: string[] };
+    for (const id of ids) {
+      for (const listener of listeners) listener({ kind, id });
+      if (kind !== 'log') remember({ kind, id });
+    }
   });
+
+  function remember(change: Change): void {
+    const key = `${change.kind}/${change.id}`;
+    recent.delete(key);
+    recent.set(key, { ...change, at: performance.now() });
+    forget();
+  }
+
+  function forget(): void {
+    const since = performance.now() - recentMs;
+    for (const [key, { at }] of recent) {
+      if (at >= since && recent.size <= recentMax) break;
+      recent.delete(key);
+    }
+  }
 
   async function flush(): Promise<void> {
     timer = null;
@@ -85,6 +109,8 @@ export async function openLive(database: Database, log: Log): Promise<Live> {
       }, mergeMs);
     },
     subscribe(listener) {
+      forget();
+      for (const { kind, id } of recent.values()) listener({ kind, id });
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
