@@ -119,6 +119,16 @@ it('the overview has the figures of that, calls the halt to attention, and follo
   await page.waitForURL(/dead-letters/);
 });
 
+it('what needs attention has its place in the top row, however wide the window is', async () => {
+  await page.locator('button.bell').waitFor();
+  const before = page.viewportSize()!;
+  for (let width = 320; width <= 1280; width += 80) {
+    await page.setViewportSize({ ...before, width });
+    expect(await findLayoutFaults(page), `in a window of ${width}`).toEqual([]);
+  }
+  await page.setViewportSize(before);
+});
+
 it('a dead letter is looked at, replayed, refused again, and deleted after one question', async () => {
   await page.getByRole('button', { name: 'Message is not JSON' }).click();
   await page.getByText('"clientid": "device-001"').waitFor();
