@@ -80,10 +80,10 @@ export function isUnavailable(error: unknown): boolean {
   return false;
 }
 
-/** What makes of `id` the condition `id = any(…)`: one parameter however many they are, so that the statement stays the same and can be prepared. */
+/** What makes of `id` the condition `id in (…)`: one parameter however many they are, so that the statement stays the same and can be prepared. */
 export function anyOf(values: Iterable<string | number>, type: 'text' | 'uuid' | 'bigint' = 'text'): SQL {
   const json = JSON.stringify([...values]);
-  return sql`= any(array(select value::${sql.raw(type)} from jsonb_array_elements_text(${json}::jsonb)))`;
+  return sql`in (select value::${sql.raw(type)} from jsonb_array_elements_text(${json}::jsonb))`;
 }
 
 /** `('a', 'b')`, for `state in …`: as literals, or the partial indexes on states would not be used. Of our own words only. */

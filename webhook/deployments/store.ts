@@ -1,9 +1,9 @@
 /** Targets in and out of the database, set-based: the fold in `machine.ts` never sees SQL. */
-import { type SQL, sql } from 'drizzle-orm';
+import { and, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { ClockJump } from '../clock-jumps.ts';
 import { at, readClock } from '../db/clock.ts';
-import { anyOf, type Db, query, sqlList, together } from '../db/query.ts';
+import { type Db, query, together } from '../db/query.ts';
 import { expect } from '../devices/expected.ts';
 import { firmwares } from '../firmware/table.ts';
 import { enqueueForAttempts } from '../outbox/outbox.ts';
@@ -68,13 +68,23 @@ export interface Applied {
 }
 
 /** What an event of these devices may concern: what is open, what was given up without their word, and what they name. */
-export function concerning(deviceIds: string[], named: { deploymentId: string; deviceId: string }[]): SQL {
-  const open = sql`${targets.deviceId} ${anyOf(new Set(deviceIds))} and ${targets.state} in ${sqlList([...openStates, 'timed_out'])}`;
-  if (named.length === 0) return open;
-  const deploymentIds = named.map(({ deploymentId }) => deploymentId);
-  const ofThose = named.map(({ deviceId }) => deviceId);
-  return sql`((${open}) or
-    (${targets.deploymentId} ${anyOf(new Set(deploymentIds), 'uuid')} and ${targets.deviceId} ${anyOf(new Set(ofThose))}))`;
+export function concerning(
+  deviceIds: string[],
+  named: { deploymentId: string; deviceId: string }[],
+): SQL | undefined {
+  // As lists, not as one parameter: the planner must see how few they are, or it reads every target.
+  return or(
+    and(
+      inArray(targets.deviceId, deviceIds),
+      or(inArray(targets.state, [...openStates]), eq(targets.state, 'timed_out')),
+    ),
+    named.length
+      ? and(
+          inArray(targets.deploymentId, [...new Set(named.map((n) => n.deploymentId))]),
+          inArray(targets.deviceId, [...new Set(named.map((n) => n.deviceId))]),
+        )
+      : undefined,
+  );
 }
 
 /** Collects what events do to targets within one transaction, then writes it: one statement a table. */
