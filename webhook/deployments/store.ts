@@ -3,7 +3,7 @@ import { and, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { ClockJump } from '../clock-jumps.ts';
 import { at, readClock } from '../db/clock.ts';
-import { type Db, query, together } from '../db/query.ts';
+import { anyOf, type Db, query, together } from '../db/query.ts';
 import { expect } from '../devices/expected.ts';
 import { firmwares } from '../firmware/table.ts';
 import { enqueueForAttempts } from '../outbox/outbox.ts';
