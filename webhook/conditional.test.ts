@@ -70,8 +70,8 @@ const bodies: Record<string, (of: Json) => unknown> = {
 };
 /** What refuses the thing that stands here for another reason, once the ETag is right. */
 const otherwise: Record<string, string> = {
-  'POST /api/deployments/{id}/approve': 'not_waiting',
-  'POST /api/deployments/{id}/refuse': 'not_waiting',
+  'POST /api/deployments/{id}/approve': 'approval_by_token',
+  'POST /api/deployments/{id}/refuse': 'approval_by_token',
 };
 /** Held by the test beside it. */
 const elsewhere = [

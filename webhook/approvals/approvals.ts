@@ -18,7 +18,7 @@ import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
 import type { Caller } from '../http.ts';
-import { ensureSecondPerson, isAuthor } from './second-person.ts';
+import { ensurePerson, ensureSecondPerson, isAuthor } from './second-person.ts';
 
 /** What would happen now, and what is approved of it. */
 export interface Proposal {
@@ -108,6 +108,7 @@ async function readDecidable(
   expected: Expected,
 ): Promise<DeploymentRow> {
   await ensureCovered(tx, reach, id, true, expected);
+  ensurePerson(caller);
   const row = await readWaiting(tx, id);
   await ensureSecondPerson(tx, row, caller);
   return row;

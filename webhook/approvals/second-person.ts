@@ -17,9 +17,14 @@ export async function isAuthor(db: Db, asked: Asked, caller: Caller): Promise<bo
   return makers.some(({ by, userId }) => by === caller.name || (userId !== null && userId === caller.userId));
 }
 
+/** Throws approval_by_token. */
+export function ensurePerson({ userId }: Caller): void {
+  if (userId === null) throw new AppError('approval_by_token', 'A person decides, not a token.');
+}
+
 /** Throws approval_by_token, approval_by_author. */
 export async function ensureSecondPerson(db: Db, asked: Asked, caller: Caller): Promise<void> {
-  if (caller.userId === null) throw new AppError('approval_by_token', 'A person decides, not a token.');
+  ensurePerson(caller);
   if (await isAuthor(db, asked, caller))
     throw new AppError('approval_by_author', 'Somebody else than its author decides.');
 }
