@@ -27,7 +27,6 @@ export class Memory implements Medium {
   }
 
   write(name: string, data: Uint8Array): void {
-    this.remove(name);
     this.truncate(name, 0);
     this.writeAt(name, 0, data);
   }

@@ -4,7 +4,7 @@ import { type Db, query } from '../db/query.ts';
 import * as firmware from '../firmware/firmware.ts';
 import { tell } from '../notifications/events.ts';
 import type { Selected } from './left-out.ts';
-import type { Rollout, Tally } from './rollout.ts';
+import { type Rollout, sum, type Tally } from './rollout.ts';
 import { resolved } from './selection.ts';
 import type { DeploymentRow } from './table.ts';
 
@@ -26,11 +26,10 @@ export async function tellOutcome(
     const data = { ...about, reason, detail: message, wave, figures };
     return tell(tx, [{ kind: 'deployment_halted', severity: 'critical', key, regionIds, data }]);
   }
-  const sum = (of: (tally: Tally) => number) => tallies.reduce((total, tally) => total + of(tally), 0);
   const counts = {
-    succeeded: sum((t) => t.succeeded),
-    failed: sum((t) => t.failed + t.timedOut),
-    others: sum((t) => t.left),
+    succeeded: sum(tallies, (t) => t.succeeded),
+    failed: sum(tallies, (t) => t.failed + t.timedOut),
+    others: sum(tallies, (t) => t.left),
   };
   const key = `deployment_completed/${row.id}/${finishedAt}`;
   await tell(tx, [

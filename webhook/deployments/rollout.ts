@@ -473,7 +473,7 @@ function counted(tally: Tally): number {
   return tally.pending + tally.active + tally.succeeded + tally.failed + tally.timedOut;
 }
 
-function sum<T>(items: T[], of: (item: T) => number): number {
+export function sum<T>(items: T[], of: (item: T) => number): number {
   return items.reduce((total, item) => total + of(item), 0);
 }
 

@@ -23,6 +23,7 @@ import {
   type RolloutAction,
   type RolloutEvent,
   stepRollout,
+  sum,
   type Tally,
   wakesAt,
 } from './rollout.ts';
@@ -235,10 +236,7 @@ async function tally(
 }
 
 function countStarted(tallies: Tally[]): number {
-  return tallies.reduce(
-    (n, { active, succeeded, failed, timedOut }) => n + active + succeeded + failed + timedOut,
-    0,
-  );
+  return sum(tallies, (t) => t.active + t.succeeded + t.failed + t.timedOut);
 }
 
 async function countUnreached(tx: Db, id: string, wave: number): Promise<number> {

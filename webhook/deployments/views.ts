@@ -8,12 +8,12 @@ import { firmwares } from '../firmware/table.ts';
 import { soakEndsAt } from './health/windows.ts';
 import { defaultRollout } from './policy.ts';
 import { isCovered, isThere, noDeployment, withinReach } from './reached.ts';
-import { joinersUntil, nothing, type Rollout, type RolloutState, type Tally } from './rollout.ts';
+import { joinersUntil, nothing, type Rollout, type RolloutState, sum, type Tally } from './rollout.ts';
 import * as rollouts from './rollouts.ts';
 import type { WaveView } from './schema.ts';
 import { type TargetState, targetStates } from './states.ts';
 import { deployments } from './table.ts';
-import { readTallies, type TallyRow } from './tallies.ts';
+import { readTallies } from './tallies.ts';
 
 export function undone(): AppError {
   return new AppError('deployment_undone', 'The deployment has been undone.');
@@ -184,10 +184,6 @@ async function summarize(db: Db, reach: Reach, rows: Awaited<ReturnType<typeof s
       },
     };
   });
-}
-
-function sum(rows: TallyRow[], of: (row: TallyRow) => number): number {
-  return rows.reduce((total, row) => total + of(row), 0);
 }
 
 export function present({ authorId: _, ...d }: Deployment) {

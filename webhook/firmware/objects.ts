@@ -6,12 +6,12 @@ import {
   HeadBucketCommand,
   PutObjectCommand,
   S3Client,
-  S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { AppError } from '../errors.ts';
 import { type CdnSettings, signCdnUrl } from './cdn.ts';
 import { createPartStore, type PartStore } from './parts.ts';
+import { isNotThere, storeUnavailable } from './store-faults.ts';
 
 export interface ObjectStoreSettings {
   /** Where this process reaches the store, e.g. `http://127.0.0.1:9000`; undefined for AWS itself. */
@@ -129,12 +129,12 @@ export function createObjectStore(settings: ObjectStoreSettings): ObjectStore {
         const answer = await internal.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
         return { stream: answer.Body as Readable, sizeBytes: answer.ContentLength ?? 0 };
       } catch (error) {
-        if (error instanceof S3ServiceException && error.$metadata.httpStatusCode === 404) {
+        if (isNotThere(error)) {
           throw new AppError('object_missing', 'The file was never uploaded: no such object.', {
             cause: error,
           });
         }
-        throw new AppError('storage_unavailable', 'The file store does not answer.', { cause: error });
+        throw storeUnavailable(error);
       }
     },
     async put(key, content, contentType) {
@@ -143,7 +143,7 @@ export function createObjectStore(settings: ObjectStoreSettings): ObjectStore {
           new PutObjectCommand({ Bucket: bucket, Key: key, Body: content, ContentType: contentType }),
         );
       } catch (error) {
-        throw new AppError('storage_unavailable', 'The file store does not answer.', { cause: error });
+        throw storeUnavailable(error);
       }
     },
     async putStream(key, content, sizeBytes) {
@@ -161,7 +161,7 @@ export function createObjectStore(settings: ObjectStoreSettings): ObjectStore {
         );
       } catch (error) {
         if (cause) throw cause;
-        throw new AppError('storage_unavailable', 'The file store does not answer.', { cause: error });
+        throw storeUnavailable(error);
       }
     },
     async delete(key) {

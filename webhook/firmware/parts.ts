@@ -6,11 +6,10 @@ import {
   HeadObjectCommand,
   ListPartsCommand,
   type S3Client,
-  S3ServiceException,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { AppError } from '../errors.ts';
+import { isNotThere, storeUnavailable } from './store-faults.ts';
 
 export interface StoredPart {
   number: number;
@@ -40,9 +39,8 @@ export function createPartStore(internal: S3Client, browser: S3Client, bucket: s
   const named = ({ key, uploadId }: PartsOf) => ({ Bucket: bucket, Key: key, UploadId: uploadId });
   return {
     async begin(key) {
-      const command = new CreateMultipartUploadCommand({
-        ...{ Bucket: bucket, Key: key, ContentType: 'application/octet-stream' },
-      });
+      const about = { Bucket: bucket, Key: key, ContentType: 'application/octet-stream' };
+      const command = new CreateMultipartUploadCommand(about);
       return (await ask(internal.send(command))).UploadId!;
     },
     presign: (of, number, sizeBytes, expiresIn) =>
@@ -76,12 +74,12 @@ export function createPartStore(internal: S3Client, browser: S3Client, bucket: s
 }
 
 function noSuchUpload(error: unknown): null {
-  if (error instanceof S3ServiceException && error.$metadata.httpStatusCode === 404) return null;
+  if (isNotThere(error)) return null;
   throw error;
 }
 
 function ask<T>(asked: Promise<T>): Promise<T> {
   return asked.catch((cause: unknown) => {
-    throw new AppError('storage_unavailable', 'The file store does not answer.', { cause });
+    throw storeUnavailable(cause);
   });
 }

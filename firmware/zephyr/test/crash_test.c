@@ -10,15 +10,8 @@
 #include <zephyr/sys/reboot.h>
 
 #include "../src/module.h"
+#include "check.h"
 #include "ota_agent.h"
-
-#define CHECK(condition)                                                        \
-  do {                                                                          \
-    if (!(condition)) {                                                         \
-      printf("not ok - %s:%d: does not hold: " #condition "\n", __FILE__, __LINE__); \
-      exit(1);                                                                  \
-    }                                                                           \
-  } while (0)
 
 static struct {
   char name[32];

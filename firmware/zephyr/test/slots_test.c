@@ -6,14 +6,7 @@
 #include <zephyr/dfu/mcuboot.h>
 
 #include "../src/module.h"
-
-#define CHECK(condition)                                                        \
-  do {                                                                          \
-    if (!(condition)) {                                                         \
-      printf("not ok - %s:%d: does not hold: " #condition "\n", __FILE__, __LINE__); \
-      exit(1);                                                                  \
-    }                                                                           \
-  } while (0)
+#include "check.h"
 
 enum { SLOT_BYTES = 8 * CONFIG_FLOTA_SECTOR_BYTES, RECORDS = 4, SIGNATURE_BYTES = 100 };
 

@@ -90,28 +90,29 @@ const abort = createRoute({
 });
 
 export function uploadRoutes(context: Context) {
-  const present = async (upload: uploads.Upload) => {
+  const present = (upload: uploads.Upload, stored: number[]) => {
     const { createdAt, completedAt, uploadId: _, createdBy: __, ...rest } = upload;
     return {
       ...rest,
       partBytes: uploads.partBytes,
       parts: uploads.partsOf(upload),
-      stored: await uploads.listStored(context, upload),
+      stored,
       completed: completedAt !== null,
       createdAt: createdAt.toISOString(),
       expiresAt: uploads.expiryOf(upload).toISOString(),
     };
   };
+  const look = async (upload: uploads.Upload) => present(upload, await uploads.listStored(context, upload));
   const find = (id: string, actor: string) => uploads.get(context.db, id, actor);
   return createRouter()
     .openapi(begin, async (c) => {
       const file = c.req.valid('json');
       await ensureNew(context.db, file);
-      const upload = await uploads.begin(context, file, c.get('caller').name);
-      return c.json(await present(upload), 200);
+      const { upload, stored } = await uploads.begin(context, file, c.get('caller').name);
+      return c.json(present(upload, stored), 200);
     })
     .openapi(get, async (c) =>
-      c.json(await present(await find(c.req.valid('param').id, c.get('caller').name)), 200),
+      c.json(await look(await find(c.req.valid('param').id, c.get('caller').name)), 200),
     )
     .openapi(presign, async (c) => {
       const upload = await find(c.req.valid('param').id, c.get('caller').name);
@@ -120,7 +121,7 @@ export function uploadRoutes(context: Context) {
     })
     .openapi(complete, async (c) => {
       const upload = await find(c.req.valid('param').id, c.get('caller').name);
-      return c.json(await present(await uploads.complete(context, upload)), 200);
+      return c.json(await look(await uploads.complete(context, upload)), 200);
     })
     .openapi(abort, async (c) => {
       await uploads.abort(context, await find(c.req.valid('param').id, c.get('caller').name));

@@ -29,13 +29,18 @@ export interface Announced {
 }
 
 export const partsOf = ({ sizeBytes }: Pick<Upload, 'sizeBytes'>): number => Math.ceil(sizeBytes / partBytes);
+const numbersOf = (upload: Upload): number[] => Array.from({ length: partsOf(upload) }, (_, i) => i + 1);
 const sizeOf = ({ sizeBytes }: Upload, number: number): number =>
   Math.min(partBytes, sizeBytes - (number - 1) * partBytes);
 export const expiryOf = ({ createdAt }: Upload): Date => new Date(createdAt.getTime() + keptHours * hourMs);
 const inStore = ({ s3Path, uploadId }: Upload): PartsOf => ({ key: s3Path, uploadId });
 
-/** The caller's own that is under way, else a new one. */
-export async function begin(context: Parts, file: Announced, actor: string): Promise<Upload> {
+/** The caller's own that is under way, else a new one; and which parts of it the store has whole. */
+export async function begin(
+  context: Parts,
+  file: Announced,
+  actor: string,
+): Promise<{ upload: Upload; stored: number[] }> {
   const { db, objects } = context;
   const { version, fileName, sizeBytes, sha256 } = file;
   const same = { version, fileName, sizeBytes, sha256, createdBy: actor };
@@ -45,14 +50,15 @@ export async function begin(context: Parts, file: Announced, actor: string): Pro
     .where(and(...Object.entries(same).map(([name, is]) => eq(uploads[name as keyof typeof same], is))));
   const open = known.find((one) => expiryOf(one).getTime() > Date.now() + hourMs);
   // The store may have given it up by a rule of its own.
-  if (open && (open.completedAt || (await objects.parts.list(inStore(open))))) return open;
+  const stored = open && (await findStored(context, open));
+  if (open && stored) return { upload: open, stored };
   const s3Path = `${version}/${randomUUID()}/${fileName}`;
   const uploadId = await objects.parts.begin(s3Path);
   const [row] = await db
     .insert(uploads)
     .values({ ...same, s3Path, uploadId })
     .returning();
-  return row!;
+  return { upload: row!, stored: [] };
 }
 
 /** Another caller's is as if it were not there. */
@@ -67,10 +73,16 @@ export async function get(db: Db, id: string, actor: string): Promise<Upload> {
 
 /** Numbers of the parts that the store has whole. */
 export async function listStored(context: Parts, upload: Upload): Promise<number[]> {
-  if (upload.completedAt) return Array.from({ length: partsOf(upload) }, (_, i) => i + 1);
-  const parts = await context.objects.parts.list(inStore(upload));
-  if (!parts) throw missing();
-  return whole(upload, parts).map(({ number }) => number);
+  const stored = await findStored(context, upload);
+  if (!stored) throw missing();
+  return stored;
+}
+
+/** Null: the store knows of no such upload. */
+async function findStored({ objects }: Parts, upload: Upload): Promise<number[] | null> {
+  if (upload.completedAt) return numbersOf(upload);
+  const parts = await objects.parts.list(inStore(upload));
+  return parts && whole(upload, parts).map(({ number }) => number);
 }
 
 function whole(upload: Upload, parts: StoredPart[]): StoredPart[] {
@@ -106,7 +118,7 @@ export async function complete(context: Parts, upload: Upload): Promise<Upload> 
   const parts = found && whole(upload, found);
   if (parts) {
     const there = new Set(parts.map(({ number }) => number));
-    const lacking = Array.from({ length: partsOf(upload) }, (_, i) => i + 1).filter((n) => !there.has(n));
+    const lacking = numbersOf(upload).filter((n) => !there.has(n));
     if (lacking.length > 0)
       throw new AppError('upload_incomplete', `${lacking.length} parts are missing, or have another size.`, {
         data: { missing: lacking },
