@@ -60,7 +60,10 @@ export async function work(context: Context): Promise<boolean> {
 }
 
 /** The certificate to answer with; null for a device that may not even be answered. Throws why not. */
-async function judge(context: Context, { deviceId, csr }: RenewalRequest): Promise<IssuedView | null> {
+async function judge(
+  context: Context,
+  { id, deviceId, csr }: typeof renewals.$inferSelect,
+): Promise<IssuedView | null> {
   const { db } = context;
   if ((await findBanned(db, [deviceId])).has(deviceId))
     throw new AppError('device_banned', 'This device is banned.');
@@ -78,7 +81,8 @@ async function judge(context: Context, { deviceId, csr }: RenewalRequest): Promi
       'not_due',
       `This certificate can be renewed from ${renewableFrom(inUse).toISOString()} on.`,
     );
-  return issue(context, { profile: 'device', commonName: deviceId, csr });
+  const asks = sql`select 1 from ${renewals} where ${renewals.id} = ${id}`;
+  return issue(context, { profile: 'device', commonName: deviceId, csr }, asks);
 }
 
 async function answer(context: Context, row: typeof renewals.$inferSelect): Promise<void> {
