@@ -28,6 +28,7 @@ interface Service {
   read_only?: boolean;
   cap_drop?: string[];
   healthcheck?: { test: string[] };
+  networks?: { default?: { ipv4_address?: string } };
 }
 const compose = parse(read('deploy/compose/compose.yaml'), { merge: true }) as {
   services: Record<string, Service>;
@@ -98,6 +99,16 @@ describe('compose.yaml', () => {
       if (!name.startsWith('AWS_SHARED')) expect(known).toContain(name.replace(/_FILE$/, ''));
       if (value.startsWith('/run/secrets/')) expect(secretsOf(copy as Service)).toContain(value.slice(13));
     }
+  });
+
+  it('has nginx know nothing by name: it would look that up once, and a part that is made anew has another address', () => {
+    const { environment } = compose.services.proxy!;
+    const fixed = services.flatMap(([, { networks }]) => networks?.default?.ipv4_address ?? []);
+    const asked = Object.entries(environment!).filter(([name]) =>
+      /^PROXY_(COPY_\d(_INTERNAL)?|STORE)$/.test(name),
+    );
+    expect(asked).toHaveLength(5);
+    for (const [name, value] of asked) expect(fixed, name).toContain(value.replace(/:\d+$/, ''));
   });
 
   it('gives the proxy file every value that it asks for', () => {
@@ -287,6 +298,33 @@ describe('the Dockerfiles', () => {
           for (const word of words.slice(0, -1)) expect(existsSync(join(root, word)), word).toBe(true);
       }
     }
+  });
+
+  it('leave out what people keep in a checkout that is no business of an image, and nothing else', () => {
+    const patterns = read('deploy/image/Dockerfile.dockerignore').trim().split('\n');
+    // As Docker reads them: from the root of the context, and a folder with all that is in it.
+    const shapes = patterns.map(
+      (pattern) =>
+        new RegExp(
+          `^${pattern
+            .replace(/[.+^$()|[\]]/g, '\\$&')
+            .replace(/\*\*\//g, '\0')
+            .replace(/\*/g, '[^/]*')
+            .replaceAll('\0', '(.*/)?')}(/|$)`,
+        ),
+    );
+    const isLeftOut = (path: string) => shapes.some((shape) => shape.test(path));
+    for (const path of [
+      ...['deploy/compose/.env', '.env.production', 'deploy/compose/state/api_token', 'backups/a.flota'],
+      ...['cdn.pem', 'webhook/key.pem', 'issuing.csr', 'ca-root/hierarchy/root.key', 'ca-online/records/1'],
+      ...['firmware-signing-key.pem', '.flota/secrets.json', 'state/firmware-signing-key.pem'],
+    ])
+      expect([path, isLeftOut(path)]).toEqual([path, true]);
+    const { status, stdout } = spawnSync('git', ['ls-files'], { cwd: root, encoding: 'utf8' });
+    // An unpacked release has no list.
+    const kept = status === 0 ? stdout.trim().split('\n') : ['package.json', 'ca/hierarchy.ts'];
+    const lost = kept.filter((path) => isLeftOut(path) && !/^(\.github|deploy\/terraform)\//.test(path));
+    expect(lost).toEqual([]);
   });
 
   it('end each image as a user without rights, with its health check or the word that a job has none', () => {
