@@ -1,7 +1,16 @@
 /** What can be said of compose.yaml and the files around it without Docker. */
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -125,10 +134,10 @@ describe('compose.yaml', () => {
 describe('prepare', () => {
   let dir: string;
   let said: string;
-  const run = () =>
+  const run = (at = dir) =>
     execFileSync(
       process.execPath,
-      [...program(join(here, 'prepare.ts')), '--state', join(dir, 'state'), '--ca', join(dir, 'ca')],
+      [...program(join(here, 'prepare.ts')), '--state', join(at, 'state'), '--ca', join(at, 'ca')],
       {
         cwd: root,
         encoding: 'utf8',
@@ -190,6 +199,16 @@ describe('prepare', () => {
     expect(said).toContain('alarms reach nobody: set FLOTA_ALARM_EMAIL or FLOTA_ALARM_WEBHOOK');
     expect(JSON.parse(state('alertmanager')).receivers).toEqual([{ name: 'operators' }]);
   });
+
+  it('takes no empty file for a secret, such as a full disk leaves', () => {
+    const broken = join(dir, 'broken');
+    mkdirSync(join(broken, 'state'), { recursive: true });
+    const emptied = ['ca_passphrase', 'api_token', 'webhook_key', 'webhook_certificate', 'sealing_keys'];
+    for (const name of emptied) writeFileSync(join(broken, 'state', name), '');
+    run(broken);
+    for (const name of emptied) expect(statSync(join(broken, 'state', name)).size, name).toBeGreaterThan(8);
+    expect(readFileSync(join(broken, 'ca/hierarchy/issuing.key'), 'utf8')).toContain('ENCRYPTED PRIVATE KEY');
+  }, 60_000);
 
   it('changes nothing when it is run again', () => {
     const all = () =>

@@ -243,12 +243,14 @@ function problemOf(kind: Kind, operator: Operator, text: string): string | null 
   if (kind === 'number' && !/^-?\d{1,15}(\.\d{1,15})?$/.test(text)) return `${text} is not a number`;
   if (kind !== 'age') return null;
   if (operator === '=') return text === 'never' ? null : 'only never can follow =';
-  return ageMs(text) === null ? `${text} is not an age: a number and s, min, h, d or w, at most 5200w` : null;
+  return ageMs(text) === null
+    ? `${text} is not an age: a number and s, min, h, d or w, at most 300000w`
+    : null;
 }
 
 const units: Record<string, number> = { s: 1, min: 60, h: 3_600, d: 86_400, w: 604_800 };
-/** A hundred years: what is older than any device, and still a date to the database. */
-const maxAgeS = 5_200 * units.w!;
+/** Some six thousand years: PostgreSQL's dates begin in 4713 BC. */
+const maxAgeS = 300_000 * units.w!;
 
 /** `7d` as milliseconds; null when it is none. */
 export function ageMs(text: string): number | null {

@@ -54,8 +54,8 @@ describe('the grammar', () => {
   });
 
   test('an age is none that reaches back before there were dates', () => {
-    expect(ageMs('5200w')).not.toBeNull();
-    for (const text of ['999999w', '999999d', '5201w']) expect(ageMs(text)).toBeNull();
+    expect(ageMs('300000w')).not.toBeNull();
+    for (const text of ['999999w', '9999999d', '300001w']) expect(ageMs(text)).toBeNull();
   });
 
   test('is bounded: length, depth and number of comparisons', () => {
@@ -149,7 +149,7 @@ describe('devices by a query', async () => {
     ['metric.a"b" = 1', null],
     ['id = "\'; drop table devices; --"', ''],
     [`sha256 = ${'A'.repeat(64)}`, 'old candidate fresh'],
-    ['last_seen > 5200w', ''],
+    ['last_seen > 300000w', ''],
     ['created > 999999w', null],
     ['id = "a\0b"', null],
     ['metric.a\0b = 1', null],
