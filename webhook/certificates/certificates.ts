@@ -160,8 +160,8 @@ export async function redeemToken(context: Context, token: string, csr: string):
 
 /**
  * Asks the CA and keeps what it answers. CA errors come out as `AppError`s of the same codes.
- * @param asks selects the row that asks for it, which goes with its device (`forgetDevice`): where it is gone by then, what was made is revoked,
- * and null returned
+ * @param asks selects a row that is there for as long as somebody may have it, and goes with its device: where it is gone by then, what was made
+ * is revoked, and null returned
  */
 export async function issue(
   context: Context,
@@ -173,7 +173,7 @@ export async function issue(
   });
   const isAsked = await context.db.transaction(async (tx) => {
     // A deletion waits here, and finds the certificate afterwards; or it was first.
-    const [asking] = await query(tx, sql`${asks} for share`);
+    const [asking] = await query(tx, sql`${asks} for key share`);
     await tx
       .insert(certificates)
       .values({

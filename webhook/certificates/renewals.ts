@@ -8,6 +8,7 @@ import type { Context } from '../context.ts';
 import { at } from '../db/clock.ts';
 import { type Db, query } from '../db/query.ts';
 import * as presence from '../devices/presence.ts';
+import { devices } from '../devices/table.ts';
 import { AppError } from '../errors.ts';
 import { enqueue } from '../outbox/outbox.ts';
 import { findBanned } from './blocked.ts';
@@ -60,10 +61,7 @@ export async function work(context: Context): Promise<boolean> {
 }
 
 /** The certificate to answer with; null for a device that may not even be answered. Throws why not. */
-async function judge(
-  context: Context,
-  { id, deviceId, csr }: typeof renewals.$inferSelect,
-): Promise<IssuedView | null> {
+async function judge(context: Context, { deviceId, csr }: RenewalRequest): Promise<IssuedView | null> {
   const { db } = context;
   if ((await findBanned(db, [deviceId])).has(deviceId))
     throw new AppError('device_banned', 'This device is banned.');
@@ -81,7 +79,8 @@ async function judge(
       'not_due',
       `This certificate can be renewed from ${renewableFrom(inUse).toISOString()} on.`,
     );
-  const asks = sql`select 1 from ${renewals} where ${renewals.id} = ${id}`;
+  // Not its own row: that is gone, too, when another copy has answered it meanwhile.
+  const asks = sql`select 1 from ${devices} where ${devices.id} = ${deviceId}`;
   return issue(context, { profile: 'device', commonName: deviceId, csr }, asks);
 }
 
