@@ -344,6 +344,22 @@ describe.skipIf(!helm)('the chart, as helm renders it', () => {
     ]);
   });
 
+  it('closes neither the single sign-on nor notifications where the store is inside', () => {
+    const inside = ['networkPolicy.store.cidr=10.0.0.0/8', 'networkPolicy.store.port=9000'];
+    const egress = (...more: string[]) =>
+      find(
+        render('-f', least, ...[...inside, ...more].flatMap((one) => ['--set', one])),
+        'NetworkPolicy',
+        'flota-webhook',
+      ).spec.egress;
+    const to = (cidr: string, port: number) => ({ to: [{ ipBlock: { cidr } }], ports: [{ port }] });
+    expect(egress()).toContainEqual(to('10.0.0.0/8', 9000));
+    expect(egress()).toContainEqual(to('0.0.0.0/0', 443));
+    const narrow = egress('networkPolicy.outside.cidr=192.0.2.0/24', 'networkPolicy.outside.port=8443');
+    expect(narrow).toContainEqual(to('192.0.2.0/24', 8443));
+    expect(narrow).not.toContainEqual(to('0.0.0.0/0', 443));
+  });
+
   it('puts no secret anywhere but into a Secret', () => {
     for (const [name, resources] of all()) {
       expect(
