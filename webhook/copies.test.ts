@@ -133,20 +133,26 @@ test('when one of three copies is killed and one stops, every update ends once a
   for (const id of devices.keys()) await until('a subscription', () => post(subscribe(id)));
   const body = { firmwareId: firmware.id, devices: [...devices.keys()], policy: { ratePerMinute: 20 } };
   const { body: made } = await desk.api('POST', '/api/deployments', body);
-  const letMoreStart = () =>
-    database.db.execute(sql`
-      update deployments set memory = jsonb_set(memory, '{recent}', '[]'), next_look_at = now() where id = ${made.id}`);
+  const asked = () => [...devices.values()].filter((d) => d.attempts.size > 0).length;
+  /** As if a minute had passed, unless more than these have started. With the row locked: no look is between the two statements. */
+  const startMoreThan = (started: number) =>
+    database.db.transaction(async (tx) => {
+      await tx.execute(sql`select 1 from deployments where id = ${made.id} for update`);
+      await tx.execute(sql`
+        update deployments set memory = jsonb_set(memory, '{recent}', '[]'), next_look_at = now()
+        where id = ${made.id} and ${started} >= (select count(*) from targets where attempt > 0)`);
+    });
   const endLeases = () =>
     database.db.execute(sql`update outbox set send_at = now() where send_at > now() + interval '3 s'`);
 
-  const asked = () => [...devices.values()].filter((d) => d.attempts.size > 0).length;
   await until('the first twenty', () => asked() >= 20);
   const flood = resend();
   copies[0]!.child.kill('SIGKILL');
-  await letMoreStart();
+  await startMoreThan(20);
   await flood;
   // What the killed one held would be sent when its lease ends.
   await until('the next twenty', async () => {
+    await startMoreThan(20);
     await endLeases();
     await resend();
     return asked() >= 40;
@@ -154,11 +160,12 @@ test('when one of three copies is killed and one stops, every update ends once a
   const stopping = resend();
   const stopped = once(copies[1]!.child, 'exit');
   copies[1]!.child.kill('SIGTERM');
-  await letMoreStart();
+  await startMoreThan(40);
   await stopping;
   expect(await stopped).toEqual([0, null]);
 
   const ended = await until('the end', async () => {
+    await startMoreThan(40);
     await endLeases();
     await resend();
     const { body } = await desk.api('GET', `/api/deployments/${made.id}`);
