@@ -29,11 +29,12 @@ test('a schedule that has not ended in time is given up, with its seed', () => {
   expect([replayed.status, replayed.stdout]).toEqual([1, 'seed 7: it has not ended within 0 s\n']);
 }, 120_000);
 
-test('whole deployments hold every promise, although much goes wrong in them', () => {
-  const { status, stdout, stderr } = run('--schedules', '10', '--deployments', '3', '--seed', '7');
+// More of them, over more seeds: simulation.full.ts.
+test('a whole deployment holds every promise, although much goes wrong in it', () => {
+  const { status, stdout, stderr } = run('--schedules', '10', '--deployments', '1', '--seed', '3');
   expect([status, stderr]).toEqual([0, '']);
-  expect(stdout).toContain('10 schedules of the machines from seed 7: every promise held');
-  expect(stdout).toContain('3 schedules of whole deployments from seed 7: every promise held');
+  expect(stdout).toContain('10 schedules of the machines from seed 3: every promise held');
+  expect(stdout).toContain('1 schedules of whole deployments from seed 3: every promise held');
   for (const what of ['deaths of copies', 'power cuts', 'updates succeeded', 'ended otherwise'])
     expect(Number(new RegExp(`(\\d+) ${what}`).exec(stdout)?.[1]), what).toBeGreaterThan(0);
 }, 180_000);
