@@ -94,6 +94,10 @@ describe('emqx.conf', () => {
     });
   });
 
+  test('tells its maker nothing', () => {
+    expect(at('telemetry.enable')).toBe(false);
+  });
+
   test('denies what no rule allows', () => {
     expect(at('authorization')).toMatchObject({
       no_match: 'deny',
