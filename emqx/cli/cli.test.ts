@@ -301,9 +301,9 @@ describe.each(['5.8.9', '5.8.11', '6.2.2'] as const)('whose HTTP API is that of 
       // Whatever holds by default in that version is neither a difference nor written.
       await its.bed.api('POST', '/connectors', { type: 'http', name: 'own', url: 'http://127.0.0.1:9' });
       expect(await its.run('pull')).toMatchObject({ status: 0 });
-      expect(its.file('connectors/own.hocon').split('\n').slice(1).join('\n').replace(/\s+/g, ' ').trim()).toBe(
-        'connectors.http.own { url = "http://127.0.0.1:9" }',
-      );
+      expect(
+        its.file('connectors/own.hocon').split('\n').slice(1).join('\n').replace(/\s+/g, ' ').trim(),
+      ).toBe('connectors.http.own { url = "http://127.0.0.1:9" }');
       expect(await summary('plan')).toMatch(/^plan 0 /);
     } finally {
       await its.close();
