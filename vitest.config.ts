@@ -12,7 +12,7 @@ export const overNeither = [
   'webhook/deployments/health/{statistics,rollout-gate}.test.ts',
   'webhook/events/hostile-json.test.ts',
   'webhook/vulnerabilities/{osv,feed-file}.test.ts',
-  'webhook/workers/workers.test.ts',
+  'webhook/workers/{primary,workers}.test.ts',
   'webhook/live/{live,slow-reader}.test.ts',
 ];
 

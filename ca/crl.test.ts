@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalAuthority, openAuthority } from './authority.ts';
@@ -75,6 +75,20 @@ describe('the CRL', () => {
 
   it('is a static file that needs nobody to serve it', async () => {
     expect(await readFile(join(work.dir, 'ca/crl.pem'), 'utf8')).toBe(await authority.crl());
+  });
+
+  it('is put right as a file by whoever asks next, when its writer died before that', async () => {
+    const path = join(work.dir, 'ca', 'crl.pem');
+    const [before] = await authority.crls();
+    await authority.revoke((await device('dev-2')).serial, 'unspecified');
+    const [after] = await authority.crls();
+    expect(after!.number).toBeGreaterThan(before!.number);
+    await writeFile(path, before!.pem);
+    expect(await authority.crls()).toEqual([after]);
+    expect(await readFile(path, 'utf8')).toBe(after!.pem);
+    await rm(path);
+    await authority.crls();
+    expect(await readFile(path, 'utf8')).toBe(after!.pem);
   });
 
   it('has a higher number each time, and has all in it that are revoked at once', async () => {

@@ -72,9 +72,26 @@ export function createCrlPublisher(context: CrlContext): CrlPublisher {
     const revoked = (await context.store.listRevocations()).filter((entry) => entry.issuer === issuer.id);
     const pem = await signCrl(context, issuer, revoked, number, now);
     const state: CrlState = { number, thisUpdate: now, pem, ...(address && { address }) };
+    // First what the next number goes by. Whoever dies in between has `current` put the file right.
     await replaceFile(path(issuer.number, 'json'), JSON.stringify(state));
     await replaceFile(path(issuer.number, 'pem'), state.pem);
     return toPublished(issuer, state);
+  }
+
+  /** Under the lock, and asked again there: another process may be between the two files. */
+  async function mendFiles(issuers: readonly Issuer[]): Promise<void> {
+    const isWhole = async ({ number }: Issuer) => {
+      const state = await readState(path(number, 'json'));
+      return !state || (await readFile(path(number, 'pem'), 'utf8').catch(() => null)) === state.pem;
+    };
+    const whole = await Promise.all(issuers.map(isWhole));
+    if (whole.every(Boolean)) return;
+    await withLock(context.dir, async () => {
+      for (const issuer of issuers) {
+        const state = await readState(path(issuer.number, 'json'));
+        if (state && !(await isWhole(issuer))) await replaceFile(path(issuer.number, 'pem'), state.pem);
+      }
+    });
   }
 
   /** One at a time, of all processes: or a list read earlier could be published later. */
@@ -120,6 +137,7 @@ export function createCrlPublisher(context: CrlContext): CrlPublisher {
       const now = context.now();
       const fresh = crls.every(({ madeAt, isCurrent }) => isCurrent && isYounger(now, madeAt, crlRefreshMs));
       if (!fresh || crls.length < issuers.length) return publishAll(crlRefreshMs);
+      await mendFiles(issuers);
       return crls.map(({ madeAt: _, isCurrent: __, ...crl }) => crl);
     },
   };

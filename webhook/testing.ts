@@ -73,17 +73,20 @@ export async function openDatabase(written?: string): Promise<TestDatabase> {
 export function interruptible(database: Database): Database & { away: boolean } {
   const gone = () =>
     Promise.reject(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }));
-  const result = {
-    ...database,
-    away: false,
-    db: new Proxy(database.db, {
+  const unlessAway = (db: Db): Db =>
+    new Proxy(db, {
       get(target, property) {
         const value: unknown = Reflect.get(target, property);
         if (typeof value !== 'function') return value;
         if (!result.away) return value.bind(target);
         return property === 'transaction' || property === 'execute' ? gone : () => failing(gone);
       },
-    }) as Db,
+    }) as Db;
+  const result = {
+    ...database,
+    away: false,
+    db: unlessAway(database.db),
+    ingest: unlessAway(database.ingest),
   };
   return result;
 }

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import {
   cpSync,
   existsSync,
@@ -11,13 +12,16 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFleet } from '../lab/fleet/devices.ts';
+import { spawnGuarded } from '../lab/primitives/guard.ts';
 import { type Cluster, createCluster } from '../lab/primitives/postgresql.ts';
+import { program } from '../lab/primitives/programs.js';
 import { until } from '../lab/primitives/until.ts';
 import { listTargets, unwrap } from '../lab/rest.ts';
 import { startSystem } from '../lab/system/system.ts';
@@ -171,6 +175,8 @@ describe('npm run backup', () => {
         { ...env(), DATABASE_URL: 'postgres://127.0.0.1:9/none' },
         /pg_dump: .*refused/,
       ],
+      // An address of IPv6 is in brackets in an URL, and nowhere else.
+      [['backup', '--out', free], { ...env(), DATABASE_URL: 'postgres://[::1]:9/none' }, /pg_dump: .*"::1"/],
       [['restore', free], { FLOTA_DATA: join(root, 'empty') }, /there is no .*free\.flota/],
       [['restore', join(root, 'taken')], { FLOTA_DATA: join(root, 'empty') }, /tar: /],
       [
@@ -188,6 +194,43 @@ describe('npm run backup', () => {
     expect(existsSync(free)).toBe(false);
     expect(readdirSync(root).filter((name) => name.startsWith('.flota-backup'))).toEqual([]);
   }, 120_000);
+
+  it('leaves nothing of what it has copied behind when it is told to stop, nor a program that goes on', async () => {
+    let hears: Socket | undefined;
+    // A database that is reached and says nothing: pg_dump waits.
+    const silent = createTcpServer((socket) => {
+      hears = socket.resume().on('error', () => {});
+    });
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const to = join(root, 'stopped');
+    mkdirSync(to);
+    const { port } = silent.address() as AddressInfo;
+    const path = fileURLToPath(new URL('main.ts', import.meta.url));
+    const args = ['backup', '--out', join(to, 'x.flota'), '--only', 'database'];
+    const child = spawnGuarded(process.execPath, [...program(path), ...args], {
+      env: { PATH: process.env.PATH, DATABASE_URL: `postgres://flota@127.0.0.1:${port}/flota` },
+    });
+    const ended = once(child, 'exit');
+    await until('pg_dump', () => hears !== undefined, 30_000);
+    expect(readdirSync(to)).toHaveLength(1);
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([null, 'SIGTERM']);
+    expect(readdirSync(to)).toEqual([]);
+    await until('the end of pg_dump', () => hears!.destroyed);
+    silent.close();
+  }, 60_000);
+
+  it('takes no drafts of a CA that is at work', async () => {
+    const made = join(root, 'working-ca');
+    cpSync(join(root, 'pglite-from', 'ca'), made, { recursive: true });
+    for (const draft of ['.00ff.tmp', 'lock', 'hierarchy/.00ff.tmp', 'half.new'])
+      writeFileSync(join(made, draft), '');
+    const [file, CA_DIR] = [join(root, 'working-ca.flota'), join(root, 'working-ca-restored')];
+    expect((await run(['backup', '--out', file, '--only', 'ca'], { CA_DIR: made })).errors).toBe('');
+    expect((await run(['restore', file], { CA_DIR, FLOTA_DATA: join(root, 'working') })).errors).toBe('');
+    const names = (dir: string) => readdirSync(dir, { recursive: true }).sort();
+    expect(names(CA_DIR)).toEqual(names(join(root, 'pglite-from', 'ca')).filter((name) => name !== 'lock'));
+  });
 
   it('restores nothing from a file that was changed', async () => {
     const dir = join(root, 'opened');
@@ -207,6 +250,9 @@ describe('npm run backup', () => {
 
 describe('a bucket', () => {
   const objects = new Map<string, Buffer>();
+  /** Listed still, and deleted since. */
+  const gone: string[] = [];
+  let refuses = false;
   let server: Server;
   beforeAll(async () => {
     server = createServer(async (request, response) => {
@@ -215,7 +261,7 @@ describe('a bucket', () => {
       const key = `${bucket}/${rest.join('/')}`;
       if (address.searchParams.has('list-type')) {
         const size = Number(address.searchParams.get('max-keys') ?? 2);
-        const keys = [...objects.keys()]
+        const keys = [...objects.keys(), ...gone]
           .filter((k) => k.startsWith(`${bucket}/`))
           .map((k) => k.slice(bucket!.length + 1));
         const start = Number(address.searchParams.get('continuation-token') ?? 0);
@@ -224,11 +270,14 @@ describe('a bucket', () => {
         response.end(
           `<ListBucketResult>${contents.join('')}<IsTruncated>${more}</IsTruncated>${more ? `<NextContinuationToken>${start + size}</NextContinuationToken>` : ''}</ListBucketResult>`,
         );
+      } else if (request.method === 'PUT' && refuses) {
+        response.writeHead(403).end('<Error><Code>AccessDenied</Code></Error>');
       } else if (request.method === 'PUT') {
         objects.set(key, Buffer.concat(await request.toArray()));
         response.end();
       } else response.writeHead(objects.has(key) ? 200 : 404).end(objects.get(key));
     });
+
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   });
   afterAll(() => {
@@ -236,16 +285,55 @@ describe('a bucket', () => {
     server.close();
   });
 
+  const env = (bucket: string) => ({
+    FLOTA_DATA: join(root, 'bucket'),
+    S3_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    S3_BUCKET: bucket,
+  });
+  // The SDK reads these itself.
+  const credentials = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' };
+
+  it('may be in use: what is deleted while it is saved is left out, and told', async () => {
+    Object.assign(process.env, credentials);
+    for (const key of ['1.0/a/x.bin', '1.0/b/y.bin']) objects.set(`used/${key}`, Buffer.from(key));
+    gone.push('used/patches/z.bin');
+    const saved = await run(['backup', '--out', join(root, 'used.flota')], env('used'));
+    expect(saved).toMatchObject({ status: 0, errors: '' });
+    expect(saved.out).toContain('patches/z.bin was deleted meanwhile');
+    const restored = await run(['restore', join(root, 'used.flota')], env('used-again'));
+    expect(restored).toMatchObject({ status: 0, errors: '' });
+    expect([...objects.keys()].filter((key) => key.startsWith('used-again/'))).toHaveLength(2);
+  }, 60_000);
+
+  it('that cannot be copied says why, and after a restore that breaks off, how to go on', async () => {
+    Object.assign(process.env, credentials);
+    objects.set('odd/a', Buffer.from('a'));
+    objects.set('odd/a/b', Buffer.from('b'));
+    const odd = await run(['backup', '--out', join(root, 'odd.flota')], env('odd'));
+    expect(odd.errors).toMatch(/^backup: the bucket odd cannot be copied: E[A-Z]+: .*\n$/);
+    const closed = { ...env('closed'), S3_ENDPOINT: 'http://127.0.0.1:9' };
+    const away = await run(['backup', '--out', join(root, 'away.flota')], closed);
+    expect(away.errors).toMatch(/^backup: the bucket closed cannot be copied: .*ECONNREFUSED.*\n$/);
+
+    const both = join(root, 'both.flota');
+    const CA_DIR = join(root, 'pglite-from', 'ca');
+    const saved = await run(['backup', '--out', both, '--only', 'ca,objects'], { ...env('used'), CA_DIR });
+    expect(saved.errors).toBe('');
+    refuses = true;
+    const to = { ...env('refusing'), CA_DIR: join(root, 'ca-of-both') };
+    const broken = await run(['restore', both], to);
+    refuses = false;
+    expect(broken.errors).toMatch(/^restore: the bucket refusing cannot be copied: AccessDenied/);
+    expect(broken.out).toContain(
+      `restored already: ca. When objects is mended and its place empty: npm run restore -- ${both} --only objects\n`,
+    );
+    expect(await run(['restore', both, '--only', 'objects'], to)).toMatchObject({ status: 0, errors: '' });
+  }, 60_000);
+
   it('is saved and restored by its keys, into an empty one only', async () => {
     const keys = ['1.0/a/이미지 (1).bin', '1.0/b/x.bin', 'crl.pem'];
     for (const key of keys) objects.set(`old/${key}`, Buffer.from(`bytes of ${key}`));
-    const env = (bucket: string) => ({
-      FLOTA_DATA: join(root, 'bucket'),
-      S3_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      S3_BUCKET: bucket,
-    });
-    // The SDK reads these itself.
-    Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' });
+    Object.assign(process.env, credentials);
     const file = join(root, 'bucket.flota');
     expect((await run(['backup', '--out', file], env('old'))).errors).toBe('');
     expect((await run(['restore', file], env('new'))).errors).toBe('');

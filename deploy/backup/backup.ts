@@ -15,7 +15,7 @@ export const localFiles = ['secrets.json', 'firmware-signing-key.pem'];
 
 interface Part {
   isThere(places: Places): boolean;
-  save(places: Places, dir: string): Promise<void>;
+  save(places: Places, dir: string, say: (line: string) => void): Promise<void>;
 }
 
 const parts: Record<PartName, Part> = {
@@ -33,14 +33,14 @@ const parts: Record<PartName, Part> = {
       cp(caDir, dir, {
         recursive: true,
         preserveTimestamps: true,
-        filter: (path) => !/\.new$|^lock(\.|$)/.test(basename(path)),
+        filter: (path) => !/\.(new|tmp)$|^lock(\.|$)/.test(basename(path)),
       }),
   },
   objects: {
     isThere: ({ bucket, dataDir }) => bucket !== null || existsSync(join(dataDir, 'store')),
-    save: async ({ bucket, dataDir }, dir) => {
+    save: async ({ bucket, dataDir }, dir, say) => {
       await mkdir(dir);
-      if (bucket) await fetchObjects(bucket, dir);
+      if (bucket) await fetchObjects(bucket, dir, (key) => say(`left out: ${key} was deleted meanwhile`));
       else await cp(join(dataDir, 'store'), dir, { recursive: true, preserveTimestamps: true });
     },
   },
@@ -64,7 +64,7 @@ export async function backUp({ file, only, places }: Task, say: (line: string) =
   await withDraft(file, async (dir) => {
     for (const name of names) {
       say(`saving ${name} …`);
-      await parts[name].save(places, join(dir, name));
+      await parts[name].save(places, join(dir, name), say);
     }
     say('packing …');
     await pack(dir, file, {

@@ -25,10 +25,19 @@ async function withBucket<T>(bucket: Bucket, work: (client: S3Client) => Promise
     return await work(client);
   } catch (cause) {
     if (cause instanceof BackupError) throw cause;
-    throw new BackupError(`the bucket ${bucket.name} does not answer: ${(cause as Error).name}`, { cause });
+    throw new BackupError(`the bucket ${bucket.name} cannot be copied: ${reasonOf(cause)}`, { cause });
   } finally {
     client.destroy();
   }
+}
+
+/** The store's own code; of the network and of this machine's disk, their words. */
+function reasonOf(error: unknown): string {
+  const { name, message, code, $metadata } = error as Error & {
+    code?: string;
+    $metadata?: { httpStatusCode?: number };
+  };
+  return $metadata?.httpStatusCode === undefined ? message || code || name : name;
 }
 
 /** Null when it is empty, else one of its keys. */
@@ -42,15 +51,26 @@ export function findInBucket(bucket: Bucket): Promise<string | null> {
   });
 }
 
-export function fetchObjects(bucket: Bucket, dir: string): Promise<void> {
+/** Those that are deleted while it goes on (uploads that were given up, patches that nobody needs any more) are named to `left`. */
+export function fetchObjects(bucket: Bucket, dir: string, left: (key: string) => void): Promise<void> {
   return withBucket(bucket, async (client) => {
     for await (const page of paginateListObjectsV2({ client }, { Bucket: bucket.name })) {
       for (const { Key } of page.Contents ?? []) {
         const path = resolve(dir, Key!);
         if (!path.startsWith(dir + sep))
           throw new BackupError(`the bucket has an object that is no path: ${Key}`);
+        const object = await client
+          .send(new GetObjectCommand({ Bucket: bucket.name, Key }))
+          .catch((error: { $metadata?: { httpStatusCode?: number } }) => {
+            if (error.$metadata?.httpStatusCode !== 404) throw error;
+            return null;
+          });
+        if (!object) {
+          left(Key!);
+          continue;
+        }
+        const { Body } = object;
         await mkdir(dirname(path), { recursive: true });
-        const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket.name, Key }));
         await pipeline(Body as Readable, createWriteStream(path, { mode: 0o600 }));
       }
     }

@@ -83,7 +83,7 @@ export async function loadDatabase(places: Places, file: string): Promise<void> 
 function toVariables(url: string): Record<string, string> {
   const { hostname, port, username, password, pathname, searchParams } = new URL(url);
   const set = {
-    PGHOST: searchParams.get('host') ?? decodeURIComponent(hostname),
+    PGHOST: searchParams.get('host') ?? decodeURIComponent(hostname).replace(/^\[(.*)\]$/, '$1'),
     PGPORT: port,
     PGUSER: decodeURIComponent(username),
     PGPASSWORD: decodeURIComponent(password),

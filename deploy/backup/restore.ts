@@ -21,11 +21,20 @@ export async function restore({ file, only, places }: Task, say: (line: string) 
       const absent = names.filter((name) => !contents.parts.includes(name));
       if (absent.length > 0) throw new BackupError(`${file} has no ${absent.join(' and no ')}`);
       await refuseWhatDoesNotFit(contents, names, places);
-      for (const name of (['database', 'ca', 'objects', 'local'] as const).filter((part) =>
+      const inOrder = (['database', 'ca', 'objects', 'local'] as const).filter((part) =>
         names.includes(part),
-      )) {
+      );
+      for (const [i, name] of inOrder.entries()) {
         say(`restoring ${name} …`);
-        await load[name](places, join(dir, name));
+        try {
+          await load[name](places, join(dir, name));
+        } catch (error) {
+          if (i > 0)
+            say(
+              `restored already: ${inOrder.slice(0, i).join(', ')}. When ${name} is mended and its place empty: npm run restore -- ${file} --only ${inOrder.slice(i).join(',')}`,
+            );
+          throw error;
+        }
       }
       say(`restored ${names.join(', ')} as of ${contents.at}`);
     });

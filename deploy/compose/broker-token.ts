@@ -1,5 +1,5 @@
 /** A one-time token for the broker's certificate, in a file beside where the certificate will be; nothing when that is there. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createRest, unwrap } from '../lab/rest.ts';
 import { readJob } from './config.ts';
@@ -14,6 +14,8 @@ await runJob(['out'], async ({ out }) => {
   const json = { profile: 'broker' as const, commonName: 'emqx', names: ['emqx', FLOTA_HOST] };
   const rest = createRest(FLOTA_URL, FLOTA_API_TOKEN);
   const { token } = await unwrap(rest.api.certificates.tokens.$post({ json }));
+  // One that is there keeps its mode.
+  if (existsSync(out)) chmodSync(out, 0o600);
   writeFileSync(out, token, { mode: 0o600 });
   process.stdout.write(`one-time token for ${json.names.join(', ')}\n`);
 });

@@ -1,7 +1,16 @@
 /** What can be said of compose.yaml and the files around it without Docker. */
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +37,7 @@ interface Service {
   read_only?: boolean;
   cap_drop?: string[];
   healthcheck?: { test: string[] };
+  networks?: { default?: { ipv4_address?: string } };
 }
 const compose = parse(read('deploy/compose/compose.yaml'), { merge: true }) as {
   services: Record<string, Service>;
@@ -100,6 +110,16 @@ describe('compose.yaml', () => {
     }
   });
 
+  it('has nginx know nothing by name: it would look that up once, and a part that is made anew has another address', () => {
+    const { environment } = compose.services.proxy!;
+    const fixed = services.flatMap(([, { networks }]) => networks?.default?.ipv4_address ?? []);
+    const asked = Object.entries(environment!).filter(([name]) =>
+      /^PROXY_(COPY_\d(_INTERNAL)?|STORE)$/.test(name),
+    );
+    expect(asked).toHaveLength(5);
+    for (const [name, value] of asked) expect(fixed, name).toContain(value.replace(/:\d+$/, ''));
+  });
+
   it('gives the proxy file every value that it asks for', () => {
     const asked = new Set(
       [...read('deploy/compose/proxy/flota.conf.template').matchAll(/\$\{(PROXY_\w+)\}/g)].map((m) => m[1]!),
@@ -114,10 +134,10 @@ describe('compose.yaml', () => {
 describe('prepare', () => {
   let dir: string;
   let said: string;
-  const run = () =>
+  const run = (at = dir) =>
     execFileSync(
       process.execPath,
-      [...program(join(here, 'prepare.ts')), '--state', join(dir, 'state'), '--ca', join(dir, 'ca')],
+      [...program(join(here, 'prepare.ts')), '--state', join(at, 'state'), '--ca', join(at, 'ca')],
       {
         cwd: root,
         encoding: 'utf8',
@@ -179,6 +199,16 @@ describe('prepare', () => {
     expect(said).toContain('alarms reach nobody: set FLOTA_ALARM_EMAIL or FLOTA_ALARM_WEBHOOK');
     expect(JSON.parse(state('alertmanager')).receivers).toEqual([{ name: 'operators' }]);
   });
+
+  it('takes no empty file for a secret, such as a full disk leaves', () => {
+    const broken = join(dir, 'broken');
+    mkdirSync(join(broken, 'state'), { recursive: true });
+    const emptied = ['ca_passphrase', 'api_token', 'webhook_key', 'webhook_certificate', 'sealing_keys'];
+    for (const name of emptied) writeFileSync(join(broken, 'state', name), '');
+    run(broken);
+    for (const name of emptied) expect(statSync(join(broken, 'state', name)).size, name).toBeGreaterThan(8);
+    expect(readFileSync(join(broken, 'ca/hierarchy/issuing.key'), 'utf8')).toContain('ENCRYPTED PRIVATE KEY');
+  }, 60_000);
 
   it('changes nothing when it is run again', () => {
     const all = () =>
@@ -287,6 +317,33 @@ describe('the Dockerfiles', () => {
           for (const word of words.slice(0, -1)) expect(existsSync(join(root, word)), word).toBe(true);
       }
     }
+  });
+
+  it('leave out what people keep in a checkout that is no business of an image, and nothing else', () => {
+    const patterns = read('deploy/image/Dockerfile.dockerignore').trim().split('\n');
+    // As Docker reads them: from the root of the context, and a folder with all that is in it.
+    const shapes = patterns.map(
+      (pattern) =>
+        new RegExp(
+          `^${pattern
+            .replace(/[.+^$()|[\]]/g, '\\$&')
+            .replace(/\*\*\//g, '\0')
+            .replace(/\*/g, '[^/]*')
+            .replaceAll('\0', '(.*/)?')}(/|$)`,
+        ),
+    );
+    const isLeftOut = (path: string) => shapes.some((shape) => shape.test(path));
+    for (const path of [
+      ...['deploy/compose/.env', '.env.production', 'deploy/compose/state/api_token', 'backups/a.flota'],
+      ...['cdn.pem', 'webhook/key.pem', 'issuing.csr', 'ca-root/hierarchy/root.key', 'ca-online/records/1'],
+      ...['firmware-signing-key.pem', '.flota/secrets.json', 'state/firmware-signing-key.pem'],
+    ])
+      expect([path, isLeftOut(path)]).toEqual([path, true]);
+    const { status, stdout } = spawnSync('git', ['ls-files'], { cwd: root, encoding: 'utf8' });
+    // An unpacked release has no list.
+    const kept = status === 0 ? stdout.trim().split('\n') : ['package.json', 'ca/hierarchy.ts'];
+    const lost = kept.filter((path) => isLeftOut(path) && !/^(\.github|deploy\/terraform)\//.test(path));
+    expect(lost).toEqual([]);
   });
 
   it('end each image as a user without rights, with its health check or the word that a job has none', () => {

@@ -1,7 +1,7 @@
 /** The one-shot jobs of compose.yaml, as processes, against a local Flota. */
 
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -73,10 +73,13 @@ test('the broker gets a token for its names, and none when it has a certificate'
   const file = join(system.dataDir, 'api-token');
   writeFileSync(file, `${system.stack.apiToken}\n`);
   const env = { FLOTA_URL: system.stack.url, FLOTA_HOST: 'flota.example.org', FLOTA_API_TOKEN_FILE: file };
+  // One that is there from before, and that everybody may read.
+  writeFileSync(token, 'old', { mode: 0o644 });
   const first = start('broker-token', ['--out', token], env);
   expect(await first.status, first.output()).toBe(0);
   expect(first.output()).toBe('one-time token for emqx, flota.example.org\n');
   expect(readFileSync(token, 'utf8')).toMatch(/^[A-Za-z0-9_-]{16,}$/);
+  expect(statSync(token).mode & 0o777).toBe(0o600);
   writeFileSync(join(dir, 'cert.pem'), '');
   const again = start('broker-token', ['--out', token], env);
   expect(await again.status).toBe(0);

@@ -10,6 +10,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -30,9 +31,10 @@ await runJob(['state', 'ca'], async ({ state, ca }) => {
   const { FLOTA_HOST: host, CA_CRL_URL: crlUrl } = settings;
   mkdirSync(state, { recursive: true });
   chmodSync(state, 0o700);
+  /** An empty one is what a full disk has left of it. */
   const keep = (name: string, make: () => string): string => {
     const path = join(state, name);
-    if (!existsSync(path)) put(path, make());
+    if (!existsSync(path) || statSync(path).size === 0) put(path, make());
     return readFileSync(path, 'utf8').trim();
   };
   const secret = () => randomBytes(24).toString('base64url');
@@ -132,6 +134,7 @@ function put(path: string, content: string): void {
 }
 
 function lastsFor(pem: string, names: string[]): boolean {
+  if (pem === '') return false;
   const certificate = new X509Certificate(pem);
   const valid = Date.parse(certificate.validTo) - Date.now() > renewBeforeMs;
   return valid && names.every((name) => certificate.checkHost(name) ?? certificate.checkIP(name));

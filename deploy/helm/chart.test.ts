@@ -1,6 +1,6 @@
 /** The chart as Helm renders it, judged by Kubernetes' schemas and by what our programs say of their environment. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { toConfig as toCaConfig } from '#ca/config.ts';
 import { environmentSchema, parseEnvironment, toConfig } from '#webhook/config.ts';
+import { maxElfBytes } from '#webhook/crashes/elfs.ts';
 import { findHelm, findValidator } from '../../.ci/kubernetes.ts';
 
 const here = fileURLToPath(new URL('./', import.meta.url));
@@ -343,6 +344,22 @@ describe.skipIf(!helm)('the chart, as helm renders it', () => {
     ]);
   });
 
+  it('closes neither the single sign-on nor notifications where the store is inside', () => {
+    const inside = ['networkPolicy.store.cidr=10.0.0.0/8', 'networkPolicy.store.port=9000'];
+    const egress = (...more: string[]) =>
+      find(
+        render('-f', least, ...[...inside, ...more].flatMap((one) => ['--set', one])),
+        'NetworkPolicy',
+        'flota-webhook',
+      ).spec.egress;
+    const to = (cidr: string, port: number) => ({ to: [{ ipBlock: { cidr } }], ports: [{ port }] });
+    expect(egress()).toContainEqual(to('10.0.0.0/8', 9000));
+    expect(egress()).toContainEqual(to('0.0.0.0/0', 443));
+    const narrow = egress('networkPolicy.outside.cidr=192.0.2.0/24', 'networkPolicy.outside.port=8443');
+    expect(narrow).toContainEqual(to('192.0.2.0/24', 8443));
+    expect(narrow).not.toContainEqual(to('0.0.0.0/0', 443));
+  });
+
   it('puts no secret anywhere but into a Secret', () => {
     for (const [name, resources] of all()) {
       expect(
@@ -383,11 +400,28 @@ describe.skipIf(!helm)('the chart, as helm renders it', () => {
     // A Job cannot be changed: what it does is in its name.
     const rules = (...args: string[]) =>
       render('-f', least, ...args).find((one) => /^flota-rules-/.test(one.metadata.name))!.metadata.name;
-    const names = [[], ['--set', 'image.tag=9.9.9'], ['--set', 'broker.apiUrl=http://other:18083']].map(
-      (args) => rules(...args),
-    );
-    expect(new Set(names).size).toBe(3);
+    const names = [
+      [],
+      ['--set', 'image.tag=9.9.9'],
+      ['--set', 'broker.apiUrl=http://other:18083'],
+      ['--set', 'image.pullPolicy=Always'],
+      ['--set', 'image.pullSecrets={registry}'],
+    ].map((args) => rules(...args));
+    expect(new Set(names).size).toBe(names.length);
     expect(rules()).toBe(names[0]);
+    // A newer chart with an image that stays is another name, or the same Job to the letter.
+    const newer = join(dir, 'newer');
+    cpSync(chart, newer, { recursive: true, dereference: true });
+    const about = readFileSync(join(chart, 'Chart.yaml'), 'utf8');
+    writeFileSync(join(newer, 'Chart.yaml'), about.replace(/^version: .*$/m, 'version: 99.0.0'));
+    const [before, after] = [chart, newer].map((path) => {
+      const pinned = ['--set', 'image.tag=1.2.3', '-f', least];
+      const { stdout } = run(helm!, 'template', 'flota', path, '--namespace', 'flota', ...pinned);
+      const jobs = parseAllDocuments(stdout).map((document) => document.toJS() as Resource);
+      const job = jobs.find((one) => /^flota-rules-/.test(one?.metadata.name))!;
+      return [job.metadata.name, JSON.stringify(job.spec)];
+    });
+    expect(after![0] === before![0]).toBe(after![1] === before![1]);
   });
 
   it('names everything after the release, as secrets.ts does', () => {
@@ -396,6 +430,19 @@ describe.skipIf(!helm)('the chart, as helm renders it', () => {
     expect(names.filter((name) => !/^prod-flota-/.test(name))).toEqual([]);
     expect(stdout).toContain('secretName: prod-flota-ca-seed');
     expect(stdout).toContain('secretName: prod-flota-webhook');
+  });
+
+  it('gives each worker room for the largest ELF, or reading one would have the copy evicted', () => {
+    for (const workers of [1, 4]) {
+      const webhook = find(
+        render('-f', least, '--set', `webhook.workers=${workers}`),
+        'Deployment',
+        'flota-webhook',
+      );
+      const tmp = podOf(webhook).volumes.find((one: { name: string }) => one.name === 'tmp');
+      const [, mebibytes] = /^(\d+)Mi$/.exec(tmp.emptyDir.sizeLimit)!;
+      expect(Number(mebibytes) * 2 ** 20).toBeGreaterThan(workers * maxElfBytes);
+    }
   });
 
   it('scales by the autoscaler alone where there is one', () => {
@@ -443,10 +490,12 @@ describe.skipIf(!helm)('the chart, as helm renders it', () => {
     writeFileSync(join(from, 'records/1'), 'one');
     execFileSync('tar', ['czf', join(dir, 'seed/ca.tar.gz'), '-C', from, '.']);
     // Killed half-way: records are there, hierarchy is not.
-    execFileSync('mkdir', ['-p', join(state, '.new/hierarchy')]);
+    execFileSync('mkdir', ['-p', join(state, '.new/hierarchy'), join(state, 'records')]);
+    writeFileSync(join(state, 'records/0'), 'half');
     expect(start()).toMatchObject({ status: 0, stderr: '' });
     expect(readFileSync(join(state, 'hierarchy/root.pem'), 'utf8')).toBe('root');
     expect(readFileSync(join(state, 'records/1'), 'utf8')).toBe('one');
+    expect(readdirSync(join(state, 'records'))).toEqual(['1']);
     writeFileSync(join(state, 'records/1'), 'later');
     expect(start().status).toBe(0);
     expect(readFileSync(join(state, 'records/1'), 'utf8')).toBe('later');

@@ -14,6 +14,46 @@ resource "aws_efs_backup_policy" "state" {
   }
 }
 
+# Without one, whoever reaches a mount target mounts all of it, and as root: a broker's container the CA's directory. The roles say through which
+# access point each may.
+data "aws_iam_policy_document" "state" {
+  statement {
+    sid       = "ThroughAccessPoints"
+    effect    = "Deny"
+    actions   = ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite", "elasticfilesystem:ClientRootAccess"]
+    resources = [aws_efs_file_system.state.arn]
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+    condition {
+      test     = "StringNotLike"
+      variable = "elasticfilesystem:AccessPointArn"
+      values   = ["*:access-point/*"]
+    }
+  }
+  statement {
+    sid       = "OnlyTls"
+    effect    = "Deny"
+    actions   = ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite", "elasticfilesystem:ClientRootAccess"]
+    resources = [aws_efs_file_system.state.arn]
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+}
+
+resource "aws_efs_file_system_policy" "state" {
+  file_system_id = aws_efs_file_system.state.id
+  policy         = data.aws_iam_policy_document.state.json
+}
+
 resource "aws_efs_mount_target" "state" {
   count           = var.zones
   file_system_id  = aws_efs_file_system.state.id

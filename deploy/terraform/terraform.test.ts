@@ -97,6 +97,30 @@ describe('the Terraform configuration', () => {
     }
   });
 
+  it('lets nobody mount what is kept but through an access point, and over TLS', () => {
+    const { text } = folders.get('.')!;
+    expect(text).toMatch(
+      /resource "aws_efs_file_system_policy" "state" \{\s+file_system_id = aws_efs_file_system\.state\.id\s+policy\s+= data\.aws_iam_policy_document\.state\.json/,
+    );
+    const [, document] = /data "aws_iam_policy_document" "state" \{([\s\S]*?)\n\}/.exec(text)!;
+    const statements = document!.split(/^ {2}statement \{/m).slice(1);
+    // Who is allowed, the roles say; to allow here would be to allow anybody.
+    for (const statement of statements) expect(statement).toMatch(/effect\s+= "Deny"/);
+    expect(document).toMatch(/StringNotLike"\s+variable = "elasticfilesystem:AccessPointArn"/);
+    expect(document).toMatch(/variable = "aws:SecureTransport"\s+values\s+= \["false"\]/);
+    expect(folders.get('modules/roles')!.text).toContain('elasticfilesystem:AccessPointArn');
+  });
+
+  it('gives a program whose root cannot be written a /tmp that it may write', () => {
+    const { text } = folders.get('modules/service')!;
+    expect(text).toMatch(/readonlyRootFilesystem\s+= true/);
+    expect(text).toContain('{ sourceVolume = "tmp", containerPath = "/tmp" }');
+    expect(text).toMatch(/volume \{\s+name = "tmp"\s+\}/);
+    // Fargate takes owner and mode from the image, and root's without the word.
+    const dockerfile = readFileSync(join(here, '../image/Dockerfile'), 'utf8');
+    expect(dockerfile.split(/^FROM /m).at(-1)).toMatch(/^VOLUME \/tmp$/m);
+  });
+
   it('lets each secret that a container reads be one that is made', () => {
     const secrets = folders.get('modules/secrets')!.text;
     const asked = [...folders.get('.')!.text.matchAll(/module\.secrets\.arns\["([a-z0-9_]+)"\]/g)].map(

@@ -1,8 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
+import { program } from '#deploy/lab/primitives/programs.js';
 import { type Identity, openSettings } from './settings.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'flota-settings-'));
@@ -82,4 +85,17 @@ it('plain addresses, bad ids, no token, keys that are too many and a trust that 
   const three = join(dir, 'three.json');
   writeFileSync(three, JSON.stringify({ keys: [jwk, jwk, jwk] }));
   expect(() => imageOf({ ...good, keys: three })).toThrow();
+});
+
+it('is written for its owner only, also over a file that everybody may read', () => {
+  const out = join(dir, 'settings.bin');
+  writeFileSync(out, '', { mode: 0o644 });
+  const options = Object.entries({ ...good, id: 'crow-1', token: 't0k', out }).flatMap(([name, value]) => [
+    `--${name}`,
+    value,
+  ]);
+  const path = fileURLToPath(new URL('settings.ts', import.meta.url));
+  execFileSync(process.execPath, [...program(path), ...options]);
+  expect(statSync(out).mode & 0o777).toBe(0o600);
+  expect(readFileSync(out)).toEqual(imageOf());
 });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
@@ -234,6 +235,28 @@ describe('the second person', () => {
     expect(proposal.dryRun).toMatchObject({ targets: 2, excludedCounts: { other_hardware: 1 } });
     expect((await look(id)).state).toBe('waiting_for_approval');
     expect((await approve(id, second, proposal.digest)).body).toMatchObject({ state: 'running', total: 2 });
+  });
+
+  test('lets nobody in who comes to match while the word is taken', async () => {
+    const tag = `race-${randomUUID().slice(0, 8)}`;
+    const [one, two, late] = await devicesOf(3);
+    for (const device of [one, two]) await api('PATCH', `/api/devices/${device!.id}`, { tags: [tag] });
+    const { id } = await ask([], author, { query: `tag = ${tag}` });
+    // Between what the word is held against and who is chosen.
+    await database.db.execute(
+      sql.raw(`create function late_tag() returns trigger language plpgsql as
+        $$ begin update devices set tags = array['${tag}'] where id = '${late!.id}'; return new; end $$`),
+    );
+    await database.db.execute(
+      sql.raw(`create trigger late_tag before update on deployments for each row
+        when (old.state = 'waiting_for_approval' and new.state = 'scheduled') execute function late_tag()`),
+    );
+    const answer = await approve(id);
+    await database.db.execute(sql.raw('drop function late_tag() cascade'));
+    expect([answer.status, answer.body.code]).toEqual([409, 'dry_run_changed']);
+    expect(await look(id)).toMatchObject({ state: 'waiting_for_approval', approval: { decision: null } });
+    expect((await approve(id)).body.state).toBe('running');
+    expect((await look(id)).waves[0].total).toBe(2);
   });
 
   test('refuses with a reason, and that is its end', async () => {

@@ -1,6 +1,6 @@
 /** What waits for a second person: who may decide, on which dry run, and what comes of it. */
 import { createHash } from 'node:crypto';
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, type SQL, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/query.ts';
@@ -43,7 +43,8 @@ export async function propose(context: Context, reach: Reach, id: string): Promi
   return context.db.transaction(
     async (tx) => {
       await ensureCovered(tx, reach, id, false);
-      return proposalOf(tx, context, await readWaiting(tx, id));
+      const { digest, dryRun } = await proposalOf(tx, context, await readWaiting(tx, id));
+      return { digest, dryRun };
     },
     { isolationLevel: 'repeatable read' },
   );
@@ -61,20 +62,29 @@ export async function approve(
   caller: Caller,
   expected = anything,
 ): Promise<Deployment> {
-  await context.db.transaction(async (tx) => {
-    const row = await readDecidable(tx, reach, id, caller, expected);
-    const proposal = await proposalOf(tx, context, row);
-    if (proposal.digest !== digest)
-      throw new AppError('dry_run_changed', 'The deployment would do something else by now: look again.', {
-        data: { proposal },
-      });
-    await decide(tx, row, { outcome: 'approved', reason, digest }, caller.name);
-    await rollouts.apply(tx, id, { type: 'approve' });
-    // Its devices are those of this moment, unless it has a time of its own.
-    await rollouts.apply(tx, id, { type: 'tick' });
-    const detail = { reason, digest, author: row.createdBy, targets: proposal.dryRun.targets };
-    await record(tx, { actor: caller.name, action: 'deployment.approve', subject: id, detail });
-  });
+  const approved = await context.db
+    .transaction(async (tx) => {
+      const row = await readDecidable(tx, reach, id, caller, expected);
+      const proposal = await proposalOf(tx, context, row);
+      if (proposal.digest !== digest) throw new Changed();
+      await decide(tx, row, { outcome: 'approved', reason, digest }, caller.name);
+      await rollouts.apply(tx, id, { type: 'approve' });
+      // Its devices are those of this moment, unless it has a time of its own; somebody may have come to match since the dry run.
+      await rollouts.apply(tx, id, { type: 'tick' });
+      const chosen = await digestOfTargets(tx, id);
+      if (chosen !== null && chosen !== proposal.devices) throw new Changed();
+      const detail = { reason, digest, author: row.createdBy, targets: proposal.dryRun.targets };
+      await record(tx, { actor: caller.name, action: 'deployment.approve', subject: id, detail });
+      return true;
+    })
+    .catch((error: unknown) => {
+      if (!(error instanceof Changed)) throw error;
+      return false;
+    });
+  if (!approved)
+    throw new AppError('dry_run_changed', 'The deployment would do something else by now: look again.', {
+      data: { proposal: await propose(context, reach, id) },
+    });
   context.wake();
   context.live.changed('deployment', id);
   return get(context.db, reach, id);
@@ -99,6 +109,9 @@ export async function refuse(
   context.live.changed('deployment', id);
   return get(context.db, reach, id);
 }
+
+/** It would do something else than was approved. */
+class Changed extends Error {}
 
 async function readDecidable(
   tx: Db,
@@ -138,7 +151,7 @@ async function decide(
  * The digest is over what it brings to whom and how, and not over what changes by itself all the time: who is online, how fast
  * downloads are, when a window opens next.
  */
-async function proposalOf(tx: Db, means: Means, row: DeploymentRow): Promise<Proposal> {
+async function proposalOf(tx: Db, means: Means, row: DeploymentRow): Promise<Proposal & { devices: string }> {
   const image = await firmware.get(tx, row.firmwareId);
   const { selection, freezeOverride, policy } = row;
   const meant = await withPins(tx, selection);
@@ -151,8 +164,7 @@ async function proposalOf(tx: Db, means: Means, row: DeploymentRow): Promise<Pro
   });
   const [devices] = await query<{ digest: string }>(
     tx,
-    sql`select encode(sha256(convert_to(coalesce(string_agg(id, ',' order by id), ''), 'UTF8')), 'hex') as digest
-        from (${resolved(image, meant)}) r where reason is null`,
+    sql`select ${digestOf('id')} as digest from (${resolved(image, meant)}) r where reason is null`,
   );
   const { targets, excludedCounts, freezes } = dryRun;
   const told = {
@@ -160,5 +172,21 @@ async function proposalOf(tx: Db, means: Means, row: DeploymentRow): Promise<Pro
     ...{ targets, excludedCounts, devices: devices!.digest, freezes: freezes.map(({ id }) => id) },
     waves: dryRun.waves.map(({ total }) => total),
   };
-  return { digest: createHash('sha256').update(JSON.stringify(told)).digest('hex'), dryRun };
+  const digest = createHash('sha256').update(JSON.stringify(told)).digest('hex');
+  return { digest, dryRun, devices: devices!.digest };
+}
+
+/** Null: its devices are not chosen yet. */
+async function digestOfTargets(tx: Db, id: string): Promise<string | null> {
+  const [row] = await query<{ state: string; digest: string }>(
+    tx,
+    sql`select state, (select ${digestOf('device_id')} from targets where deployment_id = d.id and state = 'pending') as digest
+        from deployments d where id = ${id}::uuid`,
+  );
+  return row!.state === 'scheduled' ? null : row!.digest;
+}
+
+function digestOf(column: 'id' | 'device_id'): SQL {
+  const id = sql.identifier(column);
+  return sql`encode(sha256(convert_to(coalesce(string_agg(${id}, ',' order by ${id}), ''), 'UTF8')), 'hex')`;
 }

@@ -5,7 +5,7 @@
  * time, so nothing is gained by it.
  */
 import { X509Certificate } from 'node:crypto';
-import { and, eq, gt, isNull } from 'drizzle-orm';
+import { and, eq, gt, isNull, sql } from 'drizzle-orm';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { type IssuedView, issue } from './certificates.ts';
@@ -24,19 +24,20 @@ export async function renewBroker(context: Context, serial: string, csr: string)
         isNull(certificates.revokedAt),
       ),
     );
-  if (!known) {
-    throw new AppError(
-      'token_invalid',
-      'No valid certificate of a broker has this serial: a new one-time token is needed.',
-    );
-  }
-  return issue(context, {
-    profile: 'broker',
-    commonName: known.commonName,
-    names: namesOf(known.certificate),
-    csr,
-    sameKeyAs: known.certificate,
-  });
+  if (!known) throw notValid();
+  const { commonName, certificate: sameKeyAs } = known;
+  const request = { profile: 'broker' as const, commonName, names: namesOf(sameKeyAs), csr, sameKeyAs };
+  const asks = sql`select 1 from ${certificates} where ${eq(certificates.serial, serial)} and ${isNull(certificates.revokedAt)}`;
+  const issued = await issue(context, request, asks);
+  if (!issued) throw notValid();
+  return issued;
+}
+
+function notValid(): AppError {
+  return new AppError(
+    'token_invalid',
+    'No valid certificate of a broker has this serial: a new one-time token is needed.',
+  );
 }
 
 /** Our CA puts only DNS names and addresses there, whose characters Node does not quote. */

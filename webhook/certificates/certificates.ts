@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { and, desc, eq, gt, inArray, isNull, lte, ne, or, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, inArray, isNull, lte, ne, or, type SQL, sql } from 'drizzle-orm';
 import { CaError } from '#ca/client.ts';
 import { commonNamePatterns, parseSubjectName } from '#ca/subject-names.ts';
 import { record } from '../audit/audit.ts';
 import { sha256 } from '../auth/auth.ts';
 import type { Context } from '../context.ts';
-import { anyOf, type Db } from '../db/query.ts';
+import { anyOf, type Db, query } from '../db/query.ts';
 import { beginEpoch } from '../devices/presence.ts';
 import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
@@ -138,13 +138,10 @@ export async function redeemToken(context: Context, token: string, csr: string):
     if (profile === 'device' && (await findBanned(context.db, [commonName])).has(commonName))
       throw new AppError('device_banned', 'This device is banned.');
     const sameKeyAs = row.sameKeyAs === null ? undefined : await readVouching(context.db, row.sameKeyAs);
-    const issued = await issue(context, {
-      profile,
-      commonName,
-      names,
-      csr,
-      ...(sameKeyAs && { sameKeyAs }),
-    });
+    const request = { profile, commonName, names, csr, ...(sameKeyAs && { sameKeyAs }) };
+    const isStill = sql`select 1 from ${enrollmentTokens} where ${enrollmentTokens.tokenHash} = ${row.tokenHash}`;
+    const issued = await issue(context, request, isStill);
+    if (!issued) throw new AppError('token_invalid', 'The device of the token was deleted meanwhile.');
     if (profile === 'device') await beginEpoch(context.db, commonName, issued.serial);
     return issued;
   } catch (error) {
@@ -161,29 +158,61 @@ export async function redeemToken(context: Context, token: string, csr: string):
   }
 }
 
-/** Asks the CA and keeps what it answers. CA errors come out as `AppError`s of the same codes. */
+/**
+ * Asks the CA and keeps what it answers. CA errors come out as `AppError`s of the same codes.
+ * @param asks selects a row that is there for as long as somebody may have it, and goes with its device: where it is gone by then, what was made
+ * is revoked, and null returned
+ */
 export async function issue(
   context: Context,
   request: { profile: Profile; commonName: string; names?: string[]; csr: string; sameKeyAs?: string },
-): Promise<IssuedView> {
+  asks: SQL,
+): Promise<IssuedView | null> {
   const issued = await context.authority.issue(request).catch((error: unknown) => {
     throw toAppError(error);
   });
-  await context.db
-    .insert(certificates)
-    .values({
-      serial: issued.serial,
-      profile: request.profile,
-      commonName: issued.commonName,
-      certificate: issued.certificate,
-      chain: issued.chain,
-      notBefore: new Date(issued.notBefore),
-      notAfter: new Date(issued.notAfter),
-      csrHash: sha256(request.csr),
-    })
-    .onConflictDoNothing();
+  const isAsked = await context.db.transaction(async (tx) => {
+    // A deletion waits here, and finds the certificate afterwards; or it was first.
+    const [asking] = await query(tx, sql`${asks} for key share`);
+    await tx
+      .insert(certificates)
+      .values({
+        serial: issued.serial,
+        profile: request.profile,
+        commonName: issued.commonName,
+        certificate: issued.certificate,
+        chain: issued.chain,
+        notBefore: new Date(issued.notBefore),
+        notAfter: new Date(issued.notAfter),
+        csrHash: sha256(request.csr),
+      })
+      .onConflictDoNothing();
+    if (!asking) await revokeUnasked(tx, issued.serial, request);
+    return asking !== undefined;
+  });
+  if (!isAsked) {
+    context.wake();
+    return null;
+  }
   const { serial, certificate, chain, notAfter } = issued;
   return { serial, certificate, chain, notAfter };
+}
+
+async function revokeUnasked(
+  tx: Db,
+  serial: string,
+  { commonName, profile }: { commonName: string; profile: Profile },
+): Promise<void> {
+  const revokedBy = 'system';
+  const revocationReason = 'cessationOfOperation';
+  const rows = await tx
+    .update(certificates)
+    .set({ revokedAt: new Date(), revocationReason, revokedBy })
+    .where(and(eq(certificates.serial, serial), isNull(certificates.revokedAt)))
+    .returning({ serial: certificates.serial });
+  if (rows.length === 0) return;
+  const detail = { reason: revocationReason, commonName, profile };
+  await record(tx, { actor: revokedBy, action: 'certificate.revoke', subject: serial, detail });
 }
 
 /** PEM. It stays the same for as long as the CA does, so a copy asks once. */

@@ -1,9 +1,9 @@
 /** Certificates as an admin sees them. */
-import { and, asc, eq, gt, ilike, isNotNull, isNull, lte, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, isNotNull, isNull, lte, or, type SQL, sql } from 'drizzle-orm';
 import { countUpTo, type Total } from '../db/count.ts';
 import { down, Order, type Paging, readPage, up } from '../db/keyset.ts';
 import { type Db, query } from '../db/query.ts';
-import { beginsWith, containing } from '../db/search.ts';
+import { beginsWith, contains } from '../db/search.ts';
 import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import { renewableFrom } from './renewal-rules.ts';
@@ -65,7 +65,7 @@ export async function list(
   const where = and(
     isWithin(reach),
     filter.search
-      ? or(ilike(certificates.commonName, containing(filter.search)), serialBegins(filter.search))
+      ? or(contains(certificates.commonName, filter.search), serialBegins(filter.search))
       : undefined,
     filter.commonName ? eq(certificates.commonName, filter.commonName) : undefined,
     filter.profile ? eq(certificates.profile, filter.profile) : undefined,

@@ -528,6 +528,70 @@ describe('for a deleted device', () => {
   });
 });
 
+describe('a device for which the CA works', () => {
+  /** The CA has made the certificate, and the device goes before anybody has heard of that. */
+  const removeMeanwhile = (device: TestDevice, work: () => Promise<void>) =>
+    meanwhile(device, work, async () => {
+      expect((await webhook.api('DELETE', `/api/devices/${device.id}`)).status).toBe(204);
+    });
+  async function meanwhile(
+    { id }: TestDevice,
+    work: () => Promise<void>,
+    act: () => Promise<unknown>,
+  ): Promise<Json> {
+    const { authority } = webhook;
+    const { issue } = authority;
+    authority.issue = async (request) => {
+      const issued = await issue(request);
+      await act();
+      return issued;
+    };
+    try {
+      await work();
+    } finally {
+      authority.issue = issue;
+    }
+    const { items } = await get(`/api/certificates?commonName=${id}`);
+    return items.map((one: Json) => one.revocation?.reason);
+  }
+
+  test('gets none by its token when it is deleted meanwhile, and what was made is revoked', async () => {
+    const device = await webhook.device();
+    const { token } = (await webhook.api('POST', '/api/certificates/tokens', { commonName: device.id })).body;
+    const made = await removeMeanwhile(device, async () => {
+      const bearer = { authorization: `Bearer ${token}` };
+      const { body } = await webhook.api('POST', '/api/issue_cert', { csr: csrFor(device.id) }, bearer);
+      expect(body.code).toBe('token_invalid');
+    });
+    expect(made).toEqual(['cessationOfOperation']);
+  });
+
+  const renew = (device: TestDevice) => async () => {
+    await device.send('cert/renew/request', { id: randomUUID(), csr: csrFor(device.id) });
+    await until('the answer of the CA', async () => {
+      const { items } = await get(`/api/certificates?commonName=${device.id}`);
+      return items.length === 2;
+    });
+  };
+
+  test('keeps what another copy has answered it with', async () => {
+    const { device, serial } = await connectedDevice();
+    await age(serial, 3);
+    const made = await meanwhile(device, renew(device), () =>
+      database.db.delete(renewals).where(eq(renewals.deviceId, device.id)),
+    );
+    expect(made).toEqual([undefined, undefined]);
+  });
+
+  test('gets none by its renewal either', async () => {
+    const { device, serial } = await connectedDevice();
+    await age(serial, 3);
+    const made = await removeMeanwhile(device, renew(device));
+    expect(made).toEqual(['cessationOfOperation', 'cessationOfOperation']);
+    expect(webhook.broker.to(device.id, 'cert/renew/response')).toEqual([]);
+  });
+});
+
 describe('a banned device', () => {
   const ban = (device: TestDevice) =>
     webhook.api('POST', '/api/bans', { device: device.id, reason: 'stolen' });

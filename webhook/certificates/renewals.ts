@@ -8,6 +8,7 @@ import type { Context } from '../context.ts';
 import { at } from '../db/clock.ts';
 import { type Db, query } from '../db/query.ts';
 import * as presence from '../devices/presence.ts';
+import { devices } from '../devices/table.ts';
 import { AppError } from '../errors.ts';
 import { enqueue } from '../outbox/outbox.ts';
 import { findBanned } from './blocked.ts';
@@ -78,7 +79,9 @@ async function judge(context: Context, { deviceId, csr }: RenewalRequest): Promi
       'not_due',
       `This certificate can be renewed from ${renewableFrom(inUse).toISOString()} on.`,
     );
-  return issue(context, { profile: 'device', commonName: deviceId, csr });
+  // Not its own row: that is gone, too, when another copy has answered it meanwhile.
+  const asks = sql`select 1 from ${devices} where ${devices.id} = ${deviceId}`;
+  return issue(context, { profile: 'device', commonName: deviceId, csr }, asks);
 }
 
 async function answer(context: Context, row: typeof renewals.$inferSelect): Promise<void> {

@@ -1,4 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
 import { describe, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
@@ -282,6 +285,34 @@ describe('an ELF', () => {
     const page = await get(`/api/crashes/${group!.id}`);
     expect(['failed', 'known']).toContain(page.symbols);
     expect(page.backtrace[0].calls).toEqual([]);
+  });
+
+  test('is read once by who look at once, and one that breaks the tool not again for each look', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'flota-tools-'));
+    const runs = join(folder, 'runs');
+    writeFileSync(join(folder, 'llvm-symbolizer'), '', { mode: 0o755 });
+    writeFileSync(join(folder, 'prlimit'), `#!/bin/sh\necho run >>'${runs}'\nexit 1\n`, { mode: 0o755 });
+    const symboliser = createSymboliser([folder]);
+    const at = (offset: number) => `0x${(Number(address) + offset).toString(16)}`;
+    const read = (name: string, ...addresses: string[]) =>
+      symboliser
+        .symbolise(name, addresses, async (path) => writeFileSync(path, elf))
+        .catch((error: Error) => error.message);
+    await Promise.all([read('a', at(0)), read('a', at(0)), read('a', at(0))]);
+    const count = () => readFileSync(runs, 'utf8').trim().split('\n').length;
+    expect(count()).toBe(1);
+    expect(await read('a', at(0))).toContain('broke');
+    expect(count()).toBe(1);
+    // Others are others.
+    await read('a', at(4));
+    await read('b', at(0));
+    expect(count()).toBe(3);
+    // What the file store could not give is no fault of the tool.
+    const away = symboliser.symbolise('c', [at(0)], () => Promise.reject(new Error('away')));
+    await expect(away).rejects.toThrow('away');
+    await read('c', at(0));
+    expect(count()).toBe(4);
+    rmSync(folder, { recursive: true });
   });
 
   test('without a tool is kept, and said to be of no use here', async () => {

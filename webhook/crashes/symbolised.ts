@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { query } from '../db/query.ts';
 import { paced } from '../paced.ts';
 import * as elfs from './elfs.ts';
-import type { Call } from './symbols.ts';
+import { againMs, type Call } from './symbols.ts';
 
 /** `no_elf`: none is uploaded that the group's is the beginning of. `no_tool`: nothing is installed here that could read it. */
 export const symbolStates = ['known', 'no_elf', 'no_tool', 'failed'] as const;
@@ -27,7 +27,7 @@ export async function symbolise(
   const { symboliser } = context;
   if (symboliser.tool === null) return { symbols, state: 'no_tool' };
   try {
-    const found = await symboliser.symbolise([...new Set(unknown)], (path) =>
+    const found = await symboliser.symbolise(uploaded.sha256, [...new Set(unknown)], (path) =>
       elfs.fetchTo(context, uploaded, path),
     );
     const these = Object.fromEntries(
@@ -63,7 +63,9 @@ export async function symboliseWaiting(
   if (groups.length === 0) return 'done';
   try {
     const addresses = [...new Set(groups.flatMap((group) => group.frames))];
-    const found = await symboliser.symbolise(addresses, (path) => elfs.fetchTo(context, elf, path));
+    const found = await symboliser.symbolise(elf.sha256, addresses, (path) =>
+      elfs.fetchTo(context, elf, path),
+    );
     const rows = groups.map(({ id, frames }) => ({
       id,
       symbols: Object.fromEntries(frames.map((address) => [address, found[address] ?? []])),
@@ -77,9 +79,6 @@ export async function symboliseWaiting(
     return 'failed';
   }
 }
-
-/** An ELF that has broken the tool is tried again after so long. */
-const againMs = 3_600_000;
 
 /** A step of `background.ts`: a group that is made after its ELF has come is named within seconds, whether or not somebody looks. */
 export const createSymboliseNew = (everyMs = 5_000) => {

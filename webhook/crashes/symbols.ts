@@ -20,13 +20,22 @@ export interface Call {
 export interface Symboliser {
   /** `llvm-symbolizer` or `addr2line`; null: neither is installed here, or nothing that could bound them. */
   tool: string | null;
-  /** Calls by address. `fetchElf` puts the file where it is told. Throws when the tool fails or takes too much. */
-  symbolise(addresses: string[], fetchElf: (path: string) => Promise<void>): Promise<Record<string, Call[]>>;
+  /**
+   * Calls by address. `fetchElf` puts the file of that digest where it is told. Throws when the tool fails or takes too much, and then for an
+   * hour whenever the same is asked.
+   */
+  symbolise(
+    sha256: string,
+    addresses: string[],
+    fetchElf: (path: string) => Promise<void>,
+  ): Promise<Record<string, Call[]>>;
 }
 
 /** Where systems keep them. */
 const standardFolders = ['/usr/bin', '/usr/local/bin', '/bin'];
 const timeoutMs = 15_000;
+/** An ELF that has broken the tool is tried again after so long. */
+export const againMs = 3_600_000;
 const bounds = [`--as=${2 * 1024 ** 3}`, '--cpu=10', '--fsize=0', '--core=0', '--nofile=64'];
 const maxOutputBytes = 1024 * 1024;
 /** What is longer is no name that anybody reads: C++ templates go on for kilobytes. */
@@ -37,12 +46,21 @@ export function createSymboliser(folders = standardFolders): Symboliser {
   const limit = find('prlimit', folders);
   const llvm = find('llvm-symbolizer', folders);
   const tool = llvm ?? find('addr2line', folders);
-  // One at a time: who asks meanwhile waits for what may take a second.
+  // One at a time: who asks meanwhile waits for what may take a second, and who asks the same has the same answer.
   let last: Promise<unknown> = Promise.resolve();
+  const asked = new Map<string, Promise<Record<string, Call[]>>>();
+  /** What broke the tool, until when: a page that is loaded again and again must not keep it at work. */
+  const broken = new Map<string, number>();
   return {
     tool: limit && tool ? (llvm ? 'llvm-symbolizer' : 'addr2line') : null,
-    symbolise(addresses, fetchElf) {
+    symbolise(sha256, addresses, fetchElf) {
       if (!limit || !tool) throw new Error('there is no tool to symbolise with');
+      const what = [sha256, ...addresses].join(' ');
+      const same = asked.get(what);
+      if (same) return same;
+      const now = performance.now();
+      for (const [one, until] of broken) if (until <= now) broken.delete(one);
+      if (broken.has(what)) return Promise.reject(new Error('it broke the tool less than an hour ago'));
       const style = llvm ? ['--output-style=GNU'] : [];
       const run = async () => {
         const folder = await mkdtemp(join(tmpdir(), 'flota-elf-'));
@@ -56,12 +74,19 @@ export function createSymboliser(folders = standardFolders): Symboliser {
           );
           if (inside.length === 0) return {};
           const options = [...style, '-e', elf, '-f', '-C', '-i', '-a'];
-          return parse(await execute(limit, [...bounds, tool, ...options, ...inside], folder), inside);
+          const text = await execute(limit, [...bounds, tool, ...options, ...inside], folder).catch(
+            (error) => {
+              broken.set(what, performance.now() + againMs);
+              throw error;
+            },
+          );
+          return parse(text, inside);
         } finally {
           await rm(folder, { recursive: true, force: true });
         }
       };
-      const mine = last.then(run, run);
+      const mine = last.then(run, run).finally(() => asked.delete(what));
+      asked.set(what, mine);
       last = mine.catch(() => {});
       return mine;
     },

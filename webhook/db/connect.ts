@@ -8,7 +8,7 @@ import { drizzle as drizzlePglite } from 'drizzle-orm/pglite';
 import { migrate as migratePglite } from 'drizzle-orm/pglite/migrator';
 import { drizzle as drizzlePostgres } from 'drizzle-orm/postgres-js';
 import { migrate as migratePostgres } from 'drizzle-orm/postgres-js/migrator';
-import postgres from 'postgres';
+import postgres, { type Sql } from 'postgres';
 import { locks } from './locks.ts';
 import { preparePartitions } from './partitions.ts';
 import { createPatientSockets } from './patient-socket.ts';
@@ -19,6 +19,11 @@ import { prepareSearch } from './search.ts';
 
 export interface Database {
   db: Db;
+  /**
+   * The same database for what devices say, over connections of its own: who reads pages cannot make it wait, and its statements are prepared
+   * and planned in a few connections instead of in all of them.
+   */
+  ingest: Db;
   kind: 'postgresql' | 'pglite';
   /** Calls back for every notification on a channel, from whichever copy. */
   listen(channel: string, onNotify: (payload: string) => void): Promise<void>;
@@ -27,6 +32,9 @@ export interface Database {
 
 /** `client`: a PGlite that the caller has opened, and prepared in its own way. */
 export type DatabaseLocation = { url: string; connections?: number } | { dir: string } | { client: PGlite };
+
+/** As many groups of events as are committed at a time (events/ingest.ts). */
+const ingestConnections = 2;
 
 const migrationsFolder = new URL('./migrations', import.meta.url).pathname;
 
@@ -40,15 +48,8 @@ export async function connect(location: DatabaseLocation): Promise<Database> {
 }
 
 async function connectPostgres(url: string, connections: number): Promise<Database> {
-  const client = postgres(url, {
-    max: connections,
-    onnotice: () => {},
-    // Compiling a statement takes a third of a second; what is asked here is answered sooner, but planned for rows that are no longer there.
-    connection: { application_name: 'flota', jit: 'off' },
-    // The driver has this option; its types do not.
-    ...({ socket: createPatientSockets() } as object),
-  });
-  prepareOften(client);
+  const client = createPool(url, Math.max(1, connections - ingestConnections));
+  const ingest = createPool(url, ingestConnections);
   try {
     const single = postgres(url, { max: 1, onnotice: () => {} });
     try {
@@ -61,25 +62,42 @@ async function connectPostgres(url: string, connections: number): Promise<Databa
       await single.end({ timeout: 5 });
     }
   } catch (error) {
-    await client.end({ timeout: 1 });
+    await Promise.all([client.end({ timeout: 1 }), ingest.end({ timeout: 1 })]);
     throw error;
   }
   return {
     db: drizzlePostgres(client, { schema }) as unknown as Db,
+    ingest: drizzlePostgres(ingest, { schema }) as unknown as Db,
     kind: 'postgresql',
     async listen(channel, onNotify) {
       await client.listen(channel, onNotify);
     },
     async close() {
-      await client.end({ timeout: 5 });
+      await Promise.all([client.end({ timeout: 5 }), ingest.end({ timeout: 5 })]);
     },
   };
 }
 
+/** Connections are made when they are needed. */
+function createPool(url: string, max: number): Sql {
+  const client = postgres(url, {
+    max,
+    onnotice: () => {},
+    // Compiling a statement takes a third of a second; what is asked here is answered sooner, but planned for rows that are no longer there.
+    connection: { application_name: 'flota', jit: 'off' },
+    // The driver has this option; its types do not.
+    ...({ socket: createPatientSockets() } as object),
+  });
+  prepareOften(client);
+  return client;
+}
+
 /** A connection to a PGlite that is migrated already. */
 export function overPglite(client: PGlite): Database {
+  const db = drizzlePglite(client, { schema }) as unknown as Db;
   return {
-    db: drizzlePglite(client, { schema }) as unknown as Db,
+    db,
+    ingest: db,
     kind: 'pglite',
     async listen(channel, onNotify) {
       await client.listen(channel, onNotify);

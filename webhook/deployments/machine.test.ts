@@ -133,6 +133,17 @@ describe('transitions', () => {
     },
   );
 
+  test('a device that waits for the URL of an update that is over is told to stop the attempt that it is at', () => {
+    const waitsAt = (attempt: number) => progress('downloading', { urlExpired: true, attempt });
+    for (const state of ['failed', 'timed_out', 'skipped', 'cancelled'] as const) {
+      expect(step(at(state, { attempt: 3 }), waitsAt(1), 500).commands).toEqual([
+        { type: 'cancel', attempt: 3 },
+      ]);
+      // Of a database that was put back, which does not know that one.
+      expect(step(at(state), waitsAt(4), 500).commands).toEqual([{ type: 'cancel', attempt: 4 }]);
+    }
+  });
+
   test('a cancel that nobody answers times out for good', () => {
     expect(step(at('cancelling', cancelled), { type: 'tick' }, 1_000).target.state).toBe('timed_out');
     expect(step(at('installing', cancelled), { type: 'tick' }, 1_000).target.state).toBe('timed_out');

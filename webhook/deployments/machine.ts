@@ -145,7 +145,7 @@ function fromDevice(target: Target, event: AttemptEvent, now: number): Step {
       : stay({ ...target, stats: event.stats ?? null });
   }
   if (event.type === 'cancel_ack') return cancelAck(target, event, now);
-  if (waitsInVain(target, event)) return stopThere(target);
+  if (waitsInVain(target, event)) return stopThere(target, Math.max(target.attempt, event.attempt));
   if (event.attempt !== target.attempt) return stay(target);
   switch (event.type) {
     case 'ack':
@@ -392,15 +392,17 @@ function stopsAgain(target: Target): boolean {
   return target.cancelRequested && (target.state === 'cancelled' || target.state === 'timed_out');
 }
 
-/** Without a URL the device would wait for ever, and be busy for every other update. One that goes on without may still succeed. */
+/**
+ * Without a URL the device would wait for ever, and be busy for every other update. One that goes on without may still succeed. An attempt that
+ * is not known here is of a database that was put back.
+ */
 function waitsInVain(target: Target, event: AttemptEvent): boolean {
-  const asks = event.type === 'progress' && event.urlExpired === true && event.attempt <= target.attempt;
-  return asks && !isOpen(target.state);
+  return event.type === 'progress' && event.urlExpired === true && !isOpen(target.state);
 }
 
-/** What is over here is to stop there too. */
-function stopThere(target: Target): Step {
-  return { target, commands: [{ type: 'cancel', attempt: target.attempt }] };
+/** What is over here is to stop there too: a device stops the attempt that it is told, and those before. */
+function stopThere(target: Target, attempt = target.attempt): Step {
+  return { target, commands: [{ type: 'cancel', attempt }] };
 }
 
 function stay(target: Target): Step {

@@ -106,6 +106,24 @@ describe('a gate that is overdue', () => {
     expect(tick(without, some, 99 * hour).rollout.wave).toBe(0);
   });
 
+  test('halts when what it lacks was reached, tried, and has gone since: nothing of it would ever come', () => {
+    const gone = [tally({ succeeded: 8, silent: 2, pending: 2, lost: 2 }), waiting];
+    expect(tick(open, gone, hour - 1).rollout).toMatchObject({ state: 'running', wave: 0 });
+    const halted = tick(open, gone, hour).rollout;
+    expect(halted).toMatchObject({
+      state: 'halted',
+      halted: { reason: 'gate_missed', figures: { measure: 'succeeded', devices: 8, of: 9 } },
+    });
+    // They are no devices that were not reached: what they were sent may be why they are gone.
+    const others = [tally({ succeeded: 9, silent: 1, pending: 91, unreached: 90, lost: 1 }), waiting];
+    expect(tick(open, others, hour).rollout).toMatchObject({ state: 'running', wave: 1 });
+    expect(tick(open, [tally({ succeeded: 8, pending: 2, lost: 1 }), waiting], hour).rollout.state).toBe(
+      'running',
+    );
+    const resumed = stepRollout(halted, gone, { type: 'resume' }, hour).rollout;
+    expect(tick(resumed, gone, hour).rollout.wave).toBe(1);
+  });
+
   test('halts when nobody was reached beside those that an operator has given up', () => {
     const half = [tally({ timedOut: 1, silent: 1, pending: 1, unreached: 1 }), waiting];
     const resumed = { ...open, forgiven: [{ failed: 0, silent: 1 }] };

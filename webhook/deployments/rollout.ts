@@ -95,8 +95,10 @@ export interface Tally {
   silent: number;
   /** Skipped or cancelled: they say nothing about the firmware. */
   left: number;
-  /** Of the pending: never sent, and not to be reached now. Only needed for a wave whose gate is overdue. */
+  /** Of the pending: never sent, and not to be reached now. Only needed for a wave whose gate is overdue, as the next one is. */
   unreached: number;
+  /** Of the pending: sent before, and not to be reached now. They count, for what they were sent may be why. */
+  lost: number;
 }
 
 export type RolloutEvent =
@@ -236,7 +238,7 @@ export function moveRollout(rollout: Rollout, byMs: number, now: number): Rollou
   };
 }
 
-/** The open wave has waited long enough for devices that cannot be reached: `unreached` of its tally is needed from now on. */
+/** The open wave has waited long enough for devices that cannot be reached: `unreached` and `lost` of its tally are needed from now on. */
 export function isGateOverdue(rollout: Rollout, now: number): boolean {
   const dueAt = gateDueAt(rollout);
   return dueAt !== null && dueAt <= now && rollout.wave < (rollout.gates?.length ?? 0) - 1;
@@ -358,8 +360,8 @@ function findHalt(rollout: Rollout, tallies: Tally[], now: number): Halt | null 
       );
     }
     const isGated = wave === rollout.wave && wave < rollout.gates!.length - 1;
-    const unreached = isGated && isGateOverdue(rollout, now) ? tally.unreached : 0;
-    if (isGated && isOpen(tally) === unreached && counted(tally) > 0) {
+    const { unreached, lost } = isGated && isGateOverdue(rollout, now) ? tally : nothing;
+    if (isGated && isOpen(tally) === unreached + lost && counted(tally) > 0) {
       if (isUnheard(rollout, wave, tally, unreached)) {
         const figures = { measure: 'unreached', devices: unreached, of: unreached } as const;
         return halt('gate_missed', `none of its ${unreached} devices could be reached`, figures);
@@ -462,6 +464,7 @@ export const nothing: Tally = {
   silent: 0,
   left: 0,
   unreached: 0,
+  lost: 0,
 };
 
 function isOpen(tally: Tally): number {

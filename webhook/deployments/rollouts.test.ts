@@ -136,6 +136,22 @@ describe('a halt', () => {
     expect(asked(devices)).toHaveLength(1);
   });
 
+  test('when the time of the gate is over and what it lacks was tried and has gone', async () => {
+    const devices = await online(3);
+    const waves = [{ count: 2 }, { percent: 100 }];
+    const { id, firmware } = await deploy(devices, { waves, successPercent: 100, silencePercent: 100 });
+    await askedFor(2, devices);
+    const [good, gone] = asked(devices) as [TestDevice, TestDevice];
+    await good.result(id, firmware.sha256);
+    await gone.disconnect();
+    await expire(id, 'deadline_at');
+    await until('the end of the try', async () => (await webhook.target(id, gone)).state === 'pending');
+    expect((await settled(id)).state).toBe('running');
+    await later(id, sql`jsonb_set(memory, '{waveOpenedAt}', '1')`);
+    expect((await is(id, 'halted')).halted).toMatchObject({ reason: 'gate_missed' });
+    expect(asked(devices)).toHaveLength(2);
+  });
+
   test('can be cancelled', async () => {
     const devices = await online(2);
     const { id } = await deploy(devices, staged);

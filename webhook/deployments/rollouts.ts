@@ -231,7 +231,7 @@ async function tally(
         where deployment_id = ${id} and state = 'pending' and next_attempt_at > now()`,
   );
   const open = tallies[rollout.wave];
-  if (open && isGateOverdue(rollout, now)) open.unreached = await countUnreached(tx, id, rollout.wave);
+  if (open && isGateOverdue(rollout, now)) Object.assign(open, await countAway(tx, id, rollout.wave));
   return { tallies, nextAttemptAt: retry!.at };
 }
 
@@ -239,13 +239,14 @@ function countStarted(tallies: Tally[]): number {
   return sum(tallies, (t) => t.active + t.succeeded + t.failed + t.timedOut);
 }
 
-async function countUnreached(tx: Db, id: string, wave: number): Promise<number> {
-  const [row] = await query<{ n: number }>(
+async function countAway(tx: Db, id: string, wave: number): Promise<Pick<Tally, 'unreached' | 'lost'>> {
+  const [row] = await query<Pick<Tally, 'unreached' | 'lost'> & Record<string, unknown>>(
     tx,
-    sql`select count(*)::int as n from targets t join devices v on v.id = t.device_id and (not v.reachable or v.blocked)
-        where t.deployment_id = ${id} and t.wave = ${wave} and t.state = 'pending' and t.attempt = 0`,
+    sql`select count(*) filter (where t.attempt = 0)::int as unreached, count(*) filter (where t.attempt > 0)::int as lost
+        from targets t join devices v on v.id = t.device_id and (not v.reachable or v.blocked)
+        where t.deployment_id = ${id} and t.wave = ${wave} and t.state = 'pending'`,
   );
-  return row!.n;
+  return row!;
 }
 
 export function toTallies(rows: TallyRow[]): Tally[] {

@@ -1,6 +1,7 @@
 /** Who a deployment is for: the selection resolved against what devices are and run, in one statement. */
 import { type SQL, sql } from 'drizzle-orm';
 import { mainComponent } from '#emqx/protocol.ts';
+import { lookAgain } from '../db/planning.ts';
 import { type Db, query } from '../db/query.ts';
 import { type Chosen, chosen } from '../devices/chosen.ts';
 import { devices } from '../devices/table.ts';
@@ -117,6 +118,7 @@ export async function insertTargets(
   selection: Meant,
   policy: RolloutPolicy,
 ): Promise<{ gates: Gate[]; total: number }> {
+  await lookAgain(db, ['components', 'devices']);
   const counts = await countByReason(db, image, selection);
   const { waves, health } = policy;
   const control = controlSize(health, counts.get(null) ?? 0);
@@ -141,9 +143,11 @@ export async function insertTargets(
       insert into target_events (deployment_id, device_id, at, event, state, detail)
       select deployment_id, device_id, now(), 'start', 'skipped', error_code from made`);
   }
+  const total = (counts.get(null) ?? 0) + skipped;
+  await lookAgain(db, ['targets'], total);
   // Whoever joins later needs a wave.
   if (gates.length === 0) gates.push(waves.map(({ upTo: _, ...gate }) => gate).at(-1) ?? defaultGate(1));
-  return { gates, total: (counts.get(null) ?? 0) + skipped };
+  return { gates, total };
 }
 
 /** Makes targets of that wave for devices that match now and have none yet; answers how many got one that is not skipped. */

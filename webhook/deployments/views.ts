@@ -198,7 +198,7 @@ export function present({ authorId: _, ...d }: Deployment) {
 
 function describeWaves(rollout: Rollout, tallies: Tally[]): WaveView[] {
   return (rollout.gates ?? []).map(({ control = false, ...gate }, wave) => {
-    const { left, timedOut, unreached: _, ...tally } = tallies[wave] ?? nothing;
+    const { left, timedOut, unreached: _, lost: __, ...tally } = tallies[wave] ?? nothing;
     const soaks = wave === rollout.wave && rollout.soakSince !== null;
     const passed = wave < rollout.wave || rollout.state === 'completed';
     return {

@@ -1,4 +1,4 @@
-import { and, arrayContains, asc, eq, gt, ilike, inArray, or, type SQL, sql } from 'drizzle-orm';
+import { and, arrayContains, asc, eq, gt, inArray, or, type SQL, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import * as certificates from '../certificates/certificates.ts';
 import { revokeAll } from '../certificates/revocation.ts';
@@ -6,7 +6,7 @@ import * as crashes from '../crashes/crashes.ts';
 import type { Total } from '../db/count.ts';
 import { type Db, foreignKeyViolation, sqlState, uniqueViolation } from '../db/query.ts';
 import { anything } from '../db/revision.ts';
-import { containing } from '../db/search.ts';
+import { contains } from '../db/search.ts';
 import * as history from '../deployments/history.ts';
 import { markJoinable } from '../deployments/store.ts';
 import { AppError } from '../errors.ts';
@@ -83,9 +83,10 @@ export async function listAfter(
 }
 
 function matching(filter: DeviceFilter): SQL | undefined {
-  const pattern = filter.search ? containing(filter.search) : null;
   return and(
-    pattern ? or(ilike(devices.id, pattern), ilike(devices.name, pattern)) : undefined,
+    filter.search
+      ? or(contains(devices.id, filter.search), contains(devices.name, filter.search))
+      : undefined,
     filter.region ? eq(devices.regionId, filter.region) : undefined,
     filter.division ? eq(devices.divisionId, filter.division) : undefined,
     filter.hardware ? eq(devices.hardware, filter.hardware) : undefined,

@@ -1,7 +1,7 @@
 /** The few devices that somebody who types a word may mean, without reading the others. */
 import { type SQL, sql } from 'drizzle-orm';
 import { type Db, query } from '../db/query.ts';
-import { beginsWith, containing } from '../db/search.ts';
+import { beginsWith, contains } from '../db/search.ts';
 import type { Reach } from './reach.ts';
 
 export interface FoundDevice extends Record<string, unknown> {
@@ -25,10 +25,9 @@ export async function find(db: Db, reach: Reach, text: string, limit: number): P
     if (first.length === limit || text.length < shortest) return first;
     // Where nothing has it, or few, a planner that hopes for a quick end would read every device.
     await tx.execute(sql`set local enable_seqscan = off`);
-    const part = containing(text);
     const more = await query<FoundDevice>(
       tx,
-      sql`select id, name, online from devices where (id ilike ${part} or name ilike ${part}) and ${reach.on()} limit ${limit * 2}`,
+      sql`select id, name, online from devices where (${contains(sql`id`, text)} or ${contains(sql`name`, text)}) and ${reach.on()} limit ${limit * 2}`,
     );
     const known = new Set(first.map(({ id }) => id));
     return [...first, ...more.filter(({ id }) => !known.has(id))].slice(0, limit);

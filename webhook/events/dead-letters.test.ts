@@ -55,6 +55,20 @@ test('a replay is handled once its cause is gone, and acknowledged like any othe
   expect(entries.map((e: Json) => e.detail.outcome).slice(0, 2)).toEqual(['handled', 'device_unknown']);
 });
 
+test('two who replay the same letter at once have it counted once', async () => {
+  const id = `twice-${randomUUID().slice(0, 8)}`;
+  const device = createDevice(webhook, id);
+  await device.send('log', { level: 'info', message: 'only once' });
+  const [letter] = await letters(id);
+  await webhook.api('POST', '/api/devices', { id, hardware: 'esp32-s3' });
+  const answers = await Promise.all([replay(letter.id), replay(letter.id)]);
+  expect(answers.map(({ status }) => status).sort()).toEqual([200, 404]);
+  const { items } = (await webhook.api('GET', `/api/devices/${id}/logs`)).body;
+  expect(items).toHaveLength(1);
+  const entries = (await webhook.api('GET', `/api/audit?action=dead_letter.replay`)).body.items;
+  expect(entries.filter((e: Json) => e.subject === String(letter.id))).toHaveLength(1);
+});
+
 test('a message of the largest size is kept whole and can be replayed', async () => {
   const id = `large-${randomUUID().slice(0, 8)}`;
   const device = createDevice(webhook, id);

@@ -196,7 +196,7 @@ export async function remove(db: Db, id: number, actor: string): Promise<void> {
 
 /**
  * Puts it through the ingest again, as if it had just come; answers why it was refused again (it then is a new dead letter), or null.
- * The old one goes only afterwards: a crash in between leaves it, and a second replay of a critical message counts no second time.
+ * The old one goes in the transaction that handles it: of two who replay it at once, one does, and a crash leaves it.
  */
 export async function replay(db: Db, ingest: Ingest, id: number, actor: string): Promise<Reject | null> {
   const letter = await get(db, id);
@@ -204,13 +204,19 @@ export async function replay(db: Db, ingest: Ingest, id: number, actor: string):
   if (!event.success) {
     throw new AppError('not_replayable', 'It never was an event: it can only be read and deleted.');
   }
-  const reject = await ingest.submit(classify(event.data), letter.body);
-  await db.transaction(async (tx) => {
-    await tx.delete(deadLetters).where(eq(deadLetters.id, id));
-    const detail = { code: letter.code, clientId: letter.clientId, outcome: reject?.code ?? 'handled' };
-    await record(tx, { actor, action: 'dead_letter.replay', subject: String(id), detail });
+  return ingest.submit(classify(event.data), letter.body, {
+    async begin(tx) {
+      const taken = await tx
+        .delete(deadLetters)
+        .where(eq(deadLetters.id, id))
+        .returning({ id: deadLetters.id });
+      return taken.length > 0;
+    },
+    async end(tx, refusal) {
+      const detail = { code: letter.code, clientId: letter.clientId, outcome: refusal?.code ?? 'handled' };
+      await record(tx, { actor, action: 'dead_letter.replay', subject: String(id), detail });
+    },
   });
-  return reject;
 }
 
 function parse(text: string): unknown {

@@ -131,12 +131,11 @@ function gated() {
     open = resolve;
   });
   const context = {
-    db: new Proxy(db, {
-      get: (target, property) =>
-        property === 'transaction'
-          ? async (work: never) => gate.then(() => target.transaction(work))
-          : Reflect.get(target, property),
-    }),
+    database: {
+      ingest: {
+        transaction: async (work: never) => gate.then(() => database.ingest.transaction(work)),
+      },
+    },
     wake() {},
     live: { changed() {} },
     log() {},

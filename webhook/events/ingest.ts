@@ -5,7 +5,7 @@
 import { mountedTopic, type UplinkTopic } from '#emqx/protocol.ts';
 import { kick } from '../certificates/blocked-kick.ts';
 import type { Context } from '../context.ts';
-import { isCollision, isPermanent } from '../db/query.ts';
+import { type Db, isCollision, isPermanent } from '../db/query.ts';
 import { AppError } from '../errors.ts';
 import { createAllowance } from './allowance.ts';
 import type { Input, Refusal, Reject } from './classify.ts';
@@ -13,9 +13,15 @@ import { createFairQueue } from './fair-queue.ts';
 import { handle, type Memory, type Outcome } from './handle.ts';
 import { createHeard } from './heard.ts';
 
+/** What is done with an event in the transaction that handles it: with one that is there no more, nothing. */
+export interface Replay {
+  begin(tx: Db): Promise<boolean>;
+  end(tx: Db, refusal: Refusal | null): Promise<void>;
+}
+
 export interface Ingest {
-  /** Resolves after the commit: null, or why the event was refused. Throws 503 codes. */
-  submit(input: Input, raw: string): Promise<Refusal | null>;
+  /** Resolves after the commit: null, or why the event was refused. Throws 503 codes, and `not_found` for a replay that could not begin. */
+  submit(input: Input, raw: string, replay?: Replay): Promise<Refusal | null>;
   /** Refuses what comes from now on, and waits for what was taken. */
   stop(): Promise<void>;
 }
@@ -23,12 +29,19 @@ export interface Ingest {
 interface Waiting {
   input: Input;
   raw: string;
+  replay?: Replay | undefined;
   resolve(refusal: Refusal | null): void;
   reject(error: unknown): void;
 }
 
 const groupSize = 300;
+/**
+ * Where events are few, a group is what comes within this. Each group costs about fifteen statements, however few are in it: so where several came
+ * together the next are waited for longer, by no more than a device notices.
+ */
 const gatherMs = 3;
+const gatherMoreMs = 25;
+const several = 4;
 /** While the database works on one group the next is made ready; a second lane for fewer would only make groups smaller. */
 const maxLanes = 2;
 const worthALane = 50;
@@ -47,6 +60,7 @@ export function createIngest(
   const memory: Memory = { allowance: createAllowance(), heard: createHeard() };
   let stopping = false;
   let lanes = 0;
+  let lastSize = 0;
   const draining = new Set<Promise<void>>();
 
   function openLane(): void {
@@ -57,22 +71,27 @@ export function createIngest(
   }
 
   async function drain(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, gatherMs));
-    while (queue.length > 0) {
+    let ms = lastSize < several ? gatherMs : gatherMoreMs;
+    do {
+      if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
       const group = queue.take(groupSize);
+      // The other lane may have taken all.
+      if (group.length === 0) break;
+      lastSize = group.length;
       const start = performance.now();
       await commitGroup(context(), memory, group);
       onGroup(group.length, performance.now() - start);
-    }
+      ms = queue.length < worthALane && lastSize >= several ? gatherMoreMs : 0;
+    } while (queue.length > 0);
     // At once, or what is submitted before anybody hears of the end would be left lying.
     lanes -= 1;
   }
 
   return {
-    submit(input, raw) {
+    submit(input, raw, replay) {
       if (stopping) return Promise.reject(new AppError('shutting_down', 'This copy is shutting down.'));
       return new Promise((resolve, reject) => {
-        if (queue.add(senderOf(input), { input, raw, resolve, reject })) openLane();
+        if (queue.add(senderOf(input), { input, raw, replay, resolve, reject })) openLane();
         else reject(new AppError('overloaded', 'Too many events are waiting, of this device or of all.'));
       });
     },
@@ -98,16 +117,21 @@ async function commitGroup(
   collisions = 0,
 ): Promise<void> {
   let outcome: Outcome;
+  const gone = new Set<Waiting>();
   try {
-    outcome = await context.db.transaction((tx) =>
-      handle(
+    outcome = await context.database.ingest.transaction(async (tx) => {
+      for (const w of group) if (w.replay && !(await w.replay.begin(tx))) gone.add(w);
+      const handled = await handle(
         tx,
-        group.map((w) => w.input),
+        group.map((w) => (gone.has(w) ? { kind: 'ignored' } : w.input)),
         group.map((w) => w.raw),
         Date.now(),
         memory,
-      ),
-    );
+      );
+      for (const [i, w] of group.entries())
+        if (w.replay && !gone.has(w)) await w.replay.end(tx, handled.rejects[i]!);
+      return handled;
+    });
   } catch (error) {
     if (isCollision(error) && collisions < maxCollisions) {
       return commitGroup(context, memory, group, collisions + 1);
@@ -126,7 +150,8 @@ async function commitGroup(
     return;
   }
   group.forEach((w, i) => {
-    w.resolve(outcome.rejects[i]!);
+    if (gone.has(w)) w.reject(new AppError('not_found', 'It is there no more.'));
+    else w.resolve(outcome.rejects[i]!);
   });
   void kick(context, outcome.kicks);
   if (outcome.hasWork) context.wake();

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { and, count, desc, eq, getTableColumns, ilike, or, sql } from 'drizzle-orm';
+import { and, count, desc, eq, getTableColumns, or, sql } from 'drizzle-orm';
 import { type Manifest, manifestSchema } from '#emqx/protocol.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
@@ -7,7 +7,7 @@ import * as imageElf from '../crashes/image-elf.ts';
 import { down, Order, type Paging, readPage, up } from '../db/keyset.ts';
 import { type Db, sqlState, uniqueViolation } from '../db/query.ts';
 import { anything, type Expected } from '../db/revision.ts';
-import { beginsWith, containing } from '../db/search.ts';
+import { beginsWith, contains } from '../db/search.ts';
 import { AppError } from '../errors.ts';
 import {
   findImageProblems,
@@ -198,9 +198,10 @@ export async function list(
   db: Db,
   filter: { search?: string | undefined } & Partial<Paging>,
 ): Promise<{ items: Firmware[]; total: number; next: string | null }> {
-  const pattern = filter.search ? containing(filter.search) : null;
-  const where = pattern ? or(ilike(firmwares.name, pattern), ilike(firmwares.version, pattern)) : undefined;
-  const { limit, offset = 0, cursor } = filter;
+  const { search, limit, offset = 0, cursor } = filter;
+  const where = search
+    ? or(contains(firmwares.name, search), contains(firmwares.version, search))
+    : undefined;
   if (!limit) {
     const items = await db
       .select()
@@ -224,15 +225,14 @@ export async function list(
 
 /** By name, version, file name, or the beginning of the digest; newest first. */
 export async function find(db: Db, text: string, limit: number): Promise<Firmware[]> {
-  const part = containing(text);
   return db
     .select()
     .from(firmwares)
     .where(
       or(
-        ilike(firmwares.name, part),
-        ilike(firmwares.version, part),
-        ilike(firmwares.fileName, part),
+        contains(firmwares.name, text),
+        contains(firmwares.version, text),
+        contains(firmwares.fileName, text),
         beginsWith(firmwares.sha256, sql`${text.toLowerCase()}::text`),
       ),
     )

@@ -13,12 +13,12 @@ export function observeIngest(ingest: Ingest, metrics: Metrics): Ingest {
   };
   return {
     ...ingest,
-    async submit(input, raw) {
+    async submit(input, raw, replay) {
       const start = performance.now();
       metrics.add('flota_ingest_waiting', 1);
       let outcome = 'failed';
       try {
-        const reject = await ingest.submit(input, raw);
+        const reject = await ingest.submit(input, raw, replay);
         outcome = reject ? 'refused' : 'handled';
         return reject;
       } finally {

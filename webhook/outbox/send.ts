@@ -206,7 +206,7 @@ async function giveUp(context: Context, rows: { row: Row; code: Unsendable }[]):
 /**
  * Leases rows that are due, oldest first; a request comes with what its message is made of if its attempt is still alive. A cancel waits
  * until its request has left or was dropped: another copy may hold that, and a device would take it after the cancel. Who is blocked is
- * listed once: looked up for each row, it was planned by way of the index for searching.
+ * listed once, for they are few.
  */
 async function claim(db: Db): Promise<Row[]> {
   const claimed = await query<{ id: string }>(

@@ -1,12 +1,12 @@
 /** What firmwares are made of: taken in, and asked about. */
 import { createHash, randomUUID } from 'node:crypto';
-import { and, arrayOverlaps, eq, ilike, sql } from 'drizzle-orm';
+import { and, arrayOverlaps, eq, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import { Order, type Paging, readPage, up } from '../db/keyset.ts';
 import { type Db, query } from '../db/query.ts';
 import { anything } from '../db/revision.ts';
-import { containing } from '../db/search.ts';
+import { contains } from '../db/search.ts';
 import { AppError } from '../errors.ts';
 import * as firmware from '../firmware/firmware.ts';
 import type { PresignedUrl } from '../firmware/objects.ts';
@@ -161,7 +161,7 @@ export async function search(
   total: number;
   next: string | null;
 }> {
-  const where = filter.search ? ilike(firmwarePackages.name, containing(filter.search)) : undefined;
+  const where = filter.search ? contains(firmwarePackages.name, filter.search) : undefined;
   type Row = { name: string; version: string | null; firmwares: number; total: number; key: string[] };
   const { rows, next } = await readPage(byVersion, filter, (behind = sql`true`, limit, offset) =>
     query<Row>(

@@ -71,6 +71,28 @@ test('no word, or one that is too long, is refused', async () => {
     expect((await webhook.api('GET', `/api/search?q=${q}`)).body.code).toBe('invalid_request');
 });
 
+test.runIf(database.kind === 'postgresql')(
+  'no index for parts of a name serves a question for one id',
+  async () => {
+    await db.execute(sql`drop index devices_containing, certificates_containing`);
+    // As versions to 0.3 made it.
+    await db.execute(
+      sql`create index devices_search on devices using gin (id gin_trgm_ops, name gin_trgm_ops)`,
+    );
+    await prepareSearch(db);
+    const indexes = await query<{ name: string; plain: boolean }>(
+      db,
+      sql`select i.indexrelid::regclass::text as name, bool_or(key <> 0) as plain
+        from pg_index i join pg_opclass o on o.oid = any(i.indclass), unnest(i.indkey) key
+        where o.opcname = 'gin_trgm_ops' group by 1 order by 1`,
+    );
+    expect(indexes).toEqual([
+      { name: 'certificates_containing', plain: false },
+      { name: 'devices_containing', plain: false },
+    ]);
+  },
+);
+
 test.runIf(database.kind === 'postgresql')('reads no table of devices from end to end', async () => {
   await prepareSearch(db);
   await db.execute(sql`insert into devices (id, name, hardware)

@@ -1,10 +1,10 @@
 /** The fleet's vulnerabilities: what was found in its firmwares, what was judged of it, and how many devices run it. */
-import { desc, eq, sql } from 'drizzle-orm';
+import { desc, eq, type SQL, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import { Order, type Paging, readPage } from '../db/keyset.ts';
 import { type Db, foreignKeyViolation, query, sqlList, sqlState } from '../db/query.ts';
-import { containing } from '../db/search.ts';
+import { contains } from '../db/search.ts';
 import type { Reach } from '../devices/reach.ts';
 import { runningCounts } from '../devices/tallies.ts';
 import { AppError } from '../errors.ts';
@@ -71,8 +71,8 @@ export async function list(
   reach: Reach,
   filter: SummaryFilter,
 ): Promise<{ items: Summary[]; total: number; next: string | null }> {
-  const pattern = filter.search && containing(filter.search);
-  const where = pattern ? sql`(g.vulnerability ilike ${pattern} or g.package ilike ${pattern})` : sql`true`;
+  const has = (column: SQL) => contains(column, filter.search!);
+  const where = filter.search ? sql`(${has(sql`g.vulnerability`)} or ${has(sql`g.package`)})` : sql`true`;
   type Row = {
     vulnerability: string;
     packages: string[];

@@ -22,7 +22,11 @@ export interface Primary {
 }
 
 /** Resolves when all of them listen. Rejects when one ends before: what keeps it from starting would keep every other. */
-export async function startPrimary(count: number, log: Log): Promise<Primary> {
+export async function startPrimary(
+  count: number,
+  log: Log,
+  fork: () => Worker = () => cluster.fork(),
+): Promise<Primary> {
   const known = new Map<Worker, Snapshot>();
   let gone = nothing;
   let stopping = false;
@@ -32,7 +36,7 @@ export async function startPrimary(count: number, log: Log): Promise<Primary> {
   /** That are replaced when they end. */
   const wanted = new Set<Worker>();
 
-  function start(worker = cluster.fork()): Promise<Worker> {
+  function start(worker = fork()): Promise<Worker> {
     const since = performance.now();
     known.set(worker, nothing);
     return new Promise((resolve, reject) => {
@@ -42,7 +46,8 @@ export async function startPrimary(count: number, log: Log): Promise<Primary> {
           wanted.add(worker);
           resolve(worker);
         } else if (message.type === 'gather') void answer(worker, message.id);
-        else if (message.type === 'snapshot') {
+        // One that has gone may be heard once more after its end.
+        else if (message.type === 'snapshot' && known.has(worker)) {
           known.set(worker, message.snapshot);
           told.get(message.id)?.(worker);
         }
@@ -68,7 +73,7 @@ export async function startPrimary(count: number, log: Log): Promise<Primary> {
 
   function replace(): void {
     if (stopping) return;
-    const worker = cluster.fork();
+    const worker = fork();
     wanted.add(worker);
     start(worker).catch(() => {});
   }
@@ -105,7 +110,7 @@ export async function startPrimary(count: number, log: Log): Promise<Primary> {
   }
 
   try {
-    await Promise.all(Array.from({ length: count }, start));
+    await Promise.all(Array.from({ length: count }, () => start()));
   } catch (error) {
     await stop();
     throw error;

@@ -251,8 +251,8 @@ class Fuzz {
       })),
     );
     this.#targets.forEach((t, i) => {
-      if (t.state === 'pending' && t.attempt === 0 && !this.#isReachable(t.deviceId))
-        tallies[this.#waves[i]!]!.unreached++;
+      if (t.state === 'pending' && !this.#isReachable(t.deviceId))
+        tallies[this.#waves[i]!]![t.attempt === 0 ? 'unreached' : 'lost']++;
     });
     return tallies;
   }

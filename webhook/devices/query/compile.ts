@@ -4,7 +4,6 @@ import {
   eq,
   gt,
   gte,
-  ilike,
   inArray,
   isNotNull,
   isNull,
@@ -17,7 +16,7 @@ import {
   sql,
 } from 'drizzle-orm';
 import { mainComponent } from '#emqx/protocol.ts';
-import { containing } from '../../db/search.ts';
+import { contains } from '../../db/search.ts';
 import { hasNewest, type NumberOperator } from '../../telemetry/newest.ts';
 import { devices, divisions, hasDrifted, hourOf, regions } from '../table.ts';
 import { ageMs, type Operator, type Query, unpinned } from './grammar.ts';
@@ -110,7 +109,7 @@ const array = (values: string[]) =>
   )}]::text[]`;
 
 function text(column: SQL, operator: Operator, values: string[]): SQL {
-  if (operator === '~') return ilike(column, containing(values[0]!));
+  if (operator === '~') return contains(column, values[0]!);
   return operator === '!=' ? ne(column, values[0]!) : inArray(column, values);
 }
 

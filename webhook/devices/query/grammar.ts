@@ -116,6 +116,9 @@ function tokenize(text: string): Token[] {
 /** `allowed`: by these fields alone. @throws QueryError */
 export function parseQuery(text: string, allowed = fields): Query {
   if (text.length > maxLength) throw new QueryError(`longer than ${maxLength} characters`, maxLength);
+  // PostgreSQL's texts have none.
+  const nul = text.indexOf('\0');
+  if (nul >= 0) throw new QueryError('a character that no text may have', nul);
   return new Parser(tokenize(text), allowed).whole();
 }
 
@@ -240,15 +243,20 @@ function problemOf(kind: Kind, operator: Operator, text: string): string | null 
   if (kind === 'number' && !/^-?\d{1,15}(\.\d{1,15})?$/.test(text)) return `${text} is not a number`;
   if (kind !== 'age') return null;
   if (operator === '=') return text === 'never' ? null : 'only never can follow =';
-  return ageMs(text) === null ? `${text} is not an age: a number and s, min, h, d or w` : null;
+  return ageMs(text) === null
+    ? `${text} is not an age: a number and s, min, h, d or w, at most 300000w`
+    : null;
 }
 
 const units: Record<string, number> = { s: 1, min: 60, h: 3_600, d: 86_400, w: 604_800 };
+/** Some six thousand years: PostgreSQL's dates begin in 4713 BC. */
+const maxAgeS = 300_000 * units.w!;
 
 /** `7d` as milliseconds; null when it is none. */
 export function ageMs(text: string): number | null {
-  const [, amount, unit] = /^(\d{1,6})(s|min|h|d|w)$/.exec(text) ?? [];
-  return amount === undefined ? null : Number(amount) * units[unit!]! * 1_000;
+  const [, amount, unit] = /^(\d{1,10})(s|min|h|d|w)$/.exec(text) ?? [];
+  const seconds = amount === undefined ? Infinity : Number(amount) * units[unit!]!;
+  return seconds > maxAgeS ? null : seconds * 1_000;
 }
 
 /** What may be typed at the end of a text that is not finished, with where it begins. */

@@ -53,6 +53,11 @@ describe('the grammar', () => {
     expect(failure('region in ()')).toEqual([11, expect.stringContaining('unexpected )')]);
   });
 
+  test('an age is none that reaches back before there were dates', () => {
+    expect(ageMs('300000w')).not.toBeNull();
+    for (const text of ['999999w', '9999999d', '300001w']) expect(ageMs(text)).toBeNull();
+  });
+
   test('is bounded: length, depth and number of comparisons', () => {
     expect(() => parseQuery(`id = ${'x'.repeat(1_000)}`)).toThrow('longer than');
     expect(() => parseQuery(`${'('.repeat(400)}id = a`)).toThrow('nests deeper');
@@ -144,6 +149,10 @@ describe('devices by a query', async () => {
     ['metric.a"b" = 1', null],
     ['id = "\'; drop table devices; --"', ''],
     [`sha256 = ${'A'.repeat(64)}`, 'old candidate fresh'],
+    ['last_seen > 300000w', ''],
+    ['created > 999999w', null],
+    ['id = "a\0b"', null],
+    ['metric.a\0b = 1', null],
   ])('%s', async (q, expected) => {
     if (expected !== null) expect(await found(q)).toBe(expected);
     else expect((await webhook.api('GET', `/api/devices?q=${encodeURIComponent(q)}`)).status).toBe(400);

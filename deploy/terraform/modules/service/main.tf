@@ -36,8 +36,9 @@ resource "aws_ecs_task_definition" "main" {
     portMappings           = [for port in distinct([var.port, var.port == 8080 ? 8081 : var.port]) : { containerPort = port }]
     environment            = [for name, value in var.environment : { name = name, value = value }]
     secrets                = [for name, arn in var.secrets : { name = name, valueFrom = arn }]
-    mountPoints            = var.volume == null ? [] : [{ sourceVolume = "state", containerPath = var.volume.path }]
-    healthCheck            = { command = var.health_check, interval = 10, timeout = 5, retries = 3, startPeriod = 60 }
+    # The ELF of a crash is read there. The image says VOLUME, or it would be root's.
+    mountPoints = concat([{ sourceVolume = "tmp", containerPath = "/tmp" }], var.volume == null ? [] : [{ sourceVolume = "state", containerPath = var.volume.path }])
+    healthCheck = { command = var.health_check, interval = 10, timeout = 5, retries = 3, startPeriod = 60 }
     logConfiguration = {
       logDriver = "awslogs"
       options = {
@@ -48,6 +49,9 @@ resource "aws_ecs_task_definition" "main" {
       }
     }
   }])
+  volume {
+    name = "tmp"
+  }
   dynamic "volume" {
     for_each = var.volume == null ? [] : [var.volume]
     content {
