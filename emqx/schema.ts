@@ -9,7 +9,10 @@ export type Settings = { [key: string]: HoconValue };
 type Kind = 'text' | 'sql' | 'texts' | 'duration' | 'bytes' | 'count' | 'flag' | 'map' | readonly string[];
 interface Field {
   is: Kind;
+  /** What 5.8 has where nobody says anything. */
   otherwise?: HoconValue;
+  /** What 6.2 has then, where that is something else. */
+  later?: HoconValue;
   required?: true;
 }
 export interface Fields {
@@ -36,7 +39,7 @@ const connector: Fields = {
   url: { is: 'text', required: true },
   headers: { is: 'map' },
   connect_timeout: duration('15s'),
-  max_inactive: duration(),
+  max_inactive: { is: 'duration', later: '10s' },
   pool_type: { is: ['random', 'hash'], otherwise: 'random' },
   pool_size: count(8),
   enable_pipelining: count(100),
@@ -59,7 +62,7 @@ const connector: Fields = {
       depth: count(10),
       hibernate_after: duration('5s'),
       log_level: { is: 'text', otherwise: 'notice' },
-      reuse_sessions: flag(true),
+      reuse_sessions: { ...flag(true), later: false },
       secure_renegotiate: flag(true),
       versions: { is: 'texts', otherwise: ['tlsv1.3', 'tlsv1.2'] },
     },
@@ -138,15 +141,26 @@ export function problemOf(fields: Fields, settings: Settings, path: string[] = [
 }
 
 /** With everything that holds by default, without the broker's own bookkeeping. */
-export function withDefaults(fields: Fields, settings: Settings): Settings {
+export function withDefaults(fields: Fields, settings: Settings, isLater = false): Settings {
   const full: Settings = {};
   for (const [name, field] of Object.entries(fields)) {
     const value = settings[name];
-    if ('fields' in field) full[name] = withDefaults(field.fields, isSettings(value) ? value : {});
-    else if (value !== undefined) full[name] = value;
-    else if (field.otherwise !== undefined) full[name] = field.otherwise;
+    if ('fields' in field) full[name] = withDefaults(field.fields, isSettings(value) ? value : {}, isLater);
+    else {
+      const held = value ?? (isLater ? field.later : undefined) ?? field.otherwise;
+      if (held !== undefined) full[name] = held;
+    }
   }
   return full;
+}
+
+/** Whether a version of EMQX has that where nobody says anything. */
+export function isDefault(fields: Fields, [name, ...rest]: string[], value: HoconValue): boolean {
+  const field = fields[name!];
+  if (field && 'fields' in field) return isDefault(field.fields, rest, value);
+  const isThat = (held: HoconValue | undefined) =>
+    held !== undefined && meansSame(fields, [name!], value, held);
+  return isThat(field?.otherwise) || isThat(field?.later);
 }
 
 /** Whether two values of a setting mean the same. */

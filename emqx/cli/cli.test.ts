@@ -298,6 +298,13 @@ describe.each(['5.8.9', '5.8.11', '6.2.2'] as const)('whose HTTP API is that of 
       expect(await summary('plan')).toMatch(/^plan 0 /);
       expect(await summary('test')).toMatch(/^test 0 /);
       expect(await summary('status')).toBe(`status 0 emqx@127.0.0.1: EMQX ${version}, running`);
+      // Whatever holds by default in that version is neither a difference nor written.
+      await its.bed.api('POST', '/connectors', { type: 'http', name: 'own', url: 'http://127.0.0.1:9' });
+      expect(await its.run('pull')).toMatchObject({ status: 0 });
+      expect(
+        its.file('connectors/own.hocon').split('\n').slice(1).join('\n').replace(/\s+/g, ' ').trim(),
+      ).toBe('connectors.http.own { url = "http://127.0.0.1:9" }');
+      expect(await summary('plan')).toMatch(/^plan 0 /);
     } finally {
       await its.close();
     }

@@ -2,6 +2,7 @@
 import type { HoconValue } from '../hocon.ts';
 import { type BrokerConfig, readRules, type Source, webhookConnector } from '../rules.ts';
 import {
+  isDefault,
   isSecret,
   isSettings,
   kinds,
@@ -125,12 +126,15 @@ export function differ(kind: ResourceKind, wanted: Values, has: Values): Differe
     leaves(withDefaults(schema[kind], wanted)),
     leaves(withDefaults(schema[kind], has)),
   ];
+  const named = leaves(wanted);
   const differences: Difference[] = [];
   for (const key of new Set([...file.keys(), ...broker.keys()])) {
     const [path, a, b] = [JSON.parse(key) as string[], file.get(key), broker.get(key)];
     const secret = path[0] === 'headers' && isSecret(path[1]!) && (a === masked || b === masked);
     if (secret && a !== undefined && b !== undefined) continue;
     if (a !== undefined && b !== undefined && meansSame(schema[kind], path, a, b)) continue;
+    // Versions differ in what holds where nobody says anything.
+    if (!named.has(key) && b !== undefined && isDefault(schema[kind], path, b)) continue;
     differences.push({ path, file: a, broker: b });
   }
   return differences;

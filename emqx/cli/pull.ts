@@ -14,9 +14,9 @@ import { dirname, join, relative } from 'node:path';
 import { type HoconValue, nodeAt, parseHocon } from '../hocon.ts';
 import { readRules, rulesDir, webhookConnector } from '../rules.ts';
 import {
+  isDefault,
   isSettings,
   masked,
-  meansSame,
   roots,
   schema,
   type Settings as Values,
@@ -130,7 +130,6 @@ function newFile(dir: string, { kind, id }: Change, texts: Map<string, string>):
 
 /** What holds by default is not written. */
 function fileOf({ kind, id, settings }: Live): string {
-  const defaults = withDefaults(schema[kind], {});
   const own = (values: Values, path: string[]): Values =>
     Object.fromEntries(
       Object.entries(values)
@@ -140,12 +139,7 @@ function fileOf({ kind, id, settings }: Live): string {
         ])
         .filter(([name, value]) => {
           if (isSettings(value)) return Object.keys(value).length > 0;
-          const base = path.reduce<HoconValue | undefined>(
-            (at, key) => (isSettings(at) ? at[key] : undefined),
-            defaults,
-          );
-          const otherwise = isSettings(base) ? base[name] : undefined;
-          return otherwise === undefined || !meansSame(schema[kind], [...path, name], value, otherwise);
+          return !isDefault(schema[kind], [...path, name], value);
         }),
     );
   const values = own(withDefaults(schema[kind], settings), []);

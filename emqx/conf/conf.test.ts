@@ -66,6 +66,7 @@ describe('emqx.conf', () => {
     expect(at('listeners.ssl.default')).toMatchObject({
       enable: true,
       bind: '0.0.0.0:8883',
+      enable_authn: false,
       // biome-ignore lint/suspicious/noTemplateCurlyInString: it is EMQX's, not JavaScript's
       mountpoint: 'devices/${clientid}/',
       ssl_options: {
@@ -92,6 +93,10 @@ describe('emqx.conf', () => {
         { expression: 'cn', set_as_attr: 'cn' },
       ],
     });
+  });
+
+  test('tells its maker nothing', () => {
+    expect(at('telemetry.enable')).toBe(false);
   });
 
   test('denies what no rule allows', () => {

@@ -9,11 +9,11 @@ import tls, { type TLSSocket } from 'node:tls';
 import { Aedes, type AedesPublishPacket, type Client } from 'aedes';
 import { clientidPlaceholder, parseAcl } from './acl.ts';
 import type { ApiMessage } from './api-publish.ts';
-import { createConfiguration, type EngineConfig } from './configuration.ts';
+import { createConfiguration, type EngineConfig, type StandinVersion } from './configuration.ts';
 import { CrlCheck, type CrlCheckOptions } from './crl-check.ts';
 import { clientConnected, clientDisconnected, messagePublished, sessionSubscribed } from './event-columns.ts';
 import type { ActionMetrics } from './http-action.ts';
-import { createHttpApi, type StandinVersion } from './http-api.ts';
+import { createHttpApi } from './http-api.ts';
 import { readListenerSettings } from './listener-settings.ts';
 import { MountStream, nowhere } from './mount-stream.ts';
 import { createOutgoingQueues, isExpired } from './outgoing-queues.ts';
@@ -35,7 +35,7 @@ export interface BrokerOptions {
   config: EngineConfig;
   /** Text of conf/emqx.conf: mountpoint and sizes; left out: EMQX's defaults. */
   conf?: string;
-  /** Whose HTTP API it speaks (5.8.9). */
+  /** Whose HTTP API it speaks, and whose defaults hold (5.8.9). */
   version?: StandinVersion;
   apiKey: string;
   apiSecret: string;
@@ -60,7 +60,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const log = options.log ?? (() => {});
   const acl = parseAcl(options.acl);
   const settings = readListenerSettings(options.conf ?? '');
-  const configuration = createConfiguration(options.config, log, options.actionHangMs);
+  const configuration = createConfiguration(options.config, log, options);
   const { engine } = configuration;
   const sessions = new Sessions();
   /** A will is published after its session is gone. */

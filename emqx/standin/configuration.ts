@@ -25,15 +25,25 @@ export interface Entry {
   modifiedAt: number;
 }
 
+export interface ConfigurationOptions {
+  actionHangMs?: number;
+  /** Whose defaults hold. */
+  version?: StandinVersion;
+}
+/** The versions whose HTTP API and defaults it can have; rules, actions and delivery are those of 5.8.9 in each. */
+export type StandinVersion = '5.8.9' | '5.8.11' | '6.2.2';
+
 export class Configuration {
   readonly connector = new Map<string, Entry>();
   readonly action = new Map<string, Entry>();
   readonly rule = new Map<string, Entry>();
   readonly engine: RuleEngine;
   private readonly hangMs: number | undefined;
-  constructor(engine: RuleEngine, hangMs?: number) {
+  private readonly isLater: boolean;
+  constructor(engine: RuleEngine, { actionHangMs, version }: ConfigurationOptions = {}) {
     this.engine = engine;
-    this.hangMs = hangMs;
+    this.hangMs = actionHangMs;
+    this.isLater = version === '6.2.2';
   }
 
   /** Adds or replaces. Throws ConfigError and changes nothing when it cannot be used. */
@@ -74,7 +84,7 @@ export class Configuration {
     if (!/^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(id)) fail('the name may have letters, digits, _ and - only');
     const problem = schema.problemOf(schema.schema[kind], given);
     if (problem) fail(`${problem.path.join('.')}: ${problem.reason}`);
-    const settings = schema.withDefaults(schema.schema[kind], given);
+    const settings = schema.withDefaults(schema.schema[kind], given, this.isLater);
     try {
       if (kind === 'connector') this.checkConnector(id, settings, fail);
       if (kind === 'action')
@@ -113,8 +123,12 @@ export class Configuration {
 }
 
 /** Throws ConfigError. Unlike the API, which takes a rule whose action is still to come, a start refuses it. */
-export function createConfiguration(config: EngineConfig, log: Log, hangMs?: number): Configuration {
-  const configuration = new Configuration(new RuleEngine(log), hangMs);
+export function createConfiguration(
+  config: EngineConfig,
+  log: Log,
+  options?: ConfigurationOptions,
+): Configuration {
+  const configuration = new Configuration(new RuleEngine(log), options);
   for (const kind of schema.kinds) {
     const [root, type] = schema.roots[kind];
     const entries = (config as Record<string, Record<string, object> | undefined>)[root]?.[type] ?? {};

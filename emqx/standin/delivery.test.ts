@@ -121,7 +121,7 @@ async function replay(vector: Vector): Promise<string | null> {
       rule_engine: { rules: { r: { sql: 'SELECT payload FROM "t"', actions: ['http:a'] } } },
     },
     () => {},
-    ms(20),
+    { actionHangMs: ms(20) },
   );
   for (let n = 1; n <= vector.messages; n++) {
     const text = Buffer.from(`{"n":${n}}`);

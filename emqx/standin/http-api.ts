@@ -12,11 +12,8 @@ import { type Clients, routeClients } from './api-clients.ts';
 import { type Publisher, routePublish } from './api-publish.ts';
 import { routeResources } from './api-resources.ts';
 import { EvaluationError } from './compare.ts';
-import { ConfigError, type Configuration } from './configuration.ts';
+import { ConfigError, type Configuration, type StandinVersion } from './configuration.ts';
 import { testRule } from './rule-test.ts';
-
-/** The versions whose HTTP API it can speak; rules, actions and delivery are those of 5.8.9 in each. */
-export type StandinVersion = '5.8.9' | '5.8.11' | '6.2.2';
 
 export interface ApiOptions extends Clients, Publisher {
   key: string;

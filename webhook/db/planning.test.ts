@@ -10,8 +10,12 @@ const { db } = database;
 
 /** Rows that the server plans for; -1 before it has looked. */
 const plannedFor = async (tx: Db, table: string) =>
-  (await query<{ n: number }>(tx, sql`select reltuples::int as n from pg_class where oid = ${table}::regclass`))[0]!
-    .n;
+  (
+    await query<{ n: number }>(
+      tx,
+      sql`select reltuples::int as n from pg_class where oid = ${table}::regclass`,
+    )
+  )[0]!.n;
 
 test('after many new rows the server plans for them at once, and few are left to it', async () => {
   await db.transaction(async (tx) => {
