@@ -85,10 +85,10 @@ it('the show: a deployment is started, a network cut, and the device is seen to 
 
 it('the show: a bad image rolls back on the first three, and the fourth never gets it', async () => {
   await page.getByRole('button', { name: 'Deploy a bad image' }).click();
-  await expect.poll(() => page.locator('[data-outcome="rolled_back"]').count(), { timeout: 20_000 }).toBe(3);
+  await expect.poll(() => page.locator('[data-outcome="rolled_back"]').count(), { timeout: 40_000 }).toBe(3);
   await page.getByText('The new firmware failed its self-test').first().waitFor();
   expect(await page.locator('[data-outcome="updated"]').count()).toBe(1);
-});
+}, 60_000);
 
 it('the overview has the figures of that, calls the halt to attention, and follows by itself', async () => {
   await open('/');
@@ -768,6 +768,8 @@ it('a crash is looked into: its addresses, and with the ELF of the firmware its 
 
 it('what the document has had fetched is used, and asked for no second time', async () => {
   const { page: at } = await logIn(browser, system.stack.url, system.stack.admin, { locale: 'ko-KR' });
+  // What has changed in the last seconds is rightly fetched once more.
+  await at.route('**/api/live', (route) => route.abort());
   await open('/devices', at);
   await at.locator('tbody tr.row a').first().waitFor();
   const asked = await at.evaluate(() =>
