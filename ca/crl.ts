@@ -80,19 +80,17 @@ export function createCrlPublisher(context: CrlContext): CrlPublisher {
 
   /** Under the lock, and asked again there: another process may be between the two files. */
   async function mendFiles(issuers: readonly Issuer[]): Promise<void> {
-    const isWhole = async ({ number }: Issuer) => {
-      const state = await readState(path(number, 'json'));
-      return !state || (await readFile(path(number, 'pem'), 'utf8').catch(() => null)) === state.pem;
-    };
-    const whole = await Promise.all(issuers.map(isWhole));
-    if (whole.every(Boolean)) return;
     await withLock(context.dir, async () => {
       for (const issuer of issuers) {
         const state = await readState(path(issuer.number, 'json'));
-        if (state && !(await isWhole(issuer))) await replaceFile(path(issuer.number, 'pem'), state.pem);
+        if (state && !(await isInFile(issuer, state.pem)))
+          await replaceFile(path(issuer.number, 'pem'), state.pem);
       }
     });
   }
+
+  const isInFile = async ({ number }: Issuer, pem: string) =>
+    (await readFile(path(number, 'pem'), 'utf8').catch(() => null)) === pem;
 
   /** One at a time, of all processes: or a list read earlier could be published later. */
   function publishAll(kept: number | null, begun = () => {}): Promise<PublishedCrl[]> {
@@ -137,7 +135,8 @@ export function createCrlPublisher(context: CrlContext): CrlPublisher {
       const now = context.now();
       const fresh = crls.every(({ madeAt, isCurrent }) => isCurrent && isYounger(now, madeAt, crlRefreshMs));
       if (!fresh || crls.length < issuers.length) return publishAll(crlRefreshMs);
-      await mendFiles(issuers);
+      const inFiles = await Promise.all(issuers.map((issuer, i) => isInFile(issuer, crls[i]!.pem)));
+      if (!inFiles.every(Boolean)) await mendFiles(issuers);
       return crls.map(({ madeAt: _, isCurrent: __, ...crl }) => crl);
     },
   };

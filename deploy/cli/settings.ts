@@ -1,7 +1,8 @@
 /** Whom to talk to, and as whom: options, then FLOTA_URL and FLOTA_TOKEN, then what `flota login` has kept. */
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
+import { putSecret } from '#deploy/lab/primitives/secret-file.ts';
 import { CliError } from './errors.ts';
 
 interface Login {
@@ -68,9 +69,7 @@ function readLogin(env: NodeJS.ProcessEnv): Login | null {
 export function writeLogin(login: Login): string {
   const file = loginFile();
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(file, `${JSON.stringify(login)}\n`, { mode: 0o600 });
-  // One that was there keeps its mode.
-  chmodSync(file, 0o600);
+  putSecret(file, `${JSON.stringify(login)}\n`);
   return file;
 }
 

@@ -1,6 +1,7 @@
 /** A one-time token for the broker's certificate, in a file beside where the certificate will be; nothing when that is there. */
-import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { putSecret } from '../lab/primitives/secret-file.ts';
 import { createRest, unwrap } from '../lab/rest.ts';
 import { readJob } from './config.ts';
 import { runJob } from './job.ts';
@@ -14,8 +15,6 @@ await runJob(['out'], async ({ out }) => {
   const json = { profile: 'broker' as const, commonName: 'emqx', names: ['emqx', FLOTA_HOST] };
   const rest = createRest(FLOTA_URL, FLOTA_API_TOKEN);
   const { token } = await unwrap(rest.api.certificates.tokens.$post({ json }));
-  // One that is there keeps its mode.
-  if (existsSync(out)) chmodSync(out, 0o600);
-  writeFileSync(out, token, { mode: 0o600 });
+  putSecret(out, token);
   process.stdout.write(`one-time token for ${json.names.join(', ')}\n`);
 });

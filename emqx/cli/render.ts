@@ -1,9 +1,10 @@
 /** `render`: the files of a real broker, from emqx/conf. */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { putSecret } from '#deploy/lab/primitives/secret-file.ts';
 import { knownPasswords } from '../default-password.ts';
 import { nodeAt, parseHocon, toPlain } from '../hocon.ts';
 import { clusterOf, distributionOf, hostOf, readNodeNames, requireDnsNames } from './cluster.ts';
@@ -120,12 +121,6 @@ The nodes' certificates then come from a CA of their own (npm run ca -- init --d
     return 0;
   },
 };
-
-/** For its owner only, also where a file of the package that everybody reads is replaced. */
-function putSecret(path: string, content: string): void {
-  if (existsSync(path)) chmodSync(path, 0o600);
-  writeFileSync(path, content, { mode: 0o600 });
-}
 
 function confOf(values: Record<string, string>, etc: string, checksCrl: boolean): string {
   const text = readFileSync(join(confDir, 'emqx.conf'), 'utf8');

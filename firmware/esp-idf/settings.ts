@@ -1,8 +1,9 @@
 /** What the factory, or you on the bench, writes into a device's NVS: settings, and where its key was not made on it, who it is. */
-import { chmodSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { putSecret } from '#deploy/lab/primitives/secret-file.ts';
 import { deviceIdSchema } from '#emqx/protocol.ts';
 import { type NvsEntries, nvsImage } from './nvs.ts';
 
@@ -122,10 +123,8 @@ if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.me
     else {
       const { id, token, size, out, ...shared } = values as Record<string, string>;
       const image = openSettings(shared as SharedSettings, size)(id ?? '', { token: token ?? '' });
-      const path = z.string({ error: '--out is needed' }).parse(out);
-      // It may hold the Wi-Fi password; a file that is there keeps its mode.
-      if (statSync(path, { throwIfNoEntry: false })?.isFile()) chmodSync(path, 0o600);
-      writeFileSync(path, image, { mode: 0o600 });
+      // It may hold the Wi-Fi password.
+      putSecret(z.string({ error: '--out is needed' }).parse(out), image);
     }
   } catch (error) {
     process.stderr.write(`${describeProblem(error)}\n${usage}`);

@@ -10,6 +10,7 @@ import { beginEpoch } from '../devices/presence.ts';
 import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import { findBanned } from './blocked.ts';
+import { markRevoked } from './revocation.ts';
 import { certificates, enrollmentTokens, renewals } from './table.ts';
 
 export type Profile = 'device' | 'broker' | 'service';
@@ -187,7 +188,8 @@ export async function issue(
         csrHash: sha256(request.csr),
       })
       .onConflictDoNothing();
-    if (!asking) await revokeUnasked(tx, issued.serial, request);
+    if (!asking)
+      await markRevoked(tx, eq(certificates.serial, issued.serial), 'cessationOfOperation', 'system');
     return asking !== undefined;
   });
   if (!isAsked) {
@@ -196,23 +198,6 @@ export async function issue(
   }
   const { serial, certificate, chain, notAfter } = issued;
   return { serial, certificate, chain, notAfter };
-}
-
-async function revokeUnasked(
-  tx: Db,
-  serial: string,
-  { commonName, profile }: { commonName: string; profile: Profile },
-): Promise<void> {
-  const revokedBy = 'system';
-  const revocationReason = 'cessationOfOperation';
-  const rows = await tx
-    .update(certificates)
-    .set({ revokedAt: new Date(), revocationReason, revokedBy })
-    .where(and(eq(certificates.serial, serial), isNull(certificates.revokedAt)))
-    .returning({ serial: certificates.serial });
-  if (rows.length === 0) return;
-  const detail = { reason: revocationReason, commonName, profile };
-  await record(tx, { actor: revokedBy, action: 'certificate.revoke', subject: serial, detail });
 }
 
 /** PEM. It stays the same for as long as the CA does, so a copy asks once. */

@@ -2,7 +2,7 @@
  * Revoking one certificate. It takes effect here at once (its holder is kicked and gets no command), whether the CA answers or not; the
  * CA is told until it has confirmed, and its CRL then closes the door at the handshake.
  */
-import { and, asc, eq, inArray, isNotNull, isNull } from 'drizzle-orm';
+import { and, asc, eq, inArray, isNotNull, isNull, type SQL } from 'drizzle-orm';
 import { CaError, type RevocationReason } from '#ca/client.ts';
 import { record } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
@@ -33,18 +33,8 @@ export async function revoke(
     if (!found) throw new AppError('not_found', 'There is no certificate with this serial.');
     // Against a connect of the same moment: it commits before, and is seen here, or finds the certificate revoked.
     await presence.lock(tx, [found.commonName]);
-    const [row] = await tx
-      .update(certificates)
-      .set({ revokedAt: new Date(), revocationReason: reason, revokedBy: actor })
-      .where(and(eq(certificates.serial, serial), isNull(certificates.revokedAt)))
-      .returning();
+    const [row] = await markRevoked(tx, eq(certificates.serial, serial), reason, actor);
     if (!row) throw new AppError('already_revoked', 'This certificate has been revoked already.');
-    await record(tx, {
-      actor,
-      action: 'certificate.revoke',
-      subject: serial,
-      detail: { reason, commonName: row.commonName, profile: row.profile },
-    });
     return row.profile === 'device' ? updateBlocked(tx, [row.commonName]) : [];
   });
   await kick(context, blocked);
@@ -60,23 +50,32 @@ export async function revokeAll(
   reason: RevocationReason,
   actor: string,
 ): Promise<number> {
+  const ofDevice = and(
+    eq(certificates.commonName, which.device),
+    eq(certificates.profile, 'device'),
+    which.serials && inArray(certificates.serial, which.serials),
+  );
+  return (await markRevoked(tx, ofDevice, reason, actor)).length;
+}
+
+/** Those that meet the condition and are not revoked yet, in the database and the audit log; the background work tells the CA. */
+export async function markRevoked(
+  tx: Db,
+  which: SQL | undefined,
+  reason: RevocationReason,
+  actor: string,
+): Promise<Pick<typeof certificates.$inferSelect, 'serial' | 'commonName' | 'profile'>[]> {
+  const { serial, commonName, profile } = certificates;
   const rows = await tx
     .update(certificates)
     .set({ revokedAt: new Date(), revocationReason: reason, revokedBy: actor })
-    .where(
-      and(
-        eq(certificates.commonName, which.device),
-        eq(certificates.profile, 'device'),
-        isNull(certificates.revokedAt),
-        which.serials && inArray(certificates.serial, which.serials),
-      ),
-    )
-    .returning({ serial: certificates.serial });
-  for (const { serial } of rows) {
-    const detail = { reason, commonName: which.device, profile: 'device' };
-    await record(tx, { actor, action: 'certificate.revoke', subject: serial, detail });
+    .where(and(which, isNull(certificates.revokedAt)))
+    .returning({ serial, commonName, profile });
+  for (const row of rows) {
+    const detail = { reason, commonName: row.commonName, profile: row.profile };
+    await record(tx, { actor, action: 'certificate.revoke', subject: row.serial, detail });
   }
-  return rows.length;
+  return rows;
 }
 
 const batch = 100;
