@@ -16,11 +16,11 @@ const place = { db, log: () => {}, live: { changed() {}, subscribe: () => () => 
 
 afterEach(() => vi.restoreAllMocks());
 
-/** A copy's step on a database whose clock is wrong by `offset.ms`. */
-function createStep(offset: { ms: number }) {
+/** A copy's step on a database whose clock is wrong by `offset.ms`; `passed.ms` more have gone by, less than a jump. */
+function createStep(offset: { ms: number }, passed = { ms: 0 }) {
   const clocks = {
     database: async () => (await readClock(db)) + offset.ms,
-    steady: () => performance.now(),
+    steady: () => performance.now() + passed.ms,
   };
   return createTimeOut(createFollowClock(clocks));
 }
@@ -71,6 +71,24 @@ describe("the database's clock", () => {
     await device.disconnect();
     const [row] = await db.select().from(devices).where(eq(devices.id, device.id));
     expect(row).toMatchObject({ online: false, certificateSerial: 'AB' });
+  });
+
+  test('goes back by a day: what a transaction of before commits after it is done in time, too', async () => {
+    const { id, device, read, deadline } = await startUpdate();
+    const offset = { ms: dayMs };
+    const passed = { ms: 0 };
+    const step = createStep(offset, passed);
+    await step(place);
+    offset.ms = 0;
+    await step(place);
+    await db.execute(sql`update targets set deadline_at = deadline_at + interval '1 day', updated_at = updated_at + interval '1 day'
+      where deployment_id = ${id}`);
+    await db.execute(sql`insert into outbox (device_id, topic, body, send_at)
+      values (${device.id}, 'control/command', '{"command": "identify"}', now() + interval '1 day')`);
+    passed.ms += 10_000;
+    await step(place);
+    expect(Math.abs((await read()).deadlineAt!.getTime() - deadline)).toBeLessThan(1_000);
+    await expect.poll(() => webhook.broker.to(device.id, 'control/command')).toHaveLength(1);
   });
 });
 

@@ -19,7 +19,7 @@ export interface ClockJump {
   byMs: number;
   /** By the clock as it is now; ms since 1970. */
   now: number;
-  /** What was written by the new clock was written within so long before `now`: it is right as it is. */
+  /** What was written by the new clock was written within so long before `now`: it is right as it is. Infinite: all but what is ahead. */
   withinMs: number;
 }
 
@@ -32,6 +32,9 @@ export interface Clocks {
 /** What is less may be the statement's own way. */
 const leastJumpMs = 30_000;
 const slowReadMs = 10_000;
+/** A transaction that began before a jump writes times of the old clock, and they are seen only when it commits. */
+const lateMs = 60_000;
+const lateEveryMs = 5_000;
 
 /**
  * Returns the database's time, after whatever was due by the old clock has been moved if it has jumped since the last call. Every copy
@@ -41,6 +44,8 @@ export function createFollowClock(
   clocks: Clocks = { database: readClock, steady: () => performance.now() },
 ): (context: Pick<Context, 'db' | 'log'>) => Promise<number | null> {
   let last: { database: number; steady: number } | null = null;
+  /** After a jump back; by the steady clock. */
+  let late: { byMs: number; nextAt: number; endsAt: number } | null = null;
   return async ({ db, log }) => {
     const asked = clocks.steady();
     const database = await clocks.database(db);
@@ -51,9 +56,15 @@ export function createFollowClock(
     if (Math.abs(byMs) >= leastJumpMs) {
       log('warn', "the database's clock has jumped", { byMs });
       await move(db, { byMs, now: database, withinMs: passedMs + 1_000 });
+      late = byMs < 0 ? { byMs, nextAt: steady + lateEveryMs, endsAt: steady + lateMs } : null;
     }
     // Also what a jump has left that nobody was there to see.
     if (!last || byMs <= -leastJumpMs) await dropFuture(db, database);
+    else if (late && steady >= late.nextAt) {
+      await targets.followClock(db, { byMs: late.byMs, now: database, withinMs: Number.POSITIVE_INFINITY });
+      await dropFuture(db, database);
+      late = steady < late.endsAt ? { ...late, nextAt: steady + lateEveryMs } : null;
+    }
     last = { database, steady };
     return database;
   };

@@ -22,8 +22,14 @@ export async function findStuck(db: Db): Promise<string[]> {
   const stuck = targets
     .filter((target) => isOpen(target.state))
     .map((target) => `${target.device}: a target is still ${target.state}`);
-  const [outbox] = await query<{ n: number }>(db, sql`select count(*)::int as n from outbox`);
-  if (outbox!.n > 0) stuck.push(`${outbox!.n} commands are still in the outbox`);
+  const commands = await query<{ topic: string; n: number; due: string }>(
+    db,
+    sql`select topic, count(*)::int as n,
+          case when min(send_at) is null then 'parked' else 'due in ' || (min(send_at) - clock_timestamp())::text end as due
+        from outbox group by topic`,
+  );
+  for (const { topic, n, due } of commands)
+    stuck.push(`${n} commands are still in the outbox: ${topic}, ${due}`);
   const running = await query<{ id: string }>(db, sql`select id from deployments where state = 'running'`);
   return [...stuck, ...running.map(({ id }) => `deployment ${id} is still running`)];
 }

@@ -284,7 +284,7 @@ export async function followClock(db: Db, { byMs, now, withinMs }: ClockJump): P
     from (
       select deployment_id, device_id from targets
       where (deadline_at is not null or (state = 'pending' and next_attempt_at is not null))
-        and (updated_at <= ${at(now - withinMs)} or updated_at > ${at(now + soonMs)})
+        and (updated_at <= ${at(Math.max(0, now - withinMs))} or updated_at > ${at(now + soonMs)})
       order by deployment_id, device_id for update
     ) old
     where t.deployment_id = old.deployment_id and t.device_id = old.device_id`);
