@@ -3,7 +3,6 @@ import { createHash, randomUUID } from 'node:crypto';
 import { openAsBlob } from 'node:fs';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { PGlite } from '@electric-sql/pglite';
 import { CompactSign, exportJWK, generateKeyPair, type JSONWebKeySet } from 'jose';
 import postgres from 'postgres';
 import { CaError, type PublishedCrl, type RevokingAuthority } from '#ca/client.ts';
@@ -12,6 +11,7 @@ import type { EmqxApi, PublishMessage, PublishOutcome } from '#emqx/api.ts';
 import { mountedTopic, type UplinkTopic } from '#emqx/protocol.ts';
 import { createPasswords } from './auth/password.ts';
 import { connect, type Database } from './db/connect.ts';
+import { openPglite } from './db/pglite.ts';
 import type { Db } from './db/query.ts';
 import type { ReconcileTimes } from './devices/reconcile.ts';
 import { AppError } from './errors.ts';
@@ -40,7 +40,7 @@ export async function openDatabase(written?: string): Promise<TestDatabase> {
   const server = process.env.TEST_DATABASE_URL;
   if (!server) {
     const kept = written === undefined && process.env.FLOTA_TEST_PGLITE;
-    const client = await PGlite.create({ loadDataDir: kept ? await openAsBlob(kept) : undefined });
+    const client = await openPglite(kept ? { loadDataDir: await openAsBlob(kept) } : {});
     if (written !== undefined) await client.exec(written);
     const database = await connect({ client });
     return { ...database, another: async () => ({ ...database, close: async () => {} }) };

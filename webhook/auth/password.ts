@@ -26,8 +26,11 @@ export function createPasswords(cost: Cost = owasp): Passwords {
       const key = await derive(password, salt, 32, cost);
       return `scrypt$${salt.toString('base64')}$${key.toString('base64')}`;
     },
-    async verify(password, given) {
-      const hash = given ?? (await decoy);
+    async verify(password, hash) {
+      if (hash === null) {
+        await passwords.hash(password);
+        return false;
+      }
       const [kind, salt, key] = hash.split('$');
       if (kind !== 'scrypt' || !salt || !key) return false;
       const expected = Buffer.from(key, 'base64');
@@ -35,6 +38,5 @@ export function createPasswords(cost: Cost = owasp): Passwords {
       return timingSafeEqual(actual, expected);
     },
   };
-  const decoy = passwords.hash(randomBytes(16).toString('hex'));
   return passwords;
 }

@@ -2,7 +2,7 @@
  * One Drizzle client for both databases: PostgreSQL by URL (postgres.js), or PGlite in a directory, which may have one opener
  * only. Migrations run on connect; with PostgreSQL one copy at a time does them.
  */
-import { PGlite } from '@electric-sql/pglite';
+import type { PGlite } from '@electric-sql/pglite';
 import { sql } from 'drizzle-orm';
 import { drizzle as drizzlePglite } from 'drizzle-orm/pglite';
 import { migrate as migratePglite } from 'drizzle-orm/pglite/migrator';
@@ -12,6 +12,7 @@ import postgres, { type Sql } from 'postgres';
 import { locks } from './locks.ts';
 import { preparePartitions } from './partitions.ts';
 import { createPatientSockets } from './patient-socket.ts';
+import { openPglite } from './pglite.ts';
 import { prepareOften } from './prepared.ts';
 import type { Db } from './query.ts';
 import * as schema from './schema.ts';
@@ -40,7 +41,7 @@ const migrationsFolder = new URL('./migrations', import.meta.url).pathname;
 
 export async function connect(location: DatabaseLocation): Promise<Database> {
   if ('url' in location) return connectPostgres(location.url, location.connections ?? 10);
-  const client = 'client' in location ? location.client : await PGlite.create(location.dir);
+  const client = 'client' in location ? location.client : await openPglite({ dataDir: location.dir });
   const database = overPglite(client);
   await migratePglite(database.db as never, { migrationsFolder });
   await preparePartitions(database.db);

@@ -4,8 +4,9 @@
  * the copy dies: at its n-th statement, or just before or after a commit.
  */
 import { existsSync, openAsBlob, renameSync, writeFileSync } from 'node:fs';
-import { Mutex, PGlite, type Transaction } from '@electric-sql/pglite';
+import { Mutex, type PGlite, type Transaction } from '@electric-sql/pglite';
 import { connect, type Database, overPglite } from '#webhook/db/connect.ts';
+import { openPglite } from '#webhook/db/pglite.ts';
 import { Random } from '../primitives/random.ts';
 import { createJournal, type JournalRow, mayBeNoted, takeJournal, toTransactions } from './journal.ts';
 import type { Change } from './promises/changes.ts';
@@ -48,7 +49,7 @@ export class SimulatedDatabase {
     try {
       const kept = file !== null && existsSync(file) ? await openAsBlob(file) : await make(file);
       // Also what was only just made: plans, and with them the order of rows, depend on what a database has been through.
-      const client = await PGlite.create({ loadDataDir: kept });
+      const client = await openPglite({ loadDataDir: kept });
       await client.exec(`${ownFunctionsFirst}; ${planOnce}`);
       return new SimulatedDatabase(client);
     } finally {
@@ -159,7 +160,7 @@ export class SimulatedDatabase {
 }
 
 async function make(file: string | null): Promise<Blob> {
-  const client = await PGlite.create();
+  const client = await openPglite();
   await client.exec(`${seededIds} ${ownFunctionsFirst}`);
   await connect({ client });
   await client.exec(createJournal);

@@ -16,8 +16,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { PGlite } from '@electric-sql/pglite';
 import { connect, type Database } from '#webhook/db/connect.ts';
+import { openPglite } from '#webhook/db/pglite.ts';
 import { dropOld, keptFolder } from '../primitives/programs.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -26,7 +26,7 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 export async function keepDatabase(): Promise<string> {
   const file = `${keptPath()}.tar`;
   if (existsSync(file)) return file;
-  const client = await PGlite.create();
+  const client = await openPglite();
   await connect({ client });
   const dump = Buffer.from(await (await client.dumpDataDir('none')).arrayBuffer());
   await client.close();
@@ -37,7 +37,7 @@ export async function keepDatabase(): Promise<string> {
 /** A copy of it in memory. */
 export async function openDatabaseInMemory(): Promise<Database> {
   const loadDataDir = await openAsBlob(await keepDatabase());
-  return connect({ client: await PGlite.create({ loadDataDir }) });
+  return connect({ client: await openPglite({ loadDataDir }) });
 }
 
 /** The database in `dir`; where there is none it is a copy of the folder, which is made where there is none. */
