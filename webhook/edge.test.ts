@@ -152,8 +152,9 @@ describe('every route', () => {
     const wrong = await collect(cases, async ({ path, value }) => {
       const query = `search=${value}&limit=${value}&actor=${value}&from=${value}&code=${value}&tag=${value}`;
       const inQuery = await call('GET', `${path}?${query}`);
-      const inPath = await call('GET', path.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, value));
-      const bad = [inQuery, inPath].find((a) => a.status >= 500);
+      const other = path.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, value);
+      const inPath = other === path ? null : await call('GET', other);
+      const bad = [inQuery, inPath].find((a) => a && a.status >= 500);
       return bad ? told(`${path} ${value}`, bad) : null;
     });
     expect(wrong).toEqual([]);

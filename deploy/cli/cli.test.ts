@@ -17,21 +17,17 @@ import { until } from '../lab/primitives/until.ts';
 import { deploy, findFirmware, unwrap } from '../lab/rest.ts';
 import { startTestSystem, type TestSystem } from '../lab/testing.ts';
 import { runAction } from './action-steps.ts';
-import { packageCli } from './package.ts';
-import { type Ended, startFlota } from './testing.ts';
+import { callFlota, type Ended, startFlota } from './testing.ts';
 
 let system: TestSystem;
 let fleet: Fleet;
 let env: Record<string, string>;
-let program: string;
 /** Nobody listens there. */
 const closed = holdPort();
 const adminPassword = 'correct horse battery';
 
 beforeAll(async () => {
   system = await startTestSystem({ adminPassword });
-  await packageCli(join(system.dataDir, 'package'));
-  program = join(system.dataDir, 'package/flota.js');
   fleet = await system.start(3, { timing: { reconnectMinMs: 100, retryMinMs: 50 } });
   const { tokens } = system.rest.api;
   const { secret } = await unwrap(tokens.$post({ json: { name: 'cli tests', role: 'operator' } }));
@@ -42,7 +38,9 @@ afterAll(() => {
   return system?.close();
 });
 
-const flota = (...args: string[]): Promise<Ended> => startFlota(program, args, { env }).ended;
+const flota = (...args: string[]): Promise<Ended> => callFlota(args, { env });
+/** As whoever types it has it. */
+const flotaProcess = (...args: string[]): Promise<Ended> => startFlota(args, { env }).ended;
 const lines = (out: string) =>
   out
     .trim()
@@ -63,13 +61,13 @@ describe('in CI, with FLOTA_URL and FLOTA_TOKEN alone,', () => {
   test('an upload and a deployment end with 0 when every device runs it; both may be repeated', async () => {
     const app = file('app.bin', image('9.9.9'));
     const upload = ['firmware', 'upload', app, '--version', '9.9.9', '--hardware', 'esp32-s3'];
-    expect(await flota(...upload)).toMatchObject({
+    expect(await flotaProcess(...upload)).toMatchObject({
       status: 0,
       err: '',
       out: expect.stringMatching(/^Registered: app\.bin 9\.9\.9 for esp32-s3, [0-9a-f-]{36}\n$/),
     });
     const rollOut = ['deploy', '--version', '9.9.9', '--all', '--watch', '--timeout', '5min'];
-    const done = await flota(...rollOut);
+    const done = await flotaProcess(...rollOut);
     expect(done).toMatchObject({
       status: 0,
       err: expect.stringContaining('completed: 3 devices, 3 succeeded'),
@@ -154,7 +152,7 @@ describe('watch', () => {
     // So that it lasts.
     await fleet.switchOff('device-003');
     const { id } = await deployNew('9.9.11');
-    const running = startFlota(program, ['watch', id], { env });
+    const running = startFlota(['watch', id], { env });
     await new Promise((resolve) => running.child.stdout!.once('data', resolve));
     running.child.kill('SIGINT');
     expect(await running.ended).toMatchObject({
@@ -174,7 +172,7 @@ describe('watch', () => {
   test('ends with 1 when somebody cancels; cancel ends with 0', async () => {
     await fleet.switchOff('device-003');
     const { id } = await deployNew('9.9.12');
-    const watching = startFlota(program, ['watch', id, '--json'], { env });
+    const watching = startFlota(['watch', id, '--json'], { env });
     await new Promise((resolve) => watching.child.stdout!.once('data', resolve));
     expect(await flota('cancel', id)).toMatchObject({ status: 0 });
     fleet.switchOn('device-003');
@@ -228,8 +226,7 @@ describe('firmware upload', () => {
     // Nobody is asked: there is nobody at this address.
     const nobody = { FLOTA_URL: `http://127.0.0.1:${closed.port}`, FLOTA_TOKEN: 'any' };
     for (const [args, code] of cases) {
-      const ended = await startFlota(program, ['firmware', 'upload', ...args, '--json'], { env: nobody })
-        .ended;
+      const ended = await callFlota(['firmware', 'upload', ...args, '--json'], { env: nobody });
       expect(failure(ended)).toMatchObject({ status: 2, code, exit: 2 });
     }
   }, 120_000);
@@ -354,7 +351,7 @@ describe('devices, logs and certs', () => {
 
   test('logs -f shows each line once, as it comes, until Ctrl-C', async () => {
     const args = ['logs', 'device-001', '-f', '--lines', '1000', '--json'];
-    const following = startFlota(program, args, { env });
+    const following = startFlota(args, { env });
     let said = '';
     following.child.stdout!.on('data', (chunk) => (said += chunk));
     await until(
@@ -417,25 +414,25 @@ describe('crashes', () => {
 describe('login', () => {
   const at = () => ({ XDG_CONFIG_HOME: join(system.dataDir, 'config') });
   const login = (args: string[], stdin = '') =>
-    startFlota(program, ['login', '--url', system.stack.url, ...args], { env: at(), stdin }).ended;
+    callFlota(['login', '--url', system.stack.url, ...args], { env: at(), stdin });
   const kept = () => join(system.dataDir, 'config/flota/login.json');
 
   test('keeps a token from stdin for the commands that follow, readable by nobody else, until logout', async () => {
-    expect(await login([], `${env.FLOTA_TOKEN}\n`)).toMatchObject({
+    const process_ = { env: at(), stdin: `${env.FLOTA_TOKEN}\n` };
+    const loggedIn = await startFlota(['login', '--url', system.stack.url], process_).ended;
+    expect(loggedIn).toMatchObject({
       status: 0,
       out: expect.stringContaining('(operator)'),
     });
     expect(statSync(kept()).mode & 0o777).toBe(0o600);
-    expect((await startFlota(program, ['devices', 'list'], { env: at() }).ended).status).toBe(0);
+    expect((await startFlota(['devices', 'list'], { env: at() }).ended).status).toBe(0);
     // Not for another server.
     const elsewhere = ['devices', 'list', '--url', 'http://127.0.0.1:9', '--json'];
-    expect(failure(await startFlota(program, elsewhere, { env: at() }).ended)).toMatchObject({
+    expect(failure(await callFlota(elsewhere, { env: at() }))).toMatchObject({
       code: 'login_missing',
     });
-    expect((await startFlota(program, ['logout'], { env: at() }).ended).status).toBe(0);
-    expect(
-      failure(await startFlota(program, ['devices', 'list', '--json'], { env: at() }).ended),
-    ).toMatchObject({
+    expect((await callFlota(['logout'], { env: at() })).status).toBe(0);
+    expect(failure(await callFlota(['devices', 'list', '--json'], { env: at() }))).toMatchObject({
       status: 2,
       code: 'url_missing',
     });
@@ -496,7 +493,7 @@ describe('login', () => {
     });
     expect(failure(await withCode('000000'))).toMatchObject({ status: 3, code: 'totp_wrong' });
     expect(await withCode(codeOf(secret, step))).toMatchObject({ status: 0 });
-    expect((await startFlota(program, ['devices', 'list'], { env: at() }).ended).status).toBe(0);
+    expect((await callFlota(['devices', 'list'], { env: at() })).status).toBe(0);
     expect(failure(await withCode(codeOf(secret, step)))).toMatchObject({ code: 'totp_wrong' });
     expect(failure(await login(['--code', '123456', '--json']))).toMatchObject({ status: 2, code: 'usage' });
   }, 120_000);
@@ -508,7 +505,7 @@ describe('login', () => {
     });
     expect(failure(await login(['--json'], ''))).toMatchObject({ status: 2, code: 'usage' });
     writeFileSync(kept(), '{"url":');
-    const ended = await startFlota(program, ['devices', 'list', '--json'], { env: at() }).ended;
+    const ended = await callFlota(['devices', 'list', '--json'], { env: at() });
     expect(failure(ended)).toMatchObject({ status: 2, code: 'login_file_invalid' });
     rmSync(kept());
   }, 120_000);
@@ -516,7 +513,7 @@ describe('login', () => {
 
 describe('a server', () => {
   const ask = (more: Record<string, string>) =>
-    startFlota(program, ['devices', 'list', '--json'], { env: { ...env, ...more } }).ended.then(failure);
+    callFlota(['devices', 'list', '--json'], { env: { ...env, ...more } }).then(failure);
 
   test('that is not there, or that speaks another language, is told from one that refuses', async () => {
     const { port } = new URL(system.stack.url);
@@ -541,6 +538,9 @@ describe('a server', () => {
 
   test('with a certificate of a private CA is not trusted, unless Node is told the root', async () => {
     const url = system.stack.deviceStoreUrl!;
+    // Node reads them once, when it starts.
+    const ask = (more: Record<string, string>) =>
+      startFlota(['devices', 'list', '--json'], { env: { ...env, ...more } }).ended.then(failure);
     expect(await ask({ FLOTA_URL: url })).toMatchObject({
       status: 4,
       code: 'tls_untrusted',
@@ -638,7 +638,7 @@ describe('components and vulnerabilities', () => {
 
 describe('a fleet file', () => {
   const asAdmin = (args: string[], more: Record<string, string> = {}) =>
-    startFlota(program, args, { env: { ...env, FLOTA_TOKEN: system.stack.apiToken, ...more } }).ended;
+    callFlota(args, { env: { ...env, FLOTA_TOKEN: system.stack.apiToken, ...more } });
   const text = `# Who keeps what.
 regions:
   Jeju: {timeZone: Asia/Seoul}

@@ -2,7 +2,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { createFlota, type Flota } from './client.ts';
 import { CliError, type Exit } from './errors.ts';
-import { createOutput, type Output } from './output.ts';
+import { createOutput, type Output, type Terminal } from './output.ts';
 import { readToken, readUrl } from './settings.ts';
 
 export interface Option {
@@ -48,7 +48,7 @@ export const commonOptions: Record<string, Option> = {
   help: { short: 'h', help: 'this text' },
 };
 
-export function readInput(command: Command, args: string[]): Input | 'help' {
+export function readInput(command: Command, args: string[], terminal: Terminal): Input | 'help' {
   const specs = { ...command.options, ...commonOptions };
   const options: ParseArgsConfig['options'] = {};
   for (const [name, { hint, multiple, short }] of Object.entries(specs))
@@ -74,7 +74,7 @@ export function readInput(command: Command, args: string[]): Input | 'help' {
     if (allowed && given !== undefined && !allowed.includes(given as string))
       throw usage(`--${name}: "${given}" is none of ${allowed.join(', ')}`);
   }
-  const out = createOutput(values.json === true);
+  const out = createOutput(values.json === true, terminal);
   const text = (name: string) => values[name] as string | undefined;
   return {
     operands: positionals,
@@ -91,8 +91,8 @@ export function readInput(command: Command, args: string[]): Input | 'help' {
     all: (name) => (values[name] as string[] | undefined) ?? [],
     has: (name) => values[name] === true,
     flota() {
-      const url = readUrl(text('url'));
-      return createFlota(url, { authorization: `Bearer ${readToken(url)}` }, out.warn);
+      const url = readUrl(text('url'), terminal.env);
+      return createFlota(url, { authorization: `Bearer ${readToken(url, terminal.env)}` }, out.warn);
     },
     out,
   };

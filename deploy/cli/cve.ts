@@ -171,7 +171,7 @@ export const evidence: Command = {
     const signed = await insist(input.flota().POST('/api/vulnerabilities/{id}/evidence', { params }));
     const out = input.text('out');
     const text = `${JSON.stringify(signed, null, 2)}\n`;
-    if (out === undefined) process.stdout.write(text);
+    if (out === undefined) input.out.terminal.stdout.write(text);
     else {
       writeFileSync(out, text);
       input.out.show(

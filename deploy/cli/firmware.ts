@@ -72,7 +72,7 @@ export const upload: Command = {
   ],
   async run(input) {
     const [file] = input.operands;
-    const key = await readKey(input.text('key') ?? process.env.FLOTA_SIGNING_KEY);
+    const key = await readKey(input.text('key') ?? input.out.terminal.env.FLOTA_SIGNING_KEY);
     const image = await readImageFile(file!, {
       version: input.text('version'),
       hardware: input.text('hardware'),

@@ -5,6 +5,7 @@ import { Writable } from 'node:stream';
 import { createFlota, type Flota, insist } from './client.ts';
 import type { Command } from './command.ts';
 import { CliError } from './errors.ts';
+import type { Terminal } from './output.ts';
 import { forgetLogin, readUrl, writeLogin } from './settings.ts';
 
 export const roles = ['viewer', 'operator', 'admin'] as const;
@@ -31,7 +32,8 @@ export const login: Command = {
     '--url https://flota.example --email admin@example.com',
   ],
   async run(input) {
-    const url = readUrl(input.text('url'));
+    const { terminal } = input.out;
+    const url = readUrl(input.text('url'), terminal.env);
     const email = input.text('email');
     const role = input.text('role') as (typeof roles)[number] | undefined;
     for (const name of ['role', 'code'])
@@ -39,8 +41,8 @@ export const login: Command = {
         throw CliError.of('usage', `--${name} goes with --email`);
     const token =
       email === undefined
-        ? process.env.FLOTA_TOKEN || (await readSecret('Token: '))
-        : await makeToken(url, email, await readSecret('Password: '), input.text('code'), role);
+        ? terminal.env.FLOTA_TOKEN || (await readSecret('Token: ', terminal))
+        : await makeToken(url, email, await readSecret('Password: ', terminal), input.text('code'), role);
     if (!/^[\x21-\x7e]+$/.test(token))
       throw CliError.of(
         'usage',
@@ -48,7 +50,7 @@ export const login: Command = {
         'Tokens are made in the console: Settings, Your API tokens.',
       );
     const me = await insist(createFlota(url, { authorization: `Bearer ${token}` }).GET('/api/me'));
-    const file = writeLogin({ url, token });
+    const file = writeLogin({ url, token }, terminal.env);
     input.out.show({ url, ...me, file }, `Logged in at ${url} as ${me.email} (${me.role}). Kept in ${file}`);
   },
 };
@@ -58,7 +60,7 @@ export const logout: Command = {
   summary: 'forget the token; it stays valid until it expires or is revoked in the console',
   examples: [''],
   async run(input) {
-    forgetLogin();
+    forgetLogin(input.out.terminal.env);
     input.out.show({}, 'Logged out.');
   },
 };
@@ -90,17 +92,17 @@ async function makeToken(
 }
 
 /** The first line of stdin that is not empty, without showing what is typed. */
-async function readSecret(prompt: string): Promise<string> {
+async function readSecret(prompt: string, { stdin, stderr }: Terminal): Promise<string> {
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const isTerminal = process.stdin.isTTY === true;
-  const lines = createInterface({ input: process.stdin, output: silent, terminal: isTerminal });
+  const isTerminal = stdin.isTTY === true;
+  const lines = createInterface({ input: stdin, output: silent, terminal: isTerminal });
   lines.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
-  if (isTerminal) process.stderr.write(prompt);
+  if (isTerminal) stderr.write(prompt);
   try {
     for await (const line of lines) if (line.trim()) return line.trim();
     throw CliError.of('usage', 'Nothing was given on stdin.');
   } finally {
     lines.close();
-    if (isTerminal) process.stderr.write('\n');
+    if (isTerminal) stderr.write('\n');
   }
 }

@@ -1,8 +1,18 @@
 /** Results on stdout, for people or as JSON; what is said on the way goes to stderr. */
+import type { Readable, Writable } from 'node:stream';
 import { CliError, type Exit } from './errors.ts';
+
+/** All that a command has of the process that it runs in. */
+export interface Terminal {
+  env: NodeJS.ProcessEnv;
+  stdin: Readable & { isTTY?: boolean };
+  stdout: Writable & { isTTY?: boolean; rows?: number };
+  stderr: Writable & { isTTY?: boolean };
+}
 
 export interface Output {
   json: boolean;
+  terminal: Terminal;
   /** One result: its lines for people, the value as one line of JSON. */
   show(value: unknown, lines: string | string[]): void;
   /** For people only. */
@@ -11,16 +21,18 @@ export interface Output {
   warn(line: string): void;
 }
 
-export function createOutput(json: boolean): Output {
+export function createOutput(json: boolean, terminal: Terminal): Output {
+  const { stdout, stderr } = terminal;
   return {
     json,
+    terminal,
     show(value, lines) {
       const text = json ? JSON.stringify(value) : [lines].flat().join('\n');
-      if (text) process.stdout.write(`${text}\n`);
+      if (text) stdout.write(`${text}\n`);
     },
-    note: (line) => void (json || process.stderr.write(`${line}\n`)),
+    note: (line) => void (json || stderr.write(`${line}\n`)),
     warn: (line) =>
-      void process.stderr.write(
+      void stderr.write(
         json ? `${JSON.stringify({ warning: line })}\n` : `flota: warning: ${printable(line)}\n`,
       ),
   };
@@ -43,10 +55,10 @@ export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, (c) => (c === '\t' ? ' ' : '\uFFFD'));
 }
 
-export function writeError(error: unknown, json: boolean): Exit {
+export function writeError(error: unknown, json: boolean, { stderr }: Terminal): Exit {
   if (!(error instanceof CliError)) throw error;
   const { code, message, next, exit } = error;
-  process.stderr.write(
+  stderr.write(
     json
       ? `${JSON.stringify({ error: { code, message, next, exit } })}\n`
       : `flota: ${printable(message)} [${printable(code)}]\n${next ? `  ${printable(next)}\n` : ''}`,

@@ -38,7 +38,7 @@ test('the packed tarball is one program without dependencies, which npm installs
   npm(dir, 'npm', 'install', '--prefix', join(dir, 'there'), '--global', `./${packed!.filename}`);
   const program = join(dir, 'there/bin/flota');
   expect(execFileSync(program, ['--version'], { encoding: 'utf8' })).toBe(`${product.version}\n`);
-  expect(await startFlota(program, ['devices', 'list']).ended).toMatchObject({ status: 2 });
+  expect(await startFlota(['devices', 'list'], {}, program).ended).toMatchObject({ status: 2 });
   // Who reads no further has seen enough.
   const cut = spawn(program, ['--help']);
   cut.stdout.destroy();

@@ -107,7 +107,7 @@ export const sign: Command = {
 async function readSigned(input: Input, told: () => Promise<Patches>): Promise<SignedPatch[]> {
   const file = input.text('in');
   if (file !== undefined) return readFile(file);
-  const key = await readKey(input.text('key') ?? process.env.FLOTA_SIGNING_KEY);
+  const key = await readKey(input.text('key') ?? input.out.terminal.env.FLOTA_SIGNING_KEY);
   if (!key) throw CliError.of('usage', '--key or --in is needed', 'See flota patches sign --help');
   const keys = input.text('keys');
   const trusted = keys === undefined ? undefined : { keys: await readPublicKeys(readFileSync(keys, 'utf8')) };

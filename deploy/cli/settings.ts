@@ -11,12 +11,12 @@ interface Login {
 }
 
 /** XDG Base Directory Specification: a relative path is none. */
-export function loginFile(env = process.env): string {
+export function loginFile(env: NodeJS.ProcessEnv): string {
   const { XDG_CONFIG_HOME: given = '' } = env;
   return join(isAbsolute(given) ? given : join(homedir(), '.config'), 'flota', 'login.json');
 }
 
-export function readUrl(option: string | undefined, env = process.env): string {
+export function readUrl(option: string | undefined, env: NodeJS.ProcessEnv): string {
   const text = option ?? (env.FLOTA_URL || readLogin(env)?.url);
   if (!text)
     throw CliError.of(
@@ -41,7 +41,7 @@ export function readUrl(option: string | undefined, env = process.env): string {
 }
 
 /** The token that was kept goes to the server that it is of, and to no other. */
-export function readToken(url: string, env = process.env): string {
+export function readToken(url: string, env: NodeJS.ProcessEnv): string {
   const kept = readLogin(env);
   const token = env.FLOTA_TOKEN || (kept?.url === url ? kept.token : undefined);
   if (!token)
@@ -66,13 +66,13 @@ function readLogin(env: NodeJS.ProcessEnv): Login | null {
   throw CliError.of('login_file_invalid', `${file} cannot be read as a login.`, 'Log in again: flota login.');
 }
 
-export function writeLogin(login: Login): string {
-  const file = loginFile();
+export function writeLogin(login: Login, env: NodeJS.ProcessEnv): string {
+  const file = loginFile(env);
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   putSecret(file, `${JSON.stringify(login)}\n`);
   return file;
 }
 
-export function forgetLogin(): void {
-  rmSync(loginFile(), { force: true });
+export function forgetLogin(env: NodeJS.ProcessEnv): void {
+  rmSync(loginFile(env), { force: true });
 }

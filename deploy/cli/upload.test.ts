@@ -11,11 +11,9 @@ import { createObjectStore, type ObjectStore } from '#webhook/firmware/objects.t
 import { apiToken, openDatabase, sha256Of, startTestWebhook, type TestWebhook } from '#webhook/testing.ts';
 import { listen } from '../lab/primitives/listen.ts';
 import { type Store, startStore } from '../local/store/store.ts';
-import { packageCli } from './package.ts';
 import { startFlota } from './testing.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'flota-upload-'));
-const program = join(dir, 'package/flota.js');
 const partBytes = 5 * 1024 ** 2;
 const content = randomBytes(2 * partBytes + 100_000);
 const file = join(dir, 'large.bin');
@@ -79,7 +77,6 @@ beforeAll(async () => {
     () => store.close(),
   );
   env = { FLOTA_URL: `http://127.0.0.1:${webhook.copy.port}`, FLOTA_TOKEN: apiToken };
-  await packageCli(join(dir, 'package'));
 }, 60_000);
 afterAll(async () => {
   for (const close of closers) await close();
@@ -91,7 +88,7 @@ beforeEach(() => {
 });
 
 const upload = (version: string) =>
-  startFlota(program, ['firmware', 'upload', file, '--version', version, '--json'], { env });
+  startFlota(['firmware', 'upload', file, '--version', version, '--json'], { env });
 /** Heads of requests, and what was on its way when it ended. */
 const slack = 1024 ** 2;
 

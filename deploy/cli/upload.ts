@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { formatBytes } from '#deploy/local/progress.ts';
 import { type Flota, insist } from './client.ts';
 import { CliError, toUnreachable } from './errors.ts';
-import type { Output } from './output.ts';
+import type { Output, Terminal } from './output.ts';
 
 const pausesMs = [1_000, 3_000, 9_000];
 const silenceMaxMs = 60_000;
@@ -35,7 +35,7 @@ export async function uploadFile(
   if (completed) return s3Path;
   const there = stored.reduce((sum, n) => sum + Math.min(partBytes, sizeBytes - (n - 1) * partBytes), 0);
   if (there > 0) out.note(`Goes on: ${formatBytes(there)} of ${formatBytes(sizeBytes)} are there already.`);
-  const bar = out.json || !process.stderr.isTTY ? null : createBar(sizeBytes, there);
+  const bar = out.json || !out.terminal.stderr.isTTY ? null : createBar(sizeBytes, there, out.terminal);
   const params = { path: { id } };
   for (let number = 1; number <= parts; number++) {
     if (stored.includes(number)) continue;
@@ -113,15 +113,15 @@ interface Bar {
 }
 const width = 30;
 
-function createBar(total: number, from: number): Bar {
+function createBar(total: number, from: number, { stderr }: Terminal): Bar {
   let done = from;
   return {
     add(bytes) {
       done += bytes;
       const full = Math.round((done / total) * width);
       const bar = '█'.repeat(full) + '░'.repeat(width - full);
-      process.stderr.write(`\r\x1b[2K  ${bar}  ${formatBytes(done)} of ${formatBytes(total)}`);
+      stderr.write(`\r\x1b[2K  ${bar}  ${formatBytes(done)} of ${formatBytes(total)}`);
     },
-    end: () => void process.stderr.write('\n'),
+    end: () => void stderr.write('\n'),
   };
 }

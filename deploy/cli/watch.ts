@@ -57,6 +57,7 @@ export async function watchDeployment(
   out: Output,
   timeoutMs?: number,
 ): Promise<Exit> {
+  const { stdout, stderr } = out.terminal;
   const hints = openHints(flota, { kind: 'deployment', id });
   let isInterrupted = false;
   const interrupt = () => {
@@ -65,7 +66,7 @@ export async function watchDeployment(
   };
   process.once('SIGINT', interrupt);
   const endsAt = Date.now() + (timeoutMs ?? Number.POSITIVE_INFINITY);
-  const draw = out.json ? null : createProgress(process.stdout);
+  const draw = out.json ? null : createProgress(stdout);
   const tell = createTeller(out);
   let heardAt: number | null = null;
   try {
@@ -94,7 +95,7 @@ export async function watchDeployment(
     hints.close();
   }
   // Who has closed our output has not pressed Ctrl-C.
-  if (process.stdout.errored || process.stderr.errored) return exits.succeeded;
+  if (stdout.errored || stderr.errored) return exits.succeeded;
   out.note(`\nIt goes on. flota watch ${id} follows it again; flota cancel ${id} stops it.`);
   return exits.interrupted;
 }
@@ -116,7 +117,7 @@ function createTeller(out: Output): (deployment: Deployment) => void {
     const line = summarize(deployment);
     if (line === last) return;
     last = line;
-    if (out.json || !process.stdout.isTTY) out.show(deployment, line);
+    if (out.json || !out.terminal.stdout.isTTY) out.show(deployment, line);
   };
 }
 

@@ -58,6 +58,16 @@ describe('a shaped link', () => {
     expect(ms).toBeGreaterThanOrEqual(290);
   });
 
+  it('that becomes faster delivers what waits on it, too', async () => {
+    const network = new ShapedNetwork({ bytesPerSecond: 10 });
+    const link = network.dial(await echo());
+    const back = new Promise((resolve) => link.once('data', resolve));
+    link.write(pattern(1_000));
+    network.setRate(1_000_000);
+    expect(await back).toEqual(pattern(1_000));
+    link.destroy();
+  }, 20_000);
+
   it('goes on when the wall clock, which was a day ahead, goes back; so does a network that was cut', async () => {
     const network = new SwitchedNetwork(
       new ShapedNetwork({ bytesPerSecond: 200_000 }, (name) => randomOf(1, name)),

@@ -60,7 +60,7 @@ export class ShapedNetwork implements Network {
     this.#up = new Lane(shape, randomOf('up jitter'), randomOf('up loss'));
   }
 
-  /** From now on, also for connections that are open; what is on its way already still takes its time. */
+  /** From now on, also for what waits on the link already. */
   setRate(bytesPerSecond: number | null): void {
     this.#down.setRate(bytesPerSecond);
     this.#up.setRate(bytesPerSecond);
@@ -133,6 +133,7 @@ class Lane {
   #passed = 0;
   /** When the link is free for the next piece, by the steady clock. */
   #freeAt = 0;
+  readonly #flights = new Set<Flight>();
 
   constructor(shape: Shape, jitter: () => number, random: () => number) {
     this.#shape = shape;
@@ -142,7 +143,23 @@ class Lane {
   }
 
   setRate(bytesPerSecond: number | null): void {
+    const now = performance.now();
+    const before = this.#shape.bytesPerSecond ?? Number.POSITIVE_INFINITY;
+    // Of a link without a limit nothing waits.
+    const share =
+      before === Number.POSITIVE_INFINITY ? 1 : before / (bytesPerSecond ?? Number.POSITIVE_INFINITY);
+    const moved = (at: number) => (at > now ? now + (at - now) * share : at);
     this.#shape = { ...this.#shape, bytesPerSecond };
+    this.#freeAt = moved(this.#freeAt);
+    for (const flight of this.#flights) flight.move(moved);
+  }
+
+  enter(flight: Flight): void {
+    this.#flights.add(flight);
+  }
+
+  leave(flight: Flight): void {
+    this.#flights.delete(flight);
   }
 
   /** Small enough that a slow link trickles. */
@@ -151,8 +168,8 @@ class Lane {
     return Math.round(Math.min(pieceMaxBytes, Math.max(packetBytes, perTick)));
   }
 
-  /** When a piece that is sent now arrives, or null: its connection breaks. */
-  take(bytes: number): number | null {
+  /** When a piece that is sent now is through, and how much later it arrives; or null: its connection breaks. */
+  take(bytes: number): { throughAt: number; lateMs: number } | null {
     const { latencyMs = 0, jitterMs = 0, bytesPerSecond } = this.#shape;
     let stallMs = 0;
     this.#passed += bytes;
@@ -165,7 +182,8 @@ class Lane {
     }
     const start = Math.max(performance.now(), this.#freeAt);
     this.#freeAt = start + (bytesPerSecond ? (bytes / bytesPerSecond) * 1000 : 0);
-    return this.#freeAt + stallMs + latencyMs + (jitterMs > 0 ? this.#jitter() * jitterMs : 0);
+    const lateMs = stallMs + latencyMs + (jitterMs > 0 ? this.#jitter() * jitterMs : 0);
+    return { throughAt: this.#freeAt, lateMs };
   }
 }
 
@@ -173,7 +191,7 @@ class Lane {
 class Flight {
   readonly #lane: Lane;
   readonly #reset: () => void;
-  readonly #queue: { at: number; bytes: number; land: () => void }[] = [];
+  readonly #queue: { throughAt: number; lateMs: number; at: number; bytes: number; land: () => void }[] = [];
   #lastAt = 0;
   #timer: NodeJS.Timeout | undefined;
   #onEmpty: (() => void)[] = [];
@@ -182,19 +200,36 @@ class Flight {
   constructor(lane: Lane, reset: () => void) {
     this.#lane = lane;
     this.#reset = reset;
+    lane.enter(this);
   }
 
   send(bytes: number, land: () => void): void {
-    const at = this.#lane.take(bytes);
-    if (at === null) {
+    const taken = this.#lane.take(bytes);
+    if (taken === null) {
       this.#reset();
       return;
     }
-    // TCP delivers in order: what comes after a stall waits behind it.
-    this.#lastAt = Math.max(this.#lastAt, at);
     this.bytes += bytes;
-    this.#queue.push({ at: this.#lastAt, bytes, land });
+    this.#queue.push({ ...taken, at: this.#follow(taken), bytes, land });
     if (!this.#timer) this.#wait();
+  }
+
+  /** Of what is on its way, when it is through the link. */
+  move(moved: (throughAt: number) => number): void {
+    this.#lastAt = 0;
+    for (const piece of this.#queue) {
+      piece.throughAt = moved(piece.throughAt);
+      piece.at = this.#follow(piece);
+    }
+    if (!this.#timer) return;
+    clearTimeout(this.#timer);
+    this.#wait();
+  }
+
+  /** TCP delivers in order: what comes after a stall waits behind it. */
+  #follow({ throughAt, lateMs }: { throughAt: number; lateMs: number }): number {
+    this.#lastAt = Math.max(this.#lastAt, throughAt + lateMs);
+    return this.#lastAt;
   }
 
   whenEmpty(run: () => void): void {
@@ -203,6 +238,7 @@ class Flight {
   }
 
   stop(): void {
+    this.#lane.leave(this);
     clearTimeout(this.#timer);
     this.#queue.length = 0;
     this.#onEmpty = [];

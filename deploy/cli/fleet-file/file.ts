@@ -27,7 +27,7 @@ export interface FleetFile {
   document: Document;
 }
 
-export function readFleetFile(path: string, env: NodeJS.ProcessEnv = process.env): FleetFile {
+export function readFleetFile(path: string, env: NodeJS.ProcessEnv): FleetFile {
   let content: Buffer;
   try {
     content = readFileSync(path);

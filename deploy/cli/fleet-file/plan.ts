@@ -36,7 +36,7 @@ export async function prepare(input: Input) {
     import('./difference.ts'),
     import('./things.ts'),
   ]);
-  const file = readFleetFile(path);
+  const file = readFleetFile(path, input.out.terminal.env);
   const flota = input.flota();
   const present = await readPresent(flota);
   return { flota, file, present, compared: compare(file, present, { secrets: input.has('secrets') }) };

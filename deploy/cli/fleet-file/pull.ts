@@ -14,6 +14,7 @@ export const pull: Command = {
   async run(input) {
     const path = input.text('file');
     const flota = input.flota();
+    const { env } = input.out.terminal;
     const [{ parseFleet, readFleetFile }, { compare }, things] = await Promise.all([
       import('./file.ts'),
       import('./difference.ts'),
@@ -21,7 +22,7 @@ export const pull: Command = {
     ]);
     const present = await things.readPresent(flota);
     const old = path !== undefined && existsSync(path);
-    const file = old ? readFleetFile(path) : parseFleet('', 'fleet.yaml', {});
+    const file = old ? readFleetFile(path, env) : parseFleet('', 'fleet.yaml', {});
     const { changes, foreign } = compare(file, present);
     const gone = changes.filter(({ does }) => does === 'create');
     const changed = changes.filter(({ does }) => does === 'update');
@@ -37,7 +38,7 @@ export const pull: Command = {
       put(file, live, things.sections[live.kind]);
     const text = textOf(file.document);
     if (path === undefined) return input.out.show({ yaml: text }, text.trimEnd());
-    if (!old || text !== textOf(readFleetFile(path).document)) writeFileSync(path, text);
+    if (!old || text !== textOf(readFleetFile(path, env).document)) writeFileSync(path, text);
     const count = changes.length + foreign.length;
     input.out.show(
       { path, changed: count },

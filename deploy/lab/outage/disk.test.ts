@@ -1,4 +1,4 @@
 import { short } from './settings.ts';
 import { defineOutages } from './suite.ts';
 
-await defineOutages('small disk', { ...short, devices: 20, outageMs: 2_000 });
+await defineOutages('small disk', { ...short, outageMs: 2_000 });

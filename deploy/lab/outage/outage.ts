@@ -6,7 +6,7 @@ import { until } from '../primitives/until.ts';
 import type { Lab, Outcome, Scenario } from '../scenario.ts';
 import { type Bench, openBench, type Site } from './bench.ts';
 import { countReceived } from './received.ts';
-import { long } from './settings.ts';
+import { long, type Settings } from './settings.ts';
 
 export interface OutageSpec {
   title: string;
@@ -18,7 +18,7 @@ export interface OutageSpec {
   /** How many messages must have been held up when the fault ends: of every device (default), one at least, or it is seen in another way. */
   heldUp?: 'all' | 'some' | 'none';
   /** A fault that takes longer to be felt than the settings would have it last. */
-  leastMs?: number;
+  leastMs?(settings: Settings): number;
   /**
    * While the fault lasts; throws when it cannot be seen that it has hurt. Resolves with how many critical messages this made of each device
    * beside the answers: a `report` is answered, an update is accepted, booted and told of. Null: an update may have been tried again.
@@ -65,7 +65,7 @@ async function run(spec: OutageSpec, site: Site, { minutes, keep, signal, say }:
 export async function survive(spec: OutageSpec, bench: Bench, fault: Fault): Promise<void> {
   const { settings, fleet } = bench;
   const { devices, recoveryMs } = settings;
-  const outageMs = Math.max(settings.outageMs, spec.leastMs ?? 0);
+  const outageMs = Math.max(settings.outageMs, spec.leastMs?.(settings) ?? 0);
   const { talk } = bench;
   await until('every device online', () => bench.online() === devices, recoveryMs);
   await settle(bench);

@@ -16,7 +16,9 @@ export default outage({
         name: `${down.name} and the broker is restarted`,
         strike: down.strike,
         async heal() {
-          await restart.strike();
+          // Commands for one that does not know yet that it is cut off are lost: nobody has its session.
+          const cutOff = until('every device to be cut off', () => online() === 0, settings.recoveryMs);
+          await Promise.all([restart.strike(), cutOff]);
           await restart.heal();
           await down.heal();
           await until(online, (count) => count === fleet.ids.length, settings.recoveryMs);

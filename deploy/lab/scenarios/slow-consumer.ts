@@ -2,12 +2,12 @@ import { outage } from '../outage/outage.ts';
 import { until } from '../primitives/until.ts';
 
 const rounds = 6;
-const bytesPerSecond = 128;
+const bytesPerSecond = 32;
 
 export default outage({
   title: 'A device that reads slowly',
   about:
-    'Two devices take 128 bytes a second while commands for all of them come: the others notice nothing, and these get there.',
+    'Two devices take 32 bytes a second while commands for all of them come: the others notice nothing, and these get there.',
   faults: ({ fleet }) => {
     const slow = fleet.ids.slice(0, 2);
     return [

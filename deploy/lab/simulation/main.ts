@@ -103,11 +103,13 @@ async function simulate({ deployments, seed: first, ...options }: Options): Prom
     seeds: Array.from({ length: deployments }, (_, i) => first + i),
     processes: availableParallelism(),
     isTold: false,
-    onPlayed: ({ seen }) => {
+    onPlayed: ({ seen, digest }, seed) => {
       done++;
       for (const [key, n] of Object.entries(seen) as [keyof Seen, number][]) sum[key] = (sum[key] ?? 0) + n;
       const seconds = Math.round((performance.now() - began) / 1000);
-      process.stdout.write(`deployments: ${done} of ${deployments} schedules, ${seconds} s\n`);
+      process.stdout.write(
+        `deployments: ${done} of ${deployments} schedules, ${seconds} s (seed ${seed}: run ${digest})\n`,
+      );
     },
   });
   if (wrong) {
@@ -142,8 +144,12 @@ async function simulate({ deployments, seed: first, ...options }: Options): Prom
 }
 
 async function replay(seed: number, options: Options): Promise<number> {
-  const onPlayed = () => {};
+  let run = '';
+  const onPlayed = ({ digest }: { digest: string }) => {
+    run = digest;
+  };
   const wrong = await playSeeds({ ...options, seeds: [seed], processes: 1, isTold: true, onPlayed });
+  if (run) process.stdout.write(`seed ${seed}: run ${run}\n`);
   process.stdout.write(wrong ? `seed ${seed}: ${wrong.message}\n` : `seed ${seed}: every promise held\n`);
   return wrong ? 1 : 0;
 }

@@ -1,7 +1,6 @@
 /** Plays seeds in processes of their own, and minds that each comes to an end. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { program } from '../primitives/programs.js';
-import type { Played } from './schedule.ts';
 import type { Answer, Order, WorkerOptions } from './worker.ts';
 
 export interface Work extends WorkerOptions {
@@ -9,7 +8,7 @@ export interface Work extends WorkerOptions {
   processes: number;
   /** In real time, for one schedule and for a process to be ready. */
   patienceMs: number;
-  onPlayed: (played: Played, seed: number) => void;
+  onPlayed: (played: NonNullable<Answer>, seed: number) => void;
 }
 
 /** What is wrong, with the seed that shows it. */
