@@ -11,7 +11,7 @@ import { element } from './test-mutations.ts';
 import { openWorkspace, type Workspace } from './test-openssl.ts';
 
 /** The whole storm is for `npm run test:full`. */
-const devices = process.env.FLOTA_TEST_FULL ? 10_000 : 1_500;
+const devices = process.env.FLOTA_TEST_FULL ? 10_000 : 800;
 
 let work: Workspace;
 let service: CaService;

@@ -19,7 +19,7 @@ import { Readable } from 'node:stream';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { spawnGuarded } from '../lab/primitives/guard.ts';
 import { program } from '../lab/primitives/programs.js';
 import { until } from '../lab/primitives/until.ts';
@@ -65,6 +65,8 @@ afterEach(async () => {
   }
   await proxy.fail('none');
 });
+// Each boot is dozens of small programs, and a machine at half speed takes twenty seconds for some of these.
+vi.setConfig({ testTimeout: 120_000 });
 afterAll(async () => {
   await proxy?.close();
   await system?.close();

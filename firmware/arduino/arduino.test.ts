@@ -11,4 +11,4 @@ it('the sketch fits an Uno, and the programmer brings it there through the real 
   expect(stdout).toMatch(/flota_uno: flash \d+ of 32256 bytes/);
   expect(stdout).toMatch(/ok - a_programmer_killed_half_way/);
   expect(stdout).toMatch(/ok - fuzzing line found nothing/);
-}, 240_000);
+}, 600_000);

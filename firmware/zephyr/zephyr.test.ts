@@ -11,7 +11,7 @@ it('the Zephyr module is type-correct against the functions of Zephyr and MCUboo
   expect(stdout).toMatch(/ok - 5 sources of the Zephyr module/);
   expect(stdout).toMatch(/ok - a fatal error is told by the next start, once/);
   expect(stdout).toMatch(/ok - what runs is known by its record whenever the power goes/);
-}, 60_000);
+}, 240_000);
 
 it('a build without the name of its hardware ends with one line', async () => {
   const without = run('cmake', ['-DCONFIG_FLOTA=y', '-P', `${folder}CMakeLists.txt`]);

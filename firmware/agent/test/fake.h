@@ -12,7 +12,7 @@
 #include "../seal.h"
 #include "../slot_staging.h"
 
-enum { fake_slot_bytes = 128 * 1024, fake_sector_bytes = 1024, fake_messages = 512, fake_answers = 64 };
+enum { fake_slot_bytes = 128 * 1024, fake_sector_bytes = 1024, fake_messages = 1024, fake_answers = 64 };
 
 enum fake_how {
   SERVE_HONEST = 0,

@@ -25,7 +25,9 @@ static void state_is_portable(void) {
   }
   memset(state.job.image.version, 'v', OTA_VERSION_MAX);
   memset(state.renewal_id, 'r', OTA_ID_MAX);
-  state.job.deadline = (struct ota_deadline){.unix_ms = UINT64_C(1) << 52, .give_up = true};
+  // One by one: as a whole, its padding would be anything, and is compared.
+  state.job.deadline.unix_ms = UINT64_C(1) << 52;
+  state.job.deadline.give_up = true;
   memset(state.job.rollback.message, 'm', OTA_FAILURE_MESSAGE_MAX);
   state.job.patch_bytes = 70000;
   state.job.patch_fault = OTA_PATCH_DIFFERS;

@@ -56,14 +56,22 @@ static long cut_at(const struct scenario *scenario, long cut, long second) {
   return fake->writes;
 }
 
+/** Each write is the first of two cuts with POWER_TWICE_EVERY=1; else one of seven, but still the second of two. */
+static long twice_every(void) {
+  const char *text = getenv("POWER_TWICE_EVERY");
+  long every = text ? strtol(text, NULL, 10) : 7;
+  CHECK(every > 0);
+  return every;
+}
+
 static void cut_at_every_write(const struct scenario *scenario) {
   long writes = cut_at(scenario, 0, 0);
+  long lives = writes;
   CHECK(writes > 4);
   for (long cut = 1; cut <= writes; cut++) cut_at(scenario, cut, 0);
-  for (long cut = 1; cut <= writes; cut += 3)
+  for (long cut = 1; cut <= writes; cut += twice_every(), lives += 12)
     for (long second = 1; second <= 12; second++) cut_at(scenario, cut, second);
-  fprintf(stderr, "    %s%ld writes, %ld lives cut short\n", in_slot ? "staged in the slot: " : "", writes,
-          writes + (writes + 2) / 3 * 12);
+  fprintf(stderr, "    %s%ld writes, %ld lives cut short\n", in_slot ? "staged in the slot: " : "", writes, lives);
 }
 
 static void cut_everywhere(const struct scenario *scenario) {

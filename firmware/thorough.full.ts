@@ -1,0 +1,33 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+import { built, make } from './make.ts';
+
+const run = promisify(execFile);
+const folder = fileURLToPath(new URL('.', import.meta.url));
+const nodes = 'NODES=225000';
+
+// As far as clang's analyzer goes by itself; `npm test` goes less far along the paths of a function.
+it('clang-tidy finds nothing in what is written in C, however long it looks', {
+  timeout: 3_600_000,
+}, async () => {
+  await make('tidy', nodes);
+  const { stdout: sketch } = await run('make', ['-s', '-C', `${folder}arduino`, 'test-tidy', nodes]);
+  expect(sketch).toMatch(/ok - clang-tidy finds nothing/);
+  const { stdout: component } = await run('make', ['-s', '-C', `${folder}esp-idf`, 'test-tidy', nodes]);
+  expect(component).toMatch(/ok - clang-tidy finds nothing/);
+});
+
+it('the power may go at any write, and again soon after; thousands of seeds hold', {
+  timeout: 3_600_000,
+}, async () => {
+  await make('build/power_test', 'build/seeds_test');
+  const twice = { env: { ...process.env, POWER_TWICE_EVERY: '1' } };
+  expect((await run(built('power_test'), [], twice)).stdout).toMatch(/ 12 tests hold/);
+  expect((await run(built('seeds_test'), ['5000', '1'])).stdout).toMatch(/^5000 seeds hold/m);
+});
+
+it('a minute of any bytes breaks no parser', { timeout: 3_600_000 }, async () => {
+  await make('fuzz', 'FUZZ_SECONDS=60');
+});
