@@ -1,0 +1,18 @@
+import { PGlite } from '@electric-sql/pglite';
+import { expect, test } from 'vitest';
+import { keepFewParsers } from './connect.ts';
+
+test('a query on PGlite copies no parsers of types that nobody selects, and arrays are read as ever', async () => {
+  const client = await PGlite.create();
+  try {
+    keepFewParsers(client);
+    // Each table has brought its own.
+    expect(Object.keys(client.parsers).length).toBeLessThan(120);
+    const { rows } = await client.query(
+      `select array['a', 'b'] as text, array[1, 2] as int, array['{"a": 1}'::jsonb] as json, 5::bigint as big`,
+    );
+    expect(rows).toEqual([{ text: ['a', 'b'], int: [1, 2], json: [{ a: 1 }], big: 5 }]);
+  } finally {
+    await client.close();
+  }
+});
