@@ -1,9 +1,11 @@
+import { openAsBlob } from 'node:fs';
 import { PGlite } from '@electric-sql/pglite';
 import { expect, test } from 'vitest';
 import { keepFewParsers } from './connect.ts';
 
 test('a query on PGlite copies no parsers of types that nobody selects, and arrays are read as ever', async () => {
-  const client = await PGlite.create();
+  const kept = process.env.FLOTA_TEST_PGLITE;
+  const client = await PGlite.create({ loadDataDir: kept ? await openAsBlob(kept) : undefined });
   try {
     keepFewParsers(client);
     // Each table has brought its own.
