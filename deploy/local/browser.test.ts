@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page, Route } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { buildImage } from '#firmware/virtual/image.ts';
 import { clientId, clientSecret, startIssuer, type TestIssuer } from '#webhook/auth/oidc/testing-issuer.ts';
 import { espImage } from '#webhook/firmware/testing-images.ts';
@@ -16,6 +16,8 @@ import {
   addFirmware,
   addUser,
   logIn,
+  openSession,
+  patienceMs,
   reportChild,
   reportRunning,
   sendEvent,
@@ -23,6 +25,8 @@ import {
 } from './browser-scene.ts';
 import { openShell } from './browser-shell.ts';
 import { buildConsole } from './console-build.ts';
+
+vi.setConfig({ testTimeout: 3 * patienceMs, hookTimeout: 4 * patienceMs });
 
 let system: TestSystem;
 let browser: Browser;
@@ -33,11 +37,8 @@ let page: Page;
 let faults: string[];
 /** What lies between the system and a browser whose connection is to break. */
 let line: Line;
-const overLine = () =>
-  logIn(browser, system.stack.url, system.stack.admin, {
-    locale: 'en-US',
-    proxy: { server: line.server },
-  });
+/** Kept, too. */
+let overLine: Page;
 const at = (path: string) => `${system.stack.url}${path}`;
 
 beforeAll(async () => {
@@ -49,9 +50,12 @@ beforeAll(async () => {
   };
   [system, browser, line] = await Promise.all([startTestSystem({ oidc }), openBrowser(), openLine()]);
   issuer.register(system.stack.url);
-  await system.start(3, { bytesPerSecond: 600_000, timing: { telemetryMs: 1_000 } });
+  await system.start(3, { bytesPerSecond: 600_000, timing: { telemetryMs: 10_000, reconnectMaxMs: 2_000 } });
   ({ page, faults } = await logIn(browser, system.stack.url, system.stack.admin, { locale: 'en-US' }));
-}, 90_000);
+  const proxy = { server: line.server };
+  const { url, admin } = system.stack;
+  overLine = (await logIn(browser, url, admin, { locale: 'en-US', proxy })).page;
+});
 afterAll(async () => {
   await browser?.close();
   await line?.close();
@@ -148,7 +152,7 @@ describe('registering', () => {
   });
 
   it('goes on after the connection broke in the middle of 12 MB, and after a cancel', async () => {
-    const { page: own } = await overLine();
+    const own = overLine;
     await own.goto(at('/firmware/new'));
     await own.getByTestId('file').setInputFiles(fileOf('large.bin', Buffer.alloc(12 * 1024 * 1024, 7)));
     await own.getByTestId('file-sha256').waitFor();
@@ -171,8 +175,7 @@ describe('registering', () => {
 
     line.setUploadRate(null);
     await own.getByRole('button', { name: 'Try again' }).first().click();
-    await own.waitForURL(/\/firmware\/[0-9a-f-]{36}$/, { timeout: 30_000 });
-    await own.context().close();
+    await own.waitForURL(/\/firmware\/[0-9a-f-]{36}$/);
   });
 });
 
@@ -200,22 +203,22 @@ describe('deploying', () => {
   });
 
   it('goes by keyboard from the first region to the request in few stops, and by arrows within a list', async () => {
-    const own = await logIn(browser, system.stack.url, system.stack.admin, { locale: 'en-US' });
-    await own.page.goto(page.url());
-    const regions = own.page.getByTestId('pick-regions').getByRole('checkbox');
+    // Beside the other page, whose form is filled in already.
+    const own = await page.context().newPage();
+    await own.goto(page.url());
+    const regions = own.getByTestId('pick-regions').getByRole('checkbox');
     await regions.first().focus();
-    await own.page.keyboard.press('ArrowDown');
+    await own.keyboard.press('ArrowDown');
     expect(await regions.nth(1).evaluate((box) => box === document.activeElement)).toBe(true);
-    await own.page.keyboard.press('Home');
-    await own.page.keyboard.press('Space');
-    await own.page.getByText(/gets? it$/).waitFor();
-    await own.page.waitForFunction("!document.querySelector('[data-testid=request]').disabled");
+    await own.keyboard.press('Home');
+    await own.keyboard.press('Space');
+    await own.getByText(/gets? it$/).waitFor();
+    await own.waitForFunction("!document.querySelector('[data-testid=request]').disabled");
     let stops = 0;
     const atRequest = "document.activeElement.dataset.testid === 'request'";
-    for (; stops < 30 && !(await own.page.evaluate(atRequest)); stops += 1)
-      await own.page.keyboard.press('Tab');
+    for (; stops < 30 && !(await own.evaluate(atRequest)); stops += 1) await own.keyboard.press('Tab');
     expect(stops).toBeLessThanOrEqual(15);
-    await own.page.context().close();
+    await own.close();
   });
 
   it('marks a plan that cannot be, and asks nothing of the server until it is mended', async () => {
@@ -417,7 +420,7 @@ describe('deploying', () => {
       const { id } = await unwrap(system.rest.api.deployments.$post({ json }));
       ids.push(id);
       await page.goto(at(`/deployments/${id}`));
-      await page.locator('.head [data-state="completed"]').waitFor({ timeout: 60_000 });
+      await page.locator('.head [data-state="completed"]').waitFor();
     }
     // What the page learned when only the first device had it.
     const early = async (route: Route) => {
@@ -436,7 +439,7 @@ describe('deploying', () => {
     expect(await findViolations(page)).toEqual([]);
     await dialog.getByRole('button', { name: 'Undo deployment' }).click();
     await page.waitForURL((url) => !url.pathname.endsWith(ids[1]!));
-    await page.locator('.head [data-state="completed"]').waitFor({ timeout: 60_000 });
+    await page.locator('.head [data-state="completed"]').waitFor();
     await page.getByRole('link', { name: 'Undoes another deployment' }).click();
     await page.getByRole('link', { name: 'Undone' }).waitFor();
     expect(await page.getByRole('button', { name: 'Undo', exact: true }).count()).toBe(0);
@@ -970,7 +973,7 @@ describe('whatever happens', () => {
 
   it('a live page catches up by itself after the connection was gone', async () => {
     const firmwareId = await addFirmware(system.rest, { version: '3.3.0', sizeBytes: 300_000 });
-    const { page: own } = await overLine();
+    const own = overLine;
     await own.goto(at('/deployments'));
     await own.getByText('Live', { exact: true }).waitFor();
     line.cut();
@@ -979,11 +982,10 @@ describe('whatever happens', () => {
     line.mend();
     await own.getByText('Live', { exact: true }).waitFor();
     await own.getByRole('link', { name: 'Thermostat 3.3.0' }).waitFor();
-    await own.context().close();
   });
 
   it('a page that was not fetched yet is told to be out of reach without a network, and comes when it is back', async () => {
-    const { page: own } = await overLine();
+    const own = overLine;
     await own.goto(at('/deployments'));
     await own.getByText('Live', { exact: true }).waitFor();
     line.cut();
@@ -994,12 +996,11 @@ describe('whatever happens', () => {
     line.mend();
     await own.getByRole('heading', { level: 1 }).waitFor();
     expect(new URL(own.url()).pathname).toMatch(/^\/system/);
-    await own.context().close();
   });
 
   it('a viewer looks at everything and is offered nothing that would be refused', async () => {
     const account = await addUser(system.rest, 'viewer');
-    const viewer = await logIn(browser, system.stack.url, account, { locale: 'en-US' });
+    const viewer = await openSession(browser, system.stack.url, account, { locale: 'en-US' });
     await viewer.page.goto(at('/firmware'));
     await viewer.page
       .getByRole('link', { name: /Thermostat/ })
@@ -1020,7 +1021,7 @@ describe('whatever happens', () => {
   });
 
   it('speaks Korean, fits a phone and stands in the dark without anything that axe finds serious', async () => {
-    const korean = await logIn(browser, system.stack.url, system.stack.admin, {
+    const korean = await openSession(browser, system.stack.url, system.stack.admin, {
       locale: 'ko-KR',
       colorScheme: 'dark',
       viewport: { width: 390, height: 800 },

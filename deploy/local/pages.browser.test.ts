@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Browser, Page, Route } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import type { Consent } from '#firmware/virtual/options.ts';
 import { codeOf, stepAt } from '#webhook/auth/totp.ts';
 import { buildElf } from '#webhook/crashes/testing-elf.ts';
@@ -17,12 +17,16 @@ import {
   addVulnerability,
   askBroker,
   logIn,
+  openSession,
+  patienceMs,
   reportRunning,
   sendEvent,
   sendPresence,
   submitLogin,
 } from './browser-scene.ts';
 import { buildConsole } from './console-build.ts';
+
+vi.setConfig({ testTimeout: 3 * patienceMs, hookTimeout: 4 * patienceMs });
 
 let system: TestSystem;
 let receiver: Receiver;
@@ -47,7 +51,7 @@ beforeAll(async () => {
   });
   browser = await openBrowser();
   ({ page, faults } = await logIn(browser, system.stack.url, system.stack.admin, { locale: 'en-US' }));
-}, 90_000);
+});
 afterAll(async () => {
   await browser?.close();
   await system?.close();
@@ -57,6 +61,8 @@ afterEach(() => {
   expect(faults.splice(0)).toEqual([]);
 });
 
+/** The default is a second. */
+const poll = <T>(read: () => T) => expect.poll(read, { timeout: patienceMs });
 const fetchAs = (path: string) =>
   fetch(system.stack.url + path, { headers: { authorization: `Bearer ${system.stack.apiToken}` } });
 const open = async (path: string, at = page) => {
@@ -72,23 +78,23 @@ it('the show: a deployment is started, a network cut, and the device is seen to 
   await page.getByRole('button', { name: 'Deploy a good update' }).click();
   await page.getByTestId('started').waitFor();
   await device.getByText(/Downloading 1\.\d\.0/).waitFor();
-  await expect.poll(() => device.locator('path.here').getAttribute('d')).toMatch(/^M0 /);
+  await poll(() => device.locator('path.here').getAttribute('d')).toMatch(/^M0 /);
   await device.getByRole('button', { name: 'Cut network device-002' }).click();
   await device.getByText(/No network, back in \d s/).waitFor();
-  await expect.poll(() => device.locator('path.lost').getAttribute('d')).not.toBe('');
+  await poll(() => device.locator('path.lost').getAttribute('d')).not.toBe('');
   await device.getByRole('button', { name: 'Full speed device-002' }).click();
-  await device.getByText(/Updated, runs 1\.\d\.0/).waitFor({ timeout: 25_000 });
+  await device.getByText(/Updated, runs 1\.\d\.0/).waitFor();
   expect(await device.locator('path.again').getAttribute('d')).not.toBe('');
   expect(await device.getByText(/resumed \d time/).count()).toBe(1);
-  await expect.poll(() => page.locator('[data-outcome="updated"]').count()).toBe(4);
+  await poll(() => page.locator('[data-outcome="updated"]').count()).toBe(4);
 });
 
 it('the show: a bad image rolls back on the first three, and the fourth never gets it', async () => {
   await page.getByRole('button', { name: 'Deploy a bad image' }).click();
-  await expect.poll(() => page.locator('[data-outcome="rolled_back"]').count(), { timeout: 40_000 }).toBe(3);
+  await poll(() => page.locator('[data-outcome="rolled_back"]').count()).toBe(3);
   await page.getByText('The new firmware failed its self-test').first().waitFor();
   expect(await page.locator('[data-outcome="updated"]').count()).toBe(1);
-}, 60_000);
+});
 
 it('the overview has the figures of that, calls the halt to attention, and follows by itself', async () => {
   await open('/');
@@ -314,11 +320,11 @@ it('the audit log tells all of that, filtered, and that its chain holds', async 
     .getByText(/The chain is intact over \d+ entries/)
     .waitFor();
   await page.getByLabel('Action', { exact: true }).selectOption('token.revoke');
-  await expect.poll(() => page.locator('tbody tr').count()).toBe(1);
+  await poll(() => page.locator('tbody tr').count()).toBe(1);
   await page.getByRole('cell', { name: 'revoked an API token' }).waitFor();
   expect(new URL(page.url()).searchParams.get('action')).toBe('token.revoke');
 
-  const { page: at } = await logIn(browser, system.stack.url, system.stack.admin, { locale: 'ko-KR' });
+  const { page: at } = await openSession(browser, system.stack.url, system.stack.admin, { locale: 'ko-KR' });
   await open('/system/audit?action=user.create', at);
   await at
     .getByText(/역할: 뷰어|역할: 조회|역할: /)
@@ -331,7 +337,7 @@ it('the audit log tells all of that, filtered, and that its chain holds', async 
 it('on a phone several devices are chosen by thumb, and acted on', async () => {
   await addFirmware(system.rest, { version: '7.7.7', sizeBytes: 65_536 });
   const options = { locale: 'en-US', viewport: { width: 320, height: 720 }, hasTouch: true, isMobile: true };
-  const { page: at } = await logIn(browser, system.stack.url, system.stack.admin, options);
+  const { page: at } = await openSession(browser, system.stack.url, system.stack.admin, options);
   await open('/devices', at);
   for (const name of ['device-001', 'device-002']) {
     const box = at.getByRole('checkbox', { name: `Choose ${name}` });
@@ -342,7 +348,7 @@ it('on a phone several devices are chosen by thumb, and acted on', async () => {
     // At its edge, where a thumb lands.
     await at.touchscreen.tap(target.x + 4, target.y + 40);
   }
-  await expect.poll(() => at.getByTestId('bulk-count').innerText()).toMatch(/2/);
+  await poll(() => at.getByTestId('bulk-count').innerText()).toMatch(/2/);
   const deploy = at.getByRole('button', { name: 'Deploy', exact: true });
   expect((await deploy.boundingBox())!.height).toBeGreaterThanOrEqual(44);
   expect(await findLayoutFaults(at)).toEqual([]);
@@ -351,7 +357,7 @@ it('on a phone several devices are chosen by thumb, and acted on', async () => {
   await at.getByText('Nothing matches').waitFor();
   expect(await at.getByRole('button', { name: 'Continue' }).isDisabled()).toBe(true);
   await at.getByRole('searchbox', { name: 'Name, version or digest' }).fill('7.7.7');
-  await expect.poll(() => at.getByLabel('Firmware', { exact: true }).locator('option').count()).toBe(1);
+  await poll(() => at.getByLabel('Firmware', { exact: true }).locator('option').count()).toBe(1);
   await at.getByRole('button', { name: 'Continue' }).tap();
   await at.waitForURL(/\/firmware\/[0-9a-f-]{36}\/deploy$/);
   await at.context().close();
@@ -359,7 +365,7 @@ it('on a phone several devices are chosen by thumb, and acted on', async () => {
 
 it('theme, time zone and language are chosen in the settings, hold at once, and are kept', async () => {
   const options = { locale: 'en-US', timezoneId: 'UTC', colorScheme: 'light' } as const;
-  const { page: own } = await logIn(browser, system.stack.url, system.stack.admin, options);
+  const { page: own } = await openSession(browser, system.stack.url, system.stack.admin, options);
   await open('/certificates', own);
   const paper = () => own.evaluate<string>('getComputedStyle(document.documentElement).backgroundColor');
   const light = await paper();
@@ -385,9 +391,9 @@ it('theme, time zone and language are chosen in the settings, hold at once, and 
   await own.getByRole('button', { name: '사용자 추가' }).click();
   await dialog.getByRole('button', { name: '추가' }).click();
   const email = dialog.getByLabel('이메일');
-  await expect
-    .poll(() => email.evaluate((field) => (field as HTMLInputElement).validationMessage))
-    .toBe('이 항목을 입력하세요.');
+  await poll(() => email.evaluate((field) => (field as HTMLInputElement).validationMessage)).toBe(
+    '이 항목을 입력하세요.',
+  );
   await own.context().close();
 });
 
@@ -509,7 +515,7 @@ it('two-step login is set up with an authenticator, asked for at the next login,
   await own.getByRole('button', { name: 'Log out' }).click();
   await submitLogin(own, account);
   await own.context().close();
-}, 60_000);
+});
 
 it('who changes or deletes what somebody else has changed since is told, keeps what was typed, and does nothing', async () => {
   const { api } = system.rest;
@@ -538,7 +544,7 @@ it('who changes or deletes what somebody else has changed since is told, keeps w
   await page.getByRole('button', { name: 'Delete Ulleungdo' }).click();
   await dialog.getByRole('button', { name: 'Delete' }).click();
   await dialog.waitFor({ state: 'detached' });
-  await expect.poll(() => page.getByRole('row', { name: /Ulleung/ }).count()).toBe(0);
+  await poll(() => page.getByRole('row', { name: /Ulleung/ }).count()).toBe(0);
 
   const firmwareId = await addFirmware(system.rest, { version: '8.4.0', sizeBytes: 50_000 });
   const { id } = await unwrap(
@@ -554,7 +560,7 @@ it('who changes or deletes what somebody else has changed since is told, keeps w
   };
   await page.route(`**/api/deployments/${id}`, late);
   await unwrap(api.deployments[':id'].pause.$post({ param: { id } }));
-  await expect.poll(() => asked).toBeGreaterThan(0);
+  await poll(() => asked).toBeGreaterThan(0);
   await page.unroute(`**/api/deployments/${id}`, late);
   await page.getByRole('button', { name: 'Pause' }).click();
   await told.waitFor();
@@ -642,7 +648,7 @@ it('an update that the application puts off says why wherever it is looked at, a
   await page.getByTestId('deferred').getByText('the oven is hot').waitFor();
   application = 'now';
   await open(`/deployments/${id}`);
-  await expect.poll(() => target.getAttribute('data-state'), { timeout: 20_000 }).toBe('succeeded');
+  await poll(() => target.getAttribute('data-state')).toBe('succeeded');
   expect(await page.getByTestId('deferred').count()).toBe(0);
 });
 
@@ -676,7 +682,7 @@ it('a freeze is told wherever it matters and is overridden with a reason; who is
   await page.getByText('A door stays locked').waitFor();
 
   await open(list!);
-  await expect.poll(() => page.locator('tbody .row-link').count()).toBe(1);
+  await poll(() => page.locator('tbody .row-link').count()).toBe(1);
   await page.getByRole('link', { name: /device-003/ }).click();
   await page.locator('.facts').getByText('0.1', { exact: true }).waitFor();
   await unwrap(system.rest.api.devices[':id'].$patch({ param: pinned, json: { pinned: null } }));
@@ -685,7 +691,7 @@ it('a freeze is told wherever it matters and is overridden with a reason; who is
   await page.getByRole('button', { name: 'Delete Audit week' }).click();
   await dialog.getByRole('button', { name: 'Delete' }).click();
   await page.getByText('No freezes ahead').waitFor();
-  await expect.poll(() => today.getByText('Audit week').count()).toBe(0);
+  await poll(() => today.getByText('Audit week').count()).toBe(0);
 });
 
 it('a deployment waits for a second person, who sees what it would do and lets it begin', async () => {
@@ -706,7 +712,7 @@ it('a deployment waits for a second person, who sees what it would do and lets i
 
   const second = { email: 'second@example.test', password: 'somebody else looks' };
   await unwrap(rest.api.users.$post({ json: { ...second, role: 'operator' } }));
-  const { page: theirs } = await logIn(browser, stack.url, second, { locale: 'en-US' });
+  const { page: theirs } = await openSession(browser, stack.url, second, { locale: 'en-US' });
   await open('/deployments', theirs);
   await theirs.getByTestId('waiting-for-you').getByRole('link').click();
   await theirs.getByTestId('approval').getByText('4 devices').first().waitFor();
@@ -756,7 +762,7 @@ it('a crash is looked into: its addresses, and with the ELF of the firmware its 
   await page.getByRole('dialog').getByRole('button', { name: 'Upload ELF' }).click();
   await page.getByTestId('elf').getByText('sensor.elf').waitFor();
   await page.getByRole('link', { name: 'Show crashes' }).click();
-  await expect.poll(() => page.getByTestId('crash-trend').locator('rect').count()).toBe(30);
+  await poll(() => page.getByTestId('crash-trend').locator('rect').count()).toBe(30);
   await page.getByRole('link', { name: /parse|read_sensor/ }).click();
   const rows = page.getByTestId('backtrace').locator('tbody tr');
   await rows
@@ -767,7 +773,7 @@ it('a crash is looked into: its addresses, and with the ELF of the firmware its 
 });
 
 it('what the document has had fetched is used, and asked for no second time', async () => {
-  const { page: at } = await logIn(browser, system.stack.url, system.stack.admin, { locale: 'ko-KR' });
+  const { page: at } = await openSession(browser, system.stack.url, system.stack.admin, { locale: 'ko-KR' });
   // What has changed in the last seconds is rightly fetched once more.
   await at.route('**/api/live', (route) => route.abort());
   await open('/devices', at);
@@ -796,7 +802,7 @@ it('an SBOM and an advisory show who is affected, what is assessed counts, and e
     system.rest.api.deployments.$post({ json: { firmwareId: firmware, devices: ['device-002'] } }),
   );
   const ended = () => unwrap(system.rest.api.deployments[':id'].$get({ param: { id } }));
-  await expect.poll(async () => (await ended()).state, { timeout: 20_000 }).toBe('completed');
+  await poll(async () => (await ended()).state).toBe('completed');
   await open(`/firmware/${firmware}`);
   await page.getByText('No SBOM has been uploaded').waitFor();
   const buffer = Buffer.from('{"bomFormat":"CycloneDX"');
@@ -828,7 +834,7 @@ it('an SBOM and an advisory show who is affected, what is assessed counts, and e
   await open(`/vulnerabilities/${name}/evidence`);
   await page.getByRole('link', { name: 'Download the signed file' }).waitFor();
   expect(await page.getByRole('link', { name: 'device-002' }).count()).toBe(1);
-}, 60_000);
+});
 
 it('what patches save is told before a deployment, in money too, and day by day afterwards', async () => {
   // To what device-002 has since the SBOM.
@@ -837,19 +843,14 @@ it('what patches save is told before a deployment, in money too, and day by day 
   await page.getByTestId('pick-devices').locator('summary').click();
   await page.getByTestId('pick-devices').getByLabel('device-002').check();
   await page.getByTestId('forecast-cost').getByText('Transfer costs $0.50').waitFor();
-  await expect
-    .poll(
-      async () => {
-        await page.reload();
-        await page.getByTestId('pick-devices').locator('summary').click();
-        await page.getByTestId('pick-devices').getByLabel('device-002').check();
-        return page.getByTestId('forecast-cost').innerText();
-      },
-      { timeout: 20_000 },
-    )
-    .toMatch(/^Transfer costs \$0\.0\d instead of \$0\.50$/);
+  await poll(async () => {
+    await page.reload();
+    await page.getByTestId('pick-devices').locator('summary').click();
+    await page.getByTestId('pick-devices').getByLabel('device-002').check();
+    return page.getByTestId('forecast-cost').innerText();
+  }).toMatch(/^Transfer costs \$0\.0\d instead of \$0\.50$/);
   await page.getByTestId('request').click();
-  await page.locator('.head [data-state="completed"]').waitFor({ timeout: 20_000 });
+  await page.locator('.head [data-state="completed"]').waitFor();
   await page.getByTestId('figure-by-patch').getByText(/saved/).waitFor();
   await open('/');
   const plot = page.getByTestId('trend-saved');
@@ -911,12 +912,10 @@ it('a health gate that halts says which signal, with the plot and the numbers of
     });
   await Promise.all([...foretell(treated, 40), ...foretell(control, 80)]);
   const sent = page.locator('[data-testid="target"][data-state="sent"]');
-  await expect.poll(() => sent.count(), { timeout: 15_000 }).toBe(6);
+  await poll(() => sent.count()).toBe(6);
   await Promise.all(treated.map((device) => reportRunning(stack, device, sha256)));
   const halt = page.getByTestId('halt');
-  await halt
-    .getByText('devices with the new image fare worse than the control group')
-    .waitFor({ timeout: 30_000 });
+  await halt.getByText('devices with the new image fare worse than the control group').waitFor();
   await halt.getByText('battery').waitFor();
   expect(await page.getByTestId('health-signal').count()).toBe(2);
   const worse = page.locator('[data-testid="health-signal"][data-verdict="worse"]');
@@ -925,7 +924,7 @@ it('a health gate that halts says which signal, with the plot and the numbers of
   expect(await findViolations(page)).toEqual([]);
   await unwrap(rest.api.deployments[':id'].cancel.$post({ param: { id } }));
   for (const device of ids) await rest.api.devices[':id'].$delete({ param: { id: device } });
-}, 60_000);
+});
 
 it('no page keeps anybody out, in the light and in the dark, on a phone and in Korean', async () => {
   const routes = await findRoutes();
@@ -939,7 +938,7 @@ it('no page keeps anybody out, in the light and in the dark, on a phone and in K
   ];
   const walk = async (view: (typeof views)[number]) => {
     const options = { ...view, reducedMotion: 'reduce' } as const;
-    const { page: at } = await logIn(browser, system.stack.url, system.stack.admin, options);
+    const { page: at } = await openSession(browser, system.stack.url, system.stack.admin, options);
     for (const path of Object.values(routes)) {
       await open(path, at);
       await at.waitForFunction(() => !document.querySelector('.loading'));
@@ -967,4 +966,4 @@ it('no page keeps anybody out, in the light and in the dark, on a phone and in K
     await at.context().close();
   };
   await Promise.all(views.map(walk));
-}, 240_000);
+});

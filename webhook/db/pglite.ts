@@ -8,8 +8,15 @@ import { PGlite, type PGliteOptions } from '@electric-sql/pglite';
  */
 const tieringBudget = 1_000_000_000;
 
-/** Of the process, and in force for what is compiled after it: agents that run as WebAssembly beside a PGlite are among that. */
-export function openPglite(options: PGliteOptions = {}): Promise<PGlite> {
+/** Below it are the types that PostgreSQL itself names to its clients; those of its catalogues and of each of our tables follow. */
+const firstOfCatalogues = 4_000;
+
+/** The budget is the process's, and in force for what is compiled after it: agents that run as WebAssembly beside a PGlite are among that. */
+export async function openPglite(options: PGliteOptions = {}): Promise<PGlite> {
   setFlagsFromString(`--wasm-tiering-budget=${tieringBudget}`);
-  return PGlite.create(options);
+  const client = await PGlite.create(options);
+  // It makes one for the array of each of 400 types, and copies all of them for each query that brings parsers of its own, as Drizzle's do.
+  for (const type of Object.keys(client.parsers))
+    if (Number(type) >= firstOfCatalogues) delete client.parsers[Number(type)];
+  return client;
 }
