@@ -650,7 +650,7 @@ it('an update that the application puts off says why wherever it is looked at, a
   application = 'now';
   await open(`/deployments/${id}`);
   await poll(() => target.getAttribute('data-state')).toBe('succeeded');
-  expect(await page.getByTestId('deferred').count()).toBe(0);
+  await poll(() => page.getByTestId('deferred').count()).toBe(0);
 });
 
 it('a freeze is told wherever it matters and is overridden with a reason; who is pinned is left out', async () => {
