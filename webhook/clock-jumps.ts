@@ -19,8 +19,8 @@ export interface ClockJump {
   byMs: number;
   /** By the clock as it is now; ms since 1970. */
   now: number;
-  /** What was written by the new clock was written within so long before `now`: it is right as it is. Infinite: all but what is ahead. */
-  withinMs: number;
+  /** What was written from then on until about `now` was written by the new clock: it is right as it is. */
+  since: number;
 }
 
 export interface Clocks {
@@ -55,13 +55,14 @@ export function createFollowClock(
     const byMs = last ? Math.round(database - last.database - passedMs) : 0;
     if (Math.abs(byMs) >= leastJumpMs) {
       log('warn', "the database's clock has jumped", { byMs });
-      await move(db, { byMs, now: database, withinMs: passedMs + 1_000 });
+      await move(db, { byMs, now: database, since: database - passedMs - 1_000 });
       late = byMs < 0 ? { byMs, nextAt: steady + lateEveryMs, endsAt: steady + lateMs } : null;
     }
     // Also what a jump has left that nobody was there to see.
     if (!last || byMs <= -leastJumpMs) await dropFuture(db, database);
     else if (late && steady >= late.nextAt) {
-      await targets.followClock(db, { byMs: late.byMs, now: database, withinMs: Number.POSITIVE_INFINITY });
+      // All but what is ahead has been moved already, or is of the new clock.
+      await targets.followClock(db, { byMs: late.byMs, now: database, since: 0 });
       await dropFuture(db, database);
       late = steady < late.endsAt ? { ...late, nextAt: steady + lateEveryMs } : null;
     }

@@ -275,7 +275,7 @@ async function updateTargets(db: Db, changed: Target[], now: number): Promise<vo
 const soonMs = 15_000;
 
 /** What waits for a time waits as long as before. Times are moved once: `updated_at` then says that they are of the new clock. */
-export async function followClock(db: Db, { byMs, now, withinMs }: ClockJump): Promise<void> {
+export async function followClock(db: Db, { byMs, now, since }: ClockJump): Promise<void> {
   const by = sql`make_interval(secs => ${byMs / 1000})`;
   await db.execute(sql`
     update targets t
@@ -284,7 +284,7 @@ export async function followClock(db: Db, { byMs, now, withinMs }: ClockJump): P
     from (
       select deployment_id, device_id from targets
       where (deadline_at is not null or (state = 'pending' and next_attempt_at is not null))
-        and (updated_at <= ${at(Math.max(0, now - withinMs))} or updated_at > ${at(now + soonMs)})
+        and (updated_at <= ${at(since)} or updated_at > ${at(now + soonMs)})
       order by deployment_id, device_id for update
     ) old
     where t.deployment_id = old.deployment_id and t.device_id = old.device_id`);

@@ -42,7 +42,7 @@ export async function play(
   database: SimulatedDatabase,
   keys: Keys,
   seed: number,
-  trace: ((line: string) => void) | null = null,
+  trace: (line: string) => void,
 ): Promise<Played> {
   const random = new Random(seed);
   const time = new VirtualTime(simulationStart, random);

@@ -24,9 +24,9 @@ export class Stage {
   readonly timeZones = new Map<string, string>();
   /** Seen in the middle of something; ends the schedule after it. */
   failure: unknown = null;
-  readonly #trace: ((line: string) => void) | null;
+  readonly #trace: (line: string) => void;
 
-  constructor(time: VirtualTime, random: Random, trace: ((line: string) => void) | null) {
+  constructor(time: VirtualTime, random: Random, trace: (line: string) => void) {
     this.time = time;
     this.random = random;
     this.#trace = trace;
@@ -62,6 +62,6 @@ export class Stage {
   }
 
   log(text: string): void {
-    this.#trace?.(`${((this.time.now - simulationStart) / 1000).toFixed(3).padStart(9)} ${text}`);
+    this.#trace(`${((this.time.now - simulationStart) / 1000).toFixed(3).padStart(9)} ${text}`);
   }
 }
