@@ -12,8 +12,8 @@ export default defineConfig({
     globalSetup: ['.ci/pglite.ts'],
     // They share one broker, whose rules each sets.
     fileParallelism: false,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     reporters: ['default', './deploy/lab/broker/table-reporter.ts'],
   },
 });

@@ -151,9 +151,7 @@ describe('provisioning from a CSV file', () => {
       await work.file(`${signal}.csv`, list(count, signal));
       const args = ['--csv', `${signal}.csv`, '--out', out, '--url', url];
       const first = start(args);
-      await expect
-        .poll(async () => (await finished(out)).length, { timeout: 20_000, interval: 5 })
-        .toBeGreaterThan(5);
+      await expect.poll(async () => (await finished(out)).length, { interval: 5 }).toBeGreaterThan(5);
       first.child.kill(signal);
       const stopped = await first.ended;
       const before = await finished(out);

@@ -81,7 +81,7 @@ describe(`a renewal storm of ${devices} devices`, () => {
       answered += 1;
       return issued;
     });
-    await expect.poll(() => answered, { timeout: 60_000, interval: 5 }).toBeGreaterThan(10);
+    await expect.poll(() => answered, { interval: 5 }).toBeGreaterThan(10);
     const before = answered;
     await Promise.all(Array.from({ length: 5 }, (_, index) => ask(factory, `new-${index}`)));
     // Five of the factory's among the webhook's 128 connections: far from the end of the storm.
@@ -104,5 +104,5 @@ describe(`a renewal storm of ${devices} devices`, () => {
     const outcomes = new Set(await Promise.all(flood));
     expect([...outcomes].filter((outcome) => !['answered', 'overloaded'].includes(outcome))).toEqual([]);
     expect(outcomes).toContain('answered');
-  }, 60_000);
+  });
 });

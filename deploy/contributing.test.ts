@@ -132,7 +132,7 @@ test('what was written compiles, and is formatted', async () => {
   await run('npx', 'tsc', '--noEmit', '--singleThreaded');
   await run('npx', 'biome', 'format', ...files);
   await run('clang-19', '-std=c11', '-Wall', '-Werror', '-fsyntax-only', 'firmware/agent/ota_failure.c');
-}, 120_000);
+}, 300_000);
 
 test('the field is stored and returned, the reason has the same name in C and words, the rule is one', async () => {
   writeFileSync(
@@ -158,7 +158,7 @@ test('the field is stored and returned, the reason has the same name in C and wo
   // On the kept database of the other tests, to which the copy has one migration to add.
   writeFileSync(
     join(copy, 'vitest.recipes.config.ts'),
-    `export default { test: { testTimeout: 60_000, include: ${JSON.stringify(tests)} } };`,
+    `export default { test: { testTimeout: 120_000, include: ${JSON.stringify(tests)} } };`,
   );
   const told = await run(
     'npx',
@@ -171,7 +171,7 @@ test('the field is stored and returned, the reason has the same name in C and wo
   );
   const { numFailedTests, testResults } = JSON.parse(told.slice(told.indexOf('{')));
   expect([numFailedTests, testResults.length]).toEqual([0, tests.length]);
-}, 120_000);
+}, 300_000);
 
 test('the scenario is found by its name, and is short', async () => {
   const [path] = touched.get('A scenario')!;
@@ -179,7 +179,7 @@ test('the scenario is found by its name, and is short', async () => {
   expect(await run('npx', 'tsx', 'deploy/lab/main.ts', '--list')).toMatch(
     new RegExp(`^experiment +${basename(path!, '.ts')} `, 'm'),
   );
-}, 60_000);
+});
 
 test('a recipe whose place is gone is refused', async () => {
   const at = { kind: 'insert', anchor: "'device.edit': 'Edit',", text: 'x\n' } as const;

@@ -186,4 +186,4 @@ test('when one of three copies is killed and one stops, every update ends once a
     sql`select count(*)::int as n from received_messages`,
   );
   expect(received!.n).toBe([...devices.values()].reduce((sum, d) => sum + d.number, 0));
-}, 90_000);
+});

@@ -26,7 +26,7 @@ test('the types of the client are of the API as it is; if not: npm run cli:types
 
 test('npx runs it in a checkout', () => {
   expect(npm(root, 'npx', 'flota', '--version')).toBe(`${product.version}\n`);
-}, 60_000);
+});
 
 test('the packed tarball is one program without dependencies, which npm installs without a registry', async () => {
   await packageCli(join(dir, 'cli'));

@@ -152,7 +152,7 @@ describe('prepare', () => {
   beforeAll(() => {
     dir = mkdtempSync(join(tmpdir(), 'flota-prepare-'));
     said = run();
-  }, 60_000);
+  });
   afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
   it('makes every secret that compose.yaml names, readable in the containers and closed to others outside', () => {
@@ -193,7 +193,7 @@ describe('prepare', () => {
     );
     expect(secrets).toContain('emqx_dashboard_password');
     expect(ports!.filter((port) => port.includes('18083'))).toEqual(['127.0.0.1:18083:18083']);
-  }, 60_000);
+  });
 
   it('says that alarms reach nobody as long as nobody is named', () => {
     expect(said).toContain('alarms reach nobody: set FLOTA_ALARM_EMAIL or FLOTA_ALARM_WEBHOOK');
@@ -208,7 +208,7 @@ describe('prepare', () => {
     run(broken);
     for (const name of emptied) expect(statSync(join(broken, 'state', name)).size, name).toBeGreaterThan(8);
     expect(readFileSync(join(broken, 'ca/hierarchy/issuing.key'), 'utf8')).toContain('ENCRYPTED PRIVATE KEY');
-  }, 60_000);
+  });
 
   it('changes nothing when it is run again', () => {
     const all = () =>
@@ -218,7 +218,7 @@ describe('prepare', () => {
     const before = all();
     run();
     expect(all()).toEqual(before);
-  }, 60_000);
+  });
 });
 
 describe('Prometheus and Grafana', () => {

@@ -51,7 +51,7 @@ afterAll(async () => {
   await system?.close();
   await cluster?.remove();
   rmSync(dir, { recursive: true, force: true });
-}, 60_000);
+});
 
 /** As EMQX's rule for log messages posts it. */
 async function post(): Promise<{ status: number; ms: number }> {
@@ -138,7 +138,7 @@ describe('the proxy file of compose', () => {
     expect([...new Set(answers)]).toEqual([204]);
     await everythingStored();
     await system.copies[0]!.start();
-  }, 60_000);
+  });
 
   it('answers 503, never 502 or 504, while no copy is there, and what was sent meanwhile arrives afterwards', async () => {
     await Promise.all(system.copies.map((copy) => copy.kill()));
@@ -147,7 +147,7 @@ describe('the proxy file of compose', () => {
     await system.copies[1]!.start();
     await until(post, ({ status }) => status === 204);
     await everythingStored();
-  }, 60_000);
+  });
 
   it('gives up a copy that hangs before EMQX does, with 503', async () => {
     const fault = hang(...system.copies.filter((copy) => copy.running()));
@@ -160,7 +160,7 @@ describe('the proxy file of compose', () => {
       await fault.heal();
     }
     await until(post, ({ status }) => status === 204);
-  }, 60_000);
+  });
 
   it('serves the store to devices under our CA, and takes nothing from them; signatures survive it', async () => {
     const [version, fileName] = ['1.0.0', 'proxied.bin'];
@@ -180,12 +180,12 @@ describe('the proxy file of compose', () => {
     // Unsigned: the store's own refusal; and the proxy's for what writes.
     for (const method of ['GET', 'PUT', 'DELETE'])
       expect([method, ...(await asked(method))]).toEqual([method, 403, 'nosniff']);
-  }, 30_000);
+  });
 });
 
 async function everythingStored(): Promise<void> {
   const waiting = () => fleet.devices.reduce((sum, device) => sum + device.snapshot().outboxMessages, 0);
-  await until(waiting, (count) => count === 0, 40_000);
+  await until(waiting, (count) => count === 0);
   const open = async () => talk.taken() - (await talk.stored());
   await until(open, (count) => count === 0);
   expect(talk.taken()).toBeGreaterThan(0);

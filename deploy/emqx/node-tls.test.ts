@@ -117,7 +117,7 @@ it('lets nodes in, and nobody with a certificate of the fleet, whatever it is fo
   const { port } = holdPort();
   const own = await issue(nodes, 'broker-node', 'node.localhost', ['localhost']);
   const node = erl(await nodeWith('listens', own), 'emqx', port, '-eval', 'io:format("up").');
-  await until(node.says, (text) => text.includes('up'), 60_000);
+  await until(node.says, (text) => text.includes('up'));
   const other = await issue(nodes, 'broker-node', 'node.b', ['b.example']);
   expect(await knock(port, other)).toBe('let in');
   const foreign = await openAuthority({ dir: join(dir, 'ca-other') });

@@ -32,7 +32,7 @@ beforeAll(() => {
   mkdirSync(state);
   const prepared = script('deploy/compose/prepare.ts', '--state', state, '--ca', ca);
   expect(prepared.status, prepared.stderr).toBe(0);
-}, 60_000);
+});
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 it("refuses compose's own database, and what prepare has not made", () => {
@@ -112,7 +112,7 @@ it('prints every Secret that the chart and the values of EMQX name, with every f
   const authority = await openAuthority({ dir: copy, passphrase: secrets['flota-ca']!.ca_passphrase! });
   const trust = await authority.trust();
   expect(secrets['flota-webhook']!.ca_trust).toBe(trust.root + trust.issuing);
-}, 60_000);
+});
 
 it('between nodes: the Secret has what the values mount, and they say what `render --node-tls` does', async () => {
   const nodeCa = join(dir, 'ca-nodes');
@@ -153,7 +153,7 @@ it('between nodes: the Secret has what the values mount, and they say what `rend
     ...Object.fromEntries([...asVariables('CLUSTER', cluster), ...asVariables('RPC', conf.rpc!)]),
     EMQX_SSL_DIST_OPTFILE: `${at}/ssl_dist.conf`,
   });
-}, 60_000);
+});
 
 it("sets by EMQX's variables only what emqx.conf has, and none of it is a secret", () => {
   const conf = parseHocon(read('emqx/conf/emqx.conf'), 'emqx.conf');

@@ -214,8 +214,8 @@ describe("the image's programs, in the environment of compose.yaml", () => {
         (response) => response.status,
         () => webhook.log(),
       );
-    await until(status, (found) => found === 200, 60_000);
-    await until(authority.log, (text) => text.includes('listening'), 60_000);
+    await until(status, (found) => found === 200);
+    await until(authority.log, (text) => text.includes('listening'));
     expect(webhook.health()).toBe(0);
     expect(authority.health()).toBe(0);
 

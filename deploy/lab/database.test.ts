@@ -60,4 +60,4 @@ it('a database that stops in the middle of transactions ends them, and nothing e
     );
     expect(new Set(pids).size).toBe(connections);
   }
-}, 60_000);
+});

@@ -53,7 +53,7 @@ it('is made whole where a start was killed while it made the database', async ()
   const dataDir = join(root, 'killed');
   const killed = spawnStart(['--devices', '0'], { FLOTA_DATA: dataDir });
   const begun = () => list(dataDir).some((path) => /^database[^/]*\/base$/.test(path));
-  await until('a database that is begun', begun, 60_000);
+  await until('a database that is begun', begun);
   killed.child.kill('SIGKILL');
   await killed.exit;
   await (await start(dataDir)).close();

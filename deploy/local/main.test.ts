@@ -28,13 +28,13 @@ describe('npm start', () => {
   it('goes on after kill -9 in the middle of the demo, and lets no second start into the same directory', async () => {
     const FLOTA_DATA = join(root, 'killed');
     const first = start(['--devices', '3'], { FLOTA_DATA });
-    await until(first.output, (text) => /downloading 25 %/.test(text), 60_000);
+    await until(first.output, (text) => /downloading 25 %/.test(text));
 
     // At once: on a slow machine the downloads would be over before anything else is done.
     first.child.kill('SIGKILL');
     await first.exit;
     const again = start(['--devices', '3', '--exit'], { FLOTA_DATA });
-    await until(again.output, (text) => text.includes('Starting Flota'), 60_000);
+    await until(again.output, (text) => text.includes('Starting Flota'));
     const second = await refused([], { FLOTA_DATA });
     expect(second).toMatch(/^flota: .* is in use by another Flota \(process \d+\)[^\n]*\n$/);
     expect(await again.exit, again.errors() + again.output()).toBe(0);
@@ -57,7 +57,7 @@ describe('npm start', () => {
     chmodSync(join(bin, 'xdg-open'), 0o755);
     const PATH = `${bin}:${process.env.PATH}`;
     const run = start(['--devices', '0', '--open'], { FLOTA_DATA, PATH });
-    await until(run.output, (text) => text.includes('Running.'), 60_000);
+    await until(run.output, (text) => text.includes('Running.'));
     const url = /^Console: +(\S+)$/m.exec(run.output())![1]!;
     expect(run.output()).toContain(`none yet; connect one of your own: ${url}/connect`);
     expect(readFileSync(join(root, 'opened'), 'utf8').trim()).toBe(url);
@@ -78,7 +78,7 @@ describe('npm start', () => {
     run.child.kill('SIGINT');
     expect(await run.exit).toBe(0);
     expect(run.errors()).toBe('');
-  }, 90_000);
+  });
 
   it('names a taken port and its variable in one line', async () => {
     const server = createServer();

@@ -45,7 +45,7 @@ beforeAll(async () => {
   system = await startTestSystem({
     ca: { url, cert: read('cert.pem'), key: read('key.pem'), ca: read('ca.pem') },
   });
-}, 60_000);
+});
 afterAll(async () => {
   await system?.close();
   if (service) {

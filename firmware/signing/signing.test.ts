@@ -158,7 +158,7 @@ describe('patches that wait to be signed', () => {
       status: 1,
       err: expect.stringContaining('signed by another key'),
     });
-  }, 60_000);
+  });
 
   it('are not signed for another image, under another base, or for one that nobody has signed', async () => {
     const key = await openKey(makeKey());

@@ -17,14 +17,11 @@ export function defineBans(bed: () => Bed): void {
       while ((await attempt(other)) === 'kicked');
       const lifted = await rest.api.bans[':device'].$delete({ param: { device: id } });
       expect(lifted.status).toBe(204);
-      await until(
-        'the device is let in again',
-        () =>
-          online(other).then(
-            () => true,
-            () => false,
-          ),
-        30_000,
+      await until('the device is let in again', () =>
+        online(other).then(
+          () => true,
+          () => false,
+        ),
       );
     });
   });

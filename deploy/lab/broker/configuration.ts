@@ -58,7 +58,7 @@ export function defineConfiguration(bed: () => Bed): void {
       await client.publishAsync('log', JSON.stringify(line), { qos: 1 });
       const read = async () =>
         (await unwrap(rest.api.devices[':id'].logs.$get({ param: { id }, query: {} }))).items;
-      await until(read, (items) => items.some(({ message }) => message === line.message), 30_000);
+      await until(read, (items) => items.some(({ message }) => message === line.message));
     });
 
     it('what somebody publishes through the HTTP API in the name of a device is not taken for it', async () => {
@@ -72,7 +72,7 @@ export function defineConfiguration(bed: () => Bed): void {
       await client.publishAsync('log', line('genuine'), { qos: 1 });
       const read = async () =>
         (await unwrap(rest.api.devices[':id'].logs.$get({ param: { id }, query: {} }))).items;
-      const items = await until(read, (found) => found.length > 0, 30_000);
+      const items = await until(read, (found) => found.length > 0);
       expect(items.map(({ message }) => message)).toEqual(['genuine']);
     });
   });

@@ -28,7 +28,7 @@ export function defineMessages(bed: () => Bed): void {
       fleet.devices[0]!.on('identify', () => times++);
       const commands = async () =>
         (await unwrap(rest.api.devices[':id'].commands.$get({ ...of, query: {} }))).items;
-      const [answered] = await until(commands, ([command]) => command?.ok === true, 60_000);
+      const [answered] = await until(commands, ([command]) => command?.ok === true);
       expect(answered).toMatchObject({ command: 'identify', error: null });
       await until(
         () => fleet.devices[0]!.snapshot().outboxMessages,
@@ -60,7 +60,7 @@ export function defineMessages(bed: () => Bed): void {
         second.once('connect', ({ sessionPresent }) => resolve(sessionPresent)),
       );
       expect(await resumed).toBe(true);
-      await until('everything that was sent', () => got.length >= sent.length, 30_000);
+      await until('everything that was sent', () => got.length >= sent.length);
       expect(got).toEqual(sent);
       // Without a session there is nobody to keep anything for.
       await second.endAsync();
@@ -85,7 +85,7 @@ export function defineMessages(bed: () => Bed): void {
       );
       const read = async () =>
         (await unwrap(rest.api.devices[':id'].logs.$get({ param: { id }, query: { limit: '100' } }))).items;
-      const stored = await until(read, (items) => items.length >= lines.length, 30_000);
+      const stored = await until(read, (items) => items.length >= lines.length);
       expect(stored.map(({ message }) => message).sort()).toEqual([...lines].sort());
     });
   });

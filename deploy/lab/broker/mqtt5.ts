@@ -50,7 +50,7 @@ export function defineMqtt5(bed: () => Bed, isSpoken: boolean): void {
         const id = idOf('five');
         await register(id);
         const device = await startDevice(id, await enroll(id));
-        await until('the refusal', () => /refused the connection: .*\(0x84\)/.test(device.log()), 20_000);
+        await until('the refusal', () => /refused the connection: .*\(0x84\)/.test(device.log()));
         await device.stop();
       });
       return;
@@ -75,7 +75,7 @@ export function defineMqtt5(bed: () => Bed, isSpoken: boolean): void {
       const heard = await listenToTraces(stack.emqx, id);
       try {
         await unwrap(rest.api.devices[':id'].commands.$post({ ...of, json: { command: 'identify' } }));
-        const row = await until('the answer', () => heard.rows()[0], 30_000);
+        const row = await until('the answer', () => heard.rows()[0]);
         const [, trace] = /control\/command came, traceparent (\S+?)["\s]/.exec(device.log()) ?? [];
         expect(trace).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-\d\d$/);
         expect(row.trace).toBe(trace);
@@ -125,11 +125,11 @@ export function defineMqtt5(bed: () => Bed, isSpoken: boolean): void {
       const sentAt = Date.now();
       await send('expired', 1);
       await send('kept', 600);
-      await until('the first has expired', () => Date.now() - sentAt > 1_500, 5_000);
+      await until('the first has expired', () => Date.now() - sentAt > 1_500);
       const back = connect(pair, five);
       const got: string[] = [];
       back.on('message', (at, payload) => at === 'control/command' && got.push(String(payload)));
-      await until('what was kept', () => got.includes('kept'), 30_000);
+      await until('what was kept', () => got.includes('kept'));
       expect(got).toEqual(['kept']);
     });
   });

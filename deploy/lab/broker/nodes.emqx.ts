@@ -47,7 +47,7 @@ function defineNodes(second: SecondNode): void {
     await bed.register(id);
     const pair = await bed.enroll(id);
     const client = await bed.online(pair, { ...(url && { url }) });
-    await until(`${name} is online`, () => isOnline(id), 30_000);
+    await until(`${name} is online`, () => isOnline(id));
     return { id, pair, client };
   };
   const isOnline = async (id: string) =>
@@ -92,7 +92,7 @@ function defineNodes(second: SecondNode): void {
         () => true,
         () => false,
       );
-    await until('the device is let in again', isIn, 30_000);
+    await until('the device is let in again', isIn);
   });
 
   it('what is counted is of both nodes, and each node has its share', async () => {
@@ -108,7 +108,7 @@ function defineNodes(second: SecondNode): void {
     const line = () => JSON.stringify({ id: randomUUID(), at: null, level: 'info', message: 'counted' });
     for (const { client } of clients)
       for (let i = 0; i < count; i++) await client.publishAsync('log', line(), { qos: 1 });
-    const after = await until(read, ({ all }) => all >= before.all + 2 * count, 30_000);
+    const after = await until(read, ({ all }) => all >= before.all + 2 * count);
     expect(after.first - before.first).toBeGreaterThanOrEqual(count);
     expect(after.second - before.second).toBeGreaterThanOrEqual(count);
     expect(after.all).toBe(after.first + after.second);
@@ -172,7 +172,7 @@ function defineNodes(second: SecondNode): void {
     expect(await cli.run('plan')).toMatchObject({ status: 0 });
     // Its device comes back to it.
     const back = await bed.online(dies.pair, { url: second.mqttUrl });
-    await until('the device is online again', () => isOnline(dies.id), 30_000);
+    await until('the device is online again', () => isOnline(dies.id));
     expect(back.connected).toBe(true);
   });
 }

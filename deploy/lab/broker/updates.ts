@@ -21,7 +21,6 @@ export function defineUpdates(bed: () => Bed): void {
     return until(
       () => rest.readDeployment(bed().rest, id),
       (d) => d.state !== 'running',
-      25_000,
     );
   }
 

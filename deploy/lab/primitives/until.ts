@@ -18,7 +18,7 @@ export async function until(
   first: string | (() => unknown),
   // biome-ignore lint/suspicious/noExplicitAny: what the overloads say
   second: (value?: any) => unknown,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<unknown> {
   const read = typeof first === 'string' ? second : first;
   const good = typeof first === 'string' ? Boolean : second;

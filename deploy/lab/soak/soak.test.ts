@@ -47,7 +47,7 @@ describe('faults', () => {
       heal: () => Promise.reject(new Error('does not answer')),
     };
     await expect(run([fault], 3_000)).rejects.toThrow('does not answer');
-  }, 15_000);
+  });
 });
 
 const partOf = (rssBytes: () => number) =>

@@ -62,7 +62,7 @@ const get = async (id: string) => (await webhook.api('GET', `/api/deployments/${
 const judged = async (id: string): Promise<Json[]> =>
   (await webhook.api('GET', `/api/deployments/${id}/health`)).body;
 const is = (id: string, state: string) =>
-  until(`${state} deployment`, async () => ((await get(id)).state === state ? get(id) : null), 60_000);
+  until(`${state} deployment`, async () => ((await get(id)).state === state ? get(id) : null));
 const hasIt = (device: TestDevice) => device.requests().length > 0;
 
 async function deploy(devices: TestDevice[], hardware: string, policy: object) {
@@ -110,7 +110,7 @@ describe('a gate', () => {
 
     // What was seen is forgiven; the control group is the last wave.
     await webhook.api('POST', `/api/deployments/${id}/resume`);
-    await until('the control group', () => devices.every(hasIt), 60_000);
+    await until('the control group', () => devices.every(hasIt));
     expect((await get(id)).state).toBe('running');
   }, 120_000);
 

@@ -84,7 +84,7 @@ const stateOf = async (base: string, result: string) => {
   return row;
 };
 const firstRequest = (device: TestDevice): Promise<Json> =>
-  until('the request', () => device.requests()[0]?.body, 30_000);
+  until('the request', () => device.requests()[0]?.body);
 const manifestOf = async (request: Json) => {
   const { payload } = await compactVerify(request.manifest, createLocalJWKSet(webhook.signer.keys));
   return JSON.parse(new TextDecoder().decode(payload));
@@ -99,7 +99,7 @@ describe('a device that takes patches', () => {
     const none = { devices: 0, compressed: 0, making: 0, unsigned: 0 };
     expect((await foresee()).patches).toEqual({ ...none, making: 1, egressBytes: images[1].length });
     const made = async () => (await stateOf(older.sha256, newer.sha256))?.state === 'ready';
-    await until('the patch', made, 30_000);
+    await until('the patch', made);
     const row = (await stateOf(older.sha256, newer.sha256))!;
     expect(await foresee()).toMatchObject({
       egressBytes: images[1].length,
@@ -169,7 +169,7 @@ describe('a device that takes patches', () => {
       });
     await progress({ receivedBytes: 1_000 });
     await progress({ receivedBytes: 0, urlExpired: true, patch: 'differs' });
-    const whole = await until('the whole image', () => device.requests()[1]?.body, 30_000);
+    const whole = await until('the whole image', () => device.requests()[1]?.body);
     expect(await manifestOf(whole)).not.toHaveProperty('patch');
     expect(decodeURIComponent(whole.url)).toContain(newer.s3Path);
     expect(await webhook.target(id, device)).toMatchObject({ state: 'downloading', receivedBytes: 0 });
@@ -231,7 +231,7 @@ describe('a device that takes compressed images', () => {
     const foresee = async () =>
       (await webhook.api('POST', '/api/deployments/dry_run', selection)).body.patches;
     expect(await foresee()).toMatchObject({ devices: 0, compressed: 0, making: 1 });
-    await until('it', async () => (await stateOf(noBase, newer.sha256))?.state === 'ready', 30_000);
+    await until('it', async () => (await stateOf(noBase, newer.sha256))?.state === 'ready');
     const row = (await stateOf(noBase, newer.sha256))!;
     expect(await foresee()).toMatchObject({
       devices: 0,
@@ -256,7 +256,7 @@ describe('a device that takes compressed images', () => {
       ...faulty,
       urlExpired: true,
     });
-    const whole = await until('the whole image', () => device.requests()[1]?.body, 30_000);
+    const whole = await until('the whole image', () => device.requests()[1]?.body);
     expect(await manifestOf(whole)).not.toHaveProperty('patch');
     // It serves whatever a device runs: it stays.
     await forget({ db: database.db, objects: webhook.objects }, 0);
@@ -281,7 +281,7 @@ describe('where manifests are signed elsewhere', () => {
     const { older, newer } = await setUp();
     await webhook.api('POST', `/api/firmware/${newer.id}/patches`, { from: [older.id] });
     const state = async () => (await stateOf(older.sha256, newer.sha256))?.state;
-    await until('the patch', async () => (await state()) === 'ready', 30_000);
+    await until('the patch', async () => (await state()) === 'ready');
     const ready = (await stateOf(older.sha256, newer.sha256))!;
     const pair = and(eq(patches.base, older.sha256), eq(patches.result, newer.sha256));
     await database.db.update(patches).set({ state: 'unsigned', manifest: null }).where(pair);
@@ -326,14 +326,10 @@ describe('where manifests are signed elsewhere', () => {
       });
 
       expect((await unsigned.api('POST', path, {})).status).toBe(202);
-      const made = await until(
-        'the patch',
-        async () => {
-          const { items } = (await unsigned.api('GET', path)).body;
-          return items.every((it: Json) => it.state !== 'wanted') && items;
-        },
-        30_000,
-      );
+      const made = await until('the patch', async () => {
+        const { items } = (await unsigned.api('GET', path)).body;
+        return items.every((it: Json) => it.state !== 'wanted') && items;
+      });
       const patch = made.find((it: Json) => it.base === older.sha256);
       expect(patch).toMatchObject({
         state: 'unsigned',
@@ -361,7 +357,7 @@ describe('where manifests are signed elsewhere', () => {
 
       expect(await foresee()).toMatchObject({ devices: 1, unsigned: 0 });
       await unsigned.deploy(newer.id, device);
-      const request = await until('the request', () => device.requests()[0]?.body, 30_000);
+      const request = await until('the request', () => device.requests()[0]?.body);
       const { payload } = await compactVerify(request.manifest, createLocalJWKSet(key.keys));
       expect(JSON.parse(new TextDecoder().decode(payload))).toEqual(claims);
     } finally {

@@ -107,7 +107,7 @@ async function setUp({ hardware = hardwareName(), able = true, patch = false, ru
 }
 
 const firstRequest = (device: TestDevice): Promise<Json> =>
-  until('the request', () => device.requests()[0]?.body, 30_000);
+  until('the request', () => device.requests()[0]?.body);
 
 /** As a device does it. */
 async function openAs(ecdh: ECDH, url: string, about: { deployment: string; sha256: string; size: number }) {
