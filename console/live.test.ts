@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { createLive, type LiveStatus } from './live.ts';
 
 /** What a browser's EventSource does, as far as it is used; Node 20 has none. */
@@ -19,6 +19,8 @@ class Source extends EventTarget {
     this.dispatchEvent(new Event('error'));
   }
 }
+
+afterEach(() => void vi.useRealTimers());
 
 function begin() {
   const sources: Source[] = [];
@@ -152,17 +154,18 @@ it('takes a connection that breaks off in its first moment for a break, and fetc
   expect(calls).toEqual(['device any', 'log a']);
 });
 
-it('takes a connection that says nothing for lost, and fetches again when there is one that does', async () => {
-  const { live, sources, calls, watch, nextConnection, status } = begin();
+it('takes a connection that says nothing for lost, and fetches again when there is one that does', () => {
+  vi.useFakeTimers();
+  const { live, sources, calls, watch, status } = begin();
   live.start();
   watch('device');
   sources[0]!.open();
   for (let i = 0; i < 4; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    vi.advanceTimersByTime(49);
     sources[0]!.dispatchEvent(new Event('beat'));
   }
   expect([status(), sources.length]).toEqual(['open', 1]);
-  await nextConnection();
+  vi.advanceTimersByTime(50);
   expect([status(), sources[0]!.readyState]).toEqual(['lost', 2]);
   sources[1]!.open();
   expect([status(), calls]).toEqual(['open', ['device any']]);

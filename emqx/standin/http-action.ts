@@ -173,12 +173,13 @@ export class HttpAction {
 
   private async exchange({ method, path, headers, body }: Request): Promise<Outcome> {
     let timedOut = false;
+    let hung: NodeJS.Timeout | undefined;
     try {
       const sent = this.client.request(this.url, { method, path, headers, agent: this.agent });
-      sent.setTimeout(this.hangMs, () => {
+      hung = setTimeout(() => {
         timedOut = true;
         sent.destroy();
-      });
+      }, this.hangMs);
       sent.end(body ?? undefined);
       const [response] = (await once(sent, 'response')) as [IncomingMessage];
       this.connected = true;
@@ -191,6 +192,8 @@ export class HttpAction {
       if (timedOut) return 'unanswered';
       // ERR_…: a path or header that HTTP cannot carry, or a certificate that is refused.
       return code === 'ENOTFOUND' || code.startsWith('ERR_') ? 'refused' : 'broken';
+    } finally {
+      clearTimeout(hung);
     }
   }
 

@@ -99,7 +99,7 @@ export async function startTestBed(
         ca: ca.ca,
         servername: 'localhost',
         reconnectPeriod: 0,
-        connectTimeout: 5_000,
+        connectTimeout: 60_000,
         protocolVersion: 4,
         clientId: 'whatever the device says',
         ...own,
