@@ -79,7 +79,7 @@ describe(`${rounds} mutations`, { timeout: 300_000 }, () => {
       expect.arrayContaining(['csr_key_refused', 'csr_malformed', 'csr_signature_invalid']),
     );
     // None hangs: the slowest is one signature check on a busy machine.
-    expect(slowestMs).toBeLessThan(1_000);
+    expect(slowestMs).toBeLessThan(10_000);
   });
 
   it('that their sender has signed again are refused with a code, or change nothing in the certificate', async () => {

@@ -209,7 +209,8 @@ describe('the client', () => {
     await new Promise((resolve) => mute.once('connect', resolve));
     const started = performance.now();
     await first.close();
-    expect(performance.now() - started).toBeLessThan(1_000);
+    // Node keeps a connection that is idle for five.
+    expect(performance.now() - started).toBeLessThan(4_000);
     const second = await startService({ ...options, port: first.port });
     await caller.trust();
     caller.close();

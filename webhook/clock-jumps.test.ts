@@ -65,7 +65,7 @@ describe("the database's clock", () => {
     expect((await read()).deadlineAt!.getTime()).toBe(deadline + dayMs);
     offset.ms = 0;
     await step(place);
-    expect(Math.abs((await read()).deadlineAt!.getTime() - deadline)).toBeLessThan(1_000);
+    expect(Math.abs((await read()).deadlineAt!.getTime() - deadline)).toBeLessThan(10_000);
     await expect.poll(() => webhook.broker.to(device.id, 'control/command')).toHaveLength(1);
     await device.connect(Date.now(), 'AB');
     await device.disconnect();
@@ -87,7 +87,7 @@ describe("the database's clock", () => {
       values (${device.id}, 'control/command', '{"command": "identify"}', now() + interval '1 day')`);
     passed.ms += 10_000;
     await step(place);
-    expect(Math.abs((await read()).deadlineAt!.getTime() - deadline)).toBeLessThan(1_000);
+    expect(Math.abs((await read()).deadlineAt!.getTime() - deadline)).toBeLessThan(10_000);
     await expect.poll(() => webhook.broker.to(device.id, 'control/command')).toHaveLength(1);
   });
 });
@@ -102,9 +102,9 @@ describe("a copy's own clock", () => {
   test('goes back by a day, and its work goes on', async () => {
     const device = await webhook.device();
     await webhook.api('POST', '/api/bans', { device: device.id });
-    await expect.poll(() => webhook.broker.banned.has(device.id), { timeout: 5_000 }).toBe(true);
+    await expect.poll(() => webhook.broker.banned.has(device.id)).toBe(true);
     vi.spyOn(Date, 'now').mockReturnValue(Date.now() - dayMs);
     await webhook.api('DELETE', `/api/bans/${device.id}`);
-    await expect.poll(() => webhook.broker.banned.has(device.id), { timeout: 5_000 }).toBe(false);
+    await expect.poll(() => webhook.broker.banned.has(device.id)).toBe(false);
   });
 });

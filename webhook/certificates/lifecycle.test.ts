@@ -264,12 +264,10 @@ describe('certificates', () => {
 });
 
 describe('a revoked certificate', () => {
-  test('ends its connection in under a second, is in the audit log, and then in the CRL', async () => {
+  test('ends its connection before that is answered, is in the audit log, and then in the CRL', async () => {
     const { device, serial } = await connectedDevice();
-    const started = performance.now();
     const { status, body } = await revoke(serial);
-    await until('the kick', () => kicksOf(device) > 0);
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(kicksOf(device)).toBeGreaterThan(0);
     expect([status, body.status, body.revocation]).toEqual([
       200,
       'revoked',
@@ -313,7 +311,10 @@ describe('a revoked certificate', () => {
     const firmware = await webhook.firmware();
     await webhook.deploy(firmware.id, device);
     const next = await issueTo(device);
-    const kicks = await until('the first kick', () => kicksOf(device));
+    await until('the first kick', () => kicksOf(device) > 0);
+    // As long as the broker has not told that it is gone it is kicked every two seconds.
+    await device.disconnect(Date.now() + 1);
+    const kicks = kicksOf(device);
     await device.connect(Date.now() + 5, next.serial);
     await device.subscribe(next.serial);
     await until('the request', () => device.requests().length > 0);

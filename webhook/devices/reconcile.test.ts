@@ -16,7 +16,7 @@ import {
 import { createListedIds } from './listed-ids.ts';
 
 const minute = 60_000;
-const times = { periodMs: 3_600_000, faultMs: 30, youngMs: minute, settledMs: 15_000, watchMs: 30 };
+const times = { periodMs: 3_600_000, faultMs: 30, youngMs: minute, settledMs: minute, watchMs: 30 };
 
 let database: TestDatabase;
 /** Registers devices and says what happens to them; it never looks at the list itself, apart from its start. */

@@ -15,7 +15,9 @@ const post = async (path: string, body: object): Promise<Json> =>
   (await webhook.api('POST', path, body)).body;
 const get = async (path: string): Promise<Json> => (await webhook.api('GET', path)).body;
 const dayMs = 86_400_000;
-const day = (fromToday: number) => new Date(Date.now() + fromToday * dayMs).toISOString().slice(0, 10);
+const begun = Date.now();
+/** Of one day, though midnight may come meanwhile. */
+const day = (fromToday: number) => new Date(begun + fromToday * dayMs).toISOString().slice(0, 10);
 const freeze = (first: number, last: number) =>
   post('/api/freezes', { name: 'Holidays', firstDay: day(first), lastDay: day(last) });
 async function online(): Promise<TestDevice> {
@@ -60,7 +62,7 @@ test('one that comes while a deployment is running stops what has not begun; wha
   const [begun, later] = [await online(), await webhook.device()];
   const { id } = await webhook.deploy((await webhook.firmware()).id, begun, later);
   await asked(begun);
-  await freeze(0, 0);
+  await freeze(0, 1);
   await later.subscribe();
   await frozen(id);
   expect(later.requests()).toEqual([]);
@@ -72,7 +74,7 @@ test('a request that was not answered is not sent again within', async () => {
   const device = await online();
   await webhook.deploy((await webhook.firmware()).id, device);
   await asked(device);
-  await freeze(0, 0);
+  await freeze(0, 1);
   const before = device.requests().length;
   await device.subscribe();
   await until('an empty outbox', async () => (await db.select().from(outbox)).length === 0);
@@ -80,7 +82,7 @@ test('a request that was not answered is not sent again within', async () => {
 });
 
 test('a deployment overrides it with a reason, before or later, which the audit log keeps', async () => {
-  await freeze(0, 0);
+  await freeze(0, 1);
   const [one, other] = [await online(), await online()];
   const { id: firmwareId } = await webhook.firmware();
   const overrideFreeze = 'Security fix, agreed with the customer';

@@ -174,7 +174,7 @@ test('one that took it and drips its answer has taken it', async () => {
   const port = await receive((_, response) => {
     response.writeHead(200).write('a');
   });
-  const by = courier(loopback, { timeoutMs: 300 });
+  const by = courier(loopback, { timeoutMs: 2_000 });
   expect(await send(`http://127.0.0.1:${port}/`, by)).toEqual({ status: 200, answer: 'a', fault: null });
 });
 

@@ -63,7 +63,7 @@ async function call(method: string, path: string, body?: string): Promise<{ stat
   const headers = { authorization: `Bearer ${webhookToken}`, 'content-type': 'application/json' };
   const sent = request({ host: '127.0.0.1', port, method, path, headers, agent: false });
   // A connection that is on its way to a worker when that is killed stays open, and nobody hears it.
-  sent.setTimeout(3_000, () => sent.destroy(new Error('no answer')));
+  sent.setTimeout(10_000, () => sent.destroy(new Error('no answer')));
   sent.end(body);
   const [answer] = (await once(sent, 'response')) as [IncomingMessage];
   let text = '';

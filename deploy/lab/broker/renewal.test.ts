@@ -6,7 +6,7 @@ import { type Bed, openBed } from './bed.ts';
 let bed: Bed;
 beforeAll(async () => {
   // Certificates that are due as soon as they are issued.
-  bed = await openBed({ deviceCertificateSeconds: 20 });
+  bed = await openBed({ deviceCertificateSeconds: 100 });
 });
 afterAll(() => bed?.close());
 
