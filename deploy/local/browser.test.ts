@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { buildImage } from '#firmware/virtual/image.ts';
 import { clientId, clientSecret, startIssuer, type TestIssuer } from '#webhook/auth/oidc/testing-issuer.ts';
 import { espImage } from '#webhook/firmware/testing-images.ts';
-import { hardware } from '../lab/fleet/devices.ts';
+import { type Fleet, hardware } from '../lab/fleet/devices.ts';
 import { until } from '../lab/primitives/until.ts';
 import { importDevices, unwrap } from '../lab/rest.ts';
 import { openBrowser, startTestSystem, type TestSystem } from '../lab/testing.ts';
@@ -29,6 +29,7 @@ import { buildConsole } from './console-build.ts';
 vi.setConfig({ testTimeout: 3 * patienceMs, hookTimeout: 4 * patienceMs });
 
 let system: TestSystem;
+let fleet: Fleet;
 let browser: Browser;
 /** Of the single sign-on. */
 let issuer: TestIssuer;
@@ -50,7 +51,10 @@ beforeAll(async () => {
   };
   [system, browser, line] = await Promise.all([startTestSystem({ oidc }), openBrowser(), openLine()]);
   issuer.register(system.stack.url);
-  await system.start(3, { bytesPerSecond: 600_000, timing: { telemetryMs: 10_000, reconnectMaxMs: 2_000 } });
+  fleet = await system.start(3, {
+    bytesPerSecond: 600_000,
+    timing: { telemetryMs: 10_000, reconnectMaxMs: 2_000 },
+  });
   ({ page, faults } = await logIn(browser, system.stack.url, system.stack.admin, { locale: 'en-US' }));
   const proxy = { server: line.server };
   const { url, admin } = system.stack;
@@ -232,10 +236,13 @@ describe('deploying', () => {
   });
 
   it('is followed to the end, live, with every step of a device', async () => {
+    // Or a slow page would come when all is over.
+    fleet.setSpeed('device-001', 20_000);
     await page.getByTestId('request').click();
     await page.waitForURL(/\/deployments\/[0-9a-f-]{36}$/);
     // Nobody reloads: the page follows by itself.
     await targets('downloading').first().waitFor();
+    fleet.setSpeed('device-001', null);
     await page.getByRole('button', { name: 'Timeline of device-001' }).click();
     await until(
       () => targets('succeeded').count(),
@@ -326,8 +333,11 @@ describe('deploying', () => {
     await page.getByTestId('halt').getByText('too many failures in wave 1', { exact: false }).waitFor();
     expect(await page.locator('.head [data-state="halted"]').innerText()).toBe('Halted');
     expect(await page.getByTestId('wave-line').count()).toBe(2);
-    // Failing devices come first.
-    expect(await page.getByTestId('target').first().getAttribute('data-state')).toBe('rolled_back');
+    // Failing devices come first; the list comes with another answer than the halt.
+    await until(
+      () => page.getByTestId('target').first().getAttribute('data-state'),
+      (state) => state === 'rolled_back',
+    );
     expect(await findViolations(page)).toEqual([]);
 
     await page.getByRole('button', { name: 'Resume' }).click();
@@ -501,7 +511,10 @@ describe('deploying', () => {
     await plan.getByText(`22:00–05:00, ${day}, in the time zone of each region · opens`).waitFor();
     await plan.getByText('Join for 7d · until').waitFor();
     await plan.getByText(`Every device of hardware ${hardware}`).waitFor();
-    expect(await targets('pending').count()).toBe(3);
+    await until(
+      () => targets('pending').count(),
+      (count) => count === 3,
+    );
     await page.emulateMedia({ colorScheme: null });
     const id = page.url().split('/').at(-1)!;
     await unwrap(system.rest.api.deployments[':id'].cancel.$post({ param: { id } }));
@@ -570,8 +583,9 @@ describe('a device', () => {
 
 describe('a device at work', () => {
   it('is not deleted in the middle of an update, and who asks for it is told why', async () => {
-    const firmwareId = await addFirmware(system.rest, { version: '3.4.0', sizeBytes: 6 * 1024 * 1024 });
+    const firmwareId = await addFirmware(system.rest, { version: '3.4.0' });
     const json = { firmwareId, devices: ['device-002'] };
+    fleet.setSpeed('device-002', 20_000);
     const { id } = await unwrap(system.rest.api.deployments.$post({ json }));
     await page.goto(at('/devices/device-002'));
     await page.getByRole('row', { name: /3\.4\.0 Downloading/ }).waitFor();
@@ -584,6 +598,7 @@ describe('a device at work', () => {
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Delete');
     await unwrap(system.rest.api.deployments[':id'].cancel.$post({ param: { id } }));
     await page.getByRole('row', { name: /3\.4\.0 Cancelled/ }).waitFor();
+    fleet.setSpeed('device-002', null);
     faults.splice(0);
   });
 
@@ -701,7 +716,12 @@ describe('devices', () => {
     const link = page.getByRole('link', { name: 'Sensor 600', exact: true });
     await link.click();
     await page.getByRole('heading', { name: 'Sensor 600' }).waitFor();
-    expect(await page.evaluate(() => window.scrollY)).toBe(0);
+    const top = () =>
+      until(
+        () => page.evaluate(() => window.scrollY),
+        (y) => y === 0,
+      );
+    await top();
     await page.goBack();
     const back = async () => {
       await until(
@@ -717,10 +737,7 @@ describe('devices', () => {
     await back();
     // Another way there begins at its top.
     await page.getByRole('link', { name: 'Devices', exact: true }).click();
-    await until(
-      () => page.evaluate(() => window.scrollY),
-      (y) => y === 0,
-    );
+    await top();
     await page.evaluate(() => window.scrollTo(0, 0));
   });
 
@@ -874,7 +891,8 @@ describe('the search over everything', () => {
     await page.getByRole('option', { name: 'many-11', exact: true }).waitFor();
     expect(await findViolations(page)).toEqual([]);
     const chosen = () => page.locator('[role="option"][aria-selected="true"]').innerText();
-    expect(await chosen()).toBe('many-11');
+    // What was found for less of it is listed until then.
+    await until(chosen, (text) => text === 'many-11');
     await page.keyboard.press('ArrowDown');
     expect(await chosen()).toBe('many-110');
     expect(await field.getAttribute('aria-activedescendant')).toBe(
@@ -935,6 +953,7 @@ describe('the single sign-on', () => {
     issuer.accounts.set('lee', { email: 'lee@company.example', groups: ['others'] });
     const logInAs = async (sub: string, locale: string) => {
       const context = await browser.newContext({ locale });
+      context.setDefaultTimeout(patienceMs);
       const own = await context.newPage();
       await own.goto(at('/firmware'));
       await own.getByRole('link', { name: 'Company account' }).click();
@@ -1054,7 +1073,10 @@ describe('whatever happens', () => {
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Register firmware' }).waitFor();
     // The focus is in the new page, not on a link that is gone.
-    expect(await page.evaluate(() => document.activeElement?.id)).toBe('main');
+    await until(
+      () => page.evaluate(() => document.activeElement?.id),
+      (id) => id === 'main',
+    );
     expect(faults).toEqual([]);
   });
 

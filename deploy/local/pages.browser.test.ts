@@ -61,8 +61,7 @@ afterEach(() => {
   expect(faults.splice(0)).toEqual([]);
 });
 
-/** The default is a second. */
-const poll = <T>(read: () => T) => expect.poll(read, { timeout: patienceMs });
+const { poll } = expect;
 const fetchAs = (path: string) =>
   fetch(system.stack.url + path, { headers: { authorization: `Bearer ${system.stack.apiToken}` } });
 const open = async (path: string, at = page) => {
@@ -93,7 +92,7 @@ it('the show: a bad image rolls back on the first three, and the fourth never ge
   await page.getByRole('button', { name: 'Deploy a bad image' }).click();
   await poll(() => page.locator('[data-outcome="rolled_back"]').count()).toBe(3);
   await page.getByText('The new firmware failed its self-test').first().waitFor();
-  expect(await page.locator('[data-outcome="updated"]').count()).toBe(1);
+  await poll(() => page.locator('[data-outcome="updated"]').count()).toBe(1);
 });
 
 it('the overview has the figures of that, calls the halt to attention, and follows by itself', async () => {
@@ -104,7 +103,7 @@ it('the overview has the figures of that, calls the halt to attention, and follo
     .getByTestId('matters')
     .getByText(/has halted/)
     .waitFor();
-  expect(await page.locator('.versions li').count()).toBe(1);
+  await poll(() => page.locator('.versions li').count()).toBe(1);
   await open('/certificates');
   await page.getByRole('button', { name: /^Needs attention: \d+$/ }).click();
   expect(await findViolations(page)).toEqual([]);
@@ -555,16 +554,23 @@ it('who changes or deletes what somebody else has changed since is told, keeps w
   // A page whose hint is still on its way.
   const before = await (await fetchAs(`/api/deployments/${id}`)).text();
   let asked = 0;
+  let pressed = false;
   const late = (route: Route) => {
     asked += 1;
-    return route.fulfill({ contentType: 'application/json', body: before });
+    return pressed ? route.continue() : route.fulfill({ contentType: 'application/json', body: before });
   };
+  // As long as nobody has pressed: there may be more than one hint.
+  void page
+    .waitForRequest((request) => request.url().endsWith('/pause'))
+    .then(() => {
+      pressed = true;
+    });
   await page.route(`**/api/deployments/${id}`, late);
   await unwrap(api.deployments[':id'].pause.$post({ param: { id } }));
   await poll(() => asked).toBeGreaterThan(0);
-  await page.unroute(`**/api/deployments/${id}`, late);
   await page.getByRole('button', { name: 'Pause' }).click();
   await told.waitFor();
+  await page.unroute(`**/api/deployments/${id}`, late);
   // What it has become is there by now.
   await page.getByRole('button', { name: 'Resume' }).click();
   await page.locator('.head [data-state="scheduled"]').waitFor();
@@ -927,7 +933,9 @@ it('a health gate that halts says which signal, with the plot and the numbers of
   for (const device of ids) await rest.api.devices[':id'].$delete({ param: { id: device } });
 });
 
-it('no page keeps anybody out, in the light and in the dark, on a phone and in Korean', async () => {
+it('no page keeps anybody out, in the light and in the dark, on a phone and in Korean', {
+  timeout: 10 * patienceMs,
+}, async () => {
   const routes = await findRoutes();
   const router = readFileSync(new URL('../../console/main.tsx', import.meta.url), 'utf8');
   const known = new Set([...router.matchAll(/<Route path="([^"]+)"/g)].map((match) => match[1]));
