@@ -1,6 +1,6 @@
 /** The console of `npm start` and of browser tests: built when its sources changed, once, however many want it at the same time. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync, utimes, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -14,6 +14,8 @@ const staleMs = 120_000;
 
 export async function buildConsole(begun = () => {}): Promise<void> {
   await until(takeLock, (taken) => taken, 2 * staleMs);
+  // A slow machine takes longer for it than after what its owner counts as killed.
+  const alive = setInterval(() => utimes(lock, new Date(), new Date(), () => {}), staleMs / 10);
   try {
     if (isFresh()) return;
     begun();
@@ -21,6 +23,7 @@ export async function buildConsole(begun = () => {}): Promise<void> {
     await promisify(execFile)(process.execPath, ['node_modules/vite/bin/vite.js', ...build], { cwd: root });
     writeFileSync(mark, '');
   } finally {
+    clearInterval(alive);
     rmSync(lock, { recursive: true, force: true });
   }
 }
