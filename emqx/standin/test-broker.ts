@@ -56,6 +56,10 @@ export interface TestBed {
   ca: TestCa;
   // biome-ignore lint/suspicious/noExplicitAny: answers are looked at by tests only
   api(method: string, path: string, body?: unknown): Promise<{ status: number; body: any }>;
+  /** The status: 200 when somebody is subscribed, 202 when nobody is. */
+  publish(message: { topic: string; payload: string; qos?: number; properties?: object }): Promise<number>;
+  /** As the API shows it. */
+  client(id: string): Promise<{ connected: boolean; connected_at: string } | undefined>;
   connect(pair: TestPair, options?: IClientOptions): MqttClient;
   online(pair: TestPair, options?: IClientOptions): Promise<MqttClient>;
   close(): Promise<void>;
@@ -92,6 +96,8 @@ export async function startTestBed(
       const json = response.headers.get('content-type')?.includes('json');
       return { status: response.status, body: json ? JSON.parse(text) : text };
     },
+    publish: async (message) => (await bed.api('POST', '/publish/bulk', [message])).status,
+    client: async (id) => (await bed.api('GET', `/clients?clientid=${id}`)).body.data[0],
     connect(pair, own = {}) {
       const client = mqtt.connect(`mqtts://127.0.0.1:${broker.mqttPort}`, {
         key: pair.key,
