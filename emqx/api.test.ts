@@ -1,6 +1,6 @@
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { type BrokerClient, createEmqxApi, type EmqxApi, type PublishMessage } from './api.ts';
 import { once, startTestBed, type TestBed } from './standin/test-broker.ts';
@@ -99,8 +99,7 @@ describe('against a broker in trouble', () => {
       answer(++calls, response, JSON.parse(text || '[]'));
     });
     servers.push(server);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const url = `http://127.0.0.1:${await listen(server)}`;
     return {
       url,
       api: createEmqxApi({ url, key: 'k', secret: 's', timeoutMs: 300, retryForMs: 1_000 }),

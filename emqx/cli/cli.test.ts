@@ -1,8 +1,8 @@
 import { existsSync, rmSync } from 'node:fs';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { readmeRule } from './readme-rule.ts';
 import { startCliBed } from './test-run.ts';
@@ -100,8 +100,7 @@ describe('apply', () => {
         }),
       );
     });
-    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-    const api = { ...cli.settings.api, url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` };
+    const api = { ...cli.settings.api, url: `http://127.0.0.1:${await listen(proxy)}` };
     await expect(cli.run('apply', {}, { api })).rejects.toThrow(
       /update rule log failed: .*disk full[\s\S]*done: update connector webhook, update rule data[\s\S]*not done: update rule log/,
     );
@@ -316,8 +315,7 @@ describe('bad input is one clear message', () => {
     const server = http.createServer((_request, response) =>
       response.end(JSON.stringify([{ node: 'emqx@old', version, node_status: 'running' }])),
     );
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+    return { server, url: `http://127.0.0.1:${await listen(server)}` };
   };
 
   test.each(['plan', 'apply', 'pull', 'test', 'status'])(

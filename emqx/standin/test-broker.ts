@@ -2,8 +2,8 @@
 import type { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import { type Broker, type BrokerOptions, startBroker } from './broker.ts';
 import type { EngineConfig } from './configuration.ts';
 import { createTestCa, type TestCa, type TestPair } from './test-certificates.ts';
@@ -36,10 +36,8 @@ export async function startSink(port = 0): Promise<Sink> {
     sink.requests.push({ method, path, headers, body, bytes, at: Date.now() });
     sink.respond(request, response, body);
   });
-  server.listen(port, '127.0.0.1');
-  await once(server, 'listening');
   const sink: Sink = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${await listen(server, port)}`,
     requests: [],
     rows: () => sink.requests.map(({ body }) => JSON.parse(body)),
     respond: (_request, response) => response.writeHead(204).end(),
