@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, rename, symlink, unlink } from 'node:fs/promises';
+import { link, mkdir, open, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** Writes the whole file or nothing, also across a power cut; replaces what was there. */
@@ -25,13 +25,6 @@ export async function createFile(path: string, content: string, mode = 0o644): P
   return true;
 }
 
-/** A symbolic link that holds a short text; atomic, but not written through to the disk. */
-export async function replaceLink(path: string, text: string): Promise<void> {
-  const temporary = temporaryBeside(path);
-  await inDirectory(path, () => symlink(text, temporary));
-  await rename(temporary, path);
-}
-
 export async function syncDirectory(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
@@ -52,25 +45,16 @@ export async function writeSynced(path: string, content: string | Uint8Array, mo
 }
 
 async function writeBeside(path: string, content: string | Uint8Array, mode: number): Promise<string> {
-  const temporary = temporaryBeside(path);
-  await inDirectory(path, () => writeSynced(temporary, content, mode));
-  return temporary;
-}
-
-function temporaryBeside(path: string): string {
-  return join(dirname(path), `.${randomBytes(8).toString('hex')}.tmp`);
-}
-
-/** Runs it again after making the directory when that was missing. */
-async function inDirectory(path: string, run: () => Promise<void>): Promise<void> {
+  const temporary = join(dirname(path), `.${randomBytes(8).toString('hex')}.tmp`);
   try {
-    await run();
+    await writeSynced(temporary, content, mode);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     // Names of new directories must survive a power cut as well as what they hold: the shard's, and its folder's.
     await syncDirectory(dirname(dirname(path)));
     await syncDirectory(dirname(dirname(dirname(path))));
-    await run();
+    await writeSynced(temporary, content, mode);
   }
+  return temporary;
 }

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import { type AuthorityOptions, openAuthority } from './authority.ts';
 import { toConfig } from './config.ts';
 import { createRootOnly } from './hierarchy.ts';
@@ -58,8 +58,7 @@ beforeAll(async () => {
       return answer(400, { __type: 'ValidationException' });
     return answer(200, { KeyId: arn(id), SigningAlgorithm, Signature: await signDigest(digest, entry.key) });
   });
-  await new Promise<void>((resolve) => kms.listen(0, '127.0.0.1', resolve));
-  process.env.AWS_ENDPOINT_URL_KMS = `http://127.0.0.1:${(kms.address() as AddressInfo).port}`;
+  process.env.AWS_ENDPOINT_URL_KMS = `http://127.0.0.1:${await listen(kms)}`;
 });
 afterAll(async () => {
   kms.closeAllConnections();

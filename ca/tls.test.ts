@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { connect, createServer, type SecureVersion, type Server } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import { openAuthority } from './authority.ts';
 import { issueKeyPair } from './key-pair.ts';
 import { openWorkspace, type Workspace } from './test-openssl.ts';
@@ -78,8 +78,7 @@ beforeAll(async () => {
     (socket) =>
       socket.on('error', () => undefined).end(`welcome ${socket.getPeerCertificate().subject.CN}\n`),
   );
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  port = (server.address() as AddressInfo).port;
+  port = await listen(server);
 });
 
 afterAll(async () => {

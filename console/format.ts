@@ -95,10 +95,6 @@ export function formatDateTime(language: string, at: string): string {
   return formatIn(language, { dateStyle: 'medium', timeStyle: 'short' }, at);
 }
 
-export function formatDate(language: string, at: string): string {
-  return formatIn(language, { dateStyle: 'medium' }, at);
-}
-
 /** `2026-12` → "December 2026". */
 export function formatMonth(language: string, month: string): string {
   const options = { year: 'numeric', month: 'long', timeZone: 'UTC' } as const;

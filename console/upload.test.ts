@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import type { Firmware } from './api.ts';
 import { ApiError, createSessionFetch } from './http.ts';
 import { checkFile, createUpload, type Put, type UploadProgress } from './upload.ts';
@@ -57,8 +57,7 @@ beforeEach(async () => {
       reply(answers.metadata, answers.metadata === 201 ? { id: 'f1' } : { code: 'overloaded' });
     }
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  url = `http://127.0.0.1:${await listen(server)}`;
 });
 
 afterEach(async () => {

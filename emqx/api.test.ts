@@ -1,6 +1,6 @@
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { type BrokerClient, createEmqxApi, type EmqxApi, type PublishMessage } from './api.ts';
 import { once, startTestBed, type TestBed } from './standin/test-broker.ts';
@@ -103,8 +103,7 @@ describe('against a broker in trouble', () => {
       answer(++calls, response, JSON.parse(text || '[]'));
     });
     servers.push(server);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const url = `http://127.0.0.1:${await listen(server)}`;
     return {
       api: createEmqxApi({ url, key: 'k', secret: 's', retryForMs: 60_000, ...options }),
       calls: () => calls,

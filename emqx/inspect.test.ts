@@ -13,7 +13,7 @@ afterAll(() => cli.close());
 const look = (dir = cli.dir) => createInspector(cli.settings.api, dir).inspect();
 
 test('a broker that is as the files say shows every rule and action with its counts and no drift', async () => {
-  await cli.bed.api('POST', '/publish', { topic: 'devices/d/log', payload: '{}' });
+  await cli.bed.publish({ topic: 'devices/d/log', payload: '{}' });
   await until('the row', async () => (await look()).actions.some((one) => one.counts.success === 1));
   const seen = await look();
   expect(seen.version).toMatch(/^5\.8\./);
@@ -56,7 +56,7 @@ test('what the dashboard changed, what only the broker has and what it lacks is 
 
 test('rows that a rule loses are told with the reason', async () => {
   await cli.bed.api('POST', '/rules', { id: 'orphan', sql: 'SELECT * FROM "lost"', actions: ['http:gone'] });
-  await cli.bed.api('POST', '/publish', { topic: 'lost', payload: '{}' });
+  await cli.bed.publish({ topic: 'lost', payload: '{}' });
   await until('the loss', async () => (await look()).rules.some((one) => one.lost.length > 0));
   expect((await look()).rules.find((one) => one.id === 'orphan')!.lost).toEqual([
     { why: 'actions.failed.out_of_service', count: 1 },

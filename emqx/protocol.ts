@@ -213,7 +213,6 @@ export const downloadRequestSchema = z.object({
 export type DownloadRequest = z.infer<typeof downloadRequestSchema>;
 
 export const downloadCancelSchema = z.object({ ...base, ...attemptOf });
-export type DownloadCancel = z.infer<typeof downloadCancelSchema>;
 
 /** Answer to a request: `accepted: false` carries the reason in `error`. */
 export const downloadRequestAckSchema = z.object({
@@ -222,7 +221,6 @@ export const downloadRequestAckSchema = z.object({
   accepted: z.boolean(),
   error: deviceErrorSchema.optional(),
 });
-export type DownloadRequestAck = z.infer<typeof downloadRequestAckSchema>;
 
 /**
  * Why the application puts an update off, and until when if it can say: before it is installed (stage `verifying`), or before the
@@ -246,7 +244,6 @@ export const downloadProgressSchema = z.object({
   /** Why the patch that was offered is not used. */
   patch: z.enum(patchFaults).optional(),
 });
-export type DownloadProgress = z.infer<typeof downloadProgressSchema>;
 
 /** Figures of one attempt, kept across resets by the checkpoint. Bytes are those that came over the air. */
 export const downloadStatsSchema = z.object({
@@ -271,7 +268,6 @@ export const downloadResultSchema = z.object({
   error: deviceErrorSchema.optional(),
   stats: downloadStatsSchema.optional(),
 });
-export type DownloadResult = z.infer<typeof downloadResultSchema>;
 
 /** `cancelled: false` with `too_late` when the new image is already being installed or confirmed. */
 export const downloadCancelAckSchema = z.object({
@@ -280,7 +276,6 @@ export const downloadCancelAckSchema = z.object({
   cancelled: z.boolean(),
   error: deviceErrorSchema.optional(),
 });
-export type DownloadCancelAck = z.infer<typeof downloadCancelAckSchema>;
 
 export const statusSystemSchema = z.object({
   ...base,
@@ -358,7 +353,6 @@ export const controlCommandSchema = z.object({
   command: z.string().regex(/^[a-z][a-z0-9_.-]{0,63}$/),
   args: bounded(z.record(z.string(), z.json())).optional(),
 });
-export type ControlCommand = z.infer<typeof controlCommandSchema>;
 /** `command` is the id of the command that it answers. */
 export const controlResponseSchema = z.object({
   ...critical,
@@ -367,7 +361,6 @@ export const controlResponseSchema = z.object({
   result: bounded(z.json()).optional(),
   error: deviceErrorSchema.optional(),
 });
-export type ControlResponse = z.infer<typeof controlResponseSchema>;
 
 /** PKCS#10, PEM. The first published form is `{id, csr}`, so the other common fields are optional here. */
 export const certRenewRequestSchema = z.object({
@@ -377,7 +370,6 @@ export const certRenewRequestSchema = z.object({
   epoch: epoch.optional(),
   csr: z.string().min(1).max(8192),
 });
-export type CertRenewRequest = z.infer<typeof certRenewRequestSchema>;
 /** Codes of a refused certificate request; the same ones that `POST /api/issue_cert` answers. */
 export const certErrorCodes = [
   'csr_malformed',
@@ -403,7 +395,6 @@ export type CertRenewResponse = z.infer<typeof certRenewResponseSchema>;
 
 /** Names critical messages that are committed: the device stops sending them. */
 export const ackSchema = z.object({ ids: z.array(messageId).min(1).max(64) });
-export type Ack = z.infer<typeof ackSchema>;
 
 /** Every topic as a device sees it. */
 export const topics = {

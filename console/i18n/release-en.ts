@@ -66,7 +66,6 @@ export const releaseEn = {
   'calendar.more': '{n} more',
   'calendar.day':
     '{day}: {deployments} {deployments|deployment|deployments}, {freezes} {freezes|freeze|freezes}',
-  'calendar.nothing': 'Nothing on this day.',
   'calendar.whole': 'Some deployments of this month are left out: there are too many.',
   'freezes.title': 'Freezes',
   'freezes.lead': 'No update starts on these days, unless its deployment overrides freezes with a reason.',

@@ -67,7 +67,6 @@ export const releaseKo: Record<keyof typeof releaseEn, string> = {
   'calendar.today': '이번 달',
   'calendar.more': '외 {n}건',
   'calendar.day': '{day}: 배포 {deployments}건, 배포 중지 {freezes}건',
-  'calendar.nothing': '이 날은 일정이 없습니다.',
   'calendar.whole': '배포가 너무 많아 이번 달 일부는 표시하지 않습니다.',
   'freezes.title': '배포 중지 기간',
   'freezes.lead': '이 기간에는 업데이트를 시작하지 않습니다. 사유를 입력해 무시하도록 한 배포는 예외입니다.',

@@ -5,7 +5,7 @@ import { chmod, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:f
 import { dirname, join, relative } from 'node:path';
 import { z } from 'zod';
 import { partNames } from './config.ts';
-import { BackupError, forgetDraft, rememberDraft, run } from './tools.ts';
+import { BackupError, drafts, run } from './tools.ts';
 
 const contentsSchema = z.object({
   format: z.literal(1),
@@ -21,12 +21,12 @@ export type Contents = z.infer<typeof contentsSchema>;
 /** A directory beside the file, for its owner only; gone when `work` has ended, however. */
 export async function withDraft<T>(file: string, work: (dir: string) => Promise<T>): Promise<T> {
   const dir = await mkdtemp(join(dirname(file), '.flota-backup-'));
-  rememberDraft(dir);
+  drafts.add(dir);
   try {
     return await work(dir);
   } finally {
     await rm(dir, { recursive: true, force: true });
-    forgetDraft(dir);
+    drafts.delete(dir);
   }
 }
 

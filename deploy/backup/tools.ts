@@ -6,17 +6,8 @@ import { rmSync } from 'node:fs';
 export class BackupError extends Error {}
 
 const children = new Set<ChildProcess>();
-/** They hold keys and password hashes. */
-const drafts = new Set<string>();
-
-/** Gone with `forgetDraft`, or with the process when a signal ends that. */
-export function rememberDraft(dir: string): void {
-  drafts.add(dir);
-}
-
-export function forgetDraft(dir: string): void {
-  drafts.delete(dir);
-}
+/** Directories that a signal which ends the process removes: they hold keys and password hashes. */
+export const drafts = new Set<string>();
 
 /** For the process of the command alone. */
 export function cleanUpOnSignals(): void {
@@ -40,10 +31,9 @@ export function run(command: string, args: string[], env: Record<string, string>
     child.stderr.on('data', (data) => {
       said = (said + data).slice(-2000);
     });
-    child.once('error', (cause) => {
-      children.delete(child);
-      reject(new BackupError(`${command} is needed and cannot be started`, { cause }));
-    });
+    child.once('error', (cause) =>
+      reject(new BackupError(`${command} is needed and cannot be started`, { cause })),
+    );
     child.once('close', (code) => {
       children.delete(child);
       if (code === 0) resolve();

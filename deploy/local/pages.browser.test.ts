@@ -159,7 +159,7 @@ it('the broker shows what its rules count, what it loses, and that it differs fr
     sql: 'SELECT * FROM "test"',
     actions: ['http:gone'],
   });
-  await askBroker(system.stack, 'POST', '/publish', { topic: 'test', payload: '{}' });
+  await askBroker(system.stack, 'POST', '/publish/bulk', [{ topic: 'test', payload: '{}' }]);
   await page.getByText('1 message lost').waitFor();
   await page.getByTestId('drift').getByText('Rule by_hand').waitFor();
   expect(await page.getByText('was made on the broker and is in no file').count()).toBe(1);

@@ -297,7 +297,7 @@ async function setUpSystem({ rest, stack }: TestSystem): Promise<void> {
     sql: 'SELECT * FROM "test"',
     actions: ['http:gone'],
   });
-  await askBroker(stack, 'POST', '/publish', { topic: 'test', payload: '{}' });
+  await askBroker(stack, 'POST', '/publish/bulk', [{ topic: 'test', payload: '{}' }]);
   for (const payload of ['{', '{"level":"loud","message":"hello"}']) {
     await sendEvent(stack, { clientid: 'device-003', topic: 'devices/device-003/log', payload });
   }

@@ -71,13 +71,13 @@ test('a node that does not say what it has is no agreement', async () => {
 test('status adds the nodes up, and names the one on which something was lost', async () => {
   cli.sink.respond = (_request, response) => response.writeHead(400).end();
   const publish = { topic: 'devices/d/log', payload: '{}' };
-  for (let i = 0; i < 2; i++) await cluster.b.api('POST', '/publish', publish);
+  for (let i = 0; i < 2; i++) await cluster.b.publish(publish);
   await until('the losses', async () => {
     const { body } = await cluster.b.api('GET', '/actions/http:telemetry/metrics');
     return body.metrics.failed === 2;
   });
   cli.sink.respond = (_request, response) => response.writeHead(204).end();
-  await cluster.a.api('POST', '/publish', publish);
+  await cluster.a.publish(publish);
   await until('the success', async () => {
     const { body } = await cluster.a.api('GET', '/actions/http:telemetry/metrics');
     return body.metrics.success === 1;

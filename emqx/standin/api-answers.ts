@@ -14,17 +14,24 @@ export class ApiError extends Error {
   }
 }
 
-/** One page of a list, with what goes round it. A parameter that is neither of a page nor in `others` is refused by name. */
-export function pageOf<T>(
-  query: Record<string, string>,
-  all: T[],
-  others: string[] = [],
-): { data: T[]; meta: object } {
-  const unknown = Object.keys(query).find((name) => !['page', 'limit', ...others].includes(name));
-  if (unknown)
-    throw new ApiError(400, 'BAD_REQUEST', `the stand-in does not support the parameter ${unknown}`);
-  const page = z.coerce.number().int().min(1).default(1).parse(query.page);
-  const limit = z.coerce.number().int().min(1).max(10_000).default(100).parse(query.limit);
+/** These fields or parameters alone; EMQX may have others, which are refused by name. */
+export function known<T extends z.ZodRawShape>(fields: T) {
+  return z.strictObject(fields, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? `the stand-in does not support ${issue.keys.join(', ')}`
+        : undefined,
+  });
+}
+
+/** The parameters of `pageOf`. */
+export const paging = {
+  page: z.coerce.number().int().min(1).default(1),
+  limit: z.coerce.number().int().min(1).max(10_000).default(100),
+};
+
+/** One page of a list, with what goes round it. */
+export function pageOf<T>({ page, limit }: { page: number; limit: number }, all: T[]) {
   const data = all.slice((page - 1) * limit, page * limit);
   return { data, meta: { hasnext: all.length > page * limit, limit, page } };
 }

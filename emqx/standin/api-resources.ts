@@ -2,10 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
-import type { HoconValue } from '../hocon.ts';
 import { isSecret, isSettings, kinds, masked, type ResourceKind, roots, type Settings } from '../schema.ts';
 import { parseSql } from '../sql.ts';
-import { ApiError, node, pageOf } from './api-answers.ts';
+import { ApiError, known, node, pageOf, paging } from './api-answers.ts';
 import type { Configuration } from './configuration.ts';
 
 export function routeResources(app: Hono, config: Configuration): void {
@@ -24,7 +23,7 @@ export function routeResources(app: Hono, config: Configuration): void {
     const path = `/${kind}s`;
     app.get(path, (c) => {
       const all = [...config[kind].keys()].map((id) => show(config, kind, id));
-      return c.json(kind === 'rule' ? pageOf(c.req.query(), all) : all);
+      return c.json(kind === 'rule' ? pageOf(known(paging).parse(c.req.query()), all) : all);
     });
     app.post(path, async (c) => {
       const body = await bodyOf(c);
@@ -44,31 +43,26 @@ export function routeResources(app: Hono, config: Configuration): void {
     app.delete(`${path}/:id`, (c) => {
       const id = idOf(kind, c);
       const users = config.usersOf(kind, id);
-      const message = `Cannot delete: used by ${users.join(', ')}`;
-      const rules = kind === 'action' ? { rules: users } : {};
-      if (users.length > 0) return c.json({ code: 'BAD_REQUEST', message, ...rules }, 400);
+      if (users.length > 0)
+        throw new ApiError(400, 'BAD_REQUEST', `Cannot delete: used by ${users.join(', ')}`);
       config.remove(kind, id);
       return c.body(null, 204);
     });
   }
-  /** Of this node alone, as HOCON. */
+  /** Of this node alone, as HOCON, which JSON is. */
   app.get('/configs', (c) => {
     const { key, node: asked = node, ...others } = c.req.query();
     const kind = kinds.find((one) => roots[one][0] === key);
     if (!kind || Object.keys(others).length > 0)
       throw new ApiError(400, 'BAD_REQUEST', `the stand-in does not support GET ${c.req.path}?key=${key}`);
     if (asked !== node) throw new ApiError(404, 'NOT_FOUND', `Bad node "${asked}", reason not found`);
-    const all = [...config[kind].keys()].map((id) => [id, obscured(config[kind].get(id)!.settings)]);
-    return c.text(writeHocon({ [roots[kind][0]]: { [roots[kind][1]]: Object.fromEntries(all) } }));
+    const all = [...config[kind]].map(([id, settings]) => [id, obscured(settings)]);
+    return c.text(JSON.stringify({ [roots[kind][0]]: { [roots[kind][1]]: Object.fromEntries(all) } }));
   });
   for (const kind of ['rule', 'action'] as const) {
     app.get(`/${kind}s/:id/metrics`, (c) => {
       const id = idOf(kind, c);
-      // Which failure is not told apart here.
-      const metrics = {
-        ...(kind === 'rule' && { 'actions.failed.unknown': 0 }),
-        ...config.engine[`${kind}Metrics`](id),
-      };
+      const metrics = config.engine[`${kind}Metrics`](id);
       return c.json({ ...(kind === 'rule' && { id }), metrics, node_metrics: [{ metrics, node }] });
     });
     app.put(`/${kind}s/:id/metrics/reset`, (c) => {
@@ -78,42 +72,25 @@ export function routeResources(app: Hono, config: Configuration): void {
   }
 }
 
-/** JSON is HOCON, but texts of several lines, which EMQX writes indented. */
-function writeHocon(value: HoconValue): string {
-  if (isSettings(value)) {
-    const entries = Object.entries(value).map(
-      ([key, inner]) => `${JSON.stringify(key)}: ${writeHocon(inner)}`,
-    );
-    return `{\n${entries.join('\n')}\n}`;
-  }
-  if (typeof value === 'string' && value.includes('\n'))
-    return `"""~\n${value.replace(/^(?=.)/gm, '    ')}~"""`;
-  return JSON.stringify(value);
-}
-
 async function bodyOf(c: Context): Promise<Settings> {
   return z.looseObject({}).parse(await c.req.json()) as Settings;
 }
 
+/** When it was made is not kept. */
+const madeAt = <T>(at: T) => ({ created_at: at, last_modified_at: at });
+
 function show(config: Configuration, kind: ResourceKind, id: string): object {
-  const { settings, createdAt, modifiedAt } = config[kind].get(id)!;
-  if (kind === 'rule') {
-    const at = (ms: number) => new Date(ms).toISOString();
-    const { from } = parseSql(String(settings.sql));
-    return { id, ...settings, from, created_at: at(createdAt), last_modified_at: at(modifiedAt) };
-  }
+  const settings = config[kind].get(id)!;
+  if (kind === 'rule')
+    return { id, ...settings, from: parseSql(String(settings.sql)).from, ...madeAt(new Date(0)) };
   const users = config.usersOf(kind, id);
   const up = kind === 'action' ? config.engine.isUp(id) : users.every((user) => config.engine.isUp(user));
   const status = settings.enable && up ? 'connected' : 'disconnected';
-  if (kind === 'action') {
-    const state = { status, status_reason: '', node_status: [{ node, status, status_reason: '' }] };
-    const times = { created_at: createdAt, last_modified_at: modifiedAt };
-    return { type: 'http', name: id, ...settings, rules: users, error: '', ...state, ...times };
-  }
-  return {
-    ...{ type: 'http', name: id, ...obscured(settings), actions: users, sources: [], status },
-    node_status: [{ node, status }],
-  };
+  const named = { type: 'http', name: id, ...obscured(settings) };
+  if (kind === 'connector')
+    return { ...named, actions: users, sources: [], status, node_status: [{ node, status }] };
+  const state = { status, status_reason: '' };
+  return { ...named, rules: users, error: '', ...state, node_status: [{ node, ...state }], ...madeAt(0) };
 }
 
 function obscured(settings: Settings): Settings {

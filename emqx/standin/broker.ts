@@ -3,10 +3,10 @@
  * HTTP actions and a part of its HTTP API. For development and tests; see README.md for what it is not.
  */
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
 import { Aedes, type AedesPublishPacket, type Client } from 'aedes';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import { clientidPlaceholder, parseAcl } from './acl.ts';
 import type { ApiMessage } from './api-publish.ts';
 import { createConfiguration, type EngineConfig, type StandinVersion } from './configuration.ts';
@@ -94,7 +94,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     );
   };
 
-  const bans = new Map<string, number>();
+  const bans = new Set<string>();
   let unacknowledged = 0;
   const accept = (socket: TLSSocket) => {
     const name = peerName(socket);
@@ -110,7 +110,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       clientid,
       prefix,
       acl,
-      isBanned: () => (bans.get(clientid) ?? 0) > Date.now(),
+      isBanned: () => bans.has(clientid),
       onRefused: (reason) => log('warn', 'connection refused', { clientid, reason }),
       onConnect: ({ clean, keepalive, protocolVersion }) =>
         begin(stream, {
@@ -215,10 +215,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   };
   const publish = (message: ApiMessage) =>
     new Promise<boolean>((resolve) => {
-      // The retainer is off: present subscribers get it, nothing is kept.
       const packet = { cmd: 'publish' as const, ...message, retain: false, dup: false };
       const routed = sessions.hasRoute(message.topic);
-      engine.handle(message.topic, () => messagePublished({ ...message, dup: false }, null));
+      engine.handle(message.topic, () => messagePublished(packet, null));
       aedes.publish(packet, () => resolve(routed));
     });
   const api = createHttpApi({
@@ -226,7 +225,6 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     dashboardPassword: options.dashboardPassword ?? randomUUID(),
     maxPacketBytes: settings.maxPacketBytes,
     version: options.version ?? '5.8.9',
-    queued: queues.length,
   });
 
   for (const server of [listener, api]) server.on('error', (error) => log('error', error.message));
@@ -252,13 +250,6 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     await close();
     throw error;
   }
-}
-
-async function listen(server: Server, port: number, host: string): Promise<number> {
-  server.listen(port, host);
-  // once() rejects with the server's own error, EADDRINUSE for one.
-  await once(server, 'listening');
-  return (server.address() as AddressInfo).port;
 }
 
 /** The certificate's common name and its subject as EMQX prints it (`SERIALNUMBER=0A1B,CN=dev-1`); null without one name. */

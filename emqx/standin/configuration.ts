@@ -19,24 +19,18 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly code = 'config_invalid';
 }
-export interface Entry {
-  settings: Settings;
-  createdAt: number;
-  modifiedAt: number;
-}
-
 export interface ConfigurationOptions {
   actionHangMs?: number;
   /** Whose defaults hold. */
   version?: StandinVersion;
 }
 /** The versions whose HTTP API and defaults it can have; rules, actions and delivery are those of 5.8.9 in each. */
-export type StandinVersion = '5.8.9' | '5.8.11' | '6.2.2';
+export type StandinVersion = '5.8.9' | '6.2.2';
 
 export class Configuration {
-  readonly connector = new Map<string, Entry>();
-  readonly action = new Map<string, Entry>();
-  readonly rule = new Map<string, Entry>();
+  readonly connector = new Map<string, Settings>();
+  readonly action = new Map<string, Settings>();
+  readonly rule = new Map<string, Settings>();
   readonly engine: RuleEngine;
   private readonly hangMs: number | undefined;
   private readonly isLater: boolean;
@@ -47,23 +41,21 @@ export class Configuration {
   }
 
   /** Adds or replaces. Throws ConfigError and changes nothing when it cannot be used. */
-  put(kind: ResourceKind, id: string, given: Settings): Entry {
+  put(kind: ResourceKind, id: string, given: Settings): Settings {
     const settings = this.checked(kind, id, given);
-    const now = Date.now();
-    const entry = { settings, createdAt: this[kind].get(id)?.createdAt ?? now, modifiedAt: now };
-    this[kind].set(id, entry);
+    this[kind].set(id, settings);
     if (kind === 'rule') this.engine.setRule(id, settings as never);
     if (kind === 'action') this.start(id, settings);
     if (kind === 'connector')
-      for (const user of this.usersOf('connector', id)) this.start(user, this.action.get(user)!.settings);
-    return entry;
+      for (const user of this.usersOf('connector', id)) this.start(user, this.action.get(user)!);
+    return settings;
   }
 
-  /** False when there is none. Whether something uses it is for the caller to look at. */
-  remove(kind: ResourceKind, id: string): boolean {
+  /** Whether something uses it is for the caller to look at. */
+  remove(kind: ResourceKind, id: string): void {
     if (kind === 'action') this.engine.setAction(id, undefined);
     if (kind === 'rule') this.engine.setRule(id, null);
-    return this[kind].delete(id);
+    this[kind].delete(id);
   }
 
   /** The ids of the actions that use a connector, or of the rules that use an action. */
@@ -73,7 +65,7 @@ export class Configuration {
         ? settings.connector === id
         : kind === 'action' && (settings.actions as string[]).includes(`http:${id}`);
     const users = kind === 'connector' ? this.action : this.rule;
-    return [...users].filter(([, { settings }]) => uses(settings)).map(([name]) => name);
+    return [...users].filter(([, settings]) => uses(settings)).map(([name]) => name);
   }
 
   /** The settings with what holds by default and the secrets that it already has. */
@@ -103,7 +95,7 @@ export class Configuration {
     if ((settings.ssl as Settings).enable && (settings.ssl as Settings).cacertfile)
       fail('the stand-in does not support ssl.cacertfile');
     if (!isSettings(settings.headers)) return;
-    const { headers: had } = this.connector.get(id)?.settings ?? {};
+    const had = this.connector.get(id)?.headers;
     for (const [name, value] of Object.entries(settings.headers))
       if (schema.isSecret(name) && value === schema.masked && isSettings(had) && had[name] !== undefined)
         settings.headers = { ...settings.headers, [name]: had[name] };
@@ -116,9 +108,9 @@ export class Configuration {
   }
 
   private connectorOf({ connector }: Settings): Settings {
-    const entry = this.connector.get(String(connector));
-    if (!entry) throw new ConfigError(`connector_not_found_or_wrong_type: ${connector}`);
-    return entry.settings;
+    const settings = this.connector.get(String(connector));
+    if (!settings) throw new ConfigError(`connector_not_found_or_wrong_type: ${connector}`);
+    return settings;
   }
 }
 
@@ -133,8 +125,8 @@ export function createConfiguration(
     const [root, type] = schema.roots[kind];
     const entries = (config as Record<string, Record<string, object> | undefined>)[root]?.[type] ?? {};
     for (const [id, settings] of Object.entries(entries)) {
-      const entry = configuration.put(kind, id, settings as Settings);
-      for (const name of kind === 'rule' ? (entry.settings.actions as string[]) : [])
+      const { actions } = configuration.put(kind, id, settings as Settings);
+      for (const name of kind === 'rule' ? (actions as string[]) : [])
         if (!configuration.action.has(name.replace(/^http:/, '')))
           throw new ConfigError(`rule ${id}: unknown action ${name}`);
     }

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { createConfiguration } from './configuration.ts';
 import { messagePublished } from './event-columns.ts';
@@ -104,8 +105,7 @@ async function replay(vector: Vector): Promise<string | null> {
       request.socket,
     );
   });
-  await listen(server, 0);
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   const upAfter = /refused, up again after (\d+) s/.exec(vector.name);
   if (upAfter) {
     await new Promise((resolve) => server.close(resolve));
@@ -154,10 +154,6 @@ async function replay(vector: Vector): Promise<string | null> {
   const spread = attemptsVary.has(vector.name) ? 2 : 0;
   if (Math.abs(bodies.length - vector.attempts_total) > spread) return `${bodies.length} attempts`;
   return null;
-}
-
-function listen(server: Server, port: number): Promise<void> {
-  return new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve()));
 }
 
 describe('a buffer', () => {

@@ -1,5 +1,6 @@
 /** The columns that EMQX's rules see of each event. */
 import { isUtf8 } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
 import { newRow, type Row } from '../json.ts';
 import type { Session } from './sessions.ts';
 
@@ -11,14 +12,8 @@ export interface Message {
   dup: boolean;
 }
 
-let counter = 0;
-
-/** Looks like EMQX's message id; new for each message that is received. */
-export function newMessageId(): string {
-  counter = (counter + 1) % 0x10000;
-  const micros = (BigInt(Date.now()) * 1000n).toString(16).padStart(16, '0');
-  return `${micros}F44500000001${counter.toString(16).padStart(4, '0')}`.toUpperCase();
-}
+/** As long as EMQX's; new for each message that is received. */
+export const newMessageId = () => randomBytes(16).toString('hex').toUpperCase();
 
 function event(name: string, session: Session | null, columns: object): Row {
   return newRow({

@@ -34,11 +34,6 @@ const counters = {
   dropped: 0,
   'dropped.expired': 0,
   'dropped.queue_full': 0,
-  'dropped.other': 0,
-  'dropped.resource_not_found': 0,
-  'dropped.resource_stopped': 0,
-  // Not counted here.
-  ...{ received: 0, rate: 0, rate_last5m: 0, rate_max: 0 },
 };
 export type ActionMetrics = typeof counters & { inflight: number; queuing: number; queuing_bytes: number };
 

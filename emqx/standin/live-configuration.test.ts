@@ -13,7 +13,7 @@ afterAll(async () => {
   await sink.close();
 });
 
-const say = (payload: string) => bed.api('POST', '/publish', { topic: 'live/t', payload });
+const say = (payload: string) => bed.publish({ topic: 'live/t', payload });
 // biome-ignore lint/suspicious/noTemplateCurlyInString: it is EMQX's, not JavaScript's
 const body = '${x}';
 const action = (path: string, options = {}) => ({
@@ -114,6 +114,9 @@ describe('what is changed through the API', () => {
       /actions|list of texts/,
     ],
     ['POST', '/banned', { as: 'peerhost', who: '10.0.0.1' }, /by clientid/],
+    ['POST', '/banned', { as: 'clientid', who: 'd', until: 1_893_456_000 }, /support until/],
+    ['POST', '/publish/bulk', [{ topic: 't', payload: '', retain: true }], /support retain/],
+    ['GET', '/clients?fields=mqueue_len', undefined, /support fields/],
   ])('%s %s of what is not supported is 400 and names it', async (method, path, body, message) => {
     const answer = await bed.api(method, path, body);
     expect([answer.status, answer.body.code]).toEqual([400, 'BAD_REQUEST']);
@@ -128,6 +131,8 @@ test('a banned device is cut off and stays out until the ban is lifted', async (
   expect((await bed.api('POST', '/banned', { as: 'clientid', who: 'bad-1' })).status).toBe(200);
   await closed;
   await expect(bed.online(pair)).rejects.toThrow();
+  const again = await bed.api('POST', '/banned', { as: 'clientid', who: 'bad-1' });
+  expect(again).toMatchObject({ status: 400, body: { code: 'ALREADY_EXISTS' } });
   expect((await bed.api('DELETE', '/banned/clientid/bad-1')).status).toBe(204);
   await (await bed.online(pair)).endAsync();
 });

@@ -11,13 +11,13 @@ import type { TestPair } from './test-certificates.ts';
 let bed: TestBed;
 let attacker: TestPair;
 let witness: MqttClient;
-let witnessed: string;
+let witnessed: string | undefined;
 beforeAll(async () => {
   bed = await startTestBed({});
   attacker = await bed.ca.leaf('attacker');
   witness = await bed.online(await bed.ca.leaf('witness'));
   await witness.subscribeAsync('ack', { qos: 1 });
-  witnessed = (await bed.api('GET', '/clients/witness')).body.connected_at;
+  witnessed = (await bed.client('witness'))?.connected_at;
 });
 afterAll(() => bed?.close());
 
@@ -96,13 +96,9 @@ test.each(cases)('$name ends its connection and no other', async ({ bytes }) => 
   socket.write(hex(bytes));
   await closed;
   const heard = once(witness, 'message');
-  expect(
-    await bed.api('POST', '/publish', { topic: 'devices/witness/ack', payload: 'x', qos: 1 }),
-  ).toMatchObject({
-    status: 200,
-  });
+  expect(await bed.publish({ topic: 'devices/witness/ack', payload: 'x', qos: 1 })).toBe(200);
   await heard;
-  expect((await bed.api('GET', '/clients/witness')).body.connected_at).toBe(witnessed);
+  expect((await bed.client('witness'))?.connected_at).toBe(witnessed);
 });
 
 test('a good packet in any number of pieces is taken', async () => {

@@ -27,20 +27,11 @@ export function createOutgoingQueues(maxMessages: number) {
   const enqueue = (id: string, packet: QueuedPacket) => {
     queues.set(id, [...queueOf(id), { ...packet, messageId: undefined }].slice(-maxMessages));
   };
-  const live = (id: string) => {
-    if (queueOf(id).some(isExpired))
-      queues.set(
-        id,
-        queueOf(id).filter((packet) => !isExpired(packet)),
-      );
-    return queueOf(id);
-  };
   const isOf = (a: QueuedPacket, b: QueuedPacket) =>
     a.brokerId === b.brokerId ? a.brokerCounter === b.brokerCounter : a.messageId === b.messageId;
 
   return {
     enqueue,
-    length: (id: string) => live(id).length,
     drop: (id: string) => queues.delete(id),
     /** The methods that aedes calls. */
     persistence: {
@@ -66,7 +57,11 @@ export function createOutgoingQueues(maxMessages: number) {
         const at = queueOf(id).findIndex((packet) => packet.messageId === messageId);
         return at < 0 ? undefined : queueOf(id).splice(at, 1)[0];
       },
-      outgoingStream: ({ id }: Client) => Readable.from([...live(id)]),
+      outgoingStream({ id }: Client) {
+        const live = queueOf(id).filter((packet) => !isExpired(packet));
+        queues.set(id, live);
+        return Readable.from([...live]);
+      },
     },
   };
 }

@@ -17,9 +17,8 @@ const counters = {
   'actions.success': 0,
   'actions.failed': 0,
   'actions.failed.out_of_service': 0,
+  'actions.failed.unknown': 0,
   'actions.discarded': 0,
-  // Not counted here.
-  ...{ 'matched.rate': 0, 'matched.rate.last5m': 0, 'matched.rate.max': 0 },
 };
 export type RuleMetrics = typeof counters;
 interface Rule {
@@ -101,11 +100,12 @@ export class RuleEngine {
   private act(name: string, row: Row, metrics: RuleMetrics): void {
     metrics['actions.total']++;
     const action = this.actions.get(name.replace(/^http:/, ''));
-    if (action) action.send(row, (ok) => metrics[ok ? 'actions.success' : 'actions.failed']++);
-    else if (action === null) metrics['actions.discarded']++;
-    else {
+    const fail = (why: 'unknown' | 'out_of_service') => {
       metrics['actions.failed']++;
-      metrics['actions.failed.out_of_service']++;
-    }
+      metrics[`actions.failed.${why}`]++;
+    };
+    if (action) action.send(row, (ok) => (ok ? metrics['actions.success']++ : fail('unknown')));
+    else if (action === null) metrics['actions.discarded']++;
+    else fail('out_of_service');
   }
 }

@@ -2,8 +2,8 @@
 import type { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import { type Broker, type BrokerOptions, startBroker } from './broker.ts';
 import type { EngineConfig } from './configuration.ts';
 import { createTestCa, type TestCa, type TestPair } from './test-certificates.ts';
@@ -36,10 +36,8 @@ export async function startSink(port = 0): Promise<Sink> {
     sink.requests.push({ method, path, headers, body, bytes, at: Date.now() });
     sink.respond(request, response, body);
   });
-  server.listen(port, '127.0.0.1');
-  await once(server, 'listening');
   const sink: Sink = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${await listen(server, port)}`,
     requests: [],
     rows: () => sink.requests.map(({ body }) => JSON.parse(body)),
     respond: (_request, response) => response.writeHead(204).end(),
@@ -56,6 +54,10 @@ export interface TestBed {
   ca: TestCa;
   // biome-ignore lint/suspicious/noExplicitAny: answers are looked at by tests only
   api(method: string, path: string, body?: unknown): Promise<{ status: number; body: any }>;
+  /** The status: 200 when somebody is subscribed, 202 when nobody is. */
+  publish(message: { topic: string; payload: string; qos?: number; properties?: object }): Promise<number>;
+  /** As the API shows it. */
+  client(id: string): Promise<{ connected: boolean; connected_at: string } | undefined>;
   connect(pair: TestPair, options?: IClientOptions): MqttClient;
   online(pair: TestPair, options?: IClientOptions): Promise<MqttClient>;
   close(): Promise<void>;
@@ -92,6 +94,8 @@ export async function startTestBed(
       const json = response.headers.get('content-type')?.includes('json');
       return { status: response.status, body: json ? JSON.parse(text) : text };
     },
+    publish: async (message) => (await bed.api('POST', '/publish/bulk', [message])).status,
+    client: async (id) => (await bed.api('GET', `/clients?clientid=${id}`)).body.data[0],
     connect(pair, own = {}) {
       const client = mqtt.connect(`mqtts://127.0.0.1:${broker.mqttPort}`, {
         key: pair.key,

@@ -4,7 +4,7 @@
  * written to one of them directly is what a partition leaves behind.
  */
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import { node as ownName } from './api-answers.ts';
 import { startTestBed, type TestBed } from './test-broker.ts';
 
@@ -68,9 +68,8 @@ export async function startTestCluster(): Promise<TestCluster> {
     const { status, text } = await answer(request.method!, path, body);
     response.writeHead(status, { 'content-type': 'application/json' }).end(status === 204 ? undefined : text);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${await listen(server)}`,
     ...{ a, b, silent },
     async close() {
       server.closeAllConnections();

@@ -10,7 +10,3 @@ export function topicMatches(filter: string, topic: string): boolean {
   }
   return wanted.length === levels.length;
 }
-
-export function hasWildcard(filter: string): boolean {
-  return filter.includes('+') || filter.includes('#');
-}

@@ -1,6 +1,7 @@
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import { generate, type IPublishPacket, type Packet, parser } from 'mqtt-packet';
 import { afterEach, describe, expect, it } from 'vitest';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { MqttConnection } from './mqtt-connection.ts';
 
@@ -26,8 +27,7 @@ async function connect(
     socket.on('data', (data) => reader.parse(data));
     socket.on('error', () => {});
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const socket = net.connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const socket = net.connect(await listen(server), '127.0.0.1');
   let accepted = false;
   let closed: string | null = null;
   const connection = new MqttConnection(

@@ -1,6 +1,7 @@
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import { randomOf } from '#deploy/lab/primitives/random.ts';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { SwitchedNetwork } from './network.ts';
@@ -15,8 +16,7 @@ afterEach(() => {
 async function echo(): Promise<{ host: string; port: number }> {
   const server = net.createServer((socket) => socket.on('error', () => {}).pipe(socket));
   servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
+  return { host: '127.0.0.1', port: await listen(server) };
 }
 
 /** Sends, and reads until as much has come back or the connection has broken. */

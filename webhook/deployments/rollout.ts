@@ -16,14 +16,6 @@ export const rolloutStates = [
   'cancelled',
 ] as const;
 export type RolloutState = (typeof rolloutStates)[number];
-/** Something may still be started. */
-export const unfinishedStates = [
-  'waiting_for_approval',
-  'scheduled',
-  'running',
-  'paused',
-  'halted',
-] as const satisfies RolloutState[];
 
 export const haltReasons = ['failures', 'silence', 'gate_missed', 'health_worse'] as const;
 export type HaltReason = (typeof haltReasons)[number];

@@ -288,7 +288,6 @@ export const selectionSchema = z
     channels: z.array(channelSchema).min(1).max(20).default([defaultChannel]),
   })
   .openapi('Selection');
-export type Selection = z.infer<typeof selectionSchema>;
 
 export const overrideReason = z.string().trim().min(3).max(500);
 

@@ -1,6 +1,6 @@
 /** For tests only: who notifications are sent to, on loopback; it keeps what it was told and answers as it is told. */
 import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import type { Json } from '../testing.ts';
 
 export interface Received {
@@ -30,9 +30,8 @@ export async function startReceiver(): Promise<Receiver> {
       receiver.answer(request, response);
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const receiver: Receiver = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${await listen(server)}`,
     received: [],
     answer: (_, response) => response.end('ok'),
     on: (path) => receiver.received.filter((one) => one.path === path),

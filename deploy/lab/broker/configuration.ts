@@ -67,7 +67,8 @@ export function defineConfiguration(bed: () => Bed): void {
       await register(id);
       const line = (message: string) =>
         JSON.stringify({ id: randomUUID(), at: null, level: 'info', message });
-      await call('POST', '/publish', { topic: mountedTopic(id, 'log'), payload: line('forged'), qos: 1 });
+      const forged = { topic: mountedTopic(id, 'log'), payload: line('forged'), qos: 1 };
+      await call('POST', '/publish/bulk', [forged]);
       const client = await online(await enroll(id));
       await client.publishAsync('log', line('genuine'), { qos: 1 });
       const read = async () =>

@@ -71,7 +71,6 @@ export function hostileBytes({ bearer, basic }: Tokens): Buffer[] {
     Buffer.concat([request('POST /', 'Transfer-Encoding: chunked'), Buffer.from('zz\r\nx\r\n')]),
     ...[
       ['POST /emqx/events', webhook],
-      ['POST /api/v5/publish', key],
       ['POST /api/v5/publish/bulk', key],
       ['PUT /api/v5/configs?mode=merge', key],
       ['POST /api/devices', api],

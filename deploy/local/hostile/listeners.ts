@@ -70,12 +70,12 @@ async function attackAll(run: Run, dataDir: string, every: boolean): Promise<voi
   await until(`${otherDevice} online`, () => isOnline(otherDevice));
   // The attacked one comes back by itself: first to the broker, after its pauses, and then without delay to the console.
   const access = { authorization: `Basic ${btoa(`${secrets.emqxKey}:${secrets.emqxSecret}`)}` };
-  const clientAt = (port: number) => `http://127.0.0.1:${port}/api/v5/clients/${hostileDevice}`;
+  const clientAt = (port: number) => `http://127.0.0.1:${port}/api/v5/clients?clientid=${hostileDevice}`;
   // Which port is the broker's API is not printed; the others refuse.
   const asks = ports.map((port) => async () => (await fetch(clientAt(port), { headers: access })).json());
   const atBroker = async () =>
     (await Promise.allSettled(asks.map((ask) => ask()))).some(
-      (answer) => answer.status === 'fulfilled' && answer.value.connected === true,
+      (answer) => answer.status === 'fulfilled' && answer.value.data?.[0]?.connected,
     );
   await until(`${hostileDevice} at the broker`, atBroker);
   await until(`${hostileDevice} online`, () => isOnline(hostileDevice));

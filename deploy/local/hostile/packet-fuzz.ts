@@ -121,8 +121,8 @@ export async function fuzzPackets({
     }
   };
   const stillServes = async (text: string) => {
-    const answer = await bed.api('POST', '/publish', { topic: 'devices/witness/ack', payload: text, qos: 1 });
-    if (answer.status !== 200) violated(`publishing to the witness gave ${answer.status}`);
+    const status = await bed.publish({ topic: 'devices/witness/ack', payload: text, qos: 1 });
+    if (status !== 200) violated(`publishing to the witness gave ${status}`);
     await until('the witness to hear of it', () => heard.length > 0 || violation);
     if (heard.splice(0).some((message) => message !== `ack ${text}`))
       violated('the witness heard what was not for it');

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { listen } from '../../lab/primitives/listen.ts';
 import { allowOrigin, answerPreflight } from './cors.ts';
 import { errorXml, S3Error } from './errors.ts';
 import { serveMultipart } from './multipart.ts';
@@ -192,16 +193,6 @@ function prepare<T extends Server>(
   server.keepAliveTimeout = idleMs;
   server.setTimeout(idleMs);
   return server;
-}
-
-function listen(server: Server, port: number, host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
 }
 
 function stop(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {

@@ -8,7 +8,6 @@ const curve = 'prime256v1';
 const kemSuite = Buffer.from('4b454d0010', 'hex');
 const suite = Buffer.from('48504b45001000010002', 'hex');
 const none = Buffer.alloc(0);
-export const encapsulatedBytes = 65;
 export const tagBytes = 16;
 
 /**
