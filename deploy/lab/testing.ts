@@ -21,9 +21,11 @@ export interface TestSystem {
   close(): Promise<void>;
 }
 
-export async function startTestSystem(overrides: Partial<SystemOptions> = {}): Promise<TestSystem> {
+export async function startTestSystem(
+  overrides: Partial<SystemOptions> = {},
+  show = createShow(),
+): Promise<TestSystem> {
   const dataDir = mkdtempSync(join(tmpdir(), 'flota-test-'));
-  const show = createShow();
   const localRoutes = createShowRoutes(show);
   const stack = await startSystem({
     ...defaultOptions,

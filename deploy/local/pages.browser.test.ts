@@ -8,6 +8,7 @@ import { type Receiver, startReceiver } from '#webhook/notifications/testing-rec
 import { sha256Of } from '#webhook/testing.ts';
 import { until } from '../lab/primitives/until.ts';
 import { importDevices, unwrap } from '../lab/rest.ts';
+import { createShow } from '../lab/show/show.ts';
 import { openBrowser, startTestSystem, type TestSystem } from '../lab/testing.ts';
 import { findViolations } from './browser-axe.ts';
 import { findLayoutFaults } from './browser-layout.ts';
@@ -39,10 +40,14 @@ let application: Consent = 'now';
 beforeAll(async () => {
   await buildConsole();
   receiver = await startReceiver();
-  system = await startTestSystem({
-    courier: { allowedNetworks: ['127.0.0.1/32'], mail: null },
-    transferPrice: { perMegabyte: 10, currency: 'USD' },
-  });
+  system = await startTestSystem(
+    {
+      courier: { allowedNetworks: ['127.0.0.1/32'], mail: null },
+      transferPrice: { perMegabyte: 10, currency: 'USD' },
+    },
+    // A quarter of the bytes on a line of a quarter of the speed: as long to watch, and less to make patches from.
+    createShow({ imageBytes: 1024 * 1024, slowBytesPerSecond: 12 * 1024 }),
+  );
   await system.start(4, {
     bytesPerSecond: 1_500_000,
     patches: true,
@@ -666,7 +671,7 @@ it('a freeze is told wherever it matters and is overridden with a reason; who is
 
   const pinned = { id: 'device-003' };
   await unwrap(system.rest.api.devices[':id'].$patch({ param: pinned, json: { pinned: '0.1' } }));
-  const firmware = await addFirmware(system.rest, { version: '6.0.0' });
+  const firmware = await addFirmware(system.rest, { version: '6.0.0', sizeBytes: 50_000 });
   await open(`/firmware/${firmware}/deploy`);
   await page.getByLabel(/^Every device of hardware/).check();
   await page.getByTestId('forecast-frozen').waitFor();
@@ -751,7 +756,7 @@ it('a crash is looked into: its addresses, and with the ELF of the firmware its 
   await page.getByTestId('symbols').getByText('no ELF with this SHA-256').waitFor();
   await page.getByRole('link', { name: 'device-001' }).waitFor();
 
-  const id = await addFirmware(system.rest, { version: '9.1.0', name: 'Sensor' });
+  const id = await addFirmware(system.rest, { version: '9.1.0', name: 'Sensor', sizeBytes: 50_000 });
   await open(`/firmware/${id}`);
   await page.getByTestId('elf').getByText('not uploaded').waitFor();
   await page.getByRole('button', { name: 'Make patches' }).click();
