@@ -7,7 +7,7 @@ import { beginsWith, contains } from '../db/search.ts';
 import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import { renewableFrom } from './renewal-rules.ts';
-import { certificates } from './table.ts';
+import { certificates, endInUse } from './table.ts';
 
 /**
  * valid: may be used; superseded: a later one of the same name has been seen in use; unused: issued and not yet seen while an earlier
@@ -134,14 +134,15 @@ export interface ExpiryCounts {
 
 /**
  * Of those that end within so many days, each device's certificate: the one that it was last seen with, or else the newest that it was given;
- * revoked ones do not count. It goes by the end, of which an index has those that count, so that its cost is that of what is urgent; the days are
- * written out, or the planner would not know that they are few.
+ * revoked ones do not count. It goes by the end of those that count, so that its cost is that of what is urgent; the days are written out, or the
+ * planner would not know that they are few.
  */
 export const urgent = (reach: Reach, days: number): SQL => sql`
   select c.common_name as device, c.serial, c.not_after
-  from certificates c join devices d on d.id = c.common_name
-  where c.profile = 'device' and c.revoked_at is null and ${reach.on('d')}
-    and c.not_after <= now() + ${sql.raw(`interval '${Math.trunc(days)} days'`)}
+  from (
+    select * from certificates where ${endInUse} <= now() + ${sql.raw(`interval '${Math.trunc(days)} days'`)}) c
+    join devices d on d.id = c.common_name
+  where ${reach.on('d')}
     and not exists (
       select from certificates b
       where b.common_name = c.common_name and b.profile = 'device' and b.revoked_at is null

@@ -5,6 +5,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { auditLog } from '../audit/table.ts';
 import type { Context } from '../context.ts';
+import { query } from '../db/query.ts';
+import { everything } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import {
   createMemoryStore,
@@ -15,6 +17,7 @@ import {
 } from '../testing.ts';
 import { startSuite } from '../testing-suite.ts';
 import { createRefreshCrls, publishCrls } from './crl.ts';
+import { countExpiring, listExpiring } from './inventory.ts';
 import { certificates, deviceBans, renewals } from './table.ts';
 
 const day = 86_400_000;
@@ -244,6 +247,34 @@ describe('devices whose certificate ends soon', () => {
     expect(filtered.items.map((item: { serial: string }) => item.serial)).toEqual(
       expect.arrayContaining(serials.slice(1)),
     );
+  });
+
+  test('are found without reading the others, however many have old certificates that end as soon', async () => {
+    const { db } = database;
+    const undone = new Error('undone');
+    const work = db.transaction(async (tx) => {
+      await tx.execute(sql`insert into devices (id, name, hardware)
+        select 'old-' || n, 'Old ' || n, 'esp32-s3' from generate_series(1, 4000) n`);
+      // The newest of each but one ends in two months; those before, which were superseded, from a month ago to a month from now.
+      await tx.execute(sql`
+        insert into certificates (serial, profile, common_name, certificate, chain, not_before, not_after, issued_at, revoked_at)
+        select upper(md5(id || k)), 'device', id, repeat('c', 900), repeat('c', 900), now(), t, t - interval '90 days',
+          case when k > 0 then now() end
+        from devices, generate_series(0, 2) k,
+          lateral (select now() + make_interval(days => case when k = 0 then case id when 'old-1' then 10 else 60 end else mod(abs(hashtext(id || k)), 60) - 30 end) as t) ends
+        where id like 'old-%'`);
+      await tx.execute(sql`analyze certificates, devices`);
+      const read = async () => {
+        const statistics = sql`select (seq_tup_read + idx_tup_fetch)::int as n from pg_stat_xact_user_tables where relname = 'certificates'`;
+        return (await query<{ n: number }>(tx, statistics))[0]!.n;
+      };
+      const before = await read();
+      await countExpiring(tx, everything);
+      await listExpiring(tx, everything, { days: 14, limit: 50, offset: 0 });
+      expect((await read()) - before).toBeLessThan(400);
+      throw undone;
+    });
+    await expect(work).rejects.toBe(undone);
   });
 });
 

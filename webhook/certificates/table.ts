@@ -12,6 +12,9 @@ import {
 } from 'drizzle-orm/pg-core';
 import type { RevocationReason } from '#ca/client.ts';
 
+/** When a certificate of a device ends that may be in use; null of any other. As the index has it, by the names of the row at hand. */
+export const endInUse = sql`(case when profile = 'device' and revoked_at is null then not_after end)`;
+
 /** Every certificate that was issued through the webhook. */
 export const certificates = pgTable(
   'certificates',
@@ -43,7 +46,9 @@ export const certificates = pgTable(
     index('certificates_revoked')
       .on(t.issuedAt.desc().nullsFirst(), t.serial)
       .where(sql`revoked_at is not null`),
-    index('certificates_urgent').on(t.notAfter).where(sql`profile = 'device' and revoked_at is null`),
+    // Of an expression, and of all rows, so that the server knows how the ends of those in use are spread: by the column alone it takes the many
+    // that were superseded for as urgent, and reads the whole table.
+    index('certificates_urgent').on(endInUse),
     index('certificates_seen').on(t.firstSeenAt).where(sql`profile = 'device' and revoked_at is null`),
     index('certificates_serial_begins').on(t.serial.op('text_pattern_ops')),
     index('certificates_unconfirmed')

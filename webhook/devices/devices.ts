@@ -1,4 +1,4 @@
-import { and, arrayContains, asc, eq, gt, inArray, or, type SQL, sql } from 'drizzle-orm';
+import { and, arrayContains, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
 import { record } from '../audit/audit.ts';
 import * as certificates from '../certificates/certificates.ts';
 import { revokeAll } from '../certificates/revocation.ts';
@@ -34,7 +34,7 @@ export type DevicePage = DeviceFilter & {
   sort?: Sort | undefined;
   /** Else to ten thousand behind the page, where tallies do not know. */
   count?: 'exact' | undefined;
-  limit?: number | undefined;
+  limit: number;
   offset: number;
   cursor?: string | undefined;
 };
@@ -46,15 +46,6 @@ export async function list(
 ): Promise<{ items: DeviceView[]; next: string | null } & Total> {
   const where = and(reach.on(), matching(filter));
   const { search, tag, query, sort = 'id', limit, offset, cursor } = filter;
-  if (!limit) {
-    const items = await view(
-      db,
-      await select(db)
-        .where(where)
-        .orderBy(...orders[sort].by),
-    );
-    return { items, total: items.length, next: null };
-  }
   const paging = { limit, offset, cursor };
   const { ids, ...page } =
     isTallied(reach) && !search && !tag && !query
@@ -66,20 +57,20 @@ export async function list(
   return { items: await view(db, rows), ...page };
 }
 
-/** By id, behind this one. */
-export async function listAfter(
+const pageSize = 1_000;
+
+/** All of them, a page at a time, so that neither this copy nor the database holds a million. There is always a first page. */
+export async function* listPages(
   db: Db,
   reach: Reach,
-  filter: DeviceFilter,
-  after: string | null,
-  limit: number,
-): Promise<DeviceView[]> {
-  const behind = after === null ? undefined : gt(devices.id, after);
-  const rows = await select(db)
-    .where(and(reach.on(), matching(filter), behind))
-    .orderBy(asc(devices.id))
-    .limit(limit);
-  return view(db, rows);
+  filter: DeviceFilter & Pick<DevicePage, 'sort'>,
+): AsyncGenerator<DeviceView[]> {
+  let cursor: string | undefined;
+  do {
+    const { items, next } = await list(db, reach, { ...filter, limit: pageSize, offset: 0, cursor });
+    yield items;
+    cursor = next ?? undefined;
+  } while (cursor);
 }
 
 function matching(filter: DeviceFilter): SQL | undefined {

@@ -1,9 +1,11 @@
-/** Devices as CSV. */
+/** All devices, as CSV and JSON. */
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { expect, test } from 'vitest';
 import { startSuite } from '../testing-suite.ts';
 import { formatCsvLine, parseCsv } from './csv.ts';
+import { listPages } from './devices.ts';
+import { everything } from './reach.ts';
 
 const { database, webhook } = await startSuite();
 const mark = () => `c${randomUUID().slice(0, 8)}`;
@@ -36,8 +38,16 @@ test('more devices than a page come whole and once, by id', async () => {
     select ${tag} || '-' || n, 'x', 'esp32-s3', array[${tag}] from generate_series(1, 2500) n`);
   const ids = (await read(`tag=${tag}`)).slice(1).map(([id]) => id!);
   expect([ids.length, new Set(ids).size]).toEqual([2_500, 2_500]);
-  const { body } = await webhook.api('GET', `/api/devices?tag=${tag}`);
-  expect(ids).toEqual(body.map((device: { id: string }) => device.id));
+  // A million would not fit into a copy's memory.
+  const sizes: number[] = [];
+  for await (const page of listPages(database.db, everything, { tag })) sizes.push(page.length);
+  expect(sizes).toEqual([1_000, 1_000, 500]);
+  const { body, headers } = await webhook.api('GET', `/api/devices?tag=${tag}`);
+  expect(body.map((device: { id: string }) => device.id)).toEqual(ids);
+  expect(headers.get('content-type')).toBe('application/json');
+  const backwards = (await webhook.api('GET', `/api/devices?tag=${tag}&sort=-id`)).body;
+  expect(backwards.map((device: { id: string }) => device.id)).toEqual(ids.reverse());
+  expect((await webhook.api('GET', `/api/devices?tag=${tag}-nobody`)).body).toEqual([]);
 });
 
 test('no field is a formula for who opens it in a spreadsheet', async () => {

@@ -1,13 +1,8 @@
-/** Devices as CSV, a page at a time: neither this copy nor the database holds them all. */
+/** All devices that match, as JSON or CSV, while they are read. */
 import { Readable } from 'node:stream';
 import { mainComponent } from '#emqx/protocol.ts';
-import type { Db } from '../db/query.ts';
 import { formatCsvLine } from './csv.ts';
-import { type DeviceFilter, listAfter } from './devices.ts';
 import type { DeviceView } from './fields.ts';
-import type { Reach } from './reach.ts';
-
-const pageSize = 1_000;
 
 type Columns = Record<
   string,
@@ -30,22 +25,39 @@ const columns: Columns = {
   created: ({ createdAt }) => createdAt,
 };
 
-/** By id. What fails before the first page is thrown; later it breaks the stream off, so that nobody takes a part for the whole. */
-export async function exportCsv(
-  db: Db,
-  reach: Reach,
-  filter: DeviceFilter,
-): Promise<ReadableStream<Uint8Array>> {
-  const after = (id: string | null) => listAfter(db, reach, filter, id, pageSize);
-  let devices = await after(null);
-  async function* lines() {
-    yield formatCsvLine(Object.keys(columns));
-    while (devices.length > 0) {
-      yield devices.map(toLine).join('');
-      devices = devices.length < pageSize ? [] : await after(devices.at(-1)!.id);
-    }
+type Pages = AsyncIterable<DeviceView[]>;
+
+export const toCsv = (pages: Pages) => toStream(csv(pages));
+
+async function* csv(pages: Pages) {
+  let header = formatCsvLine(Object.keys(columns));
+  for await (const page of pages) {
+    yield header + page.map(toLine).join('');
+    header = '';
   }
-  const bytes = Readable.from(lines(), { objectMode: true, highWaterMark: 1 }).map((text: string) =>
+}
+
+/** One array. */
+export const toJson = (pages: Pages) => toStream(json(pages));
+
+async function* json(pages: Pages) {
+  let before = '[';
+  for await (const page of pages) {
+    if (page.length === 0) continue;
+    yield before + page.map((device) => JSON.stringify(device)).join(',');
+    before = ',';
+  }
+  yield before === '[' ? '[]' : ']';
+}
+
+/** What fails before the first page is thrown; later it breaks the stream off, so that nobody takes a part for the whole. */
+async function toStream(texts: AsyncGenerator<string>): Promise<ReadableStream<Uint8Array>> {
+  const first = await texts.next();
+  async function* all() {
+    yield first.value as string;
+    yield* texts;
+  }
+  const bytes = Readable.from(all(), { objectMode: true, highWaterMark: 1 }).map((text: string) =>
     Buffer.from(text),
   );
   return Readable.toWeb(bytes) as ReadableStream<Uint8Array>;

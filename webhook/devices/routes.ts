@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { fieldErrorSchema } from '../field-errors.ts';
 import { access, answer, createRouter, ifMatch, jsonBody, listOrPage, paging, problems } from '../http.ts';
 import * as devices from './devices.ts';
-import { exportCsv } from './export.ts';
+import { toCsv, toJson } from './export.ts';
 import { deviceChangeSchema, deviceSchema, newDeviceSchema } from './fields.ts';
 import { importCsv } from './import.ts';
 import { sorts } from './page.ts';
@@ -147,13 +147,16 @@ export function deviceRoutes(context: Context) {
   const { db } = context;
   return router
     .openapi(list, async (c) => {
-      const query = c.req.valid('query');
-      const { items, ...total } = await devices.list(db, c.get('reach'), { ...query, query: query.q });
-      return c.json(query.limit ? { items, ...total } : items, 200);
+      const { q, limit, ...rest } = c.req.valid('query');
+      const filter = { ...rest, query: q };
+      if (limit) return c.json(await devices.list(db, c.get('reach'), { ...filter, limit }), 200);
+      const all = await toJson(devices.listPages(db, c.get('reach'), filter));
+      return c.body(all, 200, { 'Content-Type': 'application/json' }) as never;
     })
     .openapi(listCsv, async (c) => {
       const { q, ...rest } = c.req.valid('query');
-      return c.body(await exportCsv(db, c.get('reach'), { ...rest, query: q }), 200, {
+      const all = await toCsv(devices.listPages(db, c.get('reach'), { ...rest, query: q }));
+      return c.body(all, 200, {
         'Content-Type': 'text/csv; charset=utf-8',
         'Content-Disposition': 'attachment; filename="devices.csv"',
       }) as never;

@@ -5,7 +5,8 @@ import type { Crew, DeviceReport, News, Order, Sample } from './messages.ts';
 
 /** Memory before speed: a small nursery, and a collection when the worker asks for it. */
 const thrift = ['--max-semi-space-size=1', '--expose-gc'];
-const stopMaxMs = 60_000;
+/** Each says goodbye to the broker, which takes a busy machine a while. */
+const stopMaxMs = (devices: number) => 60_000 + 30 * devices;
 
 export interface CrewsReport {
   devices: DeviceReport[];
@@ -138,7 +139,7 @@ class Member {
     if (!this.#exited) {
       this.#stopping = true;
       this.tell({ do: 'stop' });
-      const kill = setTimeout(() => killGroup(this.#child, 'SIGKILL'), stopMaxMs);
+      const kill = setTimeout(() => killGroup(this.#child, 'SIGKILL'), stopMaxMs(this.#total));
       await this.#exit;
       clearTimeout(kill);
     }
