@@ -19,7 +19,11 @@ const onPath = (command: string) => () => spawnSync('sh', ['-c', `command -v ${c
 const fileAt = (path: string) => () => existsSync(path);
 
 const needs: Need[] = [
-  { what: 'chromium', debianPackage: 'chromium', found: onPath('chromium') },
+  {
+    what: "Chromium's headless shell",
+    debianPackage: 'chromium-headless-shell',
+    found: fileAt('/usr/bin/chromium-headless-shell'),
+  },
   { what: 'openssl', debianPackage: 'openssl', found: onPath('openssl') },
   {
     what: 'nginx',

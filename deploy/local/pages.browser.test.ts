@@ -8,6 +8,7 @@ import { type Receiver, startReceiver } from '#webhook/notifications/testing-rec
 import { sha256Of } from '#webhook/testing.ts';
 import { until } from '../lab/primitives/until.ts';
 import { importDevices, unwrap } from '../lab/rest.ts';
+import { createShow } from '../lab/show/show.ts';
 import { openBrowser, startTestSystem, type TestSystem } from '../lab/testing.ts';
 import { findViolations } from './browser-axe.ts';
 import { findLayoutFaults } from './browser-layout.ts';
@@ -39,10 +40,14 @@ let application: Consent = 'now';
 beforeAll(async () => {
   await buildConsole();
   receiver = await startReceiver();
-  system = await startTestSystem({
-    courier: { allowedNetworks: ['127.0.0.1/32'], mail: null },
-    transferPrice: { perMegabyte: 10, currency: 'USD' },
-  });
+  system = await startTestSystem(
+    {
+      courier: { allowedNetworks: ['127.0.0.1/32'], mail: null },
+      transferPrice: { perMegabyte: 10, currency: 'USD' },
+    },
+    // A quarter of the bytes on a line of a quarter of the speed: as long to watch, and less to make patches from.
+    createShow({ imageBytes: 1024 * 1024, slowBytesPerSecond: 12 * 1024 }),
+  );
   await system.start(4, {
     bytesPerSecond: 1_500_000,
     patches: true,
@@ -586,6 +591,21 @@ it('who changes or deletes what somebody else has changed since is told, keeps w
   expect(faults.splice(0).map((fault) => /status of (\d+)/.exec(fault)?.[1])).toEqual(Array(4).fill('412'));
 });
 
+/** By a link, which loads no document anew. The heading of the page before has gone when this resolves: each page has its own. */
+async function follow(path: string, at: Page): Promise<void> {
+  // `/system` leads to one of its pages.
+  if (new URL(at.url()).pathname === path) return;
+  const before = await at.locator('main h1').elementHandle();
+  await at.evaluate((href) => {
+    const link = Object.assign(document.createElement('a'), { href });
+    document.body.append(link);
+    link.click();
+    link.remove();
+  }, path);
+  await at.waitForFunction((heading) => !heading?.isConnected, before);
+  await at.locator('main h1').waitFor();
+}
+
 /** An address for every route of the console, by its path in the router. */
 async function findRoutes(): Promise<Record<string, string>> {
   const { api } = system.rest;
@@ -672,7 +692,7 @@ it('a freeze is told wherever it matters and is overridden with a reason; who is
 
   const pinned = { id: 'device-003' };
   await unwrap(system.rest.api.devices[':id'].$patch({ param: pinned, json: { pinned: '0.1' } }));
-  const firmware = await addFirmware(system.rest, { version: '6.0.0' });
+  const firmware = await addFirmware(system.rest, { version: '6.0.0', sizeBytes: 50_000 });
   await open(`/firmware/${firmware}/deploy`);
   await page.getByLabel(/^Every device of hardware/).check();
   await page.getByTestId('forecast-frozen').waitFor();
@@ -757,7 +777,7 @@ it('a crash is looked into: its addresses, and with the ELF of the firmware its 
   await page.getByTestId('symbols').getByText('no ELF with this SHA-256').waitFor();
   await page.getByRole('link', { name: 'device-001' }).waitFor();
 
-  const id = await addFirmware(system.rest, { version: '9.1.0', name: 'Sensor' });
+  const id = await addFirmware(system.rest, { version: '9.1.0', name: 'Sensor', sizeBytes: 50_000 });
   await open(`/firmware/${id}`);
   await page.getByTestId('elf').getByText('not uploaded').waitFor();
   await page.getByRole('button', { name: 'Make patches' }).click();
@@ -948,8 +968,9 @@ it('no page keeps anybody out, in the light and in the dark, on a phone and in K
   const walk = async (view: (typeof views)[number]) => {
     const options = { ...view, reducedMotion: 'reduce' } as const;
     const { page: at } = await openSession(browser, system.stack.url, system.stack.admin, options);
+    await open('/nothing/before', at);
     for (const path of Object.values(routes)) {
-      await open(path, at);
+      await (view.locale === 'en-US' ? open : follow)(path, at);
       await at.waitForFunction(() => !document.querySelector('.loading'));
       // To its commands, which are wide.
       if (path === '/connect') {

@@ -4,13 +4,17 @@ import { buildImage } from '#firmware/virtual/image.ts';
 import { hardware } from '../fleet/devices.ts';
 import { deploy, type Rest, RestError, registerFirmware, unwrap } from '../rest.ts';
 
-const sizeBytes = 4 * 1024 * 1024;
 /** Devices that a bad image reaches before the rollout halts. */
 const canaries = 3;
 
 /** A bad image is properly signed, and fails its own self-test: only booting it tells. It goes to a first wave of a few. */
-export async function deployImage(rest: Rest, image: ShowImage, devices: string[]): Promise<ShowDeployment> {
-  const { id: firmwareId, version } = await register(rest, image);
+export async function deployImage(
+  rest: Rest,
+  image: ShowImage,
+  devices: string[],
+  sizeBytes: number,
+): Promise<ShowDeployment> {
+  const { id: firmwareId, version } = await register(rest, image, sizeBytes);
   const waves =
     image === 'bad' && devices.length > canaries
       ? [{ count: canaries }, { percent: 100 }]
@@ -20,7 +24,7 @@ export async function deployImage(rest: Rest, image: ShowImage, devices: string[
   return { id, version, image };
 }
 
-async function register(rest: Rest, kind: ShowImage) {
+async function register(rest: Rest, kind: ShowImage, sizeBytes: number) {
   const list = await unwrap(rest.api.firmwares.metadata.$get({ query: { limit: '1' } }));
   const known = Array.isArray(list) ? list.length : list.total;
   // Somebody else may have taken the number meanwhile.

@@ -75,7 +75,7 @@ export function createShowRoutes(show: Show) {
         const { image } = c.req.valid('json');
         const rest = show.rest();
         if (!rest) throw new AppError('no_targets', 'The virtual devices are not on yet.');
-        return c.json(await deployImage(rest, image, show.ids()), 201);
+        return c.json(await deployImage(rest, image, show.ids(), show.imageBytes), 201);
       })
       .openapi(live, (c) => {
         c.header('X-Accel-Buffering', 'no');

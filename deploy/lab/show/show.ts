@@ -4,10 +4,16 @@ import type { Fleet } from '../fleet/devices.ts';
 import type { Rest } from '../rest.ts';
 import { Tracker } from './tracker.ts';
 
-/** A link on which an update takes so long that one can watch every chunk. */
-export const slowBytesPerSecond = 48 * 1024;
+export interface ShowSizes {
+  /** Of each image. */
+  imageBytes: number;
+  /** A link on which an update takes so long that one can watch every chunk. */
+  slowBytesPerSecond: number;
+}
+const watchable: ShowSizes = { imageBytes: 4 * 1024 * 1024, slowBytesPerSecond: 48 * 1024 };
 
 export interface Show {
+  imageBytes: number;
   /** Before this there are no devices. */
   attach(fleet: Fleet, rest: Rest): void;
   rest(): Rest | null;
@@ -21,7 +27,7 @@ export interface Show {
   view(id: string): ShowDevice | null;
 }
 
-export function createShow(): Show {
+export function createShow({ imageBytes, slowBytesPerSecond }: ShowSizes = watchable): Show {
   const trackers = new Map<string, Tracker>();
   const listeners = new Set<(id: string) => void>();
   let fleet: Fleet | null = null;
@@ -41,6 +47,7 @@ export function createShow(): Show {
   }
 
   return {
+    imageBytes,
     attach(given, calls) {
       fleet = given;
       rest = calls;
