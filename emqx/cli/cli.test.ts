@@ -285,7 +285,7 @@ describe('status', () => {
   });
 });
 
-describe.each(['5.8.9', '6.2.2'] as const)('whose HTTP API is that of %s', (version) => {
+describe.each(['5.8.9', '5.8.11', '6.2.2'] as const)('whose HTTP API is that of %s', (version) => {
   test('a broker is found, set up, compared and tested', async () => {
     const its = await startCliBed({ version });
     const summary = async (name: string) => {

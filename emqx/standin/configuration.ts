@@ -25,7 +25,7 @@ export interface ConfigurationOptions {
   version?: StandinVersion;
 }
 /** The versions whose HTTP API and defaults it can have; rules, actions and delivery are those of 5.8.9 in each. */
-export type StandinVersion = '5.8.9' | '6.2.2';
+export type StandinVersion = '5.8.9' | '5.8.11' | '6.2.2';
 
 export class Configuration {
   readonly connector = new Map<string, Settings>();
