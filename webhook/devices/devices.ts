@@ -51,24 +51,32 @@ export async function list(
     isTallied(reach) && !search && !tag && !query
       ? { ...(await walkToPage(db, where, sort, paging)), total: await countTallied(db, reach, filter) }
       : await findPage(db, where, sort, paging, filter.count);
+  return { items: await read(db, ids, sort), ...page };
+}
+
+async function read(db: Db, ids: string[], sort: Sort): Promise<DeviceView[]> {
   const rows = await select(db)
     .where(inArray(devices.id, ids))
     .orderBy(...orders[sort].by);
-  return { items: await view(db, rows), ...page };
+  return view(db, rows);
 }
 
 const pageSize = 1_000;
 
-/** All of them, a page at a time, so that neither this copy nor the database holds a million. There is always a first page. */
+/**
+ * All of them, a page at a time, so that neither this copy nor the database holds a million. There is always a first page. Each goes on where the one
+ * before ended and nobody counts, so that all together are one walk.
+ */
 export async function* listPages(
   db: Db,
   reach: Reach,
-  filter: DeviceFilter & Pick<DevicePage, 'sort'>,
+  { sort = 'id', ...filter }: DeviceFilter & Pick<DevicePage, 'sort'>,
 ): AsyncGenerator<DeviceView[]> {
+  const where = and(reach.on(), matching(filter));
   let cursor: string | undefined;
   do {
-    const { items, next } = await list(db, reach, { ...filter, limit: pageSize, offset: 0, cursor });
-    yield items;
+    const { ids, next } = await walkToPage(db, where, sort, { limit: pageSize, offset: 0, cursor });
+    yield read(db, ids, sort);
     cursor = next ?? undefined;
   } while (cursor);
 }
