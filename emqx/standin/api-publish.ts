@@ -3,6 +3,7 @@ import type { Hono } from 'hono';
 import { z } from 'zod';
 import { known } from './api-answers.ts';
 import { newMessageId } from './event-columns.ts';
+import { isName } from './well-formed.ts';
 
 export interface ApiMessage {
   topic: string;
@@ -34,7 +35,7 @@ export function routePublish(app: Hono, { maxPacketBytes, publish }: Publisher):
     const given = z.array(messageSchema).parse(await c.req.json());
     if (given.length === 0) return c.json({ code: 'INTERNAL_ERROR', message: 'empty_batch' }, 500);
     const messages = given.map(toMessage);
-    if (messages.some(({ topic }) => topic === '' || /[+#\0]/.test(topic)))
+    if (!messages.every(({ topic }) => isName(topic)))
       return c.json({ reason_code: 144, message: 'topic_name_invalid' }, 400);
     if (messages.some(({ payload }) => payload.length > maxPacketBytes))
       return c.json({ reason_code: 151, message: 'packet_too_large' }, 400);

@@ -81,7 +81,7 @@ function toApiError(error: Error): { status: ApiError['status'] | 500; code: str
 
 function authorize(header: string | undefined, { key, secret }: ApiOptions): void {
   const digest = (text: string) => createHash('sha256').update(text).digest();
-  const given = Buffer.from(header?.replace(/^Basic /, '') ?? '', 'base64').toString('utf8');
+  const given = Buffer.from(/^Basic (.*)$/.exec(header ?? '')?.[1] ?? '', 'base64').toString('utf8');
   if (!timingSafeEqual(digest(given), digest(`${key}:${secret}`)))
     throw new ApiError(401, 'BAD_API_KEY_OR_SECRET', 'Check api_key/api_secret');
 }

@@ -2,7 +2,7 @@
 import type { Packet } from 'mqtt-packet';
 
 /** §4.7.1: a topic name; filters may hold wildcards. */
-const isName = (topic: string) => topic !== '' && !/[+#\0]/.test(topic);
+export const isName = (topic: string) => topic !== '' && !/[+#\0]/.test(topic);
 const isFilter = (topic: string) => topic !== '' && !topic.includes('\0');
 /** §2.3.1; the parser gives -1 where the packet ended before it. */
 const hasId = ({ messageId = 0 }: { messageId?: number | undefined }) => messageId > 0;
