@@ -73,6 +73,13 @@ test('every measurement is charted, before it is rolled up and then; the last on
   });
 });
 
+test('each device has a certificate in use, as if it had always been kept', async () => {
+  const { items } = await get('/api/certificates/expiring?days=3650&limit=100');
+  expect(items).toHaveLength(10);
+  for (const { device, serial } of items)
+    expect(await get(`/api/certificates/${serial}`)).toMatchObject({ commonName: device, revocation: null });
+});
+
 test('the audit log goes on from the hash that it ended with', async () => {
   expect((await webhook.api('PATCH', '/api/devices/device-004', { tags: ['upgraded'] })).status).toBe(200);
   expect(await get('/api/audit/verification')).toMatchObject({ valid: true });

@@ -29,7 +29,7 @@ export async function tellExpiringOnce(db: Db): Promise<boolean> {
       sql`with due as (
             select serial, case when not_after <= now() then 0
               when not_after <= now() + make_interval(days => ${stages[1]}::int) then ${stages[1]}::int else ${stages[2]}::int end as stage
-            from (${urgent(everything, stages[2])}) u),
+            from ${urgent(everything, stages[2])}),
           taken as (
             select c.serial, due.stage from certificates c join due on due.serial = c.serial
             where c.expiry_told is null or c.expiry_told > due.stage

@@ -7,7 +7,7 @@ import { beginsWith, contains } from '../db/search.ts';
 import type { Reach } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
 import { renewableFrom } from './renewal-rules.ts';
-import { certificates, endInUse } from './table.ts';
+import { certificates } from './table.ts';
 
 /**
  * valid: may be used; superseded: a later one of the same name has been seen in use; unused: issued and not yet seen while an earlier
@@ -132,22 +132,10 @@ export interface ExpiryCounts {
   expired: number;
 }
 
-/**
- * Of those that end within so many days, each device's certificate: the one that it was last seen with, or else the newest that it was given;
- * revoked ones do not count. It goes by the end of those that count, so that its cost is that of what is urgent; the days are written out, or the
- * planner would not know that they are few.
- */
+/** Devices whose certificate in use ends within so many days, as rows of `certificates_in_use` `u`. */
 export const urgent = (reach: Reach, days: number): SQL => sql`
-  select c.common_name as device, c.serial, c.not_after
-  from (
-    select * from certificates where ${endInUse} <= now() + ${sql.raw(`interval '${Math.trunc(days)} days'`)}) c
-    join devices d on d.id = c.common_name
-  where ${reach.on('d')}
-    and not exists (
-      select from certificates b
-      where b.common_name = c.common_name and b.profile = 'device' and b.revoked_at is null
-        and (coalesce(b.first_seen_at, '-infinity'), b.not_after, b.serial)
-          > (coalesce(c.first_seen_at, '-infinity'), c.not_after, c.serial))`;
+  certificates_in_use u join devices d on d.id = u.common_name
+  where u.not_after <= now() + make_interval(days => ${days}::int) and ${reach.on('d')}`;
 
 export async function countExpiring(db: Db, reach: Reach): Promise<ExpiryCounts> {
   const within = (days: number) =>
@@ -155,7 +143,7 @@ export async function countExpiring(db: Db, reach: Reach): Promise<ExpiryCounts>
   const [row] = await query<Record<keyof ExpiryCounts, number>>(
     db,
     sql`select ${within(30)} as "within30Days", ${within(14)} as "within14Days", ${within(3)} as "within3Days",
-          (count(*) filter (where not_after <= now()))::int as "expired" from (${urgent(reach, 30)}) u`,
+          (count(*) filter (where not_after <= now()))::int as "expired" from ${urgent(reach, 30)}`,
   );
   return row!;
 }
@@ -167,8 +155,8 @@ export interface ExpiringDevice extends Record<string, unknown> {
 }
 
 const mostUrgent = new Order('urgent certificates', [
-  { by: sql`not_after`, type: 'timestamptz', descends: false },
-  { by: sql`device`, type: 'text', descends: false },
+  { by: sql`u.not_after`, type: 'timestamptz', descends: false },
+  { by: sql`u.common_name`, type: 'text', descends: false },
 ]);
 
 /** Devices whose certificate ends within these days, also those for whom it is too late (0: only those), the most urgent first. */
@@ -177,14 +165,17 @@ export async function listExpiring(
   reach: Reach,
   { days, ...paging }: { days: number } & Paging,
 ): Promise<{ items: ExpiringDevice[]; total: number; next: string | null }> {
-  type Row = { device: string; serial: string; notAfter: string | Date; total: string; key: string[] };
+  type Row = { device: string; serial: string; notAfter: string | Date; key: string[] };
   const { rows, next } = await readPage(mostUrgent, paging, (behind = sql`true`, limit, offset) =>
     query<Row>(
       db,
-      sql`select device, serial, not_after as "notAfter", total, ${mostUrgent.key} as key
-          from (select *, count(*) over () as total from (${urgent(reach, days)}) u) counted
-          where ${behind} order by ${sql.join(mostUrgent.by, sql`, `)} limit ${limit} offset ${offset}`,
+      sql`select u.common_name as device, u.serial, u.not_after as "notAfter", ${mostUrgent.key} as key from ${urgent(reach, days)}
+          and ${behind} order by ${sql.join(mostUrgent.by, sql`, `)} limit ${limit} offset ${offset}`,
     ),
+  );
+  const [counted] = await query<{ total: number }>(
+    db,
+    sql`select count(*)::int as total from ${urgent(reach, days)}`,
   );
   return {
     items: rows.map(({ device, serial, notAfter }) => ({
@@ -192,7 +183,7 @@ export async function listExpiring(
       serial,
       notAfter: new Date(notAfter).toISOString(),
     })),
-    total: Number(rows[0]?.total ?? 0),
+    total: counted!.total,
     next,
   };
 }

@@ -12,9 +12,6 @@ import {
 } from 'drizzle-orm/pg-core';
 import type { RevocationReason } from '#ca/client.ts';
 
-/** When a certificate of a device ends that may be in use; null of any other. As the index has it, by the names of the row at hand. */
-export const endInUse = sql`(case when profile = 'device' and revoked_at is null then not_after end)`;
-
 /** Every certificate that was issued through the webhook. */
 export const certificates = pgTable(
   'certificates',
@@ -46,15 +43,27 @@ export const certificates = pgTable(
     index('certificates_revoked')
       .on(t.issuedAt.desc().nullsFirst(), t.serial)
       .where(sql`revoked_at is not null`),
-    // Of an expression, and of all rows, so that the server knows how the ends of those in use are spread: by the column alone it takes the many
-    // that were superseded for as urgent, and reads the whole table.
-    index('certificates_urgent').on(endInUse),
     index('certificates_seen').on(t.firstSeenAt).where(sql`profile = 'device' and revoked_at is null`),
     index('certificates_serial_begins').on(t.serial.op('text_pattern_ops')),
     index('certificates_unconfirmed')
       .on(t.revokedAt)
       .where(sql`revoked_at is not null and revocation_confirmed_at is null`),
   ],
+);
+
+/**
+ * Which certificate each holder of a device's uses: the one that it was last seen with, or else the newest that it was given; revoked ones do not
+ * count. Triggers on `certificates` keep it, so that who is near its end is read without looking at all that others have left behind.
+ */
+export const certificatesInUse = pgTable(
+  'certificates_in_use',
+  {
+    commonName: text('common_name').primaryKey(),
+    /** Null, and its end: none counts. */
+    serial: text(),
+    notAfter: timestamp('not_after', { withTimezone: true }),
+  },
+  (t) => [index('certificates_in_use_ending').on(t.notAfter, t.commonName)],
 );
 
 /** One-time tokens for `POST /api/issue_cert`; only the SHA-256 of a token is stored. */
