@@ -90,6 +90,8 @@ class Member {
   #report: (News & { news: 'stopped' }) | null = null;
   #exited = false;
   #exit: Promise<void>;
+  /** All that it has said has been read, which may be after its exit. */
+  readonly #heard: Promise<void>;
   #stopping = false;
   sample: Sample = { online: 0, receivedBytes: 0, results: 0, ended: [] };
 
@@ -107,6 +109,9 @@ class Member {
           crashed(`device process ${number} (${this.#total} devices) ended: ${signal ?? `status ${code}`}`);
         resolve();
       });
+    });
+    this.#heard = new Promise((resolve) => {
+      this.#child.once('disconnect', resolve);
     });
     this.started = new Promise((resolve) => {
       void this.#exit.then(resolve);
@@ -142,6 +147,7 @@ class Member {
       const kill = setTimeout(() => killGroup(this.#child, 'SIGKILL'), stopMaxMs(this.#total));
       await this.#exit;
       clearTimeout(kill);
+      await this.#heard;
     }
     return this.#report;
   }

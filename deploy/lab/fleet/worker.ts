@@ -39,7 +39,7 @@ process.on('message', (order: Order) => {
       return void stop();
   }
 });
-tell({ news: 'up' });
+void tell({ news: 'up' });
 
 async function start(crew: Crew): Promise<void> {
   sampling = setInterval(sample, samplesMs);
@@ -81,7 +81,7 @@ function sample(): void {
     if (watched.device.online) online++;
     receivedBytes += watched.receivedBytes;
   }
-  tell({ news: 'sample', sample: { online, receivedBytes, results, ended } });
+  void tell({ news: 'sample', sample: { online, receivedBytes, results, ended } });
   ended = [];
 }
 
@@ -92,8 +92,9 @@ async function stop(): Promise<void> {
   const reports = devices.map((device) => device.report());
   const { user, system } = process.cpuUsage();
   const processorMs = (user + system) / 1000;
-  tell({ news: 'stopped', devices: reports, peakBytes: readPeak(), processorMs });
-  await Promise.all(devices.map(({ device }) => device.close()));
+  // Disconnecting drops what is still on its way, and the reports of thousands take several turns.
+  const told = tell({ news: 'stopped', devices: reports, peakBytes: readPeak(), processorMs });
+  await Promise.all([told, ...devices.map(({ device }) => device.close())]);
   process.disconnect?.();
 }
 
@@ -107,7 +108,10 @@ function readPeak(): number {
   }
 }
 
-function tell(news: News): void {
-  // The runner may go while this is on its way.
-  if (process.connected) process.send!(news, undefined, undefined, () => {});
+/** Resolves when it has been sent, or cannot be any more: the runner may go meanwhile. */
+function tell(news: News): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.connected) process.send!(news, undefined, undefined, () => resolve());
+    else resolve();
+  });
 }
