@@ -38,7 +38,7 @@ Starts all of Flota on this machine, with virtual devices, and deploys a demo fi
                 gcc-arm-none-eabi, picolibc-arm-none-eabi, and the sources of lwIP and Mbed TLS that "npm test" fetches)
   --open        open the console in the browser
   --no-demo     start the system and the devices, deploy nothing
-  --exit        stop after the demo deployment: status 0 when every device succeeded, else 1
+  --exit        stop after the demo deployment: status 0 when every device succeeded, else 1; the console is not built (with --open it is)
   --help        this text
 
 Environment: FLOTA_DATA (.flota) PORT (8080) INTERNAL_PORT (8081) MQTT_PORT (8883) BROKER_API_PORT (18083) S3_PORT (9000)

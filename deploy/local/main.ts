@@ -34,8 +34,10 @@ async function run(config: LocalConfig): Promise<number> {
   logFile.on('error', (error) => process.stderr.write(`flota: flota.log: ${error.message}\n`));
   const log = createLog('info', (line) => logFile.write(line));
   const show = createShow();
+  // A run that ends by itself is watched where it was started.
+  const hasConsole = !config.exit || config.open;
   try {
-    await buildConsole(() => say('Building the console …'));
+    if (hasConsole) await buildConsole(() => say('Building the console …'));
   } catch (error) {
     // Ctrl-C reaches the build, too.
     if (interrupted.aborted) return 130;
@@ -46,7 +48,7 @@ async function run(config: LocalConfig): Promise<number> {
   let hosts: HostDevices | null = null;
   try {
     const { rest } = system;
-    say(`Console:  ${system.url}`);
+    say(`Console:  ${hasConsole ? system.url : 'not built for a run that ends by itself'}`);
     say(
       `Login:    ${system.admin.email}  ${config.adminPassword ? '(FLOTA_ADMIN_PASSWORD)' : system.admin.password}`,
     );
@@ -75,7 +77,9 @@ async function run(config: LocalConfig): Promise<number> {
     if (config.demo && !interrupted.aborted) {
       const ids = [...fleet.ids, ...hosts.ids].sort();
       const deployments = await deployDemo(rest, ids);
-      say(`Deploying the demo firmware: ${system.url}/deployments/${deployments[0]!.id}`);
+      say(
+        `Deploying the demo firmware${hasConsole ? `: ${system.url}/deployments/${deployments[0]!.id}` : ''}`,
+      );
       const show = createProgress(process.stdout);
       const ended = await watch(
         rest,
