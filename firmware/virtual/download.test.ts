@@ -1,3 +1,4 @@
+import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { Bench, kib } from './bench/bench.ts';
@@ -13,6 +14,7 @@ import {
   wholeInstead,
   wrongRange,
 } from './bench/file-server.ts';
+import { type Network, plainNetwork } from './network.ts';
 import type { Timing } from './options.ts';
 
 let bench: Bench;
@@ -205,3 +207,31 @@ test('chunks grow over a fast connection, on one connection', async () => {
   expect(sizes.slice(0, 5)).toEqual([16, 32, 64, 128, 128]);
   expect(bench.files.connections).toBe(1);
 });
+
+test('all ranges come over one connection, also where an answer is there before it is known that its request was sent', async () => {
+  await bench.online({ network: tardy, limits: { chunkStartBytes: 32 * kib, chunkCeilingBytes: 32 * kib } });
+  await bench.request(bench.publish(128 * kib));
+  await bench.result('succeeded');
+  expect(bench.files.requests).toHaveLength(4);
+  expect(bench.files.connections).toBe(1);
+});
+
+/** As on a machine that does too much at once. */
+const tardy: Network = {
+  dial(target) {
+    const inner = plainNetwork.dial(target);
+    const outer: Duplex = new Duplex({
+      allowHalfOpen: false,
+      read: () => void inner.resume(),
+      write: (data, _encoding, done) => void inner.write(data, () => setTimeout(done, 100)),
+      final: (done) => void inner.end(done),
+      destroy: (error, done) => {
+        inner.destroy();
+        done(error);
+      },
+    });
+    inner.on('data', (data) => outer.push(data));
+    inner.on('close', () => outer.destroy());
+    return outer;
+  },
+};

@@ -38,10 +38,13 @@ export class HttpsClient implements Http {
   get(url: string, range: { from: number; to: number } | null, events: HttpEvents): () => void {
     this.#agent ??= new DeviceAgent(this.#network, verifyingContext(this.#trust));
     let over = false;
-    const fail = () => {
-      if (!over) events.failed();
+    // Over before it is told: the agent ends the request from within, which would else break the connection off that the next range goes by.
+    const finish = (tell: () => void) => {
+      if (over) return;
       over = true;
+      tell();
     };
+    const fail = () => finish(events.failed);
     const request = https.get(url, {
       agent: this.#agent,
       headers: {
@@ -54,18 +57,11 @@ export class HttpsClient implements Http {
       if (over) return;
       events.head(response.statusCode ?? 0, response.headers);
       response.on('data', (data: Buffer) => over || events.body(data));
-      response.on('end', () => {
-        if (!over) events.end();
-        over = true;
-      });
+      response.on('end', () => finish(events.end));
       response.on('error', fail);
       response.on('close', fail);
     });
-    return () => {
-      if (over) return;
-      over = true;
-      request.destroy();
-    };
+    return () => finish(() => request.destroy());
   }
 
   release(): void {
