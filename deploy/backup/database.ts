@@ -2,8 +2,8 @@
 import { existsSync, openAsBlob } from 'node:fs';
 import { readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PGlite } from '@electric-sql/pglite';
 import postgres from 'postgres';
+import { openPglite } from '#webhook/db/pglite.ts';
 import { lockDataDirectory } from '../local/data-lock.ts';
 import type { Places } from './config.ts';
 import { BackupError, run } from './tools.ts';
@@ -30,7 +30,7 @@ export async function dumpDatabase(places: Places, file: string): Promise<void> 
   }
   const release = await lockDataDirectory(places.dataDir);
   try {
-    const database = await PGlite.create(join(places.dataDir, 'database'));
+    const database = await openPglite({ dataDir: join(places.dataDir, 'database') });
     const dump = await database.dumpDataDir('none');
     await database.close();
     await writeFile(file, Buffer.from(await dump.arrayBuffer()), { mode: 0o600 });
@@ -73,7 +73,7 @@ export async function loadDatabase(places: Places, file: string): Promise<void> 
   const dir = join(places.dataDir, 'database');
   const draft = `${dir}.new`;
   await rm(draft, { recursive: true, force: true });
-  const database = await PGlite.create({ dataDir: draft, loadDataDir: await openAsBlob(file) });
+  const database = await openPglite({ dataDir: draft, loadDataDir: await openAsBlob(file) });
   await database.query('select 1 from drizzle.__drizzle_migrations limit 1');
   await database.close();
   await rename(draft, dir);

@@ -186,7 +186,6 @@ describe('prepare', () => {
     expect(password).toMatch(/^(?=.*[A-Za-z])(?=.*\d)[\w-]{8,64}$/);
     expect(said).toContain('login: admin@flota.local');
     expect(said).toContain(`broker's dashboard, shown once: admin  ${password}`);
-    expect(run()).not.toContain(password);
     const { command, secrets, ports } = compose.services.emqx!;
     expect(command!.join(' ')).toMatch(
       /^EMQX_DASHBOARD__DEFAULT_PASSWORD=\$\$\(cat \/run\/secrets\/emqx_dashboard_password\) exec \/usr\/bin\/flota-entrypoint /,
@@ -210,13 +209,13 @@ describe('prepare', () => {
     expect(readFileSync(join(broken, 'ca/hierarchy/issuing.key'), 'utf8')).toContain('ENCRYPTED PRIVATE KEY');
   });
 
-  it('changes nothing when it is run again', () => {
+  it('changes nothing when it is run again, and shows no password a second time', () => {
     const all = () =>
       readdirSync(join(dir, 'state'))
         .filter((name) => name !== 'emqx')
         .map((name) => [name, state(name)]);
     const before = all();
-    run();
+    expect(run()).not.toContain(state('emqx_dashboard_password'));
     expect(all()).toEqual(before);
   });
 });

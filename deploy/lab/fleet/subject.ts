@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLog } from '#webhook/log.ts';
+import { openDatabaseInMemory } from '../system/kept-database.ts';
 import { defaultOptions } from '../system/options.ts';
 import { type System, startSystem } from '../system/system.ts';
 import type { Subject } from './experiment.ts';
@@ -24,7 +25,10 @@ export async function openSubject(
       ...defaultOptions,
       dataDir,
       ...(devices > largeFleet && { apart: ['broker', 'store'] }),
-      ...(databaseUrl && { databaseUrl, apart: ['broker', 'store', 'ca', 'webhook'] }),
+      // It goes with its directory: what a disk and a key that nobody may read cost is no part of an experiment.
+      ...(databaseUrl
+        ? { databaseUrl, apart: ['broker', 'store', 'ca', 'webhook'] }
+        : { openDatabase: openDatabaseInMemory, authority: { dir: join(dataDir, 'ca') } }),
       log: createLog('error', (line) => process.stderr.write(line)),
       deviceCertificateSeconds: certificateMs ? Math.round(certificateMs / 1000) : null,
     });

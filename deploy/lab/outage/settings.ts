@@ -30,7 +30,7 @@ const tuneTelemetry = (config: BrokerConfig, values: object) =>
 
 /** The rules as they are, with intervals of a second or less, so that an outage of a second is a long one. */
 export const short: Settings = {
-  devices: 12,
+  devices: 6,
   // More impatient devices than these would be more than two busy cores can answer, and then nothing ever ends.
   timing: { resendMinMs: 2_000, resendMaxMs: 8_000, reconnectMinMs: 50, reconnectMaxMs: 1_000 },
   outageMs: 800,

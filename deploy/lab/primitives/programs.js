@@ -28,6 +28,7 @@ const builds = {
     'ca/cli.ts',
     'ca/main.ts',
     'ca/test-process.ts',
+    'deploy/backup/main.ts',
     'deploy/cli/main.ts',
     'deploy/compose/broker-token.ts',
     'deploy/compose/first-device.ts',
