@@ -1,6 +1,6 @@
 # The agent executed on a Cortex-M3 and on RV32: its tests, under qemu, built by Debian's cross compilers with picolibc. Included by
 # Makefile. All seeds and all power cuts take a while there: make processors SEEDS=3000 POWER=
-SEEDS = 40
+SEEDS = 20
 POWER = undo
 # Bytes. RAM is the agent without the buffers that its owner chooses; the stack is what it and the test's port have used at most.
 CODE_BUDGET = 24576
