@@ -1,6 +1,6 @@
 # The agent executed on a Cortex-M3 and on RV32: its tests, under qemu, built by Debian's cross compilers with picolibc. Included by
 # Makefile. All seeds and all power cuts take a while there: make processors SEEDS=3000 POWER=
-SEEDS = 40
+SEEDS = 20
 POWER = undo
 # Bytes. RAM is the agent without the buffers that its owner chooses; the stack is what it and the test's port have used at most.
 CODE_BUDGET = 24576
@@ -41,8 +41,11 @@ WHOLE_AGENT = -Wl,-u,ota_agent_suspend -Wl,-u,ota_agent_snapshot -Wl,-u,ota_cras
 comma = ,
 memory = $(foreach symbol,$(subst $(comma), ,$($(1)_MEMORY)) __stack_size=0x10000,-Wl,--defsym=$(symbol))
 
-.PHONY: processors $(PROCESSORS)
-processors: $(PROCESSORS)
+.PHONY: processors names $(PROCESSORS)
+processors: $(PROCESSORS) names
+
+names: $(patsubst agent/%.c,$(BUILD)/riscv/%.o,$(AGENT) $(STAGING) $(CRASH))
+	@riscv64-unknown-elf-nm --defined-only --extern-only $^ | awk -v least=50 -f agent/test/names.awk
 
 # Other arguments are another run. Made while this is read: as the target of a rule it would be a secondary file, whose absence rebuilds nothing.
 ARGUMENTS = $(BUILD)/run-$(SEEDS)-$(words $(POWER))

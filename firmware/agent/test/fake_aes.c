@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../ota_error.h"
+#include "unchecked.h"
 
 enum { rounds = 14, words = 60 };
 
@@ -51,11 +52,11 @@ static void expand(const uint8_t *key) {
   }
 }
 
-static void add_round(uint8_t *block, unsigned round) {
+UNCHECKED static void add_round(uint8_t *block, unsigned round) {
   for (unsigned i = 0; i < 16; i++) block[i] ^= schedule[16 * round + i];
 }
 
-static void encrypt(uint8_t *block) {
+UNCHECKED static void encrypt(uint8_t *block) {
   add_round(block, 0);
   for (unsigned round = 1; round <= rounds; round++) {
     uint8_t shifted[16];
@@ -76,7 +77,7 @@ static uint64_t read_half(const uint8_t *bytes) {
 }
 
 /** SP 800-38D §6.3: times the hash key. */
-static void multiply(void) {
+UNCHECKED static void multiply(void) {
   uint64_t v[2] = {read_half(hash_key), read_half(hash_key + 8)};
   uint64_t z[2] = {0, 0};
   for (unsigned i = 0; i < 128; i++) {

@@ -106,8 +106,9 @@ static void knows_what_it_stored(void) {
   CHECK(!ota_patch_resume(&patch, old_bytes, bench.wanted_bytes + 1));
   // Any bytes as a stored state are refused, or do no harm.
   uint32_t x = 1;
+  prepare(fake_crle);
   for (int round = 0; round < 3000; round++) {
-    prepare(fake_crle);
+    ota_patch_begin(&patch, old_bytes, bench.wanted_bytes);
     for (size_t i = 0; i < sizeof patch.state; i++) {
       x = x * 1664525u + 1013904223u;
       ((uint8_t *)&patch.state)[i] = (uint8_t)(x >> (round % 2 ? 24 : 29));

@@ -1,4 +1,5 @@
 /** The power goes at every write in turn; the device must end on the old image or the new one, confirmed, and say which. */
+#include <stddef.h>
 #include <string.h>
 
 #include "check.h"
@@ -38,11 +39,27 @@ static void run_scenario(struct fake *fake, const struct scenario *scenario) {
   FAIL("it never recovers");
 }
 
-/** Returns how many writes there were. */
-static long cut_at(const struct scenario *scenario, long cut, long second) {
+/** The device of a scenario before anything is cut: it begins once, and each of its lives from there. */
+static struct fake begun;
+
+static void copy(struct fake *to, const struct fake *from) {
+  CHECK(from->inbound_to <= fake_messages && from->sent_count <= fake_messages);
+  memcpy(to, from, offsetof(struct fake, inbound));
+  memcpy(to->inbound, from->inbound, from->inbound_to * sizeof from->inbound[0]);
+  memcpy(to->sent, from->sent, from->sent_count * sizeof from->sent[0]);
+}
+
+static struct fake *begin(const struct scenario *scenario) {
   struct fake *fake = fake_new();
   if (in_slot) fake_stage_in_slot(fake);
   scenario->begin(fake);
+  copy(&begun, fake);
+  return fake;
+}
+
+/** Returns how many writes there were. */
+static long cut_at(struct fake *fake, const struct scenario *scenario, long cut, long second) {
+  copy(fake, &begun);
   fake->armed = cut > 0;
   fake->cut_at = cut;
   if (second > 0) {
@@ -65,12 +82,13 @@ static long twice_every(void) {
 }
 
 static void cut_at_every_write(const struct scenario *scenario) {
-  long writes = cut_at(scenario, 0, 0);
+  struct fake *fake = begin(scenario);
+  long writes = cut_at(fake, scenario, 0, 0);
   long lives = writes;
   CHECK(writes > 4);
-  for (long cut = 1; cut <= writes; cut++) cut_at(scenario, cut, 0);
+  for (long cut = 1; cut <= writes; cut++) cut_at(fake, scenario, cut, 0);
   for (long cut = 1; cut <= writes; cut += twice_every(), lives += 12)
-    for (long second = 1; second <= 12; second++) cut_at(scenario, cut, second);
+    for (long second = 1; second <= 12; second++) cut_at(fake, scenario, cut, second);
   fprintf(stderr, "    %s%ld writes, %ld lives cut short\n", in_slot ? "staged in the slot: " : "", writes, lives);
 }
 
@@ -191,7 +209,6 @@ static void survives_a_cancel(void) {
 }
 
 static void undo_an_update(struct fake *fake) {
-  bool armed = fake->armed;
   request(fake);
   fake_run(fake, has_result, 20);
   CHECK(fake_runs_new_image(fake));
@@ -200,7 +217,6 @@ static void undo_an_update(struct fake *fake) {
   fake->activations = 0;
   fake->writes = 0;
   fake->requests = 0;
-  fake->armed = armed;
   fake_undo(fake, OTHER_DEPLOYMENT, 1, "");
 }
 
