@@ -29,8 +29,8 @@ export const overBoth = [
 
 export default defineConfig({
   test: {
-    // Real sockets, databases and browsers on two cores: more workers only make each other time out.
-    maxWorkers: 2,
+    // Real sockets, databases and browsers on two cores, of which two workers use two thirds: they often wait for other processes.
+    maxWorkers: 3,
     // A worker keeps the modules that it has read: reading them anew for each file cost more than the tests of most files.
     isolate: false,
     // What vite has made of the sources is kept for the next run, and shared by both projects.
