@@ -6,6 +6,7 @@ CREATE TABLE "certificates_in_use" (
 --> statement-breakpoint
 DROP INDEX "certificates_urgent";--> statement-breakpoint
 CREATE INDEX "certificates_in_use_ending" ON "certificates_in_use" USING btree ("not_after","common_name");--> statement-breakpoint
+-- Of all indexes only that of the names serves here, which `is true` sees to: without statistics a scan of all that are in use looks as cheap.
 -- The rows are made and locked first, always in the same order: who comes second then sees, in a statement of its own, what the first has done.
 create function follow_certificates(names text[]) returns void language plpgsql as $$
 begin
@@ -15,7 +16,7 @@ begin
   update certificates_in_use u set serial = c.serial, not_after = c.not_after
     from unnest(names) n(name) left join lateral (
       select serial, not_after from certificates
-      where common_name = n.name and profile = 'device' and revoked_at is null
+      where common_name = n.name and (profile = 'device' and revoked_at is null) is true
       order by first_seen_at desc nulls last, not_after desc, serial desc limit 1) c on true
     where u.common_name = n.name and (u.serial, u.not_after) is distinct from (c.serial, c.not_after);
 end $$;
