@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { connect, type Database } from '#webhook/db/connect.ts';
@@ -59,5 +62,29 @@ it('a database that stops in the middle of transactions ends them, and nothing e
       ),
     );
     expect(new Set(pids).size).toBe(connections);
+  }
+});
+
+it('a database whose owner is killed ends with it, also in the middle of a long statement', async () => {
+  const owner = spawn(process.execPath, [
+    ...['--import', 'tsx', '--input-type=module', '--eval'],
+    `import postgres from 'postgres';
+    import { createCluster } from ${JSON.stringify(new URL('primitives/postgresql.ts', import.meta.url).href)};
+    const { url, dir } = await createCluster();
+    const sql = postgres(url, { max: 1 });
+    const [{ pid }] = await sql\`select pg_backend_pid() as pid\`;
+    sql.unsafe('do $$ begin loop end loop; end $$').catch(() => {});
+    console.log(JSON.stringify({ pid, dir }));`,
+  ]);
+  const [line] = await once(owner.stdout, 'data');
+  const { pid, dir } = JSON.parse(String(line)) as { pid: number; dir: string };
+  const stat = `/proc/${pid}/stat`;
+  try {
+    await until('it to be at work', () => / R /.test(readFileSync(stat, 'utf8')));
+    owner.kill('SIGKILL');
+    await until('it to end', () => !existsSync(stat));
+  } finally {
+    if (existsSync(stat)) process.kill(pid, 'SIGKILL');
+    rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
   }
 });

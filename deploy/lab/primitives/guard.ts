@@ -11,15 +11,28 @@ import {
 import type { Socket } from 'node:net';
 import { program } from './programs.js';
 
+/** What its group is told when we are gone: QUIT for who has processes in groups of their own, and ends them then. */
+type LastSignal = 'KILL' | 'QUIT';
+
 /** Leads a process group of its own: Ctrl-C on a terminal is for us, and `killGroup` reaches whatever it has started. */
 export function spawnGuarded(
   command: string,
   args: string[],
   options?: SpawnOptionsWithoutStdio,
 ): ChildProcessWithoutNullStreams;
-export function spawnGuarded(command: string, args: string[], options: SpawnOptions): ChildProcess;
-export function spawnGuarded(command: string, args: string[], options: SpawnOptions = {}): ChildProcess {
-  return guard(spawn(command, args, { ...options, detached: true }));
+export function spawnGuarded(
+  command: string,
+  args: string[],
+  options: SpawnOptions,
+  last?: LastSignal,
+): ChildProcess;
+export function spawnGuarded(
+  command: string,
+  args: string[],
+  options: SpawnOptions = {},
+  last?: LastSignal,
+): ChildProcess {
+  return guard(spawn(command, args, { ...options, detached: true }), last);
 }
 
 /** A module of ours, with a channel to it. */
@@ -35,10 +48,10 @@ export function forkGuarded(
   );
 }
 
-function guard(child: ChildProcess): ChildProcess {
+function guard(child: ChildProcess, last: LastSignal = 'KILL'): ChildProcess {
   if (child.pid === undefined) return child;
   // A shell that waits for its standard input to end, which it does when we do.
-  const watcher = spawn('sh', ['-c', 'read -r _; kill -s KILL -- "-$1"', 'guard', String(child.pid)], {
+  const watcher = spawn('sh', ['-c', 'read -r _; kill -s "$2" -- "-$1"', 'guard', String(child.pid), last], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });

@@ -99,12 +99,14 @@ export async function createCluster({
     async start() {
       if (running()) return;
       const log = openSync(join(dir, 'log'), 'a', 0o600);
-      const own = spawnGuarded(join(bin, 'postgres'), args, {
+      const options = {
         ...owner,
         cwd: dir,
         env: { PATH: process.env.PATH, LC_ALL: 'C', ...env },
-        stdio: ['ignore', log, log],
-      });
+        stdio: ['ignore', log, log] as ['ignore', number, number],
+      };
+      // A killed one's processes go on with what they are at, which may take them an hour.
+      const own = spawnGuarded(join(bin, 'postgres'), args, options, 'QUIT');
       server = own;
       exited = new Promise((resolve) => own.once('exit', resolve));
       await until('PostgreSQL', () => !isRunning(own) || isReady(), startLimitMs);
