@@ -45,8 +45,8 @@ test('follows two changes of the same moment, neither of which sees the other', 
   let second: Promise<unknown> = Promise.resolve();
   await db.transaction(async (tx) => {
     await add(tx, 'two-at-once', new Date(Date.now() + 30 * day));
-    // PGlite has one connection: it begins there when this one is over.
     const inUseNow = sql`serial = (select serial from certificates_in_use where common_name = 'two-at-once')`;
+    // PGlite has one connection: it begins there when this one is over.
     second = another.db.update(certificates).set({ revokedAt: new Date() }).where(inUseNow).execute();
     if (database.kind === 'postgresql')
       await until('the second to wait for the first', async () => {

@@ -1,22 +1,23 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { dropOld, program } from '../primitives/programs.js';
-import { keptPath } from '../system/kept-database.ts';
+import { program } from '../primitives/programs.js';
 
-/** The first process that plays makes it, the others find it, also those of a later run. */
-const sources = ['database', 'journal', 'stage'].map((name) => `deploy/lab/simulation/${name}.ts`);
-const database = `${keptPath('simulation', sources)}.tar`;
-afterAll(() => dropOld('simulation-', database));
+const dir = mkdtempSync(join(tmpdir(), 'flota-simulation-'));
+afterAll(() => rmSync(dir, { recursive: true }));
 
 /** In a process of its own: virtual time is a whole process's. */
 const run = (...args: string[]) =>
   spawnSync(
     process.execPath,
-    [...program(new URL('./main.ts', import.meta.url)), '--database', database, ...args],
+    [...program(new URL('./main.ts', import.meta.url)), '--database', join(dir, 'empty.tar'), ...args],
     { encoding: 'utf8' },
   );
 
+// First: one process makes the database that the others find.
 test('a schedule that has not ended in time is given up, with its seed', () => {
   const given = run('--schedules', '0', '--deployments', '1', '--seed', '7', '--patience', '0');
   expect([given.status, given.stderr]).toEqual([

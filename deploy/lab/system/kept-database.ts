@@ -76,8 +76,7 @@ function keep(path: string, write: (temporary: string) => void): void {
   dropOld('pglite-', path);
 }
 
-/** Of PGlite and the migrations as they are now, and of these sources, if it is made of more. */
-export function keptPath(name = 'pglite', more: string[] = []): string {
+function keptPath(): string {
   const hash = createHash('sha256');
   const sources = join(root, 'webhook/db');
   const database = readdirSync(sources, { recursive: true, encoding: 'utf8' }).filter((name) =>
@@ -85,6 +84,5 @@ export function keptPath(name = 'pglite', more: string[] = []): string {
   );
   hash.update(readFileSync(join(root, 'node_modules/@electric-sql/pglite/package.json')));
   for (const name of database.sort()) hash.update(readFileSync(join(sources, name)));
-  for (const path of more) hash.update(readFileSync(join(root, path)));
-  return join(keptFolder, `${name}-${hash.digest('hex').slice(0, 16)}`);
+  return join(keptFolder, `pglite-${hash.digest('hex').slice(0, 16)}`);
 }
