@@ -1,5 +1,6 @@
 /** Which targets a rollout starts by now, and which it gives up because a newer deployment has overtaken them. */
 import { type SQL, sql } from 'drizzle-orm';
+import { eachByItself } from '../db/planning.ts';
 import { type Db, query, sqlList } from '../db/query.ts';
 import { listTimeZones } from '../devices/places.ts';
 import { defaultTimeZone } from '../devices/time-zone.ts';
@@ -102,7 +103,7 @@ function startable(
     ? sql`and not exists (
         select 1 from targets o join deployments p on p.id = o.deployment_id and p.state = 'running'
         where o.device_id = t.device_id and o.component = t.component and o.deployment_id <> t.deployment_id
-          and o.state = 'pending')
+          and o.state = 'pending' ${eachByItself})
       and not exists (
         select 1 from targets o join deployments n on n.id = o.deployment_id and ${isNewer(sql`n`, row)}
         where o.device_id = t.device_id and o.component = t.component and o.state = 'succeeded')`
@@ -114,7 +115,7 @@ function startable(
       and (t.next_attempt_at is null or t.next_attempt_at <= now()) ${inWindow}
       and not exists (
         select 1 from targets o where o.device_id = t.device_id
-          and o.state in ${sqlList(activeStates)})
+          and o.state in ${sqlList(activeStates)} ${eachByItself})
       ${unrivalled}
     order by t.wave, t.device_id limit ${limit} for update of t skip locked`;
 }

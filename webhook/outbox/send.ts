@@ -272,10 +272,13 @@ async function claim(db: Db): Promise<Row[]> {
         eq(targets.deploymentId, outbox.deploymentId),
         eq(targets.deviceId, outbox.deviceId),
         eq(targets.attempt, outbox.attempt),
-        inArray(targets.state, workingStates),
       ),
     )
-    .leftJoin(deployments, eq(deployments.id, targets.deploymentId))
+    // Here and not in the join of the target, which is found by its key whatever the planner was last told of how many are under way.
+    .leftJoin(
+      deployments,
+      and(eq(deployments.id, targets.deploymentId), inArray(targets.state, workingStates)),
+    )
     .leftJoin(firmwares, eq(firmwares.id, deployments.firmwareId))
     .leftJoin(
       components,
