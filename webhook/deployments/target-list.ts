@@ -30,22 +30,30 @@ async function readTargets(db: Db, reach: Reach, deploymentId: string, filter: T
   if (!known) throw noDeployment();
   if (known.targetsForgottenAt) return { items: [], total: 0, next: null };
   const ofState = (state: TargetState) =>
-    and(eq(targets.deploymentId, deploymentId), eq(targets.state, state), reach.on());
+    and(eq(targets.deploymentId, deploymentId), eq(targets.state, state), reach.holds(targets.deviceId));
   const counts = new Map<TargetState, number>();
   for (const { state, n } of await readTallies(db, reach, [deploymentId])) {
     if (!filter.state || state === filter.state) counts.set(state, (counts.get(state) ?? 0) + n);
   }
-  const readState = (state: TargetState, behind: SQL | undefined, limit: number, offset: number) =>
-    db
-      .select({ target: targets, deviceName: devices.name, region: regions.name, division: divisions.name })
+  const readState = (state: TargetState, behind: SQL | undefined, limit: number, offset: number) => {
+    // Only ids are walked over to the page, whose rows are read and joined then.
+    const page = db
+      .select({ id: targets.deviceId })
       .from(targets)
-      .innerJoin(devices, eq(devices.id, targets.deviceId))
-      .leftJoin(regions, eq(regions.id, devices.regionId))
-      .leftJoin(divisions, eq(divisions.id, devices.divisionId))
       .where(and(ofState(state), behind))
       .orderBy(targets.deviceId)
       .limit(limit)
-      .offset(offset);
+      .offset(offset)
+      .as('page');
+    return db
+      .select({ target: targets, deviceName: devices.name, region: regions.name, division: divisions.name })
+      .from(page)
+      .innerJoin(targets, and(eq(targets.deploymentId, deploymentId), eq(targets.deviceId, page.id)))
+      .innerJoin(devices, eq(devices.id, page.id))
+      .leftJoin(regions, eq(regions.id, devices.regionId))
+      .leftJoin(divisions, eq(divisions.id, devices.divisionId))
+      .orderBy(page.id);
+  };
   // State by state, each in the order of an index: nothing is sorted for a page.
   const rows: Awaited<ReturnType<typeof readState>> = [];
   const last = filter.cursor === undefined ? null : readLast(filter.cursor);

@@ -6,11 +6,14 @@ import { connect } from '#webhook/db/connect.ts';
 import type { ReconcileTimes } from '#webhook/devices/reconcile.ts';
 import { createObjectStore } from '#webhook/firmware/objects.ts';
 import { startWebhook, type Webhook, type WebhookParts } from '#webhook/server.ts';
-import { createCluster } from '../primitives/postgresql.ts';
+import { type ClusterOptions, createCluster } from '../primitives/postgresql.ts';
 
 /** Commits are durable, as in production; gone with what it holds when `work` ends. */
-export async function withPostgresql<T>(work: (url: string) => Promise<T>): Promise<T> {
-  const cluster = await createCluster({ durable: true });
+export async function withPostgresql<T>(
+  work: (url: string) => Promise<T>,
+  options: Pick<ClusterOptions, 'sharedBuffers'> = {},
+): Promise<T> {
+  const cluster = await createCluster({ durable: true, ...options });
   try {
     return await work(cluster.url);
   } finally {

@@ -24,6 +24,8 @@ export interface Cluster {
 export interface ClusterOptions {
   /** A commit waits for the disk, which tests do not need. */
   durable?: boolean;
+  /** What it keeps of its tables in memory of its own; else 128 MB, as of a server that nobody has set up. */
+  sharedBuffers?: string;
   /** Exists already, for instance as a small disk; what is in it is removed with the cluster. */
   dir?: string;
   env?: Record<string, string>;
@@ -34,6 +36,7 @@ const startLimitMs = 60_000;
 /** A new one, started. */
 export async function createCluster({
   durable = false,
+  sharedBuffers,
   dir: given,
   env = {},
 }: ClusterOptions = {}): Promise<Cluster> {
@@ -71,6 +74,7 @@ export async function createCluster({
     // As a server has it whose segments are of the usual size; or nothing that only a crash of the machine needs.
     ...(durable ? { fsync: 'on', max_wal_size: '1GB' } : { fsync: 'off', full_page_writes: 'off' }),
     max_connections: '200',
+    ...(sharedBuffers && { shared_buffers: sharedBuffers }),
   };
   const args = [
     '-D',
