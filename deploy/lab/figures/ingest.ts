@@ -135,7 +135,9 @@ async function startUpdates(url: string): Promise<string> {
   const client = copy.sql;
   try {
     const region = await fillDevices(client, devices);
-    const body = { firmwareId: firmware.id, regions: [region] };
+    // Nobody answers here: on a busy machine the first would time out before the last is sent, and all never be sent.
+    const policy = { ackTimeoutMs: 86_400_000 };
+    const body = { firmwareId: firmware.id, regions: [region], policy };
     const { id } = (await copy.api('POST', '/api/deployments', body)) as { id: string };
     for (let sent = 0; sent < devices; ) {
       const [row] = await client`select count(*)::int as n from targets where state = 'sent'`;
