@@ -1,11 +1,11 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { spawnGuarded } from '#deploy/lab/primitives/guard.ts';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import { program } from '#deploy/lab/primitives/programs.js';
 import { openAuthority } from './authority.ts';
 import { makeRequest } from './key-pair.ts';
@@ -60,9 +60,8 @@ beforeAll(async () => {
       ? answerAs(request.url ?? '', text ? JSON.parse(text) : undefined)
       : [401, { code: 'token_invalid', detail: 'The bearer token is not known.' }];
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
-  }).listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  url = `http://127.0.0.1:${await listen(server)}`;
 });
 afterAll(async () => {
   server.closeAllConnections();

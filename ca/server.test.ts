@@ -3,6 +3,7 @@ import { request } from 'node:https';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import { type LocalAuthority, openAuthority } from './authority.ts';
 import { type AuthorityConnection, connectAuthority } from './client.ts';
 import { type IssuedKeyPair, issueKeyPair, makeRequest } from './key-pair.ts';
@@ -188,9 +189,8 @@ it('tells its log when the issuing CA ends soon, and has a CRL from the start', 
 
 describe('the client', () => {
   it('says ca_unavailable when nobody listens or nobody answers', async () => {
-    const silent = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');
-    await new Promise((resolve) => silent.once('listening', resolve));
-    const { port } = silent.address() as { port: number };
+    const silent = createServer((socket) => socket.resume());
+    const port = await listen(silent);
     const waiting = connectWith(webhook, `https://127.0.0.1:${port}`, 100);
     await expect(waiting.trust()).rejects.toMatchObject({ code: 'ca_unavailable', message: /100 ms/ });
     waiting.close();

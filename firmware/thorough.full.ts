@@ -6,6 +6,9 @@ import { built, make } from './make.ts';
 
 const run = promisify(execFile);
 const folder = fileURLToPath(new URL('.', import.meta.url));
+/** What a part with a Makefile of its own says to that. */
+const makeIn = async (part: string, ...args: string[]) =>
+  (await run('make', ['-s', '-C', `${folder}${part}`, ...args])).stdout;
 const nodes = 'NODES=225000';
 
 // As far as clang's analyzer goes by itself; `npm test` goes less far along the paths of a function.
@@ -13,10 +16,8 @@ it('clang-tidy finds nothing in what is written in C, however long it looks', {
   timeout: 3_600_000,
 }, async () => {
   await make('tidy', nodes);
-  const { stdout: sketch } = await run('make', ['-s', '-C', `${folder}arduino`, 'test-tidy', nodes]);
-  expect(sketch).toMatch(/ok - clang-tidy finds nothing/);
-  const { stdout: component } = await run('make', ['-s', '-C', `${folder}esp-idf`, 'test-tidy', nodes]);
-  expect(component).toMatch(/ok - clang-tidy finds nothing/);
+  for (const part of ['arduino', 'esp-idf'])
+    expect(await makeIn(part, 'test-tidy', nodes), part).toMatch(/ok - clang-tidy finds nothing/);
 });
 
 it('the power may go at any write, and again soon after; thousands of seeds hold', {
@@ -30,4 +31,6 @@ it('the power may go at any write, and again soon after; thousands of seeds hold
 
 it('a minute of any bytes breaks no parser', { timeout: 3_600_000 }, async () => {
   await make('fuzz', 'FUZZ_SECONDS=60');
+  const uno = await makeIn('arduino', 'test-fuzz', 'FUZZ_SECONDS=60');
+  for (const parser of ['stk500', 'line']) expect(uno).toContain(`ok - fuzzing ${parser} found nothing`);
 });

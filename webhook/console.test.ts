@@ -1,7 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { gunzipSync } from 'node:zlib';
+import { compress } from 'hono/compress';
+import { afterAll, describe, expect, test } from 'vitest';
 import { serveConsole } from './console.ts';
 import { createRouter } from './http.ts';
 
@@ -19,6 +21,7 @@ writeFileSync(
   }),
 );
 const app = createRouter();
+app.use(compress());
 serveConsole(app, dir);
 const named = async (path: string, headers: Record<string, string> = {}) => {
   const html = await (await app.request(path, { headers })).text();
@@ -51,4 +54,54 @@ test.each([
 test('a build that says nothing of its beginnings is served as it is', async () => {
   rmSync(join(dir, 'beginnings.json'));
   expect(await named('/devices')).toEqual([]);
+});
+
+describe('a file of the build', () => {
+  const file = `export const x = '${'x'.repeat(2_000)}';`;
+  mkdirSync(join(dir, 'assets'));
+  writeFileSync(join(dir, 'assets/main.js'), file);
+  writeFileSync(join(dir, 'assets/main.js.br'), 'as brotli');
+  writeFileSync(join(dir, 'assets/main.js.gz'), 'as gzip');
+  writeFileSync(join(dir, 'assets/lab.js'), file);
+  const get = async (name: string, accepted: string) => {
+    const response = await app.request(`/assets/${name}`, { headers: { 'accept-encoding': accepted } });
+    return {
+      status: response.status,
+      body: Buffer.from(await response.arrayBuffer()),
+      ...headersOf(response),
+    };
+  };
+  const headersOf = ({ headers }: Response) => ({
+    type: headers.get('content-type'),
+    encoding: headers.get('content-encoding'),
+    length: headers.get('content-length'),
+    vary: headers.get('vary'),
+    kept: headers.get('cache-control'),
+  });
+  const whole = {
+    ...{ status: 200, type: 'text/javascript; charset=utf-8' },
+    kept: 'public, max-age=31536000, immutable',
+  };
+
+  test.each([
+    ['gzip, deflate, br, zstd', 'br', 'as brotli'],
+    ['gzip, deflate', 'gzip', 'as gzip'],
+  ])('that the build has packed is served so to whoever takes %s', async (accepted, encoding, packed) => {
+    expect(await get('main.js', accepted)).toEqual({
+      ...{ ...whole, encoding, vary: 'Accept-Encoding' },
+      ...{ body: Buffer.from(packed), length: String(packed.length) },
+    });
+  });
+
+  test('is served as it is to whoever takes it no other way', async () => {
+    const plain = await get('main.js', 'identity');
+    expect(plain).toMatchObject({ ...whole, encoding: null, length: String(file.length) });
+    expect(plain.body.toString()).toBe(file);
+  });
+
+  test('that is not packed, as in `npm start`, is packed for each who takes it', async () => {
+    const hasty = await get('lab.js', 'gzip, br');
+    expect(hasty).toMatchObject({ ...whole, encoding: 'gzip' });
+    expect(gunzipSync(hasty.body).toString()).toBe(file);
+  });
 });

@@ -32,7 +32,7 @@ export function serveConsole(app: ReturnType<typeof createRouter>, dir: string):
     if (c.res.headers.get('Content-Type')?.startsWith('text/html') && !c.res.headers.has('Cache-Control'))
       c.header('Cache-Control', 'no-cache');
   });
-  const files = serveStatic<AppEnv>({ root: dir });
+  const files = serveStatic<AppEnv>({ root: dir, precompressed: true });
   app.use('*', (c, next) => (c.req.path === '/' ? next() : files(c, next)));
   app.get('*', spoken, async (c, next) => {
     const index = join(dir, 'index.html');

@@ -3,10 +3,10 @@ import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { forkGuarded } from '#deploy/lab/primitives/guard.ts';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import { type Cluster, createCluster } from '#deploy/lab/primitives/postgresql.ts';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { connect, type Database } from './db/connect.ts';
@@ -54,9 +54,7 @@ beforeAll(async () => {
       for (const { topic, payload } of messages) hear(topic, JSON.parse(payload));
     });
   });
-  emqx.listen(0, '127.0.0.1');
-  await once(emqx, 'listening');
-  const emqxUrl = `http://127.0.0.1:${(emqx.address() as AddressInfo).port}`;
+  const emqxUrl = `http://127.0.0.1:${await listen(emqx)}`;
   for (let i = 0; i < 3; i++) {
     const child = forkGuarded(new URL('./testing-copy.ts', import.meta.url));
     child.send({ databaseUrl: cluster.url, emqxUrl } satisfies CopyOrder);

@@ -1,4 +1,4 @@
-/** For tests only: the part of the CA that witnesses the audit log, in memory, with a key and a certificate that were made for it. */
+/** For tests and benchmarks: the part of the CA that witnesses the audit log, in memory, with a key and a certificate that were made for it. */
 import { createPrivateKey } from 'node:crypto';
 import { CompactSign } from 'jose';
 import { CaError, type RevokingAuthority, type WitnessedHead } from '#ca/client.ts';

@@ -1,8 +1,6 @@
 /** For tests only: a real webhook on a real database, with a recording broker, a store in memory and a CA that issues names. */
 import { createHash, randomUUID } from 'node:crypto';
 import { openAsBlob } from 'node:fs';
-import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import { CompactSign, exportJWK, generateKeyPair, type JSONWebKeySet } from 'jose';
 import postgres from 'postgres';
 import { CaError, type PublishedCrl, type RevokingAuthority } from '#ca/client.ts';
@@ -14,11 +12,10 @@ import { connect, type Database } from './db/connect.ts';
 import { openPglite } from './db/pglite.ts';
 import type { Db } from './db/query.ts';
 import type { ReconcileTimes } from './devices/reconcile.ts';
-import { AppError } from './errors.ts';
-import type { ObjectStore } from './firmware/objects.ts';
 import type { FirmwareSigner } from './firmware/signer.ts';
 import { createCourier } from './notifications/courier.ts';
 import { startWebhook, type Webhook, type WebhookParts } from './server.ts';
+import { createMemoryStore, type MemoryStore } from './testing-store.ts';
 import { createTestWitness, issuingCertificate, type TestWitness } from './testing-witness.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the tests themselves look at what these hold
@@ -162,61 +159,6 @@ export function createRecordingBroker(): RecordingBroker {
     close() {},
   };
   return broker;
-}
-
-export interface MemoryStore extends ObjectStore {
-  objects: Map<string, Buffer>;
-  /** Parts of uploads that are under way, by the store's name of each. */
-  begun: Map<string, Map<number, Buffer>>;
-}
-
-export function createMemoryStore(): MemoryStore {
-  const objects = new Map<string, Buffer>();
-  const begun = new Map<string, Map<number, Buffer>>();
-  const presigned = (key: string) => ({
-    url: `https://store.test/${encodeURI(key)}?signature=${randomUUID()}`,
-    expiresAt: new Date(Date.now() + 3600_000),
-  });
-  return {
-    objects,
-    browserOrigin: 'https://store.test',
-    begun,
-    parts: {
-      async begin() {
-        const id = randomUUID();
-        begun.set(id, new Map());
-        return id;
-      },
-      presign: async ({ key, uploadId }, number) =>
-        `${presigned(key).url}&uploadId=${uploadId}&partNumber=${number}`,
-      async list({ uploadId }) {
-        const parts = begun.get(uploadId);
-        if (!parts) return null;
-        return [...parts].map(([number, { length }]) => ({ number, sizeBytes: length, etag: '"x"' }));
-      },
-      async complete({ key, uploadId }) {
-        const parts = begun.get(uploadId);
-        if (!parts) return;
-        const inOrder = [...parts].sort(([a], [b]) => a - b);
-        objects.set(key, Buffer.concat(inOrder.map(([, part]) => part)));
-        begun.delete(uploadId);
-      },
-      abort: async ({ uploadId }) => void begun.delete(uploadId),
-    },
-    presignUpload: async (key) => ({ ...presigned(key), headers: { 'if-none-match': '*' } }),
-    presignDownload: async (key) => presigned(key),
-    presignForDevice: async (key) => presigned(key),
-    async open(key) {
-      const object = objects.get(key);
-      if (!object) throw new AppError('object_missing', 'no such object');
-      return { stream: Readable.from([object]), sizeBytes: object.length };
-    },
-    put: async (key, content) => void objects.set(key, Buffer.from(content)),
-    putStream: async (key, content) => void objects.set(key, await buffer(content)),
-    delete: async (key) => void objects.delete(key),
-    ping: async () => {},
-    close() {},
-  };
 }
 
 export interface TestAuthority extends RevokingAuthority {

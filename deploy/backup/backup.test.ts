@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
+import { createServer as createTcpServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,6 +21,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cheapPasswords } from '#webhook/testing.ts';
 import { startFleet } from '../lab/fleet/devices.ts';
 import { spawnGuarded } from '../lab/primitives/guard.ts';
+import { listen } from '../lab/primitives/listen.ts';
 import { type Cluster, createCluster } from '../lab/primitives/postgresql.ts';
 import { program } from '../lab/primitives/programs.js';
 import { until } from '../lab/primitives/until.ts';
@@ -203,10 +204,9 @@ describe('npm run backup', () => {
     const silent = createTcpServer((socket) => {
       hears = socket.resume().on('error', () => {});
     });
-    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const to = join(root, 'stopped');
     mkdirSync(to);
-    const { port } = silent.address() as AddressInfo;
+    const port = await listen(silent);
     const path = fileURLToPath(new URL('main.ts', import.meta.url));
     const args = ['backup', '--out', join(to, 'x.flota'), '--only', 'database'];
     const child = spawnGuarded(process.execPath, [...program(path), ...args], {
@@ -256,6 +256,7 @@ describe('a bucket', () => {
   const gone: string[] = [];
   let refuses = false;
   let server: Server;
+  let port: number;
   beforeAll(async () => {
     server = createServer(async (request, response) => {
       const address = new URL(request.url!, 'http://s3');
@@ -279,8 +280,7 @@ describe('a bucket', () => {
         response.end();
       } else response.writeHead(objects.has(key) ? 200 : 404).end(objects.get(key));
     });
-
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    port = await listen(server);
   });
   afterAll(() => {
     server.closeAllConnections();
@@ -289,7 +289,7 @@ describe('a bucket', () => {
 
   const env = (bucket: string) => ({
     FLOTA_DATA: join(root, 'bucket'),
-    S3_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    S3_ENDPOINT: `http://127.0.0.1:${port}`,
     S3_BUCKET: bucket,
   });
   // The SDK reads these itself.

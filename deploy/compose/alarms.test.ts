@@ -5,14 +5,13 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { spawnGuarded } from '../lab/primitives/guard.ts';
-import { holdPort } from '../lab/primitives/listen.ts';
+import { holdPort, listen } from '../lab/primitives/listen.ts';
 import { until } from '../lab/primitives/until.ts';
 import { renderAlertmanager } from './alertmanager.ts';
 import { readJob } from './config.ts';
@@ -24,7 +23,7 @@ const read = (name: string) => readFileSync(new URL(`prometheus/${name}`, import
 const logs = () => children.map((child) => readFileSync(join(dir, `${child.pid}.log`), 'utf8')).join('\n');
 
 /** Each answered with 200 and what `answer` says. */
-async function listen(answer: (request: IncomingMessage, body: string) => string): Promise<number> {
+async function answerAll(answer: (request: IncomingMessage, body: string) => string): Promise<number> {
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
     let body = '';
     request.on('data', (chunk) => {
@@ -33,8 +32,7 @@ async function listen(answer: (request: IncomingMessage, body: string) => string
     request.on('end', () => response.end(answer(request, body)));
   });
   servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return (server.address() as AddressInfo).port;
+  return listen(server);
 }
 
 function run(command: string, args: string[]): void {
@@ -62,11 +60,11 @@ let config: string;
 let alertmanagerPort: number;
 
 beforeAll(async () => {
-  const receiver = await listen((request, body) => {
+  const receiver = await answerAll((request, body) => {
     calls.push({ authorization: request.headers.authorization, ...JSON.parse(body) });
     return '';
   });
-  const scraped = await listen(({ url }) => {
+  const scraped = await answerAll(({ url }) => {
     scrapes.push(url!);
     return `flota_database_up ${databaseUp}\nemqx_action_dropped{id="http:critical"} ${dropped}\n`;
   });
@@ -89,7 +87,7 @@ beforeAll(async () => {
       });
     },
   });
-  await new Promise<void>((resolve) => mail.listen(0, '127.0.0.1', () => resolve()));
+  const mailPort = await listen(mail.server);
 
   const secret = (name: string, value: string) => {
     writeFileSync(join(dir, name), value);
@@ -101,7 +99,7 @@ beforeAll(async () => {
       FLOTA_ALARM_EMAIL: 'night@example.org, day@example.org',
       FLOTA_ALARM_FROM: 'flota@example.org',
       FLOTA_ALARM_WEBHOOK: `http://127.0.0.1:${receiver}/alarms`,
-      FLOTA_SMTP: `127.0.0.1:${(mail.server.address() as AddressInfo).port}`,
+      FLOTA_SMTP: `127.0.0.1:${mailPort}`,
       FLOTA_SMTP_USER: 'flota',
       FLOTA_SMTP_TLS: 'false',
     }),

@@ -11,6 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { BlockList } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -43,6 +44,7 @@ const compose = parse(read('deploy/compose/compose.yaml'), { merge: true }) as {
   services: Record<string, Service>;
   volumes: Record<string, unknown>;
   secrets: Record<string, { file: string }>;
+  networks: { default: { ipam: { config: { subnet: string; ip_range?: string; gateway?: string }[] } } };
 };
 const services = Object.entries(compose.services);
 const serving = services.filter(([, service]) => service.restart === 'unless-stopped');
@@ -118,6 +120,29 @@ describe('compose.yaml', () => {
     );
     expect(asked).toHaveLength(5);
     for (const [name, value] of asked) expect(fixed, name).toContain(value.replace(/:\d+$/, ''));
+  });
+
+  it('has Docker give away no address that a part has for itself: whoever starts before it would get it', () => {
+    const addressesOf = (cidr: string) => {
+      const [from, bits] = cidr.split('/') as [string, string];
+      const range = new BlockList();
+      range.addSubnet(from, Number(bits));
+      return range;
+    };
+    const set = JSON.parse(
+      JSON.stringify(compose).replaceAll(/\$\{FLOTA_NET:-([\d.]+)\}/g, '$1'),
+    ) as typeof compose;
+    const [{ subnet, ip_range: given = subnet, gateway } = { subnet: '' }] = set.networks.default.ipam.config;
+    const fixed = Object.values(set.services).flatMap(
+      ({ networks }) => networks?.default?.ipv4_address ?? [],
+    );
+    expect(fixed).toHaveLength(3);
+    for (const address of [...fixed, gateway!]) {
+      expect(addressesOf(subnet).check(address), address).toBe(true);
+      expect(addressesOf(given).check(address), address).toBe(false);
+    }
+    expect(new Set([...fixed, gateway]).size).toBe(4);
+    expect(addressesOf(subnet).check(given.split('/')[0]!)).toBe(true);
   });
 
   it('gives the proxy file every value that it asks for', () => {

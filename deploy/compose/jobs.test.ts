@@ -3,11 +3,11 @@
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { spawnGuarded } from '../lab/primitives/guard.ts';
+import { listen } from '../lab/primitives/listen.ts';
 import { program } from '../lab/primitives/programs.js';
 import { until } from '../lab/primitives/until.ts';
 import { unwrap } from '../lab/rest.ts';
@@ -101,9 +101,8 @@ test('the bucket is made once, lets the console upload, and drops what nobody en
     const isUnknown = about === 'lifecycle' && asked.length > 4;
     response.writeHead(isUnknown ? 501 : request.method === 'HEAD' && !made ? 404 : 200).end();
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const env = {
-    S3_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    S3_ENDPOINT: `http://127.0.0.1:${await listen(server)}`,
     S3_BUCKET: 'flota',
     PUBLIC_URL: 'https://flota.example.org/console',
     AWS_ACCESS_KEY_ID: 'a',

@@ -12,7 +12,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -21,6 +20,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { spawnGuarded } from '../lab/primitives/guard.ts';
+import { listen } from '../lab/primitives/listen.ts';
 import { program } from '../lab/primitives/programs.js';
 import { until } from '../lab/primitives/until.ts';
 import { unwrap } from '../lab/rest.ts';
@@ -214,10 +214,7 @@ describe('the broker boots with a certificate of its own', () => {
       const more = `${chain}${certificate}${readFileSync(rogue[1], 'utf8')}`;
       response.end(JSON.stringify({ ...rest, certificate, chain: more }));
     });
-    between.listen(0, '127.0.0.1');
-    await once(between, 'listening');
-    const { port } = between.address() as AddressInfo;
-    const url = `http://127.0.0.1:${port}`;
+    const url = `http://127.0.0.1:${await listen(between)}`;
     const run = start(join(root, 'between'), { FLOTA_URL: url, FLOTA_TOKEN: await newToken() }, ['true']);
     expect(await run.exit, run.says()).toBe(0);
     between.close();

@@ -49,7 +49,13 @@ const refusal = (...args: string[]) => {
 
 /** Only what has no default. */
 const least = join(dir, 'least.yaml');
-writeFileSync(least, 'publicUrl: https://flota.example.org\nstore: { bucket: flota }\n');
+const ingress = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'ingress-nginx' } } };
+const needed = {
+  publicUrl: 'https://flota.example.org',
+  store: { bucket: 'flota' },
+  networkPolicy: { console: [ingress] },
+};
+writeFileSync(least, JSON.stringify(needed));
 /** Every mode of secrets, and what the examples leave at its default. */
 const inValues = join(dir, 'in-values.yaml');
 const files = [
@@ -59,8 +65,7 @@ const files = [
 writeFileSync(
   inValues,
   JSON.stringify({
-    publicUrl: 'https://flota.example.org',
-    store: { bucket: 'flota' },
+    ...needed,
     webhook: {
       nodeSelector: { pool: 'flota' },
       tolerations: [{ operator: 'Exists' }],
@@ -69,7 +74,6 @@ writeFileSync(
     },
     ca: { podAnnotations: { a: 'b' }, env: { CA_DEVICE_DAYS: 30 }, storage: { className: 'fast' } },
     image: { tag: `sha256:${'0'.repeat(64)}`, pullSecrets: ['registry'] },
-    networkPolicy: { enabled: true },
     secrets: {
       from: 'values',
       values: {
@@ -347,6 +351,30 @@ describe.skipIf(!helm)('the chart, as helm renders it', () => {
     expect(find(of('small'), 'Service', 'flota-mqtt').spec.ports).toEqual([
       { name: 'mqtts', port: 8883, targetPort: 8883 },
     ]);
+  });
+
+  it('believes the address that a proxy tells of a caller, and lets nobody but that proxy and the brokers reach the webhook', () => {
+    for (const [name, resources] of all()) {
+      const { ingress: rules } = find(resources, 'NetworkPolicy', 'flota-webhook').spec;
+      const reaching = rules
+        .filter(({ ports }: { ports: { port: string }[] }) => ports.some(({ port }) => port === 'http'))
+        .flatMap(({ from }: { from: unknown[] }) => from);
+      const given = parse(readFileSync(cases[name], 'utf8')).networkPolicy?.console ?? [];
+      const brokers = { podSelector: { matchLabels: { 'app.kubernetes.io/name': 'emqx' } } };
+      expect(reaching, name).toEqual([...given, brokers]);
+      for (const one of given) expect(one, name).not.toEqual({ namespaceSelector: {} });
+    }
+    const wrong = refusal('-f', least, '--set', 'networkPolicy.console=null');
+    expect(wrong).toContain('networkPolicy.console: is needed, who stands before the webhook');
+    const open = render(
+      '-f',
+      least,
+      '--set',
+      'networkPolicy.console=null',
+      '--set',
+      'networkPolicy.enabled=false',
+    );
+    expect(open.filter(({ kind }) => kind === 'NetworkPolicy')).toEqual([]);
   });
 
   it('closes neither the single sign-on nor notifications where the store is inside', () => {

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { listen } from '../lab/primitives/listen.ts';
 import { until } from '../lab/primitives/until.ts';
 import { killAll, start } from './npm-start.ts';
 
@@ -82,8 +83,7 @@ describe('npm start', () => {
 
   it('names a taken port and its variable in one line', async () => {
     const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as { port: number };
+    const port = await listen(server);
     const errors = await refused([], { FLOTA_DATA: join(root, 'port'), MQTT_PORT: String(port) });
     server.close();
     expect(errors).toBe(`flota: port ${port} is taken: stop what uses it, or set MQTT_PORT to another\n`);

@@ -3,9 +3,10 @@ import { strict as assert } from 'node:assert';
 import { createHash, createPrivateKey, type KeyObject, randomUUID, sign } from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import { until } from '#deploy/lab/primitives/until.ts';
 import type { DownloadRequest, Manifest, Running, Undo } from '#emqx/protocol.ts';
 import { makeKey, openKey, type SigningKey } from '../signing/key.ts';
@@ -129,8 +130,7 @@ export async function startCa(lab: Lab, life?: Life) {
     res.end(JSON.stringify({ certificate, chain: lab.pki.issuing }));
   };
   const ca = http.createServer((req, res) => void answer(req, res).catch(() => res.destroy()));
-  await new Promise<void>((resolve) => ca.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(ca.address() as AddressInfo).port}`;
+  const url = `http://127.0.0.1:${await listen(ca)}`;
   return {
     options: ['--enroll-url', url, '--token', 'once'],
     issued: () => known.size,
@@ -269,7 +269,7 @@ export class Rig {
         end.on('error', () => socket.destroy());
       }
     });
-    await new Promise<void>((resolve) => server.listen(port, host, resolve));
+    await listen(server, port, host);
     const close = () => {
       server.close();
       for (const socket of sockets) socket.destroy();

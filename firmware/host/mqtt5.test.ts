@@ -2,14 +2,13 @@
 import { spawn } from 'node:child_process';
 import { createPublicKey, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import mqtt, { type IPublishPacket, type MqttClient } from 'mqtt';
 import { generate, type Packet, parser } from 'mqtt-packet';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type HeldPort, holdPort } from '#deploy/lab/primitives/listen.ts';
+import { type HeldPort, holdPort, listen } from '#deploy/lab/primitives/listen.ts';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { built, make } from '../make.ts';
 import { createPki, type Pki } from '../virtual/bench/pki.ts';
@@ -186,10 +185,9 @@ it('says in words why the broker ends its connection or refuses a subscription',
       else if (cmd === 'subscribe') answer({ cmd: 'suback', messageId, granted: [1, 1, 0x87, 1] });
     });
   });
-  broker.listen(0, '127.0.0.1');
-  await new Promise((resolve) => broker.once('listening', resolve));
+  const port = await listen(broker);
   started.push({ kill: () => broker.close() });
-  const device = await start('dev-4', (broker.address() as AddressInfo).port, '--mqtt', '5');
+  const device = await start('dev-4', port, '--mqtt', '5');
   await until('both', () => device.log().includes('refused a subscription: Not authorized (0x87)'));
   expect(device.log()).toContain('ended the connection: Administrative action (0x98)');
   device.stop();

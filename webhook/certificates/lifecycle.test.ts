@@ -8,13 +8,8 @@ import type { Context } from '../context.ts';
 import { query } from '../db/query.ts';
 import { everything } from '../devices/reach.ts';
 import { AppError } from '../errors.ts';
-import {
-  createMemoryStore,
-  type Json,
-  type MemoryStore,
-  startTestWebhook,
-  type TestDevice,
-} from '../testing.ts';
+import { type Json, startTestWebhook, type TestDevice } from '../testing.ts';
+import { createMemoryStore, type MemoryStore } from '../testing-store.ts';
 import { startSuite } from '../testing-suite.ts';
 import { createRefreshCrls, publishCrls } from './crl.ts';
 import { countExpiring, listExpiring } from './inventory.ts';

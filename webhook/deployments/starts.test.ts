@@ -4,7 +4,8 @@ import { afterAll, expect, test } from 'vitest';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/query.ts';
 import { send } from '../outbox/send.ts';
-import { createMemoryStore, openDatabase } from '../testing.ts';
+import { openDatabase } from '../testing.ts';
+import { createMemoryStore } from '../testing-store.ts';
 import { startTargets } from './starts.ts';
 import { deployments } from './table.ts';
 

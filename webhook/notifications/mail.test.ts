@@ -1,7 +1,7 @@
 /** A mail server that goes on answering and never comes to an end. No database. */
-import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import { createMailer } from './mail.ts';
 
 test('a mail is given up after a while, though its server says a little all the time', async () => {
@@ -10,8 +10,7 @@ test('a mail is given up after a while, though its server says a little all the 
     const drip = setInterval(() => socket.write('2'), 20);
     socket.on('close', () => clearInterval(drip)).resume();
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   const settings = { url: `smtp://127.0.0.1:${port}`, from: 'flota@example.com', requireTls: false };
   const mail = { to: ['ops@example.com'], subject: 'x', text: 'x', id: '1' };
   const sent = createMailer(settings, 100)(mail);

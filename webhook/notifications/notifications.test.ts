@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { sql } from 'drizzle-orm';
 import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { query } from '../db/query.ts';
 import { defaultRetention, sweepOnce } from '../retention/retention.ts';
@@ -41,8 +42,7 @@ const mailServer = new SMTPServer({
     });
   },
 });
-await new Promise<void>((resolve) => mailServer.listen(0, '127.0.0.1', resolve));
-const { port: mailPort } = mailServer.server.address() as { port: number };
+const mailPort = await listen(mailServer.server);
 afterAll(() => new Promise<void>((resolve) => mailServer.close(() => resolve())));
 
 const receiver = await startReceiver();

@@ -1,7 +1,8 @@
 /** Receivers that are hostile, broken or slow, and names that lead inside: real sockets on loopback, which is allowed only where a test says so. */
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { type AddressInfo, createServer as createTcp, type Server as TcpServer } from 'node:net';
+import { createServer as createTcp, type Server as TcpServer } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { createCourier } from './courier.ts';
 import type { Resolve } from './post.ts';
@@ -14,12 +15,11 @@ afterEach(() => {
   }
 });
 
-async function listen(server: Server | TcpServer): Promise<number> {
+function open(server: Server | TcpServer): Promise<number> {
   servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return (server.address() as AddressInfo).port;
+  return listen(server);
 }
-const receive = (answer: RequestListener) => listen(createServer(answer));
+const receive = (answer: RequestListener) => open(createServer(answer));
 
 const never = new AbortController().signal;
 const courier = (allowed: string[], more: { resolve?: Resolve; timeoutMs?: number } = {}) =>
@@ -50,7 +50,7 @@ test('a receiver gets body and headers, and its status is the verdict', async ()
 
 test('loopback is refused by whatever it is called, and never connected to', async () => {
   let connections = 0;
-  const port = await listen(createTcp(() => connections++));
+  const port = await open(createTcp(() => connections++));
   const names = ['127.0.0.1', 'localhost', '127.1', '0x7f.1', '2130706433', '0177.0.0.1', '0.0.0.0'];
   const v6 = ['[::1]', '[::]', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]'];
   for (const name of [...names, ...v6])
@@ -146,7 +146,7 @@ test('of 10 MB only the beginning is read, and the connection is closed', async 
 });
 
 test('headers without end are cut off', async () => {
-  const port = await listen(
+  const port = await open(
     createTcp((socket) => {
       socket.on('error', () => {});
       socket.write('HTTP/1.1 200 OK\r\n');
@@ -160,7 +160,7 @@ test.each<[string, (port: { socket: import('node:net').Socket }) => void]>([
   ['says nothing', () => {}],
   ['begins to answer and stops', ({ socket }) => socket.write('HTTP/1.1 200')],
 ])('one that %s has its time and no more', async (_, act) => {
-  const port = await listen(
+  const port = await open(
     createTcp((socket) => {
       socket.on('error', () => {});
       act({ socket });
@@ -186,7 +186,7 @@ test('a name server that hangs, a name that is none, and a port that nobody list
   const empty = courier([], { resolve: async () => [] });
   expect(await send('https://empty.test/', empty)).toMatchObject({ fault: 'address_refused' });
   const server = createServer();
-  const port = await listen(server);
+  const port = await open(server);
   await new Promise((resolve) => server.close(resolve));
   expect(await send(`http://127.0.0.1:${port}/`)).toMatchObject({ fault: 'unreachable' });
 });

@@ -3,7 +3,8 @@ import { afterAll, beforeEach, expect, test } from 'vitest';
 import { until } from '#deploy/lab/primitives/until.ts';
 import type { PublishMessage } from '#emqx/api.ts';
 import { query } from '../db/query.ts';
-import { createMemoryStore, type Json, openDatabase } from '../testing.ts';
+import { type Json, openDatabase } from '../testing.ts';
+import { createMemoryStore } from '../testing-store.ts';
 import { send } from './send.ts';
 
 const database = await openDatabase();

@@ -1,9 +1,9 @@
 /** What the broker's benchmark needs beside the webhook, each a process of its own: devices, a webhook that only says 204, the stand-in. */
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import mqtt, { type MqttClient } from 'mqtt';
 import { requestTopic } from '#emqx/protocol.ts';
 import { type BrokerOptions, startBroker } from '#emqx/standin/broker.ts';
+import { listen } from '../primitives/listen.ts';
 
 export type Order =
   | { connect: { url: string; ca: string; identities: { key: string; cert: string }[] } }
@@ -86,7 +86,7 @@ if (role === '--load-sink') {
     request.resume();
     request.once('end', () => response.writeHead(204).end());
   });
-  server.listen(0, '127.0.0.1', () => process.send!({ port: (server.address() as AddressInfo).port }));
+  process.send!({ port: await listen(server) });
 }
 if (role === '--load-broker')
   process.on('message', async (options: BrokerOptions) => {

@@ -1,10 +1,10 @@
 /** The console in a real browser: what its first page weighs, when it can be used, and whether a long list scrolls smoothly. */
 import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
 import { logIn } from '../../local/browser-scene.ts';
+import { listen } from '../primitives/listen.ts';
 import { importDevices } from '../rest.ts';
 import { openBrowser, startTestSystem } from '../testing.ts';
 import { type Figures, median } from './figures.ts';
@@ -123,8 +123,7 @@ async function measureUsable(page: Page, url: string, bytes: number): Promise<[n
   const server = createServer((_, answer) =>
     answer.writeHead(200, { 'content-type': 'text/html' }).end(html),
   );
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const plainUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const plainUrl = `http://127.0.0.1:${await listen(server)}/`;
   const until = async (where: string) => {
     await page.goto(where, { waitUntil: 'commit' });
     return page.evaluate<number>(usableScript);

@@ -1,7 +1,6 @@
 /** The broker's part: rules a second and memory a device in the stand-in, targets dispatched a second through the API client. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import tls from 'node:tls';
 import mqtt from 'mqtt';
 import { createEmqxApi, type PublishMessage } from '#emqx/api.ts';
@@ -16,6 +15,7 @@ import type { Session } from '#emqx/standin/sessions.ts';
 import { acl } from '#emqx/standin/test-broker.ts';
 import { createTestCa, type TestCa, type TestPair } from '#emqx/standin/test-certificates.ts';
 import { forkGuarded } from '../primitives/guard.ts';
+import { listen } from '../primitives/listen.ts';
 import { openBarePublisher } from './bare-publish.ts';
 import { type Figure, median } from './figures.ts';
 
@@ -221,9 +221,7 @@ async function beServer(role: string, { server, ca }: { server: TestPair; ca: st
     socket.on('error', () => {});
     socket.resume();
   });
-  bare.listen(0, '127.0.0.1');
-  await once(bare, 'listening');
-  return { mqttPort: (bare.address() as AddressInfo).port, apiPort: 0 };
+  return { mqttPort: await listen(bare), apiPort: 0 };
 }
 
 async function beDevices({

@@ -3,8 +3,9 @@
  * pipelined) and takes acks at a publish API.
  */
 import { createServer } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { connect } from 'node:net';
 import { mountedTopic, type UplinkTopic } from '#emqx/protocol.ts';
+import { listen } from '../primitives/listen.ts';
 
 export interface Order {
   port: number;
@@ -34,7 +35,7 @@ const api = createServer((request, response) => {
     response.end(JSON.stringify(messages.map((_, i) => ({ id: String(i) }))));
   });
 });
-api.listen(0, '127.0.0.1', () => process.send!({ apiPort: (api.address() as AddressInfo).port }));
+process.send!({ apiPort: await listen(api) });
 
 process.on('message', (order: Order) => {
   run(order).then(

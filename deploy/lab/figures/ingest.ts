@@ -135,7 +135,7 @@ async function startUpdates(url: string): Promise<string> {
   const client = copy.sql;
   try {
     const region = await fillDevices(client, devices);
-    // Nobody answers here: on a slow machine the first would time out before the last is sent.
+    // Nobody answers here: on a busy machine the first would time out before the last is sent, and all never be sent.
     const policy = { ackTimeoutMs: 86_400_000 };
     const body = { firmwareId: firmware.id, regions: [region], policy };
     const { id } = (await copy.api('POST', '/api/deployments', body)) as { id: string };

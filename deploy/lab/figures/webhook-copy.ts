@@ -6,6 +6,8 @@ import { connect } from '#webhook/db/connect.ts';
 import type { ReconcileTimes } from '#webhook/devices/reconcile.ts';
 import { createObjectStore } from '#webhook/firmware/objects.ts';
 import { startWebhook, type Webhook, type WebhookParts } from '#webhook/server.ts';
+import { createMemoryStore } from '#webhook/testing-store.ts';
+import { createTestWitness } from '#webhook/testing-witness.ts';
 import { type ClusterOptions, createCluster } from '../primitives/postgresql.ts';
 
 /** Commits are durable, as in production; gone with what it holds when `work` ends. */
@@ -54,21 +56,18 @@ export const apiToken = randomUUID();
 export const webhookToken = randomUUID();
 
 export function parts(database: WebhookParts['database'], broker: EmqxApi): WebhookParts {
+  const s3 = createObjectStore({
+    bucket: 'bench',
+    region: 'us-east-1',
+    endpoint: 'https://store.test',
+    credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
+  });
   return {
     database,
     broker,
-    // Presigning is a computation: nothing is ever asked of the store.
-    objects: createObjectStore({
-      bucket: 'bench',
-      region: 'us-east-1',
-      endpoint: 'https://store.test',
-      credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
-    }),
-    authority: {
-      crls: async () => [],
-      witnessed: async () => null,
-      witness: async () => ({ jws: '' }),
-    } as never,
+    // What devices are sent is presigned as in production, which is a computation and asks nobody.
+    objects: { ...createMemoryStore(), presignForDevice: s3.presignForDevice },
+    authority: { crls: async () => [], ...createTestWitness(() => false) } as never,
     signer: null,
     trustedKeys: { keys: [] },
     log: (level, message, fields) => {

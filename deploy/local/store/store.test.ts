@@ -19,6 +19,7 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openAuthority } from '#ca/authority.ts';
 import { issueKeyPair } from '#ca/key-pair.ts';
+import { holdPort, listen } from '../../lab/primitives/listen.ts';
 import { type Store, type StoreOptions, startStore } from './store.ts';
 
 const bucket = 'firmware';
@@ -568,19 +569,16 @@ describe('the listeners', () => {
   });
 
   it('report a taken port as it is, and leave nothing open or swept', async () => {
-    const taken = createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => taken.once('listening', resolve));
-    const { port } = taken.address() as { port: number };
-    const free = createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => free.once('listening', resolve));
-    const httpPort = (free.address() as { port: number }).port;
-    await new Promise((resolve) => free.close(resolve));
-    await expect(startStore({ ...options, httpPort, httpsPort: port })).rejects.toMatchObject({
+    const taken = createServer();
+    const port = await listen(taken);
+    const free = holdPort();
+    await expect(startStore({ ...options, httpPort: free.port, httpsPort: port })).rejects.toMatchObject({
       code: 'EADDRINUSE',
       port,
     });
-    const again = createServer().listen(httpPort, '127.0.0.1');
-    await new Promise((resolve) => again.once('listening', resolve));
+    const again = createServer();
+    await listen(again, free.port);
+    free.release();
     await Promise.all([taken, again].map((server) => new Promise((resolve) => server.close(resolve))));
   });
 

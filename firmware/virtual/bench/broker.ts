@@ -1,7 +1,7 @@
 import { randomBytes, X509Certificate } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
 import tls from 'node:tls';
 import { Aedes, type Client } from 'aedes';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 import { until } from '#deploy/lab/primitives/until.ts';
 import { type MessageOf, type Topic, topics, type UplinkTopic } from '#emqx/protocol.ts';
 
@@ -28,10 +28,10 @@ export class Broker {
   readonly #sockets = new Set<tls.TLSSocket>();
   down = false;
 
-  private constructor(server: tls.Server, aedes: Aedes) {
+  private constructor(server: tls.Server, aedes: Aedes, port: number) {
     this.#server = server;
     this.#aedes = aedes;
-    this.port = (server.address() as AddressInfo).port;
+    this.port = port;
     server.on('secureConnection', (socket) => this.#accept(socket));
     server.on('tlsClientError', () => {});
     aedes.on('publish', (packet, client) => {
@@ -51,8 +51,7 @@ export class Broker {
       requestCert: true,
       rejectUnauthorized: true,
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return new Broker(server, aedes);
+    return new Broker(server, aedes, await listen(server));
   }
 
   get url(): string {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import https from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 
 export interface Exchange {
   req: IncomingMessage;
@@ -26,9 +27,9 @@ export class FileServer {
   readonly #server: https.Server;
   readonly #sockets = new Set<Socket>();
 
-  private constructor(server: https.Server) {
+  private constructor(server: https.Server, port: number) {
     this.#server = server;
-    this.port = (server.address() as AddressInfo).port;
+    this.port = port;
     server.on('secureConnection', (socket: Socket) => {
       this.connections++;
       this.#sockets.add(socket);
@@ -48,8 +49,7 @@ export class FileServer {
 
   static async start(input: { key: string; certificate: string }): Promise<FileServer> {
     const server = https.createServer({ key: input.key, cert: input.certificate });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return new FileServer(server);
+    return new FileServer(server, await listen(server));
   }
 
   get openConnections(): number {

@@ -1,9 +1,9 @@
 /** For tests only: a real issuer (oidc-provider) on a port of its own, that can be away and says what it is told. */
 import type { Server } from 'node:http';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { Provider } from 'oidc-provider';
+import { listen } from '#deploy/lab/primitives/listen.ts';
 
 export interface Account {
   email?: string;
@@ -42,10 +42,7 @@ export async function startIssuer(): Promise<TestIssuer> {
     if (tamper && request.url === '/token') rewrite(response, tamper);
     void handle!(request, response);
   });
-  const listen = (port: number) =>
-    new Promise<void>((resolve) => server.listen(port, '127.0.0.1', () => resolve()));
-  await listen(0);
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   const url = `http://127.0.0.1:${port}`;
 
   const sign: TestIssuer['sign'] = (payload, header = {}) =>
@@ -72,7 +69,7 @@ export async function startIssuer(): Promise<TestIssuer> {
     },
     close: () => end(server),
     away: () => end(server),
-    back: () => listen(port),
+    back: async () => void (await listen(server, port)),
   };
   return issuer;
 }
