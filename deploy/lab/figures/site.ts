@@ -1,5 +1,6 @@
 /** What production has after some months, in a database of its own, and the time that its pages and lists take. */
 import { randomUUID } from 'node:crypto';
+import type postgres from 'postgres';
 import type { BrokerClient, EmqxApi } from '#emqx/api.ts';
 import { connect } from '#webhook/db/connect.ts';
 import { createPartitions } from '#webhook/db/partitions.ts';
@@ -15,9 +16,10 @@ import {
 } from './webhook-copy.ts';
 
 /** Measurements of each device in the last thirty days. */
-const measuredEach = 6;
+const measuredEach = 50;
 /** Each of its share of the devices, so there are as many targets as devices. */
 const deployments = 20;
+const dayMs = 86_400_000;
 const asked = 40;
 const warmUp = 5;
 const rounds = 2;
@@ -211,7 +213,7 @@ export async function prepare(server: string, devices: number): Promise<Site> {
         from devices where mod(hashtext(id), ${deployments}) in (${n}, ${-n})`;
     }
     done('targets');
-    await fillMeasurements(url, copy);
+    await fillMeasurements(url, copy, devices);
     done('telemetry');
     await sql`vacuum analyze`;
     done('vacuum');
@@ -226,32 +228,36 @@ export async function prepare(server: string, devices: number): Promise<Site> {
  * Those of the last day as they came, and older ones as `rollup.ts` leaves one that is alone in its hour: to roll them up here takes minutes. The
  * newest numbers of two names that all have, and of one that few have.
  */
-async function fillMeasurements(url: string, { sql }: Copy): Promise<void> {
+async function fillMeasurements(url: string, { sql }: Copy, devices: number): Promise<void> {
   const database = await connect({ url, connections: 1 });
   try {
     const now = Date.now();
-    for (let days = 30; days > 0; days -= 3) await createPartitions(database.db, now - days * 86_400_000);
+    for (let days = 30; days > 0; days -= 3) await createPartitions(database.db, now - days * dayMs);
     await sql`insert into telemetry_sources (device_id, topic) select id, 'data/sensors' from devices`;
+    const dayAgo = new Date(now - dayMs);
+    /** Those before it come in the same order: a source's are spread over the month by its number. */
+    const measured = (k: postgres.Fragment) => sql`
+      select s.id as source, ${new Date(now)}::timestamptz - make_interval(secs => 2592000.0 / ${measuredEach}::int * (${k} + s.id % 1000 / 1000.0)) as at,
+        ((${k} * 37 + s.id) % 300 / 10.0)::float8 as temperature, (40 + (${k} * 17 + s.id) % 200 / 10.0)::float8 as humidity`;
+    // As time went: each time all sources, in their order.
+    for (let k = measuredEach - 1; k >= 0; k--) {
+      if (k % 10 === 0) tell(`${devices * k} measurements to go`);
+      const made = sql`(${measured(sql`${k}::int`)} from telemetry_sources s order by s.id) m`;
+      await sql`
+        insert into measurements (source, at, body)
+        select source, at, jsonb_build_object('temperature', temperature, 'humidity', humidity) from ${made} where at >= ${dayAgo}`;
+      await sql`
+        insert into measured_hours (source, at, packed)
+        select source, date_trunc('hour', at, 'UTC'), jsonb_build_object(
+          'temperature', temperature || ';' || extract(minute from at at time zone 'UTC') || ' ' || temperature,
+          'humidity', humidity || ';' || extract(minute from at at time zone 'UTC') || ' ' || humidity)
+        from ${made} where at < ${dayAgo}`;
+    }
     await sql`
-      create temporary table made as
-      select s.id as source, now() - make_interval(secs => 2592000.0 / ${measuredEach}::int * (k + s.id % 1000 / 1000.0)) as at,
-        ((k * 37 + s.id) % 300 / 10.0)::float8 as temperature, (40 + (k * 17 + s.id) % 200 / 10.0)::float8 as humidity
-      from telemetry_sources s, generate_series(0, ${measuredEach - 1}::int) k`;
-    await sql`
-      insert into measurements (source, at, body)
-      select source, at, jsonb_build_object('temperature', temperature, 'humidity', humidity)
-      from made where at >= now() - interval '1 day'`;
-    await sql`
-      insert into measured_hours (source, at, packed)
-      select source, date_trunc('hour', at, 'UTC'), jsonb_build_object(
-        'temperature', temperature || ';' || extract(minute from at at time zone 'UTC') || ' ' || temperature,
-        'humidity', humidity || ';' || extract(minute from at at time zone 'UTC') || ' ' || humidity)
-      from made where at < now() - interval '1 day' order by source, at`;
-    await sql`
-      update telemetry_sources s set last_at = m.at, last = jsonb_build_object('temperature', temperature, 'humidity', humidity)
-      from (select distinct on (source) * from made where at < now() - interval '1 day' order by source, at desc) m
-      where m.source = s.id`;
-    await sql`drop table made`;
+      update telemetry_sources t set last_at = m.at, last = jsonb_build_object('temperature', temperature, 'humidity', humidity)
+      from telemetry_sources s, lateral (
+        select * from (${measured(sql`k`)} from generate_series(0, ${measuredEach - 1}::int) k) each where at < ${dayAgo} order by at desc limit 1) m
+      where t.id = s.id`;
     await sql`
       insert into device_metrics (device_id, name, value, at, preferred)
       select id, name, value, now(), false
