@@ -119,13 +119,19 @@ async function make(name) {
     plugins: [
       {
         name: 'addresses',
-        // What a module finds by its address is beside its source.
-        transform(code, id) {
-          const path = id.split('?')[0] ?? id;
-          if (path.startsWith(root) && !path.includes('/node_modules/')) inputs.add(relative(root, path));
-          if (!code.includes('import.meta.url')) return null;
-          const address = JSON.stringify(pathToFileURL(path).href);
-          return { code: code.replaceAll('import.meta.url', address), map: null };
+        // What a module finds by its address is beside its source. Few modules do, and only those are brought here from where they are read.
+        transform: {
+          filter: { code: 'import.meta.url' },
+          handler(code, id) {
+            const address = JSON.stringify(pathToFileURL(id.split('?')[0] ?? id).href);
+            return { code: code.replaceAll('import.meta.url', address), map: null };
+          },
+        },
+        buildEnd() {
+          for (const id of this.getModuleIds()) {
+            const path = id.split('?')[0] ?? id;
+            if (path.startsWith(root) && !path.includes('/node_modules/')) inputs.add(relative(root, path));
+          }
         },
       },
     ],

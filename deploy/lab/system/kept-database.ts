@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { PGlite, PGliteOptions } from '@electric-sql/pglite';
 import { connect, type Database } from '#webhook/db/connect.ts';
 import { openPglite } from '#webhook/db/pglite.ts';
 import { dropOld, keptFolder } from '../primitives/programs.js';
@@ -26,8 +27,7 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 export async function keepDatabase(): Promise<string> {
   const file = `${keptPath()}.tar`;
   if (existsSync(file)) return file;
-  const client = await openPglite();
-  await connect({ client });
+  const client = await makeEmpty({});
   const dump = Buffer.from(await (await client.dumpDataDir('none')).arrayBuffer());
   await client.close();
   keep(file, (temporary) => writeFileSync(temporary, dump));
@@ -53,7 +53,7 @@ async function makeDatabase(dir: string): Promise<void> {
   const kept = keptPath();
   if (existsSync(kept)) cpSync(kept, unfinished, { recursive: true });
   else {
-    await (await connect({ dir: unfinished })).close();
+    await (await makeEmpty({ dataDir: unfinished })).close();
     try {
       keep(kept, (temporary) => cpSync(unfinished, temporary, { recursive: true }));
     } catch {
@@ -61,6 +61,15 @@ async function makeDatabase(dir: string): Promise<void> {
     }
   }
   renameSync(unfinished, dir);
+}
+
+/** Without what PostgreSQL copies whenever somebody makes one more database beside ours, as nobody does: two of every five files, and a third of the bytes. */
+async function makeEmpty(options: PGliteOptions): Promise<PGlite> {
+  const client = await openPglite(options);
+  await connect({ client });
+  await client.exec(`update pg_database set datistemplate = false where datistemplate`);
+  for (const name of ['template0', 'template1']) await client.exec(`drop database ${name}`);
+  return client;
 }
 
 function keep(path: string, write: (temporary: string) => void): void {
@@ -84,5 +93,6 @@ function keptPath(): string {
   );
   hash.update(readFileSync(join(root, 'node_modules/@electric-sql/pglite/package.json')));
   for (const name of database.sort()) hash.update(readFileSync(join(sources, name)));
+  hash.update(readFileSync(fileURLToPath(import.meta.url)));
   return join(keptFolder, `pglite-${hash.digest('hex').slice(0, 16)}`);
 }
