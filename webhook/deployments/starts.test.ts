@@ -4,7 +4,7 @@ import { afterAll, expect, test } from 'vitest';
 import type { Context } from '../context.ts';
 import { type Db, query } from '../db/query.ts';
 import { send } from '../outbox/send.ts';
-import { openDatabase } from '../testing.ts';
+import { createRecordingBroker, openDatabase } from '../testing.ts';
 import { createMemoryStore } from '../testing-store.ts';
 import { startTargets } from './starts.ts';
 import { deployments } from './table.ts';
@@ -34,22 +34,14 @@ test('a start reads what it starts, though the planner was last told that nothin
     expect(await startTargets(tx, row!, action, look, Date.now())).toMatchObject({ count: started });
     const between = await read(tx);
     expect(between - before).toBeLessThan(underWay);
-    let sent = 0;
+    const broker = createRecordingBroker();
     const context = {
-      db: tx,
-      objects: createMemoryStore(),
-      signer: null,
+      ...{ db: tx, broker, objects: createMemoryStore(), signer: null },
       log() {},
       live: { changed() {} },
-      broker: {
-        publishBulk: async (messages: unknown[]) => {
-          sent += messages.length;
-          return messages.map(() => ({ kind: 'routed' }));
-        },
-      },
     } as unknown as Context;
     await send(context);
-    expect(sent).toBe(started);
+    expect(broker.sent).toHaveLength(started);
     expect((await read(tx)) - between).toBeLessThan(underWay);
   });
 });

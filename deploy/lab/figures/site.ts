@@ -235,7 +235,7 @@ async function fillMeasurements(url: string, { sql }: Copy, devices: number): Pr
     for (let days = 30; days > 0; days -= 3) await createPartitions(database.db, now - days * dayMs);
     await sql`insert into telemetry_sources (device_id, topic) select id, 'data/sensors' from devices`;
     const dayAgo = new Date(now - dayMs);
-    /** Those before it come in the same order: a source's are spread over the month by its number. */
+    /** What each source measured `k` steps ago; by their numbers the sources are spread over a step. */
     const measured = (k: postgres.Fragment) => sql`
       select s.id as source, ${new Date(now)}::timestamptz - make_interval(secs => 2592000.0 / ${measuredEach}::int * (${k} + s.id % 1000 / 1000.0)) as at,
         ((${k} * 37 + s.id) % 300 / 10.0)::float8 as temperature, (40 + (${k} * 17 + s.id) % 200 / 10.0)::float8 as humidity`;

@@ -103,6 +103,12 @@ function stamp(path) {
   return `${Math.round(mtimeMs)} ${size}`;
 }
 
+/**
+ * Of a module, whatever it was asked for by.
+ * @param {string} id
+ */
+const pathOf = (id) => id.split('?')[0] ?? id;
+
 /** @param {string} name */
 async function make(name) {
   // Not before: who finds everything made does not wait for it.
@@ -123,13 +129,12 @@ async function make(name) {
         transform: {
           filter: { code: 'import.meta.url' },
           handler(code, id) {
-            const address = JSON.stringify(pathToFileURL(id.split('?')[0] ?? id).href);
+            const address = JSON.stringify(pathToFileURL(pathOf(id)).href);
             return { code: code.replaceAll('import.meta.url', address), map: null };
           },
         },
         buildEnd() {
-          for (const id of this.getModuleIds()) {
-            const path = id.split('?')[0] ?? id;
+          for (const path of [...this.getModuleIds()].map(pathOf)) {
             if (path.startsWith(root) && !path.includes('/node_modules/')) inputs.add(relative(root, path));
           }
         },
